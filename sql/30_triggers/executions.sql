@@ -1,9 +1,11 @@
--- The life of an execution begins here, whoever inserts the row. Per row, before: the facts that must never be
--- missing (tenant, version, limits, turn, key). Per statement, after: the wake-ups, for all rows at once.
+-- Starts executions, whoever inserts the row. Row triggers before the insert set what every run
+-- needs: tenant, version, limits, turn, idempotency key. A statement trigger after the insert gives
+-- all new runs their turns and wake-ups.
 
--- Ten thousand rows ask ten thousand times which tenant an owner acts for, which agent has that name, and what its runs
--- get from it. While one statement inserts them the answers are kept; _900_enqueue forgets them, and what is known of agents
--- is forgotten when one changes. An outer statement's are not for an inner one.
+-- Pins the tenant for one statement. Without that, ten thousand rows look up ten thousand times
+-- which tenant an owner acts for, which agent has that name, and what its runs get from the agent.
+-- _900_enqueue forgets the pins, and a change of an agent forgets what is pinned of agents. A
+-- statement inside another one does not use the pins of the outer one.
 create or replace function howdah_private.tg_executions__pin_tenant() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -18,14 +20,16 @@ create or replace function howdah_private.forget_pins() returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true),
+  select set_config('howdah.pinned_tenant', '', true),
+    set_config('howdah.pinned_agent_name', '', true),
     set_config('howdah.pinned_terms', '', true)
 $$;
 
--- What a run gets from its agent, in the order of {agent, tenant, version, max_steps, max_tokens, max_cost, max_seconds,
--- prompt}, or why there can be no run. Kept for the next row of the statement where that may trust it (owners, whose settings
--- are trusted), and what it says is the same for every row.
-create or replace function howdah_private.terms_of_agent(e howdah.executions, may_pin boolean) returns text[]
+-- Returns what a run gets from its agent: {agent, tenant, version, max_steps, max_tokens, max_cost,
+-- max_seconds, prompt}. Raises the reason why the agent can have no run. Pins the result for the
+-- next row of the statement, for owners only, whose settings are trusted.
+create or replace function howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
+  returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -42,45 +46,58 @@ begin
       message = case when e.agent_id is null then 'agent_id is missing'
         else format('there is no agent %s', e.agent_id) end,
       detail = jsonb_build_object('agent_id', e.agent_id)::text,
-      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
+      hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
+        'The id of a workflow goes into workflow_id.';
   end if;
-  -- what an agent did is taken back also when the agent is gone
-  if (v_agent.deleted_at is not null or not v_agent.is_active) and e.compensates_execution_id is null then
+  -- compensation runs for a deleted or inactive agent, too
+  if (v_agent.deleted_at is not null or not v_agent.is_active)
+    and e.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is %s', v_agent.name,
         case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
       detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
-      hint = case when v_agent.deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
+      hint = case when v_agent.deleted_at is not null
+        then 'A deleted agent cannot be restored. Create a new agent with that name.'
         else 'Set its is_active to true.' end;
   end if;
   v_terms := array[e.agent_id::text, e.tenant_id::text,
-    case when not v_agent.version_is_stale then v_agent.current_version_id end::text, v_agent.max_steps::text,
-    v_agent.max_tokens::text, v_agent.max_cost::text, v_agent.max_seconds::text, v_agent.prompt_id::text];
+    case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
+    v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
+    v_agent.max_seconds::text, v_agent.prompt_id::text];
   if exists (select from howdah.settings) then
-    v_limits := howdah_private.settings_of(e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
-    v_terms[4:7] := array[coalesce(v_terms[4], v_limits ->> 'max_steps'), coalesce(v_terms[5], v_limits ->> 'max_tokens'),
-      coalesce(v_terms[6], v_limits ->> 'max_cost'), coalesce(v_terms[7], v_limits ->> 'max_seconds')];
+    v_limits := howdah_private.settings_of(
+      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+    v_terms[4:7] := array[
+      coalesce(v_terms[4], v_limits ->> 'max_steps'),
+      coalesce(v_terms[5], v_limits ->> 'max_tokens'),
+      coalesce(v_terms[6], v_limits ->> 'max_cost'),
+      coalesce(v_terms[7], v_limits ->> 'max_seconds')];
   end if;
   if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
-    and v_agent.is_active and v_agent.deleted_at is null and current_setting('howdah.pinned_tenant', true) <> '' then
+    and v_agent.is_active and v_agent.deleted_at is null
+    and current_setting('howdah.pinned_tenant', true) <> '' then
     perform set_config('howdah.pinned_terms', v_terms::text, true);
   end if;
   return v_terms;
 end $$;
 
+-- Prepares a new run of an agent.
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound();
-  v_terms text[] := case when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
+  v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
+    and not howdah_private.is_bound();
+  v_terms text[] := case
+    when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
+  v_is_unfit boolean;
   v_has_prompt boolean;
 begin
   if new.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
   end if;
   if (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
     v_terms := howdah_private.terms_of_agent(new, v_may_pin);
@@ -88,37 +105,79 @@ begin
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
   new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
-  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
+  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric
+    else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
   new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
     perform howdah_private.refuse_input(new)
-    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
+    where new.input is null or octet_length(new.input) > 1048576
+      or exists (select from howdah.settings);
   end if;
-  if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_contain_secret(new.metadata)) then
+  v_is_unfit := new.callback_url is not null
+    or jsonb_typeof(new.metadata) is distinct from 'object'
+    or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
+      pg_column_size(new.metadata)) > 500
+    or (new.metadata <> '{}' and new.table_trigger_id is null
+      and howdah_private.may_contain_secret(new.metadata));
+  if v_is_unfit then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_terms[8]::uuid, new.agent_version_id) is not null;
-    new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
+    new.agent_version_id := case
+      when new.agent_version_id is not null then howdah_private.own_version(new)
       else coalesce(v_terms[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
     if v_has_prompt and new.parent_execution_id is null then
       perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
     end if;
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') || coalesce(current_setting('howdah.api_key_id', true), '') = ''
+  if coalesce(current_setting('howdah.user_id', true), '') = ''
+    and coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and not howdah_private.is_bound() then
-    new.created_by := session_user::text; -- what actor() says when nobody is named, for less
+    new.created_by := session_user::text; -- as actor() without a user or key, and faster
   else
-    select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+    select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
+      greatest(new.input_trust, howdah_private.bound_trust())
     into new.user_id, new.created_by, new.input_trust;
   end if;
   return new;
 end $$;
 
--- The same for the run of a workflow.
+-- Returns the workflow of a new run. Raises the reason why it can have no run.
+create or replace function howdah_private.workflow_to_run(e howdah.executions)
+  returns howdah.workflows
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_workflow howdah.workflows;
+begin
+  select w.* into v_workflow from howdah.workflows as w
+  where w.id = e.workflow_id and w.tenant_id = e.tenant_id
+    and (not w.is_restricted or e.table_trigger_id is not null
+      or howdah_private.sees_agent(w.id));
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no workflow %s', e.workflow_id),
+      detail = jsonb_build_object('workflow_id', e.workflow_id)::text,
+      hint = 'See howdah.workflows for the workflows that exist.';
+  end if;
+  if v_workflow.deleted_at is not null or not v_workflow.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is %s', v_workflow.name,
+        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('workflow_id', e.workflow_id,
+        'workflow', v_workflow.name)::text,
+      hint = case when v_workflow.deleted_at is not null
+        then 'A deleted workflow cannot be restored. Create a new workflow with that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  return v_workflow;
+end $$;
+
+-- Prepares a new run of a workflow.
 create or replace function howdah_private.tg_executions__prepare_workflow() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -126,89 +185,90 @@ as $$
 declare
   v_workflow howdah.workflows;
   v_limits jsonb := case when exists (select from howdah.settings)
-    then howdah_private.settings_of(new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
+    then howdah_private.settings_of(
+      new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
   v_fault text;
 begin
   if new.agent_id is not null then
-    raise exception using errcode = 'HWINV', message = 'a run is of an agent or of a workflow, not of both',
-      detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
+    raise exception using errcode = 'HWINV', message = 'set agent_id or workflow_id, not both',
+      detail = jsonb_build_object('field', 'workflow_id')::text,
+      hint = 'Leave out agent_id or workflow_id.';
   end if;
-  select w.* into v_workflow from howdah.workflows as w
-  where w.id = new.workflow_id and w.tenant_id = new.tenant_id
-    and (not w.is_restricted or new.table_trigger_id is not null or howdah_private.sees_agent(w.id));
-  if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
-      detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
-      hint = 'Those there are stand in howdah.workflows.';
-  end if;
-  if v_workflow.deleted_at is not null or not v_workflow.is_active then
-    raise exception using errcode = 'HWCNF',
-      message = format('workflow %L is %s', v_workflow.name,
-        case when v_workflow.deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
-      hint = case when v_workflow.deleted_at is not null
-        then 'A deleted workflow stays deleted: make a new one of that name.'
-        else 'Set its is_active to true.' end;
-  end if;
+  v_workflow := howdah_private.workflow_to_run(new);
   if new.input is null or octet_length(new.input) > 1024 then
     perform howdah_private.refuse_input(new)
-    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
+    where new.input is null or octet_length(new.input) > 1048576
+      or exists (select from howdah.settings);
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
-    new.workflow_version_id := case when new.workflow_version_id is not null then howdah_private.own_version(new)
-      when v_workflow.version_is_stale then howdah_private.refresh_workflow_version(v_workflow.id)
+    new.workflow_version_id := case
+      when new.workflow_version_id is not null then howdah_private.own_version(new)
+      when v_workflow.version_is_stale
+        then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
     select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
     from howdah.workflow_versions as v where v.id = new.workflow_version_id;
     if v_fault is not null then
-      raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
-        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
-        hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
+      raise exception using errcode = 'HWCNF',
+        message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', new.workflow_id,
+          'workflow', v_workflow.name)::text,
+        hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
     elsif v_workflow.type = 'map' then
       perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
     end if;
   end if;
   new.status := 'queued';
   v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
-  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
-  new.max_cost := case when new.max_cost is null then v_workflow.max_cost else howdah_private.owned_budget(new, v_workflow.max_cost) end;
-  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
+  new.max_steps := coalesce(
+    new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
+  new.max_tokens := coalesce(
+    new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+  new.max_cost := case when new.max_cost is null then v_workflow.max_cost
+    else howdah_private.owned_budget(new, v_workflow.max_cost) end;
+  new.max_seconds := coalesce(
+    new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
+    greatest(new.input_trust, howdah_private.bound_trust())
   into new.user_id, new.created_by, new.input_trust;
   return new;
 end $$;
 
--- An input that is missing or too large. Asked only of rows with 1 kB or more, which is the least a tenant can allow. What the
--- engine itself begins, forks, members of workflows and rows of watched tables, may have 1 MB whatever was set.
+-- Refuses an input that is missing or too large. Called for rows with 1 kB or more, the smallest
+-- limit that a tenant can set. Runs that the engine starts (forks, members of workflows, rows of
+-- watched tables) may have 1 MB whatever the tenant has set.
 create or replace function howdah_private.refuse_input(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id, e.table_trigger_id) is null
+  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id,
+      e.compensates_execution_id, e.table_trigger_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if e.input is null then
-    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+    raise exception using errcode = 'HWINV', message = 'input is missing',
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
   perform howdah_private.refuse_large_input('input', octet_length(e.input), v_most);
 end $$;
 
--- What 95_sizes.sql and 65_refusals.sql say for other tables, asked here only of rows that may be too large, hold a key (what a
--- fork copies was let in before) or have other metadata than an object: a trigger of its own costs every insert 4 µs of 55, even
--- where its condition is never true; this look costs nothing that can be measured, but for rows with metadata, 2 to 5 µs.
+-- Refuses what 95_sizes.sql and 65_refusals.sql refuse in other tables. Called for rows that may be
+-- too large, may contain a key, or have metadata other than an object. A trigger of its own costs
+-- every insert 4 of 55 µs, even where its condition is false. This function costs 2 to 5 µs, for
+-- rows with metadata only.
 create or replace function howdah_private.refuse_unfit_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_large record;
-  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null
+  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id,
+      e.forked_from_execution_id, e.compensates_execution_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
@@ -217,7 +277,8 @@ begin
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
     raise exception using errcode = 'HWINV', message = 'callback_url is no address of HTTP',
       detail = jsonb_build_object('field', 'callback_url')::text,
-      hint = 'Write it as https://host/path, at most 2000 characters, with no user, password or space in it.';
+      hint = 'Write it as https://host/path, at most 2000 characters, '
+        'with no user, password or space in it.';
   end if;
   select * into v_large
   from (values
@@ -229,14 +290,15 @@ begin
   if found then
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
-  if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
+  -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
+  if e.forked_from_execution_id is null and e.table_trigger_id is null then
     perform howdah_private.refuse_plain_secrets('metadata', e.metadata);
   end if;
 end $$;
 
--- A run and the version it pinned are of one agent and tenant. prepare reads the version from the agent, and versions are
--- never deleted: foreign keys of the run would say so again, at the price of two look-ups and two locks for every row. Who
--- names a version himself is checked here.
+-- Checks that a run and its pinned version belong to one agent and tenant, where the row names the
+-- version. Otherwise prepare reads the version from the agent, and versions are never deleted. A
+-- foreign key would cost two look-ups and two locks for every row.
 create or replace function howdah_private.tg_executions__check_version() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -245,26 +307,30 @@ begin
   if new.workflow_id is not null then
     if not exists (
       select from howdah.workflow_versions as v
-      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id and v.tenant_id = new.tenant_id
+      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id
+        and v.tenant_id = new.tenant_id
     ) then
       raise exception using errcode = 'foreign_key_violation',
         message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
-        detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow_version_id', new.workflow_version_id)::text,
-        hint = 'Those there are stand in howdah.workflow_versions.';
+        detail = jsonb_build_object('workflow_id', new.workflow_id,
+          'workflow_version_id', new.workflow_version_id)::text,
+        hint = 'See howdah.workflow_versions for the versions that exist.';
     end if;
   elsif not exists (
     select from howdah.agent_versions as v
-    where v.id = new.agent_version_id and v.agent_id = new.agent_id and v.tenant_id = new.tenant_id
+    where v.id = new.agent_version_id and v.agent_id = new.agent_id
+      and v.tenant_id = new.tenant_id
   ) then
     raise exception using errcode = 'foreign_key_violation',
       message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
-      detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
-      hint = 'Those there are stand in howdah.agent_versions.';
+      detail = jsonb_build_object('agent_id', new.agent_id,
+        'agent_version_id', new.agent_version_id)::text,
+      hint = 'See howdah.agent_versions for the versions that exist.';
   end if;
   return new;
 end $$;
 
--- Behind _100_prepare, which says what version the run has.
+-- Checks overrides after _100_prepare, which sets the version of the run.
 create or replace function howdah_private.tg_executions__check_overrides() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -339,13 +405,16 @@ end $$;
 -- Counts new children at their parents, whose rows _200_check_parent has locked. Updates each
 -- parent once, since a thousand updates of one row within a transaction take time that grows with
 -- the square of their number.
-create or replace function howdah_private.count_children(parents uuid[], waiting int[], children int[]) returns void
+create or replace function howdah_private.count_children(
+  parents uuid[], waiting int[], children int[]
+) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.executions as e
   set live_children = e.live_children + s.children, members_waiting = e.members_waiting + s.waiting
-  from unnest(count_children.parents, count_children.waiting, count_children.children) as s (id, waiting, children)
+  from unnest(count_children.parents, count_children.waiting, count_children.children)
+    as s (id, waiting, children)
   where e.id = s.id and e.id = any (count_children.parents)
 $$;
 
@@ -354,7 +423,8 @@ create or replace function howdah_private.tg_executions__keep_key() returns trig
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_first uuid := howdah_private.reserve_idempotency_key(new.tenant_id, new.idempotency_key, new.id);
+  v_first uuid := howdah_private.reserve_idempotency_key(
+    new.tenant_id, new.idempotency_key, new.id);
 begin
   if v_first <> new.id then
     raise exception using errcode = 'HWCNF',
@@ -369,8 +439,8 @@ end $$;
 --
 -- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
 -- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with
--- an order is never hashed, so one part is in memory at a time. `enable_seqscan`: a plan of add_jobs
--- that was made while the queue was short would read all of it once it is long.
+-- an order is never hashed, so one part is in memory at a time. `enable_seqscan`: a plan of
+-- add_jobs that was made while the queue was short would read all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
@@ -399,7 +469,8 @@ begin
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
-  perform howdah_private.count_children(array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
+  perform howdah_private.count_children(
+    array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
   from (
     select n.parent_execution_id as id, count(*)::int as children,
       count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
@@ -422,7 +493,8 @@ begin
   ) then
     raise exception using errcode = 'HWCNF',
       message = format('an execution cannot go from %s to %s', old.status, new.status),
-      detail = jsonb_build_object('execution_id', old.id, 'from', old.status, 'to', new.status)::text,
+      detail = jsonb_build_object('execution_id', old.id,
+        'from', old.status, 'to', new.status)::text,
       hint = 'The moves allowed are rows of howdah.status_transitions.';
   end if;
   new.moves := old.moves + 1;
@@ -431,8 +503,8 @@ end $$;
 
 create or replace trigger _050_pin_tenant before insert on howdah.executions
   for each statement execute function howdah_private.tg_executions__pin_tenant();
--- A row that says when it ended is no run to begin but one that was: history, written as it is. Only an owner may write
--- that column; the constraints hold for it as for every other.
+-- A row with completed_at is history of a run that has ended, and is written as it is. Only owners
+-- may write that column. The constraints apply to it as to every row.
 create or replace trigger _100_prepare before insert on howdah.executions
   for each row when (new.completed_at is null and new.workflow_id is null)
   execute function howdah_private.tg_executions__prepare();
@@ -442,23 +514,29 @@ create or replace trigger _100_prepare_workflow before insert on howdah.executio
 create or replace trigger _110_check_version before insert on howdah.executions
   for each row when (
     new.forked_from_execution_id is not null or new.compensates_execution_id is not null
-    or (new.completed_at is not null and coalesce(new.agent_version_id, new.workflow_version_id) is not null)
+    or (new.completed_at is not null
+      and coalesce(new.agent_version_id, new.workflow_version_id) is not null)
   )
   execute function howdah_private.tg_executions__check_version();
-create or replace trigger _110_check_change before update of tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id
+create or replace trigger _110_check_change
+  before update of tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id
   on howdah.executions
   for each row when (
     (old.tenant_id, old.agent_id, old.agent_version_id, old.workflow_id, old.workflow_version_id)
-    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id, new.workflow_id, new.workflow_version_id)
+    is distinct from (new.tenant_id, new.agent_id, new.agent_version_id, new.workflow_id,
+      new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
 create or replace trigger _170_check_overrides before insert on howdah.executions
-  for each row when (new.overrides is not null and new.parent_execution_id is null and new.completed_at is null)
+  for each row when (
+    new.overrides is not null and new.parent_execution_id is null and new.completed_at is null
+  )
   execute function howdah_private.tg_executions__check_overrides();
 create or replace trigger _200_check_parent before insert on howdah.executions
   for each row when (new.parent_execution_id is not null and new.completed_at is null)
   execute function howdah_private.tg_executions__check_parent();
--- The key before the turn, as run() takes them: two inserts with one key and one session wait, and do not deadlock.
+-- Reserves the key before the turn, as run() does, so two inserts with one key and one session wait
+-- for each other and do not deadlock.
 create or replace trigger _300_keep_key before insert on howdah.executions
   for each row when (new.idempotency_key is not null)
   execute function howdah_private.tg_executions__keep_key();
@@ -468,14 +546,15 @@ create or replace trigger _900_enqueue after insert on howdah.executions
 create or replace trigger _200_check_move before update of status on howdah.executions
   for each row when (old.status is distinct from new.status)
   execute function howdah_private.tg_executions__check_move();
--- What happened stays: a run is not deleted, and what it ended with is not rewritten. The engine's functions may (a
--- failed run can be tried again); retention and erasure pass as the eraser.
+-- Keeps the history: a run is not deleted, and the result of a run that has ended is not rewritten.
+-- The engine may, since a failed run can be retried. Retention and erasure act as the eraser.
 create or replace trigger _100_refuse_delete before delete on howdah.executions
   for each row execute function howdah_private.tg__refuse_change();
 create or replace trigger _100_refuse_truncate before truncate on howdah.executions
   for each statement execute function howdah_private.tg__refuse_change();
 create or replace trigger _300_refuse_rewrite
-  before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data,
-    stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count on howdah.executions
+  before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
+    input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost,
+    step_count, message_count on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();

@@ -29,7 +29,7 @@ begin
   from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('session %s does not exist', new.session_id),
+      message = format('there is no session %s', new.session_id),
       detail = jsonb_build_object('session_id', new.session_id)::text,
       hint = 'Start one with howdah.start_session(agent), or see howdah.sessions.';
   end if;
@@ -45,7 +45,8 @@ begin
   else
     new.turn := coalesce(v_session.proposed, v_session.turns) + 1;
   end if;
-  if coalesce(v_session.live_execution_id, new.id) <> new.id or (v_session.proposed is not null and v_session.policy <> 'interrupt') then
+  if coalesce(v_session.live_execution_id, new.id) <> new.id
+    or (v_session.proposed is not null and v_session.policy <> 'interrupt') then
     if v_session.policy = 'reject' then
       perform howdah_private.refuse_turn(new.session_id, v_session.live_execution_id);
     end if;
@@ -109,7 +110,8 @@ begin
       if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
         update howdah.executions as e
         set turn = v_session.turns + 1,
-          status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
+          status = case when v_has_to_wait then 'waiting'
+            else 'queued' end::howdah.execution_status,
           waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
         where e.id = v_run.id;
         if v_has_to_wait then
@@ -150,18 +152,21 @@ begin
   end if;
   perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
-    select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
+    select s.live_execution_id into v_live
+    from howdah.sessions as s where s.id = interrupt_session.session_id;
     exit when v_live is null or not v_may_end_all and exists (
       select from howdah.executions as e
-      where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
-    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
+      where e.id = v_live and e.user_id is not null
+        and e.user_id is distinct from interrupt_session.sender);
+    perform howdah_private.terminate_runs(
+      howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
 end $$;
 
--- Passes the turn of a session to the next run that waits for it. The next run is locked while it is
--- chosen, so a run that is just being cancelled is passed over. A run that only waited for its turn,
--- also while paused, holds none and does not come here. That keeps the order of locks: live run,
--- session, next run.
+-- Passes the turn of a session to the next run that waits for it. The next run is locked while it
+-- is chosen, so a run that is just being cancelled is passed over. A run that only waited for its
+-- turn, also while paused, holds none and does not come here. That keeps the order of locks: live
+-- run, session, next run.
 create or replace function howdah_private.tg_executions__pass_turn() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

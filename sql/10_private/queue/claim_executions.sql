@@ -1,63 +1,75 @@
--- Takes ownership of the runs that are due and gives the worker all it needs to go on, in one call.
+-- Claims due runs for a worker and returns all that the worker needs to go on, in one call.
 --
--- A claim raises the fence, so whoever held the run before can no longer commit. `skip locked`: a run that
--- somebody is changing right now will be woken again. `is_suspect`: two workers have died with this run since its last
--- commit, so its worker must say so (mark_at_risk) before it does anything that may kill it.
+-- A claim raises the fence, so the previous owner of the run can no longer commit. `skip locked`: a
+-- run that another transaction is changing is woken again later.
 --
--- `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
--- place of one that was named (swap_for_fair_share), which then has its wake-up back. `after`: the tenant served last. `room`: so
--- many more may be given, whose wake-ups did not come yet (claim_backlog). What was claimed before its wake-up loses it.
+-- Arguments
+--   ids       runs whose wake-ups came, and room for as many runs. The run of another tenant may
+--             take the place of one of them (swap_for_fair_share). That one gets its wake-up back.
+--   room      how many more runs the worker takes whose wake-ups have not come (claim_backlog). A
+--             run that is claimed before its wake-up loses the wake-up.
+--   after     the tenant that was served last
+--   protocol  version of the calls that the worker speaks, as in commit_steps
+-- A worker with a scope gets due runs of its scope only and wakes nobody: scoped_claims.sql.
 --
--- A worker that is there for some runs only is given due ones of those, and wakes nobody: scoped_claims.sql.
+-- Results
+--   agent_version_id   for the run of a workflow: the pinned version of the workflow
+--   is_suspect         two workers have died with this run since its last commit. The worker calls
+--                      mark_at_risk before it does anything that may kill it.
+--   alike              runs with the same value share what holds for their calls: call_rules.sql
+--   trust              how far the run is trusted: taint.sql
+--   is_filtered        output filters check what the run says: output_filters.sql
+--   are_calls_limited  the worker asks before each call: call_limits.sql
 --
--- The run of a workflow says whose version it pinned in agent_version_id.
---
--- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see taint.sql;
--- `is_filtered`: what it says is looked through first, see output_filters.sql. `are_calls_limited`: a call is asked for before
--- it is made, see call_limits.sql. `protocol` is the version of these calls that the worker speaks, as in commit_steps.
---
--- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
--- partitions between the first and the last id are opened.
-create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
-  returns table (
-    execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
-    root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
+-- Every statement looks rows up by their keys, so plans are made once and not for each call, and
+-- only the partitions between the first and the last id are opened.
+create or replace function howdah_private.claim_executions(
+  worker uuid, ids uuid[], protocol int, after uuid, room int default 0
+) returns table (
+    execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid,
+    session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean,
+    metadata jsonb, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
     overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean
   )
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set jit = off
 as $$
 declare
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
-  v_named uuid[] := '{}'; -- gave their room to those in v_picks
+  v_named uuid[] := '{}'; -- runs that gave their room to those in v_picks
   v_picks uuid[] := '{}';
   v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
-  -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
-  select w.* into v_worker from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  -- a dead worker claims nothing: this lock and its reaper wait for each other
+  select w.* into v_worker from howdah_private.workers as w
+  where w.id = claim_executions.worker for key share;
   if found then
     if v_worker.only_tenants is not null then
-      claim_executions.ids := '{}'; -- it looks for its own
-      v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
+      claim_executions.ids := '{}'; -- it claims runs of its scope only
+      v_more := howdah_private.runs_in_scope(
+        v_worker, claim_executions.after, claim_executions.room);
     end if;
     if v_worker.only_tenants is null then
-      select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
+      select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}')
+      into v_named, v_picks
       from howdah_private.swap_for_fair_share(claim_executions.ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
-      v_more := howdah_private.claim_backlog(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+      v_more := howdah_private.claim_backlog(
+        claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
     v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
-      -- what could not be had leaves the room to whom it was taken from
+      -- a run that could not be claimed gives the room back to the run that gave it away
       v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
@@ -69,10 +81,12 @@ begin
     v_first := v_claimed[1];
     v_last := v_claimed[cardinality(v_claimed)];
     perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
-    where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox having count(*) > 0;
+    where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox
+    having count(*) > 0;
   end if;
-  -- Whoever gave its room away has its place in the queue again.
-  v_named := array(select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
+  -- runs that gave their room away get their wake-ups back
+  v_named := array(
+    select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
   if cardinality(v_named) > 0 then
     perform howdah_private.enqueue_advance(v_named);
   end if;
@@ -81,42 +95,53 @@ begin
   end if;
 
   return query
-  select e.id::uuid, e.fence, e.tenant_id, e.agent_id, coalesce(e.agent_version_id, e.workflow_version_id), e.session_id,
-    e.root_execution_id, e.depth > 0, e.compensates_execution_id is not null, e.metadata,
-    e.step_count, howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
+  select e.id::uuid, e.fence, e.tenant_id, e.agent_id,
+    coalesce(e.agent_version_id, e.workflow_version_id), e.session_id, e.root_execution_id,
+    e.depth > 0, e.compensates_execution_id is not null, e.metadata, e.step_count,
+    howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
     (
-      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]') from howdah.messages as m
+      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
+      from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
-      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
+      else '[]' end
       || case when e.history is null then '[]' else howdah_private.history_json(e.history) end,
-    case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
+    case when e.step_count = 0 then '[]'
+      when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
-    case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
+    case when e.workflow_id is not null
+      then jsonb_build_object('input', e.input, 'data', e.input_data) end,
     howdah_private.agent_overrides(e),
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
-    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
+    e.trust,
+    exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
     exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
 
--- What the agent that has the run now is told of how it differs: the model was chosen for the one it began with.
+-- Returns the overrides of a run for the agent that has the run now. A model that was chosen for
+-- the first agent does not apply to an agent that the run was handed to.
 create or replace function howdah_private.agent_overrides(e howdah.executions) returns jsonb
   language sql immutable
-  return case when e.client_tools is null and (e.overrides is null or e.handoffs = 0) then e.overrides
-    else nullif(coalesce(case when e.handoffs = 0 then e.overrides else e.overrides - '{model,request_params}'::text[] end, '{}')
-      || case when e.client_tools is null then '{}' else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
+  return case
+    when e.client_tools is null and (e.overrides is null or e.handoffs = 0) then e.overrides
+    else nullif(
+      coalesce(case when e.handoffs = 0 then e.overrides
+        else e.overrides - '{model,request_params}'::text[] end, '{}')
+      || case when e.client_tools is null then '{}'
+        else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
--- Those of the runs that are due and free, and within their quotas and limits.
+-- Claims those of the runs that are due, not locked, and within their quotas and limits.
 create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -149,45 +174,56 @@ begin
       owner_worker = claim_due_runs.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
-      trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
+      trust = greatest(e.trust, e.input_trust, case
+        when e.turn > 1 or e.overrides is not null or e.input_parts is not null
+          or e.history is not null
         then howdah_private.inherited_trust(e) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id, e.input_trust
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts,
+      e.agent_version_id, e.input_trust
   ),
   opened as (
-    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
-    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
+    -- message 1 is the input with its data as JSON below the text, written when the run starts
+    insert into howdah.messages (
+      execution_id, seq, tenant_id, session_id, role, content, parts, trust
+    )
     select c.id, 1, c.tenant_id, c.session_id, 'user',
       howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts,
-      greatest('user', c.input_trust, case when c.input_parts is not null then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
+      greatest('user', c.input_trust, case when c.input_parts is not null
+        then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
     from claimed as c
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
-  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(claim_due_runs.ids) then
-    perform howdah_private.ask_for_room(v_parked); -- for one that was counted and could not be had
+  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0)
+    < cardinality(claim_due_runs.ids) then
+    perform howdah_private.ask_for_room(v_parked); -- a run may be counted and not claimed
   end if;
   return coalesce(v_taken, '{}');
 end $$;
 
--- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
--- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
-create or replace function howdah_private.requeue_skipped(ids uuid[], except_ids uuid[]) returns void
+-- Wakes runs again in 100 ms that are due and were not claimed: another transaction had them
+-- locked, or the worker is dead. The transaction with the lock may be writing the wake-up of the
+-- run, so the new wake-up has a key of its own.
+create or replace function howdah_private.requeue_skipped(ids uuid[], except_ids uuid[])
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ids uuid[] := array(
-    select i.id from unnest(requeue_skipped.ids) as i (id) where i.id <> all (requeue_skipped.except_ids) order by i.id
+    select i.id from unnest(requeue_skipped.ids) as i (id)
+    where i.id <> all (requeue_skipped.except_ids) order by i.id
   );
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
 begin
   perform graphile_worker.add_jobs(array_agg(
-    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
+    row('advance', json_build_object('id', e.id), null,
+      clock_timestamp() + interval '100 milliseconds', 25::smallint, e.id::text || ' again',
+      e.priority, null)::graphile_worker.job_spec
     order by e.id
   ))
   from howdah.executions as e
@@ -197,8 +233,8 @@ begin
   having count(*) > 0;
 end $$;
 
--- Wake-ups of runs that were claimed before they came have nothing to do any more. Those that somebody holds come and find
--- that out.
+-- Completes the wake-ups of runs that were claimed before the wake-ups came. A wake-up that a
+-- worker has locked comes all the same, and finds nothing to do.
 create or replace function howdah_private.complete_wake_ups(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

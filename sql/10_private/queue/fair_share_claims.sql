@@ -1,10 +1,17 @@
--- Fair shares. Wake-ups come in the order of the queue, so whoever inserted 10,000 runs first would see them all
--- claimed first. A wake-up therefore says only that a worker has room. Who gets it is decided here: the tenant with
--- the fewest runs at work for its weight, counted over all workers, and among equals the one whose turn is next after the tenant this
--- worker served last. Within a tenant priority counts, then age; between tenants only the share.
+-- Fair shares between tenants. Wake-ups come in the order of the queue, so 10,000 runs of one
+-- tenant would all be claimed before the first run of the next tenant. Therefore a wake-up only
+-- says that a worker has room. The room goes to the tenant with the fewest runs at work for its
+-- weight, counted over all workers. Among equals it goes to the next tenant after the one this
+-- worker served last. Within a tenant priority counts, then age; between tenants only the share
+-- counts.
+--
+-- `enable_sort` of these functions: they need the first rows of executions_live_idx. The planner
+-- would rather read all runs of a tenant when it expects most of them to be queued. Constant
+-- columns stay in the `order by`, since below row-level security the planner does not see that they
+-- are constant. `plan_cache_mode`: see claim_executions.
 
--- Shares are counted among runs of the last months, so that of many partitions two or three are opened; older and
--- younger ids have their own wake-ups still.
+-- Returns the ids between which shares are counted, those of about one month, so that few
+-- partitions are opened. Runs with older or younger ids still have their own wake-ups.
 create or replace function howdah_private.shared_ids(out oldest uuid, out youngest uuid)
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -12,54 +19,58 @@ as $$
 declare
   v_ms constant bigint := extract(epoch from now()) * 1000;
 begin
-  -- as uuid_v7_floor() does, which is too slow to be asked twice in every claim
+  -- the same as uuid_v7_floor(), which is too slow to be called twice in every claim
   oldest := lpad(to_hex(v_ms - 35 * 86400000::bigint), 12, '0') || '70008000000000000000';
   youngest := lpad(to_hex(v_ms + 3600000), 12, '0') || '70008000000000000000';
 end $$;
 
--- Whether anybody but one tenant has something queued. Mostly nobody has, and this is all that a claim pays for.
--- `enable_sort` here and below: the first row of executions_live_idx is what is meant, whatever the planner expects, which
--- would rather read all runs of a tenant when it takes most of them for queued. Constants stand among the order since
--- below row-level security the planner does not see that they are constant. `plan_cache_mode`: see
--- claim_executions.
+-- Returns whether a tenant other than this one has queued runs. Mostly none has, and then this is
+-- all that a claim pays for fair shares.
 create or replace function howdah_private.other_tenants_queued(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp
+  set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
 begin
   perform from (
     (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < other_tenants_queued.tenant_id
+    where e.status = 'queued' and e.waiting_for is null
+      and e.tenant_id < other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > other_tenants_queued.tenant_id
+    where e.status = 'queued' and e.waiting_for is null
+      and e.tenant_id > other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < other_tenants_queued.tenant_id
+    where e.status = 'waiting' and e.waiting_for = 'timer'
+      and e.tenant_id < other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > other_tenants_queued.tenant_id
+    where e.status = 'waiting' and e.waiting_for = 'timer'
+      and e.tenant_id > other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
   ) as r limit 1;
   return found;
 end $$;
 
--- Who has due runs: tenants in turn, those above `low` up to `high`, by the priority of their best one. A loose scan of
--- executions_live_idx that looks at one row per tenant and priority: it costs the same with ten queued runs and with a
--- million, and what is due only later hides nothing. Runs whose timer rang stand in a part of their own.
+-- Returns the tenants above `low` and up to `high` that have due runs, each with its best priority.
+-- A loose index scan over executions_live_idx reads one row per tenant and priority. It costs the
+-- same with ten queued runs and with a million, and runs that are due later hide none that are due
+-- now. Runs whose timer has rung have a part of the index of their own.
 create or replace function howdah_private.due_tenants(low uuid, high uuid, most int)
   returns table (tenant_id uuid, is_timer boolean, priority smallint)
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp
+  set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -67,26 +78,32 @@ declare
 begin
   return query
   with recursive queued as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
+      'infinity'::timestamptz as due_at
     union all
     select q.place + 1, n.* from queued as q cross join lateral (
       select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
       where e.status = 'queued' and e.waiting_for is null
-        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority) and e.tenant_id <= due_tenants.high
+        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority)
+        and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1
     ) as n
     where q.place < due_tenants.most
   ),
   timers as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority, 'infinity'::timestamptz as due_at
+    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
+      'infinity'::timestamptz as due_at
     union all
     select t.place + 1, n.* from timers as t cross join lateral (
       select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
       where e.status = 'waiting' and e.waiting_for = 'timer'
-        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority) and e.tenant_id <= due_tenants.high
+        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority)
+        and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1
     ) as n
     where t.place < due_tenants.most
   )
@@ -99,7 +116,8 @@ begin
   order by d.tenant_id, d.priority, d.due_at;
 end $$;
 
--- The same in a circle: those after `after` first. At most some tens are looked at; the others' turn comes as `after` moves.
+-- Returns tenants with due runs in a circle that begins after `after`. Reads a few tens of them at
+-- most. The others come when `after` moves on.
 create or replace function howdah_private.due_tenants_after(after uuid)
   returns table (tenant_id uuid, is_timer boolean, priority smallint)
   language plpgsql volatile security definer
@@ -111,17 +129,20 @@ declare
   v_found int;
 begin
   return query select d.* from howdah_private.due_tenants(
-    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most) as d;
+    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most
+  ) as d;
   get diagnostics v_found = row_count;
   if v_found < v_most and due_tenants_after.after is not null then
-    return query select d.* from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
+    return query select d.*
+    from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
   end if;
 end $$;
 
--- Runs at work of each of the tenants, over all workers; more than a thousand are as many as a thousand.
+-- Returns how many runs each tenant has at work, over all workers. Counts to a thousand at most.
 create or replace function howdah_private.runs_at_work(tenants uuid[]) returns int[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp
+  set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -139,21 +160,23 @@ begin
   );
 end $$;
 
--- What each of the tenants counts beside the others: runs at work are divided by it.
+-- Returns the weight of each tenant. Its number of runs at work is divided by the weight.
 create or replace function howdah_private.weights(tenants uuid[]) returns int[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select array_agg(coalesce(n.weight, 1) order by t.place)
-  from unnest(weights.tenants) with ordinality as t (id, place) left join howdah.tenants as n on n.id = t.id
+  from unnest(weights.tenants) with ordinality as t (id, place)
+  left join howdah.tenants as n on n.id = t.id
 $$;
 
--- The oldest due run of that priority, but for those named.
+-- Returns the oldest due run of a tenant with this priority, except the runs in `except_ids`.
 create or replace function howdah_private.due_run(
   tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
 ) returns uuid
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp
+  set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -165,20 +188,24 @@ begin
     where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = due_run.tenant_id
       and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
       and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+    limit 1;
   else
     select e.id into v_id from howdah.executions as e
     where e.status = 'queued' and e.waiting_for is null and e.tenant_id = due_run.tenant_id
       and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
       and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit 1;
+    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+    limit 1;
   end if;
   return v_id;
 end $$;
 
--- For the wake-ups that came: which of them give their room to the run of another tenant. Nothing when one tenant alone
--- has due runs, which one look at the index tells.
-create or replace function howdah_private.swap_for_fair_share(ids uuid[], after uuid) returns table (named uuid, pick uuid)
+-- Returns which of the wake-ups that came give their room to the run of another tenant. Returns
+-- none when a single tenant has due runs, which one look at the index tells.
+-- Tenants that due_tenants_after does not return take part with the wake-ups that came for them.
+create or replace function howdah_private.swap_for_fair_share(ids uuid[], after uuid)
+  returns table (named uuid, pick uuid)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -191,13 +218,13 @@ declare
   v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
   v_named record;
-  v_next int;
+  v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
 begin
   if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
-    return; -- nobody to be fair to
+    return; -- there is one tenant
   end if;
   select e.tenant_id into v_named from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
@@ -211,12 +238,11 @@ begin
   if cardinality(v_tenants) <= 1 then
     return;
   end if;
-  -- those whose turn is far are no rivals today, but a wake-up may come for them
-  v_tenants := v_tenants || array(
-    select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
-  );
-  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
+  v_tenants := v_tenants || array(select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and e.tenant_id <> all (v_tenants));
+  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)
+  into v_at_work, v_weights;
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
@@ -225,20 +251,21 @@ begin
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
     loop
-      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
-      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
-      exit when v_tenants[v_next] = v_named.tenant_id;
+      select i.place into v_at from generate_subscripts(v_tenants, 1) as i (place)
+      where v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id
+      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after,
+        v_tenants[i.place] limit 1;
+      exit when v_tenants[v_at] = v_named.tenant_id;
       named := v_named.id;
-      pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
+      pick := howdah_private.due_run(v_tenants[v_at], v_timers[v_at], v_priorities[v_at], v_taken);
       exit when pick is not null;
-      v_timers[v_next] := null; -- it has no more of them
+      v_timers[v_at] := null; -- the tenant has no more due runs
     end loop;
-    if v_tenants[v_next] <> v_named.tenant_id then
+    if v_tenants[v_at] <> v_named.tenant_id then
       v_taken := v_taken || pick;
       return next;
     end if;
-    v_at_work[v_next] := v_at_work[v_next] + 1;
-    v_after := v_tenants[v_next];
+    v_at_work[v_at] := v_at_work[v_at] + 1;
+    v_after := v_tenants[v_at];
   end loop;
 end $$;

@@ -1,8 +1,9 @@
--- What a commit does beyond its own runs. Both halves are part of commit_steps and its transaction, and are called only
--- for batches in which somebody asks for it.
+-- Effects of a commit beyond its own runs. Both halves are part of commit_steps and its
+-- transaction. They are called only for batches in which a run asks for them.
 
--- Before: everything above the children of the batch is locked, roots first, and their usage is counted upwards, so
--- that the commit already answers by what is left of the budgets above. Only what will be committed counts.
+-- Locks the ancestors of the runs in the batch, roots first, and counts the usage of the runs
+-- upwards, so that the commit is answered by what is left of the budgets above. Counts only what
+-- will be committed.
 create or replace function howdah_private.before_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -12,11 +13,13 @@ begin
   from jsonb_to_recordset(before_commit.commits) as c (id uuid);
   with spent as (
     select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
-      sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+      sum(coalesce(r.tokens_out, 0)) as tokens_out,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
     from jsonb_to_recordset(before_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
-    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    cross join lateral jsonb_to_recordset(c.steps)
+      as r (model_id uuid, tokens_in int, tokens_out int)
     left join howdah.models as m on m.id = r.model_id
     cross join lateral unnest(e.ancestors) as a (id)
     where e.owner_worker = before_commit.worker and e.fence = c.fence and e.step_count = c.after
@@ -55,7 +58,8 @@ begin
       select t.kind, t.output from howdah.steps as t
       where t.execution_id = c.id and t.seq = c.after + s.position
         and t.worker = after_commit.worker
-        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
+        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
+          or t.kind = 'handoff')
       limit 1
     ) as l
     where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
@@ -71,7 +75,7 @@ begin
   end loop;
   perform howdah_private.follow_members(after_commit.worker, after_commit.commits);
   if exists (select from howdah_private.receivers) then
-    -- what came while it was on its way to wait for mail
+    -- mail may have come before the run began to wait for it
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
     from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
@@ -88,16 +92,18 @@ begin
   end if;
 end $$;
 
--- Begins the members that workflow runs announced in their steps.
+-- Starts the members that the steps of workflow runs announced.
 create or replace function howdah_private.follow_members(worker uuid, commits jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.begin_members(e.run, t.children, c."to")
-  from jsonb_to_recordset(follow_members.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  from jsonb_to_recordset(follow_members.commits)
+    as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) as children
-    from jsonb_array_elements(c.steps) with ordinality as s (step, position) where s.step ? 'child'
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    where s.step ? 'child'
   ) as t
   cross join lateral (
     select x as run from howdah.executions as x
@@ -111,31 +117,36 @@ as $$
   where t.children is not null
 $$;
 
--- The row of a question; its id was given by the worker. What a question listed at its root needs is copied.
-create or replace function howdah_private.ask_question(run howdah.executions, question jsonb) returns void
+-- Inserts a question, with the id that the worker gave it. Copies what listing the question at its
+-- root needs.
+create or replace function howdah_private.ask_question(run howdah.executions, question jsonb)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.questions (
-    id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
-    required_role, expires_at, default_answer, escalate_to, preview, reason, trust
+    id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema,
+    tool_call, options, required_role, expires_at, default_answer, escalate_to, preview, reason,
+    trust
   )
-  select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id, q.prompt,
-    q.schema, q.tool_call, q.options, q.required_role,
-    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to, q.preview, q.reason,
-    coalesce(q.trust, 'internal')
+  select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id,
+    q.prompt, q.schema, q.tool_call, q.options, q.required_role,
+    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer,
+    q.escalate_to, q.preview, q.reason, coalesce(q.trust, 'internal')
   from jsonb_to_record(ask_question.question) as q (
-    id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb, options jsonb,
-    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text, preview jsonb, reason jsonb,
-    trust howdah.trust
+    id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb,
+    options jsonb, required_role howdah.user_role, expires_in_ms bigint, default_answer text,
+    escalate_to text, preview jsonb, reason jsonb, trust howdah.trust
   )
   join howdah.executions as r on r.id = run.root_execution_id
   on conflict (id) do nothing
 $$;
 
--- A run below another one, for one of its tool calls. What refuses it is told to the parent as the end of the child,
--- so that the model hears of it and nobody else's commit is hurt. What only came at a bad moment is no refusal.
-create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb) returns void
+-- Starts a child run for a tool call of its parent. A refusal reaches the parent as the end of the
+-- child, so the model reads it and the commits of other runs go on. Errors that another attempt may
+-- solve (deadlocks, timeouts) are raised.
+create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -147,12 +158,14 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
-    max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input,
+    overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    parent.trust, child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
-    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
+    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid,
+    parent.id, child ->> 'call_id', parent.trust, child ->> 'input', child -> 'overrides',
+    (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int,
+    parent.user_id, parent.priority
   );
 exception when others then
   if sqlstate ~ '^(40|53|55|57|58|XX)' then
@@ -166,9 +179,12 @@ exception when others then
   perform howdah_private.wake_runs(array[parent.id]);
 end $$;
 
--- The members a workflow's run begins with one commit: all in one statement, or one by one when one of them is refused, so
--- that only that one fails. Of those that may not be at work at the same time all wait for their turn first.
-create or replace function howdah_private.begin_members(parent howdah.executions, children jsonb, move jsonb) returns void
+-- Starts the members that the run of a workflow announced in one commit. Inserts all in one
+-- statement, or one by one when one is refused, so that only that one fails. Where the number of
+-- members at work is limited, all wait for their turn first.
+create or replace function howdah_private.begin_members(
+  parent howdah.executions, children jsonb, move jsonb
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -179,14 +195,16 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
-      max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
+      input, overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust, c.input, c.overrides,
-      (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
-      (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust,
+      c.input, c.overrides, (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint,
+      (c.budget ->> 'max_cost')::numeric, (c.budget ->> 'max_seconds')::int,
+      parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb, budget jsonb
+      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb,
+      budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
     order by c.id;
@@ -197,10 +215,12 @@ begin
     perform howdah_private.spawn_child(parent, c.child)
     from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
   end;
-  perform howdah_private.admit_members(parent.id) where begin_members.move ->> 'members_at_once' is not null;
+  perform howdah_private.admit_members(parent.id)
+  where begin_members.move ->> 'members_at_once' is not null;
 end $$;
 
--- Lets members begin whose turn it is: as many as may be at work at once. The caller holds the lock of their parent.
+-- Queues the members whose turn it is, as many as may be at work at once. The caller has locked
+-- their parent.
 create or replace function howdah_private.admit_members(parent_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -212,8 +232,9 @@ begin
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
     where e.id = any (array(
       select c.id::uuid from howdah.executions as c
-      where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn' and c.session_id is null
-        and c.tenant_id = (select p.tenant_id from howdah.executions as p where p.id = admit_members.parent_id)
+      where c.parent_execution_id = admit_members.parent_id and c.waiting_for = 'turn'
+        and c.session_id is null and c.tenant_id = (
+          select p.tenant_id from howdah.executions as p where p.id = admit_members.parent_id)
       order by c.id
       limit (
         select greatest(p.members_at_once - (p.live_children - p.members_waiting), 0)
@@ -224,7 +245,8 @@ begin
   )
   select array_agg(a.id order by a.id) into v_admitted from admitted as a;
   if v_admitted is not null then
-    update howdah.executions as e set members_waiting = e.members_waiting - cardinality(v_admitted)
+    update howdah.executions as e
+    set members_waiting = e.members_waiting - cardinality(v_admitted)
     where e.id = admit_members.parent_id;
     perform howdah_private.enqueue_advance(v_admitted);
   end if;

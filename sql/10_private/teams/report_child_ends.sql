@@ -9,7 +9,8 @@ create or replace function howdah_private.report_child_ends() returns void
 as $$
 declare
   v_ids uuid[] := array(
-    select c.execution_id from howdah_private.child_ends as c where c.transaction = pg_current_xact_id());
+    select c.execution_id from howdah_private.child_ends as c
+    where c.transaction = pg_current_xact_id());
   v_parents uuid[];
   v_woken uuid[];
   v_admitting uuid[];
@@ -25,7 +26,8 @@ begin
     return;
   end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
-  select e.parent_execution_id, e.tenant_id, 'child', e.parent_call_id, greatest('internal', e.trust), jsonb_build_object(
+  select e.parent_execution_id, e.tenant_id, 'child', e.parent_call_id,
+    greatest('internal', e.trust), jsonb_build_object(
     'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason, 'output', e.output,
     'output_data', e.output_data, 'error', e.error, 'trust', greatest('internal', e.trust))
   from howdah.executions as e
@@ -36,14 +38,15 @@ begin
     returning c.execution_id, c.parent_execution_id, c.was_waiting
   ),
   sums as (
-    select d.parent_execution_id as id, count(*) as ends, count(*) filter (where d.was_waiting) as waiting,
-      bool_or(e.status <> 'completed') as failed
+    select d.parent_execution_id as id, count(*) as ends,
+      count(*) filter (where d.was_waiting) as waiting, bool_or(e.status <> 'completed') as failed
     from ended as d join howdah.executions as e on e.id = d.execution_id and e.id = any (v_ids)
     group by d.parent_execution_id
   ),
   counted as (
     update howdah.executions as e
-    set live_children = greatest(e.live_children - s.ends, 0), members_waiting = greatest(e.members_waiting - s.waiting, 0)
+    set live_children = greatest(e.live_children - s.ends, 0),
+      members_waiting = greatest(e.members_waiting - s.waiting, 0)
     from sums as s
     where e.id = s.id and e.id = any (v_parents)
     returning e.id::uuid as id, e.members_at_once is not null as admits, (
@@ -51,7 +54,8 @@ begin
       and (e.wakes_on = 'last' or (e.wakes_on = 'failure' and not s.failed))
     ) is true as keeps_waiting
   )
-  select array_agg(c.id order by c.id) filter (where not c.keeps_waiting), array_agg(c.id order by c.id) filter (where c.admits)
+  select array_agg(c.id order by c.id) filter (where not c.keeps_waiting),
+    array_agg(c.id order by c.id) filter (where c.admits)
   into v_woken, v_admitting from counted as c;
   perform howdah_private.wake_runs(v_woken) where v_woken is not null;
   perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);
