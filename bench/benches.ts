@@ -44,7 +44,7 @@ export const BENCHES: Record<string, Entry> = {
   guards: {
     run: guards,
     counts:
-      'One statement after the other on one connection: an insert with its permissions, quotas and audit, over the same insert with their triggers switched off.',
+      'One statement after the other on one connection: an insert with its permissions, limits and audit, over the same insert with their triggers switched off.',
   },
   query: {
     run: query,

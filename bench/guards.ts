@@ -14,11 +14,11 @@ const ONE_USER = `insert into howdah.users (username) values (howdah.uuid_v7()::
 /** What asks whether somebody may, and counts what he used. */
 const ON_RUNS = ['_010_permit', '_020_permit_agents', '_850_count_runs'];
 const ON_USERS = ['_950_audit_insert'];
-const QUOTA = `insert into howdah.quotas (scope, metric, period, max_value) values ('tenant', 'runs', 'day', 1e9)`;
+const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'day', 1e9)`;
 
 /**
- * What permissions, quotas and the audit log cost an insert, beside the same insert with their triggers switched off, call
- * by call on one connection: for runs while there is no quota, for runs under one, and for a definition that is audited.
+ * What permissions, limits and the audit log cost an insert, beside the same insert with their triggers switched off, call
+ * by call on one connection: for runs while there is no limit, for runs under one, and for a definition that is audited.
  */
 export const guards: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
@@ -39,7 +39,7 @@ export const guards: Bench = async ({ server, rounds }) => {
         triggers: ON_RUNS,
       })),
     ];
-    await client.query(QUOTA);
+    await client.query(LIMIT);
     return [
       ...unlimited,
       ...(await costs(client, count, 'one_run_under_quota_ratio', {

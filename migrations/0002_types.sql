@@ -213,18 +213,22 @@ create type howdah.setting_scope as enum ('tenant', 'system');
 comment on type howdah.setting_scope is
   'Scope of a setting: one tenant (tenant), or every tenant without a value of its own (system).';
 
-create type howdah.quota_scope as enum ('tenant', 'user', 'agent', 'session', 'api_key', 'system');
-comment on type howdah.quota_scope is
-  'Whose use counts: the tenant, one of its users, agents, sessions or API keys, or the whole '
-  'installation (system).';
+create type howdah.limit_scope as enum (
+  'tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'system'
+);
+comment on type howdah.limit_scope is
+  'Whose use counts: the tenant, one of its users, agents, sessions, API keys, models or tools, or '
+  'the whole installation (system).';
 
-create type howdah.quota_metric as enum ('requests', 'runs', 'tokens', 'cost', 'storage');
-comment on type howdah.quota_metric is
+create type howdah.limit_metric as enum (
+  'requests', 'runs', 'tokens', 'cost', 'storage', 'running_runs', 'running_calls', 'calls'
+);
+comment on type howdah.limit_metric is
   'What counts: requests to the API, runs (without children), tokens, cost, bytes of resources '
-  '(storage).';
+  '(storage), runs at once (running_runs), calls at once (running_calls), calls that begin.';
 
-create type howdah.quota_period as enum ('minute', 'hour', 'day', 'month');
-comment on type howdah.quota_period is 'Calendar period, in UTC, over which use is added up.';
+create type howdah.limit_period as enum ('minute', 'hour', 'day', 'month');
+comment on type howdah.limit_period is 'Calendar period, in UTC, over which use is added up.';
 
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
 comment on type howdah.erasure_mode is
@@ -232,7 +236,7 @@ comment on type howdah.erasure_mode is
   'deletes the runs.';
 
 -- Down Migration
-drop type howdah.erasure_mode, howdah.quota_period, howdah.quota_metric, howdah.quota_scope,
+drop type howdah.erasure_mode, howdah.limit_period, howdah.limit_metric, howdah.limit_scope,
   howdah.setting_scope, howdah.alert_severity, howdah.alert_state, howdah.delivery_status,
   howdah.write_back_status, howdah.catchup_policy, howdah.overlap_policy, howdah.todo_status,
   howdah.approval_scope, howdah.question_status, howdah.question_kind, howdah.session_policy,

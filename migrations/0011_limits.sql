@@ -1,5 +1,5 @@
 -- Up Migration
--- Settings, limits and quotas, and the runs that wait for one.
+-- Settings, limits, and the runs that wait for one.
 
 create table howdah.settings (
   id uuid primary key default howdah.uuid_v7(),
@@ -26,94 +26,121 @@ comment on column howdah.settings.scope is
 comment on column howdah.settings.key is 'Name of the setting, as setting_values lists it.';
 comment on column howdah.settings.value is 'A number within the range that setting_values gives.';
 
-create table howdah.concurrency_limits (
+-- A limit of a user, agent, session or API key without a subject holds for each of them, and a
+-- limit of the system may hold for each tenant. Usage is therefore counted per limit and subject.
+-- The generated columns repeat subject_id by scope, so that foreign keys delete a limit with its
+-- subject.
+create table howdah.limits (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant()
     references howdah.tenants (id) on delete cascade,
-  agent_id uuid,
-  model_id uuid,
-  max_running int not null,
+  scope howdah.limit_scope not null default 'tenant',
+  subject_id uuid,
+  key text,
+  metric howdah.limit_metric not null,
+  period howdah.limit_period,
+  max_value numeric not null,
+  is_imposed boolean not null default false,
+  is_per_tenant boolean not null default false,
+  user_id uuid generated always as (case scope when 'user' then subject_id end) stored,
+  agent_id uuid generated always as (case scope when 'agent' then subject_id end) stored,
+  session_id uuid generated always as (case scope when 'session' then subject_id end) stored,
+  api_key_id uuid generated always as (case scope when 'api_key' then subject_id end) stored,
+  model_id uuid generated always as (case scope when 'model' then subject_id end) stored,
+  tool_id uuid generated always as (case scope when 'tool' then subject_id end) stored,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
-  unique nulls not distinct (tenant_id, agent_id, model_id),
+  constraint limits_tenant_id_scope_subject_id_key_metric_period_key
+    unique nulls not distinct (tenant_id, scope, subject_id, key, metric, period, is_per_tenant),
+  foreign key (tenant_id, user_id) references howdah.users (tenant_id, id) on delete cascade,
   foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, session_id) references howdah.sessions (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, api_key_id) references howdah.api_keys (tenant_id, id) on delete cascade,
   foreign key (tenant_id, model_id) references howdah.models (tenant_id, id) on delete cascade,
-  constraint at_least_one_run_may_be_at_work check (max_running >= 1),
-  constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant
-    check (num_nonnulls(agent_id, model_id) <= 1)
-);
-create index concurrency_limits_model_id_idx on howdah.concurrency_limits (tenant_id, model_id);
-alter table howdah.concurrency_limits enable row level security, force row level security;
-comment on table howdah.concurrency_limits is
-  'Maximum number of runs at work at once, of an agent, of a model or of the tenant. Further runs '
-  'wait (quota).';
-comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
-comment on column howdah.concurrency_limits.model_id is
-  'The model whose runs count: runs whose pinned version has it first. Without agent_id and '
-  'model_id the limit is for the tenant.';
-comment on column howdah.concurrency_limits.max_running is
-  'Maximum number of runs at work. A higher value lets waiting runs go on; a lower one stops no '
-  'run.';
-comment on constraint concurrency_limits_tenant_id_agent_id_model_id_key
-  on howdah.concurrency_limits is
-  E'@behavior -*\n'
-  'One limit for each; a limit is named by its id.';
-
-create table howdah.call_limits (
-  id uuid primary key default howdah.uuid_v7(),
-  tenant_id uuid not null default howdah.current_tenant()
-    references howdah.tenants (id) on delete cascade,
-  tool_id uuid,
-  model_id uuid,
-  every_tool text,
-  every_model text,
-  max_at_once int,
-  max_per_minute int,
-  max_tokens_per_minute int,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  unique (tenant_id, id),
-  unique nulls not distinct (tenant_id, tool_id, model_id, every_tool, every_model),
   foreign key (tenant_id, tool_id) references howdah.tools (tenant_id, id) on delete cascade,
-  foreign key (tenant_id, model_id) references howdah.models (tenant_id, id) on delete cascade,
-  constraint a_call_limit_is_of_one_tool_or_one_model
-    check (num_nonnulls(tool_id, model_id, every_tool, every_model) = 1),
-  constraint a_call_limit_has_a_number
-    check (num_nonnulls(max_at_once, max_per_minute, max_tokens_per_minute) >= 1),
-  constraint at_least_one_call_is_let_through
-    check (least(max_at_once, max_per_minute, max_tokens_per_minute) >= 1),
-  constraint tokens_are_those_of_a_model
-    check (max_tokens_per_minute is null or num_nonnulls(model_id, every_model) = 1)
+  constraint max_value_is_zero_or_more check (max_value >= 0 and max_value <> 'NaN'),
+  constraint at_least_one_run_or_call_is_allowed check (
+    (metric not in ('running_runs', 'running_calls', 'calls') and scope <> 'model')
+    or (max_value between 1 and 2147483647 and max_value = trunc(max_value))
+  ),
+  constraint requests_have_a_period check (metric <> 'requests' or period is not null),
+  constraint storage_and_running_limits_have_no_period
+    check (metric not in ('storage', 'running_runs', 'running_calls') or period is null),
+  constraint calls_and_tokens_of_a_model_are_counted_per_minute check (
+    (metric <> 'calls' and (metric <> 'tokens' or scope <> 'model'))
+    or period is not distinct from 'minute'
+  ),
+  constraint requests_are_of_a_tenant_a_user_an_api_key_or_the_system
+    check (metric <> 'requests' or scope in ('tenant', 'user', 'api_key', 'system')),
+  constraint runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool
+    check (metric not in ('runs', 'cost') or scope not in ('api_key', 'model', 'tool')),
+  constraint tokens_are_not_of_an_api_key_or_a_tool
+    check (metric <> 'tokens' or scope not in ('api_key', 'tool')),
+  constraint storage_is_of_a_tenant_a_session_or_the_system
+    check (metric <> 'storage' or scope in ('tenant', 'session', 'system')),
+  constraint running_runs_are_of_an_agent_a_model_or_a_tenant
+    check (metric <> 'running_runs' or scope in ('agent', 'model', 'tenant')),
+  constraint calls_are_of_a_model_or_a_tool
+    check (metric not in ('running_calls', 'calls') or scope in ('model', 'tool')),
+  constraint a_tenant_and_the_system_have_no_subject
+    check (scope not in ('tenant', 'system') or subject_id is null),
+  constraint a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key
+    check (scope not in ('model', 'tool') or num_nonnulls(subject_id, key) = 1),
+  constraint a_limit_of_running_runs_has_its_subject
+    check (metric <> 'running_runs' or scope = 'tenant' or subject_id is not null),
+  constraint a_key_is_the_name_of_a_model_or_a_tool
+    check (key is null or scope in ('model', 'tool')),
+  constraint a_limit_per_tenant_is_of_the_system check (not is_per_tenant or scope = 'system')
 );
-create index call_limits_model_id_idx on howdah.call_limits (tenant_id, model_id);
--- Every tenant with calls asks for these limits. The index is empty where none exists.
-create index call_limits_of_the_system_idx
-  on howdah.call_limits (every_tool, every_model) where tool_id is null and model_id is null;
-alter table howdah.call_limits enable row level security, force row level security;
-comment on table howdah.call_limits is
-  'Maximum number of calls of a tool or model, at once and within a minute. Runs that want to '
-  'make more calls wait (quota).';
-comment on column howdah.call_limits.tool_id is
-  'The tool whose calls count. A tool that begins a run has no calls: limit its runs.';
-comment on column howdah.call_limits.model_id is 'The model whose calls count.';
-comment on column howdah.call_limits.every_tool is
-  'Name of a tool: calls of every tool of this name count, over all tenants. Written by an owner '
-  'of the database.';
-comment on column howdah.call_limits.every_model is
-  'Provider''s id of a model (models.model): calls of every such model count, over all tenants. '
-  'Written by an owner of the database.';
-comment on column howdah.call_limits.max_at_once is
-  'Maximum number of calls at once. A lower value stops no call.';
-comment on column howdah.call_limits.max_per_minute is
-  'Maximum number of calls that begin within any 60 seconds. A failed attempt counts.';
-comment on column howdah.call_limits.max_tokens_per_minute is
-  'Another call begins while the calls of the last 60 seconds used fewer tokens than this, in and '
-  'out.';
-comment on constraint call_limits_tenant_id_tool_id_model_id_every_tool_every_mod_key
-  on howdah.call_limits is
-  E'@behavior -*\n'
-  'One limit for each; a limit is named by its id.';
+create index limits_user_id_idx on howdah.limits (tenant_id, user_id) where user_id is not null;
+create index limits_agent_id_idx on howdah.limits (tenant_id, agent_id) where agent_id is not null;
+create index limits_session_id_idx
+  on howdah.limits (tenant_id, session_id) where session_id is not null;
+create index limits_api_key_id_idx
+  on howdah.limits (tenant_id, api_key_id) where api_key_id is not null;
+create index limits_model_id_idx on howdah.limits (tenant_id, model_id) where model_id is not null;
+create index limits_tool_id_idx on howdah.limits (tenant_id, tool_id) where tool_id is not null;
+-- Every insert, claim and commit asks whether such limits exist. Mostly none does.
+create index limits_metric_idx on howdah.limits (metric, tenant_id);
+create index limits_of_calls_idx on howdah.limits (tenant_id) where scope in ('model', 'tool');
+create index limits_of_the_system_idx on howdah.limits (metric) where scope = 'system';
+create index limits_key_idx on howdah.limits (key) where key is not null;
+alter table howdah.limits enable row level security, force row level security;
+comment on table howdah.limits is
+  'Maximum use within a period, or at once. Runs, requests and storage above it are refused '
+  '(HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
+comment on column howdah.limits.scope is
+  'Whose use counts. system is the whole installation, over all tenants. Only an owner of the '
+  'database writes a limit of the system.';
+comment on column howdah.limits.subject_id is
+  'The user, agent, session, API key, model or tool. Null means each user, agent, session or API '
+  'key without a limit of its own for this metric and period. Null for a tenant or the system.';
+comment on column howdah.limits.key is
+  'Limits calls over all tenants: the name of a tool, or the provider''s id of a model '
+  '(models.model). Only an owner of the database writes it.';
+comment on column howdah.limits.metric is
+  'What counts. A run counts for the model that its pinned version has first. A child counts '
+  'neither for runs nor for requests.';
+comment on column howdah.limits.period is
+  'The current minute, hour, day or month in UTC. Calls, and tokens of a model, count within any '
+  '60 seconds. Null for what runs at once, or for all use ever.';
+comment on column howdah.limits.max_value is
+  'Maximum use. A change applies at once: waiting runs go on if they may, and nothing is stopped.';
+comment on column howdah.limits.is_imposed is
+  'Written by an owner of the database: the tenant sees it and cannot change it.';
+comment on column howdah.limits.is_per_tenant is
+  'Of a limit of the system: each tenant may use this much, unless an owner of the database wrote '
+  'a limit for that tenant.';
+comment on column howdah.limits.user_id is 'The subject, if it is a user.';
+comment on column howdah.limits.agent_id is 'The subject, if it is an agent.';
+comment on column howdah.limits.session_id is 'The subject, if it is a session.';
+comment on column howdah.limits.api_key_id is 'The subject, if it is an API key.';
+comment on column howdah.limits.model_id is 'The subject, if it is a model.';
+comment on column howdah.limits.tool_id is
+  'The subject, if it is a tool. A tool that begins a run makes no calls: limit its runs.';
+comment on constraint limits_tenant_id_scope_subject_id_key_metric_period_key on howdah.limits is
+  E'@behavior -*\nOne limit for each; a limit is named by its id.';
 
 create table howdah_private.limited_calls (
   id bigint generated always as identity primary key,
@@ -141,149 +168,56 @@ comment on column howdah_private.limited_calls.call_id is
 comment on column howdah_private.limited_calls.ended_at is
   'Null while the call is in progress. The end of its run ends the call too.';
 
--- A quota of a user, agent, session or API key without a subject holds for each of them; a quota of
--- the system may hold for each tenant. Use is therefore counted by quota and subject. The generated
--- columns repeat subject_id by scope, so that four foreign keys can delete a quota with its
--- subject.
-create table howdah.quotas (
-  id uuid primary key default howdah.uuid_v7(),
-  tenant_id uuid not null default howdah.current_tenant()
-    references howdah.tenants (id) on delete cascade,
-  scope howdah.quota_scope not null default 'tenant',
-  subject_id uuid,
-  metric howdah.quota_metric not null,
-  period howdah.quota_period,
-  max_value numeric not null,
-  is_imposed boolean not null default false,
-  is_per_tenant boolean not null default false,
-  user_id uuid generated always as (case scope when 'user' then subject_id end) stored,
-  agent_id uuid generated always as (case scope when 'agent' then subject_id end) stored,
-  session_id uuid generated always as (case scope when 'session' then subject_id end) stored,
-  api_key_id uuid generated always as (case scope when 'api_key' then subject_id end) stored,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  unique (tenant_id, id),
-  constraint quotas_tenant_id_scope_subject_id_metric_period_key
-    unique nulls not distinct (tenant_id, scope, subject_id, metric, period, is_per_tenant),
-  foreign key (tenant_id, user_id) references howdah.users (tenant_id, id) on delete cascade,
-  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
-  foreign key (tenant_id, session_id) references howdah.sessions (tenant_id, id) on delete cascade,
-  foreign key (tenant_id, api_key_id) references howdah.api_keys (tenant_id, id) on delete cascade,
-  constraint max_value_is_zero_or_more check (max_value >= 0 and max_value <> 'NaN'),
-  constraint storage_is_what_there_is_and_has_no_period
-    check (metric <> 'storage' or period is null),
-  constraint requests_have_a_period check (metric <> 'requests' or period is not null),
-  constraint requests_are_not_of_an_agent_or_a_session
-    check (metric <> 'requests' or scope not in ('agent', 'session')),
-  constraint api_keys_have_quotas_of_requests_alone
-    check (scope <> 'api_key' or metric = 'requests'),
-  constraint storage_is_of_a_tenant_a_session_or_the_system
-    check (metric <> 'storage' or scope in ('tenant', 'session', 'system')),
-  constraint a_tenant_and_the_system_have_no_subject
-    check (scope not in ('tenant', 'system') or subject_id is null),
-  constraint a_quota_per_tenant_is_of_the_system check (not is_per_tenant or scope = 'system')
-);
-create index quotas_user_id_idx on howdah.quotas (tenant_id, user_id) where user_id is not null;
-create index quotas_agent_id_idx on howdah.quotas (tenant_id, agent_id) where agent_id is not null;
-create index quotas_session_id_idx
-  on howdah.quotas (tenant_id, session_id) where session_id is not null;
-create index quotas_api_key_id_idx
-  on howdah.quotas (tenant_id, api_key_id) where api_key_id is not null;
--- Every commit asks for these quotas and most tenants have none: the index is then empty.
-create index quotas_of_spending_idx on howdah.quotas (tenant_id) where metric in ('tokens', 'cost');
-create index quotas_of_the_system_idx on howdah.quotas (metric) where scope = 'system';
-alter table howdah.quotas enable row level security, force row level security;
-comment on table howdah.quotas is
-  'Maximum use within a period. Runs, requests and storage above it are refused (HWQTA); runs '
-  'above tokens or cost wait (quota).';
-comment on column howdah.quotas.scope is
-  'Whose use counts. system is the whole installation, over all tenants; written by an owner of '
-  'the database.';
-comment on column howdah.quotas.subject_id is
-  'The user, agent, session or API key. Null means each of them without a quota of its own for '
-  'this metric and period. Null for a tenant or the system.';
-comment on column howdah.quotas.period is
-  'The current minute, hour, day or month in UTC. Without a period all use ever counts; for '
-  'storage, all that is stored.';
-comment on column howdah.quotas.max_value is
-  'Maximum use. A change applies at once, and waiting runs go on if they may.';
-comment on column howdah.quotas.is_imposed is
-  'Written by an owner of the database: the tenant sees it and cannot change it.';
-comment on column howdah.quotas.is_per_tenant is
-  'Of a quota of the system: each tenant may use this much, unless an owner of the database wrote '
-  'a quota for that tenant.';
-comment on column howdah.quotas.user_id is 'The subject, if it is a user.';
-comment on column howdah.quotas.agent_id is 'The subject, if it is an agent.';
-comment on column howdah.quotas.session_id is 'The subject, if it is a session.';
-comment on column howdah.quotas.api_key_id is 'The subject, if it is an API key.';
-comment on constraint quotas_tenant_id_scope_subject_id_metric_period_key on howdah.quotas is
-  E'@behavior -*\nOne quota for each; a quota is named by its id.';
-
-create table howdah_private.quota_counters (
-  quota_id uuid not null,
+create table howdah_private.limit_counters (
+  limit_id uuid not null,
   subject_id uuid,
   started_at timestamptz not null,
   used numeric not null,
-  primary key (quota_id, started_at, subject_id)
+  primary key (limit_id, started_at, subject_id)
 ) with (fillfactor = 50);
-alter table howdah_private.quota_counters enable row level security, force row level security;
-comment on table howdah_private.quota_counters is
-  'Use of a quota in the period that began at started_at, changed by the transaction that uses it '
+alter table howdah_private.limit_counters enable row level security, force row level security;
+comment on table howdah_private.limit_counters is
+  'Use of a limit in the period that began at started_at, changed by the transaction that uses it '
   'under the lock of the row.';
-comment on column howdah_private.quota_counters.subject_id is
-  'Whose use it is: tenant, user, agent, session or API key; the quota itself where it covers all '
+comment on column howdah_private.limit_counters.subject_id is
+  'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all '
   'tenants.';
 
-create table howdah_private.quota_recounts (
-  quota_id uuid primary key,
+create table howdah_private.limit_recounts (
+  limit_id uuid primary key,
   after xid8
 );
-alter table howdah_private.quota_recounts enable row level security, force row level security;
-comment on table howdah_private.quota_recounts is
-  'New quotas of tokens and cost whose use is counted again once all transactions that did not '
+alter table howdah_private.limit_recounts enable row level security, force row level security;
+comment on table howdah_private.limit_recounts is
+  'New limits of tokens and cost whose use is counted again once all transactions that did not '
   'see them have ended.';
-comment on column howdah_private.quota_recounts.after is
-  'A transaction that began when the quota was visible to all. Earlier ones may not have seen it. '
-  'Null until somebody looked.';
+comment on column howdah_private.limit_recounts.after is
+  'A transaction that began when the limit was visible to all. Earlier ones may not have seen it. '
+  'Null until the first attempt to count again.';
 
 create table howdah_private.parked_runs (
   execution_id uuid primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  limit_id uuid not null,
   due_at timestamptz not null,
   priority smallint not null,
-  concurrency_limit_id uuid,
-  quota_id uuid,
-  quota_subject_id uuid,
-  call_limit_id uuid,
-  constraint a_run_is_parked_for_a_subject_of_the_quota
-    check ((quota_id is null) = (quota_subject_id is null)),
-  constraint a_run_is_parked_at_a_limit_or_at_a_quota
-    check (num_nonnulls(concurrency_limit_id, call_limit_id, quota_id) = 1)
+  subject_id uuid
 );
-create index parked_runs_concurrency_limit_id_idx
-  on howdah_private.parked_runs (concurrency_limit_id, priority, due_at, execution_id);
 create index parked_runs_tenant_id_idx on howdah_private.parked_runs (tenant_id);
-create index parked_runs_quota_id_idx
-  on howdah_private.parked_runs (quota_id, quota_subject_id, priority, due_at, execution_id)
-  where quota_id is not null;
-create index parked_runs_call_limit_id_idx
-  on howdah_private.parked_runs (call_limit_id, priority, due_at, execution_id)
-  where call_limit_id is not null;
+create index parked_runs_limit_id_idx
+  on howdah_private.parked_runs (limit_id, subject_id, priority, due_at, execution_id);
 alter table howdah_private.parked_runs enable row level security, force row level security;
 comment on table howdah_private.parked_runs is
-  'Runs that reached a limit or quota, in the order in which they go on. A row whose run no '
-  'longer waits is dropped at its turn.';
-comment on column howdah_private.parked_runs.quota_subject_id is
-  'The subject whose quota is used up.';
-comment on column howdah_private.parked_runs.call_limit_id is
-  'The limit that allowed no further call.';
+  'Runs that reached a limit, in the order in which they go on. A row whose run no longer waits '
+  'is dropped at its turn.';
+comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
+comment on column howdah_private.parked_runs.subject_id is
+  'The subject that used up a limit of tokens or cost. Null for running runs and calls.';
 
 -- Down Migration
 drop table howdah_private.parked_runs;
-drop table howdah_private.quota_recounts;
-drop table howdah_private.quota_counters;
-drop table howdah.quotas;
+drop table howdah_private.limit_recounts;
+drop table howdah_private.limit_counters;
 drop table howdah_private.limited_calls;
-drop table howdah.call_limits;
-drop table howdah.concurrency_limits;
+drop table howdah.limits;
 drop table howdah.settings;

@@ -86,7 +86,7 @@ comment on column howdah.kept_usage.agent_version_id is
   'Pinned version of the runs. Null for workflows.';
 comment on column howdah.kept_usage.steps is
   'Number of steps, without steps that forks share with their originals.';
-comment on column howdah.kept_usage.roots is 'Number of root runs. Quotas made later count them.';
+comment on column howdah.kept_usage.roots is 'Number of root runs. Limits made later count them.';
 comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
 comment on constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key
   on howdah.kept_usage is
@@ -124,7 +124,7 @@ create table howdah_private.kept_subjects (
   subject_id uuid not null,
   roots bigint not null,
   tokens bigint not null,
-  scope howdah.quota_scope not null,
+  scope howdah.limit_scope not null,
   day date not null,
   cost numeric not null,
   primary key (tenant_id, scope, subject_id, day),
@@ -132,7 +132,7 @@ create table howdah_private.kept_subjects (
 );
 alter table howdah_private.kept_subjects enable row level security, force row level security;
 comment on table howdah_private.kept_subjects is
-  'Rollup of deleted runs per user or session and day. Quotas made later count it. Deleted with '
+  'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with '
   'the user or session.';
 comment on column howdah_private.kept_subjects.subject_id is 'User or session of the runs.';
 comment on column howdah_private.kept_subjects.roots is

@@ -106,10 +106,10 @@ async function* limits({ pool }: BenchDatabase): AsyncGenerator<Figure> {
     return performance.now() - begun;
   };
   await pool.query(
-    `insert into howdah.concurrency_limits (tenant_id, max_running) select id, 2 from howdah.tenants where slug = 'quiet'`,
+    `insert into howdah.limits (tenant_id, metric, max_value) select id, 'running_runs', 2 from howdah.tenants where slug = 'quiet'`,
   );
   await until((runs) => runs <= 2);
-  await pool.query('update howdah.concurrency_limits set max_running = 8');
+  await pool.query('update howdah.limits set max_value = 8');
   const raised = await until((runs) => runs > 2);
   yield figure('neighbours', 'raised_limit_is_live_ms', raised, 'ms', { atMost: OWN_MS });
 }

@@ -4,7 +4,7 @@ comment on column howdah.executions.status is
   'queued, running, waiting or paused; after the end completed, failed or cancelled.';
 comment on column howdah.executions.waiting_for is
   'What a waiting run waits for: its turn in the session, a person, a child, a timer (the next '
-  'attempt, or mail), or capacity within a concurrency limit or a quota (quota).';
+  'attempt, or mail), or capacity within a limit (quota).';
 comment on column howdah.executions.stop_reason is
   'Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 comment on column howdah.executions.error is

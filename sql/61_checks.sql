@@ -275,20 +275,6 @@ comment on constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all on howdah.
   'Set agent_id or workflow_id, or neither to call the hook for all runs of the tenant.';
 comment on constraint timeout_is_up_to_a_minute on howdah.hooks is
   'Set timeout_ms to 1 to 60000 milliseconds.';
-comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant
-  on howdah.concurrency_limits is
-  'Set agent_id or model_id, or neither for the whole tenant.';
-comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is
-  'Set max_running to 1 or more. To stop an agent, set its is_active to false.';
-comment on constraint a_call_limit_is_of_one_tool_or_one_model on howdah.call_limits is
-  'Set one of tool_id and model_id. An owner of the database may set every_tool or every_model '
-  'instead.';
-comment on constraint a_call_limit_has_a_number on howdah.call_limits is
-  'Set at least one of max_at_once, max_per_minute and max_tokens_per_minute.';
-comment on constraint at_least_one_call_is_let_through on howdah.call_limits is
-  'Set the limits to 1 or more. To stop a tool, set its is_active to false.';
-comment on constraint tokens_are_those_of_a_model on howdah.call_limits is
-  'Leave max_tokens_per_minute out, or set model_id; tools use no tokens.';
 comment on constraint a_grant_is_of_an_agent_or_of_a_workflow on howdah.grants is
   'Set one of agent_id and workflow_id.';
 comment on constraint a_grant_is_to_a_user_or_to_a_role on howdah.grants is
@@ -308,21 +294,38 @@ comment on constraint name_is_a_word on howdah.secrets is
 comment on constraint version_is_positive on howdah.secrets is
   'Store secrets with: howdah secret set NAME.';
 
-comment on constraint a_quota_per_tenant_is_of_the_system on howdah.quotas is
-  'Leave is_per_tenant out, or set scope to system.';
-comment on constraint a_tenant_and_the_system_have_no_subject on howdah.quotas is
-  'Leave subject_id out; it names a user, agent, session or API key.';
-comment on constraint api_keys_have_quotas_of_requests_alone on howdah.quotas is
-  'Set metric to requests, or use another scope. Only requests are counted per API key.';
-comment on constraint max_value_is_zero_or_more on howdah.quotas is 'Set max_value to 0 or more.';
-comment on constraint requests_are_not_of_an_agent_or_a_session on howdah.quotas is
-  'Set scope to tenant, user or api_key for the metric requests.';
-comment on constraint requests_have_a_period on howdah.quotas is
+comment on constraint a_key_is_the_name_of_a_model_or_a_tool on howdah.limits is
+  'Omit key, or set scope to model or tool.';
+comment on constraint a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key on howdah.limits is
+  'Set subject_id to the id of the model or tool; an owner of the database may set key instead.';
+comment on constraint a_limit_of_running_runs_has_its_subject on howdah.limits is
+  'Set subject_id to the id of the agent or model.';
+comment on constraint a_limit_per_tenant_is_of_the_system on howdah.limits is
+  'Omit is_per_tenant, or set scope to system.';
+comment on constraint a_tenant_and_the_system_have_no_subject on howdah.limits is
+  'Omit subject_id: it names a user, agent, session, API key, model or tool.';
+comment on constraint at_least_one_run_or_call_is_allowed on howdah.limits is
+  'Set max_value to a whole number from 1 on; to stop an agent or tool set is_active to false.';
+comment on constraint calls_and_tokens_of_a_model_are_counted_per_minute on howdah.limits is
+  'Set period to minute; for calls at once set metric to running_calls.';
+comment on constraint calls_are_of_a_model_or_a_tool on howdah.limits is
+  'Set scope to model or tool: calls are counted by these.';
+comment on constraint max_value_is_zero_or_more on howdah.limits is
+  'Set max_value to a number from 0 on.';
+comment on constraint requests_are_of_a_tenant_a_user_an_api_key_or_the_system on howdah.limits is
+  'Set scope to tenant, user or api_key: requests are counted by these.';
+comment on constraint requests_have_a_period on howdah.limits is
   'Set period to minute, hour, day or month.';
-comment on constraint storage_is_of_a_tenant_a_session_or_the_system on howdah.quotas is
-  'Set scope to tenant or session for the metric storage.';
-comment on constraint storage_is_what_there_is_and_has_no_period on howdah.quotas is
-  'Leave period out; storage is the amount that is stored now.';
+comment on constraint running_runs_are_of_an_agent_a_model_or_a_tenant on howdah.limits is
+  'Set scope to agent or model: running runs are counted by these.';
+comment on constraint runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool on howdah.limits is
+  'Set scope to tenant, user, agent or session: runs and cost are counted by these.';
+comment on constraint storage_and_running_limits_have_no_period on howdah.limits is
+  'Omit period: storage and running limits count what exists now.';
+comment on constraint storage_is_of_a_tenant_a_session_or_the_system on howdah.limits is
+  'Set scope to tenant or session: storage is counted by these.';
+comment on constraint tokens_are_not_of_an_api_key_or_a_tool on howdah.limits is
+  'Set scope to tenant, user, agent, session or model: tokens are counted by these.';
 
 comment on constraint value_is_a_number on howdah.settings is
   'Set value to a number within the range in howdah.setting_values.';

@@ -182,8 +182,8 @@ begin
         'unknown (not evaluated yet), clear, firing, or failed (could not be evaluated).'),
       -- other views
       ('object', 'The table.'),
-      ('quota_id', 'The quota.'),
-      ('max_value', 'The limit.'),
+      ('limit_id', 'The limit.'),
+      ('max_value', 'The largest allowed value.'),
       ('used', 'The amount used.'),
       ('remaining', 'The amount left.'),
       ('answers', 'Number of answers.'),

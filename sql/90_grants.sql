@@ -507,13 +507,12 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[], int, uui
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
 grant select on howdah.hooks to howdah_app, howdah_analyst;
-grant select on howdah.concurrency_limits to howdah_app, howdah_analyst;
-grant insert (agent_id, model_id, max_running), update (max_running), delete
-  on howdah.concurrency_limits to howdah_app;
-grant select on howdah.call_limits to howdah_app, howdah_analyst;
-grant insert (tool_id, model_id, max_at_once, max_per_minute, max_tokens_per_minute),
-  update (max_at_once, max_per_minute, max_tokens_per_minute), delete on howdah.call_limits to howdah_app;
-grant execute on function howdah_private.call_limit_use(uuid), howdah.call_limits_usage(howdah.call_limits) to howdah_app, howdah_analyst;
+-- Limits: a tenant writes its own. The API counts requests.
+grant select on howdah.limits to howdah_app, howdah_analyst;
+grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete
+  on howdah.limits to howdah_app;
+grant execute on function howdah_private.limit_use(uuid), howdah.limits_usage(howdah.limits)
+  to howdah_app, howdah_analyst;
 grant execute on function howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
   howdah_private.end_call(uuid, int) to howdah_worker;
 grant select on howdah.settings to howdah_app, howdah_analyst;
@@ -521,11 +520,6 @@ grant insert (scope, key, value), update (value), delete on howdah.settings to h
 grant execute on function howdah_private.setting_values() to howdah_app, howdah_analyst;
 grant execute on function howdah_private.setting_kinds() to howdah_app;
 grant execute on function howdah_private.has_settings(), howdah_private.run_settings(uuid) to howdah_worker;
--- Quotas: a tenant's own are its to write. The API counts requests.
-grant select on howdah.quotas to howdah_app, howdah_analyst;
-grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
-grant execute on function howdah_private.quota_use(uuid) to howdah_app, howdah_analyst;
-grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app, howdah_analyst;
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
@@ -585,5 +579,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
 grant select on howdah.kept_usage, howdah.kept_steps to howdah_app, howdah_analyst;
 grant execute on function howdah_private.closing_months(), howdah_private.is_call_of_tool(text) to howdah_app, howdah_analyst;
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage, howdah.call_limit_usage, howdah.setting_values
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.limit_usage, howdah.setting_values
   to howdah_app, howdah_analyst;

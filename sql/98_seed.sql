@@ -5,7 +5,7 @@ insert into howdah.status_transitions (from_status, to_status, cause) values
   ('queued', 'running', 'a worker claimed it'),
   ('queued', 'paused', 'pause_execution'),
   ('queued', 'failed', 'its workers crashed repeatedly'),
-  ('queued', 'waiting', 'a concurrency limit or a quota is reached'),
+  ('queued', 'waiting', 'a limit is reached'),
   ('queued', 'cancelled', 'cancel_execution'),
   ('running', 'completed', 'the agent answered'),
   ('running', 'failed', 'an error or a limit'),

@@ -6,7 +6,7 @@ const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
-/** What the job `admit` carries: which concurrency limit may have room. */
+/** What the job `admit` carries: which limit may have room. */
 export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** What the job `deliver_mail` carries: whose mailbox holds something that its runs may wait for. */

@@ -35,9 +35,9 @@ begin
   foreach v_table in array array[
     'howdah.agent_models', 'howdah.alert_rules', 'howdah.agent_servers', 'howdah.agent_skills',
     'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents', 'howdah.api_keys',
-    'howdah.approvals', 'howdah.call_limits', 'howdah.concurrency_limits', 'howdah.grants',
-    'howdah.hooks', 'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models',
-    'howdah.output_filters', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies',
+    'howdah.approvals', 'howdah.grants', 'howdah.hooks', 'howdah.limits',
+    'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models',
+    'howdah.output_filters', 'howdah.prompts', 'howdah.retention_policies',
     'howdah.schedules', 'howdah.secrets', 'howdah.settings', 'howdah.skills',
     'howdah.table_triggers', 'howdah.tenants', 'howdah.tool_policies', 'howdah.tools',
     'howdah.users', 'howdah.version_labels', 'howdah.webhooks', 'howdah.workflow_agents',

@@ -1,70 +1,94 @@
--- A tenant limits its own agents and models; the limit of a tenant as a whole is for who runs the installation.
-create or replace function howdah_private.tg_concurrency_limits__refuse_tenant() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may limit a tenant as a whole',
-      detail = jsonb_build_object('field', 'agent_id')::text,
-      hint = 'Name the agent or the model whose runs are meant, or connect as the database''s owner: npx howdah db url.';
-  end if;
-  return case tg_op when 'DELETE' then old else new end;
-end $$;
+-- Rules for those who write limits, and the events that use limits or make room at them.
 
--- There may be room now.
-create or replace function howdah_private.tg_concurrency_limits__admit() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.enqueue_admission(old.id, old.tenant_id);
-  return null;
-end $$;
-
--- A run has stopped working, in whatever way: what waits for room at one of its limits may go on.
-create or replace function howdah_private.tg_executions__make_room() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
-  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
-      howdah_private.model_chosen(new.overrides, new.handoffs));
-  perform howdah_private.end_calls_of(new.id);
-  return null;
-end $$;
-
--- What holds for all tenants together is for who runs the installation. What is no call of its own cannot be limited as one.
-create or replace function howdah_private.tg_call_limits__refuse() returns trigger
+-- Marks a limit that an owner of the database writes. A tenant limits itself, but not all runs of
+-- the tenant at once and not the whole installation. A tool that makes no calls of its own cannot
+-- be limited.
+create or replace function howdah_private.tg_limits__check_insert() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_row howdah.call_limits := case tg_op when 'INSERT' then new else old end;
+  v_refused text;
   v_tool record;
 begin
-  if coalesce(v_row.every_tool, v_row.every_model) is not null and not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may limit calls of all tenants together',
-      detail = jsonb_build_object('field', case when v_row.every_tool is null then 'every_model' else 'every_tool' end)::text,
-      hint = 'Give tool_id or model_id, or connect as the database''s owner: npx howdah db url.';
+  new.is_imposed := howdah_private.is_operator();
+  if new.scope = 'tenant' and new.subject_id = new.tenant_id then
+    new.subject_id := null;
   end if;
-  select t.name, t.kind into v_tool from howdah.tools as t
-  where t.tenant_id = v_row.tenant_id and t.id = v_row.tool_id
-    and (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user');
-  if found and tg_op = 'INSERT' then
-    raise exception using errcode = 'HWINV',
-      message = format('the tool %s makes no calls that could be limited: it %s', v_tool.name,
-        case v_tool.kind when 'builtin' then 'asks a person' else 'begins a run' end),
-      detail = jsonb_build_object('field', 'tool_id')::text,
-      hint = case v_tool.kind when 'builtin' then 'Leave the limit out.'
-        else 'Limit the runs of its agent: concurrency_limits, or a quota with the metric runs.' end;
+  v_refused := case when new.is_imposed then null
+    when new.scope = 'system' then 'a limit of the whole installation'
+    when new.key is not null then 'a limit of calls over all tenants'
+    when new.scope = 'tenant' and new.metric = 'running_runs'
+      then 'a limit of running runs for a whole tenant' end;
+  if v_refused is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('only an owner of the database may write %s', v_refused),
+      detail = jsonb_build_object(
+        'field', case when new.key is null then 'scope' else 'key' end)::text,
+      hint = case when new.scope = 'tenant'
+          then 'Take the scope agent or model with a subject_id'
+        when new.key is not null then 'Set subject_id instead of key'
+        else 'Take the scope tenant' end
+        || ', or connect as the owner of the database: npx howdah db url.';
   end if;
-  return case tg_op when 'DELETE' then old else new end;
+  if new.scope = 'tool' then
+    select t.name, t.kind into v_tool from howdah.tools as t
+    where t.tenant_id = new.tenant_id and t.id = new.subject_id
+      and (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user');
+    if found then
+      raise exception using errcode = 'HWINV',
+        message = format('the tool %s makes no calls that a limit could count: it %s', v_tool.name,
+          case v_tool.kind when 'builtin' then 'asks a person' else 'begins a run' end),
+        detail = jsonb_build_object('field', 'subject_id')::text,
+        hint = case v_tool.kind when 'builtin' then 'Leave the limit out.'
+          else 'Limit the runs of its agent: scope agent, metric running_runs or runs.' end;
+    end if;
+  end if;
+  return new;
 end $$;
 
--- More may be let through now.
-create or replace function howdah_private.tg_call_limits__admit() returns trigger
+-- Refuses a change of an imposed limit. With its subject a limit is deleted, whoever wrote it.
+create or replace function howdah_private.tg_limits__refuse_imposed() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if howdah_private.is_operator() or (tg_op = 'DELETE' and not exists (
+    select from howdah.tenants as t where t.id = old.tenant_id and (old.subject_id is null
+      or exists (select from howdah.users as u where u.id = old.user_id)
+      or exists (select from howdah.agents as a where a.id = old.agent_id)
+      or exists (select from howdah.sessions as s where s.id = old.session_id)
+      or exists (select from howdah.api_keys as k where k.id = old.api_key_id)
+      or exists (select from howdah.models as m where m.id = old.model_id)
+      or exists (select from howdah.tools as x where x.id = old.tool_id))
+  )) then
+    return case tg_op when 'DELETE' then old else new end;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = 'an owner of the database wrote this limit, and only an owner may change it',
+    detail = jsonb_build_object('limit_id', old.id, 'field', 'is_imposed')::text,
+    hint = 'Ask an operator of the installation. You may write a lower limit for another period.';
+end $$;
+
+-- Counts what was used before the limit existed. Runs that wait at a limit for each and have a
+-- limit of their own now may go on.
+create or replace function howdah_private.tg_limits__initialize() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_usage_limit(new) then
+    return null;
+  end if;
+  perform howdah_private.initialize_counters(new);
+  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.limits as l
+  where l.metric = new.metric and l.metric in ('tokens', 'cost')
+    and howdah_private.is_replaced(l, coalesce(new.subject_id, new.tenant_id));
+  return null;
+end $$;
+
+-- Admits parked runs after a change of their limit.
+create or replace function howdah_private.tg_limits__admit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -73,25 +97,112 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.concurrency_limits
+-- Counts the runs that somebody begins: neither children nor compensations, nor imported runs that
+-- have ended already. `enable_seqscan`: row-level security hides the statistics of `metric`, so the
+-- planner would rather read all limits of other metrics.
+create or replace function howdah_private.tg_executions__count_runs() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+  v_uses jsonb;
+begin
+  -- taken before the check whether there are limits: see block_usage
+  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
+  from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
+  if exists (select from howdah.limits as l where l.metric = 'runs') then
+    select jsonb_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
+      'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
+      'session_id', r.session_id)) into v_uses
+    from (
+      select n.tenant_id, n.user_id, n.agent_id, n.session_id,
+        date_trunc('minute', n.created_at) as at, count(*) as amount
+      from new_rows as n
+      where n.parent_execution_id is null and n.compensates_execution_id is null
+        and n.completed_at is null
+      group by 1, 2, 3, 4, 5
+    ) as r
+    where exists (select from howdah_private.usage_limits(r.tenant_id, '{runs}'));
+    if v_uses is not null then
+      perform howdah_private.consume_limits(v_uses);
+    end if;
+  end if;
+  return null;
+end $$;
+
+-- Admits runs at the limits of a run that has stopped running, and ends its calls.
+create or replace function howdah_private.tg_executions__release_limits() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+begin
+  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.limits as l
+  where l.metric = 'running_runs' and l.tenant_id = new.tenant_id
+    and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
+      howdah_private.model_chosen(new.overrides, new.handoffs));
+  perform howdah_private.end_calls_of_run(new.id);
+  return null;
+end $$;
+
+-- Counts the bytes of files. Per row, since rows kept for a statement would be kept with their
+-- content. Files of a deleted session still count for the tenant.
+create or replace function howdah_private.tg_resources__count_storage() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row howdah.resources := case tg_op when 'DELETE' then old else new end;
+begin
+  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(v_row.tenant_id));
+  if exists (select from howdah_private.usage_limits(v_row.tenant_id, '{storage}')) then
+    perform howdah_private.consume_limits(jsonb_build_array(jsonb_build_object(
+      'metric', 'storage', 'amount', case tg_op when 'DELETE' then -v_row.size else v_row.size end,
+      'at', clock_timestamp(), 'tenant_id', v_row.tenant_id, 'session_id', v_row.session_id)));
+  end if;
+  return null;
+end $$;
+
+create or replace trigger _100_stamp before update on howdah.limits
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _200_refuse_tenant before insert on howdah.concurrency_limits
-  for each row when (new.agent_id is null and new.model_id is null)
-  execute function howdah_private.tg_concurrency_limits__refuse_tenant();
-create or replace trigger _210_refuse_tenant before update or delete on howdah.concurrency_limits
-  for each row when (old.agent_id is null and old.model_id is null)
-  execute function howdah_private.tg_concurrency_limits__refuse_tenant();
-create or replace trigger _500_admit after update of max_running on howdah.concurrency_limits
-  for each row when (new.max_running > old.max_running)
-  execute function howdah_private.tg_concurrency_limits__admit();
-create or replace trigger _510_admit after delete on howdah.concurrency_limits
-  for each row execute function howdah_private.tg_concurrency_limits__admit();
-create or replace trigger _100_stamp before update on howdah.call_limits
-  for each row execute function howdah_private.tg__stamp();
-create or replace trigger _200_refuse before insert or update or delete on howdah.call_limits
-  for each row execute function howdah_private.tg_call_limits__refuse();
-create or replace trigger _500_admit after update or delete on howdah.call_limits
-  for each row execute function howdah_private.tg_call_limits__admit();
-create or replace trigger _840_make_room after update of status on howdah.executions
+create or replace trigger _200_check_insert before insert on howdah.limits
+  for each row execute function howdah_private.tg_limits__check_insert();
+create or replace trigger _210_refuse_imposed before update or delete on howdah.limits
+  for each row when (old.is_imposed) execute function howdah_private.tg_limits__refuse_imposed();
+create or replace trigger _500_initialize after insert on howdah.limits
+  for each row execute function howdah_private.tg_limits__initialize();
+create or replace trigger _510_initialize_again
+  after update of tenant_id, scope, subject_id, metric, period, is_per_tenant on howdah.limits
+  for each row when (
+    (old.tenant_id, old.scope, old.subject_id, old.metric, old.period, old.is_per_tenant)
+    is distinct from
+      (new.tenant_id, new.scope, new.subject_id, new.metric, new.period, new.is_per_tenant)
+  )
+  execute function howdah_private.tg_limits__initialize();
+create or replace trigger _520_admit after update or delete on howdah.limits
+  for each row execute function howdah_private.tg_limits__admit();
+create or replace trigger _840_release_limits after update of status on howdah.executions
   for each row when (old.status = 'running' and new.status <> 'running')
-  execute function howdah_private.tg_executions__make_room();
+  execute function howdah_private.tg_executions__release_limits();
+create or replace trigger _850_count_runs after insert on howdah.executions
+  referencing new table as new_rows
+  for each statement execute function howdah_private.tg_executions__count_runs();
+create or replace trigger _600_count_storage after insert or delete on howdah.resources
+  for each row execute function howdah_private.tg_resources__count_storage();
+
+-- Deletes the stored usage of users and sessions together with them.
+create or replace function howdah_private.tg__delete_stored_usage() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.kept_subjects as k using gone as g
+  where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
+    and k.subject_id = g.id;
+  return null;
+end $$;
+create or replace trigger _800_delete_stored_usage after delete on howdah.users
+  referencing old table as gone
+  for each statement execute function howdah_private.tg__delete_stored_usage('user');
+create or replace trigger _800_delete_stored_usage after delete on howdah.sessions
+  referencing old table as gone
+  for each statement execute function howdah_private.tg__delete_stored_usage('session');

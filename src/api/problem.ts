@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { told, toldJson } from '../contracts/told.ts';
-import type { QuotaRefusal } from '../db/quotas.ts';
+import type { LimitRefusal } from '../db/request-limits.ts';
 import { securityHeaders } from './headers.ts';
 import type { Refusal } from './login/verdict.ts';
 
@@ -50,8 +50,8 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   sendProblem(response, status, code, message, { hint, reason, errors });
 }
 
-/** Answers a request beyond a quota: 429 with Retry-After, in seconds. With `errors` as above. */
-export function sendQuotaRefusal(response: ServerResponse, refusal: QuotaRefusal): void {
+/** Answers a request beyond a limit: 429 with Retry-After, in seconds. With `errors` as above. */
+export function sendLimitRefusal(response: ServerResponse, refusal: LimitRefusal): void {
   const { message, hint, detail } = refusal;
   if (detail.retry_after_seconds !== null) {
     response.setHeader('retry-after', `${detail.retry_after_seconds}`);

@@ -36,7 +36,7 @@ import { openAiRoutes } from './openai/door.ts';
 import { openReplica, openRequests, type PoolOptions } from './pools.ts';
 import { watchReadiness } from './readiness.ts';
 import { createReads } from './reads.ts';
-import { createRequestQuotas } from './request-quotas.ts';
+import { createRequestLimits } from './request-limits.ts';
 import { createStreamLimits } from './stream-limits.ts';
 import { createWsDoor } from './ws/door.ts';
 
@@ -213,7 +213,7 @@ async function createEntrance(options: ApiOptions, pool: Pool) {
   const readKey = createKeyReader(pool, onTrouble);
   const login = createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble });
   const identities: Identities = new WeakMap();
-  return { login, exists, identities, countRequest: createRequestQuotas(pool) };
+  return { login, exists, identities, countRequest: createRequestLimits(pool) };
 }
 
 /** For whom requests without a token act, where there may be such. */

@@ -169,7 +169,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   psql: [
     'howdah psql',
-    'howdah psql -c "select * from howdah.quota_usage"',
+    'howdah psql -c "select * from howdah.limit_usage"',
     'howdah psql --read-only -f report.sql',
   ],
   versions: [

@@ -9,8 +9,8 @@ import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';
 import { type Ended, endLine, errorOf, stepLine } from './steps.ts';
 
-const LIMITED = `waiting: a quota is used up, or a limit of runs or calls reached; the run goes on by itself when there is room.
-   which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits; select * from howdah.call_limit_usage`;
+const LIMITED = `waiting: a limit is reached; the run goes on by itself when there is room.
+   which: select * from howdah.limit_usage where remaining = 0`;
 
 export type FollowOptions = {
   /** Only steps after this one. */

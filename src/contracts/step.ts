@@ -174,7 +174,7 @@ export type Control = {
   has_inbox: boolean;
   /** Somebody asked the run to pause: it parks once nothing is in the air. */
   is_pause_requested: boolean;
-  /** A quota is used up: no model may be called, the run waits for it to have room. */
+  /** A limit is reached: no model may be called, the run waits until there is room. */
   over_quota: boolean;
   /** Calls of its tenant may be limited: each is asked for before it is made. */
   are_calls_limited: boolean;

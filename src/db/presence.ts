@@ -137,7 +137,7 @@ export async function healQueue(pool: Pool): Promise<number> {
   return rows[0].healed;
 }
 
-/** Lets runs go on that wait for room at a concurrency limit, as many as it has room for. */
+/** Admits runs that wait at a limit, as many as there is room for. */
 export async function admitParked(pool: Pool, limit: string, tenant: string): Promise<void> {
   await pool.query('select howdah_private.admit_parked($1, $2)', [limit, tenant]);
 }

@@ -14,7 +14,7 @@ const UNLIMITED: LimitedCall = { end: async () => {} };
 
 /** What keeps a held run from calling models and tools for now, and the numbers it goes by when it calls them. */
 export class RunLimits {
-  /** No model may be called: a quota is used up. */
+  /** No model may be called: a limit is reached. */
   isOverQuota = false;
   /** Tokens of its answers, as far as they are committed. */
   tokens = 0;

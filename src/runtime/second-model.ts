@@ -21,7 +21,7 @@ export async function askSecondModel(
   world: World,
 ): Promise<Outcome<ModelAnswer>> {
   if (run.state.exhausted || run.limits.isOverQuota) {
-    const used = run.state.exhausted ?? 'a quota';
+    const used = run.state.exhausted ?? 'a limit of the tenant';
     return no('limit_reached', `the run may not ask a model any more: ${used} is used up`);
   }
   const started_at = new Date().toISOString();

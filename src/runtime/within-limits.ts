@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 /** What a model is paid for. */
 export type Costing = Extract<Action, { type: 'call_model' | 'summarize' | 'embed' }>;
 
-/** Asks a model as soon as quotas and limits let it: the run is parked while they do not. */
+/** Asks a model as soon as limits let it: the run is parked while they do not. */
 export async function askWithinLimits(action: Costing, run: HeldRun, world: World): Promise<void> {
   const begun = run.limits.isOverQuota ? 'full' : await run.limits.begin({ model: action.model });
   if (begun === 'stale') {
@@ -21,7 +21,7 @@ export async function askWithinLimits(action: Costing, run: HeldRun, world: Worl
   }
 }
 
-/** The run waits for a quota or a limit, and goes on when that lets it. */
+/** The run waits for a limit, and goes on when that lets it. */
 export function parkAtLimit(run: HeldRun): Promise<boolean> {
   return run.commit([], { status: 'waiting', waiting_for: 'quota' });
 }

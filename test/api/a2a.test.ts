@@ -583,7 +583,7 @@ describe('what is refused', () => {
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
     const { key } = await makeApiKey(stage.db.pool, poor);
@@ -599,7 +599,7 @@ describe('what is refused', () => {
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'runs', 'month', 0)`,
+      `insert into howdah.limits (tenant_id, metric, period, max_value) values ($1, 'runs', 'month', 0)`,
       [poor],
     );
     const { key } = await makeApiKey(stage.db.pool, poor);

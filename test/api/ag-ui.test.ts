@@ -339,7 +339,7 @@ describe('what is refused', () => {
     expect((await post(agent, hello, as(viewer.key), api)).status).toBe(403);
     const poor = await makeTenant(stage.db.pool);
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
     const { key } = await makeApiKey(stage.db.pool, poor);

@@ -20,39 +20,42 @@ afterAll(async () => {
   await api?.close();
 });
 
-const CREATE = `mutation ($limit: CallLimitInput!) {
-  createCallLimit(input: { callLimit: $limit }) { callLimit { id usage { atOnce lastMinute waiting } } }
+const CREATE = `mutation ($limit: LimitInput!) {
+  createLimit(input: { limit: $limit }) { limit { id usage { used remaining waiting } } }
 }`;
 
 test('limits of calls are made, changed, seen and deleted over GraphQL', async () => {
-  const toolId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
-  const made = await ask(api, CREATE, { limit: { toolId, maxAtOnce: 2 } }, admin);
-  const { id, usage } = made.data.createCallLimit.callLimit;
-  expect(usage).toEqual({ atOnce: 0, lastMinute: 0, waiting: 0 });
+  const subjectId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
+  const limit = { scope: 'tool', subjectId, metric: 'running_calls', maxValue: '2' };
+  const made = await ask(api, CREATE, { limit }, admin);
+  expect(made.errors).toEqual([]);
+  const { id, usage } = made.data.createLimit.limit;
+  expect(usage).toEqual({ used: '0', remaining: '2', waiting: 0 });
   const changed = await ask(
     api,
-    `mutation ($id: UUID!) { updateCallLimit(input: { id: $id, patch: { maxPerMinute: 9 } }) { callLimit { maxAtOnce maxPerMinute tool { id } } } }`,
+    `mutation ($id: UUID!) { updateLimit(input: { id: $id, patch: { maxValue: "9" } }) { limit { maxValue metric tool { id } } } }`,
     { id },
     admin,
   );
-  expect(changed.data.updateCallLimit.callLimit).toEqual({
-    maxAtOnce: 2,
-    maxPerMinute: 9,
-    tool: { id: toolId },
+  expect(changed.data.updateLimit.limit).toEqual({
+    maxValue: '9',
+    metric: 'running_calls',
+    tool: { id: subjectId },
   });
   await ask(
     api,
-    `mutation ($id: UUID!) { deleteCallLimit(input: { id: $id }) { callLimit { id } } }`,
+    `mutation ($id: UUID!) { deleteLimit(input: { id: $id }) { limit { id } } }`,
     { id },
     admin,
   );
-  expect((await one(db.pool, 'select count(*)::int as n from howdah.call_limits')).n).toBe(0);
+  expect((await one(db.pool, 'select count(*)::int as n from howdah.limits')).n).toBe(0);
 });
 
-test('one that says nothing, or comes from a member, is refused with the field and the fix', async () => {
-  const toolId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
-  const empty = await ask(api, CREATE, { limit: { toolId } }, admin);
-  expect(JSON.stringify(empty.errors)).toContain('max_at_once');
-  const denied = await ask(api, CREATE, { limit: { toolId, maxAtOnce: 1 } }, member);
+test('one that names nothing, or comes from a member, is refused with the field and the fix', async () => {
+  const subjectId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
+  const calls = { scope: 'tool', metric: 'running_calls', maxValue: '1' };
+  const empty = await ask(api, CREATE, { limit: calls }, admin);
+  expect(JSON.stringify(empty.errors)).toContain('Set subject_id');
+  const denied = await ask(api, CREATE, { limit: { ...calls, subjectId } }, member);
   expect(denied.errors?.[0]?.extensions?.code).toBe('HWDEN');
 });

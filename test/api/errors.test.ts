@@ -241,15 +241,15 @@ describe('numbers and words', () => {
   });
 
   test('a word that an enum does not know is answered with those it does', async () => {
-    const of = 'does not exist in "QuotaPeriod" enum. It has: minute, hour, day, month.';
-    const CREATE = (period: string) => `mutation ($p: QuotaPeriod) {
-      createQuota(input: { quota: { metric: runs, period: ${period}, maxValue: 1 } }) { quota { id } } }`;
+    const of = 'does not exist in "LimitPeriod" enum. It has: minute, hour, day, month.';
+    const CREATE = (period: string) => `mutation ($p: LimitPeriod) {
+      createLimit(input: { limit: { metric: runs, period: ${period}, maxValue: 1 } }) { limit { id } } }`;
     const { errors } = await ask(api, CREATE('$p'), { p: 'week' });
     expect(errors[0]).toMatchObject({
       message: expect.stringContaining(of),
       extensions: { code: 'HWINV' },
     });
-    const literal = await ask(api, CREATE('days').replace('($p: QuotaPeriod)', ''));
+    const literal = await ask(api, CREATE('days').replace('($p: LimitPeriod)', ''));
     expect(literal.errors[0]?.message).toContain(of);
   });
 });

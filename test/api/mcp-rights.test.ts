@@ -103,7 +103,7 @@ describe('the door', () => {
   test('counts requests', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 2)`,
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 2)`,
       [tenant],
     );
     const key = await keyOf({}, tenant);
@@ -184,7 +184,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
   test('a quota of runs is refused in words', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'runs', 'day', 0)`,
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'runs', 'day', 0)`,
       [tenant],
     );
     const client = await connect(api, { revision, token: await keyOf({}, tenant) });

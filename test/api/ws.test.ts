@@ -216,7 +216,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     const tenant_id = await makeTenant(db.pool);
     const person = await makePerson(db.pool, 'quota', tenant_id);
     await db.pool.query(
-      `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'requests', 'month', 2)`,
+      `insert into howdah.limits (tenant_id, metric, period, max_value) values ($1, 'requests', 'month', 2)`,
       [tenant_id],
     );
     const client = await open(guarded, { authorization: `Bearer ${await tokenFor(person)}` });
@@ -232,7 +232,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     const tenant_id = await makeTenant(db.pool);
     const person = await makePerson(db.pool, 'noise', tenant_id);
     await db.pool.query(
-      `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'requests', 'month', 3)`,
+      `insert into howdah.limits (tenant_id, metric, period, max_value) values ($1, 'requests', 'month', 3)`,
       [tenant_id],
     );
     const client = await open(guarded);

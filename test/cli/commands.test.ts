@@ -166,14 +166,14 @@ describe('howdah run', () => {
 
   test('beyond a quota exits 5 and says when it is free again', async () => {
     await database.pool.query(
-      `insert into howdah.quotas (metric, period, max_value) values ('runs', 'hour', 0)`,
+      `insert into howdah.limits (metric, period, max_value) values ('runs', 'hour', 0)`,
     );
     try {
       const { status, stdout, stderr } = await cli('run', 'greeter', 'Hi');
       expect({ status, stdout }).toEqual({ status: 5, stdout: '' });
-      expect(stderr).toMatch(/at most 0 runs per hour.*free again at/);
+      expect(stderr).toMatch(/at most 0 runs per hour.*it resets at/);
     } finally {
-      await database.pool.query('delete from howdah.quotas');
+      await database.pool.query('delete from howdah.limits');
     }
   });
 

@@ -26,8 +26,8 @@ test('with --json a program reads it', async () => {
   expect(JSON.parse(stdout)).toMatchObject({
     code: 'HWQTA',
     also: [],
-    title: 'a quota or rate limit is used up',
-    meaning: expect.stringMatching(/howdah\.quotas.*\.$/),
+    title: 'a limit is reached',
+    meaning: expect.stringMatching(/howdah\.limits.*\.$/),
     http_status: 429,
     exit_code: 5,
     retry: expect.stringMatching(/^yes, after/),

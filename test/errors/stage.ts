@@ -28,7 +28,7 @@ export type Stage = {
 };
 
 /**
- * Agents the pages name: `greeter`, `retired`, which is not active, `busy`, whose quota is used up. ENDED_ID is a run that has
+ * Agents the pages name: `greeter`, `retired`, which is not active, `busy`, whose limit is reached. ENDED_ID is a run that has
  * ended, QUESTION_ID a question that is open, ANSWERED_ID one that was answered, VIEWER the token of somebody who may only look.
  */
 export async function openStage(): Promise<Stage> {
@@ -49,7 +49,7 @@ export async function openStage(): Promise<Stage> {
   const asker = await named(db, 'asker', {}, [calling({ name: 'ask_user', arguments: question })]);
   await db.pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
   await db.pool.query(
-    `insert into howdah.quotas (scope, subject_id, metric, period, max_value)
+    `insert into howdah.limits (scope, subject_id, metric, period, max_value)
      values ('agent', $1, 'runs', 'month', 0)`,
     [busy],
   );

@@ -282,7 +282,7 @@ describe('what it uses is counted', () => {
     const { pool } = database;
     const team = await scripted(vectors);
     const { rows } = await pool.query(
-      `insert into howdah.quotas (metric, period, scope, max_value) values ('tokens', 'month', 'tenant', 1) returning id`,
+      `insert into howdah.limits (metric, period, scope, max_value) values ('tokens', 'month', 'tenant', 1) returning id`,
     );
     const id = await startTeam(pool, team, 'Where is it?');
     await eventually(
@@ -292,7 +292,7 @@ describe('what it uses is counted', () => {
       [id],
     );
     expect(await kindsOf(pool, id)).toBe('');
-    await pool.query('delete from howdah.quotas where id = $1', [rows[0].id]);
+    await pool.query('delete from howdah.limits where id = $1', [rows[0].id]);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
   });
 });

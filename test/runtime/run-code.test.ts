@@ -224,14 +224,14 @@ describe('files', () => {
     const { pool } = database;
     const agent = await running(`files.write('a', 'x'); files.write('b', 'y'.repeat(100)); 1`);
     const { rows } = await pool.query(
-      `insert into howdah.quotas (metric, max_value) select 'storage', coalesce(sum(size), 0) + 50 from howdah.resources returning id`,
+      `insert into howdah.limits (metric, max_value) select 'storage', coalesce(sum(size), 0) + 50 from howdah.resources returning id`,
     );
     const run = await runToEnd(pool, agent);
     expect(await resultsOf(pool, run.id)).toEqual([
       expect.stringMatching(/"limit_reached".*its files were not kept/),
     ]);
     expect(await filesOf(run.id)).toEqual([]);
-    await pool.query('delete from howdah.quotas where id = $1', [rows[0].id]);
+    await pool.query('delete from howdah.limits where id = $1', [rows[0].id]);
   });
 
   test('of a worker killed before it told of them are kept once', async () => {

@@ -226,7 +226,7 @@ describe('of what tenants have connected', () => {
   test('quota_nearly_used: nine tenths are used', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(
-        `insert into howdah.quotas (metric, period, max_value) values ('runs', 'day', 10)`,
+        `insert into howdah.limits (metric, period, max_value) values ('runs', 'day', 10)`,
       );
       for (let run = 0; run < 8; run += 1) await makeRun(client, { agent_id: agent });
       expect(await alerts(client, 'quota_nearly_used')).toEqual([]);
@@ -234,7 +234,7 @@ describe('of what tenants have connected', () => {
       expect(await alerts(client, 'quota_nearly_used')).toMatchObject([
         { tenant_id: tenant, subject: 'runs per day of a tenant', detail: '9 of 10 are used' },
       ]);
-      await client.query('update howdah.quotas set max_value = 100');
+      await client.query('update howdah.limits set max_value = 100');
       expect(await alerts(client, 'quota_nearly_used')).toEqual([]);
     });
   });

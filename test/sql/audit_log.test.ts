@@ -78,19 +78,6 @@ const DEFINITIONS: Definition[] = [
     change: { cron: '@hourly' },
   },
   {
-    table: 'howdah.concurrency_limits',
-    row: async (db, tenant_id) => ({ agent_id: await agentOf(db, tenant_id), max_running: 2 }),
-    change: { max_running: 3 },
-  },
-  {
-    table: 'howdah.call_limits',
-    row: async (db, tenant_id) => ({
-      model_id: await makeModel(db, { tenant_id }),
-      max_at_once: 2,
-    }),
-    change: { max_per_minute: 3 },
-  },
-  {
     table: 'howdah.tool_policies',
     row: () => ({ effect: 'once', decision: 'ask' }),
     change: { decision: 'deny' },
@@ -101,7 +88,7 @@ const DEFINITIONS: Definition[] = [
     change: { action: 'block' },
   },
   {
-    table: 'howdah.quotas',
+    table: 'howdah.limits',
     row: () => ({ metric: 'runs', period: 'day', max_value: 5 }),
     change: { max_value: 6 },
   },

@@ -33,7 +33,7 @@ describe('limits of calls', () => {
     tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
   });
   beforeEach(async () => {
-    await db.pool.query('delete from howdah.call_limits');
+    await db.pool.query('delete from howdah.limits');
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
     );
@@ -48,10 +48,14 @@ describe('limits of calls', () => {
   type Held = { id: string; fence: number };
   type Called = { tool?: { id: string; name: string }; model?: { id: string; model: string } };
   const limit = async (columns: Record<string, unknown>) => {
-    const names = Object.keys(columns);
-    const text = `insert into howdah.call_limits (${names}) values (${names.map((_, n) => `$${n + 1}`)}) returning id`;
-    return (await one(db.pool, text, Object.values(columns))).id as string;
+    const period = columns.metric === 'running_calls' ? {} : { period: 'minute' };
+    const row: Record<string, unknown> = { ...period, ...columns };
+    const names = Object.keys(row);
+    const text = `insert into howdah.limits (${names}) values (${names.map((_, n) => `$${n + 1}`)}) returning id`;
+    return (await one(db.pool, text, Object.values(row))).id as string;
   };
+  const ofTool = (metric: string, max_value: number) =>
+    limit({ scope: 'tool', subject_id: tool.id, metric, max_value });
   const claim = async (ids: string[]): Promise<Held[]> =>
     (
       await all(
@@ -118,7 +122,7 @@ describe('limits of calls', () => {
 
   describe('at once', () => {
     test('no more calls begin than may be in the air; the next goes on when one ends', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 2 });
+      await ofTool('running_calls', 2);
       const [a, b, c] = await held(3);
       const first = await begin(a);
       expect([first.outcome, ...(await outcomes([b, c]))]).toEqual(['begun', 'begun', 'full']);
@@ -132,13 +136,13 @@ describe('limits of calls', () => {
     });
 
     test('calls of one run count as those of many do', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 2 });
+      await ofTool('running_calls', 2);
       const [run] = await held(1);
       expect(await outcomes([run, run, run])).toEqual(['begun', 'begun', 'full']);
     });
 
     test('two workers that ask at once never go above it', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 3 });
+      await ofTool('running_calls', 3);
       for (let round = 0; round < 5; round += 1) {
         const all = await held(9);
         const found = await Promise.all(all.map((run) => begin(run)));
@@ -148,7 +152,7 @@ describe('limits of calls', () => {
     });
 
     test('who asks waits for who has asked and not yet committed', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [a, b] = await held(2);
       const [session, asker] = [await openSession(db.url), await openSession(db.url)];
       try {
@@ -194,7 +198,7 @@ describe('limits of calls', () => {
         },
       ],
     ])('the calls of a run end when %s', async (_, stop) => {
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [a, b] = await held(2);
       expect(await outcomes([a, b])).toEqual(['begun', 'full']);
       await park(b);
@@ -205,7 +209,7 @@ describe('limits of calls', () => {
     });
 
     test('a run that is no longer the worker’s makes no call', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [a] = await held(1);
       await db.pool.query('select howdah.cancel_execution($1)', [a?.id]);
       expect((await begin(a)).outcome).toBe('stale');
@@ -213,7 +217,7 @@ describe('limits of calls', () => {
     });
 
     test('an end that comes while a run is about to park is not lost', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [a, b] = await held(2);
       const first = await begin(a);
       await begin(b);
@@ -226,7 +230,7 @@ describe('limits of calls', () => {
 
   describe('in a minute', () => {
     test('no more calls begin within any 60 seconds, and runs go on when time lets them', async () => {
-      await limit({ tool_id: tool.id, max_per_minute: 2 });
+      await ofTool('calls', 2);
       const [a, b, c] = await held(3);
       const first = await begin(a);
       await end(first.call_id);
@@ -234,7 +238,7 @@ describe('limits of calls', () => {
       expect(await outcomes([b, c])).toEqual(['begun', 'full']);
       await park(c);
       await db.pool.query(
-        `update graphile_worker._private_jobs set run_at = now() where key like 'calls %'`,
+        `update graphile_worker._private_jobs set run_at = now() where key like 'limit %'`,
       );
       expect(await admitParked(db.pool)).toBe(0);
       const [job] = await laterJobs();
@@ -242,14 +246,14 @@ describe('limits of calls', () => {
       expect(job?.seconds).toBeLessThan(50.1);
       await minuteLess(0);
       await db.pool.query(
-        `update graphile_worker._private_jobs set run_at = now() where key like 'calls %'`,
+        `update graphile_worker._private_jobs set run_at = now() where key like 'limit %'`,
       );
       expect(await admitParked(db.pool)).toBe(1);
       expect(await states([c])).toEqual(['queued']);
     });
 
     test('for those that are left it is looked again in a second', async () => {
-      await limit({ tool_id: tool.id, max_per_minute: 1 });
+      await ofTool('calls', 1);
       const [a, b, c] = await held(3);
       await outcomes([a, b, c]);
       await park(b);
@@ -262,7 +266,7 @@ describe('limits of calls', () => {
 
     test('tokens count when their call has ended: while there were fewer another one begins', async () => {
       const model = await makeModel(db.pool);
-      await limit({ model_id: model, max_tokens_per_minute: 100 });
+      await limit({ scope: 'model', subject_id: model, metric: 'tokens', max_value: 100 });
       const called = { model: { id: model, model: 'm' } };
       const [a, b, c] = await held(3);
       const first = await begin(a, called);
@@ -284,8 +288,10 @@ describe('limits of calls', () => {
   test('of several limits all have to let a call begin', async () => {
     const model = await makeModel(db.pool);
     const name = unique('vendor');
-    await limit({ model_id: model, max_at_once: 2, max_per_minute: 3 });
-    await limit({ every_model: name, max_at_once: 1 });
+    const ofModel = { scope: 'model', subject_id: model };
+    await limit({ ...ofModel, metric: 'running_calls', max_value: 2 });
+    await limit({ ...ofModel, metric: 'calls', max_value: 3 });
+    await limit({ scope: 'model', key: name, metric: 'running_calls', max_value: 1 });
     const [a, b] = await held(2);
     const called = { model: { id: model, model: name } };
     const first = await begin(a, called);
@@ -299,7 +305,7 @@ describe('limits of calls', () => {
   test('one of the whole installation counts calls of all tenants together', async () => {
     const other = await makeTenant(db.pool);
     const stranger = await makeAgent(db.pool, { tenant_id: other });
-    await limit({ every_tool: tool.name, max_at_once: 1 });
+    await limit({ scope: 'tool', key: tool.name, metric: 'running_calls', max_value: 1 });
     const [mine] = await held(1);
     const [theirs] = await held(1, { tenant_id: other, agent_id: stranger });
     expect((await begin(mine)).outcome).toBe('begun');
@@ -309,21 +315,21 @@ describe('limits of calls', () => {
 
   describe('changed', () => {
     test('it holds at once: raised, those that wait go on; lowered, no call is stopped', async () => {
-      const id = await limit({ tool_id: tool.id, max_at_once: 1 });
+      const id = await ofTool('running_calls', 1);
       const [a, b, c] = await held(3);
       await outcomes([a, b, c]);
       await park(b);
       await park(c);
-      await db.pool.query('update howdah.call_limits set max_at_once = 3 where id = $1', [id]);
+      await db.pool.query('update howdah.limits set max_value = 3 where id = $1', [id]);
       expect(await admitParked(db.pool)).toBe(2);
       const again = await claim([b?.id, c?.id] as string[]);
       expect(await outcomes(again)).toEqual(['begun', 'begun']);
-      await db.pool.query('update howdah.call_limits set max_at_once = 2 where id = $1', [id]);
+      await db.pool.query('update howdah.limits set max_value = 2 where id = $1', [id]);
       expect((await begin(a)).outcome).toBe('full');
     });
 
     test('it is gone: all go on, some hundred at a time', async () => {
-      const id = await limit({ tool_id: tool.id, max_per_minute: 1 });
+      const id = await ofTool('calls', 1);
       const { rows } = await db.pool.query(
         `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 250) returning id`,
         [agent],
@@ -340,17 +346,17 @@ describe('limits of calls', () => {
         })),
       );
       await db.pool.query('delete from graphile_worker._private_jobs');
-      await db.pool.query('delete from howdah.call_limits where id = $1', [id]);
+      await db.pool.query('delete from howdah.limits where id = $1', [id]);
       expect([await admitParked(db.pool), await admitParked(db.pool)]).toEqual([200, 49]);
     });
 
     test('who edits one and takes long holds up nobody', async () => {
-      const id = await limit({ tool_id: tool.id, max_at_once: 1 });
+      const id = await ofTool('running_calls', 1);
       const [a] = await held(1);
       const session = await openSession(db.url);
       try {
         await session.query('begin');
-        await session.query('update howdah.call_limits set max_at_once = 5 where id = $1', [id]);
+        await session.query('update howdah.limits set max_value = 5 where id = $1', [id]);
         expect((await begin(a)).outcome).toBe('begun');
       } finally {
         await session.end();
@@ -371,7 +377,7 @@ describe('limits of calls', () => {
     test('for a tenant, its workers are told that they need not ask, by each claim and commit', async () => {
       const other = await makeTenant(db.pool);
       const stranger = await makeAgent(db.pool, { tenant_id: other });
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [mine] = await held(1);
       const [theirs] = await held(1, { tenant_id: other, agent_id: stranger });
       expect(
@@ -395,7 +401,7 @@ describe('limits of calls', () => {
     });
 
     test('a call that no limit is about leaves no trace', async () => {
-      await limit({ tool_id: tool.id, max_at_once: 1 });
+      await ofTool('running_calls', 1);
       const [a] = await held(1);
       expect(await begin(a, { tool: { id: agent, name: 'other' } })).toEqual({
         outcome: 'free',
@@ -406,7 +412,7 @@ describe('limits of calls', () => {
   });
 
   test('a run that waits is cancelled, paused and resumed like any other', async () => {
-    await limit({ tool_id: tool.id, max_at_once: 1 });
+    await ofTool('running_calls', 1);
     const [a, b, c, d] = await held(4);
     const first = await begin(a);
     for (const run of [b, c, d]) {
@@ -423,7 +429,7 @@ describe('limits of calls', () => {
   });
 
   test('what nobody would wake is a broken promise, and is healed; calls of before are forgotten', async () => {
-    await limit({ tool_id: tool.id, max_at_once: 1 });
+    await ofTool('running_calls', 1);
     const [a, b] = await held(2);
     const first = await begin(a);
     await begin(b);
@@ -442,23 +448,38 @@ describe('limits of calls', () => {
   });
 
   test('its use and who waits for it are seen by its tenant alone', async () => {
-    const id = await limit({ tool_id: tool.id, max_at_once: 1, max_per_minute: 10 });
+    const ids = [
+      await ofTool('running_calls', 1),
+      await ofTool('calls', 10),
+      await limit({ scope: 'tool', key: tool.name, metric: 'calls', max_value: 10 }),
+    ];
     const [a, b] = await held(2);
     await outcomes([a, b]);
     await park(b);
-    const text = 'select * from howdah.call_limit_usage where call_limit_id = $1';
+    const text =
+      'select used, remaining, waiting from howdah.limit_usage where limit_id = any ($1) order by limit_id';
     const seenBy = (tenant_id: string) =>
       asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, (client) =>
-        all(client, text, [id]),
+        all(client, text, [ids]),
       );
-    expect(await seenBy(tenant)).toMatchObject([{ at_once: 1, last_minute: 1, waiting: 1 }]);
+    const [own, perMinute] = [
+      { used: '1', remaining: '0', waiting: 1 },
+      { used: '1', remaining: '9', waiting: 0 },
+    ];
+    // the figures of all tenants are for an owner of the database
+    expect(await seenBy(tenant)).toEqual([
+      own,
+      perMinute,
+      { used: null, remaining: null, waiting: null },
+    ]);
+    expect(await all(db.pool, text, [ids])).toEqual([own, perMinute, perMinute]);
     expect(await seenBy(await makeTenant(db.pool))).toEqual([]);
     expect(
       await asRole(
         db.pool,
         'howdah_app',
         { 'howdah.tenant_id': await makeTenant(db.pool) },
-        (client) => all(client, 'select * from howdah_private.call_limit_use($1)', [id]),
+        (client) => all(client, 'select * from howdah_private.limit_use($1)', [ids[0]]),
       ),
     ).toEqual([]);
   });
@@ -466,40 +487,52 @@ describe('limits of calls', () => {
   describe('a row is refused', () => {
     const refused = (columns: Record<string, unknown>) => refusal(limit(columns));
 
-    test('that is about nothing, has no number, lets nothing through, or counts tokens of a tool', async () => {
+    const calls = { metric: 'running_calls', max_value: 1 };
+
+    test('that is about nothing or about two, lets nothing through, or counts tokens of a tool', async () => {
       const model = await makeModel(db.pool);
-      expect(await refused({ max_at_once: 1 })).toMatchObject({
+      expect(await refused(calls)).toMatchObject({
         code: 'HWINV',
-        constraint: 'a_call_limit_is_of_one_tool_or_one_model',
+        constraint: 'calls_are_of_a_model_or_a_tool',
       });
-      expect(await refused({ tool_id: tool.id, model_id: model, max_at_once: 1 })).toMatchObject({
-        constraint: 'a_call_limit_is_of_one_tool_or_one_model',
+      const ofOne = { scope: 'tool', subject_id: tool.id };
+      for (const columns of [{ scope: 'tool' }, { ...ofOne, key: 'x' }]) {
+        expect(await refused({ ...columns, ...calls })).toMatchObject({
+          constraint: 'a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key',
+        });
+      }
+      expect(await refused({ key: 'x', metric: 'runs', max_value: 1 })).toMatchObject({
+        constraint: 'a_key_is_the_name_of_a_model_or_a_tool',
       });
-      expect(await refused({ tool_id: tool.id })).toMatchObject({
-        constraint: 'a_call_limit_has_a_number',
+      expect(await refused({ ...ofOne, metric: 'calls', max_value: 0 })).toMatchObject({
+        constraint: 'at_least_one_run_or_call_is_allowed',
       });
-      expect(await refused({ tool_id: tool.id, max_per_minute: 0 })).toMatchObject({
-        constraint: 'at_least_one_call_is_let_through',
+      expect(
+        await refused({ ...ofOne, metric: 'calls', period: 'hour', max_value: 1 }),
+      ).toMatchObject({ constraint: 'calls_and_tokens_of_a_model_are_counted_per_minute' });
+      expect(await refused({ ...ofOne, metric: 'tokens', max_value: 9 })).toMatchObject({
+        constraint: 'tokens_are_not_of_an_api_key_or_a_tool',
       });
-      expect(await refused({ tool_id: tool.id, max_tokens_per_minute: 9 })).toMatchObject({
-        constraint: 'tokens_are_those_of_a_model',
+      expect(await refused({ scope: 'tool', subject_id: model, ...calls })).toMatchObject({
+        code: 'HWNTF',
       });
-      expect(await refused({ tool_id: model, max_at_once: 1 })).toMatchObject({ code: 'HWNTF' });
     });
 
     test('for a tool that begins a run or asks a person', async () => {
       const member = await makeAgent(db.pool);
       const id = await makeTool(db.pool, { name: unique('t'), kind: 'agent', agent_id: member });
-      expect(await refused({ tool_id: id, max_at_once: 1 })).toMatchObject({
+      expect(await refused({ scope: 'tool', subject_id: id, ...calls })).toMatchObject({
         code: 'HWINV',
-        hint: expect.stringContaining('concurrency_limits'),
+        hint: expect.stringContaining('running_runs'),
       });
-      const { id: ask } = await one(
+      const { id: asking } = await one(
         db.pool,
         `select id from howdah.tools where name = 'ask_user' and tenant_id = $1`,
         [tenant],
       );
-      expect(await refused({ tool_id: ask, max_at_once: 1 })).toMatchObject({ code: 'HWINV' });
+      expect(await refused({ scope: 'tool', subject_id: asking, ...calls })).toMatchObject({
+        code: 'HWINV',
+      });
     });
 
     test('from a tenant, when it is about all of them', async () => {
@@ -510,17 +543,20 @@ describe('limits of calls', () => {
           ),
         );
       expect(
-        await asApp(`insert into howdah.call_limits (every_tool, max_at_once) values ('x', 1)`),
+        await asApp(
+          `insert into howdah.limits (scope, key, metric, max_value) values ('tool', 'x', 'running_calls', 1)`,
+        ),
       ).toMatchObject({ code: '42501' });
-      await limit({ every_tool: 'x', max_at_once: 1 });
-      expect(await asApp('update howdah.call_limits set max_at_once = 9')).toMatchObject({
+      await limit({ scope: 'tool', key: 'x', ...calls });
+      expect(await asApp('update howdah.limits set max_value = 9')).toMatchObject({
         code: 'HWDEN',
       });
-      expect(await asApp('delete from howdah.call_limits')).toMatchObject({ code: 'HWDEN' });
+      expect(await asApp('delete from howdah.limits')).toMatchObject({ code: 'HWDEN' });
       await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, (client) =>
-        client.query('insert into howdah.call_limits (tool_id, max_per_minute) values ($1, 2)', [
-          tool.id,
-        ]),
+        client.query(
+          `insert into howdah.limits (scope, subject_id, metric, period, max_value) values ('tool', $1, 'calls', 'minute', 2)`,
+          [tool.id],
+        ),
       );
     });
   });

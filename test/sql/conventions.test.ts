@@ -192,8 +192,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.session_id': 'copied from the run under its lock',
   'howdah.messages.agent_id': 'copied from the run under its lock',
   'howdah.messages.tenant_id': 'copied from the run under its lock',
-  'howdah.quotas.subject_id':
-    'user_id, agent_id, session_id and api_key_id are made of it and carry the keys',
+  'howdah.limits.subject_id':
+    'user_id, agent_id, session_id, api_key_id, model_id and tool_id are made of it and carry the keys',
   'howdah.kept_usage.agent_id': 'figures outlive what they are about',
   'howdah.kept_usage.agent_version_id': 'figures outlive what they are about',
   'howdah.kept_usage.workflow_id': 'figures outlive what they are about',
@@ -218,22 +218,18 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',
-  'howdah_private.parked_runs.call_limit_id':
-    'a limit that may be edited by somebody who takes long; a deleted one lets its runs go on',
   'howdah_private.limited_calls.limit_id':
     'a limit that may be edited by somebody who takes long; what it is about is forgotten in minutes',
   'howdah_private.limited_calls.execution_id':
     'references to executions have none; forgotten in minutes',
   'howdah_private.limited_calls.call_id': 'a call, which has no row of its own',
-  'howdah_private.parked_runs.concurrency_limit_id':
-    'what waited at a limit that is gone goes on, when the job that looks finds it here',
-  'howdah_private.parked_runs.quota_id':
-    'what waited at a quota that is gone goes on, when the job that looks finds it here',
-  'howdah_private.parked_runs.quota_subject_id': 'of many tables; whose counter it waits for',
-  'howdah_private.quota_counters.quota_id':
-    'commits write them and wait for nobody who deletes a quota; what is left over is removed',
-  'howdah_private.quota_counters.subject_id': 'of many tables; written as quota_id is',
-  'howdah_private.quota_recounts.quota_id': 'a quota that is gone is not counted again',
+  'howdah_private.parked_runs.limit_id':
+    'runs that waited at a deleted limit go on, when the job that admits finds them here',
+  'howdah_private.parked_runs.subject_id': 'of many tables; whose counter it waits for',
+  'howdah_private.limit_counters.limit_id':
+    'commits write them and wait for nobody who deletes a limit; what is left over is removed',
+  'howdah_private.limit_counters.subject_id': 'of many tables; written as limit_id is',
+  'howdah_private.limit_recounts.limit_id': 'a deleted limit is not counted again',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.watchers.execution_id': 'none points at executions',

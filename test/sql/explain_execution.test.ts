@@ -26,8 +26,7 @@ beforeAll(async () => {
   agent = await makeAgent(db.pool, { name: 'desk' });
 });
 beforeEach(async () => {
-  await db.pool.query('delete from howdah.concurrency_limits');
-  await db.pool.query('delete from howdah.quotas');
+  await db.pool.query('delete from howdah.limits');
   await db.pool.query(
     `select howdah.cancel_execution(id) from howdah.executions where completed_at is null and parent_execution_id is null`,
   );
@@ -172,39 +171,39 @@ test('of a later turn names the one before it', async () => {
   });
 });
 
-test('of a parked run names the limit or the quota, with its figures', async () => {
+test('of a parked run names the limit, with its figures', async () => {
   const limit = await one(
     db.pool,
-    'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1) returning id',
+    `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 1) returning id`,
     [agent],
   );
   await taken();
   const { id } = await taken();
   expect(await explain(id)).toMatchObject({
     status: 'waiting',
-    reason: 'concurrency_limit',
-    summary: 'at most 1 runs of the agent desk may run at once, and that many do',
-    blocked_by: [{ kind: 'concurrency_limit', id: limit.id }],
+    reason: 'limit',
+    summary: 'at most 1 runs of the agent desk run at once, and as many run now',
+    blocked_by: [{ kind: 'limit', id: limit.id }],
   });
-  await db.pool.query('delete from howdah.concurrency_limits');
+  await db.pool.query('delete from howdah.limits');
   const quota = await one(
     db.pool,
-    `insert into howdah.quotas (metric, max_value) values ('tokens', 0) returning id`,
+    `insert into howdah.limits (metric, max_value) values ('tokens', 0) returning id`,
   );
   const other = await taken();
   expect(await explain(other.id)).toMatchObject({
-    reason: 'quota',
-    summary: expect.stringMatching(/^the quota of tokens of the tenant is used up: \d+ of 0$/),
-    blocked_by: [{ kind: 'quota', id: quota.id }],
+    reason: 'limit',
+    summary: expect.stringMatching(/^the limit of tokens of the tenant is reached: \d+ of 0$/),
+    blocked_by: [{ kind: 'limit', id: quota.id }],
   });
 });
 
 test('of a run that may not make its call names the limit, of the installation without figures', async () => {
   const tool = await makeTool(db.pool, { name: 'stamp', kind: 'custom' });
-  const told = async (columns: string, values: unknown[], explained: typeof explain) => {
+  const told = async (column: string, values: unknown[], explained: typeof explain) => {
     const limit = await one(
       db.pool,
-      `insert into howdah.call_limits (${columns}, max_at_once, max_per_minute) values ($1, 1, 5) returning id`,
+      `insert into howdah.limits (scope, ${column}, metric, max_value) values ('tool', $1, 'running_calls', 1) returning id`,
       values,
     );
     const [first, second] = [await taken(), await taken()];
@@ -218,19 +217,18 @@ test('of a run that may not make its call names the limit, of the installation w
     const to = { status: 'waiting', waiting_for: 'quota' };
     await commit(db.pool, worker, [{ id, fence, after: 0, steps: [], to, more: true }]);
     const found = await explained(id);
-    await db.pool.query('delete from howdah.call_limits');
+    await db.pool.query('delete from howdah.limits');
     return { limit: limit.id, found };
   };
-  const own = await told('tool_id', [tool], explain);
+  const own = await told('subject_id', [tool], explain);
   expect(own.found).toMatchObject({
     status: 'waiting',
-    reason: 'call_limit',
-    summary:
-      'calls of the tool stamp are limited to 1 at once and 5 per minute, and the limit is reached',
-    blocked_by: [{ kind: 'call_limit', id: own.limit }],
+    reason: 'limit',
+    summary: 'calls of the tool stamp are limited to 1 at once, and there is room for no other',
+    blocked_by: [{ kind: 'limit', id: own.limit }],
   });
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
-  const system = await told('every_tool', ['stamp'], async (id) => {
+  const system = await told('key', ['stamp'], async (id) => {
     let found: unknown;
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       found = (await one(client, 'select howdah.explain_execution($1) as told', [id])).told;
@@ -238,9 +236,8 @@ test('of a run that may not make its call names the limit, of the installation w
     return found;
   });
   expect(system.found).toMatchObject({
-    summary:
-      'calls of tools named stamp are limited for the whole installation, and the limit is reached',
-    blocked_by: [{ kind: 'call_limit', id: null, name: 'system' }],
+    summary: 'a limit of the whole installation is reached',
+    blocked_by: [{ kind: 'limit', id: null, name: 'system' }],
   });
 });
 

@@ -265,12 +265,12 @@ describe('fair shares', () => {
     test('finds a limit like everybody', async () => {
       const agent = tenants[0]?.agent;
       await db.pool.query(
-        `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 2)`,
+        `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $2, 'running_runs', 2)`,
         [tenants[0]?.id, agent],
       );
       const ids = await many(0, 4);
       expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 2));
-      await db.pool.query('delete from howdah.concurrency_limits');
+      await db.pool.query('delete from howdah.limits');
     });
   });
 
@@ -309,7 +309,7 @@ describe('fair shares', () => {
 
   test('nobody gives way to a tenant that has reached a limit of its own', async () => {
     await db.pool.query(
-      'insert into howdah.concurrency_limits (tenant_id, max_running) values ($1, 1)',
+      `insert into howdah.limits (tenant_id, metric, max_value) values ($1, 'running_runs', 1)`,
       [tenants[1]?.id],
     );
     const [held] = await many(1, 2);
@@ -319,7 +319,7 @@ describe('fair shares', () => {
         ({ tenant_id }) => tenant_id,
       );
     expect(await due()).toEqual([]);
-    await db.pool.query('delete from howdah.concurrency_limits');
+    await db.pool.query('delete from howdah.limits');
     expect(await due()).toEqual([tenants[1]?.id]);
   });
 

@@ -63,8 +63,7 @@ const REVIEWED: Record<string, string> = {
   permit_tool: 'tools of current_tenant(), then permit_agent()',
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
-  call_limit_use: 'current_tenant(), looked for with the id',
-  quota_use: 'current_tenant(), looked for with the id',
+  limit_use: 'current_tenant(), looked for with the id',
   reserve_run_key: 'reserve_idempotency_key() in current_tenant()',
   faulty_workflows: 'workflows of current_tenant() that the caller sees',
   refuse_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',
@@ -135,7 +134,7 @@ const WRITTEN_BY_VIEWERS: Record<string, string> = {
 };
 /** Tables whose rows functions take by id. */
 const TAKEN =
-  'agents agent_systems api_keys call_limits executions mcp_servers questions quotas schedules sessions tools users webhook_deliveries workflows';
+  'agents agent_systems api_keys executions limits mcp_servers questions schedules sessions tools users webhook_deliveries workflows';
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
 const KEYS_OF_PARTS: Record<string, string> = {

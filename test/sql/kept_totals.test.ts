@@ -232,17 +232,17 @@ describe('a quota made after runs were deleted counts them', () => {
     const { scope = 'tenant', metric, period = null, subject_id = null } = columns;
     const { id } = await one(
       db.pool,
-      `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value)
+      `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
        values ($1, $2, $3, $4, $5, 1000000) returning id`,
       [tenant_id, scope, subject_id, metric, period],
     );
-    const counters = `select subject_id, used from howdah_private.quota_counters where quota_id = $1 order by 1`;
+    const counters = `select subject_id, used from howdah_private.limit_counters where limit_id = $1 order by 1`;
     const first = await all(db.pool, counters, [id]);
     const again =
-      'select howdah_private.recount(q) as done from howdah.quotas as q where q.id = $1';
+      'select howdah_private.recount_limit(l) as done from howdah.limits as l where l.id = $1';
     await expect.poll(async () => (await one(db.pool, again, [id])).done).toBe(true);
     expect(await all(db.pool, counters, [id])).toEqual(first);
-    await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
     return first;
   }
   const QUOTAS = ['runs', 'tokens', 'cost'].flatMap((metric) =>

@@ -296,7 +296,7 @@ describe('a run with a model of its own', () => {
       await makeRun(db.pool, { agent_id }),
     ];
     await db.pool.query(
-      'insert into howdah.concurrency_limits (model_id, max_running) values ($1, 1)',
+      `insert into howdah.limits (scope, subject_id, metric, max_value) values ('model', $1, 'running_runs', 1)`,
       [other],
     );
     try {
@@ -306,7 +306,7 @@ describe('a run with a model of its own', () => {
       expect(claimed.map(({ id }) => id)).toEqual([runs[0], runs[2]]);
       expect(claimed[0]?.overrides).toMatchObject({ model: { id: other } });
     } finally {
-      await db.pool.query('delete from howdah.concurrency_limits');
+      await db.pool.query('delete from howdah.limits');
       await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [
         runs,
       ]);

@@ -48,9 +48,7 @@ const WRITES: Record<string, string> = {
   approvals: `delete from howdah.approvals`,
   tool_policies: `insert into howdah.tool_policies (effect, decision) values ('once', 'ask')`,
   output_filters: `insert into howdah.output_filters (name, pattern) values ('x', 'x')`,
-  concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
-  call_limits: `insert into howdah.call_limits (model_id, max_at_once) select id, 1 from howdah.models limit 1`,
-  quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
+  limits: `insert into howdah.limits (metric, period, max_value) values ('runs', 'month', 1000000)`,
   settings: `insert into howdah.settings (key, value) values ('max_depth', '4')`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,
@@ -527,7 +525,7 @@ describe('permissions', () => {
            ), run as (
              insert into howdah.executions (tenant_id, agent_id, input, idempotency_key) values ($1, $2, 'hidden', 'hidden-key')
            ), at_once as (
-             insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 1)
+             insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $2, 'running_runs', 1)
            )
            insert into howdah.tools (tenant_id, name, kind, agent_id, parameters)
            values ($1, 'ask_desk', 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
@@ -549,7 +547,7 @@ describe('permissions', () => {
           const nothing = [
             `select from howdah.resources where name = 'hidden'`,
             `select from howdah_private.execution_row('${hidden.run}') as e where e.id is not null`,
-            `select from howdah.concurrency_limits where agent_id = '${desk}'`,
+            `select from howdah.limits where agent_id = '${desk}'`,
           ];
           for (const text of nothing)
             expect({ text, rows: await all(client, text) }).toEqual({ text, rows: [] });

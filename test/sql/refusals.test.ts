@@ -33,20 +33,16 @@ const WHOLE: Record<string, Record<string, unknown>> = {
   agents: { name: 'a' },
   tools: { name: 't', kind: 'custom' },
   schedules: { name: 's', cron: '0 6 * * *', input: 'x' },
-  quotas: { metric: 'runs', max_value: 1 },
+  limits: { metric: 'runs', max_value: 1 },
   grants: { permission: 'read' },
   todos: { position: 1, title: 'x' },
   resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },
-  concurrency_limits: { max_running: 1 },
-  call_limits: { max_at_once: 1 },
   retention_policies: { keep_runs_days: 1 },
 };
 const REFERENCES: Record<string, string[]> = {
   schedules: ['agent_id'],
   grants: ['agent_id'],
   todos: ['session_id'],
-  concurrency_limits: ['agent_id'],
-  call_limits: ['model_id'],
 };
 
 /** What is told of the checks below. */
@@ -68,8 +64,7 @@ const TOLD: Record<string, string> = {
   a_grant_is_to_a_user_or_to_a_role: 'a grant must be to a user or to a role',
   position_counts_from_one: 'position must count from one',
   type_is_a_mime_type: 'type must be a mime type',
-  at_least_one_call_is_let_through: 'at least one call must be let through',
-  at_least_one_run_may_be_at_work: 'at least one run must be allowed to be at work',
+  at_least_one_run_or_call_is_allowed: 'at least one run or call must be allowed',
   runs_are_kept_for_a_day_at_least: 'runs must be kept for a day at least',
 };
 
@@ -136,8 +131,8 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id'], /agent_id/],
     ['schedules', { name: '' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
     ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata'], /JSON object/],
-    ['quotas', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /0 or more/],
-    ['quotas', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period'], /minute/],
+    ['limits', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /from 0 on/],
+    ['limits', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period'], /minute/],
     [
       'grants',
       {},
@@ -148,18 +143,16 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     ['todos', { position: 0 }, 'position_counts_from_one', ['position'], /from 1/],
     ['resources', { type: 'Text' }, 'type_is_a_mime_type', ['type'], /text\/plain/],
     [
-      'call_limits',
-      { max_at_once: 0 },
-      'at_least_one_call_is_let_through',
-      ['max_at_once', 'max_per_minute', 'max_tokens_per_minute'],
-      /1 or more/,
-    ],
-    [
-      'concurrency_limits',
-      { max_running: 0 },
-      'at_least_one_run_may_be_at_work',
-      ['max_running'],
-      /1 or more/,
+      'limits',
+      {
+        scope: 'agent',
+        subject_id: '01980000-0000-7000-8000-000000000000',
+        metric: 'running_runs',
+        max_value: 0,
+      },
+      'at_least_one_run_or_call_is_allowed',
+      ['max_value', 'metric', 'scope'],
+      /from 1 on/,
     ],
     [
       'retention_policies',
@@ -196,7 +189,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
   test.each([
     ['tools', 'kind'],
     ['models', 'provider'],
-    ['quotas', 'metric'],
+    ['limits', 'metric'],
   ])('and so is %s without %s', async (table, field) => {
     const refused = await refusal(insert(table, { [field]: null }));
     expect(refused).toMatchObject({
@@ -282,7 +275,7 @@ describe('a rule is told as one', () => {
     ['sequence_order_counts_from_one', 'sequence_order must count from one'],
     ['a_run_that_writes_has_a_tree', 'a run that writes must have a tree'],
     ['agent_tools_name_their_agent', 'agent tools must name their agent'],
-    ['at_least_one_run_may_be_at_work', 'at least one run must be allowed to be at work'],
+    ['at_least_one_run_or_call_is_allowed', 'at least one run or call must be allowed'],
     ['only_tools_that_do_something_exist', 'only tools that do something may be there'],
   ])('%s: %s', async (name, told) => {
     expect((await rulesOf()).find((rule) => rule.name === name)?.told).toBe(told);

@@ -36,10 +36,10 @@ const ROWS = [
   `insert into howdah.users (tenant_id, username, email) values ($1, $2, $2)`,
   `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
   `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
-  `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $3, 9)`,
+  `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $3, 'running_runs', 9)`,
   // of a tool no agent has: it limits no call
-  `insert into howdah.call_limits (tenant_id, tool_id, max_at_once) select $1, id, 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
-  `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
+  `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) select $1, 'tool', id, 'running_calls', 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
+  `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
   `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '7')`,
   `insert into howdah.tool_policies (tenant_id, agent_id, effect, decision) values ($1, $3, 'pure', 'allow')`,
   `insert into howdah.output_filters (tenant_id, name, pattern, is_active) values ($1, $2, $2, false)`,

@@ -32,7 +32,7 @@ const BREAKING = [
   'test/runtime/workflows-in-trouble.test.ts',
   'test/soak.test.ts',
   'test/sql/isolation.test.ts',
-  'test/sql/quotas.test.ts',
+  'test/sql/limits.test.ts',
   'test/workers/death.test.ts',
   'test/workers/many-workers.test.ts',
   'test/workers/only.test.ts',

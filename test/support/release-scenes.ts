@@ -87,7 +87,7 @@ export const AFTER_DEATH: readonly string[] = [
    select m.id from session as s, howdah.send_message(s.id, 'first') as m`,
   `select m.id from howdah.sessions as s, howdah.send_message(s.id, 'second') as m`,
   // one that was just made, and whose use before it nobody has counted yet
-  `insert into howdah.quotas (metric, period, max_value) values ('tokens', 'month', 1000000000)`,
+  `insert into howdah.limits (metric, period, max_value) values ('tokens', 'month', 1000000000)`,
   `insert into howdah.schedules (name, cron, agent_id, input, is_active)
    values ('daily', '@daily', howdah.agent('plain'), 'go', false)`,
 ];

@@ -49,7 +49,7 @@ afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
   expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.pool.query('delete from howdah.call_limits');
+  await database.pool.query('delete from howdah.limits');
 });
 afterAll(async () => {
   killWorkerProcesses();
@@ -62,10 +62,10 @@ const startHere = async (openai?: string) => {
 };
 const insert = (agent: string, count: number) =>
   Promise.all(Array.from({ length: count }, () => insertRun(database.pool, agent)));
-const limitTool = (columns: string, value: number) =>
+const limitTool = (metric: string, value: number) =>
   database.pool.query(
-    `insert into howdah.call_limits (tool_id, ${columns})
-     select id, $1 from howdah.tools where name = 'slow' and tenant_id = howdah.current_tenant()`,
+    `insert into howdah.limits (scope, subject_id, metric, max_value)
+     select 'tool', id, '${metric}', $1 from howdah.tools where name = 'slow' and tenant_id = howdah.current_tenant()`,
     [value],
   );
 const statusesOf = async (ids: string[]) =>
@@ -76,10 +76,10 @@ describe('a limit of calls', () => {
     await Promise.all([startHere(), startHere()]);
     const script = [calling({ name: 'slow' }), { content: 'ok' }];
     const agent = await makeAgent(database.pool, { script, tools: ['slow'] });
-    await limitTool('max_at_once', 3);
+    await limitTool('running_calls', 3);
     const ids = await insert(agent, 15);
     await expect.poll(() => inTheAir, { timeout: 60_000 }).toBe(3);
-    const parked = 'select from howdah_private.parked_runs where call_limit_id is not null';
+    const parked = 'select from howdah_private.parked_runs where subject_id is null';
     await expect
       .poll(async () => (await database.pool.query(parked)).rowCount, { timeout: 60_000 })
       .toBe(12);
@@ -95,7 +95,7 @@ describe('a limit of calls', () => {
     const slow = { name: 'slow' };
     const script = [calling(slow, slow, slow), { content: 'ok' }];
     const agent = await makeAgent(database.pool, { script, tools: ['slow'] });
-    await limitTool('max_at_once', 1);
+    await limitTool('running_calls', 1);
     const [id] = await insert(agent, 1);
     expect((await ended(database.pool, id as string)).status).toBe('completed');
     expect([most, calls]).toEqual([1, 3]);
@@ -106,7 +106,7 @@ describe('a limit of calls', () => {
     await startHere();
     const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
     await database.pool.query(
-      `insert into howdah.call_limits (model_id, max_per_minute) select model_id, 2 from howdah.agent_models where agent_id = $1`,
+      `insert into howdah.limits (scope, subject_id, metric, period, max_value) select 'model', model_id, 'calls', 'minute', 2 from howdah.agent_models where agent_id = $1`,
       [agent],
     );
     const ids = await insert(agent, 2);
@@ -117,7 +117,7 @@ describe('a limit of calls', () => {
     );
     const [third] = (await insert(agent, 1)) as [string];
     expect(await reaches(database.pool, third, 'waiting')).toMatchObject({ waiting_for: 'quota' });
-    await database.pool.query('update howdah.call_limits set max_per_minute = 3');
+    await database.pool.query('update howdah.limits set max_value = 3');
     expect((await ended(database.pool, third)).status).toBe('completed');
   });
 
@@ -130,7 +130,7 @@ describe('a limit of calls', () => {
     const victim = await startWorkerProcess(database.url, { openai: server.url });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     await pool.query(
-      `insert into howdah.call_limits (model_id, max_at_once) select model_id, 1 from howdah.agent_models where agent_id = $1`,
+      `insert into howdah.limits (scope, subject_id, metric, max_value) select 'model', model_id, 'running_calls', 1 from howdah.agent_models where agent_id = $1`,
       [agent],
     );
     const [held] = (await insert(agent, 1)) as [string];

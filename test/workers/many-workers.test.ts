@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.pool.query('delete from howdah.concurrency_limits');
+  await database.pool.query('delete from howdah.limits');
   await server.close();
 });
 afterAll(async () => {
@@ -133,15 +133,15 @@ describe('a limit', () => {
     await Promise.all([startHere(), startHere()]);
     const [limited, shared, free] = [await asking(), await asking(), await asking()];
     await pool.query(
-      `insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 3)`,
+      `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 3)`,
       [limited],
     );
     await pool.query(
-      `insert into howdah.concurrency_limits (model_id, max_running)
-       select model_id, 2 from howdah.agent_models where agent_id = $1`,
+      `insert into howdah.limits (scope, subject_id, metric, max_value)
+       select 'model', model_id, 'running_runs', 2 from howdah.agent_models where agent_id = $1`,
       [shared],
     );
-    await pool.query('insert into howdah.concurrency_limits (max_running) values (6)');
+    await pool.query(`insert into howdah.limits (metric, max_value) values ('running_runs', 6)`);
     const ids = (
       await Promise.all([
         insert(limited, 25, 'agent'),
@@ -165,7 +165,7 @@ describe('a limit', () => {
     const victim = await startWorkerProcess(database.url, { openai: server.url });
     const agent = await asking();
     await pool.query(
-      'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 2)',
+      `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 2)`,
       [agent],
     );
     const held = await insert(agent, 2);
@@ -187,7 +187,7 @@ describe('a limit', () => {
     await startHere();
     const agent = await asking();
     await pool.query(
-      'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1)',
+      `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 1)`,
       [agent],
     );
     const ids = await insert(agent, 6);
@@ -201,7 +201,7 @@ describe('a limit', () => {
         [ids, count],
       );
     await areRunning(1);
-    await pool.query('update howdah.concurrency_limits set max_running = 3');
+    await pool.query('update howdah.limits set max_value = 3');
     await areRunning(3);
     const { rows } = await pool.query(
       `select id from howdah.executions where id = any ($1) and status = 'running' limit 1`,
@@ -214,7 +214,7 @@ describe('a limit', () => {
       `select from howdah.executions where id = any ($1) and status = 'running' having count(*) = 3`,
       [ids],
     );
-    await pool.query('delete from howdah.concurrency_limits');
+    await pool.query('delete from howdah.limits');
     await eventually(
       pool,
       'all run',

@@ -184,89 +184,63 @@ begin
       then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
 end $$;
 
--- Explains a run that waits for a limit of calls. A limit of the whole installation is shown to
--- tenants without its figures.
-create or replace function howdah_private.why_call_limited(
-  e howdah.executions, l howdah.call_limits
-) returns jsonb
-  language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_of text := coalesce(
-    (select 'the tool ' || t.name from howdah.tools as t where t.id = l.tool_id),
-    (select 'the model ' || m.name from howdah.models as m where m.id = l.model_id),
-    'tools named ' || l.every_tool, 'the model ' || l.every_model);
-  v_summary text := format('calls of %s are limited to %s, and the limit is reached', v_of,
-    concat_ws(' and ', l.max_at_once || ' at once', l.max_per_minute || ' per minute',
-      l.max_tokens_per_minute || ' tokens per minute'));
-begin
-  if coalesce(l.every_tool, l.every_model) is not null and not howdah_private.is_operator() then
-    v_summary := format(
-      'calls of %s are limited for the whole installation, and the limit is reached', v_of
-    );
-    return howdah_private.explained('call_limit', v_summary,
-      jsonb_build_array(jsonb_build_object(
-        'kind', 'call_limit', 'id', null, 'name', 'system', 'detail', 'of the whole installation'
-      )));
-  end if;
-  return howdah_private.explained('call_limit', v_summary,
-    jsonb_build_array(jsonb_build_object(
-      'kind', 'call_limit', 'id', l.id, 'name', null, 'detail', v_summary
-    )));
-end $$;
-
--- Explains a run that is parked at a limit or quota. A tenant learns of a limit of the whole
--- installation that it exists, without its figures.
+-- The limit at which a run is parked, with its figures. Of a limit over all tenants a tenant learns
+-- only that it exists.
 create or replace function howdah_private.why_parked(e howdah.executions) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parked howdah_private.parked_runs;
-  v_limit howdah.concurrency_limits;
-  v_calls howdah.call_limits;
-  v_quota howdah.quotas;
-  v_kind text := 'quota';
-  v_summary text := 'there is room again; the run is about to continue';
+  v_limit howdah.limits;
+  v_summary text;
 begin
   select p.* into v_parked from howdah_private.parked_runs as p where p.execution_id = e.id;
-  select l.* into v_limit from howdah.concurrency_limits as l
-  where l.id = v_parked.concurrency_limit_id;
-  select l.* into v_calls from howdah.call_limits as l where l.id = v_parked.call_limit_id;
-  select q.* into v_quota from howdah.quotas as q where q.id = v_parked.quota_id;
-  if v_calls.id is not null then
-    return howdah_private.why_call_limited(e, v_calls);
-  elsif v_limit.id is not null then
-    v_kind := 'concurrency_limit';
-    v_summary := format('at most %s runs%s may run at once, and that many do', v_limit.max_running,
-      coalesce(
-        (select format(' of the agent %s', a.name)
-          from howdah.agents as a where a.id = v_limit.agent_id),
-        (select format(' with the model %s', m.name)
-          from howdah.models as m where m.id = v_limit.model_id),
-        ' of the tenant'
-      ));
-  elsif v_quota.tenant_id = e.tenant_id or howdah_private.is_operator() then
-    v_summary := format('the quota of %s%s of the %s is used up: %s of %s%s',
-      v_quota.metric, ' per ' || v_quota.period, v_quota.scope,
-      coalesce((
-        select trim_scale(c.used)::text from howdah_private.quota_counters as c
-        where c.quota_id = v_quota.id and c.subject_id = v_parked.quota_subject_id
-          and c.started_at = howdah_private.quota_begins(v_quota.period, clock_timestamp())
-      ), '0'),
-      trim_scale(v_quota.max_value),
-      '; it is reset at '
-        || howdah_private.utc_text(howdah_private.quota_ends(v_quota.period, clock_timestamp())));
-  elsif v_quota.id is not null then
-    return howdah_private.explained('quota', 'a quota of the whole installation is used up',
-      '[{"kind": "quota", "id": null, "name": "system", "detail": "of the whole installation"}]');
+  select l.* into v_limit from howdah.limits as l where l.id = v_parked.limit_id;
+  if not found then
+    return howdah_private.explained('limit', 'there is room again; it is about to go on');
+  elsif (v_limit.scope = 'system' or v_limit.key is not null)
+    and not howdah_private.is_operator() then
+    return howdah_private.explained('limit', 'a limit of the whole installation is reached',
+      jsonb_build_array(jsonb_build_object('kind', 'limit', 'id', null, 'name', 'system',
+        'detail', 'of the whole installation')));
   end if;
-  return howdah_private.explained(v_kind, v_summary, (
-    select jsonb_build_array(jsonb_build_object(
-      'kind', v_kind, 'id', b.id, 'name', null, 'detail', v_summary
-    ))
-    from (values (coalesce(v_limit.id, v_quota.id))) as b (id) where b.id is not null));
+  v_summary := howdah_private.reached_limit_text(v_limit, v_parked.subject_id);
+  return howdah_private.explained('limit', v_summary,
+    jsonb_build_array(jsonb_build_object(
+      'kind', 'limit', 'id', v_limit.id, 'name', null, 'detail', v_summary)));
+end $$;
+
+-- A sentence about a reached limit: whose, how much of it is used, and when it resets.
+create or replace function howdah_private.reached_limit_text(l howdah.limits, subject_id uuid)
+  returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_of text := coalesce(
+    'the tool ' || (select t.name from howdah.tools as t where t.id = l.tool_id),
+    'the model ' || (select m.name from howdah.models as m where m.id = l.model_id),
+    'the agent ' || (select a.name from howdah.agents as a where a.id = l.agent_id),
+    case when l.scope = 'tool' then 'tools named ' else 'the model ' end || l.key,
+    'the ' || replace(l.scope::text, '_', ' '));
+  v_max text := trim_scale(l.max_value)::text;
+begin
+  if l.metric = 'running_runs' then
+    return format('at most %s runs of %s run at once, and as many run now', v_max, v_of);
+  elsif howdah_private.is_call_limit(l) then
+    return format('calls of %s are limited to %s%s, and there is room for no other', v_of, v_max,
+      case l.metric when 'running_calls' then ' at once' when 'calls' then ' per minute'
+        else ' tokens per minute' end);
+  end if;
+  return format('the limit of %s%s of %s is reached: %s of %s%s', l.metric, ' per ' || l.period,
+    v_of, coalesce((
+      select trim_scale(c.used)::text from howdah_private.limit_counters as c
+      where c.limit_id = l.id and c.subject_id = reached_limit_text.subject_id
+        and c.started_at = howdah_private.period_begins(l.period, v_now)
+    ), '0'), v_max,
+    '; it resets at ' || howdah_private.utc_text(howdah_private.period_ends(l.period, v_now)));
 end $$;
 
 -- Explains a run that has ended: how it ended, and how to retry it. For a child run, the next

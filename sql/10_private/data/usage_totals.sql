@@ -84,7 +84,7 @@ begin
     sum(e.tokens_in + e.tokens_out), sum(e.cost)
   from howdah.executions as e
   cross join lateral (
-    select 'user'::howdah.quota_scope, e.user_id
+    select 'user'::howdah.limit_scope, e.user_id
     where not exists (
       select from howdah_private.closing_months() as m
       where e.id >= m.first_id and e.id < m.next_id)

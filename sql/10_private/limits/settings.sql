@@ -1,57 +1,74 @@
--- Settings: numbers the engine goes by. A tenant's own row counts first, then that of the system, then the default. They are
--- read where they count and pinned nowhere: what begins after a change goes by it. Where no row of the table exists
--- nobody pays for more than that look.
+-- Settings: numbers of the engine. A tenant's own row counts first, then the row of the system,
+-- then the default. Settings are read where they count and pinned nowhere: a change holds for
+-- whatever begins afterwards. Where the table is empty, a setting costs one look at it.
 --
--- max_depth, input_bytes and the limits of runs are read when a run is inserted (30_triggers/executions.sql). What concerns
--- attempts, back-off and results workers ask for with every claim and commit: run_settings.
+-- max_depth, input_bytes and the limits of runs are read when a run is inserted
+-- (30_triggers/executions.sql). Workers ask for attempts, back-off and size of results with every
+-- claim and commit: run_settings.
 
--- All there are. No default: nothing is limited.
+-- Returns all settings that exist. Without a default nothing is limited.
 create or replace function howdah_private.setting_kinds()
-  returns table (key text, is_whole boolean, minimum numeric, maximum numeric, default_value numeric, description text)
+  returns table (
+    key text, is_whole boolean, minimum numeric, maximum numeric, default_value numeric,
+    description text
+  )
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   values
-    ('backoff_initial_seconds', false, 0.1, 60, 0.5, 'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
-    ('backoff_max_seconds', false, 0.1, 3600, 30, 'Longest wait between two attempts, but for what the other side asks for.'),
-    ('input_bytes', true, 1024, 1048576, 1048576, 'Bytes of the text, and of the data, a run may be begun with, and of a message to one.'),
-    ('max_cost', false, 0.000001, 1000000000, null, 'Cost of a run whose agent or workflow has no max_cost.'),
+    ('backoff_initial_seconds', false, 0.1, 60, 0.5,
+      'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
+    ('backoff_max_seconds', false, 0.1, 3600, 30,
+      'Longest wait between two attempts, except where the other side asks for more.'),
+    ('input_bytes', true, 1024, 1048576, 1048576,
+      'Bytes of the text, and of the data, of the input of a run, and of a message to a run.'),
+    ('max_cost', false, 0.000001, 1000000000, null,
+      'Cost of a run whose agent or workflow has no max_cost.'),
     ('max_depth', true, 1, 32, 8, 'Levels of runs below a run.'),
-    ('max_seconds', true, 1, 2592000, 600, 'Active seconds of a run whose agent or workflow has no max_seconds.'),
-    ('max_steps', true, 1, 1000000, 50, 'Model answers of a run whose agent or workflow has no max_steps.'),
-    ('max_tokens', true, 1, 1000000000000, null, 'Tokens of a run whose agent or workflow has no max_tokens.'),
-    ('model_attempts', true, 1, 20, 4, 'Attempts of one model before the next of the agent is asked.'),
-    ('tool_result_bytes', true, 1000, 1048576, 65536, 'Bytes of a result the model is told, of a tool without max_result_bytes.')
+    ('max_seconds', true, 1, 2592000, 600,
+      'Active seconds of a run whose agent or workflow has no max_seconds.'),
+    ('max_steps', true, 1, 1000000, 50,
+      'Model answers of a run whose agent or workflow has no max_steps.'),
+    ('max_tokens', true, 1, 1000000000000, null,
+      'Tokens of a run whose agent or workflow has no max_tokens.'),
+    ('model_attempts', true, 1, 20, 4,
+      'Attempts of one model before the next model of the agent is asked.'),
+    ('tool_result_bytes', true, 1000, 1048576, 65536,
+      'Bytes of a result that the model reads, of a tool without max_result_bytes.')
 $$;
 
--- What holds for a tenant, by keys; null when nothing was set, so that whoever asks takes the default.
+-- Returns the settings of a tenant by key. Null when nothing is set: the caller takes the default.
 create or replace function howdah_private.settings_of(tenant_id uuid, keys text[]) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 begin
-  -- of two values for one key the last one stays: the tenant's
+  -- of two values for one key jsonb_object_agg keeps the last: the tenant's
   return (
     select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
     from (
       select o.scope, o.key, o.value from howdah.settings as o
-      where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
+      where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant'
+        and o.key = any (settings_of.keys)
       union all
-      select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
+      select o.scope, o.key, o.value from howdah.settings as o
+      where o.scope = 'system' and o.key = any (settings_of.keys)
     ) as s
   );
 end $$;
 
--- One of them, null likewise.
+-- Returns one setting of a tenant. Null when it is not set.
 create or replace function howdah_private.setting(tenant_id uuid, key text) returns numeric
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric;
+  return (
+    howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key
+  )::numeric;
 end $$;
 
--- Whether anybody set anything.
+-- Returns whether any setting is set.
 create or replace function howdah_private.has_settings() returns boolean
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -60,8 +77,7 @@ begin
   return exists (select from howdah.settings);
 end $$;
 
--- What a worker goes by while it has a run. It asks with each claim and commit, beside these and not within: older workers rely
--- on what they give.
+-- Returns the settings that a worker needs while it has a run. It asks with each claim and commit.
 create or replace function howdah_private.run_settings(execution_id uuid) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -69,15 +85,17 @@ as $$
 declare
   v_tenant_id uuid;
 begin
-  select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
+  select e.tenant_id into v_tenant_id
+  from howdah.executions as e where e.id = run_settings.execution_id;
   return howdah_private.settings_of(v_tenant_id,
     '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
 end $$;
 
--- All of them as they are for the caller's tenant. The system's rows belong to another, so it cannot read them itself.
+-- Returns all settings in force for the caller's tenant, which cannot read the rows of the system.
 create or replace function howdah_private.setting_values()
   returns table (
-    tenant_id uuid, key text, value jsonb, source text, default_value numeric, minimum numeric, maximum numeric, description text
+    tenant_id uuid, key text, value jsonb, source text, default_value numeric, minimum numeric,
+    maximum numeric, description text
   )
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -87,10 +105,12 @@ declare
 begin
   return query
   select v_tenant_id, k.key, coalesce(o.value, s.value, to_jsonb(k.default_value)),
-    case when o.id is not null then 'tenant' when s.id is not null then 'system' else 'default' end,
+    case when o.id is not null then 'tenant' when s.id is not null then 'system'
+      else 'default' end,
     k.default_value, k.minimum, k.maximum, k.description
   from howdah_private.setting_kinds() as k
-  left join howdah.settings as o on o.tenant_id = v_tenant_id and o.scope = 'tenant' and o.key = k.key
+  left join howdah.settings as o
+    on o.tenant_id = v_tenant_id and o.scope = 'tenant' and o.key = k.key
   left join howdah.settings as s on s.scope = 'system' and s.key = k.key
   where v_tenant_id is not null;
 end $$;

@@ -1,5 +1,6 @@
--- How large a value may be that the application writes, by the name of its column; a table's own entry counts first. What has none
--- may have 1 MB, a list 100 kB. `most` null: a check or trigger of the column's own says it.
+-- Returns how large a value may be that the application writes, by the name of its column. The
+-- entry of a table counts first. A column without an entry may have 1 MB, a list 100 kB. `most`
+-- null: a check or trigger of the column limits it.
 create or replace function howdah_private.size_limits()
   returns table (table_name text, column_name text, most int, unit text)
   language sql immutable parallel safe
@@ -14,8 +15,6 @@ as $$
     (null, 'domain', 200, 'characters'),
     (null, 'provider', 200, 'characters'),
     (null, 'model', 500, 'characters'),
-    (null, 'every_tool', 200, 'characters'),
-    (null, 'every_model', 500, 'characters'),
     (null, 'secret_name', 200, 'characters'),
     (null, 'function', 200, 'characters'),
     (null, 'base_url', 2000, 'characters'),
@@ -25,6 +24,7 @@ as $$
     (null, 'timezone', 100, 'characters'),
     (null, 'description', 102400, 'bytes'),
     ('settings', 'key', 200, 'characters'),
+    ('limits', 'key', 500, 'characters'),
     ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
     ('webhooks', 'url', null, null),

@@ -165,10 +165,10 @@ as $$
     ('late_schedules', 'Schedules whose run is two minutes late.', 60,
       'select name, next_at, last_error from howdah.schedules'
       ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
-    ('nearly_used_quotas', 'Quotas that are at least 90% used.', 300,
-      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at'
-      ' from howdah.quota_usage'
-      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
+    ('nearly_used_quotas', 'Limits of usage that are at least 90% used.', 300,
+      'select limit_id, scope, subject_id, metric, period, used, max_value, resets_at'
+      ' from howdah.limit_usage where max_value > 0 and used >= 0.9 * max_value'
+      ' and scope not in (''model'', ''tool'') and metric <> ''running_runs'' limit 100', null)
 $$;
 
 -- Returns the additional default rules of an owner of the database.

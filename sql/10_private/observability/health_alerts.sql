@@ -60,7 +60,7 @@ as $$
 $$;
 
 -- Returns alerts about connections of tenants: webhooks, watched tables, MCP servers, schedules,
--- quotas.
+-- limits.
 create or replace function howdah_private.connection_alerts()
   returns table (name text, tenant_id uuid, subject text, since timestamptz, detail text)
   language sql stable security definer
@@ -104,9 +104,10 @@ as $$
     c.started_at,
     format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
   from limits as l
-  cross join howdah.quotas as q
-  join howdah_private.quota_counters as c
-    on c.quota_id = q.id and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
+  cross join howdah.limits as q
+  join howdah_private.limit_counters as c
+    on c.limit_id = q.id
+      and c.started_at = howdah_private.period_begins(q.period, clock_timestamp())
   where l.name = 'quota_nearly_used' and q.max_value > 0
     and c.used >= q.max_value * l.threshold / 100
     and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))

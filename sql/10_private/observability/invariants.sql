@@ -201,7 +201,7 @@ as $$
   select * from howdah_private.find_tree_violations(find_violations.since)
 $$;
 
--- Returns violations of waiting runs (for questions, children, quotas, answers), and of effects.
+-- Returns violations of waiting runs (for questions, children, limits, answers), and of effects.
 create or replace function howdah_private.find_wait_violations(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
@@ -227,19 +227,12 @@ as $$
     else 'waits for a limit that has room' end
   from waiting as r left join howdah_private.parked_runs as p on p.execution_id = r.id
   where r.waiting_for = 'quota' and not exists (
-    select from howdah_private.room_left(array[r.tenant_id]) as l
-    where (l.concurrency_limit).id = p.concurrency_limit_id and l.room <= 0
-  ) and not exists (
-    select from howdah.quotas as q
-    where q.id = p.quota_id and howdah_private.is_used_up(q, p.quota_subject_id, clock_timestamp())
-  ) and not exists (
-    select from howdah.call_limits as l cross join lateral howdah_private.room_for_calls(l) as c
-    where l.id = p.call_limit_id and c.room <= 0
+    select from howdah.limits as l
+    where l.id = p.limit_id and howdah_private.is_reached(l, p.subject_id)
   ) and not exists (
     select from howdah_private.queue_jobs as j
-    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text
-      and j.attempts < j.max_attempts
-      and (p.quota_id is null or j.run_at <= clock_timestamp())
+    where j.payload ->> 'id' = p.limit_id::text and j.attempts < j.max_attempts
+      and (p.subject_id is null or j.run_at <= clock_timestamp())
   )
   union all
   select 'unread_inbox', r.tenant_id, r.id,

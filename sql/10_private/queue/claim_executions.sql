@@ -65,7 +65,7 @@ begin
       v_more := howdah_private.claim_backlog(
         claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
-    perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
+    perform howdah_private.lock_running_limits(claim_executions.ids || v_picks || v_more);
     v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
@@ -124,7 +124,8 @@ begin
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
     exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
-    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
+    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
+      and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
@@ -141,7 +142,7 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
       || case when e.client_tools is null then '{}'
         else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
--- Claims those of the runs that are due, not locked, and within their quotas and limits.
+-- Claims those of the runs that are due, not locked, and within their limits.
 create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -154,11 +155,13 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
-  if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
-    v_parked := howdah_private.park_over_quota(claim_due_runs.ids);
+  if exists (
+    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+  ) then
+    v_parked := howdah_private.park_over_spending_limit(claim_due_runs.ids);
   end if;
-  if exists (select from howdah.concurrency_limits) then
-    v_parked := v_parked || howdah_private.park_over_limit(claim_due_runs.ids);
+  if exists (select from howdah.limits as l where l.metric = 'running_runs') then
+    v_parked := v_parked || howdah_private.park_over_running_limit(claim_due_runs.ids);
   end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e
@@ -199,7 +202,7 @@ begin
   select array_agg(c.id::uuid) into v_taken from claimed as c;
   if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0)
     < cardinality(claim_due_runs.ids) then
-    perform howdah_private.ask_for_room(v_parked); -- a run may be counted and not claimed
+    perform howdah_private.enqueue_admissions(v_parked); -- a run may be counted and not claimed
   end if;
   return coalesce(v_taken, '{}');
 end $$;

@@ -25,8 +25,8 @@ as $$
     t.weight
   from candidates as a
   cross join lateral (
-    select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
-    from howdah_private.room_left(a.due) as r
+    select coalesce(array_agg((r.run_limit).tenant_id), '{}') as reached
+    from howdah_private.remaining_runs(a.due) as r
     where r.room <= 0
   ) as l
   cross join lateral unnest(

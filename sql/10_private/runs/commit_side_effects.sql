@@ -87,7 +87,7 @@ begin
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
   where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
   if jsonb_path_exists(after_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
-    perform howdah_private.follow_parked(array(
+    perform howdah_private.record_parked(array(
       select c.id from jsonb_to_recordset(after_commit.commits) as c (id uuid) order by c.id));
   end if;
 end $$;

@@ -28,9 +28,9 @@
 -- The trust of a run is the lowest of all its steps (taint.sql).
 --
 -- Result: `over_quota` forbids further model calls; the run parks with `waiting_for` = `quota`
--- (quota_spending.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the run
+-- (spending_limits.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the run
 -- (call_rules.sql). With `are_calls_limited`, the worker must claim the next calls before it makes
--- them (call_limits.sql).
+-- them (call_admission.sql).
 --
 -- `protocol`: the version of this interface that the worker speaks, 1. A later release serves older
 -- workers by it.
@@ -64,10 +64,10 @@ begin
   select array(
       select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
     ),
-    exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost'))
+    exists (select from howdah.limits as l where l.metric in ('tokens', 'cost'))
   into v_ids, v_counts;
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
-  v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
+  v_counts := v_counts and howdah_private.is_spending_limited(v_ids);
   if v_more then
     perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
   end if;
@@ -76,8 +76,7 @@ begin
     perform from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
-    order by e.id
-    for no key update;
+    order by e.id for no key update;
   end if;
   if v_counts then
     v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
@@ -227,10 +226,10 @@ begin
       ) is not null,
     coalesce(m.has_inbox, (n.run).has_inbox),
     coalesce(m.is_pause_requested, (n.run).is_pause_requested),
-    v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
+    v_counts and (howdah_private.reached_limit(i.id)).limit_id is not null,
     (select h.seq from howdah_private.audit_heads as h
       where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
-    exists (select from howdah.call_limits)
+    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
       and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id

@@ -9,8 +9,8 @@ import type { Exists } from '../login/existence.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { pathOf } from '../path.ts';
-import { sendFault, sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
-import type { CountRequest } from '../request-quotas.ts';
+import { sendFault, sendLimitRefusal, sendProblem, sendRefusal } from '../problem.ts';
+import type { CountRequest } from '../request-limits.ts';
 import type { StreamLimits } from '../stream-limits.ts';
 import { loadOperations } from './operations.ts';
 import type { Bodies } from './plugins/requests.ts';
@@ -96,7 +96,7 @@ async function isLetIn(
   }
   const refusal = await countRequest(verdict.value);
   if (refusal) {
-    sendQuotaRefusal(response, refusal);
+    sendLimitRefusal(response, refusal);
     return false;
   }
   identities.set(request, verdict.value);

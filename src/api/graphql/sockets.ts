@@ -14,7 +14,7 @@ import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { createSocketLogins, type SocketLoginOptions } from '../login/socket-logins.ts';
 import type { Identity } from '../login/verdict.ts';
 import { answerBare } from '../problem.ts';
-import type { CountRequest } from '../request-quotas.ts';
+import type { CountRequest } from '../request-limits.ts';
 import type { StreamLimits } from '../stream-limits.ts';
 import { checkMessages } from './message-checks.ts';
 import type { Pace } from './pace.ts';
@@ -124,7 +124,7 @@ function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'on
   };
 }
 
-/** Each operation counts as a request; beyond a quota its result is an error with code `HWQTA`. */
+/** Each operation counts as a request; beyond a limit its result is an error with code `HWQTA`. */
 function counted(
   onSubscribe: Handler<'onSubscribe'>,
   { countRequest, identities }: { countRequest: CountRequest; identities: Identities },

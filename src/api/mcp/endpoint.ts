@@ -8,8 +8,8 @@ import { type Body, readJson } from '../json-body.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { pathOf } from '../path.ts';
-import { sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
-import type { CountRequest } from '../request-quotas.ts';
+import { sendLimitRefusal, sendProblem, sendRefusal } from '../problem.ts';
+import type { CountRequest } from '../request-limits.ts';
 import { type Failure, failureOf, problemOf } from '../rest/answer-error.ts';
 import type { StreamLimits } from '../stream-limits.ts';
 import { type CallersOptions, createCallers } from './caller.ts';
@@ -39,7 +39,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       const verdict = await login(request.headers.authorization);
       if (!verdict.ok) return sendRefusal(response, verdict.refusal);
       const refusal = await countRequest(verdict.value);
-      if (refusal) return sendQuotaRefusal(response, refusal);
+      if (refusal) return sendLimitRefusal(response, refusal);
       const identity = verdict.value;
       try {
         whenClosed(response, limits.open(identity));

@@ -13,9 +13,9 @@ import type { Login } from '../login/login.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
-import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import { sendLimitRefusal, sendRefusal } from '../problem.ts';
 import { type Reads, readPosition } from '../reads.ts';
-import type { CountRequest } from '../request-quotas.ts';
+import type { CountRequest } from '../request-limits.ts';
 import type { StreamLimits } from '../stream-limits.ts';
 import { answerFailure, failureOf } from './answer-error.ts';
 import { workOnce } from './keyed.ts';
@@ -94,7 +94,7 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, options: Rest
   const refusal = await countRequest(verdict.value);
   if (refusal) {
     reply.hijack();
-    return sendQuotaRefusal(reply.raw, refusal);
+    return sendLimitRefusal(reply.raw, refusal);
   }
   identities.set(request.raw, verdict.value);
 }

@@ -3,7 +3,7 @@ import type { Client } from '../../db/json-rows.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 import { createHolds, type Hold, type Holds, type Leaving } from '../openai/holds.ts';
-import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import { sendLimitRefusal, sendRefusal } from '../problem.ts';
 import { answerFailure, type Failure, failureOf } from '../rest/answer-error.ts';
 import { createLive } from '../rest/live.ts';
 import { noSuch } from '../rest/request-refusal.ts';
@@ -117,7 +117,7 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, options: Rest
   const refusal = await options.countRequest(verdict.value);
   if (refusal) {
     reply.hijack();
-    return sendQuotaRefusal(reply.raw, refusal);
+    return sendLimitRefusal(reply.raw, refusal);
   }
   options.identities.set(request.raw, verdict.value);
 }

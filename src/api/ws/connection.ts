@@ -21,7 +21,7 @@ import { createOutbox, type Outbox } from './outbox.ts';
 
 /** Messages of one client that wait for their turn; meanwhile no more are read. */
 const MOST_PENDING = 16;
-/** In a row, messages that cannot be read or go beyond a quota; behind them the socket is closed. */
+/** In a row, messages that cannot be read or go beyond a limit; behind them the socket is closed. */
 const MOST_REFUSED = 100;
 /** The code of the protocol for who does not keep to the rules. */
 const POLICY_VIOLATION = 1008;

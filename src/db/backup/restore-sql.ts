@@ -32,7 +32,7 @@ set local row_security = on;
 set local check_function_bodies = on;
 revoke create on schema howdah, howdah_private from howdah_worker, howdah_app, howdah_tool, howdah_reader, howdah_writer;
 revoke create on schema howdah from howdah_eraser; -- in howdah_private it is given functions whenever sql/ is applied
-update howdah_private.quota_recounts set after = null where after is not null;
+update howdah_private.limit_recounts set after = null where after is not null;
 do $$
 declare
   v_worker uuid;

@@ -185,7 +185,7 @@ describe('who asks', () => {
   test('is told when to come back, beyond a quota', async () => {
     const poor = await makeTenant(stage.db.pool);
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value)
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
        values ($1, 'tenant', 'runs', 'day', 0)`,
       [poor],
     );

@@ -87,7 +87,7 @@ test('requests count: beyond a quota the answer is 429 with Retry-After', async 
   const person = await makePerson(db.pool, 'ada');
   const token = await tokenFor(person);
   await db.pool.query(
-    `insert into howdah.quotas (scope, subject_id, metric, period, max_value) values ('user', $1, 'requests', 'month', 2)`,
+    `insert into howdah.limits (scope, subject_id, metric, period, max_value) values ('user', $1, 'requests', 'month', 2)`,
     [person.user_id],
   );
   let last: Answer;
@@ -102,7 +102,7 @@ test('requests count: beyond a quota the answer is 429 with Retry-After', async 
 
 test('a run beyond a quota is refused with the same code', async () => {
   await db.pool.query(
-    `insert into howdah.quotas (scope, metric, period, max_value) values ('tenant', 'runs', 'month', 1)`,
+    `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'month', 1)`,
   );
   const execute = () => call(api, 'POST', '/api/execute', { agent: 'development', message: 'x' });
   const all = [await execute(), await execute()];

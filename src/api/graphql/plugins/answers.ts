@@ -14,12 +14,12 @@ type Answer = {
 const OWN_TYPE = 'application/graphql-response+json';
 
 /**
- * The last look at an answer over HTTP. An operation refused by a quota carries Retry-After, and is 429 where the client
+ * The last look at an answer over HTTP. An operation refused by a limit carries Retry-After, and is 429 where the client
  * takes the media type that has statuses; `application/json` stays 200, as GraphQL over HTTP wants it. Every error has
  * a code, and what is no result of GraphQL is a problem.
  */
 export function createAnswersPlugin(): GraphileConfig.Plugin {
-  const overQuota = new WeakSet<IncomingMessage>();
+  const overLimit = new WeakSet<IncomingMessage>();
   return {
     name: 'HowdahAnswersPlugin',
     version: '1.0.0',
@@ -34,8 +34,8 @@ export function createAnswersPlugin(): GraphileConfig.Plugin {
               ...config,
               execute: (async (args) => {
                 const result = await execute(args);
-                if (context.node && 'errors' in result && result.errors?.some(isQuota)) {
-                  overQuota.add(context.node.req);
+                if (context.node && 'errors' in result && result.errors?.some(isLimit)) {
+                  overLimit.add(context.node.req);
                 }
                 return result;
               }) as typeof execute,
@@ -50,18 +50,18 @@ export function createAnswersPlugin(): GraphileConfig.Plugin {
           if (result?.type !== 'buffer') return result;
           if (result.statusCode === 406) return asProblem(406, messageOf(result));
           if (result.statusCode >= 400) return coded(result);
-          return request && overQuota.has(request) ? refusedByQuota(result) : result;
+          return request && overLimit.has(request) ? refusedByLimit(result) : result;
         },
       },
     },
   };
 }
 
-function isQuota(error: GraphQLError): boolean {
+function isLimit(error: GraphQLError): boolean {
   return (causeOf(error) as { code?: unknown } | undefined)?.code === 'HWQTA';
 }
 
-function refusedByQuota(result: BufferResult): Result {
+function refusedByLimit(result: BufferResult): Result {
   const { data, errors = [] } = answerOf(result);
   const waits = errors.map(({ extensions }) => Number(extensions?.detail?.retry_after_seconds));
   const seconds = Math.max(...waits.filter((wait) => wait > 0));

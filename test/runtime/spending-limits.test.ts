@@ -20,7 +20,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-test('a run whose quota is used up while its tool works calls no model any more, waits, and goes on when it is raised', async () => {
+test('a run that reaches a limit of tokens while its tool works calls no model any more, waits, and goes on when it is raised', async () => {
   const { pool } = database;
   const usage = { tokens_in: 80, tokens_out: 20 };
   const slow = await makeAgent(pool, {
@@ -32,7 +32,7 @@ test('a run whose quota is used up while its tool works calls no model any more,
   });
   const quick = await makeAgent(pool, { script: [{ content: 'quick', usage }] });
   const { rows } = await pool.query(
-    `insert into howdah.quotas (metric, period, max_value) values ('tokens', 'month', 150) returning id`,
+    `insert into howdah.limits (metric, period, max_value) values ('tokens', 'month', 150) returning id`,
   );
   const waits = await insertRun(pool, slow);
   const isAt = (id: string, condition: string) =>
@@ -47,24 +47,24 @@ test('a run whose quota is used up while its tool works calls no model any more,
   const late = await insertRun(pool, quick);
   await isAt(late, `waiting_for = 'quota'`);
   expect(await executionOf(pool, late)).toMatchObject({ step_count: 0 });
-  await pool.query('update howdah.quotas set max_value = 1000 where id = $1', [rows[0].id]);
+  await pool.query('update howdah.limits set max_value = 1000 where id = $1', [rows[0].id]);
   await isAt(waits, `status = 'completed'`);
   await isAt(late, `status = 'completed'`);
-  const usages = await pool.query('select used from howdah.quota_usage');
+  const usages = await pool.query('select used from howdah.limit_usage');
   expect(usages.rows).toEqual([{ used: '400' }]);
 });
 
-test('who follows a run that a quota holds is told once, and then its end', async () => {
+test('who follows a run that a limit holds is told once, and then its end', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
-  const quota = `insert into howdah.quotas (scope, subject_id, metric, max_value) values ('agent', $1, 'tokens', 0)`;
-  await pool.query(quota, [agent]);
+  const limit = `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'tokens', 0)`;
+  await pool.query(limit, [agent]);
   const id = await insertRun(pool, agent);
   const seen: string[] = [];
   for await (const event of followExecutions(database.url, [id], 0, new AbortController().signal)) {
     if (event.type !== 'step') seen.push(event.type);
     if (event.type === 'limited') {
-      await pool.query('delete from howdah.quotas where agent_id = $1', [agent]);
+      await pool.query('delete from howdah.limits where agent_id = $1', [agent]);
     }
   }
   expect(seen).toEqual(['limited', 'end']);

@@ -25,7 +25,7 @@ import {
   unique,
 } from './support.ts';
 
-type Quota = {
+type Limit = {
   scope?: string;
   subject_id?: string;
   metric: string;
@@ -34,7 +34,7 @@ type Quota = {
   is_per_tenant?: boolean;
 };
 
-describe('quotas', () => {
+describe('limits of usage', () => {
   const db = testDatabase();
   let worker: string;
   let tenant: string;
@@ -45,29 +45,29 @@ describe('quotas', () => {
   });
   beforeEach(async () => {
     await clearOfTheHour();
-    await db.pool.query('delete from howdah.quotas');
+    await db.pool.query('delete from howdah.limits');
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
     );
     await db.pool.query('delete from graphile_worker._private_jobs');
     await db.pool.query('delete from howdah_private.parked_runs');
     // each test has a tenant of its own, so what ran before does not count
-    tenant = await makeTenant(db.pool, `quota-${randomUUID()}`);
+    tenant = await makeTenant(db.pool, `limit-${randomUUID()}`);
     agent = await makeAgent(db.pool, { tenant_id: tenant });
   });
 
-  const quota = async ({
+  const limit = async ({
     scope = 'tenant',
     subject_id,
     metric,
     period = 'day',
     max_value,
     is_per_tenant = false,
-  }: Quota) =>
+  }: Limit) =>
     (
       await one(
         db.pool,
-        `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value, is_per_tenant)
+        `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value, is_per_tenant)
          values ($1, $2, $3, $4, $5, $6, $7) returning id`,
         [tenant, scope, subject_id, metric, period, max_value, is_per_tenant],
       )
@@ -88,7 +88,7 @@ describe('quotas', () => {
     );
   const used = async (id: string) =>
     Number(
-      (await one(db.pool, 'select used from howdah.quota_usage where quota_id = $1', [id])).used,
+      (await one(db.pool, 'select used from howdah.limit_usage where limit_id = $1', [id])).used,
     );
   const count = async () =>
     (
@@ -98,14 +98,14 @@ describe('quotas', () => {
     ).count as number;
   /** The period of now becomes the one before. */
   const turn = async (id: string) => {
-    // what was spent beside the quota's making is counted again once nobody is left in the whole server who began before it
+    // what was spent beside the limit's making is counted again once nobody is left in the whole server who began before it
     const recount =
-      'select howdah_private.recount(q) as done from howdah.quotas as q where q.id = $1';
+      'select howdah_private.recount_limit(l) as done from howdah.limits as l where l.id = $1';
     await expect
       .poll(async () => (await one(db.pool, recount, [id])).done, { timeout: 240_000 })
       .toBe(true);
     await db.pool.query(
-      `update howdah_private.quota_counters set started_at = started_at - interval '31 days' where quota_id = $1`,
+      `update howdah_private.limit_counters set started_at = started_at - interval '31 days' where limit_id = $1`,
       [id],
     );
   };
@@ -140,19 +140,19 @@ describe('quotas', () => {
   const admit = () => admitParked(db.pool);
 
   describe('of runs', () => {
-    test('refuse the one beyond, and say which quota, how much of it, and when it is free again', async () => {
-      const id = await quota({ metric: 'runs', max_value: 2 });
+    test('refuse the one beyond, and say which limit, how much of it, and when it is free again', async () => {
+      const id = await limit({ metric: 'runs', max_value: 2 });
       await runs(2);
       const refused = await refusal(run());
       expect(refused).toMatchObject({
         code: 'HWQTA',
         message: expect.stringMatching(
-          /^the quota of the tenant is used up: at most 2 runs per day, 2 are used and 1 more asked for; free again at \d{4}-\d\d-\d\dT00:00:00Z$/,
+          /^the limit of the tenant is reached: at most 2 runs per day, 2 are used and 1 more requested; it resets at \d{4}-\d\d-\d\dT00:00:00Z$/,
         ),
       });
       const detail = JSON.parse(refused.detail as string);
       expect(detail).toMatchObject({
-        quota_id: id,
+        limit_id: id,
         scope: 'tenant',
         metric: 'runs',
         period: 'day',
@@ -166,7 +166,7 @@ describe('quotas', () => {
     });
 
     test('hold among 64 sessions at once that insert one by one and in bulk', async () => {
-      const id = await quota({ metric: 'runs', max_value: 100 });
+      const id = await limit({ metric: 'runs', max_value: 100 });
       const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
       try {
         const outcomes = await Promise.all(
@@ -189,11 +189,11 @@ describe('quotas', () => {
     });
 
     test('refuse a bulk insert that goes beyond as a whole', async () => {
-      const id = await quota({ metric: 'runs', max_value: 10 });
+      const id = await limit({ metric: 'runs', max_value: 10 });
       await bulk(8);
       expect(await refusal(bulk(3))).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringContaining('8 are used and 3 more asked for'),
+        message: expect.stringContaining('8 are used and 3 more requested'),
       });
       await bulk(2);
       expect(await refusal(bulk(11))).toMatchObject({
@@ -209,8 +209,8 @@ describe('quotas', () => {
         `insert into howdah.executions (tenant_id, agent_id, input, created_at) values ($1, $2, 'x', $3)`,
         [tenant, agent, yesterday],
       );
-      expect(await used(await quota({ metric: 'runs', max_value: 4 }))).toBe(3);
-      expect(await used(await quota({ metric: 'runs', period: null, max_value: 9 }))).toBe(4);
+      expect(await used(await limit({ metric: 'runs', max_value: 4 }))).toBe(3);
+      expect(await used(await limit({ metric: 'runs', period: null, max_value: 9 }))).toBe(4);
       await run();
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
     });
@@ -222,7 +222,7 @@ describe('quotas', () => {
         await client.query('begin');
         await bulk(4, client);
         const making = maker.query(
-          `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'runs', 'day', 5) returning id`,
+          `insert into howdah.limits (tenant_id, metric, period, max_value) values ($1, 'runs', 'day', 5) returning id`,
           [tenant],
         );
         await isBlocked(db.pool, maker);
@@ -241,7 +241,7 @@ describe('quotas', () => {
       try {
         await client.query('begin');
         await bulk(1, client);
-        expect(await refusal(quota({ metric: 'runs', max_value: 5 }))).toMatchObject({
+        expect(await refusal(limit({ metric: 'runs', max_value: 5 }))).toMatchObject({
           code: 'HWCNF',
         });
         await run();
@@ -251,7 +251,7 @@ describe('quotas', () => {
     });
 
     test('are free at once for who began before the turn of a period and is refused after it', async () => {
-      await quota({ metric: 'runs', period: 'month', max_value: 1 });
+      await limit({ metric: 'runs', period: 'month', max_value: 1 });
       const insert = `insert into howdah.executions (tenant_id, agent_id, input, created_at)
         values ($1, $2, 'x', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second')`;
       await db.pool.query(insert, [tenant, agent]);
@@ -263,24 +263,24 @@ describe('quotas', () => {
     });
 
     test('of none are told to have it raised, since no turn helps', async () => {
-      await quota({ metric: 'runs', period: 'day', max_value: 0 });
+      await limit({ metric: 'runs', period: 'day', max_value: 0 });
       expect(await refusal(run())).toMatchObject({
         code: 'HWQTA',
-        hint: expect.stringMatching(/^Have its max_value raised/),
+        hint: expect.stringMatching(/^Ask an admin to raise max_value/),
       });
     });
 
     test('begin anew when the period turns', async () => {
-      const id = await quota({ metric: 'runs', period: 'minute', max_value: 1 });
+      const id = await limit({ metric: 'runs', period: 'minute', max_value: 1 });
       await db.pool.query(
-        `update howdah_private.quota_counters set started_at = howdah_private.quota_begins('minute', now() + interval '1 minute') where quota_id = $1`,
+        `update howdah_private.limit_counters set started_at = howdah_private.period_begins('minute', now() + interval '1 minute') where limit_id = $1`,
         [id],
       );
       await committed(db.pool, async (db) => {
-        await db.query('delete from howdah_private.quota_counters where quota_id = $1', [id]);
+        await db.query('delete from howdah_private.limit_counters where limit_id = $1', [id]);
         await db.query(
-          `insert into howdah_private.quota_counters (quota_id, started_at, subject_id, used)
-           select $1, howdah_private.quota_begins('minute', now() + n * interval '1 minute'), $2, 1 from generate_series(0, 1) as n`,
+          `insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
+           select $1, howdah_private.period_begins('minute', now() + n * interval '1 minute'), $2, 1 from generate_series(0, 1) as n`,
           [id, tenant],
         );
       });
@@ -302,7 +302,7 @@ describe('quotas', () => {
         ['agent', agent],
         ['session', session],
       ] as const) {
-        await quota({ scope, subject_id, metric: 'runs', max_value: 1 });
+        await limit({ scope, subject_id, metric: 'runs', max_value: 1 });
       }
       await run({ user_id: user, session_id: session });
       await run({ agent_id: other });
@@ -313,13 +313,13 @@ describe('quotas', () => {
       ] as const) {
         expect(await refusal(run(columns))).toMatchObject({
           code: 'HWQTA',
-          message: expect.stringContaining(`the quota of ${scope} `),
+          message: expect.stringContaining(`the limit of ${scope} `),
         });
       }
     });
 
     test('count neither children nor what takes back, nor what is written as history', async () => {
-      const id = await quota({ metric: 'runs', max_value: 1 });
+      const id = await limit({ metric: 'runs', max_value: 1 });
       const parent = await run();
       const [claimed] = await claim([parent]);
       await spawn(db.pool, worker, { id: parent, fence: claimed?.fence, after: 0 }, agent);
@@ -334,7 +334,7 @@ describe('quotas', () => {
     });
 
     test('refuse a schedule its run, which says so and goes on with its next time', async () => {
-      await quota({ metric: 'runs', max_value: 0 });
+      await limit({ metric: 'runs', max_value: 0 });
       const { id } = await one(
         db.pool,
         `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, 's', '@hourly', $2, 'x') returning id`,
@@ -355,7 +355,7 @@ describe('quotas', () => {
 
     test('refuse a message, which takes no turn of its session', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant, agent_id: agent });
-      await quota({ metric: 'runs', max_value: 1 });
+      await limit({ metric: 'runs', max_value: 1 });
       const send = () => db.pool.query(`select howdah.send_message($1, 'hello')`, [session]);
       await send();
       expect(await refusal(send())).toMatchObject({ code: 'HWQTA' });
@@ -365,24 +365,24 @@ describe('quotas', () => {
     });
 
     test('leave other tenants alone, but those of the system', async () => {
-      const other = await makeTenant(db.pool, `quota-${randomUUID()}`);
+      const other = await makeTenant(db.pool, `limit-${randomUUID()}`);
       const theirs = await makeAgent(db.pool, { tenant_id: other });
-      await quota({ metric: 'runs', max_value: 0 });
+      await limit({ metric: 'runs', max_value: 0 });
       await run({ tenant_id: other, agent_id: theirs });
       const before = await one(
         db.pool,
         'select count(*)::int from howdah.executions where parent_execution_id is null',
       );
-      await quota({ scope: 'system', metric: 'runs', period: null, max_value: before.count });
+      await limit({ scope: 'system', metric: 'runs', period: null, max_value: before.count });
       expect(await refusal(run({ tenant_id: other, agent_id: theirs }))).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringContaining('the quota of this installation'),
+        message: expect.stringContaining('the limit of this installation'),
       });
-      const usage = `select used from howdah.quota_usage where scope = 'system' and metric = 'runs'`;
+      const usage = `select used from howdah.limit_usage where scope = 'system' and metric = 'runs'`;
       expect(await one(db.pool, usage)).toEqual({ used: String(before.count) });
       const { current } = await one(
         db.pool,
-        `select tenant_id as current from howdah.quotas where scope = 'system' and metric = 'runs'`,
+        `select tenant_id as current from howdah.limits where scope = 'system' and metric = 'runs'`,
       );
       await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': current }, async (client) => {
         expect(await one(client, usage)).toEqual({ used: null });
@@ -390,11 +390,11 @@ describe('quotas', () => {
     });
 
     test('changed by an update hold at once', async () => {
-      const id = await quota({ metric: 'runs', max_value: 0 });
-      await db.pool.query('update howdah.quotas set max_value = 1 where id = $1', [id]);
+      const id = await limit({ metric: 'runs', max_value: 0 });
+      await db.pool.query('update howdah.limits set max_value = 1 where id = $1', [id]);
       await run();
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
-      await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+      await db.pool.query('delete from howdah.limits where id = $1', [id]);
       await run();
     });
   });
@@ -414,7 +414,7 @@ describe('quotas', () => {
     ])(
       'of %s: they stop a run before its next model call, and let it go on when the period turns',
       async (metric, each) => {
-        const id = await quota({ metric, max_value: 2 * each });
+        const id = await limit({ metric, max_value: 2 * each });
         const [mine, theirs] = await runs(2);
         await claim([mine, theirs] as string[]);
         expect(await answers(mine as string)).toMatchObject({ over_quota: false });
@@ -435,12 +435,12 @@ describe('quotas', () => {
         expect(await brokenRules(db.pool)).toEqual([]);
         const { run_at } = await one(
           db.pool,
-          `select run_at from graphile_worker._private_jobs where key = 'quota ' || $1 || ' turns'`,
+          `select run_at from graphile_worker._private_jobs where key = 'limit ' || $1 || ' check'`,
           [id],
         );
         const { resets_at } = await one(
           db.pool,
-          'select resets_at from howdah.quota_usage where quota_id = $1',
+          'select resets_at from howdah.limit_usage where limit_id = $1',
           [id],
         );
         expect(run_at).toEqual(resets_at);
@@ -454,15 +454,15 @@ describe('quotas', () => {
     );
 
     test('park a run when it is claimed, and wake it when it is raised or deleted', async () => {
-      const id = await quota({ metric: 'tokens', max_value: 0 });
+      const id = await limit({ metric: 'tokens', max_value: 0 });
       const [waits] = await runs(1);
       expect(await claim([waits as string])).toEqual([]);
       expect(await states([waits as string])).toEqual(['quota']);
-      await db.pool.query('update howdah.quotas set max_value = 1 where id = $1', [id]);
+      await db.pool.query('update howdah.limits set max_value = 1 where id = $1', [id]);
       expect(await admit()).toBe(1);
-      await db.pool.query('update howdah.quotas set max_value = 0 where id = $1', [id]);
+      await db.pool.query('update howdah.limits set max_value = 0 where id = $1', [id]);
       expect(await claim([waits as string])).toEqual([]);
-      await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+      await db.pool.query('delete from howdah.limits where id = $1', [id]);
       expect(await admit()).toBe(1);
       expect(await claim([waits as string])).toHaveLength(1);
     });
@@ -473,7 +473,7 @@ describe('quotas', () => {
     ])(
       'of %s: they count exactly when many commit at once, together and alone',
       async (metric, each) => {
-        const id = await quota({ metric, max_value: 1_000_000 });
+        const id = await limit({ metric, max_value: 1_000_000 });
         const ids = await runs(32);
         await claim(ids);
         const fenced = await all(
@@ -503,7 +503,7 @@ describe('quotas', () => {
       const [mine] = await runs(1);
       await claim([mine as string]);
       await answers(mine as string);
-      expect(await used(await quota({ metric: 'tokens', max_value: 100 }))).toBeCloseTo(15);
+      expect(await used(await limit({ metric: 'tokens', max_value: 100 }))).toBeCloseTo(15);
     });
 
     test.each([
@@ -521,7 +521,7 @@ describe('quotas', () => {
         worker,
         JSON.stringify([{ id: mine, fence, after: 0, steps: [step] }]),
       ]);
-      const id = await quota({ metric, max_value: 100 });
+      const id = await limit({ metric, max_value: 100 });
       expect(await used(id)).toBe(0);
       await admit(); // the one who has not seen it is still there: it is looked again in a second
       await client.query('commit');
@@ -536,7 +536,7 @@ describe('quotas', () => {
     });
 
     test('count a commit that is sent twice once, and one that is refused not at all', async () => {
-      const id = await quota({ metric: 'tokens', max_value: 100 });
+      const id = await limit({ metric: 'tokens', max_value: 100 });
       const [mine] = await runs(1);
       await claim([mine as string]);
       const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
@@ -569,10 +569,10 @@ describe('quotas', () => {
         { id: root as string, fence: claimed?.fence, after: 0 },
         below,
       );
-      const quotas = [
-        await quota({ scope: 'session', subject_id: session, metric: 'tokens', max_value: 100 }),
-        await quota({ scope: 'agent', subject_id: below, metric: 'tokens', max_value: 15 }),
-        await quota({ scope: 'agent', subject_id: agent, metric: 'tokens', max_value: 100 }),
+      const limits = [
+        await limit({ scope: 'session', subject_id: session, metric: 'tokens', max_value: 100 }),
+        await limit({ scope: 'agent', subject_id: below, metric: 'tokens', max_value: 15 }),
+        await limit({ scope: 'agent', subject_id: agent, metric: 'tokens', max_value: 100 }),
       ];
       await claim([child]);
       expect(await spend(child, [step], { status: 'waiting', waiting_for: 'quota' })).toMatchObject(
@@ -580,7 +580,7 @@ describe('quotas', () => {
           status: 'waiting',
         },
       );
-      expect(await Promise.all(quotas.map(used))).toEqual(
+      expect(await Promise.all(limits.map(used))).toEqual(
         [15, 15, 0].map((value) => expect.closeTo(value)),
       );
       expect(await states([child])).toEqual(['quota']);
@@ -588,8 +588,8 @@ describe('quotas', () => {
     });
   });
 
-  test('a run parked at a quota that has room by then goes on at once', async () => {
-    const id = await quota({ metric: 'tokens', max_value: 15 });
+  test('a run parked at a limit that has room by then goes on at once', async () => {
+    const id = await limit({ metric: 'tokens', max_value: 15 });
     const [mine] = await runs(1);
     await claim([mine as string]);
     await spend(mine as string);
@@ -598,8 +598,8 @@ describe('quotas', () => {
     expect(await states([mine as string])).toEqual(['queued']);
   });
 
-  test('a run that is parked while nobody sees yet that its quota was raised is not forgotten', async () => {
-    const id = await quota({ metric: 'tokens', max_value: 0 });
+  test('a run that is parked while nobody sees yet that its limit was raised is not forgotten', async () => {
+    const id = await limit({ metric: 'tokens', max_value: 0 });
     const [mine] = await runs(1);
     const client = await openSession(db.url);
     await client.query('begin');
@@ -607,7 +607,7 @@ describe('quotas', () => {
       worker,
       [mine],
     ]);
-    await db.pool.query('update howdah.quotas set max_value = 1 where id = $1', [id]);
+    await db.pool.query('update howdah.limits set max_value = 1 where id = $1', [id]);
     expect(await admit()).toBe(0);
     await client.query('commit');
     await client.end();
@@ -615,39 +615,39 @@ describe('quotas', () => {
     expect(await admit()).toBe(1);
   });
 
-  test('a run parked at a quota is cancelled, paused and resumed like any other', async () => {
-    const id = await quota({ metric: 'tokens', max_value: 0 });
+  test('a run parked at a limit is cancelled, paused and resumed like any other', async () => {
+    const id = await limit({ metric: 'tokens', max_value: 0 });
     const ids = await runs(3);
     await claim(ids);
     await db.pool.query('select howdah.cancel_execution($1)', [ids[0]]);
     await db.pool.query('select howdah.pause_execution($1)', [ids[1]]);
-    await db.pool.query('update howdah.quotas set max_value = 1 where id = $1', [id]);
+    await db.pool.query('update howdah.limits set max_value = 1 where id = $1', [id]);
     expect(await admit()).toBe(1);
     expect(await states(ids)).toEqual(['cancelled', 'paused', 'queued']);
     await db.pool.query('select howdah.resume_execution($1)', [ids[1]]);
     expect(await states(ids)).toEqual(['cancelled', 'queued', 'queued']);
   });
 
-  test('a deleted quota lets all go on, however many, some hundred at a time', async () => {
-    const id = await quota({ metric: 'tokens', max_value: 0 });
+  test('a deleted limit lets all go on, however many, some hundred at a time', async () => {
+    const id = await limit({ metric: 'tokens', max_value: 0 });
     await bulk(230);
     const waiting = await all(db.pool, 'select id from howdah.executions where tenant_id = $1', [
       tenant,
     ]);
     await claim(waiting.map((row) => row.id));
-    await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
     const some = () =>
       one(db.pool, 'select howdah_private.admit_parked($1, $2) as admitted', [id, tenant]);
     expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
   });
 
   test('a run that nobody would wake is a broken promise, and is healed', async () => {
-    const id = await quota({ metric: 'tokens', max_value: 0 });
+    const id = await limit({ metric: 'tokens', max_value: 0 });
     const [mine] = await runs(1);
     await claim([mine as string]);
     await admit();
     await turn(id);
-    await db.pool.query('update howdah.quotas set max_value = 5 where id = $1', [id]);
+    await db.pool.query('update howdah.limits set max_value = 5 where id = $1', [id]);
     await db.pool.query('delete from graphile_worker._private_jobs');
     await db.pool.query(
       `update howdah.executions set updated_at = now() - interval '1 minute' where id = $1`,
@@ -668,8 +668,8 @@ describe('quotas', () => {
     test('count what is there, refuse what goes beyond, and are freed when it is deleted', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant });
       const { rows } = await store(400, { session_id: session });
-      const id = await quota({ metric: 'storage', period: null, max_value: 1000 });
-      const ofSession = await quota({
+      const id = await limit({ metric: 'storage', period: null, max_value: 1000 });
+      const ofSession = await limit({
         scope: 'session',
         subject_id: session,
         metric: 'storage',
@@ -681,7 +681,7 @@ describe('quotas', () => {
       expect(refused).toMatchObject({
         code: 'HWQTA',
         message:
-          'the quota of the tenant is used up: at most 1000 bytes of resources, 1000 are used and 1 more asked for',
+          'the limit of the tenant is reached: at most 1000 bytes of resources, 1000 are used and 1 more requested',
       });
       // it will not be free by itself
       expect(JSON.parse(refused.detail as string)).toMatchObject({
@@ -695,7 +695,7 @@ describe('quotas', () => {
     });
 
     test('hold among many at once', async () => {
-      const id = await quota({ metric: 'storage', period: null, max_value: 1000 });
+      const id = await limit({ metric: 'storage', period: null, max_value: 1000 });
       const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => store(90)));
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(11);
       expect(await used(id)).toBe(990);
@@ -718,14 +718,14 @@ describe('quotas', () => {
       ).map(({ refused }) => refused);
 
     test('hold among many processes at once, in whatever batches they come', async () => {
-      const id = await quota({ metric: 'requests', period: 'hour', max_value: 50 });
+      const id = await limit({ metric: 'requests', period: 'hour', max_value: 50 });
       const answers = await Promise.all(Array.from({ length: 16 }, (_, n) => ask(db.pool, 1 + n)));
       expect(answers.flat().filter((refused) => refused === null)).toHaveLength(50);
       expect(await used(id)).toBe(50);
       const [refused] = await ask(db.pool, 1);
       expect(refused).toMatchObject({
         message: expect.stringContaining('at most 50 requests per hour'),
-        detail: { quota_id: id, retry_after_seconds: expect.any(Number) },
+        detail: { limit_id: id, retry_after_seconds: expect.any(Number) },
       });
     });
 
@@ -735,8 +735,8 @@ describe('quotas', () => {
         'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
         [tenant, unique('user')],
       );
-      const whole = await quota({ metric: 'requests', period: 'hour', max_value: 10 });
-      const mine = await quota({
+      const whole = await limit({ metric: 'requests', period: 'hour', max_value: 10 });
+      const mine = await limit({
         scope: 'user',
         subject_id: user,
         metric: 'requests',
@@ -750,13 +750,13 @@ describe('quotas', () => {
          values ($1, 'k', $2, sha256('k'), 'test') returning id`,
         [tenant, `hwd_${randomUUID().replaceAll('-', '').slice(0, 12)}`],
       );
-      await quota({ scope: 'api_key', subject_id: key, metric: 'requests', max_value: 1 });
+      await limit({ scope: 'api_key', subject_id: key, metric: 'requests', max_value: 1 });
       expect((await ask(db.pool, 2, undefined, key)).map(Boolean)).toEqual([false, true]);
       expect([await used(whole), await used(mine)]).toEqual([4, 2]);
       const counted = await all(
         db.pool,
         'select * from howdah_private.count_requests_of($1) as yes',
-        [[tenant, await makeTenant(db.pool, `quota-${randomUUID()}`)]],
+        [[tenant, await makeTenant(db.pool, `limit-${randomUUID()}`)]],
       );
       expect(counted.map(({ yes }) => yes)).toEqual([true, false]);
     });
@@ -776,7 +776,7 @@ describe('quotas', () => {
         (
           await all(
             db.pool,
-            'select subject_id, used, remaining from howdah.quota_usage where quota_id = $1',
+            'select subject_id, used, remaining from howdah.limit_usage where limit_id = $1',
             [id],
           )
         ).map((row) => [row.subject_id, [Number(row.used), Number(row.remaining)]]),
@@ -794,31 +794,31 @@ describe('quotas', () => {
         ['agent', 'agent_id', agent, other],
         ['session', 'session_id', here, there],
       ] as const) {
-        const id = await quota({ scope, metric: 'runs', period: 'hour', max_value: 2 });
-        await db.pool.query('delete from howdah_private.quota_counters where quota_id = $1', [id]);
+        const id = await limit({ scope, metric: 'runs', period: 'hour', max_value: 2 });
+        await db.pool.query('delete from howdah_private.limit_counters where limit_id = $1', [id]);
         await runs(2, { [column]: first });
         await run({ [column]: second });
         const refused = await refusal(run({ [column]: first }));
         expect(refused).toMatchObject({
           code: 'HWQTA',
-          message: expect.stringContaining(`the quota of ${scope} ${first} is used up: at most 2`),
-          hint: expect.stringContaining('one for this subject alone takes its place'),
+          message: expect.stringContaining(`the limit of ${scope} ${first} is reached: at most 2`),
+          hint: expect.stringContaining('a limit for this subject alone, which takes its place'),
         });
         expect(JSON.parse(refused.detail as string)).toMatchObject({
-          quota_id: id,
+          limit_id: id,
           scope,
           subject_id: first,
           used: 2,
           retry_at: expect.any(String),
         });
         expect(await usages(id)).toMatchObject({ [first]: [2, 0], [second]: [1, 1] });
-        await db.pool.query('delete from howdah.quotas');
+        await db.pool.query('delete from howdah.limits');
       }
     });
 
     test('hold among 64 sessions at once, for each of its users alone', async () => {
       const users = await Promise.all(Array.from({ length: 4 }, makeUser));
-      const id = await quota({ scope: 'user', metric: 'runs', max_value: 20 });
+      const id = await limit({ scope: 'user', metric: 'runs', max_value: 20 });
       const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
       try {
         const insert = `insert into howdah.executions (tenant_id, agent_id, user_id, input)
@@ -851,18 +851,18 @@ describe('quotas', () => {
       expect(await usages(id)).toEqual(Object.fromEntries(users.map((user) => [user, [20, 0]])));
     });
 
-    test('give way to a quota of the subject’s own, higher or lower, and hold again when that goes', async () => {
+    test('give way to a limit of the subject’s own, higher or lower, and hold again when that goes', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
       await run({ user_id: ada });
-      const id = await quota({ scope: 'user', metric: 'runs', max_value: 2 });
-      const more = await quota({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 3 });
-      await quota({ scope: 'user', subject_id: bob, metric: 'runs', max_value: 0 });
+      const id = await limit({ scope: 'user', metric: 'runs', max_value: 2 });
+      const more = await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 3 });
+      await limit({ scope: 'user', subject_id: bob, metric: 'runs', max_value: 0 });
       await runs(2, { user_id: ada });
       for (const user_id of [ada, bob]) {
         expect(await refusal(run({ user_id }))).toMatchObject({ code: 'HWQTA' });
       }
       expect([await usages(id), await usages(more)]).toEqual([{}, { [ada]: [3, 0] }]);
-      await db.pool.query('delete from howdah.quotas where id <> $1', [id]);
+      await db.pool.query('delete from howdah.limits where id <> $1', [id]);
       expect(await usages(id)).toEqual({ [ada]: [3, 0] });
       expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
       await runs(2, { user_id: bob });
@@ -870,16 +870,16 @@ describe('quotas', () => {
 
     test('that an owner imposed give way to nothing that the tenant writes', async () => {
       const ada = await makeUser();
-      await quota({ scope: 'user', metric: 'runs', max_value: 1 });
-      const own = await quota({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
-      await db.pool.query('update howdah.quotas set is_imposed = false where id = $1', [own]);
+      await limit({ scope: 'user', metric: 'runs', max_value: 1 });
+      const own = await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
+      await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [own]);
       await run({ user_id: ada });
       expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
     });
 
     test('of tokens park the runs of one user, and let his alone go on when he gets more', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
-      const id = await quota({ scope: 'user', metric: 'tokens', max_value: 15 });
+      const id = await limit({ scope: 'user', metric: 'tokens', max_value: 15 });
       const [first, second] = await runs(2, { user_id: ada });
       const [third] = await runs(1, { user_id: bob });
       const mine = [first, second] as string[];
@@ -895,11 +895,11 @@ describe('quotas', () => {
       expect(await states([...mine, waits])).toEqual(['quota', 'quota', 'quota']);
       expect(await admit()).toBe(0);
       expect(await brokenRules(db.pool)).toEqual([]);
-      const more = await quota({ scope: 'user', subject_id: ada, metric: 'tokens', max_value: 16 });
+      const more = await limit({ scope: 'user', subject_id: ada, metric: 'tokens', max_value: 16 });
       expect(await admit()).toBe(3);
       expect(await claim([waits])).toHaveLength(1);
       expect(await spend(waits)).toMatchObject({ over_quota: true });
-      await db.pool.query('delete from howdah.quotas where id = $1', [more]);
+      await db.pool.query('delete from howdah.limits where id = $1', [more]);
       await park(waits);
       expect(await states([waits])).toEqual(['quota']);
       await turn(id);
@@ -909,7 +909,7 @@ describe('quotas', () => {
 
     test('let nobody wait for the runs of another one, however many those are', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
-      const id = await quota({ scope: 'user', metric: 'tokens', max_value: 0 });
+      const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
       await db.pool.query(
         `insert into howdah.executions (tenant_id, agent_id, user_id, input) select $1, $2, $3, 'x' from generate_series(1, 230)`,
         [tenant, agent, ada],
@@ -919,10 +919,10 @@ describe('quotas', () => {
         tenant,
       ]);
       await claim(waiting.map((row) => row.id));
-      await quota({ scope: 'user', subject_id: bob, metric: 'tokens', max_value: 1 });
+      await limit({ scope: 'user', subject_id: bob, metric: 'tokens', max_value: 1 });
       expect(await admit()).toBe(1);
       expect(await states([last])).toEqual(['queued']);
-      await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+      await db.pool.query('delete from howdah.limits where id = $1', [id]);
       const some = () =>
         one(db.pool, 'select howdah_private.admit_parked($1, $2) as admitted', [id, tenant]);
       expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
@@ -946,7 +946,7 @@ describe('quotas', () => {
         worker,
         JSON.stringify([{ id: beside, fence, after: 0, steps: [step] }]),
       ]);
-      const id = await quota({ scope: 'user', metric: 'cost', max_value: 9 });
+      const id = await limit({ scope: 'user', metric: 'cost', max_value: 9 });
       expect(await usages(id)).toEqual({ [ada]: [0.15, 8.85] });
       await admit();
       await spend(again as string, [step]);
@@ -972,8 +972,8 @@ describe('quotas', () => {
       const from = { id: root as string, fence: claimed?.fence, after: 0 };
       const child = await spawn(db.pool, worker, from, agent);
       const [ofSession, ofUser] = [
-        await quota({ scope: 'session', metric: 'tokens', max_value: 100 }),
-        await quota({ scope: 'user', metric: 'tokens', max_value: 100 }),
+        await limit({ scope: 'session', metric: 'tokens', max_value: 100 }),
+        await limit({ scope: 'user', metric: 'tokens', max_value: 100 }),
       ];
       await claim([child]);
       await spend(child);
@@ -984,10 +984,10 @@ describe('quotas', () => {
     });
 
     test('tenant hold for each of the installation, unless an owner wrote one for it', async () => {
-      const other = await makeTenant(db.pool, `quota-${randomUUID()}`);
+      const other = await makeTenant(db.pool, `limit-${randomUUID()}`);
       const theirs = { tenant_id: other, agent_id: await makeAgent(db.pool, { tenant_id: other }) };
       await run(theirs);
-      const id = await quota({
+      const id = await limit({
         scope: 'system',
         metric: 'runs',
         period: 'hour',
@@ -998,21 +998,21 @@ describe('quotas', () => {
       await run(theirs);
       expect(await refusal(run(theirs))).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringContaining('the quota of each tenant is used up: at most 2 runs'),
+        message: expect.stringContaining('the limit of each tenant is reached: at most 2 runs'),
       });
       expect(await usages(id)).toMatchObject({ [tenant]: [2, 0], [other]: [2, 0] });
-      const own = await quota({ metric: 'runs', period: 'hour', max_value: 3 });
+      const own = await limit({ metric: 'runs', period: 'hour', max_value: 3 });
       await run();
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
       expect(Object.keys(await usages(id))).not.toContain(tenant);
       // what a tenant writes itself takes no place
-      await db.pool.query('update howdah.quotas set is_imposed = false where id = $1', [own]);
+      await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [own]);
       expect(Object.keys(await usages(id))).toContain(tenant);
     });
 
     test('of requests and of storage hold for each', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
-      await quota({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
+      await limit({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
       const asked = await all(
         db.pool,
         'select * from howdah_private.count_requests($1, $2, $3) as refused',
@@ -1028,7 +1028,7 @@ describe('quotas', () => {
         await makeSession(db.pool, { tenant_id: tenant }),
         await makeSession(db.pool, { tenant_id: tenant }),
       ];
-      const id = await quota({ scope: 'session', metric: 'storage', period: null, max_value: 10 });
+      const id = await limit({ scope: 'session', metric: 'storage', period: null, max_value: 10 });
       const store = (session: string) =>
         db.pool.query(
           `insert into howdah.resources (tenant_id, session_id, name, type, bytes) values ($1, $2, 'f', 'text/plain', '12345678')`,
@@ -1041,40 +1041,53 @@ describe('quotas', () => {
       expect(
         await all(
           db.pool,
-          'select subject_id from howdah_private.quota_counters where quota_id = $1',
+          'select subject_id from howdah_private.limit_counters where limit_id = $1',
           [id],
         ),
       ).toEqual([{ subject_id: sessions[0] }]);
     });
   });
 
-  test('counters of periods that are over, and of quotas that are gone, are removed', async () => {
-    const kept = await quota({ metric: 'runs', max_value: 9 });
-    const gone = await quota({ metric: 'runs', period: null, max_value: 9 });
+  test('counters of periods that are over, and of limits that are gone, are removed', async () => {
+    const kept = await limit({ metric: 'runs', max_value: 9 });
+    const gone = await limit({ metric: 'runs', period: null, max_value: 9 });
     await run();
     await db.pool.query(
-      `insert into howdah_private.quota_counters (quota_id, started_at, subject_id, used)
-       select quota_id, started_at - interval '2 days', subject_id, 1 from howdah_private.quota_counters where quota_id = $1`,
+      `insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
+       select limit_id, started_at - interval '2 days', subject_id, 1 from howdah_private.limit_counters where limit_id = $1`,
       [kept],
     );
-    await db.pool.query('delete from howdah.quotas where id = $1', [gone]);
+    await db.pool.query('delete from howdah.limits where id = $1', [gone]);
     await db.pool.query('select howdah_private.repair_queue()');
     expect(
       await all(
         db.pool,
-        'select quota_id from howdah_private.quota_counters where quota_id = any ($1)',
+        'select limit_id from howdah_private.limit_counters where limit_id = any ($1)',
         [[kept, gone]],
       ),
-    ).toEqual([{ quota_id: kept }]);
+    ).toEqual([{ limit_id: kept }]);
   });
 
-  test('where there are none nobody reads a counter or writes anything of them', async () => {
+  test.each([
+    ['none', 0],
+    ['limits of other metrics alone', 300],
+  ])('where there are %s nobody reads a row or writes anything of them', async (_, others) => {
+    await db.pool.query(
+      `with people as (
+         insert into howdah.users (tenant_id, username) select $1, 'reader ' || n from generate_series(1, $2::int) as n
+         returning id
+       )
+       insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
+       select $1, 'user', id, 'requests', 'day', 9 from people`,
+      [tenant, others],
+    );
+    await db.pool.query('analyze howdah.limits'); // row-level security hides which metrics there are
     const touched = (client: pg.PoolClient) =>
       one(
         client,
         `select sum(seq_tup_read + coalesce(idx_tup_fetch, 0) + n_tup_ins + n_tup_upd)::int as rows,
-           sum(seq_scan + coalesce(idx_scan, 0)) filter (where relname = 'quota_counters')::int as scans
-         from pg_stat_xact_all_tables where relname in ('quotas', 'quota_counters')`,
+           sum(seq_scan + coalesce(idx_scan, 0)) filter (where relname = 'limit_counters')::int as scans
+         from pg_stat_xact_all_tables where relname in ('limits', 'limit_counters')`,
       );
     const client = await db.pool.connect();
     try {
@@ -1090,24 +1103,24 @@ describe('quotas', () => {
   });
 
   describe('a row', () => {
-    const insert = (columns: Quota) => refusal(quota(columns));
+    const insert = (columns: Limit) => refusal(limit(columns));
     const asTenant = (text: string, values: unknown[] = []) =>
       asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, (client) =>
         client.query(text, values),
       );
 
-    test.each<[string, Partial<Quota>, string]>([
+    test.each<[string, Partial<Limit>, string]>([
       [
         'of the system about somebody',
         { scope: 'system', subject_id: randomUUID() },
         'a_tenant_and_the_system_have_no_subject',
       ],
-      ['of a tenant per tenant', { is_per_tenant: true }, 'a_quota_per_tenant_is_of_the_system'],
+      ['of a tenant per tenant', { is_per_tenant: true }, 'a_limit_per_tenant_is_of_the_system'],
       ['below zero', { max_value: -1 }, 'max_value_is_zero_or_more'],
       [
         'of storage within a day',
         { metric: 'storage' },
-        'storage_is_what_there_is_and_has_no_period',
+        'storage_and_running_limits_have_no_period',
       ],
       ['of requests for ever', { metric: 'requests', period: null }, 'requests_have_a_period'],
     ])('%s is refused', async (_, columns, constraint) => {
@@ -1122,35 +1135,35 @@ describe('quotas', () => {
       });
       const row = { metric: 'runs', max_value: 1 };
       expect(await insert({ scope: 'agent', subject_id, ...row })).toMatchObject({ code: 'HWNTF' });
-      await quota(row);
+      await limit(row);
       expect(await insert({ ...row, subject_id: tenant })).toMatchObject({ code: '23505' });
     });
 
     test('goes with what it is about', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant });
-      await quota({ scope: 'session', subject_id: session, metric: 'runs', max_value: 1 });
+      await limit({ scope: 'session', subject_id: session, metric: 'runs', max_value: 1 });
       await db.pool.query('delete from howdah.sessions where id = $1', [session]);
       expect(
-        await all(db.pool, 'select from howdah.quotas where tenant_id = $1', [tenant]),
+        await all(db.pool, 'select from howdah.limits where tenant_id = $1', [tenant]),
       ).toEqual([]);
     });
 
     test('is the tenant’s to write and to see, but what an owner imposed', async () => {
-      const imposed = await quota({ metric: 'runs', max_value: 1 });
-      const insertOne = `insert into howdah.quotas (scope, metric, period, max_value) values ($1, 'runs', 'hour', 5)`;
+      const imposed = await limit({ metric: 'runs', max_value: 1 });
+      const insertOne = `insert into howdah.limits (scope, metric, period, max_value) values ($1, 'runs', 'hour', 5)`;
       await asTenant(insertOne, ['tenant']);
       expect(await refusal(asTenant(insertOne, ['system']))).toMatchObject({ code: 'HWDEN' });
-      for (const text of ['update howdah.quotas set max_value = 9', 'delete from howdah.quotas']) {
+      for (const text of ['update howdah.limits set max_value = 9', 'delete from howdah.limits']) {
         expect(await refusal(asTenant(text))).toMatchObject({ code: 'HWDEN' });
       }
-      const other = await makeTenant(db.pool, `quota-${randomUUID()}`);
-      const usage = 'select quota_id from howdah.quota_usage';
-      expect((await asTenant(usage)).rows).toEqual([{ quota_id: imposed }]);
+      const other = await makeTenant(db.pool, `limit-${randomUUID()}`);
+      const usage = 'select limit_id from howdah.limit_usage';
+      expect((await asTenant(usage)).rows).toEqual([{ limit_id: imposed }]);
       expect(
         await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': other }, (client) =>
           all(
             client,
-            `${usage} union all select started_at::text::uuid from howdah_private.quota_use($1) where used is not null`,
+            `${usage} union all select started_at::text::uuid from howdah_private.limit_use($1) where used is not null`,
             [imposed],
           ),
         ),

@@ -2,11 +2,11 @@ import type { Json } from '../contracts/json.ts';
 import type { Subject } from './identity.ts';
 import type { Pool } from './pool.ts';
 
-/** Why a request goes beyond a quota, as the database says it. */
-export type QuotaRefusal = {
+/** Why a request goes beyond a limit, as the database says it. */
+export type LimitRefusal = {
   message: string;
   hint: string;
-  /** Null as `retry_after_seconds`: it will not be free by itself. */
+  /** Null as `retry_after_seconds`: the limit does not reset. */
   detail: { [key: string]: Json; retry_after_seconds: number | null };
 };
 
@@ -26,8 +26,8 @@ export async function whoseRequestsCount(
 export async function countRequests(
   pool: Pool,
   subjects: readonly Subject[],
-): Promise<(QuotaRefusal | null)[]> {
-  const { rows } = await pool.query<{ refused: QuotaRefusal | null }>(
+): Promise<(LimitRefusal | null)[]> {
+  const { rows } = await pool.query<{ refused: LimitRefusal | null }>(
     'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
     [
       subjects.map(({ tenantId }) => tenantId),

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await clearOfTheHour();
-  await db.pool.query('delete from howdah.quotas');
+  await db.pool.query('delete from howdah.limits');
 });
 
 afterAll(async () => {
@@ -44,18 +44,18 @@ const send = (who: number, api = 0, query = '{ __typename }') =>
   });
 const impose = (columns: string, values: unknown[]) =>
   db.pool.query(
-    `insert into howdah.quotas (${columns}) values (${values.map((_, n) => `$${n + 1}`)}) returning id`,
+    `insert into howdah.limits (${columns}) values (${values.map((_, n) => `$${n + 1}`)}) returning id`,
     values,
   );
-/** A process notices a first quota of a tenant within a second. */
+/** A process notices a first limit of a tenant within a second. */
 const noticed = () =>
   Promise.all([0, 1].map((api) => until(async () => (await send(ADA, api)).status === 429)));
 
-test('requests beyond a quota are answered 429 with Retry-After, over all processes together', async () => {
+test('requests beyond a limit are answered 429 with Retry-After, over all processes together', async () => {
   const { rows } = await impose('metric, period, max_value', ['requests', 'hour', 0]);
   await noticed();
   expect((await send(EVE)).status).toBe(200); // of another tenant
-  await db.pool.query('update howdah.quotas set max_value = 20');
+  await db.pool.query('update howdah.limits set max_value = 20');
   const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n % 2, n % 2)));
   const refused = answers.filter(({ status }) => status === 429);
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(20);
@@ -69,7 +69,7 @@ test('requests beyond a quota are answered 429 with Retry-After, over all proces
   expect(problem).toMatchObject({
     status: 429,
     code: 'HWQTA',
-    quota_id: rows[0].id,
+    limit_id: rows[0].id,
     metric: 'requests',
     period: 'hour',
     max_value: 20,
@@ -94,7 +94,7 @@ test('those of a user are his own, and a socket’s operations count', async () 
   ]);
   await noticed();
   expect((await send(BOB)).status).toBe(200);
-  await db.pool.query('update howdah.quotas set max_value = 1');
+  await db.pool.query('update howdah.limits set max_value = 1');
   const socket = openSocket(apis[0] as Api, { authorization: `Bearer ${tokens[ADA]}` });
   const [inside, beyond] = [follow(socket, STEPS, { id: run }), follow(socket, STEPS, { id: run })];
   await until(() => inside.errors.length + beyond.errors.length > 0);
@@ -119,18 +119,18 @@ test('those of an API key are its own', async () => {
   expect((await send(EVE)).status).toBe(200);
 });
 
-test('a run beyond its quota is refused with HWQTA, and quotas and their use are seen', async () => {
+test('a run beyond its limit is refused with HWQTA, and limits and their use are seen', async () => {
   const api = apis[0] as Api;
-  const create = `mutation ($quota: QuotaInput!) { createQuota(input: { quota: $quota }) { quota { id } } }`;
+  const create = `mutation ($limit: LimitInput!) { createLimit(input: { limit: $limit }) { limit { id } } }`;
   const made = await ask(
     api,
     create,
-    { quota: { scope: 'tenant', metric: 'runs', period: 'day', maxValue: '1' } },
+    { limit: { scope: 'tenant', metric: 'runs', period: 'day', maxValue: '1' } },
     tokens[ADA],
   );
   expect(made.errors).toEqual([]);
   const { count } = await one(db.pool, 'select count(*)::int from howdah.executions');
-  await db.pool.query('update howdah.quotas set max_value = $1', [count + 1]);
+  await db.pool.query('update howdah.limits set max_value = $1', [count + 1]);
   const run = `mutation ($agent: UUID!) {
     createExecution(input: { execution: { agentId: $agent, input: "x" } }) { execution { id } }
   }`;
@@ -138,7 +138,7 @@ test('a run beyond its quota is refused with HWQTA, and quotas and their use are
   expect((await ask(api, run, { agent }, tokens[ADA])).errors).toEqual([]);
   expect((await ask(api, run, { agent }, tokens[ADA])).errors).toMatchObject([
     {
-      message: expect.stringContaining('the quota of the tenant is used up'),
+      message: expect.stringContaining('the limit of the tenant is reached'),
       extensions: {
         code: 'HWQTA',
         detail: { metric: 'runs', retry_after_seconds: expect.anything() },
@@ -185,11 +185,11 @@ test('a run beyond its quota is refused with HWQTA, and quotas and their use are
   });
   const seen = await ask(
     api,
-    '{ quotas { nodes { metric maxValue isImposed usage { used remaining resetsAt } usages { nodes { used } } } } }',
+    '{ limits { nodes { metric maxValue isImposed usage { used remaining resetsAt } usages { nodes { used } } } } }',
     {},
     tokens[BOB],
   );
-  expect(seen.data?.quotas.nodes).toMatchObject([
+  expect(seen.data?.limits.nodes).toMatchObject([
     {
       metric: 'runs',
       isImposed: false,

@@ -11,12 +11,13 @@ import {
   makeAgent,
   makeModel,
   makeRun,
+  makeTenant,
   makeWorker,
   one,
   refusal,
 } from './support.ts';
 
-describe('concurrency limits', () => {
+describe('limits of running runs', () => {
   const db = testDatabase();
   let worker: string;
   let agent: string;
@@ -28,7 +29,7 @@ describe('concurrency limits', () => {
   });
   beforeEach(async () => {
     expect(await brokenRules(db.pool)).toEqual([]);
-    await db.pool.query('delete from howdah.concurrency_limits');
+    await db.pool.query('delete from howdah.limits');
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
     );
@@ -37,12 +38,12 @@ describe('concurrency limits', () => {
     agent = await makeAgent(db.pool);
   });
 
-  const limit = async (columns: { agent_id?: string; model_id?: string; max_running: number }) =>
+  const limit = async (columns: { scope?: string; subject_id?: string; max_value: number }) =>
     (
       await one(
         db.pool,
-        'insert into howdah.concurrency_limits (agent_id, model_id, max_running) values ($1, $2, $3) returning id',
-        [columns.agent_id, columns.model_id, columns.max_running],
+        `insert into howdah.limits (scope, subject_id, metric, max_value) values ($1, $2, 'running_runs', $3) returning id`,
+        [columns.scope ?? 'tenant', columns.subject_id, columns.max_value],
       )
     ).id as string;
   const runs = async (count: number, columns: Record<string, unknown> = {}) => {
@@ -80,7 +81,7 @@ describe('concurrency limits', () => {
       .length;
 
   test('runs above it wait for room, and the next goes on when one ends', async () => {
-    await limit({ agent_id: agent, max_running: 2 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
     const ids = await runs(4);
     expect(await claim(ids)).toEqual(ids.slice(0, 2));
     expect(await states(ids)).toEqual(['running', 'running', 'quota', 'quota']);
@@ -93,7 +94,7 @@ describe('concurrency limits', () => {
   });
 
   test('by priority, then by age', async () => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const [first] = await runs(1);
     const [old] = await runs(1, { priority: 3 });
     const [urgent] = await runs(1, { priority: 1 });
@@ -104,7 +105,7 @@ describe('concurrency limits', () => {
   });
 
   test('two workers that claim at once never go above it', async () => {
-    await limit({ max_running: 3 });
+    await limit({ max_value: 3 });
     for (let round = 0; round < 5; round += 1) {
       const ids = await runs(16);
       const claims = await Promise.all([0, 1, 2, 3].map((n) => claim(ids.slice(4 * n, 4 * n + 4))));
@@ -126,10 +127,10 @@ describe('concurrency limits', () => {
         [other, id, index + 1],
       );
     }
-    await limit({ agent_id: agent, max_running: 2 });
-    await limit({ model_id: model, max_running: 1 });
-    await limit({ model_id: spare, max_running: 1 });
-    await limit({ max_running: 4 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
+    await limit({ scope: 'model', subject_id: model, max_value: 1 });
+    await limit({ scope: 'model', subject_id: spare, max_value: 1 });
+    await limit({ max_value: 4 });
     const [mine, theirs] = [await runs(3), await runs(3, { agent_id: other })];
     await claim([...mine, ...theirs]);
     expect(await states(mine)).toEqual(['running', 'running', 'quota']);
@@ -154,7 +155,7 @@ describe('concurrency limits', () => {
       },
     ],
   ])('a run that is %s gives its room back', async (_, stop) => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
     await stop(ids[0] as string);
@@ -163,7 +164,7 @@ describe('concurrency limits', () => {
   });
 
   test('an end that nobody saw yet while a run was parked is not lost', async () => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim([ids[0] as string]);
     const client = await db.pool.connect();
@@ -177,33 +178,33 @@ describe('concurrency limits', () => {
   });
 
   test('raised or deleted, those that wait go on; lowered, nobody is stopped', async () => {
-    const id = await limit({ agent_id: agent, max_running: 1 });
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(6);
     await claim(ids);
-    await db.pool.query('update howdah.concurrency_limits set max_running = 3 where id = $1', [id]);
+    await db.pool.query('update howdah.limits set max_value = 3 where id = $1', [id]);
     expect(await admit()).toBe(2);
     expect(await claim(ids)).toHaveLength(2);
-    await db.pool.query('update howdah.concurrency_limits set max_running = 2 where id = $1', [id]);
+    await db.pool.query('update howdah.limits set max_value = 2 where id = $1', [id]);
     await finish(ids[0] as string);
     expect(await admit()).toBe(0);
-    await db.pool.query('delete from howdah.concurrency_limits where id = $1', [id]);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
     expect(await admit()).toBe(3);
     expect(await claim(ids)).toHaveLength(3);
   });
 
   test('a deleted limit lets all go on, however many, some hundred at a time', async () => {
-    const id = await limit({ agent_id: agent, max_running: 1 });
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 450) returning id`,
       [agent],
     );
     await claim(rows.map((row) => row.id));
-    await db.pool.query('delete from howdah.concurrency_limits where id = $1', [id]);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
     expect([await admit(), await admit(), await admit()]).toEqual([200, 200, 49]);
   });
 
   test('a run that waits for room is cancelled, paused and resumed like any other', async () => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(4);
     await claim(ids);
     await db.pool.query('select howdah.cancel_execution($1)', [ids[1]]);
@@ -221,7 +222,7 @@ describe('concurrency limits', () => {
   });
 
   test('a run that somebody holds is passed over and looked at again', async () => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
     const client = await db.pool.connect();
@@ -235,10 +236,10 @@ describe('concurrency limits', () => {
   });
 
   test('who edits a limit and takes long holds up nobody', async () => {
-    const id = await limit({ agent_id: agent, max_running: 1 });
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const client = await db.pool.connect();
     await client.query('begin');
-    await client.query('update howdah.concurrency_limits set max_running = 5 where id = $1', [id]);
+    await client.query('update howdah.limits set max_value = 5 where id = $1', [id]);
     const ids = await runs(2);
     expect(await claim(ids)).toHaveLength(1);
     await client.query('commit');
@@ -260,7 +261,7 @@ describe('concurrency limits', () => {
   });
 
   test('a run nobody would wake is a broken promise, and is healed', async () => {
-    await limit({ agent_id: agent, max_running: 1 });
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
     await db.pool.query('delete from howdah_private.parked_runs');
@@ -275,29 +276,37 @@ describe('concurrency limits', () => {
   });
 
   describe('a row is refused', () => {
-    const insert = (columns: string, values: unknown[]) =>
-      refusal(
-        db.pool.query(
-          `insert into howdah.concurrency_limits (${columns}) values (${values.map((_, n) => `$${n + 1}`)})`,
-          values,
-        ),
-      );
+    const refused = (columns: Parameters<typeof limit>[0]) => refusal(limit(columns));
 
-    test('that lets nobody work', async () => {
-      expect(await insert('max_running', [0])).toMatchObject({
-        code: 'HWINV',
-        constraint: 'at_least_one_run_may_be_at_work',
-      });
+    test('that lets nobody work, or half a run', async () => {
+      for (const max_value of [0, 1.5]) {
+        expect(await refused({ max_value })).toMatchObject({
+          code: 'HWINV',
+          constraint: 'at_least_one_run_or_call_is_allowed',
+        });
+      }
     });
 
-    test('for an agent and a model, for an agent that is not there, and a second one for the same', async () => {
+    test('for a user, for each agent, for an agent that is not there, within a day, and a second one for the same', async () => {
       const model = await makeModel(db.pool);
-      expect(await insert('agent_id, model_id, max_running', [agent, model, 1])).toMatchObject({
-        constraint: 'a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant',
+      expect(await refused({ scope: 'user', subject_id: agent, max_value: 1 })).toMatchObject({
+        constraint: 'running_runs_are_of_an_agent_a_model_or_a_tenant',
       });
-      expect(await insert('agent_id, max_running', [model, 1])).toMatchObject({ code: 'HWNTF' });
-      await limit({ max_running: 1 });
-      expect(await insert('max_running', [2])).toMatchObject({ code: '23505' });
+      expect(await refused({ scope: 'agent', max_value: 1 })).toMatchObject({
+        constraint: 'a_limit_of_running_runs_has_its_subject',
+      });
+      expect(await refused({ scope: 'agent', subject_id: model, max_value: 1 })).toMatchObject({
+        code: 'HWNTF',
+      });
+      expect(
+        await refusal(
+          db.pool.query(
+            `insert into howdah.limits (metric, period, max_value) values ('running_runs', 'day', 1)`,
+          ),
+        ),
+      ).toMatchObject({ constraint: 'storage_and_running_limits_have_no_period' });
+      await limit({ max_value: 1 });
+      expect(await refused({ max_value: 2 })).toMatchObject({ code: '23505' });
     });
 
     test('from a tenant that limits itself as a whole, or lifts that limit', async () => {
@@ -305,19 +314,32 @@ describe('concurrency limits', () => {
       const asApp = (text: string) =>
         refusal(asRole(db.pool, 'howdah_app', settings, (client) => client.query(text)));
       expect(
-        await asApp('insert into howdah.concurrency_limits (max_running) values (5)'),
+        await asApp(`insert into howdah.limits (metric, max_value) values ('running_runs', 5)`),
       ).toMatchObject({ code: 'HWDEN' });
-      await limit({ max_running: 1 });
-      expect(await asApp('update howdah.concurrency_limits set max_running = 9')).toMatchObject({
+      await limit({ max_value: 1 });
+      expect(await asApp('update howdah.limits set max_value = 9')).toMatchObject({
         code: 'HWDEN',
       });
-      expect(await asApp('delete from howdah.concurrency_limits')).toMatchObject({ code: 'HWDEN' });
+      expect(await asApp('delete from howdah.limits')).toMatchObject({ code: 'HWDEN' });
       await asRole(db.pool, 'howdah_app', settings, (client) =>
         client.query(
-          'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 2)',
+          `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 2)`,
           [agent],
         ),
       );
     });
+  });
+
+  test('its use and who waits for it are seen by its tenant alone', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
+    await claim(await runs(3));
+    const seenBy = (tenant_id: string) =>
+      asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, (client) =>
+        all(client, 'select used, remaining, waiting from howdah.limit_usage where limit_id = $1', [
+          id,
+        ]),
+      );
+    expect(await seenBy(tenant)).toEqual([{ used: '2', remaining: '0', waiting: 1 }]);
+    expect(await seenBy(await makeTenant(db.pool))).toEqual([]);
   });
 });

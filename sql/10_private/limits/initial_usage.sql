@@ -1,0 +1,229 @@
+-- The first counters of a new usage limit: what was used before the limit existed counts.
+--
+-- The transaction that makes a limit of runs or storage blocks those who insert runs or store files
+-- (usage_lock_key), counts what exists, and writes the counters. Later inserts find the limit.
+-- Commits of steps are not blocked, since a hot path must not wait for somebody who edits a
+-- limit. Tokens and cost of concurrent commits are counted again once no transaction is left that
+-- did not see the limit (recount_limit).
+
+-- Returns whether the usage of deleted runs counts. It is stored by the day on which the runs
+-- began, so it cannot count within a minute or an hour.
+create or replace function howdah_private.is_kept(l howdah.limits) returns boolean
+  language sql immutable
+  return l.scope <> 'api_key' and coalesce(l.period in ('day', 'month'), true);
+
+-- Returns whether the stored usage contains closed months as a whole. Runs of a closed month that
+-- still exist must then not count a second time.
+create or replace function howdah_private.is_kept_by_month(l howdah.limits) returns boolean
+  language sql immutable
+  return howdah_private.is_kept(l) and l.scope <> 'session';
+
+-- Returns the usage of deleted runs per subject.
+create or replace function howdah_private.deleted_usage(l howdah.limits, since timestamptz)
+  returns table (subject_id uuid, used numeric)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.id, case l.metric when 'runs' then k.roots when 'cost' then k.cost
+    else k.tokens_in + k.tokens_out end
+  from howdah.kept_usage as k
+  cross join lateral (
+    values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
+  ) as s (id)
+  where howdah_private.is_kept(l)
+    and (l.scope = 'system' or (l.scope in ('tenant', 'agent') and k.tenant_id = l.tenant_id))
+    and k.day >= (deleted_usage.since at time zone 'UTC')::date and s.id is not null
+  union all
+  select k.subject_id,
+    case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
+  from howdah_private.kept_subjects as k
+  where howdah_private.is_kept(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
+    and k.subject_id = coalesce(l.subject_id, k.subject_id)
+    and k.day >= (deleted_usage.since at time zone 'UTC')::date
+$$;
+
+-- Returns the use since a time per subject, with what was used before the limit existed. The ids
+-- of runs tell their time; a day is subtracted for clocks that differ and for ids that somebody
+-- chose. Existing and deleted runs are read by one statement, so that none is missed or counted
+-- twice.
+create or replace function howdah_private.usage_since(l howdah.limits, since timestamptz)
+  returns table (subject_id uuid, used numeric)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_first uuid := howdah.uuid_v7_floor(
+    greatest(usage_since.since, '2000-01-02') - interval '1 day');
+begin
+  case l.metric
+    when 'runs' then
+      return query select u.subject_id, sum(u.used) from (
+        select s.id as subject_id, 1::numeric as used
+        from howdah.executions as e
+        cross join lateral (values (howdah_private.limit_subject(
+          l, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
+        where (l.scope = 'system' or e.tenant_id = l.tenant_id)
+          and e.id >= v_first and e.created_at >= usage_since.since
+          and e.parent_execution_id is null and e.compensates_execution_id is null
+          and s.id is not null
+          and not (howdah_private.is_kept_by_month(l) and exists (
+            select from howdah_private.closing_months() as m
+            where e.id >= m.first_id and e.id < m.next_id
+          ))
+        union all
+        select d.subject_id, d.used
+        from howdah_private.deleted_usage(l, usage_since.since) as d
+      ) as u
+      group by u.subject_id;
+    when 'tokens', 'cost' then
+      return query select u.subject_id, sum(u.used) from (
+        select b.id as subject_id,
+          case l.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end as used
+        from howdah_private.runs_with_spending(l, usage_since.since) as e
+        join howdah.steps as s
+          on s.execution_id = e.id and s.finished_at >= usage_since.since
+        cross join lateral (values (howdah_private.limit_subject(
+          l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
+        where b.id is not null
+        union all
+        select d.subject_id, d.used
+        from howdah_private.deleted_usage(l, usage_since.since) as d
+      ) as u
+      group by u.subject_id having sum(u.used) > 0;
+    when 'storage' then
+      return query select s.id, sum(r.size)
+      from howdah.resources as r
+      cross join lateral (values (howdah_private.limit_subject(
+        l, r.tenant_id, null, null, r.session_id))) as s (id)
+      where (l.scope = 'system' or r.tenant_id = l.tenant_id) and s.id is not null
+      group by s.id;
+    else
+      null; -- requests leave no rows
+  end case;
+end $$;
+
+-- Returns the runs that may have spent something since a time: live runs and later ended runs.
+create or replace function howdah_private.runs_with_spending(l howdah.limits, since timestamptz)
+  returns setof howdah.executions
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.* from howdah.executions as e
+  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
+    and e.status in ('queued', 'running', 'waiting', 'paused')
+  union all
+  select e.* from howdah.executions as e
+  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
+    and e.completed_at >= runs_with_spending.since
+    and not (howdah_private.is_kept_by_month(l) and exists (
+      select from howdah_private.closing_months() as m
+      where e.id >= m.first_id and e.id < m.next_id
+    ))
+$$;
+
+-- Returns the advisory lock that inserts of runs and files share, and that the maker of a limit
+-- takes alone. Every insert takes it, so it is an inlined expression.
+create or replace function howdah_private.usage_lock_key(tenant_id uuid) returns bigint
+  language sql immutable parallel safe
+  return hashtextextended('howdah.usage ' || usage_lock_key.tenant_id::text, 0);
+
+-- Blocks inserts of runs and files until the transaction ends.
+create or replace function howdah_private.block_usage(l howdah.limits) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if l.scope = 'system' then
+    lock table howdah.executions, howdah.resources in share row exclusive mode;
+  else
+    perform pg_advisory_xact_lock(howdah_private.usage_lock_key(l.tenant_id));
+  end if;
+end $$;
+
+-- Writes the first counters of a limit. Inserts wait for it, so it waits for them only briefly.
+create or replace function howdah_private.initialize_counters(l howdah.limits) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
+as $$
+declare
+  v_began_at timestamptz;
+begin
+  if l.metric in ('runs', 'storage') then
+    perform howdah_private.block_usage(l);
+  end if;
+  delete from howdah_private.limit_counters as c where c.limit_id = l.id;
+  v_began_at := howdah_private.period_begins(l.period, clock_timestamp());
+  insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
+  select l.id, v_began_at, u.subject_id, u.used
+  from howdah_private.usage_since(l, v_began_at) as u;
+  if l.metric in ('tokens', 'cost') then
+    insert into howdah_private.limit_recounts (limit_id) values (l.id)
+    on conflict (limit_id) do update set after = null;
+    perform howdah_private.enqueue_admission(l.id, l.tenant_id);
+  end if;
+exception when lock_not_available then
+  raise exception using errcode = 'HWCNF',
+    message = format(
+      'a transaction that uses %s has been open for more than two seconds', l.metric),
+    detail = jsonb_build_object('metric', l.metric, 'scope', l.scope)::text,
+    hint = 'Try again; pg_stat_activity shows long transactions.';
+end $$;
+
+-- Counts again what was spent before all transactions saw the limit. Called by a job, in a
+-- transaction that began when the limit was visible. Returns false while a transaction is left
+-- that may not have seen the limit. The counters are locked before the usage is read: a
+-- concurrent commit has added its use, or will add it.
+create or replace function howdah_private.recount_limit(l howdah.limits) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_pending howdah_private.limit_recounts;
+  v_began_at timestamptz := howdah_private.period_begins(l.period, clock_timestamp());
+  v_subjects uuid[];
+begin
+  select r.* into v_pending from howdah_private.limit_recounts as r
+  where r.limit_id = l.id for update;
+  if not found then
+    return true;
+  end if;
+  v_pending.after := coalesce(v_pending.after, pg_current_xact_id());
+  if pg_snapshot_xmin(pg_current_snapshot()) < v_pending.after then
+    update howdah_private.limit_recounts as r set after = v_pending.after
+    where r.limit_id = l.id;
+    return false;
+  end if;
+  with locked as (
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
+    select l.id, v_began_at, u.subject_id, 0
+    from howdah_private.usage_since(l, v_began_at) as u
+    order by u.subject_id
+    on conflict (limit_id, started_at, subject_id) do update set used = c.used
+    returning c.subject_id
+  )
+  select array_agg(k.subject_id) into v_subjects from locked as k;
+  update howdah_private.limit_counters as c set used = u.used
+  from howdah_private.usage_since(l, v_began_at) as u
+  where c.limit_id = l.id and c.started_at = v_began_at and c.subject_id = u.subject_id
+    and c.subject_id = any (v_subjects);
+  delete from howdah_private.limit_recounts as r where r.limit_id = l.id;
+  return true;
+end $$;
+
+-- Counts again what a new limit missed. If that is too early, a job tries again in a second.
+create or replace function howdah_private.catch_up_limit(limit_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_limit howdah.limits;
+begin
+  select l.* into v_limit from howdah.limits as l where l.id = catch_up_limit.limit_id;
+  if found and not howdah_private.recount_limit(v_limit) then
+    perform graphile_worker.add_job(
+      'admit', json_build_object('id', v_limit.id, 'tenant_id', v_limit.tenant_id),
+      run_at => clock_timestamp() + interval '1 second',
+      job_key => 'limit ' || v_limit.id || ' recount');
+  end if;
+end $$;

@@ -1,0 +1,172 @@
+-- Limits: how much of a metric may be used within a period, or at once. One table,
+-- three ways to count:
+--
+--   usage limits  runs, requests, tokens, cost, storage: counters per period (usage_counters.sql)
+--   running runs  counted from the runs at work when runs are claimed (running_run_limits.sql)
+--   call limits   running calls, calls and tokens of a model within 60 seconds, counted from
+--                 limited_calls before a call begins (call_admission.sql)
+--
+-- Runs, requests and storage above a limit are refused. A run that reaches another limit is
+-- parked as a row and goes on when there is room (parking.sql). Where no limit exists, all of
+-- this costs one look at an empty index per statement.
+--
+-- A usage limit counts for one subject, or for each subject. In the second case every subject has
+-- a counter. A subject with a limit of its own is exempt from the limit for each, which continues
+-- to count, so that it holds again when the other limit is deleted.
+
+-- Returns when the current period began: -infinity without a period.
+create or replace function howdah_private.period_begins(
+  period howdah.limit_period, at timestamptz
+) returns timestamptz
+  language sql stable
+  return coalesce(
+    date_trunc(period_begins.period::text, period_begins.at at time zone 'UTC')
+      at time zone 'UTC',
+    '-infinity'
+  );
+
+-- Returns when the period ends. Null without a period: what is used stays used.
+create or replace function howdah_private.period_ends(
+  period howdah.limit_period, at timestamptz
+) returns timestamptz
+  language sql stable
+  return (
+    date_trunc(period_ends.period::text, period_ends.at at time zone 'UTC')
+      + ('1 ' || period_ends.period)::interval
+  ) at time zone 'UTC';
+
+-- Returns whether calls count for the limit.
+create or replace function howdah_private.is_call_limit(l howdah.limits) returns boolean
+  language sql immutable
+  return l.scope in ('model', 'tool') and l.metric <> 'running_runs';
+
+-- Returns whether the limit has counters per period.
+create or replace function howdah_private.is_usage_limit(l howdah.limits) returns boolean
+  language sql immutable
+  return l.scope not in ('model', 'tool') and l.metric <> 'running_runs';
+
+-- Returns the usage limits of a tenant, its users, agents, sessions and API keys, and of the
+-- system. The body is parsed, so that it becomes part of the calling statement.
+create or replace function howdah_private.usage_limits(
+  tenant_id uuid, metrics howdah.limit_metric[]
+) returns setof howdah.limits
+  language sql stable rows 4
+begin atomic
+  select l.* from howdah.limits as l
+  where l.tenant_id = usage_limits.tenant_id and l.metric = any (usage_limits.metrics)
+    and l.scope not in ('system', 'model')
+  union all
+  select l.* from howdah.limits as l
+  where l.scope = 'system' and l.metric = any (usage_limits.metrics);
+end;
+
+-- Returns whether each tenant, user, agent, session or API key may use the maximum.
+create or replace function howdah_private.is_for_each(l howdah.limits) returns boolean
+  language sql immutable
+  return l.is_per_tenant
+    or (l.subject_id is null and l.scope in ('user', 'agent', 'session', 'api_key'));
+
+-- Returns the subject that a use counts for. Null when it does not count.
+create or replace function howdah_private.limit_subject(
+  l howdah.limits, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid,
+  api_key_id uuid default null
+) returns uuid
+  language sql immutable
+  return (
+    select s.id
+    from (values (case l.scope
+      when 'system' then case when l.is_per_tenant then limit_subject.tenant_id else l.id end
+      when 'tenant' then limit_subject.tenant_id
+      when 'user' then limit_subject.user_id
+      when 'agent' then limit_subject.agent_id
+      when 'session' then limit_subject.session_id
+      when 'api_key' then limit_subject.api_key_id end)) as s (id)
+    where coalesce(l.subject_id, s.id) = s.id
+      and (l.scope = 'system' or l.tenant_id = limit_subject.tenant_id)
+  );
+
+-- Returns whether a limit for each does not hold for a subject, since the subject has its own.
+-- A limit that an owner of the database imposed holds beside all limits that a tenant writes.
+create or replace function howdah_private.is_replaced(l howdah.limits, subject_id uuid)
+  returns boolean
+  language sql stable
+  return howdah_private.is_for_each(l) and exists (
+    select from howdah.limits as o
+    where o.metric = l.metric and o.period is not distinct from l.period
+      and (o.is_imposed or not l.is_imposed)
+      and case when l.is_per_tenant
+        then o.tenant_id = is_replaced.subject_id and o.scope = 'tenant'
+        else o.tenant_id = l.tenant_id and o.scope = l.scope
+          and o.subject_id = is_replaced.subject_id end
+  );
+
+-- Returns whether a subject has reached a usage limit.
+create or replace function howdah_private.is_used_up(
+  l howdah.limits, subject_id uuid, at timestamptz
+) returns boolean
+  language sql stable
+  return coalesce((
+    select c.used from howdah_private.limit_counters as c
+    where c.limit_id = l.id and c.started_at = howdah_private.period_begins(l.period, is_used_up.at)
+      and c.subject_id = is_used_up.subject_id
+  ), 0) >= l.max_value and not howdah_private.is_replaced(l, is_used_up.subject_id);
+
+-- Returns the current use of a limit, and how many runs wait for it. A limit for each has a row
+-- for each subject that used something. Filters by tenant itself. Of a limit over all tenants only
+-- an operator sees the figures.
+create or replace function howdah_private.limit_use(limit_id uuid)
+  returns table (
+    subject_id uuid, used numeric, waiting int, started_at timestamptz, resets_at timestamptz
+  )
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_limit howdah.limits;
+  v_is_operator boolean := howdah_private.is_operator();
+  v_began_at timestamptz;
+  v_ends_at timestamptz;
+  v_used numeric;
+begin
+  select l.* into v_limit from howdah.limits as l
+  where l.id = limit_use.limit_id and (v_is_operator or l.tenant_id = howdah.current_tenant());
+  if not found then
+    return;
+  elsif howdah_private.is_usage_limit(v_limit) then
+    v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
+    v_ends_at := howdah_private.period_ends(v_limit.period, clock_timestamp());
+  end if;
+  if howdah_private.is_for_each(v_limit) then
+    return query
+    select c.subject_id, c.used, (
+        select count(*)::int from howdah_private.parked_runs as p
+        where p.limit_id = v_limit.id and p.subject_id = c.subject_id
+      ), nullif(v_began_at, '-infinity'), v_ends_at
+    from howdah_private.limit_counters as c
+    where c.limit_id = v_limit.id and c.started_at = v_began_at and c.used > 0
+      and not howdah_private.is_replaced(v_limit, c.subject_id)
+      and (
+        not v_limit.is_per_tenant or v_is_operator or c.subject_id = howdah.current_tenant()
+      );
+  elsif (v_limit.scope = 'system' or v_limit.key is not null) and not v_is_operator then
+    return query select null::uuid, null::numeric, null::int, nullif(v_began_at, '-infinity'),
+      v_ends_at;
+  else
+    if v_limit.metric = 'running_runs' then
+      v_used := howdah_private.running_runs(v_limit);
+    elsif howdah_private.is_call_limit(v_limit) then
+      v_used := howdah_private.counted_calls(v_limit);
+    else
+      v_used := coalesce((
+        select c.used from howdah_private.limit_counters as c
+        where c.limit_id = v_limit.id and c.started_at = v_began_at
+          and c.subject_id = howdah_private.limit_subject(v_limit, v_limit.tenant_id,
+            v_limit.user_id, v_limit.agent_id, v_limit.session_id, v_limit.api_key_id)
+      ), 0);
+    end if;
+    return query select v_limit.subject_id, v_used, (
+        select count(*)::int from howdah_private.parked_runs as p where p.limit_id = v_limit.id
+      ), nullif(v_began_at, '-infinity'), v_ends_at;
+  end if;
+end $$;

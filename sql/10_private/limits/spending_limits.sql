@@ -1,0 +1,106 @@
+-- Limits of tokens and cost. The amounts are known only when a model has answered, so the commit
+-- that spends them counts them. Every commit and claim checks whether another model call is
+-- allowed. A run for which none is allowed is parked until the period ends or the limit changes.
+
+-- Returns whether usage of these runs' tenants is limited. The ids are sorted. commit_steps calls
+-- this only when a limit of tokens or cost exists at all.
+create or replace function howdah_private.is_spending_limited(ids uuid[]) returns boolean
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (
+    select from howdah.limits as l
+    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+      and (l.scope = 'system' or l.tenant_id in (
+        select e.tenant_id from howdah.executions as e
+        where e.id = any (is_spending_limited.ids)
+          and e.id between is_spending_limited.ids[1]
+            and is_spending_limited.ids[cardinality(is_spending_limited.ids)]))
+  );
+end $$;
+
+-- Counts the tokens and cost of commits. Part of commit_steps, which has locked the runs and
+-- writes the steps afterwards, so exactly what commits is counted. Returns whether one of the
+-- runs has reached a limit; each of them is checked (reached_limit) only then.
+create or replace function howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb)
+  returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.add_usage(jsonb_agg(jsonb_build_object(
+    'metric', u.metric, 'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', s.tenant_id,
+    'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
+  from (
+    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
+      sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(count_spending.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps)
+      as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    where e.owner_worker = count_spending.worker and e.fence = c.fence
+      and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+    group by 1, 2, 3, 4
+  ) as s
+  cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
+  having count(*) > 0;
+  return exists (
+    select from unnest(count_spending.ids) as i (id)
+    where (howdah_private.reached_limit(i.id)).limit_id is not null);
+end $$;
+
+-- Returns the limit that allows a run no further model call, of several the one with the longest
+-- period. Null while a call is allowed.
+create or replace function howdah_private.reached_limit(
+  id uuid, out limit_id uuid, out subject_id uuid
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  select l.id, s.id into reached_limit.limit_id, reached_limit.subject_id
+  from howdah.executions as e
+  cross join lateral howdah_private.usage_limits(e.tenant_id, '{tokens,cost}') as l
+  cross join lateral (values (howdah_private.limit_subject(
+    l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
+  where e.id = reached_limit.id and s.id is not null
+    and howdah_private.is_used_up(l, s.id, v_now)
+  order by l.period desc nulls first, l.id limit 1;
+end $$;
+
+-- Parks the due runs that may call no model, and returns them. Part of a claim.
+create or replace function howdah_private.park_over_spending_limit(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_over uuid[];
+  v_limits uuid[];
+  v_subjects uuid[];
+begin
+  select array_agg(o.id), array_agg(o.limit_id), array_agg(o.subject_id)
+  into v_over, v_limits, v_subjects
+  from (
+    select e.id::uuid as id, r.limit_id, r.subject_id
+    from howdah.executions as e cross join lateral howdah_private.reached_limit(e.id) as r
+    where e.id = any (park_over_spending_limit.ids)
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  ) as o
+  where o.limit_id is not null;
+  if v_over is null then
+    return '{}';
+  end if;
+  v_over := howdah_private.park_runs(v_over, v_limits, v_subjects);
+  perform howdah_private.enqueue_admissions(v_over);
+  return v_over;
+end $$;
