@@ -1,25 +1,31 @@
--- Who may do what. Everything is revoked first; what is not named here nobody has. Partitions are read by their table alone.
--- What others have put into these schemas is theirs.
+-- Privileges of all roles. Everything is revoked first, so a role has what this file grants and no
+-- more. Partitions are reached through their table alone. Objects that others created in these
+-- schemas stay untouched.
 do $$
 declare
   v_object text;
 begin
   for v_object in
     select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
-    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
-      and not c.relispartition and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      and c.relkind in ('r', 'p', 'v') and not c.relispartition
+      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
     union all
     select format('routine %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
       and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
   loop
-    execute format('revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, '
-      'howdah_eraser, howdah_tool, howdah_reader, howdah_writer' || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
+    execute format(
+      'revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, '
+      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer'
+        || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
   end loop;
 end $$;
 
--- Security definer functions belong to the engine; those that make partitions to the tables' owner, those that change the
--- log to the eraser; the one that runs SQL of others to whom that runs as.
+-- Owners. The engine owns security definer functions, with four exceptions. The owner of the tables
+-- owns those that create partitions, and the eraser those that change the log. A function that runs
+-- SQL of users belongs to the role that the SQL runs as, since a security definer function may not
+-- change the role. A role needs `create` on the schema only while it is given a function.
 do $$
 declare
   v_function regprocedure;
@@ -28,9 +34,10 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month', 'settle_partitions', 'start_closing_month', 'reopen_month')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_as_tool_role', 'write_bound', 'run_read_query',
-        'watched_inputs', 'plan_watch')
+      and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
+        'settle_partitions', 'start_closing_month', 'reopen_month')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author',
+        'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -40,544 +47,824 @@ alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
-grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
+grant create on schema howdah_private to howdah_tool, howdah_writer, howdah_reader;
 alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
 alter function howdah_private.plan_watch(text) owner to howdah_tool;
-revoke create on schema howdah_private from howdah_tool;
-grant execute on function howdah_private.run_as_tool_role(text, jsonb, text) to howdah_tool;
-grant create on schema howdah_private to howdah_writer;
 alter function howdah_private.write_bound(text, jsonb, text) owner to howdah_writer;
-revoke create on schema howdah_private from howdah_writer;
-grant execute on function howdah_private.write_bound(text, jsonb, text), howdah_private.canonical_json(anyelement),
-  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.verified_binding() -- called by policies
-  to howdah_writer;
-grant create on schema howdah_private to howdah_reader;
-alter function howdah_private.run_read_query(text, text, text[], int, int, float8) owner to howdah_reader;
-revoke create on schema howdah_private from howdah_reader;
-grant execute on function howdah_private.run_read_query(text, text, text[], int, int, float8) to howdah_reader;
-grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text),
-  howdah_private.canonical_json(anyelement) to howdah_tool;
-grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch(),
-  howdah_private.is_tenant_role(oid) to howdah_owner;
-grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
-  howdah_private.rename_duplicate_columns(json), howdah_private.refuse_other_schemas(json, text[]),
-  howdah_private.table_outside_schemas(json, text[])
-  to howdah_reader;
-grant execute on function howdah_private.call_with_diff(text, jsonb, text, jsonb), howdah_private.call_with_deferred(text, jsonb, text),
-  howdah_private.table_change_counts(), howdah_private.is_own_subtransaction(xid), howdah_private.is_among_lockers(xid),
-  howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
-  howdah_private.rows_before(jsonb, int, text[], jsonb), howdah_private.rows_gone(jsonb)
-  to howdah_tool;
-grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.planned_tables(jsonb, text[]),
-  howdah_private.reading_rules(),
-  howdah_private.query_settings(uuid) to howdah_worker;
-grant execute on function howdah_private.binding(uuid, uuid), howdah_private.sandbox_state(), howdah_private.tenant_trigger_writes(),
-  howdah_private.refuse_leftovers(text), howdah_private.refuse_tenant_code(regclass)
-  to howdah_worker;
-grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
-grant select, update on howdah.agent_versions, howdah.workflow_versions, howdah.prompt_versions, howdah.skill_versions
-  to howdah_eraser;
-grant execute on function howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text),
-  howdah_private.erase_log(uuid[], boolean), howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
-  howdah_private.rename_author(uuid, text, text)
-  to howdah_eraser;
+alter function howdah_private.run_read_query(text, text, text[], int, int, float8)
+  owner to howdah_reader;
+revoke create on schema howdah_private from howdah_tool, howdah_writer, howdah_reader;
 
--- The engine: what its functions touch, and no more.
+-- The engine reads and writes all tables but two, and calls all functions.
 do $$
 declare
   v_object text;
 begin
   for v_object in
     select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
-    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
-      and not c.relispartition and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      and c.relkind in ('r', 'p', 'v') and not c.relispartition
+      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
     union all
     select format('function %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
-    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'p'
-      and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
+    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+      and p.prokind <> 'p' and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
   loop
     execute format('grant %s on %s to howdah_engine',
-      case when starts_with(v_object, 'table ') then 'select, insert, update, delete' else 'execute' end, v_object);
+      case when starts_with(v_object, 'table ')
+        then 'select, insert, update, delete' else 'execute' end, v_object);
   end loop;
 end $$;
 revoke all on howdah_private.migrations from howdah_engine;
 revoke update, delete on howdah.audit_log from howdah_engine;
 
--- Everybody who reads or writes a tenant's rows.
-grant execute on function howdah.current_tenant(), howdah.current_user_id(), howdah.uuid_v7(),
-  howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid),
-  howdah_private.fit_the_wire(text[]), howdah_private.is_operator(), howdah_private.is_trusted(),
-  howdah_private.may_act_for(uuid), howdah.current_user_role(), howdah_private.hidden_agents(),
-  howdah_private.is_bound(), howdah_private.verified_binding()
-  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+-- Tables and views, one block each, in the order of the migrations. Roles of tenants are howdah_app
+-- and, for reading, howdah_analyst; row-level security limits both to their tenant. Workers have no
+-- privilege on tables: they call functions.
 
-grant select on howdah.questions, howdah.approvals to howdah_app, howdah_analyst;
-grant delete on howdah.approvals to howdah_app;
-grant select on howdah.tenants, howdah.users, howdah.models, howdah.agent_models,
-  howdah.agent_versions, howdah.tools, howdah.agent_tools, howdah.sessions,
-  howdah.steps, howdah.messages, howdah.status_transitions
-  to howdah_app, howdah_analyst;
-grant select on howdah.schedules to howdah_app, howdah_analyst;
-grant select (
-  id, tenant_id, name, description, instruction, system_prompt, use_history, is_active, user_id,
-  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy,
-  current_version_id, created_at, updated_at, deleted_at
-) on howdah.agents to howdah_app, howdah_analyst;
-grant select (
-  id, tenant_id, agent_id, agent_version_id, session_id, turn, user_id, parent_execution_id,
-  root_execution_id, depth, forked_from_execution_id, forked_from_seq, compensates_execution_id, live_children,
-  children_tokens_in, children_tokens_out, children_cost, is_pause_requested, status, waiting_for, input, input_data, output, output_data, stop_reason, error,
-  tokens_in, tokens_out, cost, step_count, model_count, message_count, max_steps, max_tokens, max_cost,
-  max_seconds, metrics, priority, run_at, idempotency_key, metadata, created_by, wake_at, created_at,
-  updated_at, started_at, completed_at
-) on howdah.executions to howdah_app, howdah_analyst;
+grant select on howdah.tenants to howdah_app, howdah_analyst;
 
--- The application: definitions are edited, runs are inserted, the log is only read. The database makes all ids: whoever
--- could name one would learn from a primary key whether it is there, in whatever tenant.
-grant insert (
-  name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
-  output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy
-), update (
-  name, description, instruction, system_prompt, use_history, is_active, user_id, capabilities, domain,
-  output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, deleted_at
-) on howdah.agents to howdah_app;
-grant insert (
-  name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price,
-  context_tokens
-), update (
-  name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens
-), delete on howdah.models to howdah_app;
-grant insert (agent_id, model_id, purpose, position, request_params),
-  update (model_id, purpose, position, request_params), delete on howdah.agent_models to howdah_app;
-grant insert (
-  name, aliases, description, kind, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
-  compensation_tool_id, is_active
-), update (
-  name, aliases, description, agent_id, parameters, configuration, effect, requires_approval, timeout_ms,
-  compensation_tool_id, is_active
-), delete on howdah.tools to howdah_app;
-grant insert (agent_id, tool_id, configuration, requires_approval),
-  update (configuration, requires_approval), delete on howdah.agent_tools to howdah_app;
-grant insert (user_id, agent_id, workflow_id, title, state, policy), update (title, state, policy)
-  on howdah.sessions to howdah_app;
-grant insert (
-  agent_id, session_id, input, input_data, run_at, priority, idempotency_key, metadata
-) on howdah.executions to howdah_app;
+grant select on howdah.users to howdah_app, howdah_analyst;
+grant
+  insert (username, email, role),
+  update (username, email, role, is_active)
+  on howdah.users to howdah_app;
 
--- Artifacts: the list is everybody's to keep; the content of a file is written once, and paths are an owner's to write.
-grant select on howdah.todos, howdah.resources to howdah_app, howdah_analyst;
-grant select (input_parts) on howdah.executions to howdah_app, howdah_analyst;
-grant select (ancestors) on howdah.executions to howdah_app, howdah_analyst;
-grant insert (input_parts) on howdah.executions to howdah_app;
-grant insert (session_id, position, title, status, note), update (position, title, status, note), delete
-  on howdah.todos to howdah_app;
-grant insert (name, type, bytes, sha256, metadata, execution_id, session_id, uri), update (name, metadata, uri), delete
-  on howdah.resources to howdah_app;
-grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(uuid),
-  howdah_private.markdown_line(text), howdah_private.is_text_type(text)
-  to howdah_app, howdah_analyst;
-grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
-grant execute on function howdah_private.call_todo(uuid, jsonb), howdah_private.load_resource(uuid, uuid)
-  to howdah_worker;
+-- Only apply_agent_system writes agent systems, with the rights of its caller.
+grant select on howdah.agent_systems to howdah_app, howdah_analyst;
 
--- Mail and boards: a person writes messages, the engine what becomes of them; a board is its runs' alone.
-grant select on howdah.mail, howdah.board_entries to howdah_app, howdah_analyst;
-grant insert (to_agent_id, to_execution_id, thread_id, reply_to_id, subject, content) on howdah.mail to howdah_app;
-grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), howdah_private.call_receive(uuid, text, jsonb),
-  howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
-  howdah_private.call_board_write(uuid, jsonb)
-  to howdah_worker;
-grant execute on function howdah_private.tool_now(jsonb), howdah_private.call_read_resource(uuid, jsonb),
-  howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
-  to howdah_worker;
-grant execute on function howdah.agent_tool_list(text) to howdah_app;
-grant execute on function howdah_private.refuse_builtin_settings(text, jsonb), howdah_private.refuse_http_tool(jsonb, jsonb, boolean),
-  howdah_private.refuse_result_limit(jsonb)
-  to howdah_app;
-grant insert (
-  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
-  catchup_policy, is_active
-), update (
-  name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
-  catchup_policy, is_active
-), delete on howdah.schedules to howdah_app;
+grant select on howdah.agent_system_versions to howdah_app, howdah_analyst;
 
--- Engines, and runs that are handed over.
-grant select (engine, engine_configuration), insert (engine, engine_configuration), update (engine, engine_configuration)
-  on howdah.agents to howdah_app;
-grant select (engine, engine_configuration) on howdah.agents to howdah_analyst;
-grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app, howdah_analyst;
-grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
-grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
+grant select on howdah.models to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
+    output_price, context_tokens
+  ),
+  update (
+    name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
+    output_price, context_tokens
+  ),
+  delete
+  on howdah.models to howdah_app;
 
--- MCP servers: what they offer is written by workers and accepted by a function.
-grant select on howdah.mcp_servers, howdah.mcp_tools, howdah.mcp_prompts, howdah.agent_servers to howdah_app, howdah_analyst;
-grant insert (name, description, type, configuration, trusts_annotations, is_active, sampling_model_id, allows_elicitation),
-  update (name, description, type, configuration, trusts_annotations, is_active, sampling_model_id, allows_elicitation), delete
-  on howdah.mcp_servers to howdah_app;
-grant insert (agent_id, server_id, allowed_tools), update (allowed_tools), delete on howdah.agent_servers to howdah_app;
-grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app, howdah_analyst;
-grant execute on function howdah.accept_mcp_tool(text, text, text), howdah.accept_mcp_prompt(text, text, text),
-  howdah_private.refuse_mcp_server(howdah.mcp_servers)
-  to howdah_app;
-grant execute on function howdah_private.mcp_server(uuid, uuid), howdah_private.begin_discovery(uuid, uuid, int),
-  howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb), howdah_private.record_mcp_prompts(uuid, text, jsonb), howdah_private.record_mcp_failure(uuid, text, text),
-  howdah_private.store_mcp_file(uuid, text, text, bytea, jsonb)
-  to howdah_worker;
--- Files of tools that run in the worker's process.
-grant execute on function howdah_private.store_files(uuid, text[], text[], bytea[], jsonb), howdah_private.call_files(uuid, text[])
-  to howdah_worker;
-
--- What is trusted how far, and what it may do.
-grant select (input_trust, trust), insert (input_trust) on howdah.executions to howdah_app;
-grant select (input_trust, trust) on howdah.executions to howdah_analyst;
-grant select on howdah.tool_policies, howdah.output_filters, howdah.message_sources to howdah_app, howdah_analyst;
-grant insert (agent_id, tool_id, kind, effect, min_trust, decision), update (min_trust, decision), delete
-  on howdah.tool_policies to howdah_app;
-grant insert (agent_id, name, pattern, places, action, is_active), update (name, pattern, places, action, is_active), delete
-  on howdah.output_filters to howdah_app;
-grant execute on function howdah.use_tool_policies(text), howdah_private.strict_policies(uuid) to howdah_app;
-grant execute on function howdah_private.builtin_trust(uuid, text, jsonb), howdah_private.filter_value(uuid, howdah.filter_place, jsonb),
-  howdah_private.filter_arguments(uuid, text, text, jsonb), howdah_private.answering_model(uuid, text) to howdah_worker;
-grant execute on function howdah.preview_output_filters(text, howdah.filter_place, text), howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
-  howdah_private.withhold(jsonb, text, text), howdah_private.withhold_text(text, text, text), howdah_private.invisible_characters(),
-  howdah_private.latin_lookalikes(text) to howdah_app;
-
--- Default agents.
-grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
-grant select (is_default) on howdah.agents to howdah_analyst;
-grant execute on function howdah.current_agent(uuid), howdah_private.agent_row(uuid) to howdah_app, howdah_analyst;
-grant execute on function howdah.set_default_agent(text) to howdah_app;
-
--- Versions.
-grant select on howdah.version_labels to howdah_app, howdah_analyst;
-grant insert (agent_id, workflow_id, prompt_id, label, version), update (version), delete on howdah.version_labels to howdah_app;
-grant execute on function howdah.label_agent_version(uuid, int, text), howdah.label_workflow_version(uuid, int, text),
-  howdah.label_prompt_version(uuid, int, text), howdah_private.label_version(text, uuid, int, text),
-  howdah.restore_agent_version(uuid, int), howdah_private.restore_parts(uuid, jsonb),
-  howdah.restore_workflow_version(uuid, int), howdah_private.workflow_row(uuid),
-  howdah.restore_prompt_version(uuid, int), howdah.restore_skill_version(uuid, int)
-  to howdah_app;
-grant execute on function howdah_private.version_of(text, uuid, text), howdah_private.last_version(text, uuid),
-  howdah.diff_agent_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
-  howdah.diff_prompt_versions(uuid, text, text), howdah.diff_skill_versions(uuid, text, text),
-  howdah_private.version_changes(text, uuid, text, text), howdah_private.json_changes(jsonb, jsonb, text, text),
-  howdah_private.json_change(jsonb, jsonb, text, text), howdah_private.json_list_changes(jsonb, jsonb, text, text),
-  howdah_private.part_keys(jsonb), howdah_private.part_place(text, jsonb), howdah_private.marked_lines(text, jsonb)
-  to howdah_app, howdah_analyst;
-
--- Prompts and skills.
-grant select on howdah.prompts, howdah.prompt_versions, howdah.skills, howdah.skill_versions, howdah.agent_skills
-  to howdah_app, howdah_analyst;
-grant select (prompt_id, prompt_values) on howdah.agents to howdah_app, howdah_analyst;
-grant insert (prompt_id, prompt_values), update (prompt_id, prompt_values) on howdah.agents to howdah_app;
-grant insert (name, description, template, variables), update (name, description, template, variables, deleted_at)
+grant select on howdah.prompts to howdah_app, howdah_analyst;
+grant
+  insert (name, description, template, variables),
+  update (name, description, template, variables, deleted_at)
   on howdah.prompts to howdah_app;
-grant insert (name, description, content, is_active), update (name, description, content, is_active, deleted_at)
+
+grant select on howdah.prompt_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.prompt_versions to howdah_eraser;
+
+grant select on howdah.skills to howdah_app, howdah_analyst;
+grant
+  insert (name, description, content, is_active),
+  update (name, description, content, is_active, deleted_at)
   on howdah.skills to howdah_app;
-grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
-grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
-  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb, text),
-  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[]), howdah_private.list_names(text[], int)
-  to howdah_app, howdah_analyst;
-grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
-grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;
 
--- Teams.
+grant select on howdah.skill_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.skill_versions to howdah_eraser;
+
+-- The database makes all ids, so no role may insert one.
 grant select (
-  id, tenant_id, name, description, type, instruction, configuration, is_active, is_restricted, max_steps, max_tokens, max_cost, max_seconds,
-  current_version_id, created_at, updated_at, deleted_at
+  id, tenant_id, name, description, instruction, system_prompt, prompt_id, prompt_values,
+  use_history, human_input, context_policy, engine, engine_configuration, capabilities, domain,
+  output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
+  is_restricted, agent_system_id, current_version_id, created_at, updated_at, deleted_at
+) on howdah.agents to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
+    human_input, context_policy, engine, engine_configuration, capabilities, domain, output_schema,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active
+  ),
+  update (
+    name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
+    human_input, context_policy, engine, engine_configuration, capabilities, domain, output_schema,
+    max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active, deleted_at
+  )
+  on howdah.agents to howdah_app;
+
+grant select on howdah.agent_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.agent_versions to howdah_eraser;
+
+grant select on howdah.agent_models to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, model_id, purpose, position, request_params),
+  update (model_id, purpose, position, request_params),
+  delete
+  on howdah.agent_models to howdah_app;
+
+grant select on howdah.agent_skills to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, skill_id, position),
+  update (position),
+  delete
+  on howdah.agent_skills to howdah_app;
+
+grant select (
+  id, tenant_id, name, description, type, instruction, configuration, max_steps, max_tokens,
+  max_cost, max_seconds, is_active, is_restricted, agent_system_id, current_version_id, created_at,
+  updated_at, deleted_at
 ) on howdah.workflows to howdah_app, howdah_analyst;
-grant insert (
-  name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
-), update (
-  name, description, type, instruction, configuration, is_active, max_steps, max_tokens, max_cost, max_seconds
-) on howdah.workflows to howdah_app;
-grant select on howdah.workflow_agents, howdah.workflow_versions to howdah_app, howdah_analyst;
-grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration),
-  update (agent_id, member_workflow_id, question, sequence_order, role, configuration), delete
+grant
+  insert (
+    name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
+    max_seconds, is_active
+  ),
+  update (
+    name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
+    max_seconds, is_active
+  )
+  on howdah.workflows to howdah_app;
+
+grant select on howdah.workflow_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.workflow_versions to howdah_eraser;
+
+grant select on howdah.workflow_agents to howdah_app, howdah_analyst;
+grant
+  insert (workflow_id, sequence_order, role, agent_id, member_workflow_id, question, configuration),
+  update (sequence_order, role, agent_id, member_workflow_id, question, configuration),
+  delete
   on howdah.workflow_agents to howdah_app;
-grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
-grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
-grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_by_name(text), howdah_private.suggest_runnable(text), howdah_private.nearest_word(text, text[]),
-  howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
-grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
-grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric),
-  howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
-  howdah_private.refuse_sub_run_settings(jsonb),
-  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
-  howdah_private.refuse_embedding_model(text, uuid, jsonb), howdah_private.no_embedding_model(jsonb),
-  howdah_private.deciding_model(uuid, jsonb), howdah_private.decides_by_embedding(jsonb)
-  to howdah_app;
 
--- Agent systems: written by apply_agent_system alone, whose parts are written with the rights of who applies them.
-grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
-grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
-grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
-  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_deleted_references(jsonb), howdah_private.without_reference(jsonb, text[], text),
-  howdah_private.seeded_parts(),
-  howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
-  howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
-  howdah_private.json_pointer(text[]), howdah_private.text_array(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
-  howdah_private.nearest_word(text, text[]),
-  howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
-  howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
-  howdah_private.system_use_faults(jsonb), howdah_private.system_steps(jsonb), howdah_private.system_rows(uuid, jsonb),
-  howdah_private.system_state(uuid, jsonb), howdah_private.system_changes(jsonb, jsonb), howdah_private.change_of(text, text, jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
-  howdah_private.system_heading(howdah.agent_systems), howdah_private.model_entry(howdah.models),
-  howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
-  howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
-  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.faulty_workflows(text[]), howdah_private.sql_tool_of(text, text, howdah.tools),
-  howdah_private.functions_of(text, text[]), howdah_private.function_entry(oid), howdah_private.apply_function(text, text, jsonb),
-  howdah_private.refuse_function_of(text, text), howdah_private.refuse_function(text, text, text, text, text),
-  howdah_private.check_function_body(text, text), howdah_private.drop_functions(uuid, jsonb),
-  howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
-  howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
-  howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.detach_prompts(jsonb),
-  howdah_private.apply_agent_prompt(text, jsonb), howdah_private.apply_agent_skills(text, jsonb), howdah_private.entry_skills(jsonb),
-  howdah_private.mcp_server_entry(howdah.mcp_servers), howdah_private.agent_servers_entry(uuid), howdah_private.entry_servers(jsonb),
-  howdah_private.without_preset(jsonb), howdah_private.apply_mcp_server(text, text, jsonb), howdah_private.server_place(jsonb, jsonb),
-  howdah_private.apply_agent_servers(text, jsonb), howdah_private.remove_unlisted_servers(jsonb),
-  howdah_private.system_sections(),
-  howdah_private.apply_agent(text, text, jsonb), howdah_private.apply_agent_models(text, jsonb),
-  howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
-  howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
-  howdah_private.drop_aliases(jsonb), howdah_private.remove_unlisted_tools(jsonb), howdah_private.remove_unlisted_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
-  howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
-  howdah_private.reduced_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
-  howdah_private.save_system_row(jsonb, text, jsonb, boolean)
-  to howdah_app;
+grant select on howdah.version_labels to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, workflow_id, prompt_id, label, version),
+  update (version),
+  delete
+  on howdah.version_labels to howdah_app;
 
-grant execute on function howdah_private.take_request_key(text, text), howdah_private.store_request_answer(text, jsonb)
-  to howdah_app;
-grant execute on function howdah_private.set_workflow_members(uuid, jsonb) to howdah_app;
-grant execute on function howdah_private.run_by_id(uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb)
-  to howdah_app;
+grant select on howdah.mcp_servers to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, description, type, configuration, trusts_annotations, allows_elicitation,
+    sampling_model_id, is_active
+  ),
+  update (
+    name, description, type, configuration, trusts_annotations, allows_elicitation,
+    sampling_model_id, is_active
+  ),
+  delete
+  on howdah.mcp_servers to howdah_app;
 
--- What an agent is given by name, with the rights of who gives it.
-grant execute on function howdah_private.refuse_unknown_part(text, text[], text[], text[]),
-  howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb), howdah_private.set_request_params(uuid, jsonb),
-  howdah_private.set_agent_tools(uuid, text[]), howdah_private.set_agent_servers(uuid, text[]),
-  howdah_private.own_model_name(uuid, howdah.model_purpose), howdah_private.provider_config(uuid, howdah.model_purpose),
-  howdah_private.base_url_in(jsonb, howdah.model_purpose),
-  howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text),
-  howdah_private.drop_provider_config(uuid, howdah.model_purpose)
-  to howdah_app;
+-- Workers write what servers offer; accept_mcp_tool accepts a tool.
+grant select on howdah.mcp_tools to howdah_app, howdah_analyst;
 
--- What people think of runs: written by a function.
+grant select on howdah.mcp_prompts to howdah_app, howdah_analyst;
+
+grant select on howdah.agent_servers to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, server_id, allowed_tools),
+  update (allowed_tools),
+  delete
+  on howdah.agent_servers to howdah_app;
+
+grant select on howdah.tools to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, aliases, description, kind, agent_id, workflow_id, parameters, configuration, effect,
+    compensation_tool_id, requires_approval, timeout_ms, is_active
+  ),
+  update (
+    name, aliases, description, agent_id, workflow_id, parameters, configuration, effect,
+    compensation_tool_id, requires_approval, timeout_ms, is_active
+  ),
+  delete
+  on howdah.tools to howdah_app;
+
+grant select on howdah.agent_tools to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, tool_id, configuration, requires_approval),
+  update (configuration, requires_approval),
+  delete
+  on howdah.agent_tools to howdah_app;
+
+grant select on howdah.tool_policies to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, tool_id, kind, effect, min_trust, decision),
+  update (min_trust, decision),
+  delete
+  on howdah.tool_policies to howdah_app;
+
+grant select on howdah.output_filters to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, name, pattern, places, action, is_active),
+  update (name, pattern, places, action, is_active),
+  delete
+  on howdah.output_filters to howdah_app;
+
+grant select on howdah.hooks to howdah_app, howdah_analyst;
+
+grant select on howdah.sessions to howdah_app, howdah_analyst;
+grant
+  insert (policy, user_id, agent_id, workflow_id, state, title),
+  update (policy, state, title)
+  on howdah.sessions to howdah_app;
+
+grant select on howdah.questions to howdah_app, howdah_analyst;
+
+grant select on howdah.approvals to howdah_app, howdah_analyst;
+grant delete on howdah.approvals to howdah_app;
+
+grant select on howdah.todos to howdah_app, howdah_analyst;
+grant
+  insert (session_id, position, status, title, note),
+  update (position, status, title, note),
+  delete
+  on howdah.todos to howdah_app;
+
+-- People write messages; the engine records what becomes of them.
+grant select on howdah.mail to howdah_app, howdah_analyst;
+grant insert (
+  to_agent_id, thread_id, to_execution_id, reply_to_id, content, subject
+) on howdah.mail to howdah_app;
+
+-- Only runs write a blackboard.
+grant select on howdah.board_entries to howdah_app, howdah_analyst;
+
+-- The content of a file is written once. Only owners may change its path.
+grant select on howdah.resources to howdah_app, howdah_analyst;
+grant
+  insert (execution_id, session_id, name, type, sha256, metadata, bytes, uri),
+  update (name, metadata, uri),
+  delete
+  on howdah.resources to howdah_app;
+
+-- give_feedback writes the entries.
 grant select on howdah.feedback_entries to howdah_app, howdah_analyst;
-grant execute on function howdah.give_feedback(uuid, double precision, text, int) to howdah_app;
 
--- Watched tables: made by owners, read by everybody.
-grant select on howdah.table_triggers, howdah.watched_rows to howdah_app, howdah_analyst;
-grant select (table_trigger_id) on howdah.executions to howdah_app, howdah_analyst;
-grant execute on function howdah_private.begin_write_back(uuid), howdah_private.prepare_write_back(uuid),
-  howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb) to howdah_worker;
-
--- Webhooks, and callbacks of runs.
-grant select on howdah.webhooks, howdah.webhook_deliveries to howdah_app, howdah_analyst;
-grant insert (url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active),
-  update (url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active), delete
-  on howdah.webhooks to howdah_app;
--- callback_url is for nobody to read: it may hold a key
-grant insert (callback_url) on howdah.executions to howdah_app;
-grant execute on function howdah.redeliver(uuid) to howdah_app;
-grant execute on function howdah_private.begin_delivery(uuid), howdah_private.end_delivery(uuid, int, int, text, bigint)
-  to howdah_worker;
-
--- How one run differs from its agent.
-grant insert (max_cost, overrides) on howdah.executions to howdah_app;
-
--- Conversations that their client keeps.
-grant select (history, client_tools) on howdah.executions to howdah_app, howdah_analyst;
-grant insert (history, client_tools) on howdah.executions to howdah_app;
-grant execute on function howdah_private.history_json(jsonb) to howdah_app, howdah_analyst;
-grant execute on function howdah_private.history_entries(jsonb), howdah_private.previous_turn(uuid, boolean), howdah_private.execution_messages_of(uuid),
-  howdah_private.begin_conversation(text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text),
-  howdah_private.trust_branch(uuid, uuid), howdah_private.follow_own(uuid), howdah_private.is_client_call(howdah.questions), howdah_private.answer_client_calls(jsonb),
-  howdah_private.conversation_since(uuid, int), howdah_private.runnable_models(text), howdah_private.agent_permission(uuid)
-  to howdah_app;
-
--- Agents of others, and user interfaces.
-grant execute on function howdah_private.agent_card(text), howdah_private.conversation_state(uuid, int, text), howdah_private.conversation_messages(uuid, int),
-  howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text), howdah_private.parse_interrupt_answer(jsonb),
-  howdah_private.answer_interrupts(text, jsonb) to howdah_app;
-
--- Roles and grants.
-grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
-  howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
-  howdah_private.permit_tool(uuid), howdah_private.permit_default(uuid), howdah_private.author(uuid), howdah_private.is_harmless_configuration(jsonb),
-  howdah_private.settings_of_admins(jsonb),
-  howdah_private.permission_rows()
-  to howdah_app, howdah_analyst;
-grant select on howdah.permissions, howdah.grants to howdah_app, howdah_analyst;
-grant select (is_restricted) on howdah.agents to howdah_app, howdah_analyst;
-grant insert (agent_id, workflow_id, user_id, role, permission), update (permission), delete on howdah.grants to howdah_app;
-grant insert (username, email, role), update (username, email, role, is_active) on howdah.users to howdah_app;
-
--- API keys: made and revoked by functions; the hash is for nobody to read.
+-- callback_url may hold a key: no role of tenants may read it.
 grant select (
-  id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at, created_by, created_at
+  id, tenant_id, root_execution_id, tokens_in, tokens_out, run_at, created_at, updated_at,
+  children_tokens_in, children_tokens_out, status, step_count, model_count, message_count,
+  max_steps, max_seconds, live_children, handoffs, input_trust, trust, depth, priority,
+  is_pause_requested, agent_id, agent_version_id, session_id, user_id, parent_execution_id,
+  forked_from_execution_id, compensates_execution_id, workflow_id, workflow_version_id,
+  table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at, turn,
+  waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
+  metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
+  input_parts, overrides, history, client_tools
+) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (
+  run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
+  workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,
+  overrides, callback_url, history, client_tools
+) on howdah.executions to howdah_app;
+grant select, update, delete on howdah.executions to howdah_eraser;
+
+grant select on howdah.status_transitions to howdah_app, howdah_analyst;
+
+grant select on howdah.steps to howdah_app, howdah_analyst, howdah_eraser;
+grant update, delete on howdah.steps to howdah_eraser;
+
+grant select on howdah.messages to howdah_app, howdah_analyst, howdah_eraser;
+grant update, delete on howdah.messages to howdah_eraser;
+
+grant select on howdah.schedules to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
+    overlap_policy, catchup_policy, is_active
+  ),
+  update (
+    name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
+    overlap_policy, catchup_policy, is_active
+  ),
+  delete
+  on howdah.schedules to howdah_app;
+
+-- Only owners of the database watch tables.
+grant select on howdah.table_triggers to howdah_app, howdah_analyst;
+
+grant select on howdah.watched_rows to howdah_app, howdah_analyst;
+
+grant select on howdah.webhooks to howdah_app, howdah_analyst;
+grant
+  insert (
+    url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active
+  ),
+  update (
+    url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active
+  ),
+  delete
+  on howdah.webhooks to howdah_app;
+
+grant select on howdah.alert_rules to howdah_app, howdah_analyst;
+grant
+  insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
+  update (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
+  delete
+  on howdah.alert_rules to howdah_app;
+
+grant select on howdah.webhook_deliveries to howdah_app, howdah_analyst;
+
+-- create_api_key and revoke_api_key write keys. No role may read the hash.
+grant select (
+  id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at,
+  created_by, created_at
 ) on howdah.api_keys to howdah_app, howdah_analyst;
 grant update (name) on howdah.api_keys to howdah_app;
-grant execute on function howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid),
-  howdah.revoke_api_key(uuid)
-  to howdah_app;
 
--- The checks of what the application writes run with its own rights.
-grant execute on function howdah_private.offered_tools(text, text, int), howdah_private.set_mcp_log_level(text, text),
-  howdah_private.subscribe_mcp(text, uuid, text), howdah_private.unsubscribe_mcp(text, uuid),
-  howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp_from(text, text), howdah_private.mcp_log_level(text)
-  to howdah_app;
-grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
-  howdah_private.constraint_sentence(text, jsonb),
-  howdah_private.size_fix(int, text, text), howdah_private.refuse_large(text, int, int, text, text),
-  howdah_private.refuse_schema(text, jsonb), howdah_private.schema_size_fault(jsonb),
-  howdah_private.refuse_references(text, jsonb),
-  howdah_private.schema_references(text, jsonb),
-  howdah_private.resolve_schema_reference(jsonb, text),
-  howdah_private.refuse_plain_secrets(text, jsonb), howdah_private.is_secret_name(text), howdah_private.key_parameters(), howdah_private.contains_secret(text),
-  howdah_private.may_contain_secret(jsonb), howdah_private.prose_contains_secret(text), howdah_private.line_assigns_secret(text), howdah_private.refuse_key(text, text),
-  howdah_private.refuse_secret_in_prose(text, text),
-  howdah_private.refuse_request_params(text, jsonb, jsonb), howdah_private.editor_params(), howdah_private.reserved_params(), howdah_private.sampling_params(),
-  howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
-  howdah_private.keyword_kind(text)
-  to howdah_app;
-grant execute on function howdah_private.refuse_cron(text, text, text),
-  howdah_private.cron_value(text, text, int, int), howdah_private.cron_field(text, text),
-  howdah_private.parse_cron(text), howdah_private.refuse_timezone(text),
-  howdah_private.cron_moments(date, int[], int[], boolean, text),
-  howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean)
-  to howdah_app;
+grant select on howdah.grants to howdah_app, howdah_analyst;
+grant
+  insert (agent_id, workflow_id, user_id, role, permission),
+  update (permission),
+  delete
+  on howdah.grants to howdah_app;
 
-grant execute on function howdah.agent(text),
-  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
-  howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
-  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
-  howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
-  howdah.reject(uuid, text), howdah.delete_agent(uuid),
-  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.reserve_run_key(text, uuid, uuid),
-  howdah_private.priority_of(int), howdah_private.execution_row(uuid)
-  to howdah_app;
-grant execute on procedure howdah.ask(text, text, text) to howdah_app;
-grant execute on procedure howdah.tail(uuid, text), howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
-grant execute on function howdah_private.raise_question_notices(uuid, uuid[]),
-  howdah_private.step_line(int, howdah.step_kind, text, numeric, text) to howdah_app, howdah_analyst;
-grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
-  howdah.send_message(uuid, text, jsonb), howdah.fork_session(uuid, text, int, jsonb), howdah.add_input(uuid, text, jsonb),
-  howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.session_target(text, text)
-  to howdah_app;
-grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
-  to howdah_app;
-grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
-  howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
-  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.first_agent_of(uuid),
-  howdah_private.message_json(howdah.messages), howdah_private.content_columns(regclass),
-  howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
-  howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
-  to howdah_app, howdah_analyst;
+-- put_secret writes values encrypted; only workers read them.
+grant select on howdah.secrets to howdah_app, howdah_analyst;
 
-grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.compared_run(uuid),
-  howdah_private.compared_logs(uuid, uuid, int), howdah_private.log_differences(uuid, uuid, int),
-  howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]),
-  howdah_private.align_steps(bigint[], bigint[], int[]),
-  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.distinguish_steps(text, text, boolean),
-  howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),
-  howdah_private.shared_steps(jsonb, jsonb)
-  to howdah_app, howdah_analyst;
+grant select on howdah.audit_log to howdah_app, howdah_analyst;
 
-grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
-
--- The worker calls functions and nothing else.
-grant execute on function howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
-  howdah_private.release_unknown(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
-  howdah_private.admit_parked(uuid, uuid), howdah_private.deliver_mail(uuid, uuid),
-  howdah_private.mark_at_risk(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
-  howdah_private.commit_steps(uuid, jsonb, int),
-  howdah_private.release_executions(uuid, uuid[], boolean),
-  howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]), howdah_private.has_due_work(uuid),
-  howdah_private.channel(text), howdah_private.heartbeat(uuid),
-  howdah_private.report_master_keys(uuid, text[]),
-  howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval, uuid),
-  howdah_private.repair_queue(interval, int), howdah_private.announce(uuid[]),
-  howdah_private.announce_tokens(jsonb), howdah_private.watched_among(uuid[]),
-  howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int, int),
-  howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
-  to howdah_worker;
-grant select on howdah.hooks to howdah_app, howdah_analyst;
--- Limits: a tenant writes its own. The API counts requests.
-grant select on howdah.limits to howdah_app, howdah_analyst;
-grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete
-  on howdah.limits to howdah_app;
-grant execute on function howdah_private.limit_use(uuid), howdah.limits_usage(howdah.limits)
-  to howdah_app, howdah_analyst;
-grant execute on function howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
-  howdah_private.end_call(uuid, int) to howdah_worker;
 grant select on howdah.settings to howdah_app, howdah_analyst;
 grant insert (scope, key, value), update (value), delete on howdah.settings to howdah_app;
-grant execute on function howdah_private.setting_values() to howdah_app, howdah_analyst;
-grant execute on function howdah_private.setting_kinds() to howdah_app;
-grant execute on function howdah_private.has_settings(), howdah_private.run_settings(uuid) to howdah_worker;
-grant execute on function howdah_private.name_fault(text) to howdah_app;
-grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
-  to howdah_authenticator;
-grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.claim_ended_run(uuid),
+
+grant select on howdah.limits to howdah_app, howdah_analyst;
+grant
+  insert (scope, subject_id, metric, period, max_value),
+  update (max_value),
+  delete
+  on howdah.limits to howdah_app;
+
+grant select on howdah.retention_policies to howdah_app, howdah_analyst;
+grant
+  insert (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
+  update (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
+  delete
+  on howdah.retention_policies to howdah_app;
+
+grant select on howdah.kept_usage to howdah_app, howdah_analyst;
+
+grant select on howdah.kept_steps to howdah_app, howdah_analyst;
+
+grant select on howdah.agent_performance to howdah_app, howdah_analyst;
+
+grant select on howdah.daily_usage to howdah_app, howdah_analyst;
+
+grant select on howdah.effects to howdah_app, howdah_analyst;
+
+grant select on howdah.execution_timeline to howdah_app, howdah_analyst;
+
+grant select on howdah.execution_tree to howdah_app, howdah_analyst;
+
+grant select on howdah.limit_usage to howdah_app, howdah_analyst;
+
+grant select on howdah.message_sources to howdah_app, howdah_analyst;
+
+grant select on howdah.model_usage to howdah_app, howdah_analyst;
+
+grant select on howdah.permissions to howdah_app, howdah_analyst;
+
+grant select on howdah.plan_tasks to howdah_app, howdah_analyst;
+
+grant select on howdah.routing_decisions to howdah_app, howdah_analyst;
+
+grant select on howdah.setting_values to howdah_app, howdah_analyst;
+
+grant select on howdah.tool_performance to howdah_app, howdah_analyst;
+
+-- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
+-- other function. Functions granted to howdah_app without being public run inside checks, triggers and views,
+-- with the rights of the caller.
+
+-- Identity.
+grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
+grant execute on function
+  howdah_private.author(uuid), howdah_private.may(text, text, boolean),
+  howdah_private.permission_rows(), howdah_private.permit(text, text, boolean),
+  howdah_private.permit_agent(uuid, text, text),
+  howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_default(uuid),
+  howdah_private.permit_session(uuid), howdah_private.permit_tool(uuid),
+  howdah_private.sees_agent(uuid)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),
+  howdah_private.is_trusted(), howdah_private.may_act_for(uuid)
+  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+grant execute on function
+  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(),
+  howdah_private.verified_binding()
+  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, howdah_writer;
+grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
+grant execute on function howdah_private.binding(uuid, uuid) to howdah_worker;
+
+-- Public functions.
+grant execute on function
+  howdah.accept_mcp_prompt(text, text, text), howdah.accept_mcp_tool(text, text, text),
+  howdah.add_input(uuid, text, jsonb), howdah.agent(text), howdah.agent_tool_list(text),
+  howdah.answer_question(uuid, text, jsonb),
+  howdah.apply_agent_system(jsonb, text, boolean, boolean),
+  howdah.approve(uuid, howdah.approval_scope, jsonb), howdah.cancel_execution(uuid),
+  howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid),
+  howdah.delete_agent(uuid), howdah.delete_prompt(uuid), howdah.delete_skill(uuid),
+  howdah.delete_workflow(uuid), howdah.erase_user(uuid, howdah.erasure_mode, boolean),
+  howdah.explain_execution(uuid), howdah.export_agent_system(text),
+  howdah.export_user_data(uuid, boolean), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb),
+  howdah.fork_session(uuid, text, int, jsonb), howdah.give_feedback(uuid, float8, text, int),
+  howdah.label_agent_version(uuid, int, text), howdah.label_prompt_version(uuid, int, text),
+  howdah.label_workflow_version(uuid, int, text), howdah.pause_execution(uuid),
+  howdah.preview_output_filters(text, howdah.filter_place, text), howdah.redeliver(uuid),
+  howdah.reject(uuid, text), howdah.remove_secret(text, boolean),
+  howdah.restore_agent_version(uuid, int), howdah.restore_prompt_version(uuid, int),
+  howdah.restore_skill_version(uuid, int), howdah.restore_workflow_version(uuid, int),
+  howdah.resume_execution(uuid), howdah.retry_execution(uuid), howdah.revoke_api_key(uuid),
+  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
+  howdah.run_schedule(uuid),
+  howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric),
+  howdah.schedule_times(text, text, timestamptz, int), howdah.send_message(uuid, text, jsonb),
+  howdah.session_state(uuid), howdah.set_default_agent(text),
+  howdah.start_session(text, text, howdah.session_policy, jsonb, text),
+  howdah.switch_agent(uuid, text, text), howdah.use_alert_rules(uuid),
+  howdah.use_tool_policies(text), howdah_private.label_version(text, uuid, int, text),
+  howdah_private.strict_policies(uuid)
+  to howdah_app;
+grant execute on function
+  howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
+  howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
+  howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
+  howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
+  howdah.mcp_server_schema(howdah.mcp_server_type), howdah.prompt(text),
+  howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
+  howdah.todolist_markdown(uuid), howdah.workflow(text),
+  howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
+  howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
+  howdah_private.suggest_runnable(text), howdah_private.workflow_by_name(text)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah.uuid_v7_floor(timestamptz)
+  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+grant execute on procedure howdah.ask(text, text, text) to howdah_app;
+grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst;
+
+-- Functions of triggers and checks, which run with the rights of the writer.
+grant execute on function
+  howdah_private.name_fault(text), howdah_private.refuse_large(text, int, int, text, text),
+  howdah_private.size_fix(int, text, text)
+  to howdah_app;
+grant execute on function
+  howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
+  to howdah_app, howdah_analyst;
+
+-- Functions of views.
+grant execute on function howdah.limits_usage(howdah.limits) to howdah_app, howdah_analyst;
+
+-- Room access.
+grant execute on function
+  howdah_private.constraint_sentence(text, jsonb), howdah_private.contains_secret(text),
+  howdah_private.is_secret_name(text), howdah_private.key_parameters(),
+  howdah_private.line_assigns_secret(text), howdah_private.may_contain_secret(jsonb),
+  howdah_private.prose_contains_secret(text), howdah_private.put_secret(jsonb, text, text),
+  howdah_private.refuse_key(text, text), howdah_private.refuse_plain_secrets(text, jsonb),
+  howdah_private.refuse_row(regclass, name, name), howdah_private.refuse_secret_in_prose(text, text)
+  to howdah_app;
+grant execute on function
+  howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
+  howdah_private.master_key_state(), howdah_private.restore_checkpoints(jsonb),
+  howdah_private.sealed_secret(uuid, text)
+  to howdah_worker;
+
+-- Room agent_systems.
+grant execute on function
+  howdah_private.agent_servers_entry(uuid), howdah_private.apply_agent(text, text, jsonb),
+  howdah_private.apply_agent_models(text, jsonb), howdah_private.apply_agent_prompt(text, jsonb),
+  howdah_private.apply_agent_servers(text, jsonb), howdah_private.apply_agent_skills(text, jsonb),
+  howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
+  howdah_private.apply_compensation(text, text), howdah_private.apply_function(text, text, jsonb),
+  howdah_private.apply_mcp_server(text, text, jsonb),
+  howdah_private.apply_members(text, jsonb, boolean), howdah_private.apply_model(text, text, jsonb),
+  howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb),
+  howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_sub_run_tool(text, text),
+  howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_workflow(text, text, jsonb),
+  howdah_private.change_of(text, text, jsonb, jsonb),
+  howdah_private.check_function_body(text, text), howdah_private.detach_prompts(jsonb),
+  howdah_private.drop_aliases(jsonb), howdah_private.drop_functions(uuid, jsonb),
+  howdah_private.drop_unused_sub_runs(uuid, jsonb), howdah_private.entry_members(jsonb),
+  howdah_private.entry_models(jsonb), howdah_private.entry_servers(jsonb),
+  howdah_private.entry_skills(jsonb), howdah_private.entry_tools(jsonb),
+  howdah_private.exported_system(text), howdah_private.fault_path(text, text, jsonb, jsonb),
+  howdah_private.faulty_workflows(text[]), howdah_private.function_entry(oid),
+  howdah_private.functions_of(text, text[]), howdah_private.json_pointer(text[]),
+  howdah_private.known_names(jsonb), howdah_private.mcp_server_entry(howdah.mcp_servers),
+  howdah_private.model_entry(howdah.models), howdah_private.plain_numbers(jsonb),
+  howdah_private.prune_system(uuid, jsonb), howdah_private.reduced_entry(text, jsonb, text, text),
+  howdah_private.refuse_function(text, text, text, text, text),
+  howdah_private.refuse_function_of(text, text),
+  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.refuse_system(jsonb[]),
+  howdah_private.refuse_system_shape(jsonb, text), howdah_private.remove_unlisted_servers(jsonb),
+  howdah_private.remove_unlisted_skills(jsonb), howdah_private.remove_unlisted_tools(jsonb),
+  howdah_private.save_system_row(jsonb, text, jsonb, boolean),
+  howdah_private.server_place(jsonb, jsonb), howdah_private.source_faults(text),
+  howdah_private.sparse(jsonb, jsonb), howdah_private.sql_tool_of(text, text, howdah.tools),
+  howdah_private.sub_run_target(howdah.tools), howdah_private.sub_run_tool_name(text, text),
+  howdah_private.system_changes(jsonb, jsonb), howdah_private.system_document(uuid, jsonb),
+  howdah_private.system_entries(jsonb, text), howdah_private.system_fault(text, text, text, text),
+  howdah_private.system_heading(howdah.agent_systems), howdah_private.system_rows(uuid, jsonb),
+  howdah_private.system_sections(), howdah_private.system_state(uuid, jsonb),
+  howdah_private.system_steps(jsonb), howdah_private.system_use_faults(jsonb),
+  howdah_private.system_uses(jsonb), howdah_private.text_array(jsonb),
+  howdah_private.tool_defaults(text), howdah_private.tool_entry(howdah.tools),
+  howdah_private.tool_named(text), howdah_private.was_deleted(text, text),
+  howdah_private.without_deleted_references(jsonb), howdah_private.without_preset(jsonb),
+  howdah_private.without_reference(jsonb, text[], text),
+  howdah_private.write_part(text, text, text, jsonb, text), howdah_private.write_parts(jsonb, text),
+  howdah_private.write_system(jsonb, text, boolean)
+  to howdah_app;
+
+-- Room agents.
+grant execute on function
+  howdah_private.refuse_unknown_part(text, text[], text[], text[]),
+  howdah_private.restore_parts(uuid, jsonb), howdah_private.seeded_parts(),
+  howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb),
+  howdah_private.set_agent_servers(uuid, text[]), howdah_private.set_agent_tools(uuid, text[]),
+  howdah_private.set_request_params(uuid, jsonb), howdah_private.workflow_row(uuid)
+  to howdah_app;
+grant execute on function
+  howdah_private.agent_row(uuid), howdah_private.last_version(text, uuid),
+  howdah_private.prompt_definition(howdah.prompts),
+  howdah_private.refuse_values(text, text, jsonb, jsonb),
+  howdah_private.rendered_prompt(jsonb, jsonb, text),
+  howdah_private.version_named(uuid, uuid, text), howdah_private.version_of(text, uuid, text)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
+  howdah_private.input_data(uuid)
+  to howdah_worker;
+
+-- Room control.
+grant execute on function
+  howdah_private.reserve_idempotency_key(uuid, text, uuid),
+  howdah_private.reserve_run_key(text, uuid, uuid),
+  howdah_private.store_request_answer(text, jsonb), howdah_private.take_request_key(text, text)
+  to howdah_app;
+
+-- Room data.
+grant execute on function
+  howdah_private.closing_months(), howdah_private.is_call_of_tool(text)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.erased_calls(jsonb, text), howdah_private.erased_error(jsonb, text)
+  to howdah_app, howdah_analyst, howdah_eraser;
+grant execute on function
+  howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+  howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text)
+  to howdah_eraser;
+grant execute on function
+  howdah_private.clear_sessions(int), howdah_private.close_month(date),
+  howdah_private.delete_closed_side_rows(date, int),
+  howdah_private.delete_entangled_trees(date, int), howdah_private.month_blockers(date),
+  howdah_private.old_months(), howdah_private.record_month(date, text, boolean),
+  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.trees_across_months(date, int)
+  to howdah_owner;
+grant execute on function
+  howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
+  howdah_private.retain(int)
+  to howdah_worker;
+
+-- Room guardrails.
+grant execute on function
+  howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
+  howdah_private.invisible_characters(), howdah_private.latin_lookalikes(text),
+  howdah_private.withhold(jsonb, text, text), howdah_private.withhold_text(text, text, text)
+  to howdah_app;
+grant execute on function howdah_private.history_json(jsonb) to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.begin_hooks(uuid, uuid, int), howdah_private.builtin_trust(uuid, text, jsonb),
+  howdah_private.call_rules(uuid), howdah_private.call_rules_of(uuid[]),
+  howdah_private.claim_ended_run(uuid), howdah_private.filter_arguments(uuid, text, text, jsonb),
+  howdah_private.filter_value(uuid, howdah.filter_place, jsonb),
   howdah_private.record_hook_results(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.run_timers(text), howdah_private.fire_schedules() to howdah_worker;
--- Alert rules.
-grant select on howdah.alert_rules to howdah_app, howdah_analyst;
-grant insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
-  update (name, description, query, engine_check, interval_seconds, webhook_id, is_active), delete
-  on howdah.alert_rules to howdah_app;
-grant execute on function howdah.use_alert_rules(uuid), howdah_private.default_alerts(), howdah_private.default_owner_alerts()
+
+-- Room json.
+grant execute on function
+  howdah_private.keyword_fault(text, jsonb, text), howdah_private.keyword_kind(text),
+  howdah_private.refuse_references(text, jsonb), howdah_private.refuse_schema(text, jsonb),
+  howdah_private.resolve_schema_reference(jsonb, text), howdah_private.schema_fault(jsonb, text),
+  howdah_private.schema_references(text, jsonb), howdah_private.schema_size_fault(jsonb)
   to howdah_app;
-grant execute on function howdah_private.start_alert_check(uuid, uuid), howdah_private.finish_alert_check(uuid, uuid, text, jsonb, text)
-  to howdah_worker;
--- Monitoring.
-grant execute on function howdah_private.metrics(), howdah_private.model_prices(uuid[]), howdah_private.traceparent_of(uuid),
-  howdah_private.traced_runs(uuid[]), howdah_private.runs_to_trace(interval, int)
-  to howdah_worker;
-grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
-  howdah_private.restore_checkpoints(jsonb) to howdah_worker;
-grant select on howdah.audit_log to howdah_app, howdah_analyst;
-grant execute on function howdah_private.approved_tools(uuid), howdah_private.call_rules(uuid),
-  howdah_private.call_rules_of(uuid[]), howdah_private.capable_agents(uuid) to howdah_worker;
-
--- A person's data, and what a tenant keeps.
-grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean), howdah.export_user_data(uuid, boolean)
-  to howdah_app;
-grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
-grant select on howdah.retention_policies to howdah_app, howdah_analyst;
-grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
-  update (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month), delete
-  on howdah.retention_policies to howdah_app;
-grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
-grant execute on function howdah_private.month_blockers(date), howdah_private.trees_across_months(date, int),
-  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.delete_entangled_trees(date, int),
-  howdah_private.delete_closed_side_rows(date, int), howdah_private.record_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
-  howdah_private.month_bounds(date), howdah_private.freeze_month(date), howdah_private.close_month(date),
-  howdah_private.refuse_blocked_month(date, text[])
-  to howdah_owner;
-
--- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.
-grant select on howdah.secrets to howdah_app, howdah_analyst;
-grant execute on function howdah.remove_secret(text, boolean), howdah_private.put_secret(jsonb, text, text)
-  to howdah_app;
-grant execute on function howdah_private.sealed_secret(uuid, text), howdah_private.master_key_state()
-  to howdah_worker;
-
--- The API's own connections: the live feed. Requests run as howdah_app.
-grant execute on function howdah_private.channel(text), howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
-  howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[]),
-  howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[]),
-  howdah_private.announce_unanswered(uuid, uuid, text), howdah_private.mcp_subscriptions(uuid[], text[])
-  to howdah_authenticator;
-
-grant select on howdah.kept_usage, howdah.kept_steps to howdah_app, howdah_analyst;
-grant execute on function howdah_private.closing_months(), howdah_private.is_call_of_tool(text) to howdah_app, howdah_analyst;
-grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.limit_usage, howdah.setting_values
+grant execute on function
+  howdah_private.json_change(jsonb, jsonb, text, text),
+  howdah_private.json_changes(jsonb, jsonb, text, text),
+  howdah_private.json_list_changes(jsonb, jsonb, text, text),
+  howdah_private.marked_lines(text, jsonb), howdah_private.part_keys(jsonb),
+  howdah_private.part_place(text, jsonb), howdah_private.version_changes(text, uuid, text, text)
   to howdah_app, howdah_analyst;
+
+-- Room limits.
+grant execute on function howdah_private.setting_kinds() to howdah_app;
+grant execute on function
+  howdah_private.limit_use(uuid), howdah_private.setting_values()
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.count_requests(uuid[], uuid[], uuid[]), howdah_private.count_requests_of(uuid[])
+  to howdah_authenticator;
+grant execute on function
+  howdah_private.admit_parked(uuid, uuid),
+  howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
+  howdah_private.end_call(uuid, int), howdah_private.has_settings(),
+  howdah_private.run_settings(uuid)
+  to howdah_worker;
+
+-- Room log.
+grant execute on function
+  howdah_private.align_steps(bigint[], bigint[], int[]),
+  howdah_private.compared_logs(uuid, uuid, int), howdah_private.compared_run(uuid),
+  howdah_private.compared_steps(uuid, int[]), howdah_private.content_columns(regclass),
+  howdah_private.distinguish_steps(text, text, boolean),
+  howdah_private.log_differences(uuid, uuid, int), howdah_private.message_json(howdah.messages),
+  howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
+  howdah_private.redacted_texts(jsonb), howdah_private.run_differences(jsonb, jsonb, text[]),
+  howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),
+  howdah_private.session_history(uuid, int), howdah_private.shared_steps(jsonb, jsonb),
+  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb),
+  howdah_private.sub_run_history(uuid), howdah_private.with_names(jsonb),
+  howdah_private.without_fields(jsonb, text[])
+  to howdah_app, howdah_analyst;
+grant execute on function howdah_private.call_search_messages(uuid, jsonb) to howdah_worker;
+
+-- Room mcp.
+grant execute on function
+  howdah_private.agent_card(text), howdah_private.answer_interrupts(text, jsonb),
+  howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text),
+  howdah_private.conversation_messages(uuid, int),
+  howdah_private.conversation_state(uuid, int, text), howdah_private.mcp_log_level(text),
+  howdah_private.parse_interrupt_answer(jsonb),
+  howdah_private.refuse_mcp_server(howdah.mcp_servers),
+  howdah_private.set_mcp_log_level(text, text), howdah_private.subscribe_mcp(text, uuid, text),
+  howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp(text, uuid),
+  howdah_private.unsubscribe_mcp_from(text, text)
+  to howdah_app;
+grant execute on function howdah_private.mcp_subscriptions(uuid[], text[]) to howdah_authenticator;
+grant execute on function
+  howdah_private.begin_discovery(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int),
+  howdah_private.mcp_server(uuid, uuid), howdah_private.record_mcp_failure(uuid, text, text),
+  howdah_private.record_mcp_prompts(uuid, text, jsonb),
+  howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb),
+  howdah_private.store_mcp_file(uuid, text, text, bytea, jsonb)
+  to howdah_worker;
+
+-- Functions of column defaults and checks.
+grant execute on function
+  howdah.uuid_v7(), howdah_private.fit_the_wire(text[]), howdah_private.is_uuid_v7(uuid)
+  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+
+-- Room models.
+grant execute on function
+  howdah_private.base_url_in(jsonb, howdah.model_purpose),
+  howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
+  howdah_private.own_model_name(uuid, howdah.model_purpose),
+  howdah_private.provider_config(uuid, howdah.model_purpose),
+  howdah_private.refuse_engine(howdah.agents),
+  howdah_private.refuse_request_params(text, jsonb, jsonb), howdah_private.reserved_params(),
+  howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text)
+  to howdah_app;
+grant execute on function howdah_private.sync_default_model(text, text) to howdah_worker;
+
+-- Room observability.
+grant execute on function
+  howdah_private.default_alerts(), howdah_private.default_owner_alerts()
+  to howdah_app;
+grant execute on function
+  howdah_private.execution_states(uuid[]), howdah_private.steps_after(uuid[], int[], int),
+  howdah_private.unwatch(uuid, uuid[]), howdah_private.watch(uuid, uuid[])
+  to howdah_authenticator;
+grant execute on function
+  howdah_private.announce(uuid[]), howdah_private.announce_tokens(jsonb),
+  howdah_private.finish_alert_check(uuid, uuid, text, jsonb, text), howdah_private.metrics(),
+  howdah_private.model_prices(uuid[]), howdah_private.runs_to_trace(interval, int),
+  howdah_private.start_alert_check(uuid, uuid), howdah_private.traced_runs(uuid[]),
+  howdah_private.traceparent_of(uuid), howdah_private.watched_among(uuid[])
+  to howdah_worker;
+grant execute on function howdah_private.channel(text) to howdah_worker, howdah_authenticator;
+
+-- Room questions.
+grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
+grant execute on function
+  howdah_private.list_names(text[], int), howdah_private.nearest_word(text, text[]),
+  howdah_private.raise_question_notices(uuid, uuid[]),
+  howdah_private.step_line(int, howdah.step_kind, text, numeric, text)
+  to howdah_app, howdah_analyst;
+grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
+grant execute on procedure howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
+
+-- Room queue.
+grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
+grant execute on function
+  howdah_private.claim_executions(uuid, uuid[], int, uuid, int), howdah_private.forget_worker(uuid),
+  howdah_private.has_due_work(uuid), howdah_private.heartbeat(uuid),
+  howdah_private.lost_runs(uuid, uuid[]), howdah_private.reap_workers(interval, uuid),
+  howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),
+  howdah_private.release_executions(uuid, uuid[], boolean),
+  howdah_private.release_unknown(uuid, uuid[]), howdah_private.repair_queue(interval, int),
+  howdah_private.report_master_keys(uuid, text[]), howdah_private.run_timers(text),
+  howdah_private.shares(uuid, uuid[]), howdah_private.take_inbox(uuid, uuid, int, int)
+  to howdah_worker;
+
+-- Room runs.
+grant execute on function
+  howdah_private.execution_row(uuid), howdah_private.priority_of(int),
+  howdah_private.run_by_id(
+    uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb
+  ),
+  howdah_private.sampling_params()
+  to howdah_app;
+grant execute on function
+  howdah_private.call_files(uuid, text[]), howdah_private.commit_steps(uuid, jsonb, int),
+  howdah_private.mark_at_risk(uuid, uuid, int),
+  howdah_private.store_files(uuid, text[], text[], bytea[], jsonb)
+  to howdah_worker;
+
+-- Room sessions.
+grant execute on function
+  howdah_private.active_agent(text), howdah_private.answer_client_calls(jsonb),
+  howdah_private.begin_conversation(
+    text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text
+  ),
+  howdah_private.conversation_since(uuid, int), howdah_private.execution_messages_of(uuid),
+  howdah_private.follow_own(uuid), howdah_private.history_entries(jsonb),
+  howdah_private.is_client_call(howdah.questions), howdah_private.lock_todos(uuid),
+  howdah_private.previous_turn(uuid, boolean), howdah_private.runnable_models(text),
+  howdah_private.session_target(text, text), howdah_private.trust_branch(uuid, uuid)
+  to howdah_app;
+grant execute on function
+  howdah_private.live_runs(uuid[]), howdah_private.session_messages_after(uuid[], int[], int[], int)
+  to howdah_authenticator;
+grant execute on function howdah_private.call_todo(uuid, jsonb) to howdah_worker;
+
+-- Room starts.
+grant execute on function
+  howdah_private.cron_field(text, text),
+  howdah_private.cron_moments(date, int[], int[], boolean, text),
+  howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean),
+  howdah_private.cron_value(text, text, int, int), howdah_private.parse_cron(text),
+  howdah_private.refuse_cron(text, text, text), howdah_private.refuse_timezone(text)
+  to howdah_app;
+grant execute on function howdah_private.tg__watch() to howdah_owner;
+grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;
+grant execute on function howdah_private.plan_watch(text) to howdah_tool, howdah_owner;
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool, howdah_writer;
+grant execute on function
+  howdah_private.begin_delivery(uuid), howdah_private.begin_write_back(uuid),
+  howdah_private.end_delivery(uuid, int, int, text, bigint),
+  howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb),
+  howdah_private.fire_schedules(), howdah_private.prepare_write_back(uuid),
+  howdah_private.refuse_tenant_code(regclass)
+  to howdah_worker;
+
+-- Room teams.
+grant execute on function
+  howdah_private.decides_by_embedding(jsonb), howdah_private.deciding_model(uuid, jsonb),
+  howdah_private.no_embedding_model(jsonb),
+  howdah_private.refuse_embedding_model(text, uuid, jsonb),
+  howdah_private.refuse_member_question(jsonb), howdah_private.refuse_sub_run_settings(jsonb),
+  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
+  howdah_private.set_workflow_members(uuid, jsonb)
+  to howdah_app;
+grant execute on function
+  howdah_private.first_agent_of(uuid), howdah_private.version_after(uuid, int)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.answering_model(uuid, text), howdah_private.call_board_read(uuid, jsonb),
+  howdah_private.call_board_write(uuid, jsonb), howdah_private.call_discover_agents(uuid, jsonb),
+  howdah_private.call_receive(uuid, text, jsonb),
+  howdah_private.call_send_message(uuid, jsonb, jsonb), howdah_private.capable_agents(uuid),
+  howdah_private.deliver_mail(uuid, uuid)
+  to howdah_worker;
+
+-- Room tools.
+grant execute on function
+  howdah_private.offered_tools(text, text, int),
+  howdah_private.refuse_builtin_settings(text, jsonb),
+  howdah_private.refuse_http_tool(jsonb, jsonb, boolean), howdah_private.refuse_result_limit(jsonb)
+  to howdah_app;
+grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.announce_unanswered(uuid, uuid, text)
+  to howdah_authenticator;
+grant execute on function
+  howdah_private.refuse_other_schemas(json, text[]), howdah_private.rename_duplicate_columns(json),
+  howdah_private.rows_of_query(text, text, text[], int, int, float8),
+  howdah_private.run_read_query(text, text, text[], int, int, float8),
+  howdah_private.table_outside_schemas(json, text[])
+  to howdah_reader;
+grant execute on function
+  howdah_private.call_with_deferred(text, jsonb, text),
+  howdah_private.call_with_diff(text, jsonb, text, jsonb), howdah_private.is_among_lockers(xid),
+  howdah_private.is_own_subtransaction(xid), howdah_private.rows_before(jsonb, int, text[], jsonb),
+  howdah_private.rows_gone(jsonb), howdah_private.run_as_tool_role(text, jsonb, text),
+  howdah_private.table_change_counts(), howdah_private.tables_changed(jsonb, bigint),
+  howdah_private.touched_rows(jsonb, text, int, int, bigint)
+  to howdah_tool;
+grant execute on function
+  howdah_private.call_read_resource(uuid, jsonb), howdah_private.call_write_resource(uuid, jsonb),
+  howdah_private.load_resource(uuid, uuid), howdah_private.planned_tables(jsonb, text[]),
+  howdah_private.query_settings(uuid), howdah_private.reading_rules(),
+  howdah_private.refuse_leftovers(text), howdah_private.refused_calls(jsonb, text[]),
+  howdah_private.sandbox_state(), howdah_private.sync_custom_tools(jsonb),
+  howdah_private.tenant_trigger_writes(), howdah_private.tool_now(jsonb)
+  to howdah_worker;
+grant execute on function howdah_private.write_bound(text, jsonb, text) to howdah_writer;
