@@ -57,6 +57,12 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type LimitMetric = "calls" | "cost" | "requests" | "running_calls" | "running_runs" | "runs" | "storage" | "tokens";
+
+export type LimitPeriod = "day" | "hour" | "minute" | "month";
+
+export type LimitScope = "agent" | "api_key" | "model" | "session" | "system" | "tenant" | "tool" | "user";
+
 export type McpServerType = "http" | "stdio";
 
 export type McpToolStatus = "accepted" | "changed" | "gone" | "new" | "refused";
@@ -74,12 +80,6 @@ export type PolicyDecision = "allow" | "ask" | "deny";
 export type QuestionKind = "approval" | "effect" | "question";
 
 export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
-
-export type QuotaMetric = "cost" | "requests" | "runs" | "storage" | "tokens";
-
-export type QuotaPeriod = "day" | "hour" | "minute" | "month";
-
-export type QuotaScope = "agent" | "api_key" | "session" | "system" | "tenant" | "user";
 
 export type SessionPolicy = "interrupt" | "queue" | "reject" | "steer";
 
@@ -117,19 +117,19 @@ export interface AgentModels {
    */
   model_id: string;
   /**
-   * Its place in the order, from 1 on.
+   * Position in the order, from 1.
    */
   position: Generated<number>;
   /**
-   * llm answers, embedding measures likeness, tts speaks, stt hears.
+   * llm: text; embedding: vectors; tts: text to speech; stt: speech to text.
    */
   purpose: Generated<ModelPurpose>;
   /**
-   * Sent to the model as they are: temperature, max_tokens, …; never a key.
+   * Parameters sent to the model unchanged: temperature, max_tokens, …; never a key.
    */
   request_params: Generated<Json>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
 }
@@ -144,55 +144,55 @@ export interface AgentPerformance {
    */
   agent_id: string | null;
   /**
-   * Runs that somebody ended.
+   * Number of runs that were cancelled.
    */
   cancelled: Int8 | null;
   /**
-   * Runs that have ended with an answer.
+   * Number of runs that ended with an answer.
    */
   completed: Int8 | null;
   /**
-   * At the prices of the models when each step was committed, without the runs below.
+   * Cost at the prices at the time of each step, without the runs below.
    */
   cost: Numeric | null;
   /**
-   * Runs that have ended with an error or at a limit.
+   * Number of runs that ended with an error or at a limit.
    */
   failed: Int8 | null;
   /**
-   * All of them, those that are live too.
+   * All runs, including live ones.
    */
   runs: Int8 | null;
   /**
-   * From the first claim to the end, what it waited for people and other runs included: half of the runs that have ended took no longer.
+   * Median run duration from the first claim to the end, in seconds, including waits for people and other runs.
    */
   seconds_p50: number | null;
   /**
-   * So long at most took 95 of 100.
+   * 95th percentile of the duration, in seconds.
    */
   seconds_p95: number | null;
   /**
-   * So long at most took 99 of 100.
+   * 99th percentile of the duration, in seconds.
    */
   seconds_p99: number | null;
   /**
-   * On average, without what a fork shares with its original.
+   * Average number of steps, without steps that a fork shares with its original.
    */
   steps_per_run: Numeric | null;
   /**
-   * Completed runs among those that have ended, from 0 to 1: a cancelled one is no success. Null before any has.
+   * Share of completed runs among the runs that have ended, from 0 to 1. Cancelled runs count as ended. Null before the first run has ended.
    */
   success_rate: Numeric | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * Read by its models, without those of the runs below.
+   * Tokens that its models read, without the runs below.
    */
   tokens_in: Numeric | null;
   /**
-   * Written by its models, without those of the runs below.
+   * Tokens that its models wrote, without the runs below.
    */
   tokens_out: Numeric | null;
   /**
@@ -203,123 +203,123 @@ export interface AgentPerformance {
 
 export interface Agents {
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the agent.
    */
   agent_system_id: string | null;
   /**
-   * What it is good at, in words to choose it by.
+   * Strengths of the agent, in words that a router can match.
    */
   capabilities: Generated<string[]>;
   /**
-   * How to shorten a conversation that exceeds context_tokens of the model.
+   * Policy for a conversation that exceeds context_tokens of the model.
    */
   context_policy: Generated<ContextPolicy>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * The version that new runs are pinned to.
+   * The version that new runs pin.
    */
   current_version_id: string | null;
   /**
-   * Set when the agent is deleted. Its versions and runs stay.
+   * Time at which the agent was deleted. Its versions and runs stay.
    */
   deleted_at: Timestamp | null;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * What it is about.
+   * Subject area of the agent.
    */
   domain: string | null;
   /**
-   * What produces the answers: builtin uses the models and tools of the agent; http, openai, a2a and custom call another program.
+   * Program that produces the answers: builtin uses the models and tools of the agent; http, openai, a2a and custom call another program.
    */
   engine: Generated<AgentEngine>;
   /**
-   * Configuration of the engine; howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stored here.
+   * Configuration of the engine, in the shape of the JSON Schema howdah.engine_schema(engine). It names API keys by secret_name and never holds them.
    */
   engine_configuration: Generated<Json>;
   /**
-   * True gives the agent the tool ask_user, so that it may ask people.
+   * True gives the agent the tool ask_user, to ask people.
    */
   human_input: Generated<boolean>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The task of the agent: the part of the prompt that is its own.
+   * Task of the agent: the part of the prompt that only this agent has.
    */
   instruction: Generated<string>;
   /**
-   * An agent that is not active refuses new runs; those in flight go on.
+   * An inactive agent refuses new runs; live runs continue.
    */
   is_active: Generated<boolean>;
   /**
-   * True for the default agent of its user, or of the tenant when user_id is null. Setting one default unsets the other.
+   * True for the default agent of its user, or of the tenant if user_id is null. Setting a new default unsets the old one.
    */
   is_default: Generated<boolean>;
   /**
-   * True while grants exist for the agent. Then only the grantees, admins and owners see the agent and its runs.
+   * True while the agent has grants. Then only grantees, admins and owners see the agent and its runs.
    */
   is_restricted: Generated<boolean>;
   /**
-   * What a run may cost, with the runs below it; null without limit.
+   * Maximum cost of a run and the runs below it; null for no limit.
    */
   max_cost: Numeric | null;
   /**
-   * Maximum active time of a run in seconds, without waiting. Null takes the setting, 600 by default.
+   * Maximum active time of a run in seconds, without waiting. Null uses the setting max_seconds, 600 by default.
    */
   max_seconds: number | null;
   /**
-   * Maximum number of model answers in a run. Null takes the setting, 50 by default.
+   * Maximum number of model answers in a run. Null uses the setting max_steps, 50 by default.
    */
   max_steps: number | null;
   /**
-   * Tokens a run may use, with the runs below it; null without limit.
+   * Maximum tokens of a run and the runs below it; null for no limit.
    */
   max_tokens: Int8 | null;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * A JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.
+   * JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.
    */
   output_schema: Json | null;
   /**
-   * The prompt placed before the instruction, filled in for each run.
+   * Prompt template placed before the instruction, filled in for each run.
    */
   prompt_id: string | null;
   /**
-   * Values for the variables of the prompt. Values in input_data of a run take precedence, defaults of the prompt come last.
+   * Values for the variables of the prompt: {name: value}. Values in input_data of a run take precedence over these, and these over the defaults of the prompt.
    */
   prompt_values: Generated<Json>;
   /**
-   * A generic prompt placed before the instruction.
+   * Generic prompt placed before the instruction.
    */
   system_prompt: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * True sends the earlier runs of the session to the model.
+   * True sends earlier runs of the session to the model.
    */
   use_history: Generated<boolean>;
   /**
-   * The user it belongs to; null for the whole tenant.
+   * The user that the agent belongs to; null for the whole tenant.
    */
   user_id: string | null;
   /**
-   * True from a change until the same transaction writes the new version at commit.
+   * True from an edit until the same transaction writes the new version at commit.
    */
   version_is_stale: Generated<boolean>;
 }
@@ -330,11 +330,11 @@ export interface AgentServers {
    */
   agent_id: string;
   /**
-   * Tools of the server that the agent may use, by the names the server gives them. Null allows all.
+   * Tools of the server that the agent may use, by their names on the server. Null allows all.
    */
   allowed_tools: string[] | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
@@ -342,7 +342,7 @@ export interface AgentServers {
    */
   server_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
 }
@@ -353,11 +353,11 @@ export interface AgentSkills {
    */
   agent_id: string;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its place in the order, from 1 on.
+   * Position in the order, from 1.
    */
   position: Generated<number>;
   /**
@@ -365,34 +365,34 @@ export interface AgentSkills {
    */
   skill_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
 }
 
 export interface AgentSystems {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * SHA-256, in hex, of everything in the system. It does not depend on how the file is written.
+   * SHA-256 of the parsed system, in hex. Formatting of the file does not change it.
    */
   digest: string;
   /**
-   * Names of the functions in the file. They live in the schema named like the system.
+   * Names of the SQL functions in the file. Their schema has the name of the system.
    */
   functions: Generated<string[]>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
@@ -404,19 +404,19 @@ export interface AgentSystems {
    */
   resolved: Generated<Json>;
   /**
-   * The file as it was applied.
+   * Text of the file, as last applied.
    */
   source: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Number of applies that changed something.
+   * Number of applies that changed the system, counted from 1.
    */
   version: Generated<number>;
 }
@@ -427,15 +427,15 @@ export interface AgentSystemVersions {
    */
   agent_system_id: string;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Of its content: equal content has an equal one.
+   * Digest of the content: equal content has an equal digest.
    */
   digest: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
@@ -447,11 +447,11 @@ export interface AgentSystemVersions {
    */
   source: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Its number: 1, 2, 3 and so on.
+   * Version number: 1, 2, 3 and so on.
    */
   version: number;
 }
@@ -462,15 +462,15 @@ export interface AgentTools {
    */
   agent_id: string;
   /**
-   * How it is set up, by its kind.
+   * The configuration, depending on the kind.
    */
   configuration: Generated<Json>;
   /**
-   * A person has to allow each call.
+   * True if a person must approve each call.
    */
   requires_approval: boolean | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -485,15 +485,15 @@ export interface AgentVersions {
    */
   agent_id: string;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * The whole of it by value; never changed.
+   * The complete definition by value; never changed.
    */
   definition: Json;
   /**
@@ -501,15 +501,15 @@ export interface AgentVersions {
    */
   digest: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Its number: 1, 2, 3 and so on.
+   * Version number: 1, 2, 3 and so on.
    */
   version: number;
 }
@@ -520,31 +520,31 @@ export interface AlertRules {
    */
   changed_at: Timestamp | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * A check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant within a day. For owners of the database only: violations of all tenants, or alerts, the other rows of howdah.alerts.
+   * Check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant within a day. Only for owners of the database: violations of all tenants, or alerts, the other rows of howdah.alerts.
    */
   engine_check: string | null;
   /**
-   * Number of rows of the last query, at most 100.
+   * Number of rows that the last query found, at most 100.
    */
   found_rows: number | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Seconds between two looks.
+   * Seconds between two checks.
    */
   interval_seconds: Generated<number>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
@@ -552,11 +552,11 @@ export interface AlertRules {
    */
   last_at: Timestamp | null;
   /**
-   * Why the query failed.
+   * Error of the last query. Null if it ran.
    */
   last_error: string | null;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
@@ -564,34 +564,34 @@ export interface AlertRules {
    */
   next_at: Generated<Timestamp>;
   /**
-   * One SELECT that finds nothing when all is well. It runs with the rights of a member, in a read-only transaction.
+   * One SELECT that finds no rows when all is well. It runs with the privileges of a member, in a read-only transaction.
    */
   query: string | null;
   /**
-   * The first ten rows.
+   * First ten rows that the last query found, as a JSON array.
    */
   sample: Json | null;
   /**
-   * Not asked yet (unknown), clear, firing, or failed: it could not be asked.
+   * unknown (not evaluated yet), clear, firing, or failed (could not be evaluated).
    */
   state: Generated<AlertState>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Receiver. Null means every webhook of the tenant with alert.firing, alert.resolved or alert.failed.
+   * Webhook that receives changes of state. Null means every webhook of the tenant with alert.firing, alert.resolved or alert.failed.
    */
   webhook_id: string | null;
 }
 
 export interface Alerts {
   /**
-   * What was found.
+   * The observation that raised the alert.
    */
   detail: string | null;
   /**
@@ -599,78 +599,78 @@ export interface Alerts {
    */
   name: string | null;
   /**
-   * Where it is written what it means, how to look, and what to run.
+   * Documentation of the alert: its meaning, how to investigate and what to run.
    */
   runbook: string | null;
   /**
-   * critical: look at it now; warning: today.
+   * critical: act now; warning: act today.
    */
   severity: AlertSeverity | null;
   /**
-   * Since when, where that is known.
+   * Start of the condition, if known.
    */
   since: Timestamp | null;
   /**
-   * What it is about.
+   * The object of the alert.
    */
   subject: string | null;
   /**
-   * Whose it is; null when it is of the installation.
+   * The tenant; null for an alert of the installation.
    */
   tenant_id: string | null;
 }
 
 export interface ApiKeys {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * When it ends by itself.
+   * Time of expiry.
    */
   expires_at: Timestamp | null;
   /**
-   * SHA-256 of the secret part. The secret is random, so no slow hash is needed.
+   * SHA-256 of the secret part. The secret is random, so a slow hash is not needed.
    */
   hash: Buffer;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Time of the last use, to the minute.
+   * Time of the last use, accurate to the minute.
    */
   last_used_at: Timestamp | null;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The part of the key that may be shown: hwd_ and an id.
+   * Public part of the key: hwd_ and an id.
    */
   prefix: string;
   /**
-   * When it was taken back.
+   * Time of revocation.
    */
   revoked_at: Timestamp | null;
   /**
-   * Highest rights of the key. The role of its user may be lower.
+   * Highest role of the key. The role of its user applies if it is lower.
    */
   role: Generated<UserRole>;
   /**
-   * Allowed actions out of read, run, edit and manage. Null allows all that the role may do.
+   * Allowed actions out of read, run, edit and manage. Null allows all actions of the role.
    */
   scopes: string[] | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * The user that the key acts as. Null means the tenant as a whole.
+   * User as whom the key acts. Null means the tenant as a whole.
    */
   user_id: string | null;
 }
@@ -681,11 +681,11 @@ export interface Approvals {
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
@@ -693,19 +693,19 @@ export interface Approvals {
    */
   execution_id: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * How far it holds: in the run, in the session, for the agent.
+   * Scope of the approval: the run, the session, or the agent.
    */
   scope: ApprovalScope;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -713,22 +713,22 @@ export interface Approvals {
    */
   tool: string;
   /**
-   * Trust of the run that asked. A policy asks again for runs of a lower trust.
+   * Trust of the run that asked. For runs of a lower trust a policy asks again.
    */
   trust: Generated<Trust>;
 }
 
 export interface AuditLog {
   /**
-   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself; erase of its first rows.
+   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log; erase of its first rows.
    */
   action: string;
   /**
-   * The user, else the database login.
+   * User, else database login, that acted.
    */
   actor: string;
   /**
-   * SHA-256 of the new row. For add_input and answers: of the text.
+   * SHA-256 of the new row. For add_input and answers: SHA-256 of the text.
    */
   after_digest: Buffer | null;
   /**
@@ -744,7 +744,7 @@ export interface AuditLog {
    */
   changed: string[] | null;
   /**
-   * Origin of the request, as the API reports it, else program and address of the connection.
+   * Origin of the request as reported by the API, else program and address of the connection.
    */
   client: string;
   /**
@@ -752,7 +752,7 @@ export interface AuditLog {
    */
   created_at: Timestamp;
   /**
-   * What else is to be said.
+   * Further details.
    */
   detail: Json | null;
   /**
@@ -760,181 +760,76 @@ export interface AuditLog {
    */
   hash: Buffer;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The database login of the session.
+   * Database login of the session.
    */
   login: string;
   /**
-   * The table of the changed row.
+   * Table of the changed row.
    */
   object: string;
   /**
-   * Key of the row: the id, or the parts of the key joined by /.
+   * Key of the changed row: its id, or the parts of the key joined by /.
    */
   object_id: string;
   /**
-   * Hash of the row before. The first row has a value made from the tenant.
+   * Hash of the previous row. In the first row, a value derived from the tenant.
    */
   prev_hash: Buffer;
   /**
-   * 1, 2, 3, … within the tenant.
+   * Position in the log of the tenant, counted from 1.
    */
   seq: Int8;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * The user who did it, where it was one.
+   * The user who performed the action, if any.
    */
   user_id: string | null;
 }
 
 export interface BoardEntries {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Its name on the board.
+   * The key.
    */
   key: string;
   /**
-   * The run at the top; a root's is its own.
+   * The root of the tree; for a root, the run itself.
    */
   root_execution_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * What stands there.
+   * The value.
    */
   value: Json;
   /**
-   * Raised by one with each write of the key.
+   * Number of writes of the key.
    */
   version: Generated<number>;
   /**
-   * The run that wrote this version.
+   * Run that wrote this version.
    */
   written_by_execution_id: string;
-}
-
-export interface CallLimits {
-  /**
-   * When it was made.
-   */
-  created_at: Generated<Timestamp>;
-  /**
-   * Provider's id of a model (models.model): calls of every such model count, over all tenants. Written by an owner of the database.
-   */
-  every_model: string | null;
-  /**
-   * Name of a tool: calls of every tool of this name count, over all tenants. Written by an owner of the database.
-   */
-  every_tool: string | null;
-  /**
-   * Its id, a uuid v7: the order of ids is that of time.
-   */
-  id: Generated<string>;
-  /**
-   * Maximum number of calls at once. A lower value stops no call.
-   */
-  max_at_once: number | null;
-  /**
-   * Maximum number of calls that begin within any 60 seconds. A failed attempt counts.
-   */
-  max_per_minute: number | null;
-  /**
-   * Another call begins while the calls of the last 60 seconds used fewer tokens than this, in and out.
-   */
-  max_tokens_per_minute: number | null;
-  /**
-   * The model whose calls count.
-   */
-  model_id: string | null;
-  /**
-   * The tenant it belongs to; nobody else sees it.
-   */
-  tenant_id: Generated<string>;
-  /**
-   * The tool whose calls count. A tool that begins a run has no calls: limit its runs.
-   */
-  tool_id: string | null;
-  /**
-   * When it was changed last.
-   */
-  updated_at: Generated<Timestamp>;
-}
-
-export interface CallLimitUsage {
-  /**
-   * Calls that are in the air.
-   */
-  at_once: number | null;
-  /**
-   * The limit.
-   */
-  call_limit_id: string | null;
-  /**
-   * Calls that began within the last 60 seconds.
-   */
-  last_minute: number | null;
-  /**
-   * The tenant it belongs to; nobody else sees it.
-   */
-  tenant_id: string | null;
-  /**
-   * Tokens of the calls that ended within the last 60 seconds.
-   */
-  tokens_last_minute: Int8 | null;
-  /**
-   * Runs that wait to call.
-   */
-  waiting: number | null;
-}
-
-export interface ConcurrencyLimits {
-  /**
-   * The agent whose runs count.
-   */
-  agent_id: string | null;
-  /**
-   * When it was made.
-   */
-  created_at: Generated<Timestamp>;
-  /**
-   * Its id, a uuid v7: the order of ids is that of time.
-   */
-  id: Generated<string>;
-  /**
-   * Maximum number of runs at work. A higher value lets waiting runs go on; a lower one stops no run.
-   */
-  max_running: number;
-  /**
-   * The model whose runs count: runs whose pinned version has it first. Without agent_id and model_id the limit is for the tenant.
-   */
-  model_id: string | null;
-  /**
-   * The tenant it belongs to; nobody else sees it.
-   */
-  tenant_id: Generated<string>;
-  /**
-   * When it was changed last.
-   */
-  updated_at: Generated<Timestamp>;
 }
 
 export interface DailyUsage {
@@ -947,11 +842,11 @@ export interface DailyUsage {
    */
   agent_id: string | null;
   /**
-   * Runs that have ended with an answer.
+   * Number of runs that ended with an answer.
    */
   completed: Int8 | null;
   /**
-   * What the runs themselves used: that of the runs below them stands in the rows of their agents, so that a sum counts nothing twice.
+   * Cost of the runs themselves. The cost of runs below is in the rows of their agents, so a sum counts nothing twice.
    */
   cost: Numeric | null;
   /**
@@ -959,23 +854,23 @@ export interface DailyUsage {
    */
   day: Timestamp | null;
   /**
-   * Runs that have ended with an error or at a limit.
+   * Number of runs that ended with an error or at a limit.
    */
   failed: Int8 | null;
   /**
-   * How many runs.
+   * Number of runs.
    */
   runs: Int8 | null;
   /**
-   * From the first claim to the end, as in agent_performance.
+   * Median duration from the first claim to the end, as in agent_performance.
    */
   seconds_p50: number | null;
   /**
-   * So long at most took 95 of 100.
+   * 95th percentile of the duration, in seconds.
    */
   seconds_p95: number | null;
   /**
-   * Without what forks share with their originals.
+   * Number of steps, without steps that forks share with their originals.
    */
   steps: Int8 | null;
   /**
@@ -983,15 +878,15 @@ export interface DailyUsage {
    */
   success_rate: Numeric | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Numeric | null;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Numeric | null;
   /**
@@ -1006,23 +901,23 @@ export interface DailyUsage {
 
 export interface Effects {
   /**
-   * What the tool was given.
+   * The arguments of the call.
    */
   arguments: Json | null;
   /**
-   * The call of a tool, as the model named it.
+   * Id of the tool call, as given by the model.
    */
   call_id: string | null;
   /**
-   * The run that takes it back, or took it back.
+   * The run that compensates the call.
    */
   compensation_execution_id: string | null;
   /**
-   * What a repeated call does: pure nothing, idempotent the same, once it again.
+   * Effect of a second call: pure none, idempotent the same one, once another one.
    */
   effect: ToolEffect | null;
   /**
-   * What went wrong; null when nothing did.
+   * The error; null if there was none.
    */
   error: Json | null;
   /**
@@ -1030,31 +925,31 @@ export interface Effects {
    */
   execution_id: string | null;
   /**
-   * When it was over.
+   * Finish time.
    */
   finished_at: Timestamp | null;
   /**
-   * What the tool was given, the same over all attempts.
+   * The key that the tool received, the same for all attempts.
    */
   idempotency_key: string | null;
   /**
-   * What it gave.
+   * The result of the call.
    */
   result: Json | null;
   /**
-   * Its last step in the log.
+   * The last step of the call in the log.
    */
   seq: number | null;
   /**
-   * When it began.
+   * Start time.
    */
   started_at: Timestamp | null;
   /**
-   * How far the call is: see the view.
+   * State of the call: see the view.
    */
   state: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
@@ -1069,11 +964,11 @@ export interface Executions {
    */
   active_ms: Generated<Int8>;
   /**
-   * Since when it is active, while it runs.
+   * Start of the current period of activity, while the run is running.
    */
   active_since: Timestamp | null;
   /**
-   * The agent that runs; null in the run of a workflow.
+   * The agent of the run; null for the run of a workflow.
    */
   agent_id: string | null;
   /**
@@ -1081,39 +976,39 @@ export interface Executions {
    */
   agent_version_id: string | null;
   /**
-   * All runs above, the root first, which is the order of locks.
+   * All runs above, from the root down, which is the order of locks.
    */
   ancestors: Generated<string[]>;
   /**
-   * True after a suspect run began something that may kill its worker, until its next commit. The third such death is poison.
+   * True while a run that may have killed a worker does something that could kill the next one, until its next commit. After the third such crash the run fails with stop_reason poison.
    */
   at_risk: Generated<boolean>;
   /**
-   * URL that receives the end of this run, and the questions below it, like a webhook. Signed with the secret `callbacks` if it exists.
+   * URL that receives the end of this run, and questions of the runs below, like a webhook. Signed with the secret `callbacks` if it exists.
    */
   callback_url: string | null;
   /**
-   * Cost of all runs below, counted against max_cost.
+   * Cost of all runs below. It counts against max_cost.
    */
   children_cost: Generated<Numeric>;
   /**
-   * Input tokens of all runs below, counted against max_tokens.
+   * Input tokens of all runs below. They count against max_tokens.
    */
   children_tokens_in: Generated<Int8>;
   /**
-   * Output tokens of all runs below, counted against max_tokens.
+   * Output tokens of all runs below. They count against max_tokens.
    */
   children_tokens_out: Generated<Int8>;
   /**
-   * Tools that the caller executes: [{"name", "description", "parameters"}]. A call is a question whose answer is the result of the tool.
+   * Tools that the client executes: [{"name", "description", "parameters"}]. Each call opens a question whose answer is the result of the tool.
    */
   client_tools: Json | null;
   /**
-   * The run whose effects this one undoes, newest first.
+   * Run whose effects this run undoes, newest first.
    */
   compensates_execution_id: string | null;
   /**
-   * When it ended, in whatever way.
+   * End time, whatever the outcome.
    */
   completed_at: Timestamp | null;
   /**
@@ -1121,7 +1016,7 @@ export interface Executions {
    */
   contents_erased_at: Timestamp | null;
   /**
-   * Sum of its steps, by the prices when they committed.
+   * Sum of the cost of its steps, at the prices when they committed.
    */
   cost: Generated<Numeric>;
   /**
@@ -1129,7 +1024,7 @@ export interface Executions {
    */
   crashes_without_progress: Generated<number>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
@@ -1137,31 +1032,31 @@ export interface Executions {
    */
   created_by: string;
   /**
-   * 0 for a root, one more for each parent above.
+   * Number of runs above; 0 for a root.
    */
   depth: Generated<number>;
   /**
-   * Of a failed run: {code, message, retryable, cause}.
+   * The error of a failed run: {code, message, retryable, cause}.
    */
   error: Json | null;
   /**
-   * Raised by every claim. A commit with an older fence changes nothing.
+   * Number of claims of the run. A commit with an older fence changes nothing.
    */
   fence: Generated<number>;
   /**
-   * Limits before retry_execution granted an exhausted limit once more.
+   * Limits before the first retry_execution or handoff that changed them.
    */
   first_limits: Json | null;
   /**
-   * The run this one was forked from, which stays unchanged.
+   * Run that this run was forked from. The fork leaves it unchanged.
    */
   forked_from_execution_id: string | null;
   /**
-   * Number of steps copied from that run, with zero usage.
+   * Number of steps copied from the original run, with zero usage.
    */
   forked_from_seq: number | null;
   /**
-   * Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier ones.
+   * Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier agents.
    */
   handoffs: Generated<number>;
   /**
@@ -1169,35 +1064,35 @@ export interface Executions {
    */
   has_inbox: Generated<boolean>;
   /**
-   * Earlier conversation, kept by the caller: [{"role": "user", "content": "…"}, …]. It follows that of the session. Messages of role system hold for this run alone.
+   * Earlier conversation that the client manages: [{"role": "user", "content": "…"}, …]. It follows the conversation of the session. Messages of role system apply to this run only.
    */
   history: Json | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * A second insert with the same key is refused; run() returns the first row.
+   * Unique key within the tenant. A second insert with the same key is refused; run() returns the first row.
    */
   idempotency_key: string | null;
   /**
-   * What it is told.
+   * The input text.
    */
   input: string;
   /**
-   * Data beside the text; the model is told it as JSON below the input.
+   * Data in addition to the text. The model receives it as JSON below the input.
    */
   input_data: Json | null;
   /**
-   * Images and files beside the text, as OpenAI content parts or {"type": "resource", "resource_id": …}.
+   * Images and files of the input, as OpenAI content parts or {"type": "resource", "resource_id": …}.
    */
   input_parts: Json | null;
   /**
-   * Origin of the input: user, or external when the caller passes on the words of others. A child takes the trust of its parent.
+   * Origin of the input: user, or external if the caller passes on text of others. A child has the trust of its parent.
    */
   input_trust: Generated<Trust>;
   /**
-   * True from a request to pause a running run until it pauses. Work in flight still commits.
+   * True from a request to pause a running run until the run pauses. Work in flight still commits.
    */
   is_pause_requested: Generated<boolean>;
   /**
@@ -1205,23 +1100,23 @@ export interface Executions {
    */
   live_children: Generated<number>;
   /**
-   * What a run may cost, with the runs below it; null without limit.
+   * Maximum cost of a run and the runs below it; null for no limit.
    */
   max_cost: Numeric | null;
   /**
-   * Seconds this run may be active, waiting not counted.
+   * Maximum active time in seconds, without waits.
    */
   max_seconds: number;
   /**
-   * Model answers this run may take: of the agent when it was inserted.
+   * Maximum number of model answers, copied from the agent when the run was inserted.
    */
   max_steps: number;
   /**
-   * Tokens a run may use, with the runs below it; null without limit.
+   * Maximum tokens of a run and the runs below it; null for no limit.
    */
   max_tokens: Int8 | null;
   /**
-   * Of a workflow run: maximum number of members at work at once; the others wait for their turn. Null means all.
+   * Maximum number of members of a workflow run that work at the same time. The others wait for their turn. Null means all.
    */
   members_at_once: number | null;
   /**
@@ -1229,44 +1124,44 @@ export interface Executions {
    */
   members_waiting: Generated<number>;
   /**
-   * Messages in its conversation.
+   * Number of messages in the conversation.
    */
   message_count: Generated<number>;
   /**
-   * Number of messages at the last retry_execution. Guards look only at later ones.
+   * Number of messages at the last retry_execution. Guards examine only later messages.
    */
   messages_at_retry: Generated<number>;
   /**
    * @behavior +attribute:filterBy
-   * Your own tags, indexed: where metadata @> '{"order": 4711}'.
+   * Tags of your own, indexed: where metadata @> '{"order": 4711}'.
    */
   metadata: Generated<Json>;
   /**
-   * Facts of the end: finish_reason "length" says that the answer was cut off.
+   * Facts about the end: finish_reason "length" means that the answer was truncated.
    */
   metrics: Generated<Json>;
   /**
-   * Number of model answers so far, counted against max_steps.
+   * Number of model answers so far. They count against max_steps.
    */
   model_count: Generated<number>;
   /**
-   * Number of status changes, which is part of the version of the session state.
+   * Number of status changes, part of the version of the session state.
    */
   moves: Generated<number>;
   /**
-   * The answer.
+   * The output.
    */
   output: string | null;
   /**
-   * The answer as JSON, when the agent has an output_schema.
+   * The answer as JSON, if the agent has an output_schema.
    */
   output_data: Json | null;
   /**
-   * How the run differs from its pinned version: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, as whoever began it said; below a run also mission_override.
+   * Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.
    */
   overrides: Json | null;
   /**
-   * The worker process that owns it while it runs.
+   * The worker process that owns the run while it is running.
    */
   owner_worker: string | null;
   /**
@@ -1274,106 +1169,106 @@ export interface Executions {
    */
   parent_call_id: string | null;
   /**
-   * The run above; null of a root.
+   * The parent run; null for a root.
    */
   parent_execution_id: string | null;
   /**
-   * What a paused run was waiting for.
+   * Reason why a paused run was waiting. Null if it was not waiting.
    */
   paused_from: WaitingReason | null;
   /**
-   * A smaller value runs first.
+   * Priority in the queue. Smaller values run first.
    */
   priority: Generated<number>;
   /**
-   * The root of the tree. A root has its own id here.
+   * Root of the tree of runs. A root has its own id here.
    */
   root_execution_id: string;
   /**
-   * The run does not start before this time.
+   * Earliest start of the run.
    */
   run_at: Generated<Timestamp>;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string | null;
   /**
-   * When it began.
+   * Start time.
    */
   started_at: Timestamp | null;
   /**
-   * queued, running, waiting, paused, or ended: completed, failed, cancelled.
+   * queued, running, waiting or paused; after the end completed, failed or cancelled.
    */
   status: Generated<ExecutionStatus>;
   /**
-   * Steps in its log.
+   * Number of steps in the log.
    */
   step_count: Generated<number>;
   /**
-   * Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.
+   * Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.
    */
   stop_reason: StopReason | null;
   /**
-   * The watch of a table that began this run.
+   * Watch of a table that started the run.
    */
   table_trigger_id: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * Tokens its models read, without the runs below.
+   * Tokens read by its models, without the runs below.
    */
   tokens_in: Generated<Int8>;
   /**
-   * Tokens its models wrote, without the runs below.
+   * Tokens written by its models, without the runs below.
    */
   tokens_out: Generated<Int8>;
   /**
-   * The lowest trust of anything the run has read: user, internal or external. It never rises.
+   * Lowest trust of all text that the run has read: user, internal or external. It never rises.
    */
   trust: Generated<Trust>;
   /**
-   * Position in the session.
+   * Position in the session, counted from 1.
    */
   turn: number | null;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The user whose rights and defaults it has.
+   * The user whose privileges and defaults the run has.
    */
   user_id: string | null;
   /**
-   * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).
+   * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), or capacity within a limit (quota).
    */
   waiting_for: WaitingReason | null;
   /**
-   * When its timer rings.
+   * Time at which the timer of the run fires.
    */
   wake_at: Timestamp | null;
   /**
-   * Of a workflow run that waits for members: the kind of ends that wake it.
+   * Kind of ends that wake a workflow run while it waits for members.
    */
   wakes_on: ChildWake | null;
   /**
-   * The workflow, of a run without an agent.
+   * Workflow that runs. Null in the run of an agent.
    */
   workflow_id: string | null;
   /**
-   * The version of the workflow it is pinned to.
+   * The pinned version of the workflow.
    */
   workflow_version_id: string | null;
 }
 
 export interface ExecutionTimeline {
   /**
-   * What models cost, at the prices when the step was committed.
+   * Cost of model calls, at the prices when the step was committed.
    */
   cost: Numeric | null;
   /**
-   * What went wrong; null when nothing did.
+   * The error; null if there was none.
    */
   error: string | null;
   /**
@@ -1385,7 +1280,7 @@ export interface ExecutionTimeline {
    */
   kind: StepKind | null;
   /**
-   * Milliseconds it took.
+   * Duration in milliseconds.
    */
   ms: Numeric | null;
   /**
@@ -1393,27 +1288,27 @@ export interface ExecutionTimeline {
    */
   name: string | null;
   /**
-   * What was said in it, at most 200 characters.
+   * Excerpt of the content, at most 200 characters.
    */
   said: string | null;
   /**
-   * Its place in the log of the run: 1, 2, 3 and so on, without a gap.
+   * Position in the log of the run: 1, 2, 3 and so on, without gaps.
    */
   seq: number | null;
   /**
-   * When it began.
+   * Start time.
    */
   started_at: Timestamp | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: number | null;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: number | null;
 }
@@ -1424,15 +1319,15 @@ export interface ExecutionTree {
    */
   agent: string | null;
   /**
-   * When it ended, in whatever way.
+   * End time, whatever the outcome.
    */
   completed_at: Timestamp | null;
   /**
-   * What it cost, without the runs below.
+   * Cost of its models, without the runs below.
    */
   cost: Numeric | null;
   /**
-   * 0 for a root, one more for each run above.
+   * Number of runs above; 0 for a root.
    */
   depth: number | null;
   /**
@@ -1440,20 +1335,20 @@ export interface ExecutionTree {
    */
   execution_id: string | null;
   /**
-   * The run above; null of a root.
+   * The parent run; null for a root.
    */
   parent_execution_id: string | null;
   /**
    * @behavior +orderBy
-   * From the root down to the run itself: in this order a tree is drawn line by line.
+   * The path from the root to the run. In this order the rows form the lines of a tree.
    */
   path: string[] | null;
   /**
-   * The run at the top; a root's is its own.
+   * The root of the tree; for a root, the run itself.
    */
   root_execution_id: string | null;
   /**
-   * When it began.
+   * Start time.
    */
   started_at: Timestamp | null;
   /**
@@ -1461,35 +1356,35 @@ export interface ExecutionTree {
    */
   status: ExecutionStatus | null;
   /**
-   * Why it ended: see executions.
+   * Why the run ended: see executions.
    */
   stop_reason: StopReason | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * Tokens its models read, without the runs below.
+   * Tokens read by its models, without the runs below.
    */
   tokens_in: Int8 | null;
   /**
-   * Tokens its models wrote, without the runs below.
+   * Tokens written by its models, without the runs below.
    */
   tokens_out: Int8 | null;
   /**
-   * What it cost, with the runs below.
+   * Cost, including the runs below.
    */
   total_cost: Numeric | null;
   /**
-   * Tokens read, with the runs below.
+   * Tokens read, including the runs below.
    */
   total_tokens_in: Int8 | null;
   /**
-   * Tokens written, with the runs below.
+   * Tokens written, including the runs below.
    */
   total_tokens_out: Int8 | null;
   /**
-   * What waiting runs wait for: see executions.
+   * The reason for waiting: see executions.
    */
   waiting_for: WaitingReason | null;
   /**
@@ -1500,15 +1395,15 @@ export interface ExecutionTree {
 
 export interface FeedbackEntries {
   /**
-   * Free text; [erased] after erasure of the contents of the run or of the author.
+   * Free text. [erased] after the contents of the run or its author were erased.
    */
   comment: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * The user of the token, else the API key, else the database login.
+   * Author: the user of the token, else the API key, else the database login.
    */
   created_by: string;
   /**
@@ -1516,23 +1411,23 @@ export interface FeedbackEntries {
    */
   execution_id: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Message of the run that the feedback is about. Null means the run as a whole.
+   * Message of the run that the feedback is about. Null means the whole run.
    */
   message_seq: number | null;
   /**
-   * From 0 (useless) to 1 (perfect).
+   * Score from 0 (useless) to 1 (perfect).
    */
   score: number | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
@@ -1543,31 +1438,31 @@ export interface Grants {
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * What is allowed: read, run, edit.
+   * The permission: read, run, edit.
    */
   permission: GrantPermission;
   /**
-   * The grantee, if it is everybody of this role or a higher one.
+   * Role that receives the permission, with all higher roles. Null for a grant to a user.
    */
   role: UserRole | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The grantee, if it is a user.
+   * User that receives the permission. Null for a grant to a role.
    */
   user_id: string | null;
   /**
@@ -1578,27 +1473,27 @@ export interface Grants {
 
 export interface Hooks {
   /**
-   * Runs of this agent only. Without agent_id and workflow_id: all runs of the tenant.
+   * Agent whose runs call the hook. Without agent_id and workflow_id, all runs of the tenant call it.
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * When it is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.
+   * When the hook is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.
    */
   event: HookEvent;
   /**
-   * Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns jsonb or nothing.
+   * Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns jsonb or null.
    */
   function: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
@@ -1606,7 +1501,7 @@ export interface Hooks {
    */
   position: Generated<number>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -1614,18 +1509,18 @@ export interface Hooks {
    */
   timeout_ms: Generated<number>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Runs of this workflow only, without the runs of its members. Without agent_id and workflow_id: all runs of the tenant.
+   * Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.
    */
   workflow_id: string | null;
 }
 
 export interface KeptSteps {
   /**
-   * What models cost, at the prices when the step was committed.
+   * Cost of model calls, at the prices when the step was committed.
    */
   cost: Numeric;
   /**
@@ -1637,11 +1532,11 @@ export interface KeptSteps {
    */
   errors: Int8;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * What it is.
+   * The kind.
    */
   kind: StepKind;
   /**
@@ -1649,19 +1544,19 @@ export interface KeptSteps {
    */
   model_id: string | null;
   /**
-   * Number of steps, without those that forks share with their originals.
+   * Number of steps, without steps that forks share with their originals.
    */
   steps: Int8;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Int8;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Int8;
   /**
@@ -1680,15 +1575,15 @@ export interface KeptUsage {
    */
   agent_version_id: string | null;
   /**
-   * Runs that somebody ended.
+   * Number of runs that were cancelled.
    */
   cancelled: Int8;
   /**
-   * Runs that have ended with an answer.
+   * Number of runs that ended with an answer.
    */
   completed: Int8;
   /**
-   * What models cost, at the prices when the step was committed.
+   * Cost of model calls, at the prices when the step was committed.
    */
   cost: Numeric;
   /**
@@ -1696,35 +1591,35 @@ export interface KeptUsage {
    */
   day: Timestamp;
   /**
-   * Runs that have ended with an error or at a limit.
+   * Number of runs that ended with an error or at a limit.
    */
   failed: Int8;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Number of root runs, which a quota that is made later counts.
+   * Number of root runs. Limits made later count them.
    */
   roots: Generated<Int8>;
   /**
-   * How many runs.
+   * Number of runs.
    */
   runs: Int8;
   /**
-   * Number of steps, without those that forks share with their originals.
+   * Number of steps, without steps that forks share with their originals.
    */
   steps: Int8;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Int8;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Int8;
   /**
@@ -1733,29 +1628,159 @@ export interface KeptUsage {
   workflow_id: string | null;
 }
 
+export interface Limits {
+  /**
+   * The subject, if it is an agent.
+   */
+  agent_id: Generated<string | null>;
+  /**
+   * The subject, if it is an API key.
+   */
+  api_key_id: Generated<string | null>;
+  /**
+   * Time of creation.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Primary key, a uuid v7; the order of ids is the order of creation.
+   */
+  id: Generated<string>;
+  /**
+   * Written by an owner of the database: the tenant sees it and cannot change it.
+   */
+  is_imposed: Generated<boolean>;
+  /**
+   * Of a limit of the system: each tenant may use this much, unless an owner of the database wrote a limit for that tenant.
+   */
+  is_per_tenant: Generated<boolean>;
+  /**
+   * Limits calls over all tenants: the name of a tool, or the provider's id of a model (models.model). Only an owner of the database writes it.
+   */
+  key: string | null;
+  /**
+   * Maximum use. A change applies at once: waiting runs go on if they may, and nothing is stopped.
+   */
+  max_value: Numeric;
+  /**
+   * What counts. A run counts for the model that its pinned version has first. A child counts neither for runs nor for requests.
+   */
+  metric: LimitMetric;
+  /**
+   * The subject, if it is a model.
+   */
+  model_id: Generated<string | null>;
+  /**
+   * The current minute, hour, day or month in UTC. Calls, and tokens of a model, count within any 60 seconds. Null for what runs at once, or for all use ever.
+   */
+  period: LimitPeriod | null;
+  /**
+   * Whose use counts. system is the whole installation, over all tenants. Only an owner of the database writes a limit of the system.
+   */
+  scope: Generated<LimitScope>;
+  /**
+   * The subject, if it is a session.
+   */
+  session_id: Generated<string | null>;
+  /**
+   * The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant or the system.
+   */
+  subject_id: string | null;
+  /**
+   * The tenant that owns the row; no other tenant can see it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * The subject, if it is a tool. A tool that begins a run makes no calls: limit its runs.
+   */
+  tool_id: Generated<string | null>;
+  /**
+   * Time of the last change.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * The subject, if it is a user.
+   */
+  user_id: Generated<string | null>;
+}
+
+export interface LimitUsage {
+  /**
+   * The key.
+   */
+  key: string | null;
+  /**
+   * The limit.
+   */
+  limit_id: string | null;
+  /**
+   * The largest allowed value.
+   */
+  max_value: Numeric | null;
+  /**
+   * The quantity that is counted: requests, runs, tokens, cost, storage.
+   */
+  metric: LimitMetric | null;
+  /**
+   * The period of counting, after which the count starts again.
+   */
+  period: LimitPeriod | null;
+  /**
+   * The amount left.
+   */
+  remaining: Numeric | null;
+  /**
+   * Beginning of the next period, in which nothing is used yet. Null without a calendar period.
+   */
+  resets_at: Timestamp | null;
+  /**
+   * The scope.
+   */
+  scope: LimitScope | null;
+  /**
+   * Beginning of the period. Null without a calendar period.
+   */
+  started_at: Timestamp | null;
+  /**
+   * The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant and the system.
+   */
+  subject_id: string | null;
+  /**
+   * The tenant that owns the row; no other tenant can see it.
+   */
+  tenant_id: string | null;
+  /**
+   * Use within the period or the last 60 seconds, or what runs now. Null for a limit over all tenants, whose figures only an owner of the database sees.
+   */
+  used: Numeric | null;
+  /**
+   * Number of runs that wait at the limit.
+   */
+  waiting: number | null;
+}
+
 export interface Mail {
   /**
    * The text.
    */
   content: string;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * The person who wrote the message. Null if a run did.
+   * Person who wrote the message. Null if a run wrote it.
    */
   created_by: string | null;
   /**
-   * The agent that wrote it.
+   * The agent that wrote the message.
    */
   from_agent_id: string | null;
   /**
-   * The run that wrote it.
+   * The run that wrote the message.
    */
   from_execution_id: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
@@ -1763,88 +1788,88 @@ export interface Mail {
    */
   is_within_tree: Generated<boolean>;
   /**
-   * Time of receipt. From then on the message is in the log of the receiving run.
+   * Time of receipt. After it the message is in the log of the receiving run.
    */
   received_at: Timestamp | null;
   /**
-   * The run that read it; null before.
+   * The run that received the message; null until then.
    */
   received_by_execution_id: string | null;
   /**
-   * Tool call by which the run received the message.
+   * Call of the tool receive that returned the message.
    */
   received_call_id: string | null;
   /**
-   * The letter it answers.
+   * The message that this one answers.
    */
   reply_to_id: string | null;
   /**
-   * The tree of the run that sent the message.
+   * Root of the run that sent the message.
    */
   root_execution_id: string | null;
   /**
-   * What it is about.
+   * The subject.
    */
   subject: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
    * @hasDefault
-   * Thread: the id of its first message. Omitted, that of reply_to_id or a new one.
+   * Thread of the message: the id of the first message. If omitted, the thread of reply_to_id or a new thread.
    */
   thread_id: string;
   /**
    * @hasDefault
-   * Agent whose mailbox holds the message. Without to_execution_id the first of its runs to receive it takes it.
+   * Agent whose mailbox holds the message. Without to_execution_id the first run of the agent to call receive gets the message.
    */
   to_agent_id: string;
   /**
-   * The only run that may receive the message. Null allows any run of the agent.
+   * Only run that may receive the message. Null allows any run of the agent.
    */
   to_execution_id: string | null;
   /**
-   * internal for a message of an agent, user for one of a person.
+   * internal for a message of an agent, user for a message of a person.
    */
   trust: Generated<Trust>;
 }
 
 export interface McpPrompts {
   /**
-   * When somebody accepted it.
+   * Time at which it was accepted.
    */
   accepted_at: Timestamp | null;
   /**
-   * Digest that was accepted last, which the stored prompt holds.
+   * Digest of the prompt when it was last accepted, which is the text of the stored prompt.
    */
   accepted_digest: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: string;
   /**
-   * SHA-256 of the report on the prompt: name, title, description, arguments, text.
+   * SHA-256 of the reported prompt, in hex: name, title, description, arguments, text.
    */
   digest: string;
   /**
-   * Why the prompt cannot become a template.
+   * Reason why the prompt cannot become a template.
    */
   fault: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The stored prompt that was made when this prompt was accepted.
+   * Stored prompt, made when this prompt was accepted.
    */
   prompt_id: string | null;
   /**
@@ -1852,19 +1877,19 @@ export interface McpPrompts {
    */
   server_id: string;
   /**
-   * new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; fault gives the reason. gone prompts were accepted and are no longer offered.
+   * new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; fault gives the reason. gone prompts were accepted and are no longer on the server.
    */
   status: McpToolStatus;
   /**
-   * Text that the server returns when each argument is given as {{its name}}.
+   * Text that the server returns if each argument has the value {{its name}}.
    */
   template: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -1875,23 +1900,23 @@ export interface McpPrompts {
 
 export interface McpServers {
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the server.
    */
   agent_system_id: string | null;
   /**
-   * True lets the server ask people. Its request becomes a row of questions, in its own words, and the run waits.
+   * True lets the server ask people. Its request becomes a row of questions, in the words of the server, and the run waits.
    */
   allows_elicitation: Generated<boolean>;
   /**
-   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets holds names of secrets by environment variable or header.
+   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets maps environment variables or headers to names of secrets.
    */
   configuration: Json;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
@@ -1899,39 +1924,39 @@ export interface McpServers {
    */
   discovered_at: Timestamp | null;
   /**
-   * Error of the last discovery; null after a success.
+   * Error of the last discovery. Null after a success.
    */
   error: string | null;
   /**
-   * When it failed last.
+   * Time of the last failure.
    */
   failed_at: Timestamp | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The model that answers sampling requests of the server, within the budget of the run. Null refuses such requests.
+   * Model that answers sampling requests of the server, within the budget of the run. Null refuses these requests.
    */
   sampling_model_id: string | null;
   /**
-   * Name and version, as the server reports them.
+   * Name and version that the server reports: {"name", "version"}.
    */
   server_info: Json | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * True believes the server about tools that only read or may be repeated. False treats each of its tools as effect once.
+   * True uses the annotations of the server to tell which tools only read or may be repeated. False treats every tool as effect once.
    */
   trusts_annotations: Generated<boolean>;
   /**
@@ -1939,54 +1964,54 @@ export interface McpServers {
    */
   type: McpServerType;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface McpTools {
   /**
-   * When somebody accepted it.
+   * Time at which it was accepted.
    */
   accepted_at: Timestamp | null;
   /**
-   * Digest that was accepted last. The tool is called only while the server reports the same.
+   * Digest of the tool when it was last accepted. Calls are allowed only while the server reports the same digest.
    */
   accepted_digest: string | null;
   /**
-   * What its server says of it; hints, no promises.
+   * Annotations from the server: hints, not guarantees.
    */
   annotations: Json;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: string;
   /**
-   * SHA-256 of the report on the tool: name, title, description, schemas, annotations.
+   * SHA-256 of the reported tool, in hex: name, title, description, schemas, annotations.
    */
   digest: string;
   /**
-   * Why the tool cannot be offered.
+   * Reason why the tool cannot be offered.
    */
   fault: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False where the report is too large or cannot be stored; fault gives the reason.
+   * False if the reported tool is too large or cannot be stored. fault gives the reason.
    */
   is_whole: Generated<boolean>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * What it takes, a JSON Schema.
+   * The parameters, as a JSON Schema.
    */
   parameters: Json;
   /**
@@ -1998,34 +2023,34 @@ export interface McpTools {
    */
   status: McpToolStatus;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Messages {
   /**
-   * The agent that had the run when it was said.
+   * The agent that had the run when the message was written.
    */
   agent_id: string | null;
   /**
-   * What was said.
+   * The text of the message.
    */
   content: string | null;
   /**
-   * Of a summary: the first message it replaces. 0 includes earlier turns of the session.
+   * First message that a summary replaces. 0 includes earlier turns of the session. Null if the message is not a summary.
    */
   covers_from_seq: number | null;
   /**
-   * Of a summary: the last message it replaces. The originals stay.
+   * Last message that a summary replaces. The original messages stay.
    */
   covers_to_seq: number | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
@@ -2033,15 +2058,15 @@ export interface Messages {
    */
   execution_id: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The message this one answers. For the result of a tool: the message that asked for the call.
+   * Message that this message answers. For the result of a tool: the message that requested the call.
    */
   parent_seq: number | null;
   /**
-   * Content parts beside the text, as OpenAI has them (images, files).
+   * Content parts in addition to the text, in the format of OpenAI (images, files).
    */
   parts: Json | null;
   /**
@@ -2049,46 +2074,46 @@ export interface Messages {
    */
   role: MessageRole;
   /**
-   * Its place in the conversation of the run; 1 is the input.
+   * Position in the conversation of the run; 1 is the input.
    */
   seq: number;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string | null;
   /**
-   * The step that added the message. Null for the input.
+   * Step that added the message. Null for the input.
    */
   step_seq: number | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Generated<number>;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Generated<number>;
   /**
-   * Of a tool's result: the call it answers.
+   * For the result of a tool, the id of the call.
    */
   tool_call_id: string | null;
   /**
-   * Calls that the assistant asked for: [{id, name, arguments}].
+   * Tool calls that the assistant requested: [{id, name, arguments}].
    */
   tool_calls: Json | null;
   /**
-   * Where the text comes from: system, user, internal (a model, another agent's message), external (a tool).
+   * Origin of the text: system, user, internal (a model, a message of another agent), external (a tool).
    */
   trust: Trust;
 }
 
 export interface MessageSources {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Timestamp | null;
   /**
@@ -2096,11 +2121,11 @@ export interface MessageSources {
    */
   execution_id: string | null;
   /**
-   * The run that wrote it: the one above, or one below.
+   * The run that wrote the message: the parent or a child.
    */
   from_execution_id: string | null;
   /**
-   * input, tool, guard, handoff, summary; model: an engine that is somebody else's.
+   * input, tool, guard, handoff, summary; model for an external engine.
    */
   kind: string | null;
   /**
@@ -2112,15 +2137,15 @@ export interface MessageSources {
    */
   seq: number | null;
   /**
-   * The MCP server whose tool it is.
+   * The MCP server of the tool.
    */
   server: string | null;
   /**
-   * The step in which it was said; null of the input.
+   * The step that wrote the message; null for the input.
    */
   step_seq: number | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
@@ -2128,101 +2153,101 @@ export interface MessageSources {
    */
   tool: string | null;
   /**
-   * How far it is trusted: system, user, internal, external.
+   * Level of trust: system, user, internal, external.
    */
   trust: Trust | null;
   /**
-   * Of a tool that was given one.
+   * The URL that the tool was called with.
    */
   url: string | null;
 }
 
 export interface Models {
   /**
-   * The agent system whose file describes the model. Other systems may share a model that they describe in the same way.
+   * The agent system whose file describes the model. Other systems may use the same model if their files describe it in the same way.
    */
   agent_system_id: string | null;
   /**
-   * An OpenAI-compatible endpoint. Without base_url the URL and key of the environment are used. With base_url and no secret no key is sent.
+   * URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With base_url and no secret_name no key is sent.
    */
   base_url: string | null;
   /**
-   * What it can do.
+   * The capabilities.
    */
   capabilities: Generated<Json>;
   /**
-   * Tokens its context holds.
+   * Size of the context window in tokens.
    */
   context_tokens: number | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is about.
+   * The subject area.
    */
   domain: string | null;
   /**
-   * True while the row follows the environment. An edit by a person sets it to false.
+   * True while the row follows the environment variables. An edit by a user sets it to false.
    */
   from_environment: Generated<boolean>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Price of a million input tokens, read when a step commits.
+   * Price of a million input tokens, in a currency of your choice. Read when a step commits.
    */
   input_price: Numeric | null;
   /**
-   * The provider's own id of the model, such as gpt-5-mini.
+   * Id of the model at its provider, such as gpt-5-mini.
    */
   model: string;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * Price of a million output tokens, read when a step commits.
+   * Price of a million output tokens, in the same currency. Read when a step commits.
    */
   output_price: Numeric | null;
   /**
-   * Who serves it: openai, anthropic, local and so on.
+   * The provider of the model: openai, anthropic, local and so on.
    */
   provider: string;
   /**
-   * llm answers, embedding measures likeness, tts speaks, stt hears.
+   * llm: text; embedding: vectors; tts: text to speech; stt: speech to text.
    */
   purpose: Generated<ModelPurpose>;
   /**
-   * Name of the secret that holds the key. Without it the key of the environment goes to the URL of the environment, and no key goes to a base_url.
+   * Name of the secret that holds the API key of the model. Null sends the key of the environment to the URL of the environment, and no key to a base_url.
    */
   secret_name: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ModelUsage {
   /**
-   * Answers it gave.
+   * Number of answers.
    */
   answers: Int8 | null;
   /**
-   * At the prices when each step was committed.
+   * Cost at the prices at the time of each step.
    */
   cost: Numeric | null;
   /**
-   * Attempts that gave none.
+   * Number of attempts without an answer.
    */
   failed_attempts: Int8 | null;
   /**
-   * Its name among the models; null when it has been deleted since.
+   * The name of the model; null when the model has been deleted.
    */
   model: string | null;
   /**
@@ -2230,89 +2255,89 @@ export interface ModelUsage {
    */
   model_id: string | null;
   /**
-   * Who serves it: openai, anthropic, local and so on.
+   * The provider of the model: openai, anthropic, local and so on.
    */
   provider: string | null;
   /**
-   * Of the attempts that gave an answer: half of them took no longer.
+   * Median duration of attempts that gave an answer, in seconds.
    */
   seconds_p50: number | null;
   /**
-   * So long at most took 95 of 100.
+   * 95th percentile of the duration, in seconds.
    */
   seconds_p95: number | null;
   /**
-   * So long at most took 99 of 100.
+   * 99th percentile of the duration, in seconds.
    */
   seconds_p99: number | null;
   /**
-   * Answers among all attempts, from 0 to 1.
+   * Share of answers among all attempts, from 0 to 1.
    */
   success_rate: Numeric | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Int8 | null;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Int8 | null;
 }
 
 export interface OutputFilters {
   /**
-   * flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, and asks for an answer once more before the run fails.
+   * flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, or asks for another answer once before the run fails.
    */
   action: Generated<FilterAction>;
   /**
-   * Runs of this agent. Null means all agents.
+   * Agent whose runs the filter applies to. Null means all agents.
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * A regular expression of PostgreSQL without back-references; (?i) at the start ignores case.
+   * Regular expression of PostgreSQL without back-references. (?i) at the start ignores case.
    */
   pattern: string;
   /**
-   * Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mail, tasks of sub-agents), board (boards, todos), file. All by default.
+   * Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of SQL tools and queries), message (mail, tasks of sub-agents), board (boards, todos), file. The default is all of them.
    */
   places: Generated<ArrayType<FilterPlace>>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Permissions {
   /**
-   * read, run, edit or manage; also the scope an API key needs for it.
+   * read, run, edit or manage. An API key needs the scope of the same name.
    */
   action: string | null;
   /**
-   * A grant of the agent that a row is about allows it to those below that role.
+   * A grant on the agent of the row allows the action to lower roles.
    */
   by_agent: boolean | null;
   /**
@@ -2320,7 +2345,7 @@ export interface Permissions {
    */
   object: string | null;
   /**
-   * The least role that may.
+   * The least role that has the permission.
    */
   role: UserRole | null;
 }
@@ -2331,82 +2356,82 @@ export interface PlanTasks {
    */
   execution_id: string | null;
   /**
-   * Who is to do it.
+   * The member that does the task.
    */
   member: string | null;
   /**
-   * The run that does it.
+   * The run that does the task.
    */
   member_execution_id: string | null;
   /**
-   * What came out.
+   * The output.
    */
   output: string | null;
   /**
-   * Which plan of the run, from 1 on.
+   * Number of the plan in the run, from 1.
    */
   plan: number | null;
   /**
-   * When it was planned.
+   * Time of planning.
    */
   planned_at: Timestamp | null;
   /**
-   * Its place in the order, from 1 on.
+   * Position in the order, from 1.
    */
   position: number | null;
   /**
-   * planned while it has not begun; then of its run, or of the question a person was asked.
+   * planned until the task starts, then the status of its run or of its question to a person.
    */
   status: string | null;
   /**
-   * Which step of the plan, from 1 on.
+   * Number of the step in the plan, from 1.
    */
   step: number | null;
   /**
-   * What is to be done.
+   * The task.
    */
   task: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
 }
 
 export interface Prompts {
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the prompt.
    */
   agent_system_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Set when the prompt is deleted. Its versions stay.
+   * Time at which the prompt was deleted. Its versions stay.
    */
   deleted_at: Timestamp | null;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * Text with {{name}} in the place of each variable.
+   * Text with {{name}} in place of each variable.
    */
   template: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -2417,15 +2442,15 @@ export interface Prompts {
 
 export interface PromptVersions {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * The whole of it by value; never changed.
+   * The complete definition by value; never changed.
    */
   definition: Json;
   /**
@@ -2433,7 +2458,7 @@ export interface PromptVersions {
    */
   digest: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
@@ -2441,50 +2466,50 @@ export interface PromptVersions {
    */
   prompt_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Its number: 1, 2, 3 and so on.
+   * Version number: 1, 2, 3 and so on.
    */
   version: number;
 }
 
 export interface Questions {
   /**
-   * What was answered.
+   * The answer.
    */
   answer: string | null;
   /**
-   * What was answered, as JSON.
+   * The answer as JSON.
    */
   answer_data: Json | null;
   /**
-   * When it was answered.
+   * Time of the answer.
    */
   answered_at: Timestamp | null;
   /**
-   * Who answered.
+   * The user who answered.
    */
   answered_by: string | null;
   /**
-   * The call of a tool, as the model named it.
+   * Id of the tool call, as given by the model.
    */
   call_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What counts as the answer when nobody gives one in time.
+   * The answer to use if nobody answers in time.
    */
   default_answer: string | null;
   /**
-   * Role or username that may answer after the deadline, for the same time again.
+   * Role or username that may answer after the deadline, for another period of the same length.
    */
   escalate_to: string | null;
   /**
-   * When somebody with more rights was asked.
+   * Time at which the question was passed to a higher role.
    */
   escalated_at: Timestamp | null;
   /**
@@ -2492,47 +2517,47 @@ export interface Questions {
    */
   execution_id: string;
   /**
-   * Deadline. After it the question escalates, or the default answer is taken, or the run fails.
+   * Deadline. After the deadline the question escalates, or the default answer is used, or the run fails.
    */
   expires_at: Timestamp | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * question; approval: of a call; effect: what became of a call whose end nobody saw.
+   * question; approval of a call; effect: the outcome of a call that nobody observed.
    */
   kind: QuestionKind;
   /**
-   * Answers to choose from.
+   * Answers to choose from, as a JSON array.
    */
   options: Json | null;
   /**
-   * Result of a trial of the call in SQL, which was rolled back: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
+   * Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
    */
   preview: Json | null;
   /**
-   * What is asked.
+   * The text of the question.
    */
   prompt: string;
   /**
-   * Why a policy asked for approval: {policy, trust, tool, message_seq}, the trust of the run and the message that lowered it.
+   * Reason why a policy asked for approval: {policy, trust, tool, message_seq}, with the trust of the run and the message that lowered it.
    */
   reason: Json | null;
   /**
-   * Role that may answer besides admins and owners. Null lets the user of the run answer a question.
+   * Role that may answer in addition to admins and owners. Null lets the user of the run answer a question.
    */
   required_role: UserRole | null;
   /**
-   * The root run, which lists the questions of its sub-agents too.
+   * Root run, whose list of questions includes those of its sub-agents.
    */
   root_execution_id: string;
   /**
-   * A JSON Schema that answer_data must satisfy.
+   * JSON Schema that answer_data must satisfy.
    */
   schema: Json | null;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string | null;
   /**
@@ -2540,34 +2565,34 @@ export interface Questions {
    */
   status: Generated<QuestionStatus>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * The call that the question is about: {id, name, arguments}.
+   * Tool call that the question is about: {id, name, arguments}.
    */
   tool_call: Json | null;
   /**
-   * Origin of the prompt: internal is an agent or Howdah, external is an MCP server.
+   * Origin of the prompt: internal for an agent or Howdah, external for an MCP server.
    */
   trust: Generated<Trust>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface QueueHealth {
   /**
-   * Since when the one that is due for longest could have begun.
+   * Time since which the oldest due run could have started.
    */
   oldest_due: Timestamp | null;
   /**
-   * For how many seconds that is.
+   * Age of the oldest due run, in seconds.
    */
   oldest_due_seconds: Numeric | null;
   /**
-   * How many runs.
+   * Number of runs.
    */
   runs: Int8 | null;
   /**
@@ -2575,156 +2600,46 @@ export interface QueueHealth {
    */
   status: ExecutionStatus | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * What waiting runs wait for: see executions.
+   * The reason for waiting: see executions.
    */
   waiting_for: WaitingReason | null;
 }
 
-export interface Quotas {
-  /**
-   * The subject, if it is an agent.
-   */
-  agent_id: Generated<string | null>;
-  /**
-   * The subject, if it is an API key.
-   */
-  api_key_id: Generated<string | null>;
-  /**
-   * When it was made.
-   */
-  created_at: Generated<Timestamp>;
-  /**
-   * Its id, a uuid v7: the order of ids is that of time.
-   */
-  id: Generated<string>;
-  /**
-   * Written by an owner of the database: the tenant sees it and cannot change it.
-   */
-  is_imposed: Generated<boolean>;
-  /**
-   * Of a quota of the system: each tenant may use this much, unless an owner of the database wrote a quota for that tenant.
-   */
-  is_per_tenant: Generated<boolean>;
-  /**
-   * Maximum use. A change applies at once, and waiting runs go on if they may.
-   */
-  max_value: Numeric;
-  /**
-   * What is counted: requests, runs, tokens, cost, storage.
-   */
-  metric: QuotaMetric;
-  /**
-   * The current minute, hour, day or month in UTC. Without a period all use ever counts; for storage, all that is stored.
-   */
-  period: QuotaPeriod | null;
-  /**
-   * Whose use counts. system is the whole installation, over all tenants; written by an owner of the database.
-   */
-  scope: Generated<QuotaScope>;
-  /**
-   * The subject, if it is a session.
-   */
-  session_id: Generated<string | null>;
-  /**
-   * The user, agent, session or API key. Null means each of them without a quota of its own for this metric and period. Null for a tenant or the system.
-   */
-  subject_id: string | null;
-  /**
-   * The tenant it belongs to; nobody else sees it.
-   */
-  tenant_id: Generated<string>;
-  /**
-   * When it was changed last.
-   */
-  updated_at: Generated<Timestamp>;
-  /**
-   * The subject, if it is a user.
-   */
-  user_id: Generated<string | null>;
-}
-
-export interface QuotaUsage {
-  /**
-   * How much is allowed.
-   */
-  max_value: Numeric | null;
-  /**
-   * What is counted: requests, runs, tokens, cost, storage.
-   */
-  metric: QuotaMetric | null;
-  /**
-   * How long is counted before it begins anew.
-   */
-  period: QuotaPeriod | null;
-  /**
-   * The quota.
-   */
-  quota_id: string | null;
-  /**
-   * How much is left.
-   */
-  remaining: Numeric | null;
-  /**
-   * When the next period begins and nothing of it is used; null without one.
-   */
-  resets_at: Timestamp | null;
-  /**
-   * Whom it holds for.
-   */
-  scope: QuotaScope | null;
-  /**
-   * When the period began; null without one.
-   */
-  started_at: Timestamp | null;
-  /**
-   * The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.
-   */
-  subject_id: string | null;
-  /**
-   * The tenant it belongs to; nobody else sees it.
-   */
-  tenant_id: string | null;
-  /**
-   * How much was used.
-   */
-  used: Numeric | null;
-}
-
 export interface Resources {
   /**
-   * The content, read only on request.
+   * Content of the file, read only on request. Null for a file by path.
    */
   bytes: Buffer | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * The run that the file belongs to.
+   * Run that the file belongs to. Null if it belongs to no run.
    */
   execution_id: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Your own tags.
+   * Tags of your own, as a JSON object.
    */
   metadata: Generated<Json>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string | null;
   /**
@@ -2737,11 +2652,11 @@ export interface Resources {
    */
   size: Int8;
   /**
-   * Path of a file below HOWDAH_HOME/resources of the workers. Only an owner writes it.
+   * Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the database writes it.
    */
   storage_path: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -2749,65 +2664,65 @@ export interface Resources {
    */
   type: string;
   /**
-   * Address for MCP clients, such as docs://handbook. Of rows with the same address the newest counts. With {name} in the address and {{name}} in the text the file is a template.
+   * Address for MCP clients, such as docs://handbook. Among rows of the same address the newest is used. With {name} in the address and {{name}} in the text the file is a template.
    */
   uri: string | null;
 }
 
 export interface RetentionPolicies {
   /**
-   * Runs that ended before this time have no contents any more and are not looked at again.
+   * Progress of erasure: contents of runs that ended before this time are erased.
    */
   contents_reached_at: Timestamp | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not depend on their number. False deletes each on its day.
+   * True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not depend on their number. False deletes each run on its day.
    */
   is_by_month: Generated<boolean>;
   /**
-   * Days from the end of a run to the erasure of its texts and arguments. 0 means at once, null never.
+   * Days from the end of a run to the erasure of its texts and arguments. 0 erases at once, null never.
    */
   keep_contents_days: number | null;
   /**
-   * Days from the end of a run to its deletion, with all runs below it. Null means never.
+   * Days from the end of a run to its deletion, together with all runs below. Null never deletes.
    */
   keep_runs_days: number | null;
   /**
-   * Where keep_contents_days is 0: minutes from the last activity of a session to the erasure of its contents.
+   * Minutes from the last activity of a session to the erasure of its contents. Used only if keep_contents_days is 0.
    */
   keep_sessions_minutes: Generated<number>;
   /**
-   * Runs that ended before this time are deleted; older ones are not looked at again.
+   * Progress of deletion: runs that ended before this time are deleted.
    */
   runs_reached_at: Timestamp | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface RoutingDecisions {
   /**
-   * Who else could have been.
+   * The other candidates.
    */
   candidates: Json | null;
   /**
-   * Who was chosen, and how sure.
+   * The chosen members, with confidence.
    */
   chosen: Json | null;
   /**
-   * When it was decided.
+   * Time of the decision.
    */
   decided_at: Timestamp | null;
   /**
@@ -2815,19 +2730,19 @@ export interface RoutingDecisions {
    */
   execution_id: string | null;
   /**
-   * How it was decided.
+   * The method of the decision.
    */
   method: string | null;
   /**
-   * Why.
+   * The reason.
    */
   reason: string | null;
   /**
-   * Its place in the log of the run: 1, 2, 3 and so on, without a gap.
+   * Position in the log of the run: 1, 2, 3 and so on, without gaps.
    */
   seq: number | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
@@ -2842,71 +2757,71 @@ export interface Schedules {
    */
   agent_id: string | null;
   /**
-   * What happens with times that were missed: skip, one, all.
+   * What to do with missed times: skip, one, all.
    */
   catchup_policy: Generated<CatchupPolicy>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.
+   * minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or @hourly, @daily, @weekly, @monthly, @yearly.
    */
   cron: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * What it is told.
+   * The input text.
    */
   input: string;
   /**
-   * Data beside the text, as JSON.
+   * Data in addition to the text, as JSON.
    */
   input_data: Json | null;
   /**
-   * False pauses the schedule. Set to true again, it continues from now and catches up on nothing.
+   * False pauses the schedule. When it becomes true again, the schedule continues from now and runs none of the missed times.
    */
   is_active: Generated<boolean>;
   /**
-   * The last time that made a run.
+   * Last time that started a run.
    */
   last_at: Timestamp | null;
   /**
-   * Why the last time did not make every run: {code, message, detail, hint, scheduled_for}. Null after a success.
+   * Reason why the last time did not start every run: {code, message, detail, hint, scheduled_for}. Null after a success.
    */
   last_error: Json | null;
   /**
-   * The run of the last time.
+   * Run that the last time started.
    */
   last_execution_id: string | null;
   /**
-   * Your own tags.
+   * Tags of the application.
    */
   metadata: Generated<Json>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The next time, set by the database.
+   * Time of the next run, set by the database. Null while paused.
    */
   next_at: Timestamp | null;
   /**
-   * What happens when the last run is still live: allow, skip, cancel.
+   * What to do if the last run is still live: allow, skip, cancel.
    */
   overlap_policy: Generated<OverlapPolicy>;
   /**
-   * Smaller first.
+   * Priority; smaller numbers run first.
    */
   priority: Generated<number>;
   /**
-   * The session that the runs are turns of. Null gives each run no session.
+   * Session that the runs are turns of. Null starts runs without a session.
    */
   session_id: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -2914,11 +2829,11 @@ export interface Schedules {
    */
   timezone: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The user its runs belong to.
+   * The user that its runs belong to.
    */
   user_id: string | null;
   /**
@@ -2929,23 +2844,23 @@ export interface Schedules {
 
 export interface Secrets {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string | null;
   /**
-   * Equal for equal values of a tenant. A guess cannot be checked against it without the key of the tenant.
+   * Equal for equal values of a tenant. A guessed value cannot be checked against it without the key of the tenant.
    */
   fingerprint: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The last characters of the value. Null when the value is too short to show any.
+   * Last characters of the value. Null if the value is too short to show any.
    */
   last_four: string | null;
   /**
@@ -2953,19 +2868,19 @@ export interface Secrets {
    */
   name: string;
   /**
-   * Time of the last new value. Null for the first value.
+   * Time at which the last new value was set. Null for the first value.
    */
   rotated_at: Timestamp | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Raised with each new value.
+   * Number of values so far. Each new value raises it.
    */
   version: Generated<number>;
 }
@@ -2976,55 +2891,55 @@ export interface Sessions {
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * The session this one was forked from, which stays unchanged. Null when that session was deleted.
+   * Session that this session was forked from. The fork leaves it unchanged. Null if it was deleted.
    */
   forked_from_session_id: string | null;
   /**
-   * The last turn of the original session that this session begins with.
+   * Last turn of the original session that this session includes.
    */
   forked_from_turn: number | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * When something was said in it last.
+   * Time of the last activity.
    */
   last_activity_at: Generated<Timestamp>;
   /**
-   * The root run that has its turn, changed under the lock of this row.
+   * Root run that has the turn. Changed under the lock of this row.
    */
   live_execution_id: string | null;
   /**
-   * What happens to a message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.
+   * Policy for a message that arrives while a run is live: queue makes it wait for its turn, reject refuses it, interrupt cancels the live run, steer adds it to the live run.
    */
   policy: Generated<SessionPolicy>;
   /**
-   * Your own document about the conversation.
+   * A document of the application about the conversation.
    */
   state: Generated<Json>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * What it is called.
+   * The title.
    */
   title: string | null;
   /**
-   * Number of runs so far, which is the turn of the last one.
+   * Number of runs so far, equal to the turn of the last run.
    */
   turns: Generated<number>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The user it belongs to.
+   * The user that the row belongs to.
    */
   user_id: string | null;
   /**
@@ -3035,11 +2950,11 @@ export interface Sessions {
 
 export interface Settings {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
@@ -3051,11 +2966,11 @@ export interface Settings {
    */
   scope: Generated<SettingScope>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -3066,93 +2981,93 @@ export interface Settings {
 
 export interface SettingValues {
   /**
-   * What holds without a row; null: nothing is limited.
+   * The value without a row; null for no limit.
    */
   default_value: Numeric | null;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: string | null;
   /**
-   * Its name on the board.
+   * The key.
    */
   key: string | null;
   /**
-   * The most it may be.
+   * The largest allowed value.
    */
   maximum: Numeric | null;
   /**
-   * The least it may be.
+   * The smallest allowed value.
    */
   minimum: Numeric | null;
   /**
-   * Whose row it is: tenant, system, or default where there is none.
+   * The row that sets the value: tenant, system, or default without a row.
    */
   source: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
-   * What holds; null: nothing is limited.
+   * The effective value; null for no limit.
    */
   value: Json | null;
 }
 
 export interface Skills {
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the skill.
    */
   agent_system_id: string | null;
   /**
-   * Markdown text for the agent, at most 60 kB, loaded in one piece.
+   * Markdown text for the agent, at most 60 kB. load_skill returns it in one piece.
    */
   content: string;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Set when the skill is deleted. Its versions stay.
+   * Time at which the skill was deleted. Its versions stay.
    */
   deleted_at: Timestamp | null;
   /**
-   * One line that says when to read the skill.
+   * One line that tells an agent when to read the skill.
    */
   description: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False leaves the skill out of the next versions of its agents.
+   * False omits the skill from later versions of its agents.
    */
   is_active: Generated<boolean>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface SkillVersions {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * The whole of it by value; never changed.
+   * The complete definition by value; never changed.
    */
   definition: Json;
   /**
@@ -3160,7 +3075,7 @@ export interface SkillVersions {
    */
   digest: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
@@ -3168,49 +3083,49 @@ export interface SkillVersions {
    */
   skill_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Its number: 1, 2, 3 and so on.
+   * Version number: 1, 2, 3 and so on.
    */
   version: number;
 }
 
 export interface StatusTransitions {
   /**
-   * Who or what moves it.
+   * The cause of the transition.
    */
   cause: string;
   /**
-   * Where a run stands before.
+   * The status before the transition.
    */
   from_status: ExecutionStatus;
   /**
-   * Where it stands then.
+   * The status after the transition.
    */
   to_status: ExecutionStatus;
 }
 
 export interface Steps {
   /**
-   * Notes of hooks.
+   * Notes of hooks, as a JSON object.
    */
   annotations: Json | null;
   /**
-   * The tool call that the step belongs to.
+   * Tool call that the step belongs to.
    */
   call_id: string | null;
   /**
-   * Cost by the prices of the model when the step committed.
+   * Cost at the prices of the model when the step committed.
    */
   cost: Generated<Numeric>;
   /**
-   * Effect of repeating the call, as the tool declares it.
+   * Effect of repeating the call, as declared by the tool.
    */
   effect: ToolEffect | null;
   /**
-   * What went wrong: {code, message, retryable, cause}.
+   * The error: {code, message, retryable, cause}.
    */
   error: Json | null;
   /**
@@ -3218,7 +3133,7 @@ export interface Steps {
    */
   execution_id: string;
   /**
-   * When it was over.
+   * Finish time.
    */
   finished_at: Generated<Timestamp>;
   /**
@@ -3226,7 +3141,7 @@ export interface Steps {
    */
   idempotency_key: string | null;
   /**
-   * Of a tool: its arguments. Of a retry: which attempt.
+   * For a tool, its arguments. For a retry, the number of the attempt.
    */
   input: Json | null;
   /**
@@ -3238,35 +3153,35 @@ export interface Steps {
    */
   model_id: string | null;
   /**
-   * Its name.
+   * Name of the model, tool or guard.
    */
   name: string | null;
   /**
-   * Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.
+   * For a tool, its result. For a model, why it stopped. For a retry, the delay.
    */
   output: Json | null;
   /**
-   * 1, 2, 3 … within the run; the cursor of every live feed.
+   * Position in the log of the run, counted from 1. It is the cursor of every live feed.
    */
   seq: number;
   /**
-   * When it began.
+   * Start time.
    */
   started_at: Generated<Timestamp>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Tokens that models read.
+   * Tokens read by models.
    */
   tokens_in: Generated<number>;
   /**
-   * Tokens that models wrote.
+   * Tokens written by models.
    */
   tokens_out: Generated<number>;
   /**
-   * The worker process that committed it.
+   * The worker process that committed the step.
    */
   worker: string | null;
 }
@@ -3277,35 +3192,35 @@ export interface TableTriggers {
    */
   agent_id: string | null;
   /**
-   * Expression over the columns of the row that must be true. Null accepts every row.
+   * SQL expression over the columns of the row that must be true. Null accepts every row.
    */
   condition: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Expression over the columns of the row that gives the input of the run. Null begins no run.
+   * SQL expression over the columns of the row, whose value is the input of the run. Null starts no run.
    */
   input: string;
   /**
-   * Column that receives the answer. Null writes nothing back.
+   * Column that receives the answer. Null writes no answer back.
    */
   into_column: string | null;
   /**
-   * False begins no more runs. Answers of runs that began earlier are still written.
+   * False starts no more runs. Answers of earlier runs are still written.
    */
   is_active: Generated<boolean>;
   /**
-   * Primary key of the table, by which the row is found again.
+   * Primary key of the table, used to find the row again.
    */
   key_columns: string[];
   /**
-   * insert, update, or insert or update. An update counts when it changes the input or makes the condition true.
+   * insert, update, or insert or update. An update starts a run if it changes the input or makes the condition true.
    */
   on_event: Generated<string>;
   /**
@@ -3313,11 +3228,11 @@ export interface TableTriggers {
    */
   table_name: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -3328,55 +3243,55 @@ export interface TableTriggers {
 
 export interface Tenants {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False shuts out every user, token and key of the tenant. Its rows stay and its runs go on.
+   * False locks out every user, token and API key of the tenant. Its rows stay and its runs go on.
    */
   is_active: Generated<boolean>;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * Its name in commands and tokens.
+   * The name in commands and tokens.
    */
   slug: string;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Share of the workers: a tenant of weight 3 gets three runs at work for each run of a tenant of weight 1. Set by an owner of the database.
+   * Share of the workers, from 1 to 1000: a tenant of weight 3 gets three runs at work for each run of a tenant of weight 1. An owner of the database sets it.
    */
   weight: Generated<number>;
 }
 
 export interface Todos {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * What blocks the todo, or its result.
+   * Reason why the todo is blocked, or its result.
    */
   note: string | null;
   /**
    * @hasDefault
-   * Position in the list. Omitted, the todo comes last.
+   * Position in the list, counted from 1. If omitted, the todo comes last.
    */
   position: number;
   /**
-   * The conversation it belongs to; null outside of one.
+   * The session; null outside a session.
    */
   session_id: string;
   /**
@@ -3384,46 +3299,46 @@ export interface Todos {
    */
   status: Generated<TodoStatus>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * What it is called.
+   * The title.
    */
   title: string;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ToolPerformance {
   /**
-   * How often it was called.
+   * Number of calls.
    */
   calls: Int8 | null;
   /**
-   * Calls whose result told the model of an error; attempts that were repeated count once.
+   * Calls whose result reported an error to the model. Repeated attempts count once.
    */
   errors: Int8 | null;
   /**
-   * Half of the calls took no longer, approvals not counted.
+   * Median duration of a call in seconds, without the wait for approval.
    */
   seconds_p50: number | null;
   /**
-   * So long at most took 95 of 100.
+   * 95th percentile of the duration, in seconds.
    */
   seconds_p95: number | null;
   /**
-   * So long at most took 99 of 100.
+   * 99th percentile of the duration, in seconds.
    */
   seconds_p99: number | null;
   /**
-   * Calls without error among all, from 0 to 1.
+   * Share of calls without an error, from 0 to 1.
    */
   success_rate: Numeric | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
   /**
@@ -3434,141 +3349,141 @@ export interface ToolPerformance {
 
 export interface ToolPolicies {
   /**
-   * Runs of this agent. Null means all agents.
+   * Agent whose runs the row applies to. Null means all agents.
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * allow the call; ask for the approval of an admin; deny the call and tell the model so.
+   * allow the call, ask an admin for approval, or deny the call and report the denial to the model.
    */
   decision: PolicyDecision;
   /**
-   * Tools of this effect; null means any.
+   * Effect of tools that the row applies to. Null means any.
    */
   effect: ToolEffect | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Tools of this kind.
+   * Kind of tools that the row applies to.
    */
   kind: ToolKind | null;
   /**
-   * The row applies to runs of a lower trust. internal: runs that have read external text; user: internal text as well; system: all runs.
+   * The row applies to runs of a lower trust. internal: runs that have read external text; user: also runs that have read internal text; system: all runs.
    */
   min_trust: Generated<Trust>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * The tool. Without tool_id and kind: every tool except sub-agents, workflows and ask_user.
+   * Tool that the row applies to. Without tool_id and kind, the row applies to every tool except sub-agents, workflows and ask_user.
    */
   tool_id: string | null;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Tools {
   /**
-   * Of kind agent: the agent that does the work, in a child run of the caller.
+   * Kind agent: the agent that does the work, in a child run of the caller.
    */
   agent_id: string | null;
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the tool.
    */
   agent_system_id: string | null;
   /**
-   * Other names it is found by.
+   * Alternative names.
    */
   aliases: Generated<string[]>;
   /**
-   * The tool that undoes a finished call when its run fails or is cancelled.
+   * Tool that undoes a finished call if its run fails or is cancelled.
    */
   compensation_tool_id: string | null;
   /**
-   * By kind; of a sql tool what register_sql_tool found in the catalogue.
+   * Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.
    */
   configuration: Generated<Json>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.
+   * Effect of repeating a call. Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.
    */
   effect: Generated<ToolEffect>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
-   * sql: a function of this database; http: a request of an API; custom: a TypeScript function registered in code.
+   * sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.
    */
   kind: ToolKind;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * A JSON Schema. Arguments are checked against it before the tool runs.
+   * JSON Schema of the arguments, which are checked before each call.
    */
   parameters: Generated<Json>;
   /**
-   * True makes each call wait for the approval of a person. Where no person can be asked, the call is refused.
+   * True makes each call wait for the approval of a person. If no person can be asked, the call is refused.
    */
   requires_approval: Generated<boolean>;
   /**
-   * Of kind mcp: the server that does the work.
+   * Kind mcp: the server that does the work.
    */
   server_id: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * Milliseconds a call may take.
+   * Timeout of a call in milliseconds.
    */
   timeout_ms: Generated<number>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Of kind workflow: the workflow that does the work, in a child run of the caller.
+   * Kind workflow: the workflow that does the work, in a child run of the caller.
    */
   workflow_id: string | null;
 }
 
 export interface Users {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Where the user is written to.
+   * The email address of the user.
    */
   email: string | null;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False shuts the user out within a second, whatever the token or key.
+   * False locks out the user within a second, with any token or API key.
    */
   is_active: Generated<boolean>;
   /**
@@ -3576,15 +3491,15 @@ export interface Users {
    */
   role: Generated<UserRole>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The name the user signs in by.
+   * The login name of the user.
    */
   username: string;
 }
@@ -3595,15 +3510,15 @@ export interface VersionLabels {
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The name of a version, such as production.
+   * The label of a version, such as production.
    */
   label: string;
   /**
@@ -3611,15 +3526,15 @@ export interface VersionLabels {
    */
   prompt_id: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The version it is on.
+   * The version with this label.
    */
   version: number;
   /**
@@ -3630,7 +3545,7 @@ export interface VersionLabels {
 
 export interface Violations {
   /**
-   * What else is to be said.
+   * Further details.
    */
   detail: string | null;
   /**
@@ -3638,11 +3553,11 @@ export interface Violations {
    */
   execution_id: string | null;
   /**
-   * The promise that is broken.
+   * The broken promise.
    */
   rule: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string | null;
 }
@@ -3653,11 +3568,11 @@ export interface WatchedRows {
    */
   attempts: Generated<number>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Why no answer exists or it could not be written: {code, message}.
+   * Reason why there is no answer or it could not be written: {code, message}.
    */
   error: Json | null;
   /**
@@ -3665,78 +3580,78 @@ export interface WatchedRows {
    */
   execution_id: string;
   /**
-   * Primary key of the row: {"id": 4711}.
+   * Primary key of the row, such as {"id": 4711}.
    */
   row_key: Json;
   /**
-   * The watched table.
+   * The watch of the table.
    */
   table_trigger_id: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * SHA-256 of into_column when the run began. A different value at the end is an edit by somebody else and is kept.
+   * SHA-256 of into_column at the start of the run. If the value differs at the end, another user has edited it and the value is kept.
    */
   value_sha256: Buffer | null;
   /**
-   * The watches that led to this run, its own last. More than one if an answer or a tool of a run wrote into a watched table.
+   * Watches that led to this run, its own watch last. There are several if an answer or a tool of a run wrote into a watched table.
    */
   watches: string[];
   /**
-   * State of the answer. Null when the watch writes nothing back.
+   * State of the answer. Null if the watch writes no answer back.
    */
   write_back: WriteBackStatus | null;
   /**
-   * When the answer was written back.
+   * Time at which the answer was written back.
    */
   written_at: Timestamp | null;
 }
 
 export interface WebhookDeliveries {
   /**
-   * The alert rule of the event.
+   * Alert rule of the event. Null for a run.
    */
   alert_rule_id: string | null;
   /**
-   * How often it was tried.
+   * Number of attempts.
    */
   attempts: Generated<number>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * When it was taken.
+   * Time of delivery.
    */
   delivered_at: Timestamp | null;
   /**
-   * What happened, as in the events of a webhook.
+   * The event, as in the events of a webhook.
    */
   event: string;
   /**
-   * The run of the event. Null for an alert.
+   * Run of the event. Null for an alert.
    */
   execution_id: string | null;
   /**
-   * Sent as webhook-id, the same in every attempt, so that a receiver recognises repeats.
+   * Value of the header webhook-id, the same in every attempt, so that a receiver recognises repeats.
    */
   id: Generated<string>;
   /**
-   * When it was tried last.
+   * Time of the last attempt.
    */
   last_attempt_at: Timestamp | null;
   /**
-   * Why the last attempt failed.
+   * Reason why the last attempt failed.
    */
   last_error: string | null;
   /**
-   * HTTP status of the last attempt. Null when no response came.
+   * HTTP status of the last attempt. Null if there was no response.
    */
   last_status: number | null;
   /**
-   * Time of the next attempt. Null after the last one.
+   * Time of the next attempt. Null after the last attempt.
    */
   next_attempt_at: Timestamp | null;
   /**
@@ -3748,70 +3663,70 @@ export interface WebhookDeliveries {
    */
   status: Generated<DeliveryStatus>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * Where the last attempt went, or the first one goes.
+   * The URL of the last attempt, or of the first attempt to come.
    */
   url: string;
   /**
-   * Null for callback_url of a run.
+   * Webhook that receives the event. Null for the callback_url of a run.
    */
   webhook_id: string | null;
 }
 
 export interface Webhooks {
   /**
-   * Runs of this agent only. Null means all.
+   * Agent whose runs are reported. Null means all runs.
    */
   agent_id: string | null;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * Why the webhook was switched off automatically. Cleared when it is switched on.
+   * Reason why the webhook was switched off automatically. Cleared when is_active is set to true.
    */
   disabled_because: string | null;
   /**
-   * execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, alert.firing, alert.resolved, alert.failed.
+   * Events to send: execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, alert.firing, alert.resolved, alert.failed.
    */
   events: Generated<string[]>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
-   * Second secret that also signs while the receiver changes over. The receiver accepts either signature.
+   * Second secret that also signs during a rotation. The receiver accepts either signature.
    */
   previous_secret_name: string | null;
   /**
-   * Secret (whsec_ and Base64) that signs deliveries. Null leaves them unsigned.
+   * Secret that signs deliveries: whsec_ and Base64. Null leaves them unsigned.
    */
   secret_name: string | null;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Where it is sent to.
+   * The URL that receives requests.
    */
   url: string;
   /**
-   * Runs of this workflow only. Null means all.
+   * Workflow whose runs are reported. Null means all runs.
    */
   workflow_id: string | null;
 }
@@ -3822,40 +3737,40 @@ export interface WorkflowAgents {
    */
   agent_id: string | null;
   /**
-   * Configuration of this member alone, by type of the workflow.
+   * Configuration of this member alone, in a shape that depends on the type of the workflow.
    */
   configuration: Generated<Json>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The workflow that is a member.
+   * The workflow that is the member.
    */
   member_workflow_id: string | null;
   /**
-   * Question for a person in the place of a member: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the member.
+   * Question to a person in place of an agent: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the member.
    */
   question: Json | null;
   /**
-   * Name of the member within the workflow, by which edges and decisions refer to it. Null takes the name of its agent or workflow.
+   * Name of the member within the workflow, used by edges and decisions. Null uses the name of its agent or workflow.
    */
   role: string | null;
   /**
    * @hasDefault
-   * Position among the members, counted from 1. Omitted, the member comes last.
+   * Position among the members, counted from 1. If omitted, the member comes last.
    */
   sequence_order: number;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -3866,43 +3781,43 @@ export interface WorkflowAgents {
 
 export interface Workflows {
   /**
-   * The agent system whose file describes this row.
+   * The agent system whose file describes the workflow.
    */
   agent_system_id: string | null;
   /**
-   * Configuration of the type; howdah.workflow_schema(type) is its JSON Schema.
+   * Configuration of the type, in the shape of the JSON Schema howdah.workflow_schema(type).
    */
   configuration: Generated<Json>;
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * The version that new runs are pinned to.
+   * The version that new runs pin.
    */
   current_version_id: string | null;
   /**
-   * Set when the workflow is deleted. Its versions and runs stay.
+   * Time at which the workflow was deleted. Its versions and runs stay.
    */
   deleted_at: Timestamp | null;
   /**
-   * What it is for, in words.
+   * Purpose, in words.
    */
   description: Generated<string>;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * Instruction for the deciding model of a router, orchestrator or evaluator, in addition to its task.
+   * Instruction for the model that decides for a router, orchestrator or evaluator, in addition to the task of that model.
    */
   instruction: Generated<string>;
   /**
-   * False takes it out of use; the row stays.
+   * False disables the row without deleting it.
    */
   is_active: Generated<boolean>;
   /**
-   * True while grants exist for the workflow. Then only the grantees, admins and owners see the workflow and its runs.
+   * True while the workflow has grants. Then only grantees, admins and owners see the workflow and its runs.
    */
   is_restricted: Generated<boolean>;
   /**
@@ -3910,11 +3825,11 @@ export interface Workflows {
    */
   max_cost: Numeric | null;
   /**
-   * Maximum active time of a run in seconds, without waiting for members. Null takes the setting, 600 by default.
+   * Maximum active time of a run in seconds, without waiting for members. Null uses the setting max_seconds, 600 by default.
    */
   max_seconds: number | null;
   /**
-   * Maximum number of answers of the deciding model in a run. Null takes the setting, 50 by default.
+   * Maximum number of answers of the deciding model in a run. Null uses the setting max_steps, 50 by default.
    */
   max_steps: number | null;
   /**
@@ -3922,11 +3837,11 @@ export interface Workflows {
    */
   max_tokens: Int8 | null;
   /**
-   * Its name.
+   * The name.
    */
   name: string;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: Generated<string>;
   /**
@@ -3934,26 +3849,26 @@ export interface Workflows {
    */
   type: WorkflowType;
   /**
-   * When it was changed last.
+   * Time of the last change.
    */
   updated_at: Generated<Timestamp>;
   /**
-   * True from a change until the same transaction writes the new version at commit.
+   * True from an edit until the same transaction writes the new version at commit.
    */
   version_is_stale: Generated<boolean>;
 }
 
 export interface WorkflowVersions {
   /**
-   * When it was made.
+   * Time of creation.
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who made it: the user of the token, else the database login.
+   * The creator: the user of the token, else the database login.
    */
   created_by: string;
   /**
-   * The whole of it by value; never changed.
+   * The complete definition by value; never changed.
    */
   definition: Json;
   /**
@@ -3961,15 +3876,15 @@ export interface WorkflowVersions {
    */
   digest: string;
   /**
-   * Its id, a uuid v7: the order of ids is that of time.
+   * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
   /**
-   * The tenant it belongs to; nobody else sees it.
+   * The tenant that owns the row; no other tenant can see it.
    */
   tenant_id: string;
   /**
-   * Its number: 1, 2, 3 and so on.
+   * Version number: 1, 2, 3 and so on.
    */
   version: number;
   /**
@@ -3994,9 +3909,6 @@ export interface DB {
   approvals: Approvals;
   audit_log: AuditLog;
   board_entries: BoardEntries;
-  call_limit_usage: CallLimitUsage;
-  call_limits: CallLimits;
-  concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;
   execution_timeline: ExecutionTimeline;
@@ -4007,6 +3919,8 @@ export interface DB {
   hooks: Hooks;
   kept_steps: KeptSteps;
   kept_usage: KeptUsage;
+  limit_usage: LimitUsage;
+  limits: Limits;
   mail: Mail;
   mcp_prompts: McpPrompts;
   mcp_servers: McpServers;
@@ -4022,8 +3936,6 @@ export interface DB {
   prompts: Prompts;
   questions: Questions;
   queue_health: QueueHealth;
-  quota_usage: QuotaUsage;
-  quotas: Quotas;
   resources: Resources;
   retention_policies: RetentionPolicies;
   routing_decisions: RoutingDecisions;

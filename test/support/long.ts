@@ -32,7 +32,7 @@ const BREAKING = [
   'test/runtime/workflows-in-trouble.test.ts',
   'test/soak.test.ts',
   'test/sql/isolation.test.ts',
-  'test/sql/limits.test.ts',
+  'test/sql/limits/limits.test.ts',
   'test/workers/death.test.ts',
   'test/workers/many-workers.test.ts',
   'test/workers/only.test.ts',
@@ -91,7 +91,7 @@ const SLOW = [
   'test/runtime/small-tools.test.ts',
   'test/runtime/taint.test.ts',
   'test/runtime/workflows.test.ts',
-  'test/sql/watch_table.test.ts',
+  'test/sql/starts/watch_table.test.ts',
   'test/systems/round-trip.test.ts',
 ];
 

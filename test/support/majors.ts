@@ -30,7 +30,7 @@ const SHORT = [
   'test/sql/conventions.test.ts',
   'test/sql/tenancy.test.ts',
   'test/sql/plans.test.ts',
-  'test/sql/long-queue.test.ts',
+  'test/sql/queue/long-queue.test.ts',
   'test/sql/uuid_v7.test.ts',
   'test/runtime/main-path',
 ];

@@ -1,5 +1,5 @@
 -- Names the private tables of Graphile Worker. No other file does: all others read this view. It
--- has the columns that Howdah needs, and test/sql/queue_view.test.ts checks them when a new version
+-- has the columns that Howdah needs, and test/sql/queue/queue_view.test.ts checks them when a new version
 -- of Graphile Worker is installed. A migration of Graphile Worker that changes one of these columns
 -- needs the view dropped first.
 --

@@ -1,0 +1,61 @@
+import { beforeAll, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import { makeAgent, makeSession, makeTenant, one, rolledBack, takeRole } from '../support.ts';
+
+const database = testDatabase();
+let tenant_id: string;
+let ann: string;
+let bob: string;
+
+beforeAll(async () => {
+  tenant_id = await makeTenant(database.pool);
+  const user = async (username: string) =>
+    (
+      await one(
+        database.pool,
+        `insert into howdah.users (tenant_id, username, role) values ($1, $2, 'member') returning id`,
+        [tenant_id, username],
+      )
+    ).id;
+  ann = await user('ann');
+  bob = await user('bob');
+  await makeAgent(database.pool, { tenant_id, name: 'desk' });
+  await makeAgent(database.pool, { tenant_id, name: 'clerk' });
+  await makeAgent(database.pool, { tenant_id, name: 'anns own', user_id: ann });
+});
+
+test('the agent that is meant is the session’s, the user’s, the tenant’s, or development', async () => {
+  await rolledBack(database.pool, async (client) => {
+    const session = await makeSession(client, {
+      tenant_id,
+      agent_id: (
+        await one(client, `select id from howdah.agents where name = 'clerk' and tenant_id = $1`, [
+          tenant_id,
+        ])
+      ).id,
+    });
+    await takeRole(client, 'howdah_app', { 'howdah.tenant_id': tenant_id, 'howdah.user_id': ann });
+    const as = (user: string) =>
+      client.query(`select set_config('howdah.user_id', $1, true)`, [user]);
+    const current = async (id: string | null = null) =>
+      (await one(client, 'select name from howdah.current_agent($1)', [id])).name;
+    expect(await current()).toBe('development');
+    await client.query(`select howdah.set_default_agent('desk')`);
+    expect(await current()).toBe('desk');
+    await client.query(`select howdah.set_default_agent('clerk')`);
+    expect(await current()).toBe('clerk'); // and desk no more
+    expect((await client.query('select name from howdah.agents where is_default')).rows).toEqual([
+      { name: 'clerk' },
+    ]);
+    await client.query(`update howdah.agents set is_default = true where name = 'anns own'`);
+    expect(await current()).toBe('anns own');
+    expect(await current(session)).toBe('clerk');
+    await as(bob);
+    expect(await current()).toBe('clerk');
+    await client.query(`select howdah.delete_agent(howdah.agent('clerk'))`);
+    expect(await current()).toBe('development');
+    await expect(current('01990000-0000-7000-8000-000000000000')).rejects.toMatchObject({
+      code: 'HWNTF',
+    });
+  });
+});

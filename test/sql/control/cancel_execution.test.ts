@@ -1,0 +1,316 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { listenTo } from '../../../src/db/feed.ts';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  completed,
+  finish,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+} from '../support.ts';
+
+describe('cancel_execution', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+
+  const make = (columns: Record<string, unknown> = {}) =>
+    makeRun(db.pool, { agent_id: agent, ...columns });
+  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+  const cancel = (id: string, client: { query: typeof db.pool.query } = db.pool) =>
+    client.query('select * from howdah.cancel_execution($1)', [id]);
+
+  test('ends a queued run at once and gives its row', async () => {
+    const id = await make();
+    const { rows } = await cancel(id);
+    expect(rows).toMatchObject([
+      {
+        id,
+        status: 'cancelled',
+        stop_reason: 'cancelled',
+        error: null,
+        completed_at: expect.any(Date),
+        step_count: 0,
+      },
+    ]);
+    expect(await jobsOf(db.pool, id)).toEqual([]);
+    expect(await claim(db.pool, worker, [id])).toEqual([]);
+  });
+
+  test('ends a running run; its worker can commit nothing more', async () => {
+    const id = await make();
+    await claim(db.pool, worker, [id]);
+    await cancel(id);
+    expect(await rowOf(id)).toMatchObject({ status: 'cancelled', fence: 2, owner_worker: null });
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]),
+    ).toMatchObject([{ outcome: 'stale' }]);
+    expect(await rowOf(id)).toMatchObject({ step_count: 0 });
+  });
+
+  test('ends a run that waits for a timer, and its wake-up', async () => {
+    const id = await make();
+    await claim(db.pool, worker, [id]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+    await cancel(id);
+    expect(await rowOf(id)).toMatchObject({
+      status: 'cancelled',
+      waiting_for: null,
+      wake_at: null,
+    });
+    expect(await jobsOf(db.pool, id)).toEqual([]);
+  });
+
+  test('ends the whole subtree, and nothing above it or beside it', async () => {
+    const root = await make();
+    const child = await make({ parent_execution_id: root });
+    const sibling = await make({ parent_execution_id: root });
+    const grandchild = await make({ parent_execution_id: child });
+    const done = await make({ parent_execution_id: child });
+    await finish(db.pool, worker, done);
+    await claim(db.pool, worker, [grandchild]);
+    await cancel(child);
+    expect((await rowOf(child)).status).toBe('cancelled');
+    expect((await rowOf(grandchild)).status).toBe('cancelled');
+    expect((await rowOf(done)).status).toBe('completed');
+    expect((await rowOf(root)).status).toBe('queued');
+    expect((await rowOf(sibling)).status).toBe('queued');
+    await cancel(root);
+    expect((await rowOf(sibling)).status).toBe('cancelled');
+  });
+
+  test('tells the owners of what was running, and nobody about the rest', async () => {
+    const root = await make();
+    const child = await make({ parent_execution_id: root });
+    await claim(db.pool, worker, [child]);
+    const listener = await openSession(db.url);
+    const heard: string[] = [];
+    listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+    await listenTo(listener, ['control']);
+    await cancel(root);
+    await listener.query('select 1');
+    expect(heard).toEqual([child]);
+    const running = await make();
+    await claim(db.pool, worker, [running]);
+    await cancel(running);
+    await listener.query('select 1');
+    expect(heard).toEqual([child, running]);
+    await listener.end();
+  });
+
+  test('tells those who watch', async () => {
+    const [watched, alone] = [await make(), await make()];
+    await db.pool.query('select howdah_private.watch(gen_random_uuid(), array[$1::uuid])', [
+      watched,
+    ]);
+    const listener = await openSession(db.url);
+    const heard: string[] = [];
+    listener.on('notification', (message) => heard.push(message.payload ?? ''));
+    await listenTo(listener, ['feed']);
+    await cancel(watched);
+    await cancel(alone);
+    await listener.query('select 1');
+    expect(heard).toEqual([watched]);
+    await listener.end();
+  });
+
+  test('reads no more for each child when there are more of them', async () => {
+    /**
+     * Counts the rows of runs that are read while a parent ends half of its children; the others
+     * have ended.
+     */
+    const readFor = async (children: number): Promise<number> => {
+      const root = await make();
+      const ids = [];
+      for (let i = 0; i < children; i += 1) ids.push(await make({ parent_execution_id: root }));
+      await claim(db.pool, worker, ids);
+      const waits = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+      await commit(
+        db.pool,
+        worker,
+        ids.map((id, index) => {
+          const isDone = index % 2 === 0;
+          const step = isDone ? { kind: 'output', output: completed.output } : answer;
+          return { id, fence: 1, after: 0, steps: [step], to: isDone ? completed : waits };
+        }),
+      );
+      const client = await db.pool.connect();
+      const reads = async () => {
+        const { rows } = await client.query(
+          `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as n
+           from pg_stat_xact_user_tables where relname ~ '^executions_\\d'`,
+        );
+        return rows[0].n as number;
+      };
+      await client.query('begin; set local enable_seqscan = off');
+      await cancel(root, client as never);
+      const read = await reads();
+      await client.query('commit');
+      client.release();
+      return read;
+    };
+    const few = await readFor(20);
+    expect(await readFor(80)).toBeLessThan(few * 6); // 4 times the children; 16 times the rows if each child read all
+  });
+
+  test('refuses a run that has ended, saying how', async () => {
+    const id = await make();
+    await finish(db.pool, worker, id);
+    const refused = await refusal(cancel(id));
+    expect(refused).toMatchObject({
+      code: 'HWTRM',
+      message: `execution ${id} has already ended: completed`,
+    });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, status: 'completed' });
+    expect(refused.hint).toBeTruthy();
+    const twice = await make();
+    await cancel(twice);
+    expect(await refusal(cancel(twice))).toMatchObject({ code: 'HWTRM' });
+  });
+
+  test('does not find a run that is not there or belongs to another tenant', async () => {
+    const other = await makeTenant(db.pool);
+    const foreign = await make({
+      tenant_id: other,
+      agent_id: await makeAgent(db.pool, { tenant_id: other }),
+    });
+    const nowhere = '019a0000-0000-7000-8000-000000000001';
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      const refused = await refusal(cancel(foreign, client));
+      expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no execution ${foreign}` });
+    });
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      expect(await refusal(cancel(nowhere, client))).toMatchObject({
+        code: 'HWNTF',
+        message: `there is no execution ${nowhere}`,
+      });
+    });
+    expect((await rowOf(foreign)).status).toBe('queued');
+    await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': other }, async (client) => {
+      expect((await cancel(foreign, client)).rows).toMatchObject([{ status: 'cancelled' }]);
+    });
+  });
+
+  test('does not wait for the lock of a run that belongs to another tenant', async () => {
+    const other = await makeTenant(db.pool);
+    const foreign = await make({
+      tenant_id: other,
+      agent_id: await makeAgent(db.pool, { tenant_id: other }),
+    });
+    const holder = await db.pool.connect();
+    await holder.query('begin');
+    await holder.query('select 1 from howdah.executions where id = $1 for no key update', [
+      foreign,
+    ]);
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      await client.query(`set local lock_timeout = '1s'`);
+      expect(await refusal(cancel(foreign, client))).toMatchObject({ code: 'HWNTF' });
+    });
+    await holder.query('rollback');
+    holder.release();
+  });
+
+  test('a commit that came first counts, and the cancel ends what is left', async () => {
+    const id = await make();
+    await claim(db.pool, worker, [id]);
+    const committer = await db.pool.connect();
+    await committer.query('begin');
+    await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]);
+    const canceller = await db.pool.connect();
+    const cancelled = cancel(id, canceller);
+    await isBlocked(db.pool, canceller);
+    await committer.query('commit');
+    expect((await cancelled).rows).toMatchObject([{ status: 'cancelled', step_count: 1 }]);
+    committer.release();
+    canceller.release();
+  });
+
+  test('an end that came first stands, and the cancel is refused', async () => {
+    const id = await make();
+    await claim(db.pool, worker, [id]);
+    const committer = await db.pool.connect();
+    await committer.query('begin');
+    const steps = [answer, { kind: 'output', output: 'x' }];
+    await commit(committer, worker, [{ id, fence: 1, after: 0, steps, to: completed }]);
+    const canceller = await db.pool.connect();
+    const refused = refusal(cancel(id, canceller));
+    await isBlocked(db.pool, canceller);
+    await committer.query('commit');
+    expect(await refused).toMatchObject({ code: 'HWTRM' });
+    committer.release();
+    canceller.release();
+    expect(await rowOf(id)).toMatchObject({ status: 'completed' });
+  });
+
+  test('a commit that came second is stale, and only its row', async () => {
+    const [id, other] = [await make(), await make()];
+    await claim(db.pool, worker, [id, other]);
+    const canceller = await db.pool.connect();
+    await canceller.query('begin');
+    await cancel(id, canceller);
+    const committer = await db.pool.connect();
+    const result = commit(committer, worker, [
+      { id, fence: 1, after: 0, steps: [answer] },
+      { id: other, fence: 1, after: 0, steps: [answer] },
+    ]);
+    await isBlocked(db.pool, committer);
+    await canceller.query('commit');
+    const outcomes = new Map((await result).map((row) => [row.execution_id, row.outcome]));
+    committer.release();
+    canceller.release();
+    expect(outcomes.get(id)).toBe('stale');
+    expect(outcomes.get(other)).toBe('committed');
+    expect(await all(db.pool, 'select 1 from howdah.steps where execution_id = $1', [id])).toEqual(
+      [],
+    );
+  });
+
+  test('a child that is being inserted is cancelled with its parent', async () => {
+    const root = await make();
+    const inserter = await db.pool.connect();
+    await inserter.query('begin');
+    const child = await makeRun(inserter, { agent_id: agent, parent_execution_id: root });
+    const canceller = await db.pool.connect();
+    const cancelled = cancel(root, canceller);
+    await isBlocked(db.pool, canceller);
+    await inserter.query('commit');
+    await cancelled;
+    inserter.release();
+    canceller.release();
+    expect((await rowOf(child)).status).toBe('cancelled');
+  });
+
+  test('a grandchild that is being inserted is cancelled too', async () => {
+    const root = await make();
+    const child = await make({ parent_execution_id: root });
+    const inserter = await db.pool.connect();
+    await inserter.query('begin');
+    const grandchild = await makeRun(inserter, { agent_id: agent, parent_execution_id: child });
+    const canceller = await db.pool.connect();
+    const cancelled = cancel(root, canceller);
+    await isBlocked(db.pool, canceller);
+    await inserter.query('commit');
+    await cancelled;
+    inserter.release();
+    canceller.release();
+    expect((await rowOf(child)).status).toBe('cancelled');
+    expect((await rowOf(grandchild)).status).toBe('cancelled');
+  });
+});

@@ -1,0 +1,299 @@
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import { ask } from '../asking.ts';
+import {
+  asRole,
+  claim,
+  commit,
+  failed,
+  finish,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeTool,
+  makeWorker,
+  one,
+  refusal,
+  spawn,
+} from '../support.ts';
+
+const db = testDatabase();
+let agent: string;
+let worker: string;
+
+beforeAll(async () => {
+  agent = await makeAgent(db.pool, { name: 'desk' });
+});
+beforeEach(async () => {
+  await db.pool.query('delete from howdah.limits');
+  await db.pool.query(
+    `select howdah.cancel_execution(id) from howdah.executions where completed_at is null and parent_execution_id is null`,
+  );
+  await db.pool.query('delete from howdah_private.workers');
+  worker = await makeWorker(db.pool);
+  await hear('1 day');
+});
+
+/** Workers of tests are rows alone: they are heard of when a test says so. */
+const hear = (later: string) =>
+  db.pool.query(
+    'update howdah_private.workers set heartbeat_at = clock_timestamp() + $1::interval',
+    [later],
+  );
+const explain = async (id: string) =>
+  (await one(db.pool, 'select howdah.explain_execution($1) as told', [id])).told;
+const taken = async (columns: Record<string, unknown> = {}) => {
+  const id = await makeRun(db.pool, { agent_id: agent, ...columns });
+  const [run] = await claim(db.pool, worker, [id]);
+  return { id, fence: run?.fence as number, after: run?.step_count as number };
+};
+const steps = [{ kind: 'model', name: 'fast', tokens_in: 1, tokens_out: 1 }];
+
+test('of a run that is to begin later says when', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01 12:00:00+00' });
+  expect(await explain(id)).toMatchObject({
+    execution_id: id,
+    status: 'queued',
+    reason: 'scheduled',
+    summary: 'the run starts at 2100-01-01 12:00:00 UTC',
+    blocked_by: [],
+    next: [],
+  });
+});
+
+test('of a due run says how many are before it, and that nobody does the work', async () => {
+  const first = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-01' });
+  const second = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-02' });
+  const urgent = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-03', priority: -1 });
+  const before = async (id: string) => (await explain(id)).summary.split('; ')[1];
+  expect(await before(urgent)).toBe('0 due runs of its tenant are ahead of it');
+  expect(await before(first)).toBe('1 due runs of its tenant are ahead of it');
+  expect(await before(second)).toBe('2 due runs of its tenant are ahead of it');
+  expect(await explain(second)).toMatchObject({ reason: 'in_queue', blocked_by: [], next: [] });
+  await hear('-1 day');
+  expect(await explain(second)).toMatchObject({
+    reason: 'no_worker',
+    next: [{ action: 'start_worker', id: null }],
+  });
+});
+
+test('of a run at work names its last step, and a worker that is not heard of', async () => {
+  const run = await taken();
+  expect(await explain(run.id)).toMatchObject({
+    reason: 'at_work',
+    summary: 'a worker executes the run',
+  });
+  await commit(db.pool, worker, [{ ...run, steps }]);
+  expect((await explain(run.id)).summary).toMatch(
+    /^a worker executes the run; its last step was 1, model fast, at /,
+  );
+  await db.pool.query('select howdah.pause_execution($1)', [run.id]);
+  expect((await explain(run.id)).summary).toContain('it pauses once');
+  await hear('-1 day');
+  expect(await explain(run.id)).toMatchObject({
+    reason: 'worker_lost',
+    blocked_by: [{ kind: 'worker', id: worker }],
+    next: [{ action: 'start_worker' }],
+  });
+  await db.pool.query('select howdah.resume_execution($1)', [run.id]);
+});
+
+test('of a run that waits for another names the one at the bottom that holds it up', async () => {
+  const root = await taken();
+  const middle = await spawn(db.pool, worker, root, agent);
+  const waits = { status: 'waiting', waiting_for: 'child' };
+  await commit(db.pool, worker, [{ ...root, after: 1, steps, to: waits }]);
+  const [second] = await claim(db.pool, worker, [middle]);
+  const held = { id: middle, fence: second?.fence as number, after: 0 };
+  const bottom = await spawn(db.pool, worker, held, agent);
+  await commit(db.pool, worker, [{ ...held, after: 1, steps, to: waits }]);
+  expect(await explain(root.id)).toMatchObject({
+    status: 'waiting',
+    reason: 'child',
+    summary: 'the run waits for a child run',
+    blocked_by: [{ kind: 'execution', id: bottom, name: 'desk', detail: 'queued' }],
+    next: [{ action: 'explain_execution', id: bottom }],
+  });
+});
+
+test('of a run that asks says what, and how to answer', async () => {
+  const question = await ask(db.pool, {
+    columns: { required_role: 'admin', expires_in_ms: 3_600_000 },
+  });
+  expect(await explain(question.execution)).toMatchObject({
+    reason: 'question',
+    summary: 'the run waits for a person: Which one?',
+    blocked_by: [
+      {
+        kind: 'question',
+        id: question.id,
+        name: 'question',
+        detail: expect.stringMatching(
+          /^Which one\? \(requires the role admin\); expires at .* UTC$/,
+        ),
+      },
+    ],
+    next: [{ action: 'answer_question', id: question.id }],
+  });
+  const approval = await ask(db.pool, { kind: 'approval' });
+  expect((await explain(approval.execution)).next).toEqual([
+    { action: 'approve', id: approval.id },
+  ]);
+});
+
+test('of a run that tries again says when, and what went wrong', async () => {
+  const run = await taken();
+  const error = { code: 'overloaded', message: 'come back later', retryable: true };
+  await commit(db.pool, worker, [
+    {
+      ...run,
+      steps: [{ kind: 'retry', name: 'fast', error }],
+      to: { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 },
+    },
+  ]);
+  expect(await explain(run.id)).toMatchObject({
+    reason: 'timer',
+    summary: expect.stringMatching(
+      /^the run continues at [-0-9]{10} [:0-9]{8} UTC; its last step reported: come back later$/,
+    ),
+  });
+});
+
+test('of a later turn names the one before it', async () => {
+  const session = await makeSession(db.pool);
+  const first = await makeRun(db.pool, { agent_id: agent, session_id: session });
+  const second = await makeRun(db.pool, { agent_id: agent, session_id: session });
+  expect(await explain(second)).toMatchObject({
+    reason: 'turn',
+    blocked_by: [{ kind: 'execution', id: first }],
+    next: [{ action: 'explain_execution', id: first }],
+  });
+});
+
+test('of a parked run names the limit, with its figures', async () => {
+  const limit = await one(
+    db.pool,
+    `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 1) returning id`,
+    [agent],
+  );
+  await taken();
+  const { id } = await taken();
+  expect(await explain(id)).toMatchObject({
+    status: 'waiting',
+    reason: 'limit',
+    summary: 'at most 1 runs of the agent desk run at once, and as many run now',
+    blocked_by: [{ kind: 'limit', id: limit.id }],
+  });
+  await db.pool.query('delete from howdah.limits');
+  const quota = await one(
+    db.pool,
+    `insert into howdah.limits (metric, max_value) values ('tokens', 0) returning id`,
+  );
+  const other = await taken();
+  expect(await explain(other.id)).toMatchObject({
+    reason: 'limit',
+    summary: expect.stringMatching(/^the limit of tokens of the tenant is reached: \d+ of 0$/),
+    blocked_by: [{ kind: 'limit', id: quota.id }],
+  });
+});
+
+test('of a run that may not make its call names the limit, of the installation without figures', async () => {
+  const tool = await makeTool(db.pool, { name: 'stamp', kind: 'custom' });
+  const told = async (column: string, values: unknown[], explained: typeof explain) => {
+    const limit = await one(
+      db.pool,
+      `insert into howdah.limits (scope, ${column}, metric, max_value) values ('tool', $1, 'running_calls', 1) returning id`,
+      values,
+    );
+    const [first, second] = [await taken(), await taken()];
+    for (const { id, fence } of [first, second]) {
+      await db.pool.query(
+        'select howdah_private.begin_call($1, $2, $3, $4, $5, null, null, true)',
+        [worker, id, fence, tool, 'stamp'],
+      );
+    }
+    const { id, fence } = second;
+    const to = { status: 'waiting', waiting_for: 'quota' };
+    await commit(db.pool, worker, [{ id, fence, after: 0, steps: [], to, more: true }]);
+    const found = await explained(id);
+    await db.pool.query('delete from howdah.limits');
+    return { limit: limit.id, found };
+  };
+  const own = await told('subject_id', [tool], explain);
+  expect(own.found).toMatchObject({
+    status: 'waiting',
+    reason: 'limit',
+    summary: 'calls of the tool stamp are limited to 1 at once, and there is room for no other',
+    blocked_by: [{ kind: 'limit', id: own.limit }],
+  });
+  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+  const system = await told('key', ['stamp'], async (id) => {
+    let found: unknown;
+    await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
+      found = (await one(client, 'select howdah.explain_execution($1) as told', [id])).told;
+    });
+    return found;
+  });
+  expect(system.found).toMatchObject({
+    summary: 'a limit of the whole installation is reached',
+    blocked_by: [{ kind: 'limit', id: null, name: 'system' }],
+  });
+});
+
+test('of a paused run says how to let it go on', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01' });
+  await db.pool.query('select howdah.pause_execution($1)', [id]);
+  expect(await explain(id)).toMatchObject({
+    reason: 'paused',
+    next: [{ action: 'resume_execution', id }],
+  });
+});
+
+test('of a run that has ended says how, and whether there is another try', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, id);
+  const { completed_at } = await one(
+    db.pool,
+    'select to_json(completed_at) as completed_at from howdah.executions where id = $1',
+    [id],
+  );
+  expect(await explain(id)).toEqual({
+    execution_id: id,
+    status: 'completed',
+    since: completed_at,
+    reason: 'completed',
+    summary: 'the run completed with its final answer',
+    blocked_by: [],
+    next: [],
+  });
+  const other = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, other, failed);
+  expect(await explain(other)).toMatchObject({
+    reason: 'error',
+    summary: 'the run failed (error): the model server said no',
+    next: [{ action: 'retry_execution', id: other }],
+  });
+  const tired = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, tired, { ...failed, stop_reason: 'max_steps' });
+  expect((await explain(tired)).summary).toMatch(
+    /^the run failed \(max_steps\): .*; its limit is \d+ model calls$/,
+  );
+});
+
+test('tells nothing of a run of another tenant', async () => {
+  const tenant_id = await makeTenant(db.pool);
+  const theirs = await makeRun(db.pool, {
+    tenant_id,
+    agent_id: await makeAgent(db.pool, { tenant_id }),
+  });
+  const mine = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01' });
+  const own = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
+  await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': own }, async (client) => {
+    expect(
+      (await one(client, 'select howdah.explain_execution($1) as told', [mine])).told.reason,
+    ).toBe('scheduled');
+    const refused = await refusal(client.query('select howdah.explain_execution($1)', [theirs]));
+    expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no execution ${theirs}` });
+  });
+});

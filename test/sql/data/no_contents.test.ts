@@ -1,0 +1,413 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  all,
+  answer,
+  brokenRules,
+  claim,
+  commit,
+  completed,
+  failed,
+  finish,
+  isBlocked,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeTool,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  spawn,
+} from '../support.ts';
+
+/** A tenant with `keep_contents_days = 0`: nothing that was said outlives the end of a run for long. */
+
+const SAID = 'a canary sings';
+
+const db = testDatabase();
+let worker: string;
+let agent: string;
+
+beforeAll(async () => {
+  agent = await makeAgent(db.pool);
+  await db.pool.query('insert into howdah.retention_policies (keep_contents_days) values (0)');
+});
+beforeEach(async () => {
+  worker = await makeWorker(db.pool); // a real one finds it dead
+  await erase(); // what other tests have ended
+});
+
+/** What workers do each second, without the half minute for those who wait for an answer. */
+const erase = (grace = '0 seconds') =>
+  one(db.pool, 'select howdah_private.erase_ended(100, $1) as looked_at', [grace]);
+
+const inputOf = async (id: string) =>
+  (await one(db.pool, 'select input from howdah.executions where id = $1', [id])).input;
+
+/** Lets the session be silent for so long. */
+const silent = (session: string, minutes: number) =>
+  db.pool.query(
+    `update howdah.sessions set last_activity_at = now() - make_interval(mins => $2) where id = $1`,
+    [session, minutes],
+  );
+
+/** Lets what could not be erased be looked at now rather than in a minute. */
+const lookAgain = () =>
+  db.pool.query('update howdah_private.erasures_due set due_at = now() - interval $$1 second$$');
+
+/** Tables of which a row has the text somewhere. */
+async function traces(text: string): Promise<string[]> {
+  const tables = await all(
+    db.pool,
+    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await all(db.pool, `select from ${name} as t where strpos(t::text, $1) > 0`, [
+      text,
+    ]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found;
+}
+
+/** A run with data, metadata, a key, a call, a child and an answered question; gives it while it is still running. */
+async function sing(columns: Record<string, unknown> = {}) {
+  const data = JSON.stringify({ said: SAID });
+  const id = await makeRun(db.pool, {
+    agent_id: agent,
+    input: SAID,
+    input_data: data,
+    metadata: data,
+    ...columns,
+  });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const fence = claimed?.fence;
+  const calls = ['a', 'b'].map((call) => ({ id: call, name: 'look_up', arguments: data }));
+  const said = { ...answer, messages: [{ role: 'assistant', content: SAID, tool_calls: calls }] };
+  await commit(db.pool, worker, [{ id, fence, after: 0, steps: [said] }]);
+  const child = await spawn(db.pool, worker, { id, fence, after: 1 }, agent);
+  await finish(db.pool, worker, child, { ...completed, output: SAID });
+  const { step_count } = await one(
+    db.pool,
+    'select * from howdah_private.take_inbox($1, $2, $3, 2)',
+    [worker, id, fence],
+  );
+  await db.pool.query(
+    `insert into howdah.questions (execution_id, root_execution_id, kind, prompt, answer, answered_by, answered_at, status, call_id)
+     values ($1, $1, 'question', $2, $2, 'ada', now(), 'answered', 'b')`,
+    [id, SAID],
+  );
+  const end = async () => {
+    const told = ['a', 'b'].map((call) => ({ role: 'tool', content: SAID, tool_call_id: call }));
+    const steps = [
+      { kind: 'tool', name: 'look_up', call_id: 'b', input: data, output: data, messages: told },
+      { kind: 'output', output: SAID },
+    ];
+    const to = { ...completed, output: SAID, output_data: { said: SAID } };
+    await commit(db.pool, worker, [{ id, fence, after: step_count, steps, to }]);
+  };
+  return { id, child, end };
+}
+
+test('a run is there for half a minute after its end, then its whole tree is without contents', async () => {
+  const { id, child, end } = await sing({ idempotency_key: 'order 4711' });
+  await erase();
+  expect(await inputOf(child)).toBe('Find out.'); // the tree has not ended
+  await end();
+  await erase('30 seconds');
+  const { output } = await one(db.pool, 'select output from howdah.executions where id = $1', [id]);
+  expect(output).toBe(SAID);
+
+  await erase();
+  expect(await traces(SAID)).toEqual([]);
+  expect(await inputOf(child)).toBe('[erased]');
+  const run = await one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+  expect(run).toMatchObject({ status: 'completed', output: '[erased]', metadata: {} });
+  expect(run).toMatchObject({ tokens_in: '10', message_count: 4 });
+  expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+  expect(await brokenRules(db.pool)).toEqual([]);
+  const { faults } = await one(
+    db.pool,
+    'select count(*)::int as faults from howdah_private.erasures_due where execution_id = $1',
+    [id],
+  );
+  expect(faults).toBe(0);
+  expect(
+    await one(db.pool, `select howdah.export_run($1) ->> 'contents' as contents`, [id]),
+  ).toEqual({ contents: 'erased' }); // which a replay refuses
+  // the same request once more is no second run
+  const again = await one(
+    db.pool,
+    `select id from howdah.run((select name from howdah.agents where id = $1), 'again', idempotency_key => 'order 4711')`,
+    [agent],
+  );
+  expect(again.id).toBe(id);
+});
+
+test('what was erased is neither retried nor forked; what was retried in time keeps its contents', async () => {
+  const [gone, kept] = [await makeRun(db.pool), await makeRun(db.pool)];
+  for (const id of [gone, kept]) await finish(db.pool, worker, id, failed);
+  const retrying = await openSession(db.url);
+  await retrying.query('begin');
+  await retrying.query('select howdah.retry_execution($1)', [kept]);
+  await erase(); // waits for nobody
+  await retrying.query('commit');
+  await retrying.end();
+  await lookAgain();
+  await erase();
+  for (const again of ['retry_execution', 'fork_execution']) {
+    expect(await refusal(db.pool.query(`select howdah.${again}($1)`, [gone]))).toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringContaining('erased'),
+    });
+  }
+  expect(await inputOf(kept)).toBe('Where is A-1001?');
+  await finish(db.pool, worker, kept);
+  await erase();
+  expect(await inputOf(kept)).toBe('[erased]');
+});
+
+describe('a session', () => {
+  test('keeps what was said in it until it has been silent for long enough', async () => {
+    const session = await makeSession(db.pool, { title: SAID, state: { said: SAID } });
+    const columns = { agent_id: agent, session_id: session, input: SAID };
+    await finish(db.pool, worker, await makeRun(db.pool, columns));
+    await erase();
+    const next = await makeRun(db.pool, columns);
+    const historyOf = async (id: string) =>
+      (
+        await one(
+          db.pool,
+          `select howdah.export_run($1) -> 'history' -> 0 ->> 'content' as first`,
+          [id],
+        )
+      ).first;
+    expect(await historyOf(next)).toBe(SAID);
+    await silent(session, 61);
+    await lookAgain();
+    await erase();
+    expect(await historyOf(next)).toBe(SAID); // a run is live
+    await finish(db.pool, worker, next);
+    await silent(session, 59);
+    await lookAgain();
+    await erase();
+    expect(await inputOf(next)).toBe(SAID);
+    await silent(session, 61);
+    await lookAgain();
+    await erase();
+    expect(await traces(SAID)).toEqual([]);
+    expect(
+      await one(db.pool, 'select title, state from howdah.sessions where id = $1', [session]),
+    ).toEqual({ title: '[erased]', state: {} });
+    // it may go on, and knows nothing of what was
+    expect(await historyOf(await makeRun(db.pool, columns))).toBeNull();
+    await db.pool.query(
+      'select howdah.cancel_execution(live_execution_id) from howdah.sessions where id = $1',
+      [session],
+    );
+    await silent(session, 61);
+    await erase();
+    expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+  });
+
+  test('that somebody is just writing to is left alone', async () => {
+    const session = await makeSession(db.pool);
+    const columns = { agent_id: agent, session_id: session, input: 'before' };
+    const first = await makeRun(db.pool, columns);
+    await finish(db.pool, worker, first);
+    await silent(session, 61);
+    const writing = await openSession(db.url);
+    await writing.query('begin');
+    const second = await makeRun(writing, columns);
+    await erase();
+    await writing.query('commit');
+    await writing.end();
+    await lookAgain();
+    await erase();
+    expect(await inputOf(first)).toBe('before');
+    await db.pool.query('select howdah.cancel_execution($1)', [second]);
+  });
+
+  test('that is just being erased is waited for, and begun anew', async () => {
+    const session = await makeSession(db.pool);
+    const columns = { agent_id: agent, session_id: session, input: 'before' };
+    await finish(db.pool, worker, await makeRun(db.pool, columns));
+    await silent(session, 61);
+    const [erasing, writing] = [await openSession(db.url), await openSession(db.url)];
+    await erasing.query('begin');
+    await erasing.query(`select howdah_private.erase_ended(100, '0 seconds')`);
+    const written = makeRun(writing, columns);
+    await isBlocked(db.pool, writing);
+    await erasing.query('commit');
+    const next = await written;
+    await Promise.all([erasing.end(), writing.end()]);
+    const [told] = await all(db.pool, `select howdah.export_run($1) -> 'history' as history`, [
+      next,
+    ]);
+    expect(told).toEqual({ history: [] });
+    await db.pool.query('select howdah.cancel_execution($1)', [next]);
+  });
+});
+
+test('what a person has still to say of an effect keeps its run', async () => {
+  const charge = await makeTool(db.pool, { name: 'charge', effect: 'once' });
+  const agent_id = await makeAgent(db.pool);
+  await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
+    agent_id,
+    charge,
+  ]);
+  const id = await makeRun(db.pool, { agent_id });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const called = { kind: 'tool_started', name: 'charge', call_id: 'c', effect: 'once', input: {} };
+  await commit(db.pool, worker, [{ id, fence: claimed?.fence, after: 0, steps: [answer, called] }]);
+  await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  await erase();
+  expect(await inputOf(id)).toBe('Where is A-1001?');
+  const [question] = await all(
+    db.pool,
+    `select id from howdah.questions where execution_id = $1 and status = 'open'`,
+    [id],
+  );
+  await db.pool.query(`select howdah.answer_question($1, 'done')`, [question?.id]);
+  await lookAgain();
+  await erase();
+  expect(await inputOf(id)).toBe('[erased]');
+});
+
+test('a hook that is still to be told of the end is told', async () => {
+  await db.pool.query(
+    `create schema shop;
+     create table shop.ended (id text, said text);
+     grant usage on schema shop to howdah_app; grant insert on shop.ended to howdah_app;
+     create function shop.on_end(event jsonb) returns void language sql as
+       $$ insert into shop.ended values (event ->> 'execution_id', event -> 'metadata' ->> 'said') $$`,
+  );
+  const agent_id = await makeAgent(db.pool);
+  await db.pool.query(
+    `insert into howdah.hooks (event, function, agent_id) values ('execution_complete', 'shop.on_end', $1)`,
+    [agent_id],
+  );
+  const id = await makeRun(db.pool, { agent_id, metadata: { said: SAID } });
+  await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  await erase();
+  expect(await inputOf(id)).toBe('Where is A-1001?');
+  const running = await startTestWorker(db.url);
+  await eventually(db.pool, 'the hook is told', 'select from shop.ended where id = $1', [id]);
+  await running.stop(0);
+  await lookAgain();
+  await erase();
+  expect(await inputOf(id)).toBe('[erased]');
+  expect(await all(db.pool, 'select * from shop.ended')).toEqual([{ id, said: SAID }]);
+});
+
+test('one worker at a time does it, the others come back at once', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, id);
+  const other = await openSession(db.url);
+  await other.query('begin');
+  await other.query(`select howdah_private.erase_ended(100, '0 seconds')`);
+  expect(await erase()).toEqual({ looked_at: 0 });
+  await other.query('rollback');
+  await other.end();
+  expect(await inputOf(id)).toBe('Where is A-1001?');
+  expect(await erase()).toEqual({ looked_at: 1 });
+  expect(await inputOf(id)).toBe('[erased]');
+});
+
+test('a worker does it by itself, and the end of its run is there for whoever waits', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent });
+  const running = await startTestWorker(db.url);
+  await eventually(
+    db.pool,
+    'the run has ended',
+    'select from howdah.executions where id = $1 and completed_at is not null',
+    [id],
+  );
+  expect(await inputOf(id)).toBe('Where is A-1001?');
+  await db.pool.query(
+    `update howdah.executions set completed_at = completed_at - interval '31 seconds' where id = $1`,
+    [id],
+  );
+  await db.pool.query(
+    `update howdah_private.background_tasks set reached_at = now() - interval '1 minute'
+     where name = 'erasures'`,
+  );
+  await eventually(
+    db.pool,
+    'it is erased',
+    'select from howdah.executions where id = $1 and contents_erased_at is not null',
+    [id],
+  );
+  await running.stop(0);
+});
+
+test('the night finds what was there before the policy, and what ended unseen', async () => {
+  const tenant_id = await makeTenant(db.pool);
+  const agent_id = await makeAgent(db.pool, { tenant_id });
+  const ids: string[] = [];
+  for (const hours of [1, 30, 2000]) {
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.executions (tenant_id, agent_id, agent_version_id, input, output, status, stop_reason, completed_at,
+         max_steps, max_seconds, created_by, root_execution_id, id)
+       select a.tenant_id, a.id, a.current_version_id, 'old', 'old', 'completed', 'final_answer',
+         now() - make_interval(hours => $2), 50, 600, 'history', i.id, i.id
+       from howdah.agents as a, (select howdah.uuid_v7() as id) as i where a.id = $1 returning id`,
+      [agent_id, hours],
+    );
+    ids.push(id);
+  }
+  const erased = async () =>
+    (
+      await one(
+        db.pool,
+        `select count(*)::int as n from howdah.executions where id = any ($1) and input = '[erased]'`,
+        [ids],
+      )
+    ).n;
+  await db.pool.query(
+    'insert into howdah.retention_policies (tenant_id, keep_contents_days) values ($1, 0)',
+    [tenant_id],
+  );
+  await erase();
+  expect(await erased()).toBe(0);
+  const calls: number[] = [];
+  for (let n = 1; n > 0; calls.push(n)) {
+    ({ n } = await one(db.pool, 'select howdah_private.retain(2) as n'));
+  }
+  expect(calls).toEqual([2, 1, 0]);
+  await erase();
+  expect(await erased()).toBe(3);
+  expect(await one(db.pool, 'select howdah_private.retain(2) as n')).toEqual({ n: 0 });
+});
+
+test('a tenant that keeps contents keeps them, and one that begins to keep them, too', async () => {
+  const others = await makeTenant(db.pool);
+  const agent_id = await makeAgent(db.pool, { tenant_id: others });
+  const theirs = await makeRun(db.pool, { tenant_id: others, agent_id });
+  await finish(db.pool, worker, theirs);
+  const mine = await makeRun(db.pool, { agent_id: agent });
+  await finish(db.pool, worker, mine);
+  await db.pool.query(
+    `insert into howdah_private.erasures_due (execution_id, tenant_id) values ($1, $2)`,
+    [theirs, others],
+  );
+  await db.pool.query(
+    'update howdah.retention_policies set keep_contents_days = 1 where tenant_id = howdah.current_tenant()',
+  );
+  await erase();
+  expect([await inputOf(theirs), await inputOf(mine)]).toEqual(Array(2).fill('Where is A-1001?'));
+  expect(
+    await all(db.pool, 'select from howdah_private.erasures_due where execution_id = any ($1)', [
+      [theirs, mine],
+    ]),
+  ).toEqual([]);
+  await db.pool.query(
+    'update howdah.retention_policies set keep_contents_days = 0 where tenant_id = howdah.current_tenant()',
+  );
+});

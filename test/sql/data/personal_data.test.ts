@@ -1,0 +1,688 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  all,
+  asRole,
+  brokenRules,
+  claim,
+  commit,
+  committed,
+  type Db,
+  failed,
+  finish,
+  isBlocked,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  rolledBack,
+  spawn,
+  takeRole,
+} from '../support.ts';
+
+const db = testDatabase();
+let worker: string;
+let agent: string;
+
+beforeAll(async () => {
+  worker = await makeWorker(db.pool);
+  agent = await makeAgent(db.pool);
+});
+
+let people = 0;
+
+async function makeUser(role = 'member', tenant?: string): Promise<{ id: string; name: string }> {
+  people += 1;
+  const name = `person-${people}`;
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.users (tenant_id, username, email, role)
+     values (coalesce($3, howdah.current_tenant()), $1, $1 || '@example.com', $2) returning id`,
+    [name, role, tenant ?? null],
+  );
+  return { id, name };
+}
+
+/** A conversation of two turns with everything a run can leave behind, each text with the canary in it. */
+async function talk(user: { id: string; name: string }, canary: string): Promise<Talk> {
+  const sing = { said: canary, [canary]: [canary] };
+  const session = await makeSession(db.pool, { user_id: user.id, title: canary, state: sing });
+  await db.pool.query('insert into howdah.todos (session_id, title, note) values ($1, $2, $2)', [
+    session,
+    canary,
+  ]);
+  const columns = { agent_id: agent, session_id: session, user_id: user.id, input: canary };
+  const run = await makeRun(db.pool, {
+    ...columns,
+    input_data: JSON.stringify(sing),
+    input_parts: JSON.stringify([{ type: 'text', text: canary }]),
+    metadata: sing,
+    idempotency_key: canary,
+    callback_url: `https://example.com/told?about=${canary.replaceAll(' ', '-')}`,
+  });
+  await db.pool.query(
+    `insert into howdah_private.request_keys (tenant_id, caller, key, digest)
+     select tenant_id, id::text, $2, 'x' from howdah.users where id = $1`,
+    [user.id, canary],
+  );
+  const child = await work(run, canary, sing);
+  await ask(user, run, canary);
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, comment, created_by) values ($1, 1, $2, $3)`,
+    [run, canary, user.name],
+  );
+  const lost = await makeRun(db.pool, columns);
+  const error = {
+    code: 'provider',
+    message: canary,
+    retryable: false,
+    cause: { reason: 'ENOTFOUND', body: canary },
+  };
+  await finish(db.pool, worker, lost, { ...failed, error });
+  await db.pool.query(
+    `insert into howdah.api_keys (user_id, name, prefix, hash, created_by)
+     values ($1::uuid, $2, 'hwd_' || right($1::text, 12), sha256('x'), $3)`,
+    [user.id, canary, user.name],
+  );
+  await db.pool.query(
+    `insert into howdah.resources (name, type, bytes, metadata, execution_id) values ($1::text, 'text/plain', convert_to($1::text, 'UTF8'), $2, $3)`,
+    [canary, sing, run],
+  );
+  return { session, run, child, lost };
+}
+type Talk = { session: string; run: string; child: string; lost: string };
+
+/** The run calls a sub-agent and a tool, and answers. Gives the child. */
+async function work(run: string, canary: string, sing: object): Promise<string> {
+  const [claimed] = await claim(db.pool, worker, [run]);
+  const fence = claimed?.fence;
+  const calls = ['a', 'b'].map((id) => ({ id, name: 'look_up', arguments: JSON.stringify(sing) }));
+  const asked = { role: 'assistant', content: canary, tool_calls: calls };
+  const step = { kind: 'model', name: 'default', tokens_in: 10, output: sing, messages: [asked] };
+  await commit(db.pool, worker, [{ id: run, fence, after: 0, steps: [step] }]);
+  const child = await spawn(db.pool, worker, { id: run, fence, after: 1 }, agent);
+  await finish(db.pool, worker, child);
+  const taken = await one(db.pool, 'select * from howdah_private.take_inbox($1, $2, $3, 2)', [
+    worker,
+    run,
+    fence,
+  ]);
+  const told = {
+    role: 'tool',
+    content: canary,
+    tool_call_id: 'b',
+    parts: [{ type: 'text', text: canary }],
+  };
+  const called = {
+    kind: 'tool',
+    name: 'look_up',
+    call_id: 'b',
+    effect: 'once',
+    input: sing,
+    output: sing,
+  };
+  const [result] = await commit(db.pool, worker, [
+    {
+      id: run,
+      fence,
+      after: taken.step_count,
+      steps: [
+        { ...called, messages: [{ ...told, tool_call_id: 'a' }, told] },
+        { kind: 'output', output: canary },
+      ],
+      to: {
+        status: 'completed',
+        stop_reason: 'final_answer',
+        output: canary,
+        output_data: sing,
+        metrics: { finish_reason: 'stop', note: canary },
+      },
+    },
+  ]);
+  if (result?.outcome !== 'committed') throw new Error(`the run could not end: ${result?.outcome}`);
+  return child;
+}
+
+async function ask(user: { name: string }, run: string, canary: string): Promise<void> {
+  await db.pool.query(
+    `insert into howdah.questions (execution_id, root_execution_id, kind, prompt, tool_call, options, answer, answer_data, default_answer,
+       answered_by, answered_at, status, call_id)
+     select id, root_execution_id, 'question', $2, jsonb_build_object('id', 'a', 'name', 'look_up', 'arguments', $2::text),
+       jsonb_build_array($2::text), $2, to_jsonb($2::text), $2, $3, now(), 'answered', 'b'
+     from howdah.executions where id = $1`,
+    [run, canary, user.name],
+  );
+}
+
+/** Every row of every table that has the text somewhere. */
+async function traces(db: Db, text: string): Promise<string[]> {
+  const tables = await all(
+    db,
+    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await all(
+      db,
+      `select 1 from ${name} as t
+       where strpos(t::text, $1) > 0 or strpos(t::text, encode(convert_to($1, 'UTF8'), 'hex')) > 0`,
+      [text],
+    );
+    found.push(...rows.map(() => name));
+  }
+  return found;
+}
+
+const erase = (db: Db, id: string, mode = 'anonymise', cancel = false) =>
+  one(db, 'select howdah.erase_user($1, $2, $3) as done', [id, mode, cancel]);
+
+const whole = (db: Db, user: string) =>
+  all(db, 'select howdah.export_user_data($1)::text as line', [user]);
+
+describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
+  test('nothing is left of what was said, sums and promises hold, and others keep theirs', async () => {
+    const [ada, bob] = [await makeUser(), await makeUser()];
+    const [hers, his] = [`canary-of-${ada.name}`, `canary-of-${bob.name}`];
+    const talks = { ada: await talk(ada, hers), bob: await talk(bob, his) };
+    const before = { ada: await traces(db.pool, hers), bob: await whole(db.pool, bob.id) };
+    expect(new Set(before.ada)).toEqual(
+      new Set([
+        'howdah.api_keys',
+        'howdah.executions',
+        'howdah.feedback_entries',
+        'howdah.messages',
+        'howdah.questions',
+        'howdah.resources',
+        'howdah.sessions',
+        'howdah.steps',
+        'howdah.todos',
+        'howdah.webhook_deliveries',
+        'howdah_private.idempotency_keys',
+        'howdah_private.request_keys',
+      ]),
+    );
+    const sums =
+      'select sum(tokens_in)::int as tokens, sum(step_count)::int as steps, count(*)::int as runs from howdah.executions where id = any ($1)';
+    const ids = [talks.ada.run, talks.ada.child, talks.ada.lost];
+    const used = await one(db.pool, sums, [ids]);
+    expect(used).toMatchObject({ tokens: 30, runs: 3 });
+
+    const { done } = await erase(db.pool, ada.id, mode);
+    expect(done).toMatchObject({
+      user_id: ada.id,
+      mode,
+      executions: 3,
+      questions: 1,
+      resources: 1,
+      sessions: 1,
+      todos: 1,
+      files: [],
+    });
+    expect(done.steps).toBe(used.steps);
+    expect(await traces(db.pool, hers)).toEqual([]);
+    expect(await traces(db.pool, `${ada.name}@`)).toEqual([]);
+    expect(await traces(db.pool, ada.name)).toEqual([]);
+    expect(await whole(db.pool, bob.id)).toEqual(before.bob);
+    expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+    expect(await brokenRules(db.pool)).toEqual([]);
+    const rest = await one(db.pool, sums, [ids]);
+    const users = await all(
+      db.pool,
+      'select username, email, is_active from howdah.users where id = $1',
+      [ada.id],
+    );
+    if (mode === 'delete') {
+      expect(rest).toEqual({ tokens: null, steps: null, runs: 0 });
+      expect(users).toEqual([]);
+      return;
+    }
+    expect(rest).toEqual(used);
+    expect(users).toEqual([{ username: `erased-${ada.id}`, email: null, is_active: false }]);
+    const { error, input, contents_erased_at } = await one(
+      db.pool,
+      'select * from howdah.executions where id = $1',
+      [talks.ada.lost],
+    );
+    expect({ error, input }).toEqual({
+      input: '[erased]',
+      error: {
+        code: 'provider',
+        message: '[erased]',
+        retryable: false,
+        cause: { reason: 'ENOTFOUND' },
+      },
+    });
+    expect(contents_erased_at).toBeInstanceOf(Date);
+    const [call] = await all(
+      db.pool,
+      `select tool_calls, content from howdah.messages where execution_id = $1 and tool_calls is not null`,
+      [talks.ada.run],
+    );
+    expect(call).toEqual({
+      content: '[erased]',
+      tool_calls: ['a', 'b'].map((id) => ({ id, name: 'look_up', arguments: '{}' })),
+    });
+    const effects = await all(
+      db.pool,
+      'select state, arguments, result from howdah.effects where execution_id = $1',
+      [talks.ada.run],
+    );
+    expect(effects).toEqual([{ state: 'done', arguments: '[erased]', result: '[erased]' }]);
+    for (const again of ['retry_execution', 'fork_execution']) {
+      expect(
+        await refusal(db.pool.query(`select howdah.${again}($1)`, [talks.ada.lost])),
+      ).toMatchObject({ code: 'HWCNF' });
+    }
+  });
+
+  test('what he answered where others were asked goes too, in the log as well', async () => {
+    const [ada, bob] = [await makeUser(), await makeUser()];
+    const { run } = await talk(bob, `words of ${bob.name}`);
+    await ask(ada, run, `answer of ${ada.name}`);
+    await erase(db.pool, ada.id, mode);
+    expect(await traces(db.pool, ada.name)).not.toContain('howdah.steps');
+    const [question] = await all(
+      db.pool,
+      `select answer, answered_by from howdah.questions where execution_id = $1 and answered_by like 'erased-%'`,
+      [run],
+    );
+    expect(question).toEqual({ answer: '[erased]', answered_by: `erased-${ada.id}` });
+    const told = await all(
+      db.pool,
+      `select content from howdah.messages where execution_id = $1 and role = 'tool' order by seq`,
+      [run],
+    );
+    expect(told.map(({ content }) => content)).toEqual([`words of ${bob.name}`, '[erased]']);
+    expect(await brokenRules(db.pool)).toEqual([]);
+  });
+
+  test('not under a live run, unless it is cancelled', async () => {
+    const ada = await makeUser();
+    const session = await makeSession(db.pool, { user_id: ada.id });
+    const columns = { agent_id: agent, user_id: ada.id, session_id: session };
+    const runs = [await makeRun(db.pool, columns), await makeRun(db.pool, columns)];
+    await claim(db.pool, worker, runs.slice(0, 1));
+    const refused = await refusal(erase(db.pool, ada.id, mode));
+    expect(refused.code).toBe('HWCNF');
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: runs[0], live: 2 });
+    await erase(db.pool, ada.id, mode, true);
+    const noted = await all(
+      db.pool,
+      `select action, object, count(*)::int as times, max(detail ->> 'mode') as mode from howdah.audit_log
+       where object_id = any ($1) and action in ('cancel', 'erase') group by 1, 2 order by 1`,
+      [[...runs, ada.id]],
+    );
+    expect(noted).toEqual([
+      { action: 'cancel', object: 'executions', times: 2, mode: null },
+      { action: 'erase', object: 'users', times: 1, mode },
+    ]);
+    const rest = await all(
+      db.pool,
+      'select status, input from howdah.executions where id = any ($1)',
+      [runs],
+    );
+    expect(rest).toEqual(
+      mode === 'delete' ? [] : Array(2).fill({ status: 'cancelled', input: '[erased]' }),
+    );
+    expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+  });
+});
+
+test('a run that is just being inserted is waited for, and then it is live', async () => {
+  const ada = await makeUser();
+  const inserting = await openSession(db.url);
+  const erasing = await openSession(db.url);
+  await inserting.query('begin');
+  const run = await makeRun(inserting, { agent_id: agent, user_id: ada.id });
+  const refused = refusal(erase(erasing, ada.id, 'delete'));
+  await isBlocked(db.pool, erasing);
+  await inserting.query('commit');
+  expect(await refused).toMatchObject({ code: 'HWCNF', message: expect.stringContaining(run) });
+  await Promise.all([inserting.end(), erasing.end()]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('a run in the session of another goes, and the version of that session grows all the same', async () => {
+  const [ada, bob] = [await makeUser(), await makeUser()];
+  const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
+  const mine = await makeRun(db.pool, { agent_id: agent, session_id: session, user_id: bob.id });
+  await finish(db.pool, worker, mine);
+  const hers = await makeRun(db.pool, { agent_id: agent, session_id: session, user_id: ada.id });
+  await finish(db.pool, worker, hers);
+  const version = async () =>
+    Number(
+      (await one(db.pool, 'select howdah_private.session_version($1) as version', [session]))
+        .version,
+    );
+  const before = await version();
+  await erase(db.pool, ada.id, 'delete');
+  expect(await version()).toBe(before + 1);
+  expect(
+    await all(db.pool, 'select id, input from howdah.executions where session_id = $1', [session]),
+  ).toEqual([{ id: mine, input: 'Where is A-1001?' }]);
+  expect(await one(db.pool, 'select title from howdah.sessions where id = $1', [session])).toEqual({
+    title: 'of bob',
+  });
+});
+
+test.each(['anonymise', 'delete'])(
+  'a fork of his run goes with it, whoever forked: %s',
+  async (mode) => {
+    const [ada, bob] = [await makeUser(), await makeUser('admin')];
+    const input = `words of ${ada.name}`;
+    const run = await makeRun(db.pool, { agent_id: agent, user_id: ada.id, input });
+    await finish(db.pool, worker, run);
+    const fork = async (original: string) => {
+      const { id, user_id } = await committed(db.pool, async (client) => {
+        const { tenant } = await one(client, 'select howdah.current_tenant() as tenant');
+        const settings = { 'howdah.tenant_id': tenant, 'howdah.user_id': bob.id };
+        await takeRole(client, 'howdah_app', settings);
+        return one(client, 'select id, user_id from howdah.fork_execution($1)', [original]);
+      });
+      expect(user_id).toBe(bob.id);
+      await finish(db.pool, worker, id);
+      return id;
+    };
+    const forks = [await fork(run)];
+    forks.push(await fork(forks[0] as string));
+    await erase(db.pool, ada.id, mode);
+    expect(await traces(db.pool, input)).toEqual([]);
+    const left = await all(db.pool, 'select id from howdah.executions where id = any ($1)', [
+      forks,
+    ]);
+    expect(left).toHaveLength(mode === 'delete' ? 0 : 2);
+  },
+);
+
+test('a run below the run of another loses its contents and stays, so that the tree is whole', async () => {
+  const [ada, bob] = [await makeUser(), await makeUser()];
+  const parent = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
+  await claim(db.pool, worker, [parent]);
+  const child = await makeRun(db.pool, {
+    agent_id: agent,
+    user_id: ada.id,
+    parent_execution_id: parent,
+  });
+  await finish(db.pool, worker, child);
+  await erase(db.pool, ada.id, 'delete');
+  expect(
+    await one(db.pool, 'select input, user_id from howdah.executions where id = $1', [child]),
+  ).toEqual({ input: '[erased]', user_id: null });
+  expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+  await db.pool.query('select howdah.cancel_execution($1)', [parent]);
+});
+
+test('an export has everything in it, one JSON document a line', async () => {
+  const ada = await makeUser();
+  const canary = `song of ${ada.name}`;
+  const { run, lost } = await talk(ada, canary);
+  const lines = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
+  expect(lines.map(({ kind }) => kind)).toEqual([
+    'user',
+    'api_key',
+    'session',
+    'run',
+    'run',
+    'feedback',
+    'resource',
+  ]);
+  expect(lines[0]).toMatchObject({ format: 'howdah-user', version: 1, username: ada.name });
+  expect(lines[1]).toMatchObject({ name: canary });
+  expect(lines[1].hash).toBeUndefined();
+  expect(lines[2]).toMatchObject({ title: canary, todos: [{ title: canary, note: canary }] });
+  expect(lines[3]).toMatchObject({
+    execution: { id: run, input: canary },
+    questions: [{ answer: canary }],
+    children: [{}],
+  });
+  expect(lines[4]).toMatchObject({ execution: { id: lost, error: { message: canary } } });
+  expect(lines[5]).toMatchObject({ score: 1, comment: canary });
+  expect(lines[6]).toMatchObject({ name: canary });
+  expect(JSON.stringify(lines[3].messages)).toContain(canary);
+});
+
+test('a redacted export has the same structure, and nothing that was said', async () => {
+  const [ada, bob] = [await makeUser(), await makeUser()];
+  const canary = `redacted song of ${ada.name}`;
+  const { run, child } = await talk(ada, canary);
+  const { run: his } = await talk(bob, `song of ${bob.name}`);
+  await ask(ada, his, canary);
+  const rows = await all(db.pool, 'select howdah.export_user_data($1, true) as line', [ada.id]);
+  const lines = rows.map(({ line }) => line);
+  const plain = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
+  const kinds = ['user', 'api_key', 'session', 'run', 'run', 'answer', 'feedback', 'resource'];
+  expect(plain.map(({ kind }) => kind)).toEqual(kinds);
+  expect(lines.map(({ kind }) => kind)).toEqual(kinds);
+  for (const line of lines.filter(({ kind }) => kind !== 'api_key')) {
+    expect(JSON.stringify(line)).not.toContain(canary);
+  }
+  expect(lines[0]).toMatchObject({ username: ada.name, email: '[redacted]', contents: 'redacted' });
+  expect(lines[1].name).toBe(canary); // what somebody called it
+  expect(lines[2]).toMatchObject({
+    title: '[redacted]',
+    state: '[redacted]',
+    todos: [{ status: 'open', title: '[redacted]' }],
+  });
+  expect(lines[3]).toMatchObject({
+    contents: 'redacted',
+    execution: {
+      id: run,
+      input: '[redacted]',
+      output_data: '[redacted]',
+      metrics: { finish_reason: 'stop' },
+      tokens_in: plain[3].execution.tokens_in,
+      completed_at: plain[3].execution.completed_at,
+    },
+    children: [{ execution: { id: child }, contents: 'redacted' }],
+  });
+  const call = { id: 'a', name: 'look_up', arguments: '[redacted]' };
+  expect(lines[3].messages[1]).toMatchObject({
+    role: 'assistant',
+    content: '[redacted]',
+    tool_calls: [call, { ...call, id: 'b' }],
+  });
+  expect(lines[3].questions).toMatchObject([
+    { status: 'answered', answered_by: ada.name, prompt: '[redacted]', tool_call: call },
+  ]);
+  expect(lines[4].execution.error).toEqual({
+    code: 'provider',
+    message: '[redacted]',
+    retryable: false,
+    cause: { reason: 'ENOTFOUND' },
+  });
+  expect(lines[5]).toMatchObject({ question_kind: 'question', answer: '[redacted]' });
+  expect(lines[7]).toMatchObject({ name: '[redacted]', type: 'text/plain' });
+  // field by field the same, but for the contents
+  for (const [at, line] of lines.entries()) {
+    const { contents: _, ...fields } = line;
+    expect(Object.keys(fields).toSorted()).toEqual(Object.keys(plain[at]).toSorted());
+  }
+});
+
+test('every column that names a person is one that erasure knows', async () => {
+  const columns = await all(
+    db.pool,
+    `select c.relname || '.' || a.attname as name, exists (
+       select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'f'
+         and k.confrelid = 'howdah.users'::regclass and a.attnum = any (k.conkey) and k.confdeltype in ('n', 'c')
+     ) as goes_with_him
+     from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+       and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'users'
+       and a.attname ~ '(_by|user_id|username|email|escalate_to|caller)$'
+     order by 1`,
+  );
+  // renamed by rename_user and rename_author; resources of his are deleted
+  expect(columns.filter((one) => !one.goes_with_him).map(({ name }) => name)).toEqual([
+    'agent_versions.created_by',
+    'api_keys.created_by',
+    'approvals.created_by',
+    'audit_checkpoints.signed_by', // a key, no person
+    'audit_inbox.user_id', // becomes audit_log at commit
+    'audit_log.user_id', // who did what stays: docs/personal-data.md
+    'data_keys.wrapped_by', // a key, no person
+    'executions.created_by',
+    'feedback_entries.created_by',
+    'mail.created_by',
+    'mcp_sessions.caller',
+    'prompt_versions.created_by',
+    'questions.answered_by',
+    'questions.escalate_to',
+    'request_keys.caller',
+    'resources.created_by',
+    'skill_versions.created_by',
+    'workflow_versions.created_by',
+  ]);
+  expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);
+});
+
+describe('who may', () => {
+  const as = (role: string, tenant: string, user: string, text: string, values: unknown[]) =>
+    asRole(
+      db.pool,
+      'howdah_app',
+      { 'howdah.tenant_id': tenant, 'howdah.user_id': user, 'howdah.role': role },
+      (client) => client.query(text, values),
+    );
+  const ERASE = 'select howdah.erase_user($1)';
+  const EXPORT = 'select howdah.export_user_data($1)';
+
+  test('a person his own export, an admin everybody’s but an owner’s end, another tenant nothing', async () => {
+    const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+    const [ada, bob] = [await makeUser(), await makeUser()];
+    const [admin, owner] = [await makeUser('admin'), await makeUser('owner')];
+    expect((await as('member', tenant, ada.id, EXPORT, [ada.id])).rowCount).toBe(1);
+    expect((await as('member', tenant, ada.id, EXPORT, [null])).rowCount).toBe(1);
+    expect((await as('member', tenant, '', EXPORT, [null])).rowCount).toBe(0);
+    expect(await refusal(as('member', tenant, ada.id, EXPORT, [bob.id]))).toMatchObject({
+      code: 'HWDEN',
+    });
+    expect(await refusal(as('member', tenant, ada.id, ERASE, [ada.id]))).toMatchObject({
+      code: 'HWDEN',
+    });
+    expect((await as('admin', tenant, admin.id, EXPORT, [bob.id])).rowCount).toBe(1);
+    expect((await as('admin', tenant, admin.id, ERASE, [bob.id])).rowCount).toBe(1);
+    expect(await refusal(as('admin', tenant, admin.id, ERASE, [owner.id]))).toMatchObject({
+      code: 'HWDEN',
+    });
+    const other = await makeTenant(db.pool);
+    const stranger = await makeUser('owner', other);
+    for (const text of [ERASE, EXPORT]) {
+      expect(await refusal(as('owner', other, stranger.id, text, [ada.id]))).toMatchObject({
+        code: 'HWNTF',
+      });
+    }
+  });
+
+  test('nobody changes the log besides, the engine and the owner neither', async () => {
+    const { run } = await talk(await makeUser(), 'a song of nobody');
+    for (const role of ['howdah_engine', 'howdah_owner', 'howdah_app']) {
+      const refused = await refusal(
+        asRole(db.pool, role, {}, (client) =>
+          client.query(`update howdah.steps set output = null where execution_id = $1`, [run]),
+        ),
+      );
+      expect(refused.code).toMatch(/^(HWDEN|42501)$/);
+      if (role === 'howdah_app') {
+        expect(
+          await refusal(
+            asRole(db.pool, role, {}, (client) =>
+              client.query('select howdah_private.erase_log($1, true)', [[run]]),
+            ),
+          ),
+        ).toMatchObject({ code: '42501' });
+      }
+    }
+  });
+});
+
+/** A run for each number of days ago. */
+async function makeHistory(tenant_id: string, days: number[]): Promise<void> {
+  const id = await makeAgent(db.pool, { tenant_id });
+  await db.pool.query(
+    `insert into howdah.executions (tenant_id, agent_id, agent_version_id, input, output, status, stop_reason, completed_at,
+       max_steps, max_seconds, created_by, root_execution_id, id)
+     select a.tenant_id, a.id, a.current_version_id, 'song ' || i.days, 'song', 'completed', 'final_answer',
+       now() - make_interval(days => i.days), 50, 600, 'history', i.id, i.id
+     from howdah.agents as a, (select d as days, howdah.uuid_v7() as id from unnest($2::int[]) as d) as i where a.id = $1`,
+    [id, days],
+  );
+}
+
+describe('retention', () => {
+  test('erases contents and deletes runs when their days are over, in parts, and remembers how far it came', async () => {
+    const tenant = await makeTenant(db.pool);
+    await makeHistory(tenant, [1, 9, 11, 12, 13, 99, 101, 200]);
+    await db.pool.query(
+      'insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days) values ($1, 10, 100)',
+      [tenant],
+    );
+    const calls: number[] = [];
+    for (;;) {
+      const { n } = await one(db.pool, 'select howdah_private.retain(3) as n');
+      calls.push(n);
+      if (n === 0) break;
+    }
+    expect(calls).toEqual([5, 1, 0]);
+    const rest = await all(
+      db.pool,
+      'select input from howdah.executions where tenant_id = $1 order by completed_at desc',
+      [tenant],
+    );
+    expect(rest.map(({ input }) => input)).toEqual([
+      'song 1',
+      'song 9',
+      ...Array(4).fill('[erased]'),
+    ]);
+    const { reached } = await one(
+      db.pool,
+      `select contents_reached_at > now() - interval '10 days 1 hour' and runs_reached_at > now() - interval '100 days 1 hour' as reached
+       from howdah.retention_policies where tenant_id = $1`,
+      [tenant],
+    );
+    expect(reached).toBe(true);
+  });
+
+  test('is a chore of workers, and looks at no other tenant', async () => {
+    const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
+    for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
+    await db.pool.query(
+      'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
+      [mine],
+    );
+    await db.pool.query(`select graphile_worker.add_job('retention')`);
+    const running = await startTestWorker(db.url);
+    const left = 'select tenant_id from howdah.executions where tenant_id = any ($1)';
+    await eventually(
+      db.pool,
+      'the old run is deleted',
+      `select from (${left}) as e having count(*) = 1`,
+      [[mine, others]],
+    );
+    await running.stop(0);
+    expect(await all(db.pool, left, [[mine, others]])).toEqual([{ tenant_id: others }]);
+  });
+
+  test('is the owner’s to set', async () => {
+    const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+    const set = (role: string) =>
+      rolledBack(db.pool, async (client) => {
+        await client.query(
+          `select set_config('howdah.tenant_id', $1, true), set_config('howdah.role', $2, true)`,
+          [tenant, role],
+        );
+        await client.query('set local role howdah_app');
+        await client.query(
+          'insert into howdah.retention_policies (keep_contents_days) values (30)',
+        );
+      });
+    await set('owner');
+    expect(await refusal(set('admin'))).toMatchObject({ code: 'HWDEN' });
+  });
+});

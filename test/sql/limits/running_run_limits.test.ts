@@ -1,0 +1,345 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  admitParked,
+  all,
+  answer,
+  asRole,
+  brokenRules,
+  commit,
+  completed,
+  makeAgent,
+  makeModel,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  refusal,
+} from '../support.ts';
+
+describe('limits of running runs', () => {
+  const db = testDatabase();
+  let worker: string;
+  let agent: string;
+  let tenant: string;
+
+  beforeAll(async () => {
+    worker = await makeWorker(db.pool);
+    tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
+  });
+  beforeEach(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.pool.query('delete from howdah.limits');
+    await db.pool.query(
+      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
+    );
+    await db.pool.query('delete from graphile_worker._private_jobs');
+    await db.pool.query('delete from howdah_private.parked_runs');
+    agent = await makeAgent(db.pool);
+  });
+
+  const limit = async (columns: { scope?: string; subject_id?: string; max_value: number }) =>
+    (
+      await one(
+        db.pool,
+        `insert into howdah.limits (scope, subject_id, metric, max_value) values ($1, $2, 'running_runs', $3) returning id`,
+        [columns.scope ?? 'tenant', columns.subject_id, columns.max_value],
+      )
+    ).id as string;
+  const runs = async (count: number, columns: Record<string, unknown> = {}) => {
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) {
+      ids.push(await makeRun(db.pool, { agent_id: agent, ...columns }));
+    }
+    return ids;
+  };
+  const claim = async (ids: string[]) =>
+    (
+      await all(
+        db.pool,
+        'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null) order by 1',
+        [worker, ids],
+      )
+    ).map((row) => row.execution_id as string);
+  const states = async (ids: string[]) =>
+    (
+      await all(
+        db.pool,
+        `select coalesce(waiting_for::text, status::text) as state from howdah.executions
+         where id = any ($1) order by id`,
+        [ids],
+      )
+    ).map(({ state }) => state);
+  const finish = async (id: string) => {
+    const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [id]);
+    const steps = [answer, { kind: 'output', output: 'done' }];
+    await commit(db.pool, worker, [{ id, fence, after: 0, steps, to: completed }]);
+  };
+  const admit = () => admitParked(db.pool);
+  const wakeUps = async (id: string) =>
+    (await all(db.pool, 'select from graphile_worker._private_jobs where key like $1', [`${id}%`]))
+      .length;
+
+  test('runs above it wait for room, and the next goes on when one ends', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
+    const ids = await runs(4);
+    expect(await claim(ids)).toEqual(ids.slice(0, 2));
+    expect(await states(ids)).toEqual(['running', 'running', 'quota', 'quota']);
+    await db.pool.query(`delete from graphile_worker._private_jobs where key is not null`);
+    await finish(ids[0] as string);
+    expect(await admit()).toBe(1);
+    expect(await states(ids)).toEqual(['completed', 'running', 'queued', 'quota']);
+    expect(await wakeUps(ids[2] as string)).toBe(1);
+    expect(await claim([ids[2] as string])).toEqual([ids[2]]);
+  });
+
+  test('by priority, then by age', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const [first] = await runs(1);
+    const [old] = await runs(1, { priority: 3 });
+    const [urgent] = await runs(1, { priority: 1 });
+    await claim([first, old, urgent] as string[]);
+    await finish(first as string);
+    await admit();
+    expect(await states([old, urgent] as string[])).toEqual(['quota', 'queued']);
+  });
+
+  test('two workers that claim at once never go above it', async () => {
+    await limit({ max_value: 3 });
+    for (let round = 0; round < 5; round += 1) {
+      const ids = await runs(16);
+      const claims = await Promise.all([0, 1, 2, 3].map((n) => claim(ids.slice(4 * n, 4 * n + 4))));
+      expect(claims.flat()).toHaveLength(3);
+      expect((await states(ids)).filter((state) => state === 'quota')).toHaveLength(13);
+      await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [
+        ids,
+      ]);
+    }
+  });
+
+  test('each kind counts what it is about: agent, first model of the pinned version, tenant', async () => {
+    const model = await makeModel(db.pool);
+    const spare = await makeModel(db.pool);
+    const other = await makeAgent(db.pool);
+    for (const [index, id] of [model, spare].entries()) {
+      await db.pool.query(
+        'insert into howdah.agent_models (agent_id, model_id, position) values ($1, $2, $3)',
+        [other, id, index + 1],
+      );
+    }
+    await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
+    await limit({ scope: 'model', subject_id: model, max_value: 1 });
+    await limit({ scope: 'model', subject_id: spare, max_value: 1 });
+    await limit({ max_value: 4 });
+    const [mine, theirs] = [await runs(3), await runs(3, { agent_id: other })];
+    await claim([...mine, ...theirs]);
+    expect(await states(mine)).toEqual(['running', 'running', 'quota']);
+    expect(await states(theirs)).toEqual(['running', 'quota', 'quota']);
+    const free = await runs(2, { agent_id: await makeAgent(db.pool) });
+    await claim(free);
+    expect(await states(free)).toEqual(['running', 'quota']);
+  });
+
+  test.each([
+    [
+      'handed back',
+      (id: string) =>
+        db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]),
+    ],
+    ['cancelled', (id: string) => db.pool.query('select howdah.cancel_execution($1)', [id])],
+    [
+      'parked',
+      async (id: string) => {
+        const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+        await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+      },
+    ],
+  ])('a run that is %s gives its room back', async (_, stop) => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(2);
+    await claim(ids);
+    await stop(ids[0] as string);
+    expect(await admit()).toBe(1);
+    expect((await states(ids))[1]).toBe('queued');
+  });
+
+  test('an end that nobody saw yet while a run was parked is not lost', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(2);
+    await claim([ids[0] as string]);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select howdah.cancel_execution($1)', [ids[0]]);
+    expect(await claim([ids[1] as string])).toEqual([]); // as far as it sees the first is at work
+    await client.query('commit');
+    client.release();
+    expect(await admit()).toBe(1);
+    expect(await states(ids)).toEqual(['cancelled', 'queued']);
+  });
+
+  test('raised or deleted, those that wait go on; lowered, nobody is stopped', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(6);
+    await claim(ids);
+    await db.pool.query('update howdah.limits set max_value = 3 where id = $1', [id]);
+    expect(await admit()).toBe(2);
+    expect(await claim(ids)).toHaveLength(2);
+    await db.pool.query('update howdah.limits set max_value = 2 where id = $1', [id]);
+    await finish(ids[0] as string);
+    expect(await admit()).toBe(0);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
+    expect(await admit()).toBe(3);
+    expect(await claim(ids)).toHaveLength(3);
+  });
+
+  test('a deleted limit lets all go on, however many, some hundred at a time', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 450) returning id`,
+      [agent],
+    );
+    await claim(rows.map((row) => row.id));
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
+    expect([await admit(), await admit(), await admit()]).toEqual([200, 200, 49]);
+  });
+
+  test('a run that waits for room is cancelled, paused and resumed like any other', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(4);
+    await claim(ids);
+    await db.pool.query('select howdah.cancel_execution($1)', [ids[1]]);
+    await db.pool.query('select howdah.pause_execution($1)', [ids[2]]);
+    await finish(ids[0] as string);
+    expect(await admit()).toBe(1); // the cancelled and the paused one are passed over
+    expect(await states(ids)).toEqual(['completed', 'cancelled', 'paused', 'queued']);
+    await claim([ids[3] as string]);
+    await db.pool.query('select howdah.resume_execution($1)', [ids[2]]);
+    expect(await states([ids[2] as string])).toEqual(['queued']);
+    expect(await claim([ids[2] as string])).toEqual([]);
+    await db.pool.query('select howdah.retry_execution($1)', [ids[1]]);
+    await claim([ids[1] as string]);
+    expect(await states(ids)).toEqual(['completed', 'quota', 'quota', 'running']);
+  });
+
+  test('a run that somebody holds is passed over and looked at again', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(2);
+    await claim(ids);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select from howdah.executions where id = $1 for no key update', [ids[1]]);
+    await finish(ids[0] as string);
+    expect(await admit()).toBe(0);
+    await client.query('rollback');
+    client.release();
+    expect(await admit()).toBe(1);
+  });
+
+  test('who edits a limit and takes long holds up nobody', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('update howdah.limits set max_value = 5 where id = $1', [id]);
+    const ids = await runs(2);
+    expect(await claim(ids)).toHaveLength(1);
+    await client.query('commit');
+    client.release();
+    expect(await admit()).toBe(1);
+  });
+
+  test('where there is none nobody looks for room', async () => {
+    const [id] = await runs(1);
+    await claim([id as string]);
+    await finish(id as string);
+    expect(
+      await all(
+        db.pool,
+        `select from graphile_worker._private_jobs as j
+         join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'admit'`,
+      ),
+    ).toEqual([]);
+  });
+
+  test('a run nobody would wake is a broken promise, and is healed', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(2);
+    await claim(ids);
+    await db.pool.query('delete from howdah_private.parked_runs');
+    await db.pool.query(
+      `update howdah.executions set updated_at = now() - interval '1 minute' where id = $1`,
+      [ids[1]],
+    );
+    expect(await brokenRules(db.pool)).toEqual(['stuck_quota']);
+    await db.pool.query('select howdah_private.repair_queue()');
+    expect(await states(ids)).toEqual(['running', 'queued']);
+    expect(await wakeUps(ids[1] as string)).toBe(1);
+  });
+
+  describe('a row is refused', () => {
+    const refused = (columns: Parameters<typeof limit>[0]) => refusal(limit(columns));
+
+    test('that lets nobody work, or half a run', async () => {
+      for (const max_value of [0, 1.5]) {
+        expect(await refused({ max_value })).toMatchObject({
+          code: 'HWINV',
+          constraint: 'at_least_one_run_or_call_is_allowed',
+        });
+      }
+    });
+
+    test('for a user, for each agent, for an agent that is not there, within a day, and a second one for the same', async () => {
+      const model = await makeModel(db.pool);
+      expect(await refused({ scope: 'user', subject_id: agent, max_value: 1 })).toMatchObject({
+        constraint: 'running_runs_are_of_an_agent_a_model_or_a_tenant',
+      });
+      expect(await refused({ scope: 'agent', max_value: 1 })).toMatchObject({
+        constraint: 'a_limit_of_running_runs_has_its_subject',
+      });
+      expect(await refused({ scope: 'agent', subject_id: model, max_value: 1 })).toMatchObject({
+        code: 'HWNTF',
+      });
+      expect(
+        await refusal(
+          db.pool.query(
+            `insert into howdah.limits (metric, period, max_value) values ('running_runs', 'day', 1)`,
+          ),
+        ),
+      ).toMatchObject({ constraint: 'storage_and_running_limits_have_no_period' });
+      await limit({ max_value: 1 });
+      expect(await refused({ max_value: 2 })).toMatchObject({ code: '23505' });
+    });
+
+    test('from a tenant that limits itself as a whole, or lifts that limit', async () => {
+      const settings = { 'howdah.tenant_id': tenant };
+      const asApp = (text: string) =>
+        refusal(asRole(db.pool, 'howdah_app', settings, (client) => client.query(text)));
+      expect(
+        await asApp(`insert into howdah.limits (metric, max_value) values ('running_runs', 5)`),
+      ).toMatchObject({ code: 'HWDEN' });
+      await limit({ max_value: 1 });
+      expect(await asApp('update howdah.limits set max_value = 9')).toMatchObject({
+        code: 'HWDEN',
+      });
+      expect(await asApp('delete from howdah.limits')).toMatchObject({ code: 'HWDEN' });
+      await asRole(db.pool, 'howdah_app', settings, (client) =>
+        client.query(
+          `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 2)`,
+          [agent],
+        ),
+      );
+    });
+  });
+
+  test('its use and who waits for it are seen by its tenant alone', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
+    await claim(await runs(3));
+    const seenBy = (tenant_id: string) =>
+      asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, (client) =>
+        all(client, 'select used, remaining, waiting from howdah.limit_usage where limit_id = $1', [
+          id,
+        ]),
+      );
+    expect(await seenBy(tenant)).toEqual([{ used: '2', remaining: '0', waiting: 1 }]);
+    expect(await seenBy(await makeTenant(db.pool))).toEqual([]);
+  });
+});

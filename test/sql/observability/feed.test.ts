@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { listenTo } from '../../../src/db/feed.ts';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  finish,
+  makeRun,
+  makeWorker,
+  one,
+  openSession,
+} from '../support.ts';
+
+describe('the live feed', () => {
+  const db = testDatabase();
+  let worker: string;
+
+  beforeAll(async () => {
+    worker = await makeWorker(db.pool);
+  });
+
+  const watch = (listener: string, ids: string[]) =>
+    db.pool.query('select howdah_private.watch($1, $2)', [listener, ids]);
+  const unwatch = (listener: string, ids: string[] | null) =>
+    db.pool.query('select howdah_private.unwatch($1, $2)', [listener, ids]);
+  const watched = async (listener: string) =>
+    (
+      await all(
+        db.pool,
+        'select execution_id from howdah_private.watchers where listener = $1 order by 1',
+        [listener],
+      )
+    ).map((row) => row.execution_id);
+
+  test('listeners register, renew and leave, one run or all', async () => {
+    const listener = randomUUID();
+    const ids = [await makeRun(db.pool), await makeRun(db.pool), await makeRun(db.pool)];
+    await watch(listener, ids);
+    await watch(listener, ids);
+    expect(await watched(listener)).toEqual([...ids].sort());
+    await unwatch(listener, [ids[0] as string]);
+    expect(await watched(listener)).toEqual(ids.slice(1).sort());
+    await unwatch(listener, null);
+    expect(await watched(listener)).toEqual([]);
+  });
+
+  test('a listener that never came back is forgotten by the next one that leaves', async () => {
+    const [gone, other] = [randomUUID(), randomUUID()];
+    const id = await makeRun(db.pool);
+    await watch(gone, [id]);
+    await db.pool.query(
+      `update howdah_private.watchers set expires_at = now() - interval '1 second' where listener = $1`,
+      [gone],
+    );
+    await unwatch(other, null);
+    expect(await watched(gone)).toEqual([]);
+  });
+
+  test('an announcement carries ids and nothing else', async () => {
+    const listener = await openSession(db.url);
+    const heard: string[] = [];
+    listener.on('notification', (message) => heard.push(message.payload ?? ''));
+    await listenTo(listener, ['feed']);
+    const ids = [randomUUID(), randomUUID()];
+    await db.pool.query('select howdah_private.announce($1)', [ids]);
+    await listener.query('select 1');
+    await listener.end();
+    expect(heard.sort()).toEqual([...ids].sort());
+  });
+
+  test('steps come after each cursor, in order, at most so many of each run', async () => {
+    const [first, second] = [await makeRun(db.pool), await makeRun(db.pool)];
+    await claim(db.pool, worker, [first, second]);
+    const steps = [answer, answer, answer];
+    await commit(db.pool, worker, [
+      { id: first, fence: 1, after: 0, steps },
+      { id: second, fence: 1, after: 0, steps },
+    ]);
+    const rows = await all(
+      db.pool,
+      'select * from howdah_private.steps_after($1, $2, 2) order by execution_id, seq',
+      [
+        [first, second],
+        [0, 2],
+      ],
+    );
+    expect(rows.map((row) => [row.execution_id, row.seq])).toEqual([
+      [first, 1],
+      [first, 2],
+      [second, 3],
+    ]);
+    expect(rows[0]?.step).toMatchObject({
+      execution_id: first,
+      kind: 'model',
+      cost: '0',
+      started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d$/),
+    });
+  });
+
+  test('the state of a run changes with every commit and every end', async () => {
+    const id = await makeRun(db.pool);
+    const state = () => one(db.pool, 'select * from howdah_private.execution_states($1)', [[id]]);
+    const before = await state();
+    expect(before).toMatchObject({ execution_id: id, status: 'queued', step_count: 0 });
+    await finish(db.pool, worker, id);
+    const after = await state();
+    expect(after).toMatchObject({ status: 'completed', step_count: 2 });
+    expect(after.updated_at).not.toBe(before.updated_at);
+  });
+
+  test('the definition of a version can be read by a worker', async () => {
+    const id = await makeRun(db.pool);
+    const { agent_version_id } = await one(
+      db.pool,
+      'select agent_version_id from howdah.executions where id = $1',
+      [id],
+    );
+    await asRole(db.pool, 'howdah_worker', {}, async (client) => {
+      const { definition } = await one(
+        client,
+        'select howdah_private.agent_version($1) as definition',
+        [agent_version_id],
+      );
+      expect(definition).toMatchObject({ agent: { max_steps: null }, tools: [] });
+    });
+  });
+
+  test('the API reads the feed of any run, the application of none', async () => {
+    const id = await makeRun(db.pool);
+    const calls = [
+      `select howdah_private.watch('${randomUUID()}', array['${id}'::uuid])`,
+      `select * from howdah_private.steps_after(array['${id}'::uuid], '{0}', 10)`,
+      `select * from howdah_private.execution_states(array['${id}'::uuid])`,
+      `select howdah_private.unwatch('${randomUUID()}', null)`,
+    ];
+    for (const call of calls) {
+      await asRole(db.pool, 'howdah_authenticator', {}, (client) => client.query(call));
+      await asRole(db.pool, 'howdah_app', {}, async (client) => {
+        await expect(client.query(call)).rejects.toThrow(/permission denied/);
+      });
+    }
+  });
+});

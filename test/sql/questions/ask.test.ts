@@ -1,0 +1,236 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import {
+  answer,
+  claim,
+  commit,
+  completed,
+  failed,
+  finish,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+} from '../support.ts';
+
+/** A session as psql is one: it is told notices while a call goes on. */
+async function listen(url: string) {
+  const client = await openSession(url);
+  const notices: { message: string; hint: string | undefined }[] = [];
+  client.on('notice', ({ message, hint }) => notices.push({ message: message ?? '', hint }));
+  return { client, notices };
+}
+
+/** What a worker commits when a model asks a person. */
+const questionStep = (id: string) => ({
+  kind: 'question',
+  name: 'ask_user',
+  call_id: 'a',
+  question: {
+    id,
+    kind: 'question',
+    call_id: 'a',
+    prompt: 'Which\ncolour?',
+    options: ['red', 'blue'],
+    tool_call: { id: 'a', name: 'ask_user', arguments: {} },
+  },
+});
+
+describe('howdah.ask', () => {
+  let db: TestDatabase;
+  let worker: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    await makeAgent(db.pool, { name: 'support' });
+    worker = await makeWorker(db.pool);
+  });
+  afterAll(() => db?.drop());
+
+  /** Waits for the run with this input and does to it what a worker would. */
+  const serve = async (input: string, to: Record<string, unknown>) => {
+    const { id } = await eventually<{ id: string }>(
+      db.pool,
+      'the run is there',
+      'select id from howdah.executions where input = $1',
+      [input],
+    );
+    await finish(db.pool, worker, id, to);
+    return id;
+  };
+
+  test('starts a run, waits for its end and answers', async () => {
+    const asked = one(db.pool, `call howdah.ask('support', 'Where is A-1001?')`);
+    await serve('Where is A-1001?', completed);
+    expect(await asked).toEqual({ answer: 'It is on its way.' });
+  });
+
+  test('takes null for the answer, as psql users write it', async () => {
+    const asked = one(db.pool, `call howdah.ask('support', 'null?', null)`);
+    await serve('null?', completed);
+    expect(await asked).toEqual({ answer: 'It is on its way.' });
+  });
+
+  test('says why a run failed', async () => {
+    const refused = refusal(db.pool.query(`call howdah.ask('support', 'will fail')`));
+    const id = await serve('will fail', failed);
+    expect(await refused).toMatchObject({
+      code: 'HWCNF',
+      message: 'the run ended as failed: the model server said no',
+      detail: JSON.stringify({ execution_id: id }).replace(':', ': '),
+    });
+  });
+
+  test('says that a run was cancelled', async () => {
+    const refused = refusal(db.pool.query(`call howdah.ask('support', 'never mind')`));
+    const { id } = await eventually<{ id: string }>(
+      db.pool,
+      'the run is there',
+      `select id from howdah.executions where input = 'never mind'`,
+    );
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await refused).toMatchObject({
+      code: 'HWCNF',
+      message: 'the run ended as cancelled: cancelled',
+    });
+  });
+
+  test('refuses an unknown agent before it waits', async () => {
+    expect(await refusal(db.pool.query(`call howdah.ask('nobody', 'hi')`))).toMatchObject({
+      code: 'HWNTF',
+    });
+  });
+
+  test('is refused inside a transaction block, where nobody could see the run', async () => {
+    const client = await openSession(db.url);
+    try {
+      await client.query('begin');
+      await expect(client.query(`call howdah.ask('support', 'inside')`)).rejects.toMatchObject({
+        code: '2D000',
+        where: expect.stringContaining('howdah.ask cannot be called in a transaction block'),
+      });
+    } finally {
+      await client.end();
+    }
+    expect(
+      (await db.pool.query(`select 1 from howdah.executions where input = 'inside'`)).rows,
+    ).toEqual([]);
+  });
+
+  test('says what the run asks people meanwhile, once', async () => {
+    const { client, notices } = await listen(db.url);
+    const asked = one(client, `call howdah.ask('support', 'paint it')`);
+    const { id } = await eventually<{ id: string }>(
+      db.pool,
+      'the run is there',
+      `select id from howdah.executions where input = 'paint it'`,
+    );
+    const [run] = await claim(db.pool, worker, [id]);
+    const { id: question } = await one(db.pool, 'select howdah.uuid_v7() as id');
+    const steps = [questionStep(question)];
+    const parked = { status: 'waiting', waiting_for: 'question' };
+    await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps, to: parked }]);
+    await expect.poll(() => notices, { timeout: 60_000 }).toHaveLength(1);
+    expect(notices[0]?.message).toBe('waits for a person: Which colour? (red, blue)');
+    expect(notices[0]?.hint).toContain(`howdah answer ${question} TEXT`);
+    await db.pool.query(`select howdah.answer_question($1, 'red')`, [question]);
+    await finish(db.pool, worker, id);
+    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    expect(notices).toHaveLength(1);
+    await client.end();
+  });
+
+  test('works with the rights of the application', async () => {
+    const client = await openSession(db.url);
+    await client.query('set role howdah_app');
+    const asked = one(client, `call howdah.ask('support', 'as the app')`);
+    await serve('as the app', completed);
+    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    await client.end();
+  });
+});
+
+describe('howdah.tail', () => {
+  let db: TestDatabase;
+  let worker: string;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    worker = await makeWorker(db.pool);
+  });
+  afterAll(() => db?.drop());
+
+  test.each(['howdah_app', 'howdah_analyst'])(
+    'tells %s each step when it is there, then the answer',
+    async (role) => {
+      const { client, notices } = await listen(db.url);
+      const id = await makeRun(db.pool);
+      await client.query(`set role ${role}`);
+      const tailed = one(client, 'call howdah.tail($1)', [id]);
+      const [run] = await claim(db.pool, worker, [id]);
+      const said = {
+        ...answer,
+        messages: [{ role: 'assistant', content: 'Let\u001b[31m me\nsee.' }],
+      };
+      await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps: [said] }]);
+      await expect.poll(() => notices, { timeout: 60_000 }).toHaveLength(1);
+      expect(notices[0]?.message).toMatch(
+        /^ {2}1 {2}model default {2}[\d.]+ ms {2}Let \[31m me see\.$/,
+      );
+      const last = { kind: 'output', output: completed.output };
+      await commit(db.pool, worker, [
+        { id, fence: run?.fence, after: 1, steps: [last], to: completed },
+      ]);
+      expect(await tailed).toEqual({ answer: 'It is on its way.' });
+      expect(notices.slice(1).map(({ message }) => message)).toEqual([
+        expect.stringMatching(/^ {2}2 {2}output {2}[\d.]+ ms$/),
+        'completed (final_answer)',
+      ]);
+      await client.end();
+    },
+  );
+
+  test('of a run that failed says why, and answers nothing', async () => {
+    const { client, notices } = await listen(db.url);
+    const id = await makeRun(db.pool);
+    await finish(db.pool, worker, id, failed);
+    expect(await one(client, 'call howdah.tail($1, null)', [id])).toEqual({ answer: null });
+    expect(notices.at(-1)?.message).toBe('failed (error): the model server said no');
+    await client.end();
+  });
+
+  test('of a live run is refused inside a transaction block, where no new step would be seen', async () => {
+    const client = await openSession(db.url);
+    const id = await makeRun(db.pool);
+    try {
+      await client.query('set role howdah_analyst; begin');
+      await expect(client.query('call howdah.tail($1)', [id])).rejects.toMatchObject({
+        code: '2D000',
+        where: expect.stringContaining('howdah.tail of a live run cannot be called'),
+      });
+    } finally {
+      await client.end();
+    }
+  });
+
+  test("refuses another tenant's run like one that is not there", async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const foreign = await makeRun(db.pool, {
+      tenant_id,
+      agent_id: await makeAgent(db.pool, { tenant_id }),
+    });
+    const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+    const { client } = await listen(db.url);
+    await client.query('set role howdah_app');
+    for (const id of [foreign, unknown]) {
+      expect(await refusal(client.query('call howdah.tail($1)', [id]))).toMatchObject({
+        code: 'HWNTF',
+        message: `there is no execution ${id}`,
+      });
+    }
+    await client.end();
+  });
+});

@@ -1,0 +1,299 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  claim,
+  commit,
+  completed,
+  failed,
+  finish,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeWorker,
+  one,
+} from '../support.ts';
+
+describe('claim_executions', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool, { max_steps: 2, max_seconds: 60 });
+    worker = await makeWorker(db.pool);
+  });
+
+  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+
+  test('gives a run to the worker under a new fence, with all it needs to go on', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
+    const run = await rowOf(id);
+    const claims = await claim(db.pool, worker, [id]);
+    expect(claims).toEqual([
+      {
+        execution_id: id,
+        fence: 1,
+        tenant_id: run.tenant_id,
+        agent_id: agent,
+        agent_version_id: run.agent_version_id,
+        session_id: null,
+        root_execution_id: id,
+        is_child: false,
+        is_compensation: false,
+        metadata: { order: 1 },
+        step_count: 0,
+        exhausted: null,
+        active_ms_left: expect.any(String),
+        watched: false,
+        is_new: true,
+        hooks: null,
+        is_suspect: false,
+        messages_at_retry: 0,
+        refused: {},
+        messages: [{ seq: 1, role: 'user', content: 'Where is A-1001?' }],
+        history: [],
+        attempts: [],
+        task: null,
+        overrides: null,
+        alike: run.agent_version_id,
+        trust: 'user',
+        is_filtered: false,
+        are_calls_limited: false,
+      },
+    ]);
+    expect(Number(claims[0]?.active_ms_left)).toBeGreaterThan(55_000);
+    expect(Number(claims[0]?.active_ms_left)).toBeLessThanOrEqual(60_000);
+    expect(await rowOf(id)).toMatchObject({
+      status: 'running',
+      owner_worker: worker,
+      fence: 1,
+      crashes_without_progress: 0,
+      at_risk: false,
+      message_count: 1,
+      started_at: expect.any(Date),
+      active_since: expect.any(Date),
+    });
+  });
+
+  test('gives a run to one worker only', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    const other = await makeWorker(db.pool);
+    const claims = await Promise.all([claim(db.pool, worker, [id]), claim(db.pool, other, [id])]);
+    expect(claims.flat()).toHaveLength(1);
+    expect(await claim(db.pool, worker, [id])).toEqual([]);
+    expect(await rowOf(id)).toMatchObject({ fence: 1 });
+  });
+
+  test('many workers that want the same runs share them without waiting', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 40; n++) {
+      ids.push(await makeRun(db.pool, { agent_id: agent }));
+    }
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(db.pool, worker, ids)));
+    const got = claims.flat().map((row) => row.execution_id);
+    expect(got).toHaveLength(40);
+    expect(new Set(got)).toEqual(new Set(ids));
+  });
+
+  test('passes over a run that somebody is changing, and takes the others', async () => {
+    const [busy, free] = [
+      await makeRun(db.pool, { agent_id: agent }),
+      await makeRun(db.pool, { agent_id: agent }),
+    ];
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select 1 from howdah.executions where id = $1 for no key update', [busy]);
+    const claims = await claim(db.pool, worker, [busy, free]);
+    await client.query('rollback');
+    client.release();
+    expect(claims.map((row) => row.execution_id)).toEqual([free]);
+    expect(await claim(db.pool, worker, [busy])).toHaveLength(1);
+  });
+
+  test('leaves what is not due, has ended, or is not there', async () => {
+    const later = await makeRun(db.pool, { agent_id: agent, run_at: '2099-01-01' });
+    const ended = await makeRun(db.pool, { agent_id: agent });
+    await db.pool.query('select howdah.cancel_execution($1)', [ended]);
+    const nowhere = '019a0000-0000-7000-8000-000000000001';
+    expect(await claim(db.pool, worker, [later, ended, nowhere])).toEqual([]);
+    expect(await claim(db.pool, worker, [])).toEqual([]);
+  });
+
+  test('takes a run whose timer has rung and not before', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    const [run] = await claim(db.pool, worker, [id]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps: [], to }]);
+    expect(await claim(db.pool, worker, [id])).toEqual([]);
+    await db.pool.query('update howdah.executions set wake_at = now() where id = $1', [id]);
+    expect(await claim(db.pool, worker, [id])).toMatchObject([{ fence: 2 }]);
+    expect(await rowOf(id)).toMatchObject({ status: 'running', waiting_for: null, wake_at: null });
+  });
+
+  /** The death of a worker that holds the run. */
+  const crash = (id: string) =>
+    db.pool.query('select howdah_private.release_executions($1, $2, true)', [worker, [id]]);
+
+  test('calls a run suspect after two deaths without a commit, and not before', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    for (const is_suspect of [false, false, true, true]) {
+      expect(await claim(db.pool, worker, [id])).toMatchObject([{ is_suspect }]);
+      await crash(id);
+    }
+    expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 4 });
+  });
+
+  test('a run whose worker dies a third time while it is at risk ends as poison', async () => {
+    const session = await makeSession(db.pool);
+    const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
+    const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
+    for (let n = 1; n <= 3; n++) {
+      const [run] = await claim(db.pool, worker, [id]);
+      await db.pool.query('select howdah_private.mark_at_risk($1, $2, $3)', [
+        worker,
+        id,
+        run?.fence,
+      ]);
+      await crash(id);
+    }
+    expect(await claim(db.pool, worker, [id])).toEqual([]);
+    expect(await rowOf(id)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'poison',
+      error: { code: 'internal', retryable: false, message: expect.stringContaining('3 workers') },
+      step_count: 1,
+      owner_worker: null,
+    });
+    expect(
+      await all(db.pool, 'select seq, kind, error from howdah.steps where execution_id = $1', [id]),
+    ).toMatchObject([{ seq: 1, kind: 'error', error: { code: 'internal' } }]);
+    expect(await rowOf(next)).toMatchObject({ status: 'queued' });
+  });
+
+  test('twenty deaths end a run in any case', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    for (let n = 1; n <= 20; n++) {
+      await claim(db.pool, worker, [id]);
+      await crash(id);
+    }
+    expect(await rowOf(id)).toMatchObject({ status: 'failed', stop_reason: 'poison' });
+  });
+
+  test('a commit clears a run of all suspicion', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    for (let n = 0; n < 5; n++) {
+      const [run] = await claim(db.pool, worker, [id]);
+      expect(run).toMatchObject({ is_suspect: false });
+      await db.pool.query('select howdah_private.mark_at_risk($1, $2, $3)', [
+        worker,
+        id,
+        run?.fence,
+      ]);
+      const step = { kind: 'retry', error: { code: 'timeout' } };
+      await commit(db.pool, worker, [{ id, fence: run?.fence, after: n, steps: [step] }]);
+      expect(await rowOf(id)).toMatchObject({ at_risk: false, crashes_without_progress: 0 });
+      await crash(id);
+    }
+    expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
+  });
+
+  test('writes message 1 once, however often the run is claimed', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await claim(db.pool, worker, [id]);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+    const [run] = await claim(db.pool, worker, [id]);
+    expect(run?.messages).toEqual([{ seq: 1, role: 'user', content: 'Where is A-1001?' }]);
+    expect(
+      await one(
+        db.pool,
+        `select count(*)::int as n, min(trust::text) as trust, min(tenant_id::text) as tenant
+         from howdah.messages where execution_id = $1`,
+        [id],
+      ),
+    ).toEqual({ n: 1, trust: 'user', tenant: run?.tenant_id });
+  });
+
+  test('gives the log back: messages in order, and the attempts since the last answer', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    const [run] = await claim(db.pool, worker, [id]);
+    const calls = [{ id: 'c1', name: 'order_status', arguments: { id: 'A-1001' } }];
+    await commit(db.pool, worker, [
+      {
+        id,
+        fence: run?.fence,
+        after: 0,
+        steps: [
+          { kind: 'retry', name: 'early', error: { code: 'timeout' } },
+          {
+            kind: 'model',
+            messages: [{ role: 'assistant', content: null, tool_calls: calls }],
+          },
+          {
+            kind: 'tool',
+            name: 'order_status',
+            messages: [{ role: 'tool', content: '"shipped"', tool_call_id: 'c1' }],
+          },
+          { kind: 'retry', name: 'late', error: { code: 'rate_limit' } },
+        ],
+      },
+    ]);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+    const [again] = await claim(db.pool, worker, [id]);
+    expect(again).toMatchObject({ step_count: 4, fence: 3 });
+    expect(again?.messages).toEqual([
+      { seq: 1, role: 'user', content: 'Where is A-1001?' },
+      { seq: 2, step_seq: 2, role: 'assistant', content: null, tool_calls: calls },
+      {
+        ...{ seq: 3, step_seq: 3, role: 'tool', content: '"shipped"', tool_call_id: 'c1' },
+        trust: 'external',
+      },
+    ]);
+    expect(again?.attempts).toMatchObject([
+      { seq: 3, kind: 'tool', name: 'order_status' },
+      { seq: 4, kind: 'retry', name: 'late', error: { code: 'rate_limit' } },
+    ]);
+  });
+
+  test('tells the history of the session: completed turns only, in their order', async () => {
+    const session = await makeSession(db.pool);
+    const say = (input: string) =>
+      makeRun(db.pool, { agent_id: agent, session_id: session, input });
+    await finish(db.pool, worker, await say('one'));
+    await finish(db.pool, worker, await say('two'), failed);
+    const cancelled = await say('three');
+    await claim(db.pool, worker, [cancelled]);
+    await db.pool.query('select howdah.cancel_execution($1)', [cancelled]);
+    await finish(db.pool, worker, await say('four'));
+    const [run] = await claim(db.pool, worker, [await say('five')]);
+    expect(run?.history).toEqual([
+      { seq: 1, role: 'user', content: 'one' },
+      { seq: 2, role: 'assistant', content: 'It is on its way.' },
+      { seq: 1, role: 'user', content: 'four' },
+      { seq: 2, role: 'assistant', content: 'It is on its way.' },
+    ]);
+    expect(run?.messages).toEqual([{ seq: 1, role: 'user', content: 'five' }]);
+  });
+
+  test('says which limit is exhausted already', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    const [run] = await claim(db.pool, worker, [id]);
+    const steps = [answer, answer];
+    await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps }]);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+    expect(await claim(db.pool, worker, [id])).toMatchObject([{ exhausted: 'max_steps' }]);
+  });
+
+  test('says whether somebody watches', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent });
+    await db.pool.query('select howdah_private.watch(gen_random_uuid(), array[$1::uuid])', [id]);
+    expect(await claim(db.pool, worker, [id])).toMatchObject([{ watched: true }]);
+    const fence = (await rowOf(id)).fence;
+    const to = { ...completed };
+    const steps = [answer, { kind: 'output', output: completed.output }];
+    expect(await commit(db.pool, worker, [{ id, fence, after: 0, steps, to }])).toMatchObject([
+      { watched: true },
+    ]);
+  });
+});

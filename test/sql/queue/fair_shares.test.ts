@@ -1,0 +1,339 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { randomOf } from '../../../chaos/random.ts';
+import { testDatabase } from '../../support/database.ts';
+import { all, makeAgent, makeRun, makeTenant, makeWorker, one } from '../support.ts';
+
+describe('fair shares', () => {
+  const db = testDatabase();
+  let worker: string;
+  /** Tenants in the order of their ids, each with its agent. */
+  let tenants: { id: string; agent: string }[];
+
+  beforeAll(async () => {
+    worker = await makeWorker(db.pool);
+    const ids = await Promise.all([1, 2, 3].map(() => makeTenant(db.pool)));
+    tenants = [];
+    for (const id of ids.toSorted()) {
+      tenants.push({ id, agent: await makeAgent(db.pool, { tenant_id: id }) });
+    }
+  });
+  afterEach(async () => {
+    await db.pool.query(
+      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
+    );
+  });
+
+  const insert = (tenant: number, columns: Record<string, unknown> = {}) =>
+    makeRun(db.pool, {
+      tenant_id: tenants[tenant]?.id,
+      agent_id: tenants[tenant]?.agent,
+      ...columns,
+    });
+  const many = async (tenant: number, count: number) => {
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) ids.push(await insert(tenant));
+    return ids;
+  };
+  const claim = async (ids: string[], after: string | null = null) =>
+    (
+      await all(
+        db.pool,
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, $3)',
+        [worker, ids, after],
+      )
+    ).map((row) => row.execution_id as string);
+  /** When the wake-ups of a run are due, by what they are to the second wake-up of it. */
+  const wakeUps = (id: string) =>
+    all(
+      db.pool,
+      `select j.run_at, replace(j.key, e.id::text, 'run') as key, e.run_at as due
+       from graphile_worker._private_jobs as j join howdah.executions as e on j.key like e.id || '%'
+       where e.id = $1 order by j.key`,
+      [id],
+    );
+
+  test('the room of a wake-up goes to the tenant that has fewer runs at work', async () => {
+    const [first, second, third] = await many(0, 3);
+    expect(await claim([first as string])).toEqual([first]);
+    const [other] = await many(1, 1);
+    expect(await claim([second as string])).toEqual([other]);
+    expect(await claim([third as string])).toEqual([third]);
+  });
+
+  test('whoever gave its room away has its place in the queue again', async () => {
+    const [first, second] = await many(0, 2);
+    await claim([first as string]);
+    await db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'test' where key = $1`,
+      [second],
+    ); // as it is while its handler claims
+    const [other] = await many(1, 1);
+    expect(await claim([second as string])).toEqual([other]);
+    const jobs = await wakeUps(second as string);
+    expect(jobs.map(({ key }) => key)).toEqual(['run', 'run again']);
+    expect(jobs[1]?.run_at).toEqual(jobs[1]?.due);
+    expect(await wakeUps(other as string)).toEqual([]); // it has begun
+    expect(await claim([second as string, other as string])).toEqual([second]);
+  });
+
+  test('among equals the turn is with the next one after whoever was served last', async () => {
+    const named = await many(0, 3);
+    const [second, third] = [await many(1, 2), await many(2, 2)];
+    const served: (string | undefined)[] = [];
+    let after: string | null = null;
+    for (const id of named) {
+      const [got] = await claim([id], after);
+      const run = await one(db.pool, 'select tenant_id from howdah.executions where id = $1', [
+        got,
+      ]);
+      after = run.tenant_id;
+      served.push(got);
+      await db.pool.query('select howdah.cancel_execution($1)', [got]);
+    }
+    expect(served).toEqual([named[0], second[0], third[0]]);
+  });
+
+  test('several wake-ups of one call are shared out evenly', async () => {
+    const named = await many(0, 6);
+    await many(1, 6);
+    const got = await claim(named);
+    const { rows } = await db.pool.query(
+      'select tenant_id, count(*)::int as runs from howdah.executions where id = any ($1) group by 1 order by 1',
+      [got],
+    );
+    expect(rows).toEqual([
+      { tenant_id: tenants[0]?.id, runs: 3 },
+      { tenant_id: tenants[1]?.id, runs: 3 },
+    ]);
+  });
+
+  test('within a tenant priority counts, then age; what is due later hides nothing', async () => {
+    const named = await many(0, 3);
+    await claim([named[0] as string]);
+    await insert(1, { priority: -5, run_at: '2099-01-01' });
+    const old = await insert(1, { priority: 0 });
+    const urgent = await insert(1, { priority: -1 });
+    expect(await claim([named[1] as string])).toEqual([urgent]);
+    await db.pool.query('select howdah.cancel_execution($1)', [urgent]);
+    expect(await claim([named[1] as string])).toEqual([old]);
+  });
+
+  test('a run whose timer rang counts as due, one whose timer did not ring does not', async () => {
+    const named = await many(0, 3);
+    await claim([named[0] as string]);
+    const timed = await insert(1);
+    await claim([timed]);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
+      worker,
+      [timed],
+    ]);
+    const park = (wakeAt: string) =>
+      db.pool.query(
+        `update howdah.executions set status = 'waiting', waiting_for = 'timer', wake_at = $2 where id = $1`,
+        [timed, wakeAt],
+      );
+    await db.pool.query(`update howdah.executions set status = 'paused' where id = $1`, [timed]);
+    await park('2099-01-01');
+    expect(await claim([named[1] as string])).toEqual([named[1]]);
+    await park('2020-01-01');
+    expect(await claim([named[2] as string])).toEqual([timed]);
+  });
+
+  test('a run that somebody holds leaves the room to whom it was taken from', async () => {
+    const named = await many(0, 2);
+    await claim([named[0] as string]);
+    const [other] = await many(1, 1);
+    const client = await db.pool.connect();
+    await client.query('begin');
+    await client.query('select from howdah.executions where id = $1 for no key update', [other]);
+    expect(await claim([named[1] as string])).toEqual([named[1]]);
+    await client.query('rollback');
+    client.release();
+  });
+
+  test('a tenant of weight 3 has three runs at work for each one of a tenant of weight 1, from the next claim on', async () => {
+    const named = await many(0, 12);
+    await many(1, 12);
+    const running = async () =>
+      (
+        await all(
+          db.pool,
+          `select count(*)::int as runs from howdah.executions where status = 'running' and tenant_id = any ($1)
+           group by tenant_id order by tenant_id`,
+          [tenants.map(({ id }) => id)],
+        )
+      ).map(({ runs }) => runs);
+    await claim(named.slice(0, 4));
+    expect(await running()).toEqual([2, 2]);
+    const weigh = (weight: number) =>
+      db.pool.query('update howdah.tenants set weight = $2 where id = $1', [
+        tenants[1]?.id,
+        weight,
+      ]);
+    await weigh(3);
+    try {
+      await claim(named.slice(4, 8));
+      expect(await running()).toEqual([2, 6]);
+      await db.pool.query(
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, null, 4)',
+        [worker, []],
+      ); // with room for four
+      expect(await running()).toEqual([3, 9]);
+    } finally {
+      await weigh(1);
+    }
+  });
+
+  test('only an owner of the database weighs tenants, from 1 to 1000', async () => {
+    for (const weight of [0, -1, 1001]) {
+      await expect(
+        db.pool.query('update howdah.tenants set weight = $2 where id = $1', [
+          tenants[0]?.id,
+          weight,
+        ]),
+      ).rejects.toMatchObject({ constraint: 'weight_is_from_1_to_1000' });
+    }
+    const { rows } = await db.pool.query(
+      `select has_column_privilege('howdah_app', 'howdah.tenants', 'weight', 'update') as may`,
+    );
+    expect(rows[0].may).toBe(false);
+  });
+
+  test('one wake-up claims one run, however many tenants wait', async () => {
+    const [named] = await many(0, 1);
+    await many(1, 2);
+    await many(2, 2);
+    expect(await claim([named as string], tenants[0]?.id)).toHaveLength(1);
+    expect(await claim(['019a0000-0000-7000-8000-000000000001'])).toEqual([]);
+  });
+
+  test('shares tell who has how many at work and who could use more', async () => {
+    const held = await many(0, 3);
+    await claim(held);
+    await many(1, 1);
+    const rows = await all(db.pool, 'select * from howdah_private.shares(null, $1)', [
+      [tenants[0]?.id],
+    ]);
+    expect(rows.toSorted((a, b) => b.at_work - a.at_work)).toEqual([
+      { tenant_id: tenants[0]?.id, at_work: 3, due: false, other_workers: 0, weight: 1 },
+      { tenant_id: tenants[1]?.id, at_work: 0, due: true, other_workers: 0, weight: 1 },
+    ]);
+  });
+
+  describe('a worker with room', () => {
+    const claimWithRoom = async (ids: string[], room: number) =>
+      (
+        await all(
+          db.pool,
+          'select execution_id from howdah_private.claim_executions($1, $2, 1, null, $3) order by 1',
+          [worker, ids, room],
+        )
+      ).map((row) => row.execution_id as string);
+
+    test('is given runs whose wake-ups have not come yet, which spends these', async () => {
+      const ids = await many(0, 5);
+      expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 4));
+      const left = await Promise.all(ids.map(async (id) => (await wakeUps(id)).length));
+      expect(left).toEqual([1, 0, 0, 0, 1]); // the first is being worked on by whoever claimed
+    });
+
+    test('is given none before its time, and by priority', async () => {
+      const [named] = await many(0, 1);
+      const [late] = [await insert(0, { run_at: '2999-01-01' })];
+      const slow = await insert(0, { priority: 5 });
+      const fast = await insert(0, { priority: -5 });
+      expect(await claimWithRoom([named as string], 1)).toEqual([named, fast].toSorted());
+      expect(await claimWithRoom([], 5)).toEqual([slow]);
+      expect(await wakeUps(late as string)).toHaveLength(1);
+    });
+
+    test('has it shared out to the tenants with the fewest at work', async () => {
+      await claim(await many(0, 2));
+      const [waiting, others, third] = [await many(0, 4), await many(1, 4), await many(2, 1)];
+      const given = await claimWithRoom([], 6);
+      const of = (ids: string[]) => ids.filter((id) => given.includes(id)).length;
+      expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
+    });
+
+    test('is given no more than its part when there are others', async () => {
+      const second = await makeWorker(db.pool);
+      const ids = await many(0, 6);
+      expect(await claimWithRoom([], 6)).toEqual(ids.slice(0, 3));
+      await db.pool.query('delete from howdah_private.workers where id = $1', [second]);
+    });
+
+    test('finds a limit like everybody', async () => {
+      const agent = tenants[0]?.agent;
+      await db.pool.query(
+        `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $2, 'running_runs', 2)`,
+        [tenants[0]?.id, agent],
+      );
+      const ids = await many(0, 4);
+      expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 2));
+      await db.pool.query('delete from howdah.limits');
+    });
+  });
+
+  test('free slots are shared out like one slot after the other', async () => {
+    const random = randomOf('free slots');
+    const upTo = (most: number) => random.int(0, most);
+    const oneByOne = ({ atWork, weights, slots }: Shares) => {
+      const given = atWork.map(() => 0);
+      const load = (at: number) => ((atWork[at] ?? 0) + (given[at] ?? 0)) / (weights[at] ?? 1);
+      for (let slot = 0; slot < slots; slot += 1) {
+        let next = 0;
+        for (let at = 1; at < given.length; at += 1) if (load(at) < load(next)) next = at;
+        given[next] = (given[next] ?? 0) + 1;
+      }
+      return given;
+    };
+    type Shares = { atWork: number[]; weights: number[]; slots: number };
+    const cases = Array.from({ length: 300 }, (_, n): Shares => {
+      const tenants = Array.from({ length: 2 + upTo(14) });
+      const mostWeight = [0, 3, 999][n % 3] as number;
+      return {
+        atWork: tenants.map(() => upTo(n % 2 === 0 ? 20 : 1_000)),
+        weights: tenants.map(() => 1 + upTo(mostWeight)),
+        slots: upTo(n % 5 === 0 ? 500 : 40),
+      };
+    });
+    const rows = await all(
+      db.pool,
+      `select howdah_private.share_slots(array(select jsonb_array_elements_text(c -> 'atWork')::int),
+         array(select jsonb_array_elements_text(c -> 'weights')::int), (c ->> 'slots')::int) as given
+       from jsonb_array_elements($1) with ordinality as j (c, place) order by place`,
+      [JSON.stringify(cases)],
+    );
+    expect(rows.map(({ given }) => given)).toEqual(cases.map(oneByOne));
+  });
+
+  test('nobody gives way to a tenant that has reached a limit of its own', async () => {
+    await db.pool.query(
+      `insert into howdah.limits (tenant_id, metric, max_value) values ($1, 'running_runs', 1)`,
+      [tenants[1]?.id],
+    );
+    const [held] = await many(1, 2);
+    await claim([held as string]);
+    const due = async () =>
+      (await all(db.pool, 'select tenant_id from howdah_private.shares(null, null) where due')).map(
+        ({ tenant_id }) => tenant_id,
+      );
+    expect(await due()).toEqual([]);
+    await db.pool.query('delete from howdah.limits');
+    expect(await due()).toEqual([tenants[1]?.id]);
+  });
+
+  test.each(['due_tenants', 'other_tenants_queued', 'due_run', 'runs_at_work', 'claim_backlog'])(
+    '%s reads the index of live runs in its order and few partitions, below row-level security too',
+    async (name) => {
+      const { prosrc, proconfig } = await one(
+        db.pool,
+        `select prosrc, proconfig from pg_proc where proname = $1 and pronamespace = 'howdah_private'::regnamespace`,
+        [name],
+      );
+      expect(proconfig).toContain('enable_sort=off');
+      const orders = [...prosrc.matchAll(/order by e\.\w+/g)].map(([order]) => order);
+      expect(new Set(orders)).toEqual(new Set(['order by e.status']));
+    },
+  );
+});

@@ -1,0 +1,64 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cost, claimingCalls, costsOf } from '../../../rehearsals/support/claiming.ts';
+import { testDatabase } from '../../support/database.ts';
+import { makeAgent, makeRun, makeTenant, makeWorker } from '../support.ts';
+
+const SHORT = 400;
+const LONG = 16_000;
+
+/** What the queue of one tenant costs whoever claims: the same, however long it is. */
+describe('claiming beside a queue', () => {
+  const db = testDatabase();
+  let session: pg.Client;
+  let busy: { id: string; agent: string };
+
+  beforeAll(async () => {
+    await makeWorker(db.pool);
+    const ids = [await makeTenant(db.pool), await makeTenant(db.pool)].toSorted();
+    const [id, other] = ids as [string, string];
+    busy = { id, agent: await makeAgent(db.pool, { tenant_id: id }) };
+    const agent_id = await makeAgent(db.pool, { tenant_id: other });
+    await makeRun(db.pool, { tenant_id: other, agent_id });
+    session = await connected();
+  });
+  afterAll(async () => {
+    await session?.end();
+  });
+
+  const connected = async () => {
+    const client = new pg.Client({ connectionString: db.url });
+    await client.connect();
+    return client;
+  };
+  const queue = (count: number) =>
+    db.pool.query(
+      `insert into howdah.executions (tenant_id, agent_id, input) select $1, $2, 'x' from generate_series(1, $3)`,
+      [busy.id, busy.agent, count],
+    );
+  const costs = async (client: pg.Client) => costsOf(client, await claimingCalls(client, busy.id));
+
+  test('looks at as many pages with a long one as with a short one, whenever it was planned', async () => {
+    await queue(SHORT);
+    const short = new Map((await costs(session)).map(({ call, pages }) => [call, pages]));
+    await queue(LONG - SHORT);
+    const found: Record<string, Cost[]> = { 'while it was short': await costs(session) };
+    const fresh = await connected();
+    try {
+      found['anew, before it was counted'] = await costs(fresh);
+      await db.pool.query('analyze howdah.executions, graphile_worker._private_jobs');
+      found['after it was counted'] = await costs(fresh);
+    } finally {
+      await fresh.end();
+    }
+    const dearer = Object.entries(found).flatMap(([planned, all]) =>
+      all
+        .filter(({ call, pages }) => pages > (short.get(call) ?? 0) * 1.5 + 60)
+        .map((cost) => ({ planned, ...cost, whenShort: short.get(cost.call) })),
+    );
+    expect(dearer).toEqual([]);
+    expect(Object.values(found).flatMap((all) => all.flatMap((cost) => cost.wholeReads))).toEqual(
+      [],
+    );
+  });
+});

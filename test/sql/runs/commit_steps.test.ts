@@ -1,0 +1,470 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  claim,
+  commit,
+  completed,
+  failed,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeModel,
+  makeRun,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+} from '../support.ts';
+
+describe('commit_steps', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+
+  const started = async (columns: Record<string, unknown> = {}): Promise<string> => {
+    const id = await makeRun(db.pool, { agent_id: agent, ...columns });
+    await claim(db.pool, worker, [id]);
+    return id;
+  };
+  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+  const stepsOf = (id: string) =>
+    all(db.pool, 'select * from howdah.steps where execution_id = $1 order by seq', [id]);
+  const messagesOf = (id: string) =>
+    all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
+
+  test('writes steps and messages in order and without gaps', async () => {
+    const id = await started();
+    const calls = [{ id: 'c1', name: 'status', arguments: {} }];
+    const steps = [
+      { kind: 'model', messages: [{ role: 'assistant', content: null, tool_calls: calls }] },
+      {
+        kind: 'tool',
+        name: 'status',
+        input: { id: 1 },
+        output: 'shipped',
+        started_at: '2026-01-01T00:00:00Z',
+        messages: [{ role: 'tool', content: 'shipped', tool_call_id: 'c1' }],
+      },
+    ];
+    const first = await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps }]);
+    expect(first).toEqual([
+      {
+        execution_id: id,
+        outcome: 'committed',
+        status: 'running',
+        step_count: 2,
+        exhausted: null,
+        active_ms_left: expect.any(String),
+        watched: false,
+        has_inbox: false,
+        is_pause_requested: false,
+        over_quota: false,
+        are_calls_limited: false,
+        rules_stamp: expect.stringMatching(/^[1-9]/),
+      },
+    ]);
+    await commit(db.pool, worker, [{ id, fence: 1, after: 2, steps: [answer] }]);
+    expect(await stepsOf(id)).toMatchObject([
+      { seq: 1, kind: 'model', worker, input: null, output: null, error: null },
+      {
+        seq: 2,
+        kind: 'tool',
+        name: 'status',
+        input: { id: 1 },
+        output: 'shipped',
+        started_at: new Date('2026-01-01T00:00:00Z'),
+      },
+      { seq: 3, kind: 'model', tokens_in: 10, tokens_out: 5 },
+    ]);
+    expect(await messagesOf(id)).toMatchObject([
+      { seq: 1, step_seq: null, role: 'user', trust: 'user' },
+      {
+        seq: 2,
+        step_seq: 1,
+        role: 'assistant',
+        tool_calls: calls,
+        trust: 'internal',
+        agent_id: agent,
+      },
+      { seq: 3, step_seq: 2, role: 'tool', content: 'shipped', trust: 'external' },
+      { seq: 4, step_seq: 3, role: 'assistant', tokens_in: 10, tokens_out: 5 },
+    ]);
+    expect(await rowOf(id)).toMatchObject({
+      step_count: 3,
+      model_count: 2,
+      message_count: 4,
+      tokens_in: '10',
+      tokens_out: '5',
+      crashes_without_progress: 0,
+    });
+  });
+
+  test('numbers the messages of several steps in their order', async () => {
+    const id = await started();
+    const said = (...contents: string[]) => contents.map((content) => ({ role: 'user', content }));
+    const steps = [
+      { kind: 'guard', messages: said('a', 'b') },
+      { kind: 'timer' },
+      { kind: 'timer', messages: null },
+      { kind: 'guard', messages: said('c') },
+      { kind: 'guard', messages: said('d', 'e') },
+    ];
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps }]);
+    const told = (await messagesOf(id)).map((row) => [
+      row.seq,
+      row.step_seq,
+      row.content,
+      row.parent_seq,
+    ]);
+    expect(told.slice(1)).toEqual([
+      [2, 1, 'a', 1],
+      [3, 1, 'b', 2],
+      [4, 4, 'c', 3],
+      [5, 5, 'd', 4],
+      [6, 5, 'e', 5],
+    ]);
+    expect(await rowOf(id)).toMatchObject({ step_count: 5, message_count: 6 });
+  });
+
+  test('keeps a json null of a step as no value', async () => {
+    const id = await started();
+    const step = { kind: 'tool', name: 'x', input: null, output: null, error: null };
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [step] }]);
+    expect(
+      await one(
+        db.pool,
+        `select input is null as input, output is null as output, error is null as error
+         from howdah.steps where execution_id = $1`,
+        [id],
+      ),
+    ).toEqual({ input: true, output: true, error: true });
+  });
+
+  test('commits many runs in one call', async () => {
+    const ids = await Promise.all(Array.from({ length: 30 }, () => started()));
+    const results = await commit(
+      db.pool,
+      worker,
+      ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer, answer] })),
+    );
+    expect(results).toHaveLength(30);
+    expect(new Set(results.map((row) => row.outcome))).toEqual(new Set(['committed']));
+    expect(new Set(results.map((row) => row.execution_id))).toEqual(new Set(ids));
+    expect(new Set(results.map((row) => row.step_count))).toEqual(new Set([2]));
+  });
+
+  test('leaves out only the rows whose fence, owner or place is wrong', async () => {
+    const ids = await Promise.all(Array.from({ length: 5 }, () => started()));
+    const [good, oldFence, moved, taken, gone] = ids as [string, string, string, string, string];
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
+      worker,
+      [taken],
+    ]);
+    const other = await makeWorker(db.pool);
+    await claim(db.pool, other, [taken]);
+    await db.pool.query('select howdah.cancel_execution($1)', [gone]);
+    const nowhere = '019a0000-0000-7000-8000-000000000001';
+    const row = (id: string, fence = 1, after = 0) => ({ id, fence, after, steps: [answer] });
+    const results = await commit(db.pool, worker, [
+      row(good),
+      row(oldFence, 0),
+      row(moved, 1, 4),
+      row(taken),
+      row(taken, 3),
+      row(gone),
+      row(nowhere),
+    ]);
+    const outcomes = results.map((result) => [result.execution_id, result.outcome]);
+    expect(outcomes.sort()).toEqual(
+      [
+        [good, 'committed'],
+        [oldFence, 'stale'],
+        [moved, 'stale'],
+        [taken, 'stale'],
+        [taken, 'stale'],
+        [gone, 'stale'],
+        [nowhere, 'stale'],
+      ].sort(),
+    );
+    for (const id of [oldFence, moved, taken, gone]) {
+      expect(await stepsOf(id)).toEqual([]);
+      expect(await rowOf(id)).toMatchObject({ step_count: 0, tokens_in: '0' });
+    }
+    expect(await stepsOf(good)).toHaveLength(1);
+  });
+
+  test('says committed again when the answer was lost, and writes nothing', async () => {
+    const id = await started();
+    const row = { id, fence: 1, after: 0, steps: [answer, answer] };
+    const first = await commit(db.pool, worker, [row]);
+    const again = await commit(db.pool, worker, [row]);
+    expect(again).toEqual([{ ...first[0], active_ms_left: expect.any(String) }]);
+    expect(await stepsOf(id)).toHaveLength(2);
+    expect(await rowOf(id)).toMatchObject({ step_count: 2, model_count: 2, tokens_in: '20' });
+  });
+
+  test('says committed again when the lost answer was the last one', async () => {
+    const id = await started();
+    const steps = [answer, { kind: 'output', output: completed.output }];
+    const row = { id, fence: 1, after: 0, steps, to: completed };
+    await commit(db.pool, worker, [row]);
+    expect(await commit(db.pool, worker, [row])).toMatchObject([
+      { outcome: 'committed', status: 'completed', step_count: 2 },
+    ]);
+    expect(await stepsOf(id)).toHaveLength(2);
+  });
+
+  test('says committed when the lost call was still on its way', async () => {
+    const id = await started();
+    const row = { id, fence: 1, after: 0, steps: [answer, answer] };
+    const [lost, retry] = [await db.pool.connect(), await db.pool.connect()];
+    await lost.query('begin');
+    await commit(lost, worker, [row]);
+    const again = commit(retry, worker, [row]);
+    await isBlocked(db.pool, retry);
+    await lost.query('commit');
+    expect(await again).toMatchObject([{ outcome: 'committed', step_count: 2 }]);
+    lost.release();
+    retry.release();
+    expect(await stepsOf(id)).toHaveLength(2);
+    expect(await rowOf(id)).toMatchObject({ step_count: 2, tokens_in: '20' });
+  });
+
+  test('counts tokens and prices them when the step commits', async () => {
+    const model = await makeModel(db.pool, { input_price: 2.5, output_price: 10 });
+    const free = await makeModel(db.pool);
+    const id = await started();
+    const step = (model_id: string | null, tokens_in?: number, tokens_out?: number) => ({
+      kind: 'model',
+      model_id,
+      tokens_in,
+      tokens_out,
+    });
+    await commit(db.pool, worker, [
+      { id, fence: 1, after: 0, steps: [step(model, 1000, 200), step(free, 7, 8)] },
+    ]);
+    await db.pool.query('update howdah.models set input_price = 5 where id = $1', [model]);
+    await commit(db.pool, worker, [
+      { id, fence: 1, after: 2, steps: [step(model, 1000, 0), step(null, 1, 1), step(model)] },
+    ]);
+    expect((await stepsOf(id)).map((row) => row.cost)).toEqual(['0.0045', '0', '0.005', '0', '0']);
+    expect(await rowOf(id)).toMatchObject({ tokens_in: '2008', tokens_out: '209', cost: '0.0095' });
+  });
+
+  test.each([
+    ['max_steps', { max_steps: 1 }],
+    ['max_tokens', { max_tokens: 15 }],
+    ['max_cost', { max_cost: 0.00001 }],
+  ])('says that %s is exhausted', async (reason, limits) => {
+    const model = await makeModel(db.pool, { input_price: 1, output_price: 1 });
+    const id = await started(limits);
+    const tool = { kind: 'tool', name: 'x' };
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [tool] }]),
+    ).toMatchObject([{ exhausted: null }]);
+    expect(
+      await commit(db.pool, worker, [
+        { id, fence: 1, after: 1, steps: [{ ...answer, model_id: model }] },
+      ]),
+    ).toMatchObject([{ outcome: 'committed', exhausted: reason }]);
+  });
+
+  test('says that the time is up, counting active time only', async () => {
+    const id = await started({ max_seconds: 60 });
+    await db.pool.query(
+      `update howdah.executions set active_since = active_since - interval '61 seconds' where id = $1`,
+      [id],
+    );
+    const [result] = await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
+    expect(result).toMatchObject({ exhausted: 'max_time' });
+    expect(Number(result?.active_ms_left)).toBeLessThan(0);
+  });
+
+  test('does not count the time a run waits', async () => {
+    const id = await started({ max_seconds: 60 });
+    await db.pool.query(
+      `update howdah.executions set active_since = active_since - interval '20 seconds' where id = $1`,
+      [id],
+    );
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 0 };
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+    const parked = await rowOf(id);
+    expect(Number(parked.active_ms)).toBeGreaterThanOrEqual(20_000);
+    expect(Number(parked.active_ms)).toBeLessThan(30_000);
+    expect(parked.active_since).toBeNull();
+    const [run] = await claim(db.pool, worker, [id]);
+    expect(Number(run?.active_ms_left)).toBeGreaterThan(30_000);
+    expect(Number(run?.active_ms_left)).toBeLessThanOrEqual(40_000);
+  });
+
+  test('ends a run as completed with its output', async () => {
+    const id = await started();
+    const to = { ...completed, output_data: { eta: 2 } };
+    const steps = [answer, { kind: 'output', output: completed.output }];
+    expect(await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps, to }])).toMatchObject([
+      { status: 'completed' },
+    ]);
+    expect(await rowOf(id)).toMatchObject({
+      status: 'completed',
+      stop_reason: 'final_answer',
+      output: 'It is on its way.',
+      output_data: { eta: 2 },
+      error: null,
+      completed_at: expect.any(Date),
+      owner_worker: null,
+      active_since: null,
+    });
+  });
+
+  test('ends a run as failed with its error', async () => {
+    const id = await started();
+    const steps = [{ kind: 'error', error: failed.error }];
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps, to: failed }]);
+    expect(await rowOf(id)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'error',
+      error: failed.error,
+      output: null,
+      completed_at: expect.any(Date),
+    });
+  });
+
+  test('parks a run until a time and wakes it then', async () => {
+    const id = await started();
+    await db.pool.query('select graphile_worker.remove_job($1)', [id]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], to }]);
+    const run = await rowOf(id);
+    expect(run).toMatchObject({ status: 'waiting', waiting_for: 'timer', owner_worker: null });
+    const jobs = await jobsOf(db.pool, id);
+    expect(jobs).toEqual([
+      { priority: 0, run_at: run.wake_at, payload: { id }, is_available: true },
+    ]);
+    const ms = run.wake_at.getTime() - run.updated_at.getTime();
+    expect(Math.abs(ms - 3_600_000)).toBeLessThan(5_000);
+  });
+
+  test('wakes nobody else: a commit without a timer touches no job', async () => {
+    const id = await started();
+    await db.pool.query('select graphile_worker.remove_job($1)', [id]);
+    await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
+    expect(await jobsOf(db.pool, id)).toEqual([]);
+  });
+
+  test('refuses a whole call in which one row cannot be stored', async () => {
+    const [good, bad] = [await started(), await started()];
+    const rows = (step: Record<string, unknown>) => [
+      { id: good, fence: 1, after: 0, steps: [answer] },
+      { id: bad, fence: 1, after: 0, steps: [step] },
+    ];
+    expect(await refusal(commit(db.pool, worker, rows({ kind: 'dance' })))).toMatchObject({
+      code: '22P02',
+    });
+    expect(await refusal(commit(db.pool, worker, rows({ kind: 'retry' })))).toMatchObject({
+      code: '23514',
+      constraint: 'retries_and_errors_say_why',
+    });
+    const orphan = { kind: 'tool', messages: [{ role: 'tool', content: 'x' }] };
+    expect(await refusal(commit(db.pool, worker, rows(orphan)))).toMatchObject({
+      code: '23514',
+      constraint: 'tool_results_name_their_call',
+    });
+    for (const id of [good, bad]) {
+      expect(await stepsOf(id)).toEqual([]);
+      expect(await rowOf(id)).toMatchObject({ step_count: 0, message_count: 1 });
+    }
+  });
+
+  test.each([
+    ['completed_runs_have_an_output', { status: 'completed', stop_reason: 'final_answer' }],
+    ['failed_runs_have_an_error', { status: 'failed', stop_reason: 'error' }],
+    ['ended_runs_say_why', { status: 'completed', output: 'x' }],
+    ['waiting_runs_say_for_what', { status: 'waiting' }],
+    ['timers_have_a_time', { status: 'waiting', waiting_for: 'timer' }],
+  ])('refuses an end that breaks %s', async (constraint, to) => {
+    const id = await started();
+    expect(
+      await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }])),
+    ).toMatchObject({ code: '23514', constraint });
+  });
+
+  test('refuses a move that is not allowed', async () => {
+    const id = await started();
+    const to = { status: 'cancelled', stop_reason: 'cancelled' };
+    expect(
+      await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }])),
+    ).toMatchObject({ code: '23514', constraint: 'ended_runs_say_when' });
+    await db.pool.query(
+      `delete from howdah.status_transitions where (from_status, to_status) = ('running', 'failed')`,
+    );
+    expect(
+      await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to: failed }])),
+    ).toMatchObject({ code: 'HWCNF', message: 'an execution cannot go from running to failed' });
+    await db.pool.query(
+      `insert into howdah.status_transitions values ('running', 'failed', 'an error or a limit')`,
+    );
+  });
+
+  test.each([
+    ['asked to pause', 'select howdah.pause_execution($1)', 'paused'],
+    [
+      'sent something',
+      `update howdah.executions set has_inbox = true where id = $1`, // as wake_runs does with a running one
+      'queued',
+    ],
+  ])(
+    'a run that is %s while its commit waits for the lock hears of it',
+    async (_, text, status) => {
+      const id = await started();
+      const other = await openSession(db.url);
+      const committer = await openSession(db.url);
+      await other.query('begin');
+      await other.query(text, [id]);
+      const to = { status: 'waiting', waiting_for: 'question' };
+      const parking = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+      await isBlocked(db.pool, committer);
+      await other.query('commit');
+      expect(await parking).toMatchObject([{ outcome: 'committed', status }]);
+      await other.end();
+      await committer.end();
+      await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    },
+  );
+
+  test.each([
+    ['with steps', [answer, { kind: 'output' }]],
+    ['without steps', []],
+  ])('a run is not completed %s while the sender of something holds its lock', async (_, steps) => {
+    const id = await started();
+    const other = await openSession(db.url);
+    const committer = await openSession(db.url);
+    await other.query('begin');
+    await other.query('update howdah.executions set has_inbox = true where id = $1', [id]);
+    const ending = commit(committer, worker, [{ id, fence: 1, after: 0, steps, to: completed }]);
+    await isBlocked(db.pool, committer);
+    await other.query('commit');
+    expect(await ending).toMatchObject([{ outcome: 'inbox', status: 'running', step_count: 0 }]);
+    await other.end();
+    await committer.end();
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('a run pauses only when it was asked to, and goes on else', async () => {
+    const id = await started();
+    const to = { status: 'paused' };
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to, more: true }]),
+    ).toMatchObject([{ outcome: 'committed', status: 'running' }]);
+    await db.pool.query('select howdah.pause_execution($1)', [id]);
+    expect(
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], to, more: true }]),
+    ).toMatchObject([{ outcome: 'committed', status: 'paused', step_count: 1 }]);
+  });
+});

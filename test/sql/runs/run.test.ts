@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  asRole,
+  jobsOf,
+  makeAgent,
+  makeSession,
+  one,
+  refusal,
+  rolledBack,
+} from '../support.ts';
+
+describe('howdah.run', () => {
+  const db = testDatabase();
+
+  beforeAll(async () => {
+    await makeAgent(db.pool, { name: 'support' });
+  });
+
+  test('gives the row of a queued run with its defaults', async () => {
+    const run = await one(db.pool, `select * from howdah.run('support', 'Where is A-1001?')`);
+    expect(run).toMatchObject({
+      status: 'queued',
+      input: 'Where is A-1001?',
+      max_steps: 50,
+      max_seconds: 600,
+      max_tokens: null,
+      max_cost: null,
+      priority: 0,
+      metadata: {},
+      depth: 0,
+      parent_execution_id: null,
+    });
+    expect(run.root_execution_id).toBe(run.id);
+  });
+
+  test('takes every argument over into the row', async () => {
+    const session = await makeSession(db.pool);
+    const run = await one(
+      db.pool,
+      `select * from howdah.run('support', 'hi', input_data => '{"a": 1}', session_id => $1,
+         run_at => '2099-01-01', priority => -3, idempotency_key => 'all', metadata => '{"order": 1}')`,
+      [session],
+    );
+    expect(run).toMatchObject({
+      input_data: { a: 1 },
+      session_id: session,
+      turn: 1,
+      run_at: new Date('2099-01-01T00:00:00Z'),
+      priority: -3,
+      idempotency_key: 'all',
+      metadata: { order: 1 },
+    });
+  });
+
+  test.each([
+    `howdah.run('support', 'hi', null, null, null, null, null, null)`,
+    `howdah.run_workflow('manager', 'hi', null, null, null, null, null, null)`,
+  ])('takes null for what is left out: %s', async (call) => {
+    expect(
+      await one(db.pool, `select priority, metadata, run_at <= now() as due from ${call}`),
+    ).toEqual({ priority: 0, metadata: {}, due: true });
+  });
+
+  test.each(['run', 'run_workflow'])(
+    '%s refuses a priority its column cannot hold',
+    async (name) => {
+      const called = name === 'run' ? 'support' : 'manager';
+      const text = `select howdah.${name}('${called}', 'hi', priority => 40000)`;
+      expect(await refusal(db.pool.query(text))).toMatchObject({
+        code: 'HWINV',
+        message: 'priority must be from -32768 to 32767, not 40000',
+        detail: '{"field": "priority"}',
+      });
+    },
+  );
+
+  test('gives priority and run_at to the wake-up, under the key of the run', async () => {
+    const { id } = await one(
+      db.pool,
+      `select id from howdah.run('support', 'later', run_at => '2099-05-01', priority => 7)`,
+    );
+    expect(await jobsOf(db.pool, id)).toEqual([
+      {
+        priority: 7,
+        run_at: new Date('2099-05-01T00:00:00Z'),
+        payload: { id },
+        is_available: true,
+      },
+    ]);
+  });
+
+  test('gives fifty callers with one key one run', async () => {
+    const runs = await Promise.all(
+      Array.from({ length: 50 }, () =>
+        one(db.pool, `select id from howdah.run('support', 'once', idempotency_key => 'fifty')`),
+      ),
+    );
+    expect(new Set(runs.map((run) => run.id)).size).toBe(1);
+    const { n } = await one(
+      db.pool,
+      `select count(*)::int as n from howdah.executions where idempotency_key = 'fifty'`,
+    );
+    expect(n).toBe(1);
+    expect(await jobsOf(db.pool, runs[0]?.id)).toHaveLength(1);
+  });
+
+  test('gives fifty callers with one key and one session one run and one turn', async () => {
+    const session = await makeSession(db.pool);
+    const runs = await Promise.all(
+      Array.from({ length: 50 }, () =>
+        one(
+          db.pool,
+          `select id from howdah.run('support', 'once', session_id => $1, idempotency_key => 'turn')`,
+          [session],
+        ),
+      ),
+    );
+    expect(new Set(runs.map((run) => run.id)).size).toBe(1);
+    expect(
+      await one(db.pool, 'select turns from howdah.sessions where id = $1', [session]),
+    ).toEqual({ turns: 1 });
+  });
+
+  test('refuses a key that is too long before anything is looked up by it', async () => {
+    // letters without a pattern, which an index could not hold
+    const key = Array.from({ length: 400 }, () => randomUUID()).join('');
+    for (const call of [
+      `select howdah.run('support', 'x', idempotency_key => $1)`,
+      `insert into howdah.executions (agent_id, input, idempotency_key) values (howdah.agent('support'), 'x', $1)`,
+    ]) {
+      expect(await refusal(db.pool.query(call, [key]))).toMatchObject({
+        code: 'HWINV',
+        message: `idempotency_key has ${key.length} characters, at most 500 are allowed`,
+        detail: '{"most": 500, "unit": "characters", "field": "idempotency_key"}',
+      });
+    }
+    await db.pool.query(`select howdah.run('support', 'x', idempotency_key => $1)`, [
+      key.slice(0, 500),
+    ]);
+  });
+
+  test('refuses an unknown agent and names the ones there are', async () => {
+    const refused = await refusal(db.pool.query(`select howdah.run('suport', 'hi')`));
+    expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'suport'" });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ agent: 'suport' });
+    expect(refused.hint).toBe(
+      "Did you mean the agent 'support'? The agents of this tenant: support, development.",
+    );
+  });
+
+  test('names the agent or workflow that was meant, whichever was asked for', async () => {
+    const hints = await Promise.all(
+      [
+        `howdah.run('manger', 'hi')`,
+        `howdah.run_workflow('manger', 'hi')`,
+        `howdah.workflow('suport')`,
+      ].map(async (call) => (await refusal(db.pool.query(`select ${call}`))).hint),
+    );
+    expect(hints).toEqual([
+      "Did you mean the workflow 'manager'? The agents of this tenant: development, support.",
+      "Did you mean the workflow 'manager'? The workflows of this tenant: manager.",
+      "Did you mean the agent 'support'? The workflows of this tenant: manager.",
+    ]);
+    const far = await refusal(db.pool.query(`select howdah.run('nothing-like-it', 'hi')`));
+    expect(far.hint).toBe('The agents of this tenant: development, support.');
+  });
+
+  test('says of a workflow that is looked for as an agent how it is run', async () => {
+    const refused = await refusal(db.pool.query(`select howdah.agent('manager')`));
+    expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'manager'" });
+    expect(refused.hint).toBe(
+      "This name belongs to a workflow: set workflow_id to howdah.workflow('manager'), or call howdah.run('manager', …).",
+    );
+  });
+
+  test('tells apart names that only look like patterns', async () => {
+    for (const name of ['%', '_upport', "x' or true --", '']) {
+      expect(await refusal(db.pool.query('select howdah.run($1, $2)', [name, 'hi']))).toMatchObject(
+        {
+          code: 'HWNTF',
+        },
+      );
+    }
+  });
+
+  test('refuses an unknown session', async () => {
+    const id = '019a0000-0000-7000-8000-000000000001';
+    const refused = await refusal(
+      db.pool.query(`select howdah.run('support', 'hi', session_id => $1)`, [id]),
+    );
+    expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no session ${id}` });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ session_id: id });
+    expect(refused.hint).toContain('howdah.sessions');
+  });
+
+  test('takes null for metadata and run_at as left out', async () => {
+    const run = await one(
+      db.pool,
+      `select metadata, run_at <= now() as is_due
+       from howdah.run('support', 'hi', metadata => null, run_at => null)`,
+    );
+    expect(run).toEqual({ metadata: {}, is_due: true });
+  });
+
+  test('works with the rights of the application', async () => {
+    await asRole(db.pool, 'howdah_app', {}, async (client) => {
+      const run = await one(client, `select * from howdah.run('support', 'hi')`);
+      expect(run).toMatchObject({ status: 'queued', input: 'hi' });
+      const first = await one(
+        client,
+        `select id from howdah.run('support', 'a', idempotency_key => 'app')`,
+      );
+      const again = await one(
+        client,
+        `select id from howdah.run('support', 'b', idempotency_key => 'app')`,
+      );
+      expect(again.id).toBe(first.id);
+    });
+  });
+
+  test('keeps the keys of tenants apart', async () => {
+    const other = await one(
+      db.pool,
+      `insert into howdah.tenants (slug, name) values ('other', 'Other') returning id`,
+    );
+    const ids: string[] = [];
+    for (const tenant of ['', other.id]) {
+      await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
+        const run = await one(
+          client,
+          `select id, created_by from howdah.run('development', 'hi', idempotency_key => 'shared')`,
+        );
+        ids.push(run.id);
+      });
+    }
+    expect(new Set(ids).size).toBe(2);
+    expect(
+      await all(db.pool, `select 1 from howdah.executions where idempotency_key = 'shared'`),
+    ).toEqual([]);
+  });
+
+  test('an unknown name is compared with those there are once, however many', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'all'`);
+      await client.query(
+        `insert into howdah.agents (name) select 'waiter number ' || i from generate_series(1, 300) as i`,
+      );
+      await client.query('savepoint asking');
+      const error = await client
+        .query(`select howdah.agent('waiter numbr 77')`)
+        .catch((thrown) => thrown);
+      await client.query('rollback to savepoint asking');
+      expect(error.hint).toContain(`Did you mean the agent 'waiter number 77'?`);
+      expect(error.hint).toMatch(/The agents of this tenant: ([^,]+, ){8}…\.$/); // and more
+      const { calls } = await one(
+        client,
+        `select calls::int from pg_stat_xact_user_functions where funcname = 'nearest_word'`,
+      );
+      expect(calls).toBe(1);
+    });
+  });
+});

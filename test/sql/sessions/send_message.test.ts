@@ -1,0 +1,572 @@
+import type pg from 'pg';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  completed,
+  finish,
+  isBlocked,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  refusal,
+  unique,
+} from '../support.ts';
+
+const db = testDatabase();
+let agent: string;
+let agentName: string;
+let worker: string;
+
+beforeAll(async () => {
+  agentName = unique('agent');
+  agent = await makeAgent(db.pool, { name: agentName });
+  worker = await makeWorker(db.pool);
+});
+
+type Client = Pick<pg.Pool, 'query'>;
+
+async function startSession(policy = 'queue', name = agentName): Promise<string> {
+  const { id } = await one(db.pool, 'select (howdah.start_session($1, policy => $2)).id', [
+    name,
+    policy,
+  ]);
+  return id;
+}
+
+const send = (session: string, content: string, client: Client = db.pool) =>
+  one(client, 'select * from howdah.send_message($1, $2)', [session, content]);
+
+const runsOf = (session: string) =>
+  all(
+    db.pool,
+    'select id, turn, status, waiting_for, input, agent_id from howdah.executions where session_id = $1 order by turn',
+    [session],
+  );
+
+const liveOf = async (session: string): Promise<string> =>
+  (await one(db.pool, 'select live_execution_id from howdah.sessions where id = $1', [session]))
+    .live_execution_id;
+
+const inboxOf = (id: string) =>
+  all(
+    db.pool,
+    'select kind, content from howdah_private.inbox where execution_id = $1 order by id',
+    [id],
+  );
+
+/** Two connections: the first holds what it did in a transaction until `commit`. */
+async function twoConnections<T>(
+  work: (first: pg.PoolClient, second: pg.PoolClient) => Promise<T>,
+) {
+  const [first, second] = [await db.pool.connect(), await db.pool.connect()];
+  try {
+    await first.query('begin');
+    return await work(first, second);
+  } finally {
+    await first.query('rollback'); // says nothing when it has committed
+    first.release();
+    second.release();
+  }
+}
+
+/** Lets the live run ask a person, and park. */
+async function askIn(
+  session: string,
+  columns: Record<string, unknown> = {},
+  asker?: string,
+): Promise<string> {
+  const id = asker ?? (await liveOf(session));
+  const [run] = await claim(db.pool, worker, [id]);
+  const { uuid } = await one(db.pool, 'select howdah.uuid_v7() as uuid');
+  const question = { id: uuid, kind: 'question', call_id: 'c1', prompt: 'Which?', ...columns };
+  const [result] = await commit(db.pool, worker, [
+    {
+      id,
+      fence: run?.fence,
+      after: run?.step_count,
+      steps: [{ kind: 'question', call_id: 'c1', question }],
+      to: { status: 'waiting', waiting_for: 'question' },
+    },
+  ]);
+  expect(result).toMatchObject({ outcome: 'committed', status: 'waiting' });
+  return uuid;
+}
+
+describe('start_session', () => {
+  test('gives a session of that agent, and takes title, policy and state', async () => {
+    const plain = await one(db.pool, 'select * from howdah.start_session($1)', [agentName]);
+    expect(plain).toMatchObject({
+      agent_id: agent,
+      policy: 'queue',
+      state: {},
+      title: null,
+      turns: 0,
+    });
+    const given = await one(
+      db.pool,
+      `select * from howdah.start_session($1, 'Order 17', 'steer', '{"order": 17}')`,
+      [agentName],
+    );
+    expect(given).toMatchObject({ title: 'Order 17', policy: 'steer', state: { order: 17 } });
+  });
+
+  test('refuses an unknown agent and one that is not active', async () => {
+    expect(await refusal(startSession('queue', 'nobody'))).toMatchObject({ code: 'HWNTF' });
+    const name = unique('agent');
+    await makeAgent(db.pool, { name, is_active: false });
+    expect(await refusal(startSession('queue', name))).toMatchObject({
+      code: 'HWCNF',
+      hint: expect.stringContaining('is_active'),
+    });
+  });
+});
+
+describe('send_message', () => {
+  test('begins a run of the agent and gives the session as it is then', async () => {
+    const session = await startSession();
+    const after = await send(session, 'Hello');
+    const [run] = await runsOf(session);
+    expect(run).toMatchObject({ turn: 1, status: 'queued', input: 'Hello', agent_id: agent });
+    expect(after).toMatchObject({ id: session, turns: 1, live_execution_id: run?.id });
+  });
+
+  test('refuses what says nothing, what is too long, and sessions that are not there', async () => {
+    const session = await startSession();
+    for (const content of ['', ' \n', null]) {
+      expect(await refusal(send(session, content as string))).toMatchObject({
+        code: 'HWINV',
+        message: 'content is empty',
+        detail: '{"field": "content"}',
+      });
+    }
+    expect(await refusal(send(session, 'x'.repeat(1_048_577)))).toMatchObject({ code: 'HWINV' });
+    expect(await refusal(send(agent, 'Hello'))).toMatchObject({
+      code: 'HWNTF',
+      hint: expect.stringContaining('start_session'),
+    });
+  });
+
+  test('takes parts, also without a text, and refuses those no model could be sent', async () => {
+    const session = await startSession();
+    const parts = [{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }];
+    const say = (value: unknown) =>
+      db.pool.query(`select howdah.send_message($1, '', $2)`, [session, JSON.stringify(value)]);
+    await say(parts);
+    const { input_parts } = await one(
+      db.pool,
+      'select input_parts from howdah.executions where session_id = $1',
+      [session],
+    );
+    expect(input_parts).toEqual(parts);
+    expect(await refusal(say([{ type: 'smell' }]))).toMatchObject({
+      code: 'HWINV',
+      detail: expect.stringContaining('input_parts[0].type'),
+    });
+  });
+
+  test('names switch_agent when the session has no agent', async () => {
+    const { id } = await one(db.pool, 'insert into howdah.sessions default values returning id');
+    expect(await refusal(send(id, 'Hello'))).toMatchObject({
+      code: 'HWINV',
+      hint: expect.stringContaining('howdah.switch_agent'),
+    });
+  });
+
+  test('is for those of the tenant only, and done in their name', async () => {
+    const tenant = await makeTenant(db.pool);
+    const session = await startSession();
+    const settings = { 'howdah.tenant_id': tenant };
+    await asRole(db.pool, 'howdah_app', settings, async (client) => {
+      expect(await refusal(send(session, 'Hello', client))).toMatchObject({ code: 'HWNTF' });
+    });
+    const { tenant_id } = await one(
+      db.pool,
+      'select tenant_id from howdah.sessions where id = $1',
+      [session],
+    );
+    const { id: user } = await one(
+      db.pool,
+      `insert into howdah.users (tenant_id, username) values ($1, 'ada') returning id`,
+      [tenant_id],
+    );
+    await asRole(
+      db.pool,
+      'howdah_app',
+      { 'howdah.tenant_id': tenant_id, 'howdah.user_id': user },
+      async (client) => {
+        const { id } = await one(client, 'select * from howdah.start_session($1)', [agentName]);
+        await send(id, 'Hello', client);
+        expect(
+          await one(
+            client,
+            'select user_id, created_by from howdah.executions where session_id = $1',
+            [id],
+          ),
+        ).toEqual({ user_id: user, created_by: 'ada' });
+      },
+    );
+  });
+});
+
+describe('a message while a run is live', () => {
+  test('queue: waits for its turn', async () => {
+    const session = await startSession('queue');
+    await send(session, 'one');
+    await send(session, 'two');
+    expect(await runsOf(session)).toMatchObject([
+      { turn: 1, status: 'queued' },
+      { turn: 2, status: 'waiting', waiting_for: 'turn' },
+    ]);
+  });
+
+  test('reject: is refused', async () => {
+    const session = await startSession('reject');
+    await send(session, 'one');
+    expect(await refusal(send(session, 'two'))).toMatchObject({ code: 'HWCNF' });
+    expect(await runsOf(session)).toHaveLength(1);
+    await finish(db.pool, worker, await liveOf(session));
+    await send(session, 'three');
+    expect(await runsOf(session)).toHaveLength(2);
+  });
+
+  test('interrupt: cancels the live run', async () => {
+    const session = await startSession('interrupt');
+    await send(session, 'one');
+    await send(session, 'two');
+    expect(await runsOf(session)).toMatchObject([
+      { turn: 1, status: 'cancelled' },
+      { turn: 2, status: 'queued' },
+    ]);
+  });
+
+  test('steer: joins, and needs no agent', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const live = await liveOf(session);
+    await db.pool.query('update howdah.sessions set agent_id = null where id = $1', [session]);
+    const after = await send(session, 'two');
+    expect(after).toMatchObject({ turns: 1, live_execution_id: live });
+    expect(await inboxOf(live)).toEqual([{ kind: 'input', content: 'two' }]);
+  });
+
+  test('steer: answers the oldest open question, then joins', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const question = await askIn(session);
+    const live = await liveOf(session);
+    await send(session, 'the blue one');
+    expect(
+      await one(db.pool, 'select status, answer from howdah.questions where id = $1', [question]),
+    ).toEqual({ status: 'answered', answer: 'the blue one' });
+    await send(session, 'and quickly');
+    expect(await inboxOf(live)).toEqual([
+      { kind: 'answer', content: null },
+      { kind: 'input', content: 'and quickly' },
+    ]);
+  });
+
+  test('steer: answers what a run below the live one asks', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const root = await liveOf(session);
+    await claim(db.pool, worker, [root]);
+    const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
+    await askIn(session, {}, child);
+    await send(session, 'the blue one');
+    expect(await inboxOf(child)).toEqual([{ kind: 'answer', content: null }]);
+    expect(await inboxOf(root)).toEqual([]);
+  });
+
+  test('steer: an answer the question does not take is refused, and nothing joins', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    await askIn(session, { options: ['red', 'blue'] });
+    expect(await refusal(send(session, 'green'))).toMatchObject({
+      code: 'HWINV',
+      hint: expect.stringContaining('blue'),
+    });
+    const parts = JSON.stringify([{ type: 'text', text: 'x' }]);
+    expect(
+      await refusal(
+        db.pool.query('select howdah.send_message($1, $2, $3)', [session, 'blue', parts]),
+      ),
+    ).toMatchObject({ code: 'HWINV', hint: expect.stringContaining('add_input') });
+    expect(await inboxOf(await liveOf(session))).toEqual([]);
+  });
+
+  test('steer: an approval is no question, so the message joins', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const question = await askIn(session, { kind: 'approval', tool_call: { name: 'pay' } });
+    await send(session, 'approve');
+    expect(
+      await one(db.pool, 'select status from howdah.questions where id = $1', [question]),
+    ).toEqual({ status: 'open' });
+    expect(await inboxOf(await liveOf(session))).toEqual([{ kind: 'input', content: 'approve' }]);
+  });
+});
+
+describe('a plain insert while a run is live', () => {
+  const insert = (session: string) => makeRun(db.pool, { agent_id: agent, session_id: session });
+
+  test.each([
+    ['queue', ['queued', 'waiting']],
+    ['interrupt', ['cancelled', 'queued']],
+    // an insert has to be a row: it waits, as there is no message to join
+    ['steer', ['queued', 'waiting']],
+  ])('%s: %j', async (policy, expected) => {
+    const session = await startSession(policy);
+    await insert(session);
+    await insert(session);
+    expect((await runsOf(session)).map(({ status }) => status)).toEqual(expected);
+  });
+
+  test('reject: refused', async () => {
+    const session = await startSession('reject');
+    await insert(session);
+    expect(await refusal(insert(session))).toMatchObject({ code: 'HWCNF' });
+  });
+});
+
+describe('at the same time', () => {
+  test('two first messages get two turns, and one of them is live', async () => {
+    const session = await startSession('queue');
+    await twoConnections(async (first, second) => {
+      await send(session, 'one', first);
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect(await runsOf(session)).toMatchObject([
+      { turn: 1, status: 'queued', input: 'one' },
+      { turn: 2, status: 'waiting', input: 'two' },
+    ]);
+  });
+
+  test('of two who interrupt the second one wins, and nothing else is live', async () => {
+    const session = await startSession('interrupt');
+    await send(session, 'zero');
+    await twoConnections(async (first, second) => {
+      await send(session, 'one', first);
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect((await runsOf(session)).map(({ status }) => status)).toEqual([
+      'cancelled',
+      'cancelled',
+      'queued',
+    ]);
+  });
+
+  test('of two who steer a session at rest the second joins the run of the first', async () => {
+    const session = await startSession('steer');
+    await twoConnections(async (first, second) => {
+      await send(session, 'one', first);
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect(await runsOf(session)).toHaveLength(1);
+    expect(await inboxOf(await liveOf(session))).toEqual([{ kind: 'input', content: 'two' }]);
+  });
+
+  test('who steers while the run is ending begins a new one', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const live = await liveOf(session);
+    await twoConnections(async (first, second) => {
+      await finish(first, worker, live);
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect(await runsOf(session)).toMatchObject([
+      { turn: 1, status: 'completed' },
+      { turn: 2, status: 'queued', input: 'two' },
+    ]);
+    expect(await inboxOf(live)).toEqual([]);
+  });
+
+  test('who steers while the run is ending joins the one whose turn it is then', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
+    await twoConnections(async (first, second) => {
+      await finish(first, worker, await liveOf(session));
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect(await runsOf(session)).toHaveLength(2);
+    expect(await inboxOf(next)).toEqual([{ kind: 'input', content: 'two' }]);
+  });
+
+  test('a run that is ending while it is steered does not end', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const live = await liveOf(session);
+    const [run] = await claim(db.pool, worker, [live]);
+    await twoConnections(async (first, second) => {
+      await send(session, 'two', first);
+      const ending = commit(second, worker, [
+        {
+          id: live,
+          fence: run?.fence,
+          after: 0,
+          steps: [answer, { kind: 'output' }],
+          to: completed,
+        },
+      ]);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      expect(await ending).toMatchObject([{ outcome: 'inbox', has_inbox: true }]);
+    });
+    expect(await runsOf(session)).toMatchObject([{ status: 'running' }]);
+  });
+
+  test('a cancel and a message: the run ends, and the message has its turn', async () => {
+    for (const policy of ['queue', 'interrupt', 'steer']) {
+      const session = await startSession(policy);
+      await send(session, 'one');
+      const live = await liveOf(session);
+      await twoConnections(async (first, second) => {
+        await first.query('select howdah.cancel_execution($1)', [live]);
+        const sent = send(session, 'two', second);
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        await sent;
+      });
+      expect(await runsOf(session)).toMatchObject([
+        { turn: 1, status: 'cancelled' },
+        { turn: 2, status: 'queued', input: 'two' },
+      ]);
+    }
+  });
+
+  test('a message and a cancel: the message is not lost', async () => {
+    for (const policy of ['queue', 'interrupt']) {
+      const session = await startSession(policy);
+      await send(session, 'one');
+      const live = await liveOf(session);
+      await twoConnections(async (first, second) => {
+        await send(session, 'two', first);
+        const cancelled = second
+          .query('select howdah.cancel_execution($1)', [live])
+          .catch(() => {});
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        await cancelled;
+      });
+      expect(await runsOf(session)).toMatchObject([
+        { turn: 1, status: 'cancelled' },
+        { turn: 2, status: 'queued', input: 'two' },
+      ]);
+    }
+  });
+
+  test('an answer and a message: the second finds the question closed, and joins', async () => {
+    const session = await startSession('steer');
+    await send(session, 'one');
+    const question = await askIn(session);
+    await twoConnections(async (first, second) => {
+      await first.query('select howdah.answer_question($1, $2)', [question, 'mine']);
+      const sent = send(session, 'two', second);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await sent;
+    });
+    expect(await inboxOf(await liveOf(session))).toEqual([
+      { kind: 'answer', content: null },
+      { kind: 'input', content: 'two' },
+    ]);
+  });
+});
+
+describe('switch_agent', () => {
+  test('moves the next message to another agent, and nothing that is in flight', async () => {
+    const name = unique('agent');
+    const other = await makeAgent(db.pool, { name });
+    const session = await startSession('queue');
+    await send(session, 'one');
+    await send(session, 'two');
+    const begun = performance.now();
+    const after = await one(db.pool, 'select * from howdah.switch_agent($1, $2)', [session, name]);
+    console.log(`switch_agent took ${(performance.now() - begun).toFixed(1)} ms`);
+    expect(after.agent_id).toBe(other);
+    await send(session, 'three');
+    expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, agent, other]);
+  });
+
+  test('refuses an unknown agent, one that is not active, and an unknown session', async () => {
+    const session = await startSession();
+    const switchTo = (id: string, name: string) =>
+      refusal(db.pool.query('select howdah.switch_agent($1, $2)', [id, name]));
+    expect(await switchTo(session, 'nobody')).toMatchObject({ code: 'HWNTF' });
+    expect(await switchTo(agent, agentName)).toMatchObject({ code: 'HWNTF' });
+    const name = unique('agent');
+    await makeAgent(db.pool, { name, is_active: false });
+    expect(await switchTo(session, name)).toMatchObject({ code: 'HWCNF' });
+  });
+
+  test('while a message is on its way: it keeps the agent it was sent to, the next has the new one', async () => {
+    const name = unique('agent');
+    const other = await makeAgent(db.pool, { name });
+    const session = await startSession('queue');
+    await twoConnections(async (first, second) => {
+      await send(session, 'one', first);
+      const switched = second.query('select howdah.switch_agent($1, $2)', [session, name]);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      await switched;
+    });
+    await send(session, 'two');
+    expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, other]);
+  });
+
+  test('a message holds nothing of the session while another sender is before it, whatever the policy becomes', async () => {
+    const session = await startSession('queue');
+    const third = await db.pool.connect();
+    await twoConnections(async (first, second) => {
+      await first.query('select howdah_private.lock_senders($1)', [session]);
+      await third.query('begin');
+      await third.query(`update howdah.sessions set policy = 'interrupt' where id = $1`, [session]);
+      const sent = send(session, 'one', second);
+      await isBlocked(db.pool, second);
+      await third.query('commit');
+      await first.query('update howdah.sessions set title = $2 where id = $1', [session, 'mine']);
+      await first.query('commit');
+      await sent;
+    }).finally(() => third.release());
+    expect(await runsOf(session)).toHaveLength(1);
+  });
+
+  test.each(['queue', 'interrupt', 'steer'])(
+    'a message that waits for the switch is for the new agent (%s)',
+    async (policy) => {
+      const name = unique('agent');
+      const other = await makeAgent(db.pool, { name });
+      const session = await startSession(policy);
+      await twoConnections(async (first, second) => {
+        await first.query('select howdah.switch_agent($1, $2)', [session, name]);
+        const sent = send(session, 'one', second);
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        await sent;
+      });
+      expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([other]);
+    },
+  );
+});

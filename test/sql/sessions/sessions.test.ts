@@ -1,0 +1,363 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  claim,
+  commit,
+  completed,
+  failed,
+  finish,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeWorker,
+  one,
+  refusal,
+} from '../support.ts';
+
+describe('turns of a session', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+
+  const say = (session: string) => makeRun(db.pool, { agent_id: agent, session_id: session });
+  const statusOf = async (id: string) =>
+    one(db.pool, 'select status, waiting_for, turn from howdah.executions where id = $1', [id]);
+  const liveOf = async (session: string) =>
+    (await one(db.pool, 'select live_execution_id from howdah.sessions where id = $1', [session]))
+      .live_execution_id;
+
+  test('the first run is live, the next ones wait in order and have no wake-up', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    expect(await statusOf(first)).toEqual({ status: 'queued', waiting_for: null, turn: 1 });
+    expect(await statusOf(second)).toEqual({ status: 'waiting', waiting_for: 'turn', turn: 2 });
+    expect(await statusOf(third)).toEqual({ status: 'waiting', waiting_for: 'turn', turn: 3 });
+    expect(await liveOf(session)).toBe(first);
+    expect(await jobsOf(db.pool, second)).toEqual([]);
+    expect(await claim(db.pool, worker, [second, third])).toEqual([]);
+  });
+
+  test('many runs of one statement get a turn each', async () => {
+    const session = await makeSession(db.pool);
+    await db.pool.query(
+      `insert into howdah.executions (agent_id, session_id, input)
+       select $1, $2, 'n ' || n from generate_series(1, 20) as n`,
+      [agent, session],
+    );
+    const { turns, queued } = await one(
+      db.pool,
+      `select array_agg(turn order by turn) as turns, count(*) filter (where status = 'queued')::int as queued
+       from howdah.executions where session_id = $1`,
+      [session],
+    );
+    expect(turns).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(queued).toBe(1);
+  });
+
+  test('many callers at once get a turn each', async () => {
+    const session = await makeSession(db.pool);
+    await Promise.all(Array.from({ length: 20 }, () => say(session)));
+    const { turns, queued } = await one(
+      db.pool,
+      `select array_agg(turn order by turn) as turns, count(*) filter (where status = 'queued')::int as queued
+       from howdah.executions where session_id = $1`,
+      [session],
+    );
+    expect(turns).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(queued).toBe(1);
+  });
+
+  const ends: [string, (id: string) => Promise<unknown>][] = [
+    ['completed', (id) => finish(db.pool, worker, id, completed)],
+    ['failed', (id) => finish(db.pool, worker, id, failed)],
+    ['cancelled', (id) => db.pool.query('select howdah.cancel_execution($1)', [id])],
+    [
+      'failed as poison',
+      async (id) => {
+        await claim(db.pool, worker, [id]);
+        await db.pool.query(
+          'update howdah.executions set crashes_without_progress = 19 where id = $1',
+          [id],
+        );
+        await db.pool.query('select howdah_private.release_executions($1, $2, true)', [
+          worker,
+          [id],
+        ]);
+      },
+    ],
+  ];
+  test.each(ends)('the next run goes on when the live one has %s', async (_how, end) => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    await end(first);
+    expect(await statusOf(second)).toEqual({ status: 'queued', waiting_for: null, turn: 2 });
+    expect(await statusOf(third)).toMatchObject({ status: 'waiting' });
+    expect(await liveOf(session)).toBe(second);
+    expect(await jobsOf(db.pool, second)).toHaveLength(1);
+    expect(await claim(db.pool, worker, [second])).toHaveLength(1);
+  });
+
+  test('when the last one is over the session is free', async () => {
+    const session = await makeSession(db.pool);
+    await finish(db.pool, worker, await say(session));
+    expect(await liveOf(session)).toBeNull();
+    expect(await statusOf(await say(session))).toMatchObject({ status: 'queued', turn: 2 });
+  });
+
+  test('a run cancelled while it waits loses its turn and nobody else does', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    await db.pool.query('select howdah.cancel_execution($1)', [second]);
+    expect(await liveOf(session)).toBe(first);
+    expect(await statusOf(third)).toMatchObject({ status: 'waiting' });
+    await finish(db.pool, worker, first);
+    expect(await liveOf(session)).toBe(third);
+    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+  });
+
+  test('a parked run keeps the turn', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second] = [await say(session), await say(session)];
+    const [run] = await claim(db.pool, worker, [first]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id: first, fence: run?.fence, after: 0, steps: [], to }]);
+    expect(await liveOf(session)).toBe(first);
+    expect(await statusOf(second)).toMatchObject({ status: 'waiting' });
+  });
+
+  test('ending the live run while the next one is cancelled passes the turn to the third', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    const canceller = await db.pool.connect();
+    await canceller.query('begin');
+    await canceller.query('select howdah.cancel_execution($1)', [second]);
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await canceller.query('commit');
+    await finished;
+    canceller.release();
+    finisher.release();
+    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+    expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
+    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+    expect(await liveOf(session)).toBe(third);
+  });
+
+  test('a cancel that holds the next run when the live one ends does not deadlock with it', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    const canceller = await db.pool.connect();
+    await canceller.query('begin');
+    // what cancel_execution does first: lock the run
+    await canceller.query('select 1 from howdah.executions where id = $1 for no key update', [
+      second,
+    ]);
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await canceller.query('select howdah.cancel_execution($1)', [second]);
+    await canceller.query('commit');
+    await finished;
+    canceller.release();
+    finisher.release();
+    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+    expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
+    expect(await liveOf(session)).toBe(third);
+  });
+
+  // the end of the live run saw the third one wait for its turn before it was stopped
+  test.each([
+    ['paused', 'resumed', 'pause_execution', 'resume_execution'],
+    ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
+  ])('a run that was %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    const canceller = await db.pool.connect();
+    await canceller.query('begin');
+    await canceller.query('select howdah.cancel_execution($1)', [second]);
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await db.pool.query(`select howdah.${stop}($1)`, [third]);
+    const controller = await db.pool.connect();
+    const controlled = controller.query(`select howdah.${goOn}($1)`, [third]);
+    await isBlocked(db.pool, controller);
+    await canceller.query('commit');
+    await Promise.all([finished, controlled]);
+    for (const client of [canceller, finisher, controller]) client.release();
+    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+    expect(await liveOf(session)).toBe(third);
+  });
+
+  test('cancelling the next one while the live run ends ends both', async () => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    const finisher = await db.pool.connect();
+    await finisher.query('begin');
+    await finish(finisher, worker, first);
+    const canceller = await db.pool.connect();
+    const cancelled = canceller.query('select howdah.cancel_execution($1)', [second]);
+    await isBlocked(db.pool, canceller);
+    await finisher.query('commit');
+    await cancelled;
+    canceller.release();
+    finisher.release();
+    expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
+    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+    expect(await liveOf(session)).toBe(third);
+  });
+
+  test('a message that comes while the live run ends is not forgotten', async () => {
+    const session = await makeSession(db.pool);
+    const first = await say(session);
+    const finisher = await db.pool.connect();
+    await finisher.query('begin');
+    await finish(finisher, worker, first);
+    const sender = await db.pool.connect();
+    const sent = makeRun(sender, { agent_id: agent, session_id: session });
+    await isBlocked(db.pool, sender);
+    await finisher.query('commit');
+    const second = await sent;
+    sender.release();
+    finisher.release();
+    expect(await statusOf(second)).toMatchObject({ status: 'queued', turn: 2 });
+    expect(await liveOf(session)).toBe(second);
+  });
+
+  test('the live run ends while a message comes, and the message gets its turn', async () => {
+    const session = await makeSession(db.pool);
+    const first = await say(session);
+    const sender = await db.pool.connect();
+    await sender.query('begin');
+    const second = await makeRun(sender, { agent_id: agent, session_id: session });
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await sender.query('commit');
+    await finished;
+    sender.release();
+    finisher.release();
+    expect(await statusOf(second)).toMatchObject({ status: 'queued', turn: 2 });
+    expect(await liveOf(session)).toBe(second);
+  });
+
+  test('a plain insert and run() with one key and one session do not block each other for ever', async () => {
+    const session = await makeSession(db.pool);
+    const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+    const holder = await db.pool.connect();
+    await holder.query('begin');
+    await holder.query('select 1 from howdah.sessions where id = $1 for update', [session]);
+    const [plain, runner] = [await db.pool.connect(), await db.pool.connect()];
+    const inserted = makeRun(plain, { agent_id: agent, session_id: session, idempotency_key: 'k' });
+    await isBlocked(db.pool, plain);
+    const ran = refusalOrRow(
+      runner.query('select (howdah.run($1, $2, session_id => $3, idempotency_key => $4)).id', [
+        name,
+        'x',
+        session,
+        'k',
+      ]),
+    );
+    await isBlocked(db.pool, runner);
+    await holder.query('commit');
+    const [id, row] = await Promise.all([inserted, ran]);
+    for (const client of [holder, plain, runner]) {
+      client.release();
+    }
+    expect(row).toEqual({ id });
+  });
+
+  test('two inserts that name two sessions in opposite order do not deadlock', async () => {
+    const [low, high] = [await makeSession(db.pool), await makeSession(db.pool)].toSorted();
+    const [gate, first, second] = await Promise.all([1, 2, 3].map(() => db.pool.connect()));
+    if (!gate || !first || !second) throw new Error('no connections');
+    const insert = `insert into howdah.executions (agent_id, session_id, input)
+      select $1, s.id, 'x' from unnest($2::uuid[]) with ordinality as s (id, place) order by s.place`;
+    try {
+      // both have inserted their rows and wait before they take a turn
+      await gate.query('begin');
+      await gate.query('select from howdah.sessions where id = $1 for no key update', [low]);
+      await first.query('begin');
+      await second.query('begin');
+      const inserted = [
+        first.query(insert, [agent, [low, high]]).then(() => first.query('commit')),
+        second.query(insert, [agent, [high, low]]).then(() => second.query('commit')),
+      ];
+      await isBlocked(db.pool, first);
+      await isBlocked(db.pool, second);
+      await gate.query('commit');
+      await Promise.all(inserted);
+    } finally {
+      await gate.query('rollback');
+      for (const client of [gate, first, second]) client.release();
+    }
+    for (const session of [low, high]) {
+      const turns = `select turn, status, waiting_for, id = (select live_execution_id from howdah.sessions where id = $1) as live
+        from howdah.executions where session_id = $1 order by turn`;
+      const [live, waiting] = await all(db.pool, turns, [session]);
+      expect(live).toEqual({ turn: 1, status: 'queued', waiting_for: null, live: true });
+      expect(waiting).toEqual({ turn: 2, status: 'waiting', waiting_for: 'turn', live: false });
+    }
+  });
+
+  describe('a message whose session gets another live run before it takes its turn', () => {
+    const beside = async (policy: string) => {
+      const session = await makeSession(db.pool);
+      await db.pool.query('update howdah.sessions set policy = $2 where id = $1', [
+        session,
+        policy,
+      ]);
+      const [first, second] = await Promise.all([db.pool.connect(), db.pool.connect()]);
+      try {
+        await first.query('begin');
+        const live = await makeRun(first, { agent_id: agent, session_id: session });
+        const late = makeRun(second, { agent_id: agent, session_id: session }).catch(
+          (error) => error,
+        );
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        return { session, live, late: await late };
+      } finally {
+        for (const client of [first, second]) client.release();
+      }
+    };
+
+    test('waits behind that run, without a wake-up', async () => {
+      const { session, live, late } = await beside('queue');
+      expect(await liveOf(session)).toBe(live);
+      expect(await statusOf(late)).toEqual({ status: 'waiting', waiting_for: 'turn', turn: 2 });
+      expect(await jobsOf(db.pool, late)).toEqual([]);
+    });
+
+    test('is refused where the policy is to reject', async () => {
+      const { session, live, late } = await beside('reject');
+      expect(late).toMatchObject({ code: 'HWCNF' });
+      expect(JSON.parse(late.detail)).toEqual({ session_id: session, execution_id: live });
+    });
+  });
+
+  test('a session of another tenant is not found', async () => {
+    const other = await makeTenant(db.pool);
+    const session = await makeSession(db.pool, { tenant_id: other });
+    expect(await refusal(say(session))).toMatchObject({ code: 'HWNTF' });
+  });
+
+  const refusalOrRow = async (work: Promise<{ rows: unknown[] }>) => {
+    try {
+      return (await work).rows[0];
+    } catch (error) {
+      return error;
+    }
+  };
+});

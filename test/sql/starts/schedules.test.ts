@@ -1,0 +1,603 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../../support/database.ts';
+import {
+  all,
+  asRole,
+  claim,
+  finish,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeSession,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  refusedInside,
+  unique,
+} from '../support.ts';
+
+/** A time that is half a year away, whenever this runs. */
+const SELDOM = `0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
+
+describe('schedules', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+  beforeEach(() => db.pool.query('update howdah.schedules set is_active = false'));
+  afterAll(async () => {
+    await db.pool.query('update howdah.schedules set is_active = false');
+  });
+
+  const make = async (columns: Record<string, unknown> = {}): Promise<string> => {
+    const row = {
+      name: unique('schedule'),
+      cron: '@hourly',
+      agent_id: agent,
+      input: 'What is new?',
+      ...columns,
+    };
+    const names = Object.keys(row);
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.schedules (${names.join(', ')})
+       values (${names.map((_, index) => `$${index + 1}`).join(', ')}) returning id`,
+      Object.values(row),
+    );
+    return id;
+  };
+  const row = (id: string) => one(db.pool, 'select * from howdah.schedules where id = $1', [id]);
+  const runsOf = (id: string) =>
+    all(
+      db.pool,
+      `select * from howdah.executions where idempotency_key like 'schedule:' || $1 || ':%'
+       order by created_at`,
+      [id],
+    );
+  const fire = async () => (await one(db.pool, 'select howdah_private.fire_schedules() as n')).n;
+  const forOf = (runs: Record<string, { scheduled_for: string }>[]) =>
+    runs.map((run) => run.metadata?.scheduled_for);
+  /** Moves the next time back, as if nobody had been there since: so many times of the cron were missed. */
+  const missed = (id: string, times: number) =>
+    db.pool.query(
+      `update howdah.schedules as s set next_at = (
+         select min(t) from howdah_private.cron_times(s.cron, s.timezone, '-infinity', now(), $2, true) as t
+       ) where s.id = $1`,
+      [id, times],
+    );
+  /** Moves the next time to just now, which is no time of the cron and yet due. */
+  const due = (id: string) =>
+    db.pool.query('update howdah.schedules set next_at = clock_timestamp() where id = $1', [id]);
+
+  describe('are checked when they are written', () => {
+    test('a row needs a name, a cron, an agent and an input, and has its next time', async () => {
+      const id = await make({ cron: '0 9 * * *', timezone: 'Europe/Berlin' });
+      const { next_at, ...rest } = await row(id);
+      const { t } = await one(
+        db.pool,
+        `select howdah.schedule_times('0 9 * * *', 'Europe/Berlin', count => 1) as t`,
+      );
+      expect(next_at).toEqual(t);
+      expect(rest).toMatchObject({
+        overlap_policy: 'allow',
+        catchup_policy: 'one',
+        is_active: true,
+        metadata: {},
+        priority: 0,
+        last_at: null,
+        last_execution_id: null,
+        last_error: null,
+      });
+    });
+
+    test.each([
+      [{ cron: '61 * * * *' }, 'HWINV', 'cron'],
+      [{ cron: null }, 'HWINV', 'cron'],
+      [{ cron: '0 0 30 2 *' }, 'HWINV', 'cron'],
+      [{ timezone: 'Europe/Atlantis' }, 'HWINV', 'timezone'],
+      [{ timezone: null }, 'HWINV', 'timezone'],
+      [{ input: null }, 'HWINV', 'input'],
+      [{ input: 'x'.repeat(1_048_577) }, 'HWINV', 'input'],
+      [{ agent_id: null }, 'HWINV', 'agent_id'],
+      [{ agent_id: '019a0000-0000-7000-8000-000000000001' }, 'HWNTF', 'agent_id'],
+    ])('case %#: by insert and by update, naming the field', async (columns, code, field) => {
+      const inserted = await refusal(make(columns));
+      const id = await make();
+      const [name, value] = Object.entries(columns)[0] as [string, unknown];
+      const updated = await refusal(
+        db.pool.query(`update howdah.schedules set ${name} = $2 where id = $1`, [id, value]),
+      );
+      for (const refused of [inserted, updated]) {
+        expect(refused).toMatchObject({ code, hint: expect.any(String) });
+        expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field });
+        expect(refused.message).toContain(field === 'agent_id' ? 'agent' : field);
+      }
+    });
+
+    test('a name twice, and policies nobody knows', async () => {
+      const name = unique('schedule');
+      await make({ name });
+      expect(await refusal(make({ name }))).toMatchObject({ code: '23505' });
+      expect(await refusal(make({ name: ' ' }))).toMatchObject({
+        constraint: 'name_is_not_empty',
+      });
+      expect(await refusal(make({ overlap_policy: 'queue' }))).toMatchObject({ code: '22P02' });
+      expect(await refusal(make({ metadata: '[]' }))).toMatchObject({
+        constraint: 'metadata_is_an_object',
+      });
+    });
+
+    test('a deleted agent cannot be scheduled', async () => {
+      const gone = await makeAgent(db.pool);
+      await db.pool.query('select howdah.delete_agent($1)', [gone]);
+      expect(await refusal(make({ agent_id: gone }))).toMatchObject({ code: 'HWNTF' });
+    });
+  });
+
+  describe('know their next time', () => {
+    test('a new cron or time zone makes a new one, anything else leaves it', async () => {
+      const id = await make({ cron: '0 9 1 1 *' });
+      const { next_at: first } = await row(id);
+      await db.pool.query(
+        `update howdah.schedules set input = 'x', cron = '0 9 1 1 *' where id = $1`,
+        [id],
+      );
+      expect((await row(id)).next_at).toEqual(first);
+      await db.pool.query(`update howdah.schedules set timezone = 'Asia/Tokyo' where id = $1`, [
+        id,
+      ]);
+      const { next_at: second } = await row(id);
+      expect(first - second).toBe(9 * 3_600_000);
+      await db.pool.query(`update howdah.schedules set cron = '0 10 1 1 *' where id = $1`, [id]);
+      expect((await row(id)).next_at - second).toBe(3_600_000);
+    });
+
+    test('a paused one has none, and goes on from now: what passed is not caught up', async () => {
+      const id = await make({ catchup_policy: 'all' });
+      await missed(id, 5);
+      await db.pool.query('update howdah.schedules set is_active = false where id = $1', [id]);
+      expect((await row(id)).next_at).toBeNull();
+      expect(await fire()).toBe(0);
+      expect(
+        await refusal(
+          db.pool.query('update howdah.schedules set next_at = now() where id = $1', [id]),
+        ),
+      ).toMatchObject({ constraint: 'paused_schedules_have_no_next_time' });
+      await db.pool.query('update howdah.schedules set is_active = true where id = $1', [id]);
+      expect(await fire()).toBe(0);
+      const { is_later } = await one(
+        db.pool,
+        'select next_at > now() as is_later from howdah.schedules where id = $1',
+        [id],
+      );
+      expect(is_later).toBe(true);
+      expect(await runsOf(id)).toEqual([]);
+    });
+  });
+
+  describe('make a run at their time', () => {
+    test('with everything the row says', async () => {
+      const session = await makeSession(db.pool);
+      const { id: user } = await one(
+        db.pool,
+        `insert into howdah.users (username) values ($1) returning id`,
+        [unique('user')],
+      );
+      const name = unique('schedule');
+      const id = await make({
+        name,
+        cron: '0 9 1 1 *',
+        input_data: { rows: [1] },
+        metadata: { team: 'north' },
+        session_id: session,
+        priority: 7,
+        user_id: user,
+      });
+      await due(id);
+      const { next_at: moment } = await row(id);
+      expect(await fire()).toBe(1);
+      const [run, ...others] = await runsOf(id);
+      const { scheduled_for } = run?.metadata ?? {};
+      expect(run).toMatchObject({
+        agent_id: agent,
+        input: 'What is new?',
+        input_data: { rows: [1] },
+        metadata: { team: 'north', schedule: name, scheduled_for },
+        session_id: session,
+        priority: 7,
+        user_id: user,
+        status: 'queued',
+        idempotency_key: `schedule:${id}:${scheduled_for}`,
+      });
+      expect(scheduled_for).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+      expect(new Date(scheduled_for)).toEqual(moment);
+      expect(others).toEqual([]);
+      expect(await jobsOf(db.pool, run?.id)).toHaveLength(1);
+      expect(await row(id)).toMatchObject({
+        last_at: moment,
+        last_execution_id: run?.id,
+        last_error: null,
+      });
+      await finish(db.pool, worker, run?.id);
+    });
+
+    test('once: a time that has its run makes no second one, wherever next_at is put', async () => {
+      const id = await make();
+      await missed(id, 1);
+      const { next_at } = await row(id);
+      expect(await fire()).toBe(1);
+      expect(await fire()).toBe(0);
+      await db.pool.query('update howdah.schedules set next_at = $2 where id = $1', [id, next_at]);
+      expect(await fire()).toBe(0);
+      expect(await runsOf(id)).toHaveLength(1);
+      expect(await row(id)).toMatchObject({ last_at: next_at, last_error: null });
+    });
+
+    test('once, with eight sessions firing at the same moment', async () => {
+      const ids = [];
+      for (let n = 0; n < 20; n += 1) {
+        ids.push(await make({ catchup_policy: 'all', cron: '@daily' }));
+        await missed(ids[n] as string, 5);
+      }
+      const sessions = await Promise.all(Array.from({ length: 8 }, () => openSession(db.url)));
+      const starter = await openSession(db.url);
+      await starter.query('select pg_advisory_lock(7, 7)');
+      const firing = sessions.map(async (session) => {
+        await session.query('select pg_advisory_lock_shared(7, 7)');
+        return one(session, 'select howdah_private.fire_schedules() as n');
+      });
+      await Promise.all(sessions.map((session) => isBlocked(db.pool, session)));
+      await starter.end(); // off they go
+      const counts = (await Promise.all(firing)).map(({ n }) => n);
+      await Promise.all(sessions.map((session) => session.end()));
+      expect(counts.reduce((sum, n) => sum + n, 0)).toBe(100);
+      for (const id of ids) {
+        const times = forOf(await runsOf(id));
+        expect(times).toHaveLength(5);
+        expect(new Set(times).size).toBe(5);
+      }
+    });
+
+    test('nobody waits for who is firing', async () => {
+      const id = await make();
+      await due(id);
+      const [first, second] = [await openSession(db.url), await openSession(db.url)];
+      await first.query('begin');
+      expect((await one(first, 'select howdah_private.fire_schedules() as n')).n).toBe(1);
+      expect((await one(second, 'select howdah_private.fire_schedules() as n')).n).toBe(0);
+      await first.query('rollback'); // it died: the time is still there
+      expect((await one(second, 'select howdah_private.fire_schedules() as n')).n).toBe(1);
+      expect(await runsOf(id)).toHaveLength(1);
+      await first.end();
+      await second.end();
+    });
+
+    test('run_timers() is for one worker at a time', async () => {
+      const id = await make();
+      await due(id);
+      const holder = await openSession(db.url);
+      await holder.query(
+        `begin; select from howdah_private.background_tasks where name = 'schedules' for no key update`,
+      );
+      await db.pool.query('select howdah_private.run_timers()');
+      expect(await runsOf(id)).toEqual([]);
+      await holder.query('rollback');
+      await db.pool.query('select howdah_private.run_timers()');
+      expect(await runsOf(id)).toHaveLength(1);
+      await holder.end();
+    });
+
+    test('as the worker, for every tenant, and the session acts for whom it did before', async () => {
+      const tenants = [await makeTenant(db.pool), await makeTenant(db.pool)];
+      const ids = [];
+      for (const tenant_id of tenants) {
+        const id = await make({ tenant_id, agent_id: await makeAgent(db.pool, { tenant_id }) });
+        await due(id);
+        ids.push(id);
+      }
+      const client = await openSession(db.url);
+      await client.query(`select set_config('howdah.tenant_id', $1, false)`, [tenants[0]]);
+      await client.query('begin; set local role howdah_worker');
+      expect((await one(client, 'select howdah_private.fire_schedules() as n')).n).toBe(2);
+      await client.query('commit');
+      expect((await one(client, 'select howdah.current_tenant() as t')).t).toBe(tenants[0]);
+      await client.end();
+      expect((await Promise.all(ids.map(runsOf))).map(([run]) => run?.tenant_id)).toEqual(tenants);
+    });
+  });
+
+  describe('catch up what was missed', () => {
+    test('skip: nothing, and what is less than a minute late is on time', async () => {
+      const id = await make({ catchup_policy: 'skip', cron: SELDOM });
+      await db.pool.query(
+        `update howdah.schedules set next_at = now() - interval '61 seconds' where id = $1`,
+        [id],
+      );
+      expect(await fire()).toBe(0);
+      const { is_later } = await one(
+        db.pool,
+        'select next_at > now() as is_later from howdah.schedules where id = $1',
+        [id],
+      );
+      expect(is_later).toBe(true);
+      await db.pool.query(
+        `update howdah.schedules set next_at = now() - interval '50 seconds' where id = $1`,
+        [id],
+      );
+      expect(await fire()).toBe(1);
+    });
+
+    test('one: the newest', async () => {
+      const id = await make({ cron: '@daily' });
+      await missed(id, 400);
+      const { newest } = await one(
+        db.pool,
+        `select max(t) as newest from howdah_private.cron_times('@daily', 'UTC', '-infinity', now(), 1, true) as t`,
+      );
+      expect(await fire()).toBe(1);
+      const [run] = await runsOf(id);
+      expect(new Date(run?.metadata.scheduled_for)).toEqual(newest);
+      expect(await row(id)).toMatchObject({ last_at: newest, last_error: null });
+    });
+
+    test('all: every one, oldest first', async () => {
+      const id = await make({
+        catchup_policy: 'all',
+        cron: '0 0 * * *',
+        timezone: 'Europe/Berlin',
+      });
+      await missed(id, 100);
+      expect(await fire()).toBe(100);
+      const times = forOf(await runsOf(id));
+      expect(times).toEqual([...times].sort());
+      expect(new Set(times).size).toBe(100);
+      expect((await row(id)).last_error).toBeNull();
+    });
+
+    test('all: at most the 100 newest, and it says so until the next time', async () => {
+      const id = await make({ catchup_policy: 'all', cron: '* * * * *' });
+      await missed(id, 3000);
+      expect(await fire()).toBe(100);
+      const times = forOf(await runsOf(id)).map((time) => Date.parse(time ?? ''));
+      expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBe(99 * 60_000);
+      expect(await row(id)).toMatchObject({
+        last_at: new Date(times.at(-1) ?? 0),
+        last_error: { code: 'catchup', message: expect.stringContaining('the 100 newest') },
+      });
+      await due(id);
+      await fire();
+      expect((await row(id)).last_error).toBeNull();
+    });
+  });
+
+  describe('while the last run is live', () => {
+    const fireTwice = async (overlap_policy: string) => {
+      const id = await make({ overlap_policy, cron: SELDOM });
+      await due(id);
+      await fire();
+      await due(id);
+      await fire();
+      return { id, statuses: (await runsOf(id)).map((run) => run.status) };
+    };
+
+    test('allow: run beside it', async () => {
+      expect((await fireTwice('allow')).statuses).toEqual(['queued', 'queued']);
+    });
+
+    test('skip: let the time pass, until it has ended', async () => {
+      const { id, statuses } = await fireTwice('skip');
+      expect(statuses).toEqual(['queued']);
+      const { last_execution_id, last_error, last_at } = await row(id);
+      expect(last_error).toBeNull();
+      expect(last_at).toEqual(new Date((await runsOf(id))[0]?.metadata.scheduled_for));
+      await finish(db.pool, worker, last_execution_id);
+      await due(id);
+      expect(await fire()).toBe(1);
+      expect((await runsOf(id)).map((run) => run.status)).toEqual(['completed', 'queued']);
+    });
+
+    test('cancel: cancel it first', async () => {
+      const { id, statuses } = await fireTwice('cancel');
+      expect(statuses).toEqual(['cancelled', 'queued']);
+      const [, second] = await runsOf(id);
+      expect((await row(id)).last_execution_id).toBe(second?.id);
+      await finish(db.pool, worker, second?.id);
+      await due(id);
+      expect(await fire()).toBe(1);
+      expect((await runsOf(id)).map((run) => run.status)).toEqual([
+        'cancelled',
+        'completed',
+        'queued',
+      ]);
+    });
+
+    test('cancel, as the worker, a run that ends at the same moment: it stays as it ended', async () => {
+      const id = await make({ overlap_policy: 'cancel', cron: SELDOM });
+      await due(id);
+      await fire();
+      const { last_execution_id: first } = await row(id);
+      await due(id);
+      const [finisher, firer] = [await openSession(db.url), await openSession(db.url)];
+      await finisher.query('begin');
+      await finish(finisher, worker, first);
+      await firer.query('set role howdah_worker');
+      const fired = one(firer, 'select howdah_private.fire_schedules() as n');
+      await isBlocked(db.pool, firer);
+      await finisher.query('commit');
+      expect((await fired).n).toBe(1);
+      expect((await runsOf(id)).map((run) => run.status)).toEqual(['completed', 'queued']);
+      expect((await row(id)).last_error).toBeNull();
+      await finisher.end();
+      await firer.end();
+    });
+
+    test('in a session they take turns', async () => {
+      const id = await make({ session_id: await makeSession(db.pool), cron: SELDOM });
+      await due(id);
+      await fire();
+      await due(id);
+      await fire();
+      expect((await runsOf(id)).map(({ status, turn }) => [status, turn])).toEqual([
+        ['queued', 1],
+        ['waiting', 2],
+      ]);
+    });
+  });
+
+  describe('that cannot run', () => {
+    test('say why, go on with their next time, and hold up nobody', async () => {
+      const [gone, idle] = [await makeAgent(db.pool), await makeAgent(db.pool)];
+      const deleted = await make({ agent_id: gone, cron: SELDOM, catchup_policy: 'all' });
+      const inactive = await make({ agent_id: idle, cron: SELDOM });
+      const healthy = await make({ cron: SELDOM });
+      await db.pool.query('select howdah.delete_agent($1)', [gone]);
+      await db.pool.query('update howdah.agents set is_active = false where id = $1', [idle]);
+      await missed(deleted, 3);
+      await due(inactive);
+      await due(healthy);
+      expect(await fire()).toBe(1);
+      expect(await fire()).toBe(0);
+      expect(await runsOf(healthy)).toHaveLength(1);
+      for (const [id, word] of [
+        [deleted, 'deleted'],
+        [inactive, 'not active'],
+      ] as const) {
+        const { next_at, last_at, last_execution_id, last_error } = await row(id);
+        expect(next_at > new Date()).toBe(true);
+        expect({ last_at, last_execution_id }).toEqual({ last_at: null, last_execution_id: null });
+        expect(last_error).toMatchObject({
+          code: 'HWCNF',
+          message: expect.stringContaining(word),
+          hint: expect.any(String),
+          scheduled_for: expect.stringMatching(/Z$/),
+        });
+        expect(await runsOf(id)).toEqual([]);
+      }
+      await db.pool.query('update howdah.agents set is_active = true where id = $1', [idle]);
+      await due(inactive);
+      expect(await fire()).toBe(1);
+      expect((await row(inactive)).last_error).toBeNull();
+    });
+
+    test('for somebody holds a lock are tried again, and the others run meanwhile', async () => {
+      const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
+      await due(blocked);
+      await fire();
+      const healthy = await make({ cron: SELDOM });
+      await due(blocked);
+      await due(healthy);
+      const before = await row(blocked);
+      const holder = await openSession(db.url);
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [
+        before.last_execution_id,
+      ]);
+      expect(await fire()).toBe(1);
+      expect(await runsOf(healthy)).toHaveLength(1);
+      expect(await row(blocked)).toEqual(before);
+      await holder.end();
+      await eventually(
+        db.pool,
+        'the time is made up for',
+        'select from howdah_private.fire_schedules() as n where n = 1',
+      );
+      expect((await runsOf(blocked)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
+    });
+
+    test('since the server no longer knows their time zone lose their next time and say why', async () => {
+      const [lost, healthy] = [await make(), await make()];
+      const client = await openSession(db.url);
+      await client.query(`set session_replication_role = replica`);
+      await client.query(`update howdah.schedules set timezone = 'Europe/Atlantis' where id = $1`, [
+        lost,
+      ]);
+      await client.end();
+      await due(lost);
+      await due(healthy);
+      expect(await fire()).toBe(1);
+      expect(await row(lost)).toMatchObject({
+        next_at: null,
+        is_active: true,
+        last_error: { code: '22023', message: expect.stringContaining('Europe/Atlantis') },
+      });
+    });
+  });
+
+  describe('run_schedule', () => {
+    test('runs now, paused or not, beside its times', async () => {
+      const id = await make({
+        metadata: { team: 'north' },
+        is_active: false,
+        overlap_policy: 'skip',
+      });
+      const before = await row(id);
+      const run = await one(db.pool, 'select * from howdah.run_schedule($1)', [id]);
+      expect(run).toMatchObject({
+        agent_id: agent,
+        input: 'What is new?',
+        status: 'queued',
+        idempotency_key: null,
+        metadata: { team: 'north', schedule: before.name },
+      });
+      expect(await row(id)).toEqual(before);
+      expect(await claim(db.pool, worker, [run.id])).toHaveLength(1);
+      await finish(
+        db.pool,
+        worker,
+        (await one(db.pool, 'select id from howdah.run_schedule($1)', [id])).id,
+      );
+      await db.pool.query('select howdah.cancel_execution($1)', [run.id]);
+    });
+
+    test('says that there is none', async () => {
+      const id = '019a0000-0000-7000-8000-000000000001';
+      expect(await refusal(db.pool.query('select howdah.run_schedule($1)', [id]))).toMatchObject({
+        code: 'HWNTF',
+        message: `there is no schedule ${id}`,
+      });
+    });
+  });
+
+  test('the application writes the columns that are its own, and runs them', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const mine = await makeAgent(db.pool, { tenant_id });
+    await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, async (client) => {
+      const { id, tenant_id: owner } = await one(
+        client,
+        `insert into howdah.schedules (name, cron, timezone, agent_id, input)
+         values ('report', '0 9 * * MON-FRI', 'Europe/Berlin', $1, 'x') returning id, tenant_id`,
+        [mine],
+      );
+      expect(owner).toBe(tenant_id);
+      expect(await one(client, 'select tenant_id from howdah.run_schedule($1)', [id])).toEqual({
+        tenant_id,
+      });
+      await client.query(`update howdah.schedules set cron = '@daily', is_active = false`);
+      for (const column of [
+        'next_at',
+        'last_at',
+        'last_execution_id',
+        'last_error',
+        'tenant_id',
+        'user_id',
+      ]) {
+        expect(
+          await refusedInside(client, `update howdah.schedules set ${column} = null`),
+        ).toMatchObject({ code: '42501' });
+      }
+      for (const call of ['fire_schedules()', 'run_timers()']) {
+        expect(await refusedInside(client, `select howdah_private.${call}`)).toMatchObject({
+          code: '42501',
+        });
+      }
+      expect(await all(client, `select howdah.schedule_times('@daily')`)).toHaveLength(5);
+      expect((await client.query('delete from howdah.schedules')).rowCount).toBe(1);
+    });
+  });
+});

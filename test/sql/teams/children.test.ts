@@ -1,0 +1,419 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  all,
+  answer,
+  asRole,
+  claim,
+  commit,
+  committed,
+  completed,
+  type Db,
+  failed,
+  finish,
+  isBlocked,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  release,
+  rolledBack,
+  spawn,
+} from '../support.ts';
+
+describe('children', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+
+  const make = (columns: Record<string, unknown> = {}) =>
+    makeRun(db.pool, { agent_id: agent, ...columns });
+  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+  const inboxOf = (id: string) =>
+    all(
+      db.pool,
+      'select kind, call_id, output from howdah_private.inbox where execution_id = $1 order by id',
+      [id],
+    );
+  const rowIn = (client: Db, id: string) =>
+    one(client, 'select * from howdah.executions where id = $1', [id]);
+  const output = { kind: 'output', output: 'x' };
+  /** A running root with a running child, the root waiting for it. */
+  const pair = async (child_agent = agent, columns: Record<string, unknown> = {}) => {
+    const root = await make(columns);
+    await claim(db.pool, worker, [root]);
+    const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, child_agent);
+    const to = { status: 'waiting', waiting_for: 'child' };
+    await commit(db.pool, worker, [{ id: root, fence: 1, after: 1, steps: [], to }]);
+    await claim(db.pool, worker, [child]);
+    return { root, child };
+  };
+
+  test('their end is told to the parent, which goes on', async () => {
+    const { root, child } = await pair();
+    expect(await rowOf(root)).toMatchObject({ status: 'waiting', live_children: 1 });
+    expect(await rowOf(child)).toMatchObject({
+      root_execution_id: root,
+      parent_execution_id: root,
+      parent_call_id: 'a',
+      ancestors: [root],
+      depth: 1,
+    });
+    const steps = [answer, output];
+    await commit(db.pool, worker, [{ id: child, fence: 1, after: 0, steps, to: completed }]);
+    expect(await rowOf(root)).toMatchObject({ status: 'queued', live_children: 0 });
+    expect(await inboxOf(root)).toMatchObject([
+      { kind: 'child', call_id: 'a', output: { execution_id: child, status: 'completed' } },
+    ]);
+  });
+
+  test('that fail or are cancelled alone are told of too', async () => {
+    const first = await pair();
+    const error = { kind: 'error', error: failed.error };
+    const fail = { id: first.child, fence: 1, after: 0, steps: [error], to: failed };
+    await commit(db.pool, worker, [fail]);
+    expect(await inboxOf(first.root)).toMatchObject([
+      { output: { status: 'failed', error: failed.error } },
+    ]);
+    const second = await pair();
+    await db.pool.query('select howdah.cancel_execution($1)', [second.child]);
+    expect(await inboxOf(second.root)).toMatchObject([{ output: { status: 'cancelled' } }]);
+    expect(await rowOf(second.root)).toMatchObject({ status: 'queued' });
+  });
+
+  test('are cancelled when their parent fails, with all below them', async () => {
+    const { root, child } = await pair();
+    const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
+    await commit(db.pool, worker, [
+      {
+        id: child,
+        fence: 1,
+        after: 1,
+        steps: [{ kind: 'error', error: failed.error }],
+        to: failed,
+      },
+    ]);
+    expect(await rowOf(grandchild)).toMatchObject({ status: 'cancelled' });
+    expect(await rowOf(root)).toMatchObject({ status: 'queued' });
+  });
+
+  test('count what they use upwards, exactly once, also when a commit is sent again', async () => {
+    const { root, child } = await pair();
+    const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
+    await claim(db.pool, worker, [grandchild]);
+    const sent = [{ id: grandchild, fence: 1, after: 0, steps: [answer] }];
+    await commit(db.pool, worker, sent);
+    await commit(db.pool, worker, sent);
+    const stale = [{ id: grandchild, fence: 0, after: 1, steps: [answer] }];
+    expect(await commit(db.pool, worker, stale)).toMatchObject([{ outcome: 'stale' }]);
+    for (const id of [root, child]) {
+      expect(await rowOf(id)).toMatchObject({
+        tokens_in: '0',
+        children_tokens_in: '10',
+        children_tokens_out: '5',
+      });
+    }
+    const half = { kind: 'model', name: 'default', tokens_in: 3 };
+    await commit(db.pool, worker, [{ id: grandchild, fence: 1, after: 1, steps: [half] }]);
+    expect(await rowOf(root)).toMatchObject({ children_tokens_in: '13' });
+  });
+
+  test('stop at the limits of the runs above them', async () => {
+    const tight = await makeAgent(db.pool, { max_tokens: 15 });
+    const { child } = await pair(agent, { agent_id: tight });
+    const [result] = await commit(db.pool, worker, [
+      { id: child, fence: 1, after: 0, steps: [answer] },
+    ]);
+    expect(result).toMatchObject({ exhausted: 'max_tokens' });
+  });
+
+  test('deeper than eight are refused, which the parent is told', async () => {
+    let id = await make();
+    for (let depth = 1; depth <= 8; depth += 1) {
+      id = await make({ parent_execution_id: id });
+    }
+    await claim(db.pool, worker, [id]);
+    const lost = await spawn(db.pool, worker, { id, fence: 1, after: 0 }, agent);
+    expect(await all(db.pool, 'select from howdah.executions where id = $1', [lost])).toEqual([]);
+    expect(await rowOf(id)).toMatchObject({ live_children: 0, has_inbox: true, status: 'running' });
+    const told = await inboxOf(id);
+    expect(told).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
+    expect(told[0]?.output.error.message).toContain('child runs (8)');
+  });
+
+  test.each([
+    ['not active', (id: string) => `update howdah.agents set is_active = false where id = '${id}'`],
+    ['deleted', (id: string) => `select howdah.delete_agent('${id}')`],
+  ])('of an agent that is %s are refused, which the parent is told', async (word, change) => {
+    const gone = await makeAgent(db.pool);
+    await db.pool.query(change(gone));
+    const root = await make();
+    await claim(db.pool, worker, [root]);
+    await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, gone);
+    const [told] = await inboxOf(root);
+    expect(told?.output.error.message).toContain(word);
+  });
+
+  test('know their agent as it was when the root began', async () => {
+    const edited = await makeAgent(db.pool, { instruction: 'One.' });
+    const root = await make();
+    await claim(db.pool, worker, [root]);
+    await db.pool.query(`update howdah.agents set instruction = 'Two.' where id = $1`, [edited]);
+    const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, edited);
+    const version = (id: string) =>
+      one(
+        db.pool,
+        'select v.version from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id where e.id = $1',
+        [id],
+      );
+    expect(await version(child)).toEqual({ version: 1 });
+    expect(await version(await make({ agent_id: edited }))).toEqual({ version: 2 });
+  });
+
+  test('a child that ends while its parent commits: both go through, and the parent hears it', async () => {
+    const root = await make();
+    await claim(db.pool, worker, [root]);
+    const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
+    await claim(db.pool, worker, [child]);
+    const ender = await db.pool.connect();
+    let end: Promise<unknown> | undefined;
+    await committed(db.pool, async (client) => {
+      await commit(client, worker, [{ id: root, fence: 1, after: 1, steps: [answer] }]);
+      const steps = [answer, output];
+      end = commit(ender, worker, [{ id: child, fence: 1, after: 0, steps, to: completed }]);
+      await isBlocked(db.pool, ender);
+    });
+    expect(await end).toMatchObject([{ outcome: 'committed' }]);
+    ender.release();
+    const steps = [output];
+    const last = { id: root, fence: 1, after: 2, steps, to: completed };
+    expect(await commit(db.pool, worker, [last])).toMatchObject([{ outcome: 'inbox' }]);
+    const to = { status: 'waiting', waiting_for: 'child' };
+    const wait = { id: root, fence: 1, after: 2, steps: [], to };
+    expect(await commit(db.pool, worker, [wait])).toMatchObject([{ status: 'queued' }]);
+  });
+
+  test('a worker that dies while its runs’ children commit elsewhere: nobody waits for ever', async () => {
+    const doomed = await makeWorker(db.pool);
+    const [first, second] = [await make(), await make()];
+    await claim(db.pool, doomed, [first, second]);
+    const child = await spawn(db.pool, doomed, { id: second, fence: 1, after: 0 }, agent);
+    const mine = await spawn(db.pool, doomed, { id: second, fence: 1, after: 1 }, agent);
+    const other = await spawn(db.pool, doomed, { id: first, fence: 1, after: 0 }, agent);
+    await claim(db.pool, doomed, [mine]);
+    await claim(db.pool, worker, [child, other]);
+    const [committer, reaper] = [await openSession(db.url), await openSession(db.url)];
+    await committer.query('begin');
+    await committer.query('select from howdah.executions where id = $1 for no key update', [first]);
+    const released = release(reaper as never, doomed, true);
+    await isBlocked(db.pool, reaper);
+    const result = commit(committer as never, worker, [
+      { id: child, fence: 1, after: 0, steps: [answer] },
+      { id: other, fence: 1, after: 0, steps: [answer] },
+    ]);
+    expect(await result).toMatchObject([{ outcome: 'committed' }, { outcome: 'committed' }]);
+    await committer.query('commit');
+    await released;
+    await committer.end();
+    await reaper.end();
+    await db.pool.query('delete from howdah_private.workers where id = $1', [doomed]);
+    expect(await rowOf(first)).toMatchObject({ status: 'queued', children_tokens_in: '10' });
+  });
+
+  describe('seen as a tree', () => {
+    const treeOf = (root: string) =>
+      all(
+        db.pool,
+        'select * from howdah.execution_tree where root_execution_id = $1 order by path',
+        [root],
+      );
+
+    test('has a row for each, parents before their children, with what they used together', async () => {
+      const { root, child } = await pair();
+      const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
+      const late = await make({ parent_execution_id: root });
+      await finish(db.pool, worker, grandchild);
+      expect(await treeOf(root)).toMatchObject([
+        { execution_id: root, parent_execution_id: null, depth: 0, status: 'waiting' },
+        { execution_id: child, parent_execution_id: root, depth: 1, status: 'running' },
+        { execution_id: grandchild, depth: 2, tokens_in: '10', total_tokens_in: '10' },
+        { execution_id: late, depth: 1, total_tokens_in: '0' },
+      ]);
+      const [top] = await treeOf(root);
+      expect(top).toMatchObject({
+        tokens_in: '0',
+        total_tokens_in: '10',
+        total_tokens_out: '5',
+        path: [root],
+      });
+      expect(await treeOf(child)).toEqual([]);
+    });
+
+    test('is found by indexes', async () => {
+      await db.pool.query(
+        `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 2000)`,
+        [agent],
+      );
+      await db.pool.query('analyze howdah.executions');
+      const { root } = await pair();
+      await asRole(db.pool, 'howdah_app', {}, async (client) => {
+        const { rows } = await client.query(
+          `explain (analyze) select * from howdah.execution_tree where root_execution_id = '${root}'`,
+        );
+        const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(plan).toMatch(/Index.* executions/);
+        expect(plan).not.toMatch(/Rows Removed by Filter: \d\d/);
+      });
+    });
+
+    test('is not there for another tenant', async () => {
+      const root = await make();
+      const other = await makeTenant(db.pool);
+      await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': other }, async (client) => {
+        const { rows } = await client.query(
+          'select from howdah.execution_tree where root_execution_id = $1',
+          [root],
+        );
+        expect(rows).toEqual([]);
+        expect(
+          await refusal(client.query('select howdah.cancel_execution($1)', [root])),
+        ).toMatchObject({ code: 'HWNTF' });
+      });
+    });
+  });
+
+  describe('a thousand of one parent', () => {
+    /** Makes a working run of a workflow, and ids for its members. */
+    const teamOf = async (client: Db, many: number) => {
+      const { id } = await one(
+        client,
+        `with workflow as (
+           insert into howdah.workflows (name, type) values ('team_' || gen_random_uuid(), 'parallel') returning id
+         ), member as (
+           insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) select id, $1, 1 from workflow
+         )
+         select id from workflow`,
+        [agent],
+      );
+      const { id: run } = await one(
+        client,
+        `insert into howdah.executions (workflow_id, input) values ($1, 'x') returning id`,
+        [id],
+      );
+      await client.query('select from howdah_private.claim_executions($1, $2, 1, null)', [
+        worker,
+        [run],
+      ]);
+      const ids = await all(
+        client,
+        'select howdah.uuid_v7() as id from generate_series(1, $1) as n order by 1',
+        [many],
+      );
+      return { run, ids: ids.map((row) => row.id as string) };
+    };
+    const beginning = ({ run, ids }: { run: string; ids: string[] }) => ({
+      id: run,
+      fence: 1,
+      after: 0,
+      steps: ids.map((id, at) => {
+        const child = { id, agent_id: agent, call_id: String(at), input: 'x' };
+        return { kind: 'child_started', call_id: String(at), output: { execution_id: id }, child };
+      }),
+      to: { status: 'waiting', waiting_for: 'child', wakes_on: 'last' },
+      more: true,
+    });
+    const updates = async (client: Db) =>
+      Number(
+        (
+          await one(
+            client,
+            `select sum(n_tup_upd) as n from pg_stat_xact_user_tables where relname ~ '^executions_'`,
+          )
+        ).n,
+      );
+
+    test('are counted at it once when they begin, and once when they end', async () => {
+      await rolledBack(db.pool, async (client) => {
+        const many = 200;
+        const team = await teamOf(client, many);
+        const atFirst = await updates(client);
+        await commit(client, worker, [beginning(team)]);
+        expect((await updates(client)) - atFirst).toBeLessThan(10);
+        expect(await rowIn(client, team.run)).toMatchObject({ live_children: many });
+        await claim(client, worker, team.ids);
+        const before = await updates(client);
+        const steps = [output];
+        await commit(
+          client,
+          worker,
+          team.ids.map((id) => ({ id, fence: 1, after: 0, steps, to: completed, more: true })),
+        );
+        expect((await updates(client)) - before).toBeLessThan(many + 10);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 0,
+          status: 'queued',
+          has_inbox: true,
+        });
+        expect(
+          await one(client, 'select count(*)::int as n from howdah_private.child_ends'),
+        ).toEqual({
+          n: 0,
+        });
+      });
+    });
+
+    test('that end while others live wake it by the rule of its workflow', async () => {
+      await rolledBack(db.pool, async (client) => {
+        const team = await teamOf(client, 6);
+        await commit(client, worker, [beginning(team)]);
+        await claim(client, worker, team.ids);
+        const end = (ids: string[], to: Record<string, unknown>) =>
+          commit(
+            client,
+            worker,
+            ids.map((id) => ({ id, fence: 1, after: 0, steps: [output], to, more: true })),
+          );
+        await end(team.ids.slice(0, 2), completed);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 4,
+          status: 'waiting',
+        });
+        await client.query(`update howdah.executions set wakes_on = 'failure' where id = $1`, [
+          team.run,
+        ]);
+        await end(team.ids.slice(2, 4), completed);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 2,
+          status: 'waiting',
+        });
+        await end(team.ids.slice(4, 5), failed);
+        expect(await rowIn(client, team.run)).toMatchObject({ live_children: 1, status: 'queued' });
+      });
+    });
+
+    test('begin in a time that grows with their number, and not with its square', async () => {
+      const timeOf = (many: number) =>
+        rolledBack(db.pool, async (client) => {
+          await client.query(`set local track_functions = 'all'`);
+          const team = await teamOf(client, many);
+          await commit(client, worker, [beginning(team)]);
+          const { ms } = await one(
+            client,
+            `select sum(self_time) as ms from pg_stat_xact_user_functions
+             where funcname in ('after_commit', 'follow_members')`,
+          );
+          return Number(ms);
+        });
+      const [few, many] = [await timeOf(400), await timeOf(1_600)];
+      expect(many).toBeLessThan(10 * Math.max(few, 2)); // four times the children; quadratic time would be sixteen times
+    });
+  });
+});

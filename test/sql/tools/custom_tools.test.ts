@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import { committed, makeAgent, makeTool, one, takeRole } from '../support.ts';
+
+describe('sync_custom_tools', () => {
+  const db = testDatabase();
+
+  const tool = (columns: Record<string, unknown> = {}) => ({
+    name: 'weather',
+    description: 'The weather somewhere.',
+    parameters: { type: 'object', properties: { place: { type: 'string' } } },
+    effect: 'pure',
+    ...columns,
+  });
+  /** As a worker does at its start. */
+  const sync = (...tools: Record<string, unknown>[]) =>
+    committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_worker');
+      await client.query('select howdah_private.sync_custom_tools($1)', [JSON.stringify(tools)]);
+    });
+  const rowOf = (name: string) =>
+    one(
+      db.pool,
+      `select t.*, n.slug from howdah.tools as t join howdah.tenants as n on n.id = t.tenant_id where t.name = $1`,
+      [name],
+    );
+
+  test('writes the tools of the code for the default tenant', async () => {
+    await sync(tool());
+    expect(await rowOf('weather')).toMatchObject({
+      ...tool(),
+      kind: 'custom',
+      slug: 'default',
+      is_active: true,
+    });
+  });
+
+  test('takes over what changed and keeps what people set', async () => {
+    await sync(tool());
+    await db.pool.query(
+      `update howdah.tools set timeout_ms = 7, requires_approval = true where name = 'weather'`,
+    );
+    await sync(tool({ description: 'Said anew.', effect: 'once' }));
+    expect(await rowOf('weather')).toMatchObject({
+      description: 'Said anew.',
+      effect: 'once',
+      timeout_ms: 7,
+      requires_approval: true,
+    });
+  });
+
+  test('does not touch a row that says the same', async () => {
+    await sync(tool({ name: 'calm' }));
+    const before = await rowOf('calm');
+    await sync(tool({ name: 'calm' }));
+    expect(await rowOf('calm')).toEqual(before);
+  });
+
+  test('gives agents that have the tool a new version', async () => {
+    await sync(tool({ name: 'given' }));
+    const agent = await makeAgent(db.pool);
+    const { id } = await rowOf('given');
+    await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
+      agent,
+      id,
+    ]);
+    await sync(tool({ name: 'given', description: 'Said anew.' }));
+    const { definition } = await one(
+      db.pool,
+      `select v.definition from howdah.agents as a join howdah.agent_versions as v
+         on v.id = a.current_version_id where a.id = $1`,
+      [agent],
+    );
+    expect(definition.tools).toMatchObject([{ name: 'given', description: 'Said anew.' }]);
+  });
+
+  test('keeps a tool of another kind that has the name', async () => {
+    await makeTool(db.pool, {
+      name: 'a_function',
+      kind: 'sql',
+      description: 'mine',
+      configuration: { schema: 'shop', function: 'a_function', arguments: [] },
+    });
+    await sync(tool({ name: 'a_function' }));
+    expect(await rowOf('a_function')).toMatchObject({ kind: 'sql', description: 'mine' });
+  });
+
+  test('nothing registered is nothing to do', async () => {
+    await sync();
+  });
+});
