@@ -106,7 +106,7 @@ const FOREIGN: Run = {
   steps: [['model', 'small', 7, 100, 10]],
 };
 
-const db = testDatabase();
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let tenant_id: string;
 
 beforeAll(async () => {

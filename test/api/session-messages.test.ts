@@ -16,7 +16,7 @@ import {
 import { testDatabase } from '../support/database.ts';
 import { ask, count, follow, openSocket, type Socket, startTestApi, until } from './harness.ts';
 
-const db = testDatabase();
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let api: Api;
 let socket: Socket;
 let agent: string;

@@ -56,7 +56,7 @@ test('the list of an agent is what its models are sent, sub-agents too, by SQL a
   });
   const shown = await runCli(url, 'tools', name, '--json');
   expect(JSON.parse(shown.stdout)).toEqual({ items: sent });
-  expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Works out/m);
+  expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Evaluates/m);
 });
 
 test('without an agent all tools are listed; an agent that is not there is said so', async () => {

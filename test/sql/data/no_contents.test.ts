@@ -27,7 +27,7 @@ import {
 
 const SAID = 'a canary sings';
 
-const db = testDatabase();
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let worker: string;
 let agent: string;
 

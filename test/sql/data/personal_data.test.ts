@@ -25,7 +25,7 @@ import {
   takeRole,
 } from '../support.ts';
 
-const db = testDatabase();
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let worker: string;
 let agent: string;
 

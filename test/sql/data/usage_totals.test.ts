@@ -33,7 +33,7 @@ const SUMS: Record<string, string> = {
   tool_performance: `select tenant_id, tool, calls, errors, success_rate from howdah.tool_performance order by 1, 2`,
 };
 
-const db = testDatabase();
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let worker: string;
 
 beforeAll(async () => {
