@@ -235,7 +235,7 @@ begin
   end if;
   select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
   into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
-  if cardinality(v_tenants) <= 1 then
+  if coalesce(cardinality(v_tenants), 0) <= 1 then
     return;
   end if;
   v_tenants := v_tenants || array(select distinct e.tenant_id from howdah.executions as e

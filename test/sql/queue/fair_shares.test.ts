@@ -118,6 +118,16 @@ describe('fair shares', () => {
     expect(await claim([named[1] as string])).toEqual([old]);
   });
 
+  test('a claim succeeds while many later runs hide every tenant that has due ones', async () => {
+    for (const tenant of [0, 1]) {
+      for (let priority = 0; priority < 20; priority += 1) {
+        await insert(tenant, { priority, run_at: '2999-01-01' });
+      }
+    }
+    const due = await insert(2);
+    expect(await claim([due])).toEqual([due]);
+  });
+
   test('a run whose timer rang counts as due, one whose timer did not ring does not', async () => {
     const named = await many(0, 3);
     await claim([named[0] as string]);
