@@ -206,6 +206,9 @@ create table howdah_private.parked_runs (
 create index parked_runs_tenant_id_idx on howdah_private.parked_runs (tenant_id);
 create index parked_runs_limit_id_idx
   on howdah_private.parked_runs (limit_id, subject_id, priority, due_at, execution_id);
+create index parked_runs_without_subject_idx
+  on howdah_private.parked_runs (limit_id, priority, due_at, execution_id)
+  where subject_id is null;
 alter table howdah_private.parked_runs enable row level security, force row level security;
 comment on table howdah_private.parked_runs is
   'Runs that reached a limit, in the order in which they go on. A row whose run no longer waits '

@@ -184,8 +184,8 @@ begin
       then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
 end $$;
 
--- The limit at which a run is parked, with its figures. Of a limit over all tenants a tenant learns
--- only that it exists.
+-- Explains a run that is parked at a limit, with the figures of the limit. A tenant learns of a
+-- limit over all tenants only that it exists.
 create or replace function howdah_private.why_parked(e howdah.executions) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -198,7 +198,7 @@ begin
   select p.* into v_parked from howdah_private.parked_runs as p where p.execution_id = e.id;
   select l.* into v_limit from howdah.limits as l where l.id = v_parked.limit_id;
   if not found then
-    return howdah_private.explained('limit', 'there is room again; it is about to go on');
+    return howdah_private.explained('limit', 'there is room again; the run is about to continue');
   elsif (v_limit.scope = 'system' or v_limit.key is not null)
     and not howdah_private.is_operator() then
     return howdah_private.explained('limit', 'a limit of the whole installation is reached',
@@ -211,7 +211,7 @@ begin
       'kind', 'limit', 'id', v_limit.id, 'name', null, 'detail', v_summary)));
 end $$;
 
--- A sentence about a reached limit: whose, how much of it is used, and when it resets.
+-- Returns a sentence about a reached limit: its subject, how much is used, and when it resets.
 create or replace function howdah_private.reached_limit_text(l howdah.limits, subject_id uuid)
   returns text
   language plpgsql stable security definer

@@ -196,7 +196,8 @@ as $$
 $$;
 
 -- The job `admit`: takes the lock of the limit, counts again what a new limit missed, and admits
--- runs. Returns how many.
+-- runs. Returns how many. For a deleted limit it takes the lock of running runs: a claim that holds
+-- this lock may have seen the limit, and its parked runs are visible only when it has committed.
 create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -204,13 +205,17 @@ as $$
 begin
   perform pg_advisory_xact_lock(howdah_private.admission_lock_key(l))
   from howdah.limits as l where l.id = admit_parked.limit_id;
+  if not found then
+    perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
+  end if;
   perform howdah_private.catch_up_limit(admit_parked.limit_id);
   return howdah_private.admit_at_limit(admit_parked.limit_id, admit_parked.tenant_id);
 end $$;
 
 -- Admits up to 200 of the runs that are parked at a limit, and adds a job for those that are left.
 -- A run whose row somebody holds is skipped and tried again, since nobody may be waited for under
--- the lock of a limit.
+-- the lock of a limit. At a limit of calls the next batch comes a second later, when the admitted
+-- runs have begun their calls.
 create or replace function howdah_private.admit_at_limit(limit_id uuid, tenant_id uuid)
   returns int
   language plpgsql volatile security definer
@@ -224,13 +229,12 @@ declare
 begin
   select l.* into v_limit from howdah.limits as l where l.id = admit_at_limit.limit_id;
   select r.* into v_room from howdah_private.admission_room(v_limit) as r;
-  select d.* into v_done from howdah_private.admit_runs(array(
-    select p.execution_id from howdah_private.parked_runs as p
-    where p.limit_id = admit_at_limit.limit_id
-      and (v_room.subjects is null or p.subject_id = any (v_room.subjects))
-    order by p.priority, p.due_at, p.execution_id limit 2 * v_batch
-  ), least(v_room.room, v_batch)) as d;
-  if v_done.held > 0 or v_done.seen >= 2 * v_batch or v_done.admitted >= v_batch then
+  select d.* into v_done from howdah_private.admit_runs(
+    howdah_private.next_parked_runs(
+      admit_at_limit.limit_id, v_room.subjects, v_limit.id is null, 2 * v_batch),
+    least(v_room.room, v_batch)) as d;
+  if howdah_private.is_call_limit(v_limit) is not true
+    and (v_done.held > 0 or v_done.seen >= 2 * v_batch or v_done.admitted >= v_batch) then
     perform graphile_worker.add_job('admit', json_build_object('id', admit_at_limit.limit_id,
       'tenant_id', admit_at_limit.tenant_id),
       run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
@@ -243,6 +247,34 @@ begin
       job_key => 'limit ' || admit_at_limit.limit_id || ' check', priority => -32768);
   end if;
   return v_done.admitted;
+end $$;
+
+-- Returns the runs that go on next at a limit, in their order. Each branch reads its rows in the
+-- order of an index: a limit may park more runs than one job should read. Without subjects all runs
+-- of a limit are in one order; at a deleted limit no order matters.
+create or replace function howdah_private.next_parked_runs(
+  limit_id uuid, subjects uuid[], is_deleted boolean, row_limit int
+) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if next_parked_runs.is_deleted then
+    return array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id
+      order by p.subject_id, p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+  elsif next_parked_runs.subjects is null then
+    return array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id and p.subject_id is null
+      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+  end if;
+  return array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.limit_id = next_parked_runs.limit_id
+      and (p.subject_id is null or p.subject_id = any (next_parked_runs.subjects))
+    order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
 end $$;
 
 -- Queues the first of these runs that still wait, as many as there is room for. Returns how many

@@ -19,7 +19,7 @@
 --   alike              runs with the same value share what holds for their calls: call_rules.sql
 --   trust              how far the run is trusted: taint.sql
 --   is_filtered        output filters check what the run says: output_filters.sql
---   are_calls_limited  the worker asks before each call: call_limits.sql
+--   are_calls_limited  the worker asks before each call: call_admission.sql
 --
 -- Every statement looks rows up by their keys, so plans are made once and not for each call, and
 -- only the partitions between the first and the last id are opened.
@@ -124,8 +124,10 @@ begin
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
     exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
-    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
-      and howdah_private.are_calls_limited(e.tenant_id)
+    exists (
+      select from howdah.limits as l
+      where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
+    ) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;

@@ -64,7 +64,9 @@ begin
   select array(
       select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
     ),
-    exists (select from howdah.limits as l where l.metric in ('tokens', 'cost'))
+    exists (
+      select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+    )
   into v_ids, v_counts;
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
   v_counts := v_counts and howdah_private.is_spending_limited(v_ids);
@@ -229,8 +231,10 @@ begin
     v_counts and (howdah_private.reached_limit(i.id)).limit_id is not null,
     (select h.seq from howdah_private.audit_heads as h
       where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
-    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
-      and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
+    exists (
+      select from howdah.limits as l
+      where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
+    ) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   cross join lateral (

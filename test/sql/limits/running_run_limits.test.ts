@@ -8,12 +8,14 @@ import {
   brokenRules,
   commit,
   completed,
+  isBlocked,
   makeAgent,
   makeModel,
   makeRun,
   makeTenant,
   makeWorker,
   one,
+  openSession,
   refusal,
 } from '../support.ts';
 
@@ -91,6 +93,31 @@ describe('limits of running runs', () => {
     expect(await states(ids)).toEqual(['completed', 'running', 'queued', 'quota']);
     expect(await wakeUps(ids[2] as string)).toBe(1);
     expect(await claim([ids[2] as string])).toEqual([ids[2]]);
+  });
+
+  test('a run that a claim parks while the limit is deleted goes on at once', async () => {
+    const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const [first, second] = await runs(2);
+    await claim([first as string]);
+    const [claimer, admitter] = [await openSession(db.url), await openSession(db.url)];
+    try {
+      await claimer.query('begin');
+      await claimer.query('select howdah_private.claim_executions($1, $2, 1, null)', [
+        worker,
+        [second],
+      ]);
+      await db.pool.query('delete from howdah.limits where id = $1', [id]);
+      const admitted = admitter.query('select howdah_private.admit_parked($1, $2) as count', [
+        id,
+        tenant,
+      ]);
+      await isBlocked(db.pool, admitter);
+      await claimer.query('commit');
+      expect((await admitted).rows).toEqual([{ count: 1 }]);
+      expect(await states([second as string])).toEqual(['queued']);
+    } finally {
+      await Promise.all([claimer.end(), admitter.end()]);
+    }
   });
 
   test('by priority, then by age', async () => {
