@@ -144,7 +144,8 @@ $$;
 
 -- Starts a child run for a tool call of its parent. A refusal reaches the parent as the end of the
 -- child, so the model reads it and the commits of other runs go on. Errors that another attempt may
--- solve (deadlocks, timeouts) are raised.
+-- solve (deadlocks, timeouts) are raised. A commit may be sent again: then the child, or its
+-- refusal, exists.
 create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb)
   returns void
   language plpgsql volatile security definer
@@ -154,7 +155,11 @@ declare
   v_id uuid := spawn_child.child ->> 'id';
   v_message text;
 begin
-  if exists (select from howdah.executions as e where e.id = v_id) then
+  if exists (select from howdah.executions as e where e.id = v_id) or exists (
+    select from howdah_private.inbox as i
+    where i.execution_id = parent.id and i.kind = 'child'
+      and i.output ->> 'execution_id' = v_id::text
+  ) then
     return;
   end if;
   insert into howdah.executions (

@@ -162,6 +162,21 @@ describe('children', () => {
     expect(told?.output.error.message).toContain(word);
   });
 
+  test('that are refused are reported once, also when the commit is sent again', async () => {
+    const gone = await makeAgent(db.pool, { is_active: false });
+    const root = await make();
+    await claim(db.pool, worker, [root]);
+    const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
+    const child = { id, agent_id: gone, call_id: 'a', input: 'Find out.' };
+    const steps = [{ kind: 'child_started', call_id: 'a', output: { execution_id: id }, child }];
+    const sent = [{ id: root, fence: 1, after: 0, steps }];
+    await commit(db.pool, worker, sent);
+    await db.pool.query('update howdah.agents set is_active = true where id = $1', [gone]);
+    expect(await commit(db.pool, worker, sent)).toMatchObject([{ outcome: 'committed' }]);
+    expect(await inboxOf(root)).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
+    expect(await all(db.pool, 'select from howdah.executions where id = $1', [id])).toEqual([]);
+  });
+
   test('know their agent as it was when the root began', async () => {
     const edited = await makeAgent(db.pool, { instruction: 'One.' });
     const root = await make();
