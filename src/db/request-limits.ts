@@ -22,18 +22,30 @@ export async function whoseRequestsCount(
   return rows.map(({ counted }) => counted);
 }
 
+/** Attempts to count a batch. Two processes that count for the same limits in other orders deadlock. */
+const ATTEMPTS = 5;
+const DEADLOCK = '40P01';
+
 /** Counts one request of each subject, in the same order; gives why it is refused, null when it is not. */
 export async function countRequests(
   pool: Pool,
   subjects: readonly Subject[],
+  attempts = ATTEMPTS,
 ): Promise<(LimitRefusal | null)[]> {
-  const { rows } = await pool.query<{ refused: LimitRefusal | null }>(
-    'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
-    [
-      subjects.map(({ tenantId }) => tenantId),
-      subjects.map(({ userId }) => userId ?? null),
-      subjects.map(({ apiKeyId }) => apiKeyId ?? null),
-    ],
-  );
-  return rows.map(({ refused }) => refused);
+  try {
+    const { rows } = await pool.query<{ refused: LimitRefusal | null }>(
+      'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
+      [
+        subjects.map(({ tenantId }) => tenantId),
+        subjects.map(({ userId }) => userId ?? null),
+        subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+      ],
+    );
+    return rows.map(({ refused }) => refused);
+  } catch (error) {
+    // nothing of the batch was counted: Postgres rolled all of it back
+    const isDeadlock = (error as { code?: unknown }).code === DEADLOCK;
+    if (!isDeadlock || attempts <= 1) throw error;
+    return countRequests(pool, subjects, attempts - 1);
+  }
 }
