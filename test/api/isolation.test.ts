@@ -244,7 +244,7 @@ test('every update and delete of theirs, or of what is nowhere, is HWNTF, and of
   const fields = fieldsOf(schema.getMutationType()).filter(({ name }) =>
     /^(update|delete)/.test(name),
   );
-  expect(fields.length).toBeGreaterThan(100);
+  expect(fields.length).toBeGreaterThan(90);
   Object.assign(walked, { 'updates and deletes': fields.length });
   for (const field of fields) {
     const inputs = inputFieldsOf(field);

@@ -217,18 +217,31 @@ begin
 end $$;
 
 -- Ends calls whose run does not run, and deletes calls that ended two minutes ago. Part of
--- repair_queue. The end of a run ends its calls, so usually no such call exists.
+-- repair_queue, which may hold runs: it waits for no row. The end of a run ends its calls, so
+-- usually no such call exists.
 create or replace function howdah_private.delete_old_calls() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_limits uuid[];
 begin
   if not exists (select from howdah_private.limited_calls) then
     return;
   end if;
-  update howdah_private.limited_calls as c set ended_at = clock_timestamp()
-  where c.ended_at is null and not exists (
-    select from howdah.executions as e where e.id = c.execution_id and e.status = 'running');
+  with ended as (
+    update howdah_private.limited_calls as c set ended_at = clock_timestamp()
+    from (
+      select o.id from howdah_private.limited_calls as o
+      where o.ended_at is null and not exists (
+        select from howdah.executions as e where e.id = o.execution_id and e.status = 'running')
+      for update of o skip locked
+    ) as open
+    where c.id = open.id
+    returning c.limit_id
+  )
+  select array_agg(e.limit_id) into v_limits from ended as e;
+  perform howdah_private.enqueue_call_admissions(v_limits);
   delete from howdah_private.limited_calls as c
   using (
     select o.id from howdah_private.limited_calls as o
