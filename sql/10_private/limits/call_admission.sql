@@ -54,7 +54,7 @@ $$;
 
 -- Returns how many calls may begin now, and when time alone lets another one begin: null when a
 -- call may begin now, or when another call has to end first. Reads no more rows than the limit
--- allows.
+-- allows, and for tokens the calls of the last minute.
 create or replace function howdah_private.remaining_calls(
   l howdah.limits, out room int, out free_at timestamptz
 )
@@ -108,9 +108,9 @@ as $$
     end
 $$;
 
--- Asks to begin a call, in a transaction of its own. `free`: no limit concerns it. `begun`: it
--- counts from now on, as call_id. `full`: not now; with `parks` the run is recorded as waiting
--- for the limit, and the worker has to park it. `stale`: the worker does not own the run.
+-- Reserves a call, in a transaction of its own. `free`: no limit concerns the call. `begun`: the
+-- call counts from now on, as call_id. `full`: a limit is reached; with `parks` the run is recorded
+-- as waiting for the limit, and the worker has to park the run. `stale`: the worker does not own the run.
 create or replace function howdah_private.begin_call(
   worker uuid, id uuid, fence int, tool_id uuid, tool text, model_id uuid, model text,
   parks boolean, out outcome text, out call_id uuid

@@ -2,8 +2,8 @@
 --
 -- The transaction that makes a limit of runs or storage blocks those who insert runs or store files
 -- (usage_lock_key), counts what exists, and writes the counters. Later inserts find the limit.
--- Commits of steps are not blocked, since a hot path must not wait for somebody who edits a
--- limit. Tokens and cost of concurrent commits are counted again once no transaction is left that
+-- A limit of one tenant does not block commits of steps, since a hot path must not wait for somebody
+-- who edits a limit. A limit of the system does, until its transaction ends. Tokens and cost of concurrent commits are counted again once no transaction is left that
 -- did not see the limit (recount_limit).
 
 -- Returns whether the usage of deleted runs counts. It is stored by the day on which the runs

@@ -46,7 +46,7 @@ begin
   return coalesce(v_parked, '{}');
 end $$;
 
--- Records where runs wait that a commit has parked. Runs that have room again by now go on. Runs
+-- Records the limits at which a commit parked runs. Runs that have room again by now go on. Runs
 -- that wait to begin a call were recorded by begin_call. Part of commit_steps, which holds the
 -- rows of the runs.
 create or replace function howdah_private.record_parked(ids uuid[]) returns void

@@ -1,6 +1,6 @@
 -- Settings: numbers of the engine. A tenant's own row counts first, then the row of the system,
--- then the default. Settings are read where they count and pinned nowhere: a change holds for
--- whatever begins afterwards. Where the table is empty, a setting costs one look at it.
+-- then the default. Settings are read when they are used and never copied into a run: a change
+-- holds for whatever begins afterwards. Where the table is empty, a setting costs one look-up.
 --
 -- max_depth, input_bytes and the limits of runs are read when a run is inserted
 -- (30_triggers/executions.sql). Workers ask for attempts, back-off and size of results with every
@@ -77,7 +77,8 @@ begin
   return exists (select from howdah.settings);
 end $$;
 
--- Returns the settings that a worker needs while it has a run. It asks with each claim and commit.
+-- Returns the settings that a worker needs while it has a run. The worker asks with each claim and
+-- commit.
 create or replace function howdah_private.run_settings(execution_id uuid) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan

@@ -42,12 +42,12 @@ declare
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
-  v_named uuid[] := '{}'; -- runs that gave their room to those in v_picks
+  v_named uuid[] := '{}'; -- runs whose room went to those in v_picks
   v_picks uuid[] := '{}';
   v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
-  -- a dead worker claims nothing: this lock and its reaper wait for each other
+  -- this row lock conflicts with the reaper's: a worker that is being removed claims nothing
   select w.* into v_worker from howdah_private.workers as w
   where w.id = claim_executions.worker for key share;
   if found then
@@ -90,7 +90,7 @@ begin
   if cardinality(v_named) > 0 then
     perform howdah_private.enqueue_advance(v_named);
   end if;
-  if not v_claimed || v_named @> claim_executions.ids then
+  if not ((v_claimed || v_named) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
   end if;
 

@@ -1,8 +1,8 @@
 -- Enqueues a wake-up for each run. One add_jobs, hence one NOTIFY, serves all of them. The job key
 -- is the run, so a second wake-up replaces the first. Jobs are added in the order of ids, as
 -- everywhere: two transactions that wake the same runs do not deadlock. A job that a worker has
--- locked is left alone, since the queue deletes many of those at once and in no order. Its run gets
--- a wake-up with a key of its own. Ownership and attempts never depend on jobs.
+-- locked is not replaced: the queue deletes locked jobs in batches, in no fixed order, so that this
+-- could deadlock. The run of such a job gets a second wake-up with a key of its own. Ownership and attempts never depend on jobs.
 --
 -- plpgsql keeps the plan; a function in SQL would plan each call anew.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
@@ -10,7 +10,7 @@ create or replace function howdah_private.enqueue_advance(ids uuid[]) returns vo
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 begin
-  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+  if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
     return; -- most calls have none, and a plan reads every partition
   end if;
   perform graphile_worker.add_jobs(array_agg(

@@ -67,8 +67,8 @@ begin
   );
 end $$;
 
--- Reports whether the run began as a run of one of these agents or workflows, or has an ancestor
--- that did or that now runs one of them.
+-- Returns whether the run or one of its ancestors started with one of these agents or workflows, or
+-- has one of them now.
 create or replace function howdah_private.descends_from_agent(
   id uuid, ancestors uuid[], members uuid[]
 ) returns boolean

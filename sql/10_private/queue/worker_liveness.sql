@@ -121,7 +121,7 @@ end $$;
 --
 -- A queue may hold a million rows. So each call checks a bounded number of runs of each status, and
 -- the next call continues from there. Jobs have no index by lock and are checked once per round.
--- One worker at a time repairs the queue.
+-- One worker at a time searches the runs of a status; every caller does the rest.
 --
 -- `plan_cache_mode`: no plan here depends on its parameters. Planning reads a page of each index of
 -- each partition, including the empty partitions of the months ahead.

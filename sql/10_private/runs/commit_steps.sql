@@ -25,7 +25,8 @@
 -- wake-up). before_commit and after_commit write these rows. Other batches do not pay for them.
 --
 -- `trust`: the trust of what the run reads by the step. A tool result without a value is external.
--- The trust of a run is the lowest of all its steps (taint.sql).
+-- The trust of a run is the lowest of all its steps (taint.sql): the greatest value of the enum,
+-- which begins with the most trusted.
 --
 -- Result: `over_quota` forbids further model calls; the run parks with `waiting_for` = `quota`
 -- (spending_limits.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the run
@@ -39,7 +40,8 @@
 -- committed alone. So the runs of others do not wait for that row, and a caller who cancels a run
 -- does not wait for a commit that itself waits for long.
 --
--- NOTIFY, whose lock is cluster-wide, is never sent here, except for runs that park until a time.
+-- NOTIFY takes a cluster-wide lock. So none is sent for a batch without `more`, except for runs that
+-- park until a time.
 --
 -- Plan. The plan is the same for every batch and must not depend on the statistics of a young
 -- table. Each run is looked up by its key, in the partitions between the first and the last id of
