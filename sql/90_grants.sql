@@ -428,8 +428,8 @@ grant select on howdah.setting_values to howdah_app, howdah_analyst;
 grant select on howdah.tool_performance to howdah_app, howdah_analyst;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
--- other function. Private functions granted to howdah_app run inside checks, triggers and views with
--- the rights of the caller.
+-- other function. Private functions granted to howdah_app run inside checks, triggers and views
+-- with the rights of the caller.
 
 -- Identity.
 grant execute on function howdah_private.agent_permission(uuid) to howdah_app;

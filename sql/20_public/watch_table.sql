@@ -46,7 +46,8 @@ begin
   from (values ('input', v_watch.input), ('condition', watch_table.condition))
     as f (field, expression)
   where f.expression is not null;
-  v_watch.key_columns := howdah_private.row_key_columns(v_table, watch_table.into_column, v_watch.on_event);
+  v_watch.key_columns := howdah_private.row_key_columns(
+    v_table, watch_table.into_column, v_watch.on_event);
   update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
   from howdah_private.watches_on(v_table) as o
   where w.id = o.id and not exists (

@@ -1,14 +1,14 @@
 -- The same policies on every table, made by one loop, so that no table is forgotten:
---   tenant    app and analyst see the rows of their tenant, except rows of agents and workflows that
---             grants hide from them
+--   tenant    app and analyst see the rows of their tenant, except rows of agents and workflows
+--             that grants hide from them
 --   engine    security definer functions see all rows, and filter by tenant themselves
 --   operator  an owner of the installation sees all rows
 --   eraser    the role that changes the log sees all of it
 -- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
 -- tables have no tenant policy, so only the engine and the owner see their rows. Some tables take
--- more to read than membership of the tenant: the action `read` of permission_rows.
--- The loop leaves tables of others in these schemas alone. It also leaves a policy alone whose rule
--- has not changed, since creating a policy locks its table. The comment of a policy is its rule.
+-- more to read than membership of the tenant: the action `read` of permission_rows. The loop leaves
+-- tables of others in these schemas alone. It also leaves a policy alone whose rule has not
+-- changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -21,27 +21,37 @@ begin
       ) as columns
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-      where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p') and c.relowner = current_user::regrole
-        and not c.relispartition and c.oid <> 'howdah_private.migrations'::regclass
+      where n.nspname in ('howdah', 'howdah_private') and c.relkind in ('r', 'p')
+        and c.relowner = current_user::regrole and not c.relispartition
+        and c.oid <> 'howdah_private.migrations'::regclass
     ),
-    -- what the row has to belong to so that an agent may hide it; steps and messages are their run's
+    -- condition under which grants do not hide the row; steps and messages follow their run
     hidden as (
       select t.oid, case
-        when t.relname in ('agents', 'workflows') then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
+        when t.relname in ('agents', 'workflows')
+          then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
         else concat_ws(' and ',
-          case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
-            then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+          case when 'agent_id' = any (t.columns)
+              and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
+            then '(agent_id is null'
+              ' or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when t.relname = 'mail' then
             'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
-            '(from_agent_id is null or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+            '(from_agent_id is null'
+            ' or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when t.relname = 'board_entries' then
-            'exists (select from howdah.executions as e where e.id = board_entries.root_execution_id)' end,
+            'exists (select from howdah.executions as e'
+            ' where e.id = board_entries.root_execution_id)' end,
           case when 'workflow_id' = any (t.columns)
-            then '(workflow_id is null or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
+            then '(workflow_id is null'
+              ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when 'execution_id' = any (t.columns) then
-            '(execution_id is null or exists (select from howdah.executions as e where e.id = execution_id))' end,
-          case when 'session_id' = any (t.columns) and t.relname not in ('executions', 'messages', 'questions') then
-            '(session_id is null or exists (select from howdah.sessions as s where s.id = session_id))' end)
+            '(execution_id is null'
+            ' or exists (select from howdah.executions as e where e.id = execution_id))' end,
+          case when 'session_id' = any (t.columns)
+              and t.relname not in ('executions', 'messages', 'questions') then
+            '(session_id is null'
+            ' or exists (select from howdah.sessions as s where s.id = session_id))' end)
         end as rule
       from tables as t
     ),
@@ -55,19 +65,22 @@ begin
             else 'true'
           end,
           case when h.rule <> '' then format(
-            'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end', h.rule) end,
+            'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end',
+            h.rule) end,
           (select format('(select howdah_private.may(%L, ''read''))', r.object)
-            from howdah_private.permission_rows() as r where r.object = t.relname and r.action = 'read'))
+            from howdah_private.permission_rows() as r
+            where r.object = t.relname and r.action = 'read'))
         end as rule
       from tables as t
       join hidden as h on h.oid = t.oid
       cross join (values
-        ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst'),
-        ('eraser', 'howdah_eraser')
+        ('engine', 'howdah_engine'), ('operator', 'howdah_owner'),
+        ('tenant', 'howdah_app, howdah_analyst'), ('eraser', 'howdah_eraser')
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator') or (p.policy = 'tenant' and t.schema = 'howdah')
         or (p.policy = 'eraser' and t.relname in (
-          'executions', 'steps', 'messages', 'agent_versions', 'workflow_versions', 'prompt_versions', 'skill_versions'))
+          'executions', 'steps', 'messages', 'agent_versions', 'workflow_versions',
+          'prompt_versions', 'skill_versions'))
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy
@@ -78,6 +91,7 @@ begin
     end if;
     execute format('create policy %I on %s to %s using (%s) with check (%s)',
       v_policy.policy, v_policy.name, v_policy.roles, v_policy.rule, v_policy.rule);
-    execute format('comment on policy %I on %s is %L', v_policy.policy, v_policy.name, v_policy.rule);
+    execute format('comment on policy %I on %s is %L',
+      v_policy.policy, v_policy.name, v_policy.rule);
   end loop;
 end $$;

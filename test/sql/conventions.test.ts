@@ -89,7 +89,7 @@ const DYNAMIC_SQL: Record<string, string> = {
 };
 
 const LONG_BODIES: Record<string, number> = {
-  'howdah_private.commit_steps(uuid,jsonb,integer)': 190,
+  'howdah_private.commit_steps(uuid,jsonb,integer)': 200,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
@@ -591,6 +591,18 @@ describe('conventions', () => {
         expect({ name, fits: lines <= (LONG_BODIES[name] ?? 60) }).toEqual({ name, fits: true });
       }
       expect(Object.keys(LONG_BODIES)).toEqual(expect.arrayContaining(long.map((row) => row.name)));
+    });
+
+    test('stand in lines of at most 100 columns, apart from long JSON strings', () => {
+      const wide = replaceableFiles()
+        .filter(({ path }) => !path.endsWith('agent_system_schema.sql')) // generated
+        .flatMap(({ path, text }) =>
+          text.split('\n').flatMap((line, index) => {
+            const isString = /^ *"[a-z]+": ".*"$/.test(line);
+            return line.length > 100 && !isString ? [`${path}:${index + 1}`] : [];
+          }),
+        );
+      expect(wide).toEqual([]);
     });
 
     test('state their volatility in the file', () => {

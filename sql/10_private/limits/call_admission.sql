@@ -110,7 +110,8 @@ $$;
 
 -- Reserves a call, in a transaction of its own. `free`: no limit concerns the call. `begun`: the
 -- call counts from now on, as call_id. `full`: a limit is reached; with `parks` the run is recorded
--- as waiting for the limit, and the worker has to park the run. `stale`: the worker does not own the run.
+-- as waiting for the limit, and the worker has to park the run. `stale`: the worker does not own
+-- the run.
 create or replace function howdah_private.begin_call(
   worker uuid, id uuid, fence int, tool_id uuid, tool text, model_id uuid, model text,
   parks boolean, out outcome text, out call_id uuid

@@ -1,10 +1,11 @@
 -- The first counters of a new usage limit: what was used before the limit existed counts.
 --
 -- The transaction that makes a limit of runs or storage blocks those who insert runs or store files
--- (usage_lock_key), counts what exists, and writes the counters. Later inserts find the limit.
--- A limit of one tenant does not block commits of steps, since a hot path must not wait for somebody
--- who edits a limit. A limit of the system does, until its transaction ends. Tokens and cost of concurrent commits are counted again once no transaction is left that
--- did not see the limit (recount_limit).
+-- (usage_lock_key), counts what exists, and writes the counters. Later inserts find the limit. A
+-- limit of one tenant does not block commits of steps, since a hot path must not wait for somebody
+-- who edits a limit. A limit of the system does, until its transaction ends. Tokens and cost of
+-- concurrent commits are counted again once no transaction is left that did not see the limit
+-- (recount_limit).
 
 -- Returns whether the usage of deleted runs counts. It is stored by the day on which the runs
 -- began, so it cannot count within a minute or an hour.

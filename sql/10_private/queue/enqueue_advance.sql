@@ -2,7 +2,8 @@
 -- is the run, so a second wake-up replaces the first. Jobs are added in the order of ids, as
 -- everywhere: two transactions that wake the same runs do not deadlock. A job that a worker has
 -- locked is not replaced: the queue deletes locked jobs in batches, in no fixed order, so that this
--- could deadlock. The run of such a job gets a second wake-up with a key of its own. Ownership and attempts never depend on jobs.
+-- could deadlock. The run of such a job gets a second wake-up with a key of its own. Ownership and
+-- attempts never depend on jobs.
 --
 -- plpgsql keeps the plan; a function in SQL would plan each call anew.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void

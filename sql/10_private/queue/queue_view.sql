@@ -1,7 +1,7 @@
 -- Names the private tables of Graphile Worker. No other file does: all others read this view. It
--- has the columns that Howdah needs, and test/sql/queue/queue_view.test.ts checks them when a new version
--- of Graphile Worker is installed. A migration of Graphile Worker that changes one of these columns
--- needs the view dropped first.
+-- has the columns that Howdah needs, and test/sql/queue/queue_view.test.ts checks them when a new
+-- version of Graphile Worker is installed. A migration of Graphile Worker that changes one of these
+-- columns needs the view dropped first.
 --
 -- The name of the task is a subquery and not a join, so that rows can be locked through the view
 -- and a query that does not ask for it never reads the table of tasks.

@@ -29,9 +29,9 @@
 -- which begins with the most trusted.
 --
 -- Result: `over_quota` forbids further model calls; the run parks with `waiting_for` = `quota`
--- (spending_limits.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the run
--- (call_rules.sql). With `are_calls_limited`, the worker must claim the next calls before it makes
--- them (call_admission.sql).
+-- (spending_limits.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the
+-- run (call_rules.sql). With `are_calls_limited`, the worker must claim the next calls before it
+-- makes them (call_admission.sql).
 --
 -- `protocol`: the version of this interface that the worker speaks, 1. A later release serves older
 -- workers by it.
@@ -40,8 +40,8 @@
 -- committed alone. So the runs of others do not wait for that row, and a caller who cancels a run
 -- does not wait for a commit that itself waits for long.
 --
--- NOTIFY takes a cluster-wide lock. So none is sent for a batch without `more`, except for runs that
--- park until a time.
+-- NOTIFY takes a cluster-wide lock. So none is sent for a batch without `more`, except for runs
+-- that park until a time.
 --
 -- Plan. The plan is the same for every batch and must not depend on the statistics of a young
 -- table. Each run is looked up by its key, in the partitions between the first and the last id of

@@ -1,5 +1,5 @@
--- Marks a suspect run before it does something that may kill its worker. The next commit or claim of
--- the run clears the mark. See release_executions.sql.
+-- Marks a suspect run before it does something that may kill its worker. The next commit or claim
+-- of the run clears the mark. See release_executions.sql.
 create or replace function howdah_private.mark_at_risk(worker uuid, id uuid, fence int)
   returns boolean
   language plpgsql volatile security definer
