@@ -1863,6 +1863,7 @@ create table howdah_private.parked_runs (
 alter table howdah_private.parked_runs enable row level security, force row level security;
 CREATE INDEX parked_runs_limit_id_idx ON howdah_private.parked_runs USING btree (limit_id, subject_id, priority, due_at, execution_id);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
+CREATE INDEX parked_runs_without_subject_idx ON howdah_private.parked_runs USING btree (limit_id, priority, due_at, execution_id) WHERE (subject_id IS NULL);
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
@@ -4160,7 +4161,8 @@ begin
   from (values ('input', v_watch.input), ('condition', watch_table.condition))
     as f (field, expression)
   where f.expression is not null;
-  v_watch.key_columns := howdah_private.row_key_columns(v_table, watch_table.into_column, v_watch.on_event);
+  v_watch.key_columns := howdah_private.row_key_columns(
+    v_table, watch_table.into_column, v_watch.on_event);
   update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
   from howdah_private.watches_on(v_table) as o
   where w.id = o.id and not exists (
@@ -4567,13 +4569,12 @@ declare
 begin
   select l.* into v_limit from howdah.limits as l where l.id = admit_at_limit.limit_id;
   select r.* into v_room from howdah_private.admission_room(v_limit) as r;
-  select d.* into v_done from howdah_private.admit_runs(array(
-    select p.execution_id from howdah_private.parked_runs as p
-    where p.limit_id = admit_at_limit.limit_id
-      and (v_room.subjects is null or p.subject_id = any (v_room.subjects))
-    order by p.priority, p.due_at, p.execution_id limit 2 * v_batch
-  ), least(v_room.room, v_batch)) as d;
-  if v_done.held > 0 or v_done.seen >= 2 * v_batch or v_done.admitted >= v_batch then
+  select d.* into v_done from howdah_private.admit_runs(
+    howdah_private.next_parked_runs(
+      admit_at_limit.limit_id, v_room.subjects, v_limit.id is null, 2 * v_batch),
+    least(v_room.room, v_batch)) as d;
+  if howdah_private.is_call_limit(v_limit) is not true
+    and (v_done.held > 0 or v_done.seen >= 2 * v_batch or v_done.admitted >= v_batch) then
     perform graphile_worker.add_job('admit', json_build_object('id', admit_at_limit.limit_id,
       'tenant_id', admit_at_limit.tenant_id),
       run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
@@ -4632,6 +4633,9 @@ AS $function$
 begin
   perform pg_advisory_xact_lock(howdah_private.admission_lock_key(l))
   from howdah.limits as l where l.id = admit_parked.limit_id;
+  if not found then
+    perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
+  end if;
   perform howdah_private.catch_up_limit(admit_parked.limit_id);
   return howdah_private.admit_at_limit(admit_parked.limit_id, admit_parked.tenant_id);
 end $function$
@@ -8111,12 +8115,12 @@ declare
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
-  v_named uuid[] := '{}'; -- runs that gave their room to those in v_picks
+  v_named uuid[] := '{}'; -- runs whose room went to those in v_picks
   v_picks uuid[] := '{}';
   v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
-  -- a dead worker claims nothing: this lock and its reaper wait for each other
+  -- this row lock conflicts with the reaper's: a worker that is being removed claims nothing
   select w.* into v_worker from howdah_private.workers as w
   where w.id = claim_executions.worker for key share;
   if found then
@@ -8159,7 +8163,7 @@ begin
   if cardinality(v_named) > 0 then
     perform howdah_private.enqueue_advance(v_named);
   end if;
-  if not v_claimed || v_named @> claim_executions.ids then
+  if not ((v_claimed || v_named) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
   end if;
 
@@ -8193,8 +8197,10 @@ begin
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
     exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
-    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
-      and howdah_private.are_calls_limited(e.tenant_id)
+    exists (
+      select from howdah.limits as l
+      where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
+    ) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -8384,7 +8390,9 @@ begin
   select array(
       select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
     ),
-    exists (select from howdah.limits as l where l.metric in ('tokens', 'cost'))
+    exists (
+      select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+    )
   into v_ids, v_counts;
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
   v_counts := v_counts and howdah_private.is_spending_limited(v_ids);
@@ -8549,8 +8557,10 @@ begin
     v_counts and (howdah_private.reached_limit(i.id)).limit_id is not null,
     (select h.seq from howdah_private.audit_heads as h
       where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
-    exists (select from howdah.limits as l where l.scope in ('model', 'tool'))
-      and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
+    exists (
+      select from howdah.limits as l
+      where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
+    ) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   cross join lateral (
@@ -9668,13 +9678,25 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_old_calls()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_limits uuid[];
 begin
   if not exists (select from howdah_private.limited_calls) then
     return;
   end if;
-  update howdah_private.limited_calls as c set ended_at = clock_timestamp()
-  where c.ended_at is null and not exists (
-    select from howdah.executions as e where e.id = c.execution_id and e.status = 'running');
+  with ended as (
+    update howdah_private.limited_calls as c set ended_at = clock_timestamp()
+    from (
+      select o.id from howdah_private.limited_calls as o
+      where o.ended_at is null and not exists (
+        select from howdah.executions as e where e.id = o.execution_id and e.status = 'running')
+      for update of o skip locked
+    ) as open
+    where c.id = open.id
+    returning c.limit_id
+  )
+  select array_agg(e.limit_id) into v_limits from ended as e;
+  perform howdah_private.enqueue_call_admissions(v_limits);
   delete from howdah_private.limited_calls as c
   using (
     select o.id from howdah_private.limited_calls as o
@@ -10430,7 +10452,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SET enable_seqscan TO 'off'
 AS $function$
 begin
-  if cardinality(enqueue_advance.ids) is not distinct from 0 then
+  if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
     return; -- most calls have none, and a plan reads every partition
   end if;
   perform graphile_worker.add_jobs(array_agg(
@@ -15988,6 +16010,32 @@ begin
     end if;
   end loop;
   return v_best;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_parked_runs(limit_id uuid, subjects uuid[], is_deleted boolean, row_limit integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if next_parked_runs.is_deleted then
+    return array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id
+      order by p.subject_id, p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+  elsif next_parked_runs.subjects is null then
+    return array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id and p.subject_id is null
+      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+  end if;
+  return array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.limit_id = next_parked_runs.limit_id
+      and (p.subject_id is null or p.subject_id = any (next_parked_runs.subjects))
+    order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
 end $function$
 ;
 
@@ -24002,7 +24050,11 @@ declare
   v_id uuid := spawn_child.child ->> 'id';
   v_message text;
 begin
-  if exists (select from howdah.executions as e where e.id = v_id) then
+  if exists (select from howdah.executions as e where e.id = v_id) or exists (
+    select from howdah_private.inbox as i
+    where i.execution_id = parent.id and i.kind = 'child'
+      and i.output ->> 'execution_id' = v_id::text
+  ) then
     return;
   end if;
   insert into howdah.executions (
@@ -24597,7 +24649,7 @@ begin
   end if;
   select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
   into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
-  if cardinality(v_tenants) <= 1 then
+  if coalesce(cardinality(v_tenants), 0) <= 1 then
     return;
   end if;
   v_tenants := v_tenants || array(select distinct e.tenant_id from howdah.executions as e
@@ -27670,7 +27722,9 @@ begin
   raise exception using errcode = 'HWDEN',
     message = 'an owner of the database wrote this limit, and only an owner may change it',
     detail = jsonb_build_object('limit_id', old.id, 'field', 'is_imposed')::text,
-    hint = 'Ask an operator of the installation. You may write a lower limit for another period.';
+    hint = 'Ask an operator of the installation.'
+      || case when old.metric in ('runs', 'requests', 'tokens', 'cost') and old.scope <> 'model'
+        then ' You may write a lower limit for another period.' else '' end;
 end $function$
 ;
 
@@ -31445,7 +31499,7 @@ begin
   select p.* into v_parked from howdah_private.parked_runs as p where p.execution_id = e.id;
   select l.* into v_limit from howdah.limits as l where l.id = v_parked.limit_id;
   if not found then
-    return howdah_private.explained('limit', 'there is room again; it is about to go on');
+    return howdah_private.explained('limit', 'there is room again; the run is about to continue');
   elsif (v_limit.scope = 'system' or v_limit.key is not null)
     and not howdah_private.is_operator() then
     return howdah_private.explained('limit', 'a limit of the whole installation is reached',
