@@ -272,7 +272,8 @@ test('a body that is longer or shorter than it says is never taken for another r
         `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${keys.viewer}\r\n` +
           `content-type: application/json\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n${body}`,
       );
-      socket.end();
+      // the rest of a body never comes; else a client that ends too soon is one that has left
+      if (length > body.length) socket.end();
     });
   const body = '{"query":"{ nodeId }"}';
   expect(await answer(body.length, body)).toContain('200 OK');

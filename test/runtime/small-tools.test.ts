@@ -252,7 +252,7 @@ describe('files', () => {
       pool.query(`select howdah_private.call_read_resource($1, '{"name": "n7"}')`, [id]),
     ).rejects.toMatchObject({
       code: 'HWINV',
-      message: expect.stringContaining('image/png is no type of text'),
+      message: expect.stringContaining('image/png is not a text type'),
     });
     await expect(
       pool.query(`select howdah_private.call_write_resource($1, '{"name": "b", "content": ""}')`, [
