@@ -32,7 +32,7 @@ begin
   return v_done;
 end $$;
 
--- Deletes or erases one batch of runs of a policy. A run waits for its whole tree; a session is
+-- Deletes or erases one batch of runs of a policy. A session with a live run is left alone; one is
 -- deleted when none of its runs is left.
 create or replace function howdah_private.retain_runs(
   p howdah.retention_policies, reached_at timestamptz, until timestamptz, batch int,
@@ -65,6 +65,7 @@ begin
     select distinct s.id from howdah.executions as e
     join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
     where e.id = any (v_roots) and s.last_activity_at < retain_runs.until
+      and s.live_execution_id is null
   );
   if v_roots is not null then
     if retain_runs.is_delete then

@@ -649,6 +649,45 @@ describe('retention', () => {
     expect(reached).toBe(true);
   });
 
+  test('leaves a session alone while one of its runs is live', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const agent_id = await makeAgent(db.pool, { tenant_id });
+    const session = await makeSession(db.pool, { tenant_id });
+    const worker = await makeWorker(db.pool);
+    const [first, second] = [
+      await makeRun(db.pool, { tenant_id, agent_id, session_id: session }),
+      await makeRun(db.pool, { tenant_id, agent_id, session_id: session }),
+    ];
+    await finish(db.pool, worker, first);
+    await db.pool.query(`update howdah.sessions set state = '{"cart": 1}' where id = $1`, [
+      session,
+    ]);
+    await db.pool.query(
+      `update howdah.sessions set last_activity_at = now() - interval '20 days' where id = $1`,
+      [session],
+    );
+    await db.pool.query(
+      'insert into howdah.retention_policies (tenant_id, keep_contents_days) values ($1, 10)',
+      [tenant_id],
+    );
+    await rolledBack(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica'); // its end is in the log
+      await client.query(
+        `update howdah.executions set completed_at = now() - interval '20 days' where id = $1`,
+        [first],
+      );
+      await client.query('set local session_replication_role = origin');
+      await client.query('select howdah_private.retain(10)');
+      expect(
+        await one(client, 'select state, live_execution_id from howdah.sessions where id = $1', [
+          session,
+        ]),
+      ).toEqual({ state: { cart: 1 }, live_execution_id: second });
+    });
+    await db.pool.query('select howdah.cancel_execution($1)', [second]);
+    await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [tenant_id]);
+  });
+
   test('is a chore of workers, and looks at no other tenant', async () => {
     const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
