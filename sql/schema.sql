@@ -21896,6 +21896,7 @@ begin
     select distinct s.id from howdah.executions as e
     join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
     where e.id = any (v_roots) and s.last_activity_at < retain_runs.until
+      and s.live_execution_id is null
   );
   if v_roots is not null then
     if retain_runs.is_delete then
