@@ -40,7 +40,8 @@ declare
 begin
   select a.* into v_agent from howdah.agents as a
   where a.id = e.agent_id and a.tenant_id = e.tenant_id
-    and (not a.is_restricted or e.table_trigger_id is not null or howdah_private.sees_agent(a.id));
+    and (not a.is_restricted or e.table_trigger_id is not null
+      or e.compensates_execution_id is not null or howdah_private.sees_agent(a.id));
   if not found then
     raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
       message = case when e.agent_id is null then 'agent_id is missing'
@@ -49,7 +50,7 @@ begin
       hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
         'The id of a workflow goes into workflow_id.';
   end if;
-  -- compensation runs for a deleted or inactive agent, too
+  -- compensation runs for a hidden, deleted or inactive agent, too
   if (v_agent.deleted_at is not null or not v_agent.is_active)
     and e.compensates_execution_id is null then
     raise exception using errcode = 'HWCNF',

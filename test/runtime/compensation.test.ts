@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
+import { takeRole } from '../sql/support.ts';
 import { bookingTools } from '../support/booking.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -195,6 +196,58 @@ describe('what a run did is taken back, the newest first', () => {
     expect(await undoingOf(id)).toMatchObject({ status: 'completed' });
     expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
     await pool.query(`update howdah.tools set is_active = true where name in ('book', 'unbook')`);
+  });
+
+  test('also what a child of an agent did that its user may no longer see', async () => {
+    const server = await booking();
+    const { pool } = database;
+    const child = await booker(server, ['a'], { content: 'booked' });
+    await pool.query(
+      `insert into howdah.tools (name, kind, agent_id, parameters)
+       values ('desk_clerk', 'agent', $1, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+      [child],
+    );
+    const script = [
+      calling({ name: 'desk_clerk', arguments: { message: 'go' } }),
+      calling({ name: 'ask_user', arguments: { question: 'More?' } }),
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['desk_clerk', 'ask_user'] });
+    const users = await pool.query<{ id: string; tenant_id: string }>(
+      `insert into howdah.users (username, role) values ('guest', 'member'), ('host', 'member')
+       returning id, tenant_id`,
+    );
+    const [guest, host] = users.rows as [{ id: string; tenant_id: string }, { id: string }];
+    const { rows } = await pool.query<{ id: string }>(
+      `insert into howdah.executions (agent_id, input, user_id) values ($1, 'hello', $2) returning id`,
+      [agent, guest.id],
+    );
+    const id = rows[0]?.id as string;
+    await eventually(
+      pool,
+      'the run asks',
+      `select from howdah.executions where id = $1 and waiting_for = 'question'`,
+      [id],
+    );
+    await pool.query(
+      `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'run')`,
+      [child, host.id],
+    );
+    const client = await pool.connect();
+    try {
+      await client.query('begin');
+      const settings = { 'howdah.tenant_id': guest.tenant_id, 'howdah.user_id': guest.id };
+      await takeRole(client, 'howdah_app', settings);
+      await client.query('select howdah.cancel_execution($1)', [id]);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
+    const children = await pool.query<{ id: string }>(
+      'select id from howdah.executions where parent_execution_id = $1',
+      [id],
+    );
+    await undoingOf(children.rows[0]?.id as string);
+    expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
   });
 
   test('also by a worker that takes over from one that was killed', async () => {
