@@ -25380,7 +25380,15 @@ begin
       detail = '{"field": "Idempotency-Key"}', hint = 'Use a unique value, such as a uuid.';
   end if;
   delete from howdah_private.request_keys as k
-  where k.tenant_id = v_tenant_id and k.created_at < now() - interval '1 day';
+  where k.tenant_id = v_tenant_id and k.caller = v_caller and k.key = take_request_key.key
+    and k.created_at < now() - interval '1 day';
+  delete from howdah_private.request_keys as k
+  using (
+    select o.caller, o.key from howdah_private.request_keys as o
+    where o.tenant_id = v_tenant_id and o.created_at < now() - interval '1 day'
+    limit 100 for update skip locked -- another request that deletes a key holds it to its end
+  ) as expired
+  where k.tenant_id = v_tenant_id and k.caller = expired.caller and k.key = expired.key;
   insert into howdah_private.request_keys as k (tenant_id, caller, key, digest)
   values (v_tenant_id, v_caller, take_request_key.key, take_request_key.digest)
   on conflict do nothing
