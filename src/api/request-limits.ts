@@ -5,8 +5,8 @@ import { createLookup } from './login/lookup.ts';
 import { together } from './together.ts';
 
 /**
- * Counts a request of this subject, over all processes of the API; gives why it goes beyond a limit, null when it does not.
- * Never rejects: when the database cannot be asked, the request will hear of that itself.
+ * Counts a request of a subject, over all processes of the API. Returns why the request exceeds a
+ * limit, or null. Never rejects: if the database cannot be reached, the request itself fails.
  */
 export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
 

@@ -11,12 +11,12 @@ export type SqlFile = { path: string; text: string };
 /** Digests of the files in force, by path. */
 export type Digests = ReadonlyMap<string, string>;
 
-/** What an upgrade applies of `sql/`. */
+/** The files of `sql/` that an upgrade applies. */
 export type Choice = {
   files: readonly SqlFile[];
   /** Files that are in force as they are here. */
   skipped: readonly SqlFile[];
-  /** Whether triggers and policies are made, for which every table is locked. */
+  /** True if triggers and policies are created, which locks every table. */
   changesTables: boolean;
 };
 
@@ -37,7 +37,7 @@ export function digestsOf(files: readonly SqlFile[]): Digests {
   );
 }
 
-/** Whether exactly these files are in force. */
+/** Returns whether exactly these files are in force. */
 export function areInForce(files: readonly SqlFile[], applied: Digests): boolean {
   const digests = digestsOf(files);
   return (

@@ -135,13 +135,15 @@ async function applyOne(
   return { faults: placesOf(read, [...checked.faults, ...others]) };
 }
 
-/** A key is told of at its field, or else by its line. */
+/** Reports a key at its field, or else at its line. */
 function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
   const isOfLine = (fault: Found) => fault.line !== undefined;
   const faults = found.filter((one) => !isOfLine(one)).map((one) => placed(read, one));
-  const told = faults.filter(({ message }) => /holds a key|must not contain keys/.test(message));
+  const keyFaults = faults.filter(({ message }) =>
+    /holds a key|must not contain keys/.test(message),
+  );
   const others = found.filter(
-    (one) => isOfLine(one) && !told.some(({ line }) => line === one.line),
+    (one) => isOfLine(one) && !keyFaults.some(({ line }) => line === one.line),
   );
   return [...faults, ...others.map((one) => placed(read, one))];
 }

@@ -1,6 +1,6 @@
 import type { Client } from '../../db/json-rows.ts';
 
-/** What howdah_private.agent_card tells of an agent or workflow. */
+/** The agent or workflow as howdah_private.agent_card describes it. */
 type Described = {
   name: string;
   description: string;

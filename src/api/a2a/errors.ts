@@ -6,7 +6,10 @@ import type { Failure } from '../rest/answer-error.ts';
 export type RpcError = { code: number; message: string; data: ErrorInfo[] };
 type ErrorInfo = { metadata?: Readonly<Record<string, string>> };
 
-/** In how many seconds to try again, where a limit forbids it for now: a header as at other doors, since every answer is 200. */
+/**
+ * Returns the header with the seconds to wait, when a limit refuses the request for now. Other
+ * endpoints send the same header; here every answer is 200.
+ */
 export function retryAfterOf({ data }: RpcError): Record<string, string> {
   const seconds = data[0]?.metadata?.retry_after_seconds;
   return seconds === undefined ? {} : { 'retry-after': seconds };

@@ -5,7 +5,10 @@ import type { Pool } from '../../db/pool.ts';
 import { createLookup } from './lookup.ts';
 import { type Identity, refused, type Verdict } from './verdict.ts';
 
-/** As sql/10_private/access/api_keys.sql makes them: what finds it, what is secret, and a checksum of both. */
+/**
+ * Parts of a key as sql/10_private/access/api_keys.sql creates them: the prefix that finds the key,
+ * the secret, and a checksum of both.
+ */
 const FORM = /^(hwd_[0-9A-Za-z]{12})_([0-9A-Za-z]{43})_([0-9A-Za-z]{6})$/;
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 /** Compared with when there is no such key, so that it takes as long as a wrong secret. */

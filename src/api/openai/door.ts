@@ -17,7 +17,7 @@ import { serveChat } from './serve-chat.ts';
 import { serveResponse } from './serve-response.ts';
 import { createTurn, type Turn } from './turn.ts';
 
-/** What REST needs, too: the same login, limits, queue and transactions. */
+/** Shares login, limits, queue and transactions with REST. */
 export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
 
 /**
