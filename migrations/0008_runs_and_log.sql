@@ -123,6 +123,13 @@ create index executions_owner_idx
   on howdah.executions (owner_worker) where owner_worker is not null;
 create index executions_completed_at_idx
   on howdah.executions (completed_at) where completed_at is not null;
+-- Retention reads the ended trees of a tenant, with and without contents (retention.sql).
+create index executions_unerased_idx
+  on howdah.executions (tenant_id, completed_at)
+  where completed_at is not null and parent_execution_id is null and contents_erased_at is null;
+create index executions_erased_idx
+  on howdah.executions (tenant_id, completed_at)
+  where contents_erased_at is not null and parent_execution_id is null;
 create index executions_metadata_idx on howdah.executions using gin (metadata jsonb_path_ops);
 -- Claims read live runs by status, tenant, priority and time.
 create index executions_live_idx

@@ -9,8 +9,6 @@ create table howdah.retention_policies (
   keep_sessions_minutes int not null default 60,
   keep_runs_days int,
   is_by_month boolean not null default false,
-  contents_reached_at timestamptz,
-  runs_reached_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
@@ -36,10 +34,6 @@ comment on column howdah.retention_policies.keep_runs_days is
 comment on column howdah.retention_policies.is_by_month is
   'True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not '
   'depend on their number. False deletes each run on its day.';
-comment on column howdah.retention_policies.contents_reached_at is
-  'Progress of erasure: contents of runs that ended before this time are erased.';
-comment on column howdah.retention_policies.runs_reached_at is
-  'Progress of deletion: runs that ended before this time are deleted.';
 comment on constraint retention_policies_tenant_id_key on howdah.retention_policies is
   E'@behavior -*\nOne policy per tenant; the API addresses it by its id.';
 

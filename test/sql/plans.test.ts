@@ -344,6 +344,16 @@ describe('with a history of several months', () => {
       executions_completed_at_idx: {
         text: `select status, count(*) from howdah.executions where completed_at >= now() - interval '1 hour' group by 1`,
       },
+      executions_unerased_idx: {
+        text: `select id from howdah.executions where tenant_id = $1 and completed_at < now() - interval '1 day'
+          and parent_execution_id is null and contents_erased_at is null order by completed_at limit 200`,
+        values: () => [known.tenant],
+      },
+      executions_erased_idx: {
+        text: `select id from howdah.executions where tenant_id = $1 and completed_at < now() - interval '1 day'
+          and parent_execution_id is null and contents_erased_at is not null order by completed_at limit 200`,
+        values: () => [known.tenant],
+      },
       executions_metadata_idx: {
         text: `select * from howdah.executions where metadata @> '{"order": 4711}'`,
       },

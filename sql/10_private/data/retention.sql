@@ -1,7 +1,10 @@
--- Erases and deletes what the retention policies of the tenants no longer keep, oldest first, in
--- batches of root runs. Returns the number of runs and messages; the caller repeats it until it
--- returns 0. A policy stores how far it has come by the time at which runs ended, so the past is
--- not read again each night.
+-- Erases and deletes what the retention policies of the tenants no longer keep, in batches of root
+-- runs. Returns the number of runs and messages; the caller repeats it until it returns 0.
+--
+-- No mark says how far a policy has come. A mark would pass runs that another transaction holds,
+-- runs that are imported with an earlier end, and runs that an earlier policy kept. Two partial
+-- indexes list the ended root runs of a tenant: those with contents and those without. An erased or
+-- deleted run leaves its index, so a pass reads only what is left to do.
 create or replace function howdah_private.retain(batch int default 200) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -19,44 +22,52 @@ begin
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
     -- runs of policies by month are dropped with their month (drop_months.sql)
     if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
-      v_done := v_done + howdah_private.retain_runs(v_policy, v_policy.runs_reached_at,
+      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
     if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy, retain.batch);
+      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain.batch);
     elsif v_policy.keep_contents_days is not null then
-      v_done := v_done + howdah_private.retain_runs(v_policy, v_policy.contents_reached_at,
+      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
     end if;
   end loop;
   return v_done;
 end $$;
 
--- Deletes or erases one batch of runs of a policy. A session with a live run is left alone; one is
--- deleted when none of its runs is left.
+-- Deletes or erases one batch of the runs of a tenant that ended before a time. Skips runs that
+-- another transaction holds: the next pass finds them again. A session with a live run is left
+-- alone; one is deleted when none of its runs is left.
 create or replace function howdah_private.retain_runs(
-  p howdah.retention_policies, reached_at timestamptz, until timestamptz, batch int,
-  is_delete boolean
+  tenant_id uuid, until timestamptz, batch int, is_delete boolean
 ) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_roots uuid[];
-  v_reached_at timestamptz;
+  v_roots uuid[] := '{}';
   v_runs uuid[];
   v_sessions uuid[];
 begin
-  select array_agg(e.id), max(e.completed_at) into v_roots, v_reached_at
-  from (
-    select e.id::uuid as id, e.completed_at from howdah.executions as e
-    where e.tenant_id = p.tenant_id
-      and e.completed_at >= coalesce(retain_runs.reached_at, '-infinity')
-      and e.completed_at < retain_runs.until and e.parent_execution_id is null
-      and (retain_runs.is_delete or e.contents_erased_at is null)
-    order by e.completed_at limit retain_runs.batch
+  if retain_runs.is_delete then
+    v_roots := array(
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+        and e.parent_execution_id is null and e.contents_erased_at is not null
+      order by e.completed_at limit retain_runs.batch
+      for update skip locked
+    );
+  end if;
+  v_roots := v_roots || array(
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+    order by e.completed_at limit retain_runs.batch - cardinality(v_roots)
     for update skip locked
-  ) as e;
+  );
+  if v_roots = '{}' then
+    return 0;
+  end if;
   v_runs := v_roots || array(
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
@@ -67,47 +78,35 @@ begin
     where e.id = any (v_roots) and s.last_activity_at < retain_runs.until
       and s.live_execution_id is null
   );
-  if v_roots is not null then
-    if retain_runs.is_delete then
-      perform howdah_private.delete_runs(v_runs);
-    else
-      perform howdah_private.erase_runs(v_runs);
-    end if;
-    perform howdah_private.erase_sessions(v_sessions, retain_runs.is_delete);
+  if retain_runs.is_delete then
+    perform howdah_private.delete_runs(v_runs);
+  else
+    perform howdah_private.erase_runs(v_runs);
   end if;
-  if coalesce(cardinality(v_roots), 0) < retain_runs.batch then
-    v_reached_at := greatest(retain_runs.until, retain_runs.reached_at); -- nothing earlier is left
-  end if;
-  update howdah.retention_policies as x
-  set runs_reached_at = case when retain_runs.is_delete then v_reached_at
-      else x.runs_reached_at end,
-    contents_reached_at = case when retain_runs.is_delete then x.contents_reached_at
-      else v_reached_at end
-  where x.id = p.id;
-  return coalesce(cardinality(v_roots), 0);
+  perform howdah_private.erase_sessions(v_sessions, retain_runs.is_delete);
+  return cardinality(v_roots);
 end $$;
 
--- Enqueues erasures that erase_ended missed, for tenants that keep no contents: runs that ended
--- before the policy existed, and runs that ended in long transactions. Because of the latter, the
--- last day is always searched again.
-create or replace function howdah_private.enqueue_missed_erasures(
-  p howdah.retention_policies, batch int
-) returns int
+-- Enqueues erasures that erase_ended missed, for a tenant that keeps no contents: runs that ended
+-- before the policy existed, and runs that ended in long transactions.
+create or replace function howdah_private.enqueue_missed_erasures(tenant_id uuid, batch int)
+  returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_enqueued record;
+  v_count int;
 begin
-  select * into v_enqueued
-  from howdah_private.enqueue_erasures(
-    p.contents_reached_at, now() - interval '1 minute', enqueue_missed_erasures.batch, p.tenant_id);
-  update howdah.retention_policies as x
-  set contents_reached_at = case
-    when v_enqueued.runs = enqueue_missed_erasures.batch then v_enqueued.last_at
-    else greatest(x.contents_reached_at, now() - interval '1 day') end
-  where x.id = p.id;
-  return v_enqueued.runs;
+  insert into howdah_private.erasures_due (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.tenant_id = enqueue_missed_erasures.tenant_id
+    and e.completed_at < now() - interval '1 minute'
+    and e.parent_execution_id is null and e.contents_erased_at is null
+    and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+  order by e.completed_at limit enqueue_missed_erasures.batch
+  on conflict do nothing;
+  get diagnostics v_count = row_count;
+  return v_count;
 end $$;
 
 -- Deletes messages between agents. A message within a tree is deleted with the run that sent it.

@@ -616,37 +616,90 @@ async function makeHistory(tenant_id: string, days: number[]): Promise<void> {
 }
 
 describe('retention', () => {
-  test('erases contents and deletes runs when their days are over, in parts, and remembers how far it came', async () => {
+  /** Runs the whole night: gives the number of runs of each pass. */
+  async function retainAll(batch: number): Promise<number[]> {
+    const passes: number[] = [];
+    for (;;) {
+      const { n } = await one(db.pool, 'select howdah_private.retain($1) as n', [batch]);
+      passes.push(n);
+      if (n === 0) return passes;
+    }
+  }
+  const keep = (tenant: string, contents: number | null, runs: number | null = null) =>
+    db.pool.query(
+      `insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days)
+       values ($1, $2, $3)
+       on conflict (tenant_id) do update
+       set keep_contents_days = excluded.keep_contents_days, keep_runs_days = excluded.keep_runs_days`,
+      [tenant, contents, runs],
+    );
+  /** The inputs of the runs of a tenant, the newest first. */
+  const inputsOf = async (tenant: string) =>
+    (
+      await all(
+        db.pool,
+        'select input from howdah.executions where tenant_id = $1 order by completed_at desc',
+        [tenant],
+      )
+    ).map(({ input }) => input);
+
+  test('erases contents and deletes runs when their days are over, in parts', async () => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [1, 9, 11, 12, 13, 99, 101, 200]);
-    await db.pool.query(
-      'insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days) values ($1, 10, 100)',
-      [tenant],
-    );
-    const calls: number[] = [];
-    for (;;) {
-      const { n } = await one(db.pool, 'select howdah_private.retain(3) as n');
-      calls.push(n);
-      if (n === 0) break;
-    }
-    expect(calls).toEqual([5, 1, 0]);
-    const rest = await all(
-      db.pool,
-      'select input from howdah.executions where tenant_id = $1 order by completed_at desc',
-      [tenant],
-    );
-    expect(rest.map(({ input }) => input)).toEqual([
-      'song 1',
-      'song 9',
-      ...Array(4).fill('[erased]'),
-    ]);
-    const { reached } = await one(
-      db.pool,
-      `select contents_reached_at > now() - interval '10 days 1 hour' and runs_reached_at > now() - interval '100 days 1 hour' as reached
-       from howdah.retention_policies where tenant_id = $1`,
-      [tenant],
-    );
-    expect(reached).toBe(true);
+    await keep(tenant, 10, 100);
+    expect(await retainAll(3)).toEqual([5, 1, 0]);
+    expect(await inputsOf(tenant)).toEqual(['song 1', 'song 9', ...Array(4).fill('[erased]')]);
+  });
+
+  test.each([
+    ['erases', 10, null, ['[erased]', '[erased]', '[erased]']],
+    ['deletes', null, 10, []],
+  ] as const)('%s later what somebody else has locked', async (_, contents, runs, left) => {
+    const tenant = await makeTenant(db.pool);
+    await makeHistory(tenant, [20, 30, 40]);
+    await keep(tenant, contents, runs);
+    await rolledBack(db.pool, async (holder) => {
+      await holder.query(
+        `select from howdah.executions where tenant_id = $1 and input in ('song 30', 'song 40')
+         for no key update`,
+        [tenant],
+      );
+      expect(await retainAll(1)).toEqual([1, 0]);
+    });
+    expect(await retainAll(1)).toEqual([1, 1, 0]);
+    expect(await inputsOf(tenant)).toEqual(left);
+  });
+
+  test('finds history that is written with older times later on', async () => {
+    const tenant = await makeTenant(db.pool);
+    await makeHistory(tenant, [11]);
+    await keep(tenant, 10, 100);
+    expect(await retainAll(9)).toEqual([1, 0]);
+    await makeHistory(tenant, [50, 150]);
+    expect(await retainAll(9)).toEqual([2, 0]);
+    expect(await inputsOf(tenant)).toEqual(['[erased]', '[erased]']);
+  });
+
+  test('finds what an earlier policy left', async () => {
+    const tenant = await makeTenant(db.pool);
+    await makeHistory(tenant, [5, 20]);
+    await keep(tenant, 0);
+    expect(await retainAll(9)).toEqual([2, 0]); // queued for erasure
+    await keep(tenant, 10);
+    await db.pool.query('select howdah_private.erase_due(9)'); // no longer due
+    expect(await retainAll(9)).toEqual([1, 0]);
+    expect(await inputsOf(tenant)).toEqual(['song 5', '[erased]']);
+    await keep(tenant, 4);
+    expect(await retainAll(9)).toEqual([1, 0]);
+    await makeHistory(tenant, [2]);
+    await keep(tenant, 0);
+    expect(await retainAll(9)).toEqual([1, 0]);
+    await keep(tenant, null);
+    await db.pool.query('select howdah_private.erase_due(9)');
+    await keep(tenant, 0);
+    expect(await retainAll(9)).toEqual([1, 0]); // queued again
+    await db.pool.query('select howdah_private.erase_due(9)');
+    expect(await inputsOf(tenant)).toEqual(Array(3).fill('[erased]'));
   });
 
   test('leaves a session alone while one of its runs is live', async () => {
