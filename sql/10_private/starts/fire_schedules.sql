@@ -101,6 +101,8 @@ begin
     return;
   end if;
   if (schedule).overlap_policy = 'cancel' then
+    perform howdah_private.lock_senders((schedule).session_id) -- before the run and the session
+    where (schedule).session_id is not null;
     -- locks the run, so that it cannot end before it is cancelled
     perform from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null

@@ -437,6 +437,25 @@ describe('schedules', () => {
       await firer.end();
     });
 
+    test('cancel, in a session that is interrupted: wait for the sender before the run', async () => {
+      const session_id = await makeSession(db.pool, { agent_id: agent, policy: 'interrupt' });
+      const id = await make({ overlap_policy: 'cancel', cron: SELDOM, session_id });
+      await due(id);
+      await fire();
+      await due(id);
+      const [sender, firer] = [await openSession(db.url), await openSession(db.url)];
+      await sender.query('begin');
+      await sender.query('select howdah_private.lock_senders($1)', [session_id]);
+      const fired = one(firer, 'select howdah_private.fire_schedules() as n');
+      await isBlocked(db.pool, firer);
+      await sender.query(`select howdah.send_message($1, 'wait')`, [session_id]);
+      await sender.query('commit');
+      expect((await fired).n).toBe(1);
+      expect((await runsOf(id)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
+      await sender.end();
+      await firer.end();
+    });
+
     test('in a session they take turns', async () => {
       const id = await make({ session_id: await makeSession(db.pool), cron: SELDOM });
       await due(id);
