@@ -21,6 +21,7 @@ create table howdah.schedules (
   catchup_policy howdah.catchup_policy not null default 'one',
   is_active boolean not null default true,
   next_at timestamptz,
+  retry_at timestamptz,
   last_at timestamptz,
   last_execution_id uuid,
   last_error jsonb,
@@ -64,6 +65,9 @@ comment on column howdah.schedules.is_active is
   'runs none of the missed times.';
 comment on column howdah.schedules.next_at is
   'Time of the next run, set by the database. Null while paused.';
+comment on column howdah.schedules.retry_at is
+  'Time of the next attempt after a temporary fault, such as a lock of somebody else. Null '
+  'without one.';
 comment on column howdah.schedules.last_at is 'Last time that started a run.';
 comment on column howdah.schedules.last_execution_id is 'Run that the last time started.';
 comment on column howdah.schedules.last_error is

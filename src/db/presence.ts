@@ -147,9 +147,17 @@ export async function deliverMail(pool: Pool, agent: string, tenant: string): Pr
   await pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
 }
 
-/** Fires schedules, closes questions and asks alert rules that are due; one worker at a time does, the others come back at once. */
+const BATCHES_PER_TICK = 100;
+
+/**
+ * Fires schedules, closes questions and asks alert rules that are due; one worker at a time does, the others come back at once.
+ * Each batch of schedules is a transaction of its own. What is left after many batches waits for the next tick.
+ */
 export async function tick(pool: Pool): Promise<void> {
-  await pool.query(`select howdah_private.run_timers('schedules')`);
+  for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
+    const { rows } = await pool.query(`select howdah_private.run_timers('schedules') as is_more`);
+    if (!rows[0].is_more) break;
+  }
   await pool.query(`select howdah_private.run_timers('questions')`);
   await pool.query(`select howdah_private.run_timers('alerts')`);
 }

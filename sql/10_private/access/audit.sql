@@ -34,7 +34,7 @@ as $$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
-      'next_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
+      'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
         then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)

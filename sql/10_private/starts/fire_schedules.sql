@@ -26,9 +26,10 @@ as $$
   )
 $$;
 
--- Returns the times that are due, oldest first. next_at is always one of them, even if cron has
--- changed, since next_at was published. The catch-up policy 'all' keeps the 100 newest times. The
--- query asks for 101 times, so that is_cut can tell that some are left out.
+-- Returns the due times that the catch-up policy selects, oldest first. Candidates are next_at and
+-- the newest times of cron after it, up to 101. next_at is a candidate even if cron has changed,
+-- since it was published. The policy 'one' selects the newest candidate, 'all' the newest 100, and
+-- 'skip' those of the last minute. is_cut says that 'all' leaves some out.
 create or replace function howdah_private.due_times(
   schedule howdah.schedules, until timestamptz, out moments timestamptz[], out is_cut boolean
 )
@@ -157,17 +158,24 @@ begin
   update howdah.schedules as s
   set next_at = (select t.at from howdah_private.cron_times(
         s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
-    last_at = v_schedule.last_at, last_execution_id = v_schedule.last_execution_id,
-    last_error = v_schedule.last_error
+    retry_at = null, last_at = v_schedule.last_at,
+    last_execution_id = v_schedule.last_execution_id, last_error = v_schedule.last_error
   where s.id = v_schedule.id;
   return v_fired;
 end $$;
 
--- Fires the due schedules of all tenants. Acts as the tenant of each schedule, and restores the
--- tenant and user of the session at the end. A schedule whose time zone the server no longer knows
--- cannot advance: next_at becomes null, and last_error has the reason. A schedule that waits two
--- seconds for a lock is left for the next call, so that the others do not wait with it.
-create or replace function howdah_private.fire_schedules() returns int
+-- Fires a batch of the due schedules of all tenants. Returns the number of runs, and the number of
+-- schedules that it tried. The caller repeats it until it tries none. Acts as the tenant of each
+-- schedule, and restores the tenant and user of the session at the end.
+--
+-- A schedule that may wait for a lock is fired in a transaction of its own: one with a session, or
+-- one that cancels its last run. So it waits without the locks of other schedules. After two
+-- seconds it is tried again later (retry_at), and so is a schedule with another temporary fault. A
+-- schedule whose time zone the server no longer knows cannot advance: next_at becomes null, and
+-- last_error has the reason.
+create or replace function howdah_private.fire_schedules(
+  batch int default 20, out fired int, out tried int
+)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
@@ -176,31 +184,39 @@ declare
   v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
   v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
   v_schedule howdah.schedules;
-  v_fired int := 0;
+  v_is_alone boolean;
 begin
+  fired := 0;
+  tried := 0;
   for v_schedule in
     select s.* from howdah.schedules as s
-    where s.is_active and s.next_at <= v_now
+    where s.is_active and s.next_at <= v_now and coalesce(s.retry_at <= v_now, true)
     order by s.next_at
-    limit 1000
+    limit fire_schedules.batch
     for no key update skip locked
   loop
+    v_is_alone := v_schedule.session_id is not null or v_schedule.overlap_policy = 'cancel';
+    exit when v_is_alone and tried > 0;
+    tried := tried + 1;
     begin
       perform set_config('howdah.tenant_id', v_schedule.tenant_id::text, true),
         set_config('howdah.user_id', '', true);
-      v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
+      fired := fired + howdah_private.fire_schedule(v_schedule, v_now);
     exception when others then
       if howdah_private.is_transient_error(sqlstate) then
         raise warning 'schedule % will be retried: %', v_schedule.id, sqlerrm;
+        update howdah.schedules as s set retry_at = clock_timestamp() + interval '5 seconds'
+        where s.id = v_schedule.id;
+        v_is_alone := true; -- waits for no second lock while it holds what others have fired
       else
-        update howdah.schedules as s set next_at = null,
+        update howdah.schedules as s set next_at = null, retry_at = null,
           last_error = howdah_private.schedule_error(
             sqlstate, sqlerrm, null, null, v_schedule.next_at)
         where s.id = v_schedule.id;
       end if;
     end;
+    exit when v_is_alone;
   end loop;
   perform set_config('howdah.tenant_id', v_tenant, true),
     set_config('howdah.user_id', v_user, true);
-  return v_fired;
 end $$;

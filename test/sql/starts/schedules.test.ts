@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { eventually, testDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import {
   all,
   asRole,
   claim,
+  type Db,
   finish,
   isBlocked,
   jobsOf,
@@ -17,6 +18,17 @@ import {
   refusedInside,
   unique,
 } from '../support.ts';
+
+const FIRE = 'select fired as n, tried from howdah_private.fire_schedules()';
+
+/** Fires until nothing is due, as a worker does, and gives the number of runs. */
+async function fireAll(client: Db): Promise<number> {
+  for (let sum = 0; ; ) {
+    const { n, tried } = await one(client, FIRE);
+    if (tried === 0) return sum;
+    sum += n;
+  }
+}
 
 /** A time that is half a year away, whenever this runs. */
 const SELDOM = `0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
@@ -60,7 +72,7 @@ describe('schedules', () => {
        order by created_at`,
       [id],
     );
-  const fire = async () => (await one(db.pool, 'select howdah_private.fire_schedules() as n')).n;
+  const fire = () => fireAll(db.pool);
   const forOf = (runs: Record<string, { scheduled_for: string }>[]) =>
     runs.map((run) => run.metadata?.scheduled_for);
   /** Moves the next time back, as if nobody had been there since: so many times of the cron were missed. */
@@ -250,7 +262,7 @@ describe('schedules', () => {
       await starter.query('select pg_advisory_lock(7, 7)');
       const firing = sessions.map(async (session) => {
         await session.query('select pg_advisory_lock_shared(7, 7)');
-        return one(session, 'select howdah_private.fire_schedules() as n');
+        return one(session, FIRE);
       });
       await Promise.all(sessions.map((session) => isBlocked(db.pool, session)));
       await starter.end(); // off they go
@@ -264,15 +276,27 @@ describe('schedules', () => {
       }
     });
 
+    test('at most 20 in one transaction', async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 25; n += 1) ids.push(await make({ cron: SELDOM }));
+      await Promise.all(ids.map(due));
+      expect(await one(db.pool, FIRE)).toEqual({ n: 20, tried: 20 });
+      await db.pool.query(`select howdah_private.run_timers('schedules')`);
+      expect(await one(db.pool, FIRE)).toEqual({ n: 0, tried: 0 });
+      expect((await Promise.all(ids.map(runsOf))).map((runs) => runs.length)).toEqual(
+        Array(25).fill(1),
+      );
+    });
+
     test('nobody waits for who is firing', async () => {
       const id = await make();
       await due(id);
       const [first, second] = [await openSession(db.url), await openSession(db.url)];
       await first.query('begin');
-      expect((await one(first, 'select howdah_private.fire_schedules() as n')).n).toBe(1);
-      expect((await one(second, 'select howdah_private.fire_schedules() as n')).n).toBe(0);
+      expect((await one(first, FIRE)).n).toBe(1);
+      expect((await one(second, FIRE)).n).toBe(0);
       await first.query('rollback'); // it died: the time is still there
-      expect((await one(second, 'select howdah_private.fire_schedules() as n')).n).toBe(1);
+      expect((await one(second, FIRE)).n).toBe(1);
       expect(await runsOf(id)).toHaveLength(1);
       await first.end();
       await second.end();
@@ -304,7 +328,7 @@ describe('schedules', () => {
       const client = await openSession(db.url);
       await client.query(`select set_config('howdah.tenant_id', $1, false)`, [tenants[0]]);
       await client.query('begin; set local role howdah_worker');
-      expect((await one(client, 'select howdah_private.fire_schedules() as n')).n).toBe(2);
+      expect((await one(client, FIRE)).n).toBe(2);
       await client.query('commit');
       expect((await one(client, 'select howdah.current_tenant() as t')).t).toBe(tenants[0]);
       await client.end();
@@ -363,7 +387,7 @@ describe('schedules', () => {
     test('all: at most the 100 newest, and it says so until the next time', async () => {
       const id = await make({ catchup_policy: 'all', cron: '* * * * *' });
       await missed(id, 3000);
-      expect(await fire()).toBe(100);
+      expect((await one(db.pool, FIRE)).n).toBe(100);
       const times = forOf(await runsOf(id)).map((time) => Date.parse(time ?? ''));
       expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBe(99 * 60_000);
       expect(await row(id)).toMatchObject({
@@ -427,7 +451,7 @@ describe('schedules', () => {
       await finisher.query('begin');
       await finish(finisher, worker, first);
       await firer.query('set role howdah_worker');
-      const fired = one(firer, 'select howdah_private.fire_schedules() as n');
+      const fired = one(firer, FIRE);
       await isBlocked(db.pool, firer);
       await finisher.query('commit');
       expect((await fired).n).toBe(1);
@@ -446,7 +470,7 @@ describe('schedules', () => {
       const [sender, firer] = [await openSession(db.url), await openSession(db.url)];
       await sender.query('begin');
       await sender.query('select howdah_private.lock_senders($1)', [session_id]);
-      const fired = one(firer, 'select howdah_private.fire_schedules() as n');
+      const fired = one(firer, FIRE);
       await isBlocked(db.pool, firer);
       await sender.query(`select howdah.send_message($1, 'wait')`, [session_id]);
       await sender.query('commit');
@@ -519,14 +543,36 @@ describe('schedules', () => {
       ]);
       expect(await fire()).toBe(1);
       expect(await runsOf(healthy)).toHaveLength(1);
-      expect(await row(blocked)).toEqual(before);
+      const { retry_at, updated_at, ...rest } = await row(blocked);
+      expect(before).toMatchObject(rest);
+      expect(retry_at > updated_at).toBe(true);
       await holder.end();
-      await eventually(
-        db.pool,
-        'the time is made up for',
-        'select from howdah_private.fire_schedules() as n where n = 1',
-      );
+      await db.pool.query('update howdah.schedules set retry_at = now() where id = $1', [blocked]);
+      expect(await fire()).toBe(1);
+      expect((await row(blocked)).retry_at).toBeNull();
       expect((await runsOf(blocked)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
+    });
+
+    test('wait for a lock without holding what others have fired', async () => {
+      const healthy = await make({ cron: SELDOM });
+      const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
+      await due(blocked);
+      await fire();
+      await due(healthy);
+      await due(blocked);
+      const [holder, firer] = [await openSession(db.url), await openSession(db.url)];
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [
+        (await row(blocked)).last_execution_id,
+      ]);
+      const fired = fireAll(firer);
+      await isBlocked(db.pool, firer);
+      expect(await runsOf(healthy)).toHaveLength(1);
+      await holder.query('rollback');
+      expect(await fired).toBe(2);
+      expect((await runsOf(blocked)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
+      await holder.end();
+      await firer.end();
     });
 
     test('since the server no longer knows their time zone lose their next time and say why', async () => {
