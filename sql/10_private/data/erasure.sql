@@ -138,7 +138,9 @@ begin
 end $$;
 
 -- Deletes whole trees that have ended. Their usage stays counted (roll_up_usage). Their share of
--- the version of a session stays counted too, so that the version keeps growing.
+-- the version of a session stays counted too, so that the version keeps growing. The share is
+-- counted from the rows that this transaction has locked or deleted. The difference of two versions
+-- would also contain what other transactions commit meanwhile.
 create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -147,25 +149,36 @@ declare
   v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
   v_side_rows jsonb := howdah_private.delete_side_rows(v_ids);
   v_sessions uuid[];
-  v_versions bigint[];
+  v_changes bigint[];
   v_questions bigint;
   v_log jsonb;
 begin
-  select array_agg(s.id), array_agg(howdah_private.session_version(s.id))
-  into v_sessions, v_versions
-  from (
-    select distinct e.session_id as id from howdah.executions as e
-    where e.id = any (v_ids) and e.session_id is not null order by 1
-  ) as s;
-  delete from howdah.questions as q where q.execution_id = any (v_ids);
-  get diagnostics v_questions = row_count;
+  with gone as (
+    delete from howdah.questions as q where q.execution_id = any (v_ids)
+    returning q.root_execution_id as root_id,
+      1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int as changes
+  ),
+  counted as (
+    select g.root_id, g.changes from gone as g
+    union all
+    select e.root_execution_id, 1 + e.step_count + e.fence + e.moves
+    from howdah.executions as e where e.id = any (v_ids)
+  ),
+  shares as (
+    select r.session_id, sum(c.changes) as changes
+    from counted as c join howdah.executions as r on r.id = c.root_id
+    where r.session_id is not null group by r.session_id
+  )
+  select array_agg(s.session_id), array_agg(s.changes), (select count(*) from gone)
+  into v_sessions, v_changes, v_questions from shares as s;
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
-  select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
-  from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
+  select s.tenant_id, s.id, v.changes + 1
+  from unnest(v_sessions, v_changes) as v (id, changes) join howdah.sessions as s on s.id = v.id
+  order by s.id
   on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
   return v_log || jsonb_build_object('questions', v_questions) || v_side_rows;
 end $$;

@@ -371,6 +371,35 @@ test('a run in the session of another goes, and the version of that session grow
   });
 });
 
+test('what a session does while one of its runs is deleted stays in its version', async () => {
+  const session_id = await makeSession(db.pool);
+  const run = await makeRun(db.pool, { agent_id: agent, session_id });
+  await finish(db.pool, worker, run);
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, created_by) values ($1, 1, 'ada')`,
+    [run],
+  );
+  const version = async () =>
+    Number((await one(db.pool, 'select howdah_private.session_version($1) as n', [session_id])).n);
+  const [holder, deleter] = [await openSession(db.url), await openSession(db.url)];
+  await holder.query('begin');
+  await holder.query('select from howdah.feedback_entries where execution_id = $1 for update', [
+    run,
+  ]);
+  const deleted = deleter.query('select howdah_private.delete_runs(array[$1::uuid])', [run]);
+  await isBlocked(db.pool, deleter);
+  await db.pool.query(
+    `insert into howdah.todos (session_id, title) select $1, 'todo ' || i from generate_series(1, 5) as i`,
+    [session_id],
+  );
+  const before = await version();
+  await holder.query('rollback');
+  await deleted;
+  expect(await version()).toBe(before + 1);
+  await holder.end();
+  await deleter.end();
+});
+
 test.each(['anonymise', 'delete'])(
   'a fork of his run goes with it, whoever forked: %s',
   async (mode) => {
