@@ -131,8 +131,10 @@ end $body$;
 
 -- Returns the chain of watches that led to this statement, with this watch at the end. For most
 -- statements the chain is this watch alone. It is longer when an answer is written back, or when a
--- tool of a watched run writes. Returns null when the watch would fire on its own answer.
-create or replace function howdah_private.watch_path(watch_id uuid) returns uuid[]
+-- tool of a watched run writes. Returns null when the watch would fire on its own answer. Refuses a
+-- chain of more than 8 watches.
+create or replace function howdah_private.watch_path(watch_id uuid, watched regclass)
+  returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -148,11 +150,60 @@ begin
     join howdah.watched_rows as w on w.execution_id = e.root_execution_id
     where e.id = v_calling;
   end if;
+  if cardinality(v_path) > 7 then
+    raise exception using errcode = 'HWCNF',
+      message = format('maximum chain of watches (8) reached: %s would be the ninth',
+        watch_path.watched),
+      detail = jsonb_build_object('table_trigger_id', watch_path.watch_id)::text,
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
+        'narrow the condition of the watch.';
+  end if;
   return v_path || watch_path.watch_id;
 end $$;
 
--- Inserts a run for each changed row that meets the watch, in the transaction of the change.
--- Inserted rows arrive in batches of 1,000. An update counts only if the input of the row changed.
+-- Returns rows with their places and keys, so that an update of many rows finds each old row.
+create or replace function howdah_private.watched_keys(
+  watch howdah.table_triggers, watched regclass, rows text[]
+) returns table (place bigint, image text, row_key jsonb)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys howdah.table_triggers := watched_keys.watch;
+begin
+  v_keys.input := 'null';
+  v_keys.condition := null;
+  v_keys.into_column := null;
+  return query
+  select r.place, r.image, k.row_key
+  from howdah_private.watched_inputs(
+    howdah_private.watch_query(watched_keys.watched, v_keys), watched_keys.rows) as k
+  join unnest(watched_keys.rows) with ordinality as r (image, place) on r.place = k.place;
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
+  perform howdah_private.refuse_unreadable_row(
+    watched_keys.watch, watched_keys.watched, sqlerrm);
+end $$;
+
+-- Refuses a statement whose rows a watch cannot read: the table, or an object in an expression, has
+-- changed since.
+create or replace function howdah_private.refuse_unreadable_row(
+  watch howdah.table_triggers, watched regclass, reason text
+) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read a row: %s', watched, reason),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
+      'condition', (watch).condition)::text,
+    hint = 'Call howdah.watch_table again with an expression that fits every row; '
+      'howdah.unwatch_table ends the watch.';
+end $$;
+
+-- Inserts a run for each changed row that meets the watch, in the transaction of the change. The
+-- rows arrive in batches, each with its old rows. An update counts only if the input of the row
+-- changed.
 create or replace function howdah_private.insert_watched_runs(
   watch howdah.table_triggers, watched regclass, path uuid[], rows text[], old_rows text[]
 ) returns void
@@ -195,14 +246,9 @@ begin
   select d.id, (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path, d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d;
--- the table, or an object in an expression, has changed since
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  raise exception using errcode = 'HWINV',
-    message = format('the watch of %s cannot read a row: %s', insert_watched_runs.watched, sqlerrm),
-    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
-      'condition', (watch).condition)::text,
-    hint = 'Call howdah.watch_table again with an expression that fits every row; '
-      'howdah.unwatch_table ends the watch.';
+  perform howdah_private.refuse_unreadable_row(
+    insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
 when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then
   get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
@@ -215,7 +261,12 @@ end $$;
 
 -- Trigger of a watched table; its argument is the watch. Runs per statement, so that many rows at
 -- once stay cheap. Must not call functions of other owners: record_out calls only the output
--- functions of types.
+-- functions of types. It gets `n.*`, since `n` may be a column of the table.
+--
+-- A statement may change millions of rows, and an array holds at most 1 GB. So rows go in batches
+-- of 1,000 rows and about 16 MB. An update compares a row with the old row of the same key. For a
+-- few rows one call compares all. For more, a join finds the old rows of each batch; only there are
+-- keys worked out twice.
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -226,37 +277,60 @@ declare
   v_watch howdah.table_triggers;
   v_path uuid[];
   v_rows text[];
-  v_old_rows text[] := '{}';
+  v_old_rows text[];
 begin
   select w.* into v_watch from howdah.table_triggers as w
   where w.id = tg_argv[0]::uuid and w.is_active;
-  v_path := howdah_private.watch_path(v_watch.id) where v_watch.id is not null;
+  v_path := howdah_private.watch_path(v_watch.id, tg_relid) where v_watch.id is not null;
   if v_path is null then
     return null;
-  elsif cardinality(v_path) > 8 then
-    raise exception using errcode = 'HWCNF',
-      message = format('maximum chain of watches (8) reached: %s would be the ninth',
-        tg_relid::regclass),
-      detail = jsonb_build_object('table_trigger_id', v_watch.id)::text,
-      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
-        'narrow the condition of the watch.';
-  end if;
-  if tg_op = 'INSERT' then
+  elsif tg_op = 'INSERT' then
     for v_rows in
-      select array_agg(n.image) from (
-        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part
-        from new_rows as r
+      select array_agg(n.image order by n.place) from (
+        select r.image, row_number() over w - 1 as place, sum(octet_length(r.image)) over w as bytes
+        from (select record_out(n.*)::text as image from new_rows as n) as r
+        window w as (rows unbounded preceding)
       ) as n
-      group by n.part
+      group by n.place / 1000, n.bytes / 16777216 order by min(n.place)
     loop
       perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, '{}');
     end loop;
-    return null;
+  elsif not exists (select from old_rows offset 10) then
+    perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path,
+      array(select record_out(n.*)::text from new_rows as n),
+      array(select record_out(o.*)::text from old_rows as o)) where exists (select from new_rows);
+  else
+    for v_rows, v_old_rows in
+      with images as (
+        select i.*, row_number() over w - 1 as place, sum(octet_length(i.image)) over w as bytes
+        from (
+          select true as is_new, record_out(n.*)::text as image from new_rows as n
+          union all select false, record_out(o.*)::text from old_rows as o
+        ) as i
+        window w as (rows unbounded preceding)
+      ),
+      batches as (
+        select i.is_new, min(i.place) as place, array_agg(i.image order by i.place) as rows
+        from images as i group by i.is_new, i.place / 1000, i.bytes / 16777216
+      ),
+      keys as materialized (
+        select b.is_new, b.place + k.place as place, k.image, k.row_key from batches as b
+        cross join lateral howdah_private.watched_keys(v_watch, tg_relid, b.rows) as k
+      ),
+      pairs as (
+        select n.image, o.image as old_image, row_number() over w - 1 as place,
+          sum(octet_length(n.image) + coalesce(octet_length(o.image), 0)) over w as bytes
+        from keys as n left join keys as o on o.row_key = n.row_key and not o.is_new where n.is_new
+        window w as (order by n.place rows unbounded preceding)
+      )
+      select array_agg(p.image order by p.place),
+        array_agg(p.old_image) filter (where p.old_image is not null)
+      from pairs as p group by p.place / 1000, p.bytes / 16777216 order by min(p.place)
+    loop
+      perform howdah_private.insert_watched_runs(
+        v_watch, tg_relid, v_path, v_rows, coalesce(v_old_rows, '{}'));
+    end loop;
   end if;
-  select array_agg(record_out(r)::text) into v_old_rows from old_rows as r;
-  select array_agg(record_out(r)::text) into v_rows from new_rows as r;
-  perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, v_old_rows)
-  where v_rows is not null;
   return null;
 end $$;
 

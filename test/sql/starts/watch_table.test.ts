@@ -236,6 +236,52 @@ describe('watch_table', () => {
     ).toHaveLength(1);
   });
 
+  test('columns may have any name', async () => {
+    const { table, agent } = await makeTable('n int default 1, o int, r int, i int');
+    await watch(table, { agent, input: 'n::text', on_event: 'insert or update' });
+    await db.pool.query(`insert into ${table} (body) values ('a')`);
+    await db.pool.query(`update ${table} set n = 2`);
+    await db.pool.query(`insert into ${table} (n) select generate_series(3, 13)`);
+    await db.pool.query(`update ${table} set n = 14 where n = 13`);
+    await db.pool.query(`update ${table} set n = n + 100`);
+    expect((await inputsOf(table)).map(Number)).toEqual([
+      ...Array.from({ length: 14 }, (_, at) => at + 1),
+      ...[102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 114],
+    ]);
+  });
+
+  test('an update of many rows compares each with its old row, 1,000 at a time', async () => {
+    const { table, agent } = await makeTable();
+    await watch(table, { agent, input: 'body', on_event: 'update' });
+    await db.pool.query(
+      `insert into ${table} (body) select 'row ' || i from generate_series(1, 2500) as i`,
+    );
+    const calls = await committed(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'pl'`);
+      await client.query(
+        `update ${table} set id = case when id > 2000 then -id else id end,
+           body = case when id between 501 and 2000 then 'new ' || id else body end`,
+      );
+      return all(
+        client,
+        `select calls::int from pg_stat_xact_user_functions where funcname = 'insert_watched_runs'`,
+      );
+    });
+    expect(
+      await one(
+        db.pool,
+        `select count(*)::int as runs, count(*) filter (where t.id < 0)::int as moved,
+           bool_and(e.input = t.body and t.id not between 1 and 500) as right_rows,
+           array_agg(abs(t.id) order by e.id) = array_agg(abs(t.id) order by abs(t.id)) as in_order
+         from ${table} as t join howdah.watched_rows as w on w.row_key = jsonb_build_object('id', t.id)
+         join howdah.executions as e on e.id = w.execution_id
+         where e.metadata @> jsonb_build_object('table', $1::text)`,
+        [table],
+      ),
+    ).toEqual({ runs: 2000, moved: 500, right_rows: true, in_order: true });
+    expect(calls).toEqual([{ calls: 3 }]);
+  });
+
   test.each([
     ['two', `body, status`, 'input'],
     ['two, in brackets of their own', `body), (status`, 'input'],
@@ -342,6 +388,14 @@ describe('watch_table', () => {
       hint: expect.stringContaining('unwatch_table'),
     });
     expect(await all(db.pool, `select * from ${table}`)).toEqual([]);
+    await db.pool.query(
+      `insert into ${table} (body) select 'row ' || i from generate_series(1, 50) as i`,
+    );
+    await watch(table, { agent, input: '(1 / length(body))::text', on_event: 'update' });
+    expect(await refusal(db.pool.query(`update ${table} set body = ''`))).toMatchObject({
+      code: 'HWINV',
+      message: `the watch of ${table} cannot read a row: division by zero`,
+    });
   });
 
   test('types and casts of the owner of a table are never used with rights of ours', async () => {
