@@ -1,6 +1,7 @@
 -- Explanations for howdah.explain_execution: why a run is in its current state, and what lets it
--- continue. Rows are looked up by their keys, and at most a hundred are counted. So an explanation
--- costs the same however many runs are queued or have ended.
+-- continue. At most a hundred runs of the queue are counted, and runs that have ended are not read.
+-- So the cost does not grow with either. It grows with the live runs below a run that waits for
+-- child runs, and with the open questions of a run.
 
 -- Builds an explanation.
 create or replace function howdah_private.explained(

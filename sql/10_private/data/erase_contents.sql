@@ -1,8 +1,8 @@
--- Erasure of contents that a tenant does not keep (keep_contents_days = 0). A root run that has
--- ended is added to the queue erasures_due. Half a minute later it is erased with its whole tree;
--- by then a waiting client has the answer. The queue is needed because some runs cannot be erased
--- yet: an active session needs its messages, a person is still asked about the outcome of an
--- effect, or a hook is still to be called.
+-- Erasure of contents that a tenant does not keep (keep_contents_days = 0). Half a minute after the
+-- end of a root run, when a waiting client has the answer, the run is added to the queue
+-- erasures_due, and is due at once. It is erased with its whole tree. The queue is needed because
+-- some runs cannot be erased yet: an active session needs its messages, a person is still asked
+-- about the outcome of an effect, or a hook, a webhook delivery or a write-back is still to come.
 
 -- Enqueues runs that have ended and erases runs that are due. Returns the number of due runs that
 -- it checked. Workers call it about once a second. If no tenant wants erasure, a call reads two

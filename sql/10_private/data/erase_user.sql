@@ -72,10 +72,11 @@ begin
   end if;
 end $$;
 
--- Locks the runs of a user, which must have ended, the sessions of these runs and of the user, and
--- the row of the user, in the documented lock order. A fork of such a session waits for the
--- session, and an insert of a run or session of the user waits for the row of the user. Rows that
--- were inserted before the locks are found by the second search.
+-- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user, in
+-- the documented lock order, and returns the runs. All runs must have ended; with cancel_live, live
+-- ones are cancelled first. A fork of such a session waits for the session, and an insert of a run
+-- or session of the user waits for the row of the user. A second search finds the runs that were
+-- inserted before these locks. It returns them without a lock, and refuses those that are live.
 create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean)
   returns uuid[]
   language plpgsql volatile security definer

@@ -109,9 +109,10 @@ begin
   return v_count;
 end $$;
 
--- Deletes messages between agents. A message within a tree is deleted with the run that sent it.
--- Other messages, and messages of people, are deleted when the contents period after their receipt
--- is over; unread messages after the period of runs.
+-- Deletes a batch of messages to agents, from agents and people, and returns their number. Deletes
+-- messages that were received longer ago than the contents period, and messages that were sent
+-- longer ago than the period of runs, received or not. A message may be deleted earlier, with the
+-- run that sent it (delete_side_rows).
 create or replace function howdah_private.retain_mail(p howdah.retention_policies, batch int)
   returns int
   language plpgsql volatile security definer
