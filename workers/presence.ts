@@ -99,11 +99,12 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   };
 
   const reap = async (): Promise<void> => {
-    const dead = await reapWorkers(pool, presence?.worker).catch(() => []);
-    if (dead.length > 0) options.onRecovered('dead_worker', dead.length);
-    for (const worker of dead) {
-      log.warn({ worker }, 'a dead worker was found; its runs go on');
-    }
+    try {
+      for await (const worker of reapWorkers(pool, presence?.worker)) {
+        options.onRecovered('dead_worker', 1);
+        log.warn({ worker }, 'a dead worker was found; its runs go on');
+      }
+    } catch {} // tried again in half a second
   };
 
   const heal = async (): Promise<void> => {

@@ -122,13 +122,16 @@ function answered<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Releases the runs of dead workers, and returns these workers. `reaper` is the worker of this
- * process, which is alive however old its heartbeat is.
+ * Releases the runs of dead workers, each in a transaction of its own, and yields these workers.
+ * `reaper` is the worker of this process, which is alive however old its heartbeat is.
  */
-export async function reapWorkers(pool: Pool, reaper: string | undefined): Promise<string[]> {
+export async function* reapWorkers(pool: Pool, reaper: string | undefined): AsyncGenerator<string> {
   const text = 'select howdah_private.reap_workers(reaper => $1) as worker';
-  const { rows } = await pool.query(text, [reaper ?? null]);
-  return rows.map((row) => row.worker);
+  for (;;) {
+    const { rows } = await pool.query(text, [reaper ?? null]);
+    if (rows.length === 0) return;
+    yield rows[0].worker;
+  }
 }
 
 /** Gives runs that are due but have no wake-up one again. Gives how many there were: zero, if all is well. */

@@ -78,9 +78,11 @@ begin
   end if;
 end $$;
 
--- Removes dead workers and returns their ids. Every worker calls this each half second; one at a
--- time does the work. Ignores the heartbeat of the calling worker, `reaper`, whose process
--- evidently runs.
+-- Removes one dead worker and returns its id; no row when there is none. Every worker calls this
+-- each half second, until it returns no row; one at a time does the work. The runs of two workers
+-- may belong to one tree. In one transaction they would be locked out of the common order, so each
+-- worker has a transaction of its own. Ignores the heartbeat of the calling worker, `reaper`, whose
+-- process evidently runs.
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null
 ) returns setof uuid
@@ -88,30 +90,29 @@ create or replace function howdah_private.reap_workers(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_worker howdah_private.workers;
+  v_worker uuid;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'workers'
   for no key update skip locked;
   if not found then
     return; -- another worker does the work
   end if;
-  for v_worker in
-    select w.* from howdah_private.workers as w
-    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
-        and w.id is distinct from reap_workers.reaper
-      or not exists (
-        select from pg_catalog.pg_locks as l
-        where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
-          and l.objsubid = 2 and l.granted
-          and l.database = (
-            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-          )
-      )
-    for update skip locked
-  loop
-    perform howdah_private.forget_worker(v_worker.id);
-    return next v_worker.id;
-  end loop;
+  select w.id into v_worker from howdah_private.workers as w
+  where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+      and w.id is distinct from reap_workers.reaper
+    or not exists (
+      select from pg_catalog.pg_locks as l
+      where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
+        and l.objsubid = 2 and l.granted
+        and l.database = (
+          select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+        )
+    )
+  limit 1 for update skip locked;
+  if found then
+    perform howdah_private.forget_worker(v_worker);
+    return next v_worker;
+  end if;
 end $$;
 
 -- Repairs states that should never occur and would otherwise last for ever: jobs locked by a worker
@@ -136,13 +137,16 @@ declare
   v_sweep howdah_private.queue_sweep;
   v_lost uuid[] := '{}';
   v_pools text[];
-begin
-  perform howdah_private.release_executions(o.owner_worker, null, true)
-  from (
+  v_owners uuid[] := array(
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
-  ) as o;
+  );
+begin
+  -- lock in the common order: the runs of two owners may belong to one tree
+  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.owner_worker = any (v_owners) having count(*) > 0;
+  perform howdah_private.release_executions(o.id, null, true) from unnest(v_owners) as o (id);
   for v_sweep in
     select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
   loop

@@ -231,6 +231,17 @@ describe('presence of workers', () => {
     });
   });
 
+  test('each call releases one dead worker', async () => {
+    const dead = [await makeWorker(db.pool), await makeWorker(db.pool)];
+    const runs = [await started(dead[0] as string), await started(dead[1] as string)];
+    const [first, ...others] = await reap();
+    expect(others).toEqual([]);
+    const statuses = await Promise.all(runs.map(async (id) => (await rowOf(id)).status));
+    expect(statuses.sort()).toEqual(['queued', 'running']);
+    expect([first, ...(await reap())].sort()).toEqual(dead.sort());
+    expect(await reap()).toEqual([]);
+  });
+
   test('one reaper works at a time, the others do nothing', async () => {
     const worker = await makeWorker(db.pool);
     const client = await db.pool.connect();
