@@ -7,6 +7,13 @@
 --
 -- Any database session can take an advisory lock. So registration never waits for a key: it skips a
 -- key that another session holds.
+
+-- Returns the class of the presence locks. The key of a lock is workers.lock_key.
+create or replace function howdah_private.presence_lock_class() returns int
+  language sql immutable parallel safe
+  return 1214871364;
+
+-- Registers a worker, and takes its presence lock for the session.
 create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text, protocol int,
   only_tenants uuid[] default null, only_members uuid[] default null,
@@ -34,7 +41,7 @@ begin
       register_worker.only_members, register_worker.master_keys
     )
     returning lock_key into v_lock_key;
-    exit when pg_try_advisory_lock(1214871364, v_lock_key);
+    exit when pg_try_advisory_lock(howdah_private.presence_lock_class(), v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
   end loop;
 end $$;
@@ -102,8 +109,8 @@ begin
       and w.id is distinct from reap_workers.reaper
     or not exists (
       select from pg_catalog.pg_locks as l
-      where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
-        and l.objsubid = 2 and l.granted
+      where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+        and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
         and l.database = (
           select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
         )

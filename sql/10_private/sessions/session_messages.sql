@@ -130,7 +130,7 @@ create or replace function howdah_private.lock_senders(session_id uuid) returns 
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
+  select pg_advisory_xact_lock(hashtextextended('howdah.senders ' || lock_senders.session_id, 0))
 $$;
 
 -- Sends a message to a live run: answers the oldest open question below it, else adds the message
