@@ -605,6 +605,21 @@ describe('conventions', () => {
       expect(wide).toEqual([]);
     });
 
+    test('take no advisory lock that the order of locks leaves out', () => {
+      const order = readFileSync(new URL('../../sql/README.md', import.meta.url), 'utf8');
+      const texts = [
+        ...replaceableFiles().map(({ text }) => text),
+        ...['migrate', 'months'].map((name) =>
+          readFileSync(new URL(`../../src/db/${name}.ts`, import.meta.url), 'utf8'),
+        ),
+      ];
+      const names = texts.flatMap((text) =>
+        [...text.matchAll(/hashtextextended\(\s*'(howdah\.\w+)/g)].map(([, name]) => name),
+      );
+      expect(names.length).toBeGreaterThan(10);
+      expect(names.filter((name) => !order.includes(`\`${name}\``))).toEqual([]);
+    });
+
     test('state their volatility in the file', () => {
       const silent = replaceableFiles().flatMap(({ path, text }) =>
         [...text.matchAll(/create or replace function ([\w.]+)[\s\S]*?\bas\s+[$']/g)]
