@@ -16,7 +16,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d
-    where not d.is_timer
+    where d.has_queued
   );
   v_slots int[] := array[claim_backlog.room];
   v_workers int;

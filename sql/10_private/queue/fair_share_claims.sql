@@ -62,12 +62,16 @@ begin
   return found;
 end $$;
 
--- Returns the tenants above `low` and up to `high` that have due runs, each with its best priority.
--- A loose index scan over executions_live_idx reads one row per tenant and priority. It costs the
--- same with ten queued runs and with a million, and runs that are due later hide none that are due
--- now. Runs whose timer has rung have a part of the index of their own.
-create or replace function howdah_private.due_tenants(low uuid, high uuid, most int)
-  returns table (tenant_id uuid, is_timer boolean, priority smallint)
+-- Returns the tenants above `low` and up to `high` that have due runs, each with its best priority
+-- and whether one of these runs is queued (the others wait for a timer that has rung).
+--
+-- A loose index scan over executions_live_idx looks up the first run of each tenant and priority.
+-- It costs the same with ten queued runs and with a million. A tenant is left at its first due run,
+-- and only tenants with due runs count against max_tenants. So runs that are due later hide other
+-- tenants only when the scan meets 64 of them. Such tenants take part with their own wake-ups. Runs
+-- whose timer has rung have a part of the index of their own.
+create or replace function howdah_private.due_tenants(low uuid, high uuid, max_tenants int)
+  returns table (tenant_id uuid, has_queued boolean, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set enable_sort = off set plan_cache_mode = force_generic_plan
@@ -75,66 +79,73 @@ as $$
 #variable_conflict use_column
 declare
   v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_max_lookups constant int := 64;
 begin
   return query
   with recursive queued as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
-      'infinity'::timestamptz as due_at
+    select 0 as tenants, 0 as lookups, due_tenants.low as tenant_id, 32767::smallint as priority,
+      false as is_due
     union all
-    select q.place + 1, n.* from queued as q cross join lateral (
-      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+    select q.tenants + n.is_due::int, q.lookups + 1, n.* from queued as q cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) <= v_now as is_due
+      from howdah.executions as e
       where e.status = 'queued' and e.waiting_for is null
-        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority)
+        and (e.tenant_id, e.priority)
+          > (q.tenant_id, case when q.is_due then 32767::smallint else q.priority end)
         and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit 1
     ) as n
-    where q.place < due_tenants.most
+    where q.tenants < due_tenants.max_tenants and q.lookups < v_max_lookups
   ),
   timers as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
-      'infinity'::timestamptz as due_at
+    select 0 as tenants, 0 as lookups, due_tenants.low as tenant_id, 32767::smallint as priority,
+      false as is_due
     union all
-    select t.place + 1, n.* from timers as t cross join lateral (
-      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+    select t.tenants + n.is_due::int, t.lookups + 1, n.* from timers as t cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) <= v_now as is_due
+      from howdah.executions as e
       where e.status = 'waiting' and e.waiting_for = 'timer'
-        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority)
+        and (e.tenant_id, e.priority)
+          > (t.tenant_id, case when t.is_due then 32767::smallint else t.priority end)
         and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit 1
     ) as n
-    where t.place < due_tenants.most
+    where t.tenants < due_tenants.max_tenants and t.lookups < v_max_lookups
   )
-  select distinct on (d.tenant_id) d.tenant_id, d.is_timer, d.priority
+  select d.tenant_id, bool_or(d.is_queued), min(d.priority)
   from (
-    select q.tenant_id, false as is_timer, q.priority, q.due_at from queued as q
-    union all select t.tenant_id, true, t.priority, t.due_at from timers as t
+    select q.tenant_id, q.priority, true as is_queued from queued as q where q.is_due
+    union all select t.tenant_id, t.priority, false from timers as t where t.is_due
   ) as d
-  where d.due_at <= clock_timestamp()
-  order by d.tenant_id, d.priority, d.due_at;
+  group by d.tenant_id
+  order by d.tenant_id;
 end $$;
 
 -- Returns tenants with due runs in a circle that begins after `after`. Reads a few tens of them at
 -- most. The others come when `after` moves on.
 create or replace function howdah_private.due_tenants_after(after uuid)
-  returns table (tenant_id uuid, is_timer boolean, priority smallint)
+  returns table (tenant_id uuid, has_queued boolean, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_most constant int := 16;
+  v_max_tenants constant int := 16;
   v_lowest constant uuid := '00000000-0000-0000-0000-000000000000';
   v_found int;
 begin
   return query select d.* from howdah_private.due_tenants(
-    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most
+    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    v_max_tenants
   ) as d;
   get diagnostics v_found = row_count;
-  if v_found < v_most and due_tenants_after.after is not null then
+  if v_found < v_max_tenants and due_tenants_after.after is not null then
     return query select d.*
-    from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
+    from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_max_tenants) as d;
   end if;
 end $$;
 
@@ -170,35 +181,56 @@ as $$
   left join howdah.tenants as n on n.id = t.id
 $$;
 
--- Returns the oldest due run of a tenant with this priority, except the runs in `except_ids`.
-create or replace function howdah_private.due_run(
-  tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
-) returns uuid
+-- Returns the due run of a tenant that comes next: by priority, from this one on, then by age.
+-- Leaves out the runs in `except_ids`, and returns no id when no other run is due.
+create or replace function howdah_private.next_due_run(
+  tenant_id uuid, except_ids uuid[], inout priority smallint, out id uuid
+)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
+#variable_conflict use_column
 declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
-  v_id uuid;
 begin
-  if due_run.is_timer then
-    select e.id into v_id from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = due_run.tenant_id
-      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
-      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-    limit 1;
-  else
-    select e.id into v_id from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id = due_run.tenant_id
-      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
-      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-    limit 1;
-  end if;
-  return v_id;
+  while next_due_run.priority is not null loop
+    select r.id into next_due_run.id
+    from (
+      (select e.id, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1)
+      union all
+      (select e.id, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1)
+    ) as r
+    order by r.due_at limit 1;
+    exit when found;
+    select min(r.priority) into next_due_run.priority
+    from (
+      (select e.priority from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+      union all
+      (select e.priority from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+    ) as r;
+  end loop;
 end $$;
 
 -- Returns which of the wake-ups that came give their room to the run of another tenant. Returns
@@ -212,12 +244,11 @@ as $$
 declare
   v_after uuid := swap_for_fair_share.after;
   v_tenants uuid[];
-  v_timers boolean[];
-  v_priorities smallint[];
-  v_at_work int[];
-  v_weights int[];
+  v_priorities smallint[]; -- of the next due run of each tenant; null: the tenant has no more
+  v_at_work int[]; v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
   v_named record;
+  v_due record;
   v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
@@ -233,8 +264,8 @@ begin
   if not found or not howdah_private.other_tenants_queued(v_named.tenant_id) then
     return;
   end if;
-  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
-  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
+  select array_agg(d.tenant_id), array_agg(d.priority) into v_tenants, v_priorities
+  from howdah_private.due_tenants_after(v_after) as d;
   if coalesce(cardinality(v_tenants), 0) <= 1 then
     return;
   end if;
@@ -252,14 +283,15 @@ begin
   loop
     loop
       select i.place into v_at from generate_subscripts(v_tenants, 1) as i (place)
-      where v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id
+      where v_priorities[i.place] is not null or v_tenants[i.place] = v_named.tenant_id
       order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after,
         v_tenants[i.place] limit 1;
       exit when v_tenants[v_at] = v_named.tenant_id;
       named := v_named.id;
-      pick := howdah_private.due_run(v_tenants[v_at], v_timers[v_at], v_priorities[v_at], v_taken);
+      v_due := howdah_private.next_due_run(v_tenants[v_at], v_taken, v_priorities[v_at]);
+      v_priorities[v_at] := v_due.priority;
+      pick := v_due.id;
       exit when pick is not null;
-      v_timers[v_at] := null; -- the tenant has no more due runs
     end loop;
     if v_tenants[v_at] <> v_named.tenant_id then
       v_taken := v_taken || pick;

@@ -128,6 +128,28 @@ describe('fair shares', () => {
     expect(await claim([due])).toEqual([due]);
   });
 
+  test('runs that are due later, of any number of priorities, hide no other tenant', async () => {
+    const [named, second] = await many(0, 2);
+    await claim([named as string]);
+    for (const tenant of [0, 1]) {
+      for (let priority = 0; priority < 20; priority += 1) {
+        await insert(tenant, { priority, run_at: '2999-01-01' });
+      }
+    }
+    const due = await insert(2);
+    expect(await claim([second as string])).toEqual([due]);
+  });
+
+  test('a tenant with one urgent run keeps its share for its other runs', async () => {
+    const named = await many(0, 6);
+    const urgent = await insert(1, { priority: -1 });
+    const [first, second] = [await insert(1, { priority: 3 }), await insert(1, { priority: 5 })];
+    const got = await claim(named);
+    const ofOther = got.filter((id) => !named.includes(id));
+    expect(got).toHaveLength(6);
+    expect(ofOther.toSorted()).toEqual([urgent, first, second].toSorted());
+  });
+
   test('a run whose timer rang counts as due, one whose timer did not ring does not', async () => {
     const named = await many(0, 3);
     await claim([named[0] as string]);
@@ -265,6 +287,18 @@ describe('fair shares', () => {
       expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
     });
 
+    test('is given queued runs of a tenant whose best run is one whose timer rang', async () => {
+      const timed = await insert(0);
+      await claim([timed]);
+      await db.pool.query(
+        `update howdah.executions set status = 'waiting', waiting_for = 'timer', owner_worker = null,
+           active_since = null, run_at = '2020-01-01', wake_at = '2020-01-02' where id = $1`,
+        [timed],
+      );
+      const ids = await many(0, 2);
+      expect(await claimWithRoom([], 5)).toEqual(ids);
+    });
+
     test('is given no more than its part when there are others', async () => {
       const second = await makeWorker(db.pool);
       const ids = await many(0, 6);
@@ -333,7 +367,13 @@ describe('fair shares', () => {
     expect(await due()).toEqual([tenants[1]?.id]);
   });
 
-  test.each(['due_tenants', 'other_tenants_queued', 'due_run', 'runs_at_work', 'claim_backlog'])(
+  test.each([
+    'due_tenants',
+    'other_tenants_queued',
+    'next_due_run',
+    'runs_at_work',
+    'claim_backlog',
+  ])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
       const { prosrc, proconfig } = await one(
