@@ -144,7 +144,9 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
       || case when e.client_tools is null then '{}'
         else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
--- Claims those of the runs that are due, not locked, and within their limits.
+-- Claims those of the runs that are due, not locked, and within their limits. The runs are locked
+-- before their limits are checked. A run that somebody else has locked is neither counted nor
+-- claimed, also when it becomes free during the call.
 create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -157,22 +159,22 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
-  if exists (
-    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-  ) then
-    v_parked := howdah_private.park_over_spending_limit(claim_due_runs.ids);
-  end if;
-  if exists (select from howdah.limits as l where l.metric = 'running_runs') then
-    v_parked := v_parked || howdah_private.park_over_running_limit(claim_due_runs.ids);
-  end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
+    where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.id
     for no key update skip locked
   );
+  if exists (
+    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+  ) then
+    v_parked := howdah_private.park_over_spending_limit(v_due);
+  end if;
+  if exists (select from howdah.limits as l where l.metric = 'running_runs') then
+    v_parked := v_parked || howdah_private.park_over_running_limit(v_due);
+  end if;
   with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
@@ -185,7 +187,7 @@ begin
         then howdah_private.inherited_trust(e) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
-    where e.id = any (v_due) and e.id between v_first and v_last
+    where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts,
       e.agent_version_id, e.input_trust
   ),
@@ -202,10 +204,6 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
-  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0)
-    < cardinality(claim_due_runs.ids) then
-    perform howdah_private.enqueue_admissions(v_parked); -- a run may be counted and not claimed
-  end if;
   return coalesce(v_taken, '{}');
 end $$;
 

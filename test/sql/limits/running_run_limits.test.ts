@@ -262,6 +262,37 @@ describe('limits of running runs', () => {
     expect(await admit()).toBe(1);
   });
 
+  test('a run above it that somebody held at the first look is not claimed at the second', async () => {
+    await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
+    const ids = await runs(3);
+    const [holder, parker, claimer] = await Promise.all([
+      openSession(db.url),
+      openSession(db.url),
+      openSession(db.url),
+    ]);
+    try {
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for no key update', [ids[1]]);
+      await parker.query('begin');
+      await parker.query(
+        `insert into howdah_private.parked_runs (execution_id, tenant_id, limit_id, due_at, priority)
+         values ($1, $2, $1, now(), 0)`,
+        [ids[2], tenant],
+      );
+      const claimed = claimer.query(
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, null)',
+        [worker, ids],
+      );
+      await isBlocked(db.pool, claimer); // while it parks the last run
+      await holder.query('rollback');
+      await parker.query('rollback');
+      expect((await claimed).rows).toEqual([{ execution_id: ids[0] }]);
+      expect(await states(ids)).toEqual(['running', 'queued', 'quota']);
+    } finally {
+      await Promise.all([holder, parker, claimer].map((client) => client.end()));
+    }
+  });
+
   test('who edits a limit and takes long holds up nobody', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const client = await db.pool.connect();
