@@ -157,7 +157,9 @@ begin
   v_began_at := howdah_private.period_begins(l.period, clock_timestamp());
   insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
   select l.id, v_began_at, u.subject_id, u.used
-  from howdah_private.usage_since(l, v_began_at) as u;
+  from howdah_private.usage_since(l, v_began_at) as u
+  order by u.subject_id -- a commit that saw the limit before the change may have its counter
+  on conflict (limit_id, started_at, subject_id) do update set used = excluded.used;
   if l.metric in ('tokens', 'cost') then
     insert into howdah_private.limit_recounts (limit_id) values (l.id)
     on conflict (limit_id) do update set after = null;
@@ -173,8 +175,9 @@ end $$;
 
 -- Counts again what was spent before all transactions saw the limit. Called by a job, in a
 -- transaction that began when the limit was visible. Returns false while a transaction is left
--- that may not have seen the limit. The counters are locked before the usage is read: a
--- concurrent commit has added its use, or will add it.
+-- that may not have seen the limit. That is known by their ids: a commit has its id before it reads
+-- the limits, so one with a later id has seen this limit. The counters are locked before the usage
+-- is read: a concurrent commit has added its use, or will add it.
 create or replace function howdah_private.recount_limit(l howdah.limits) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -59,6 +59,8 @@ create or replace function howdah_private.commit_steps(worker uuid, commits json
 as $$
 #variable_conflict use_column
 declare
+  -- assigned before the limits are read, so that recount_limit waits for this transaction
+  v_xact_id xid8 := pg_current_xact_id();
   v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');

@@ -9,6 +9,7 @@ import {
   answer,
   asRole,
   brokenRules,
+  commit,
   committed,
   finish,
   isBlocked,
@@ -498,6 +499,61 @@ describe('limits of usage', () => {
         expect(await used(id)).toBeCloseTo(32 * 5 * each);
       },
     );
+
+    test('count a commit that did not see the limit and wrote its first row later', async () => {
+      const [id] = await runs(1);
+      const [run] = await claim([id as string]);
+      const [holder, spender] = await Promise.all([openSession(db.url), openSession(db.url)]);
+      const recount = async (ours: string) =>
+        (
+          await one(
+            db.pool,
+            'select howdah_private.recount_limit(l) as done from howdah.limits as l where l.id = $1',
+            [ours],
+          )
+        ).done;
+      try {
+        await holder.query('begin');
+        await holder.query('select from howdah.executions where id = $1 for no key update', [id]);
+        await spender.query('begin');
+        const spent = commit(spender, worker, [
+          { id: id as string, fence: run?.fence, after: 0, steps: [step], more: false },
+        ]);
+        await isBlocked(db.pool, spender); // it has seen that there is no limit
+        const ours = await limit({ metric: 'tokens', max_value: 50 });
+        expect(await recount(ours)).toBe(false);
+        await holder.query('commit');
+        expect(await spent).toMatchObject([{ outcome: 'committed' }]);
+        expect(await recount(ours)).toBe(false);
+        await spender.query('commit');
+        await expect.poll(() => recount(ours), { timeout: 240_000 }).toBe(true);
+        expect(await used(ours)).toBe(15);
+      } finally {
+        await Promise.all([holder.end(), spender.end()]);
+      }
+    });
+
+    test('of another metric from now on count anew beside a commit that counts the old one', async () => {
+      const [id] = await runs(1);
+      await finish(db.pool, worker, id as string); // spends tokens, of a model without prices
+      const ours = await limit({ metric: 'cost', max_value: 5 });
+      const [spender, editor] = await Promise.all([openSession(db.url), openSession(db.url)]);
+      try {
+        await spender.query('begin');
+        await spender.query('select howdah_private.add_usage($1)', [
+          JSON.stringify([{ metric: 'cost', amount: 1, at: new Date(), tenant_id: tenant }]),
+        ]);
+        const edited = editor.query(`update howdah.limits set metric = 'tokens' where id = $1`, [
+          ours,
+        ]);
+        await isBlocked(db.pool, editor);
+        await spender.query('commit');
+        await edited;
+        expect(await used(ours)).toBe(15);
+      } finally {
+        await Promise.all([spender.end(), editor.end()]);
+      }
+    });
 
     test('count what was spent in the period before there was one', async () => {
       const [mine] = await runs(1);
