@@ -5,11 +5,9 @@ create or replace function howdah.resume_execution(id uuid) returns howdah.execu
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_execution howdah.executions;
+  v_execution howdah.executions := howdah_private.lock_to_continue(resume_execution.id);
   v_tree uuid[];
 begin
-  perform howdah_private.lock_session_of(resume_execution.id);
-  v_execution := howdah_private.lock_for_control(resume_execution.id);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;

@@ -7,11 +7,9 @@ create or replace function howdah.retry_execution(id uuid) returns howdah.execut
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_execution howdah.executions;
+  v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
   v_live uuid;
 begin
-  perform howdah_private.lock_session_of(retry_execution.id);
-  v_execution := howdah_private.lock_for_control(retry_execution.id);
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,

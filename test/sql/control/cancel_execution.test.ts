@@ -227,6 +227,24 @@ describe('cancel_execution', () => {
     holder.release();
   });
 
+  test('does not wait for the lock of a run that the caller may not control', async () => {
+    const [mine, theirs] = await Promise.all(
+      ['mine', 'theirs'].map((name) =>
+        one(db.pool, 'insert into howdah.users (username) values ($1) returning id', [name]),
+      ),
+    );
+    const id = await make({ user_id: theirs?.id });
+    const holder = await db.pool.connect();
+    await holder.query('begin');
+    await holder.query('select 1 from howdah.executions where id = $1 for no key update', [id]);
+    await asRole(db.pool, 'howdah_app', { 'howdah.user_id': mine?.id }, async (client) => {
+      await client.query(`set local lock_timeout = '1s'`);
+      expect(await refusal(cancel(id, client))).toMatchObject({ code: 'HWDEN' });
+    });
+    await holder.query('rollback');
+    holder.release();
+  });
+
   test('a commit that came first counts, and the cancel ends what is left', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);

@@ -3,6 +3,7 @@ import { testDatabase } from '../../support/database.ts';
 import {
   all,
   answer,
+  asRole,
   claim,
   commit,
   committed,
@@ -15,6 +16,7 @@ import {
   makeAgent,
   makeRun,
   makeSession,
+  makeTenant,
   makeTool,
   makeWorker,
   one,
@@ -181,6 +183,29 @@ describe('retry_execution', () => {
       await finish(db.pool, worker, id);
       expect(await rowOf(later)).toMatchObject({ status: 'queued' });
       await finish(db.pool, worker, later);
+    });
+
+    test('does not wait for the session of another tenant', async () => {
+      const tenant_id = await makeTenant(db.pool);
+      const agent_id = await makeAgent(db.pool, { tenant_id });
+      const session_id = await makeSession(db.pool, { tenant_id });
+      const id = await make({ tenant_id, agent_id, session_id });
+      await cancel(id);
+      const holder = await db.pool.connect();
+      await holder.query('begin');
+      await holder.query('select from howdah.sessions where id = $1 for no key update', [
+        session_id,
+      ]);
+      for (const text of ['retry_execution', 'resume_execution']) {
+        await asRole(db.pool, 'howdah_app', {}, async (client) => {
+          await client.query(`set local lock_timeout = '1s'`);
+          expect(await refusal(client.query(`select howdah.${text}($1)`, [id]))).toMatchObject({
+            code: 'HWNTF',
+          });
+        });
+      }
+      await holder.query('rollback');
+      holder.release();
     });
 
     test('while the live run is just ending: it gets the turn', async () => {

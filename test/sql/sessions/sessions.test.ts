@@ -200,6 +200,30 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(third);
   });
 
+  // whoever goes on waits for the run before it holds no turn, the end of the live run before it passes one
+  test.each([
+    ['paused', 'resumed', 'pause_execution', 'resume_execution'],
+    ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
+  ])('a run that is just being %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
+    const session = await makeSession(db.pool);
+    const [first, second] = [await say(session), await say(session)];
+    const stopper = await db.pool.connect();
+    await stopper.query('begin');
+    await stopper.query(`select howdah.${stop}($1)`, [second]);
+    const controller = await db.pool.connect();
+    const controlled = controller.query(`select howdah.${goOn}($1)`, [second]);
+    await isBlocked(db.pool, controller);
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await stopper.query('commit');
+    await Promise.all([finished, controlled]);
+    for (const client of [stopper, controller, finisher]) client.release();
+    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+    expect(await statusOf(second)).toMatchObject({ status: 'queued' });
+    expect(await liveOf(session)).toBe(second);
+  });
+
   test('cancelling the next one while the live run ends ends both', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
