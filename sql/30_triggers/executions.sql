@@ -451,10 +451,10 @@ declare
     select n.id::uuid from new_rows as n
     where n.session_id is not null and n.parent_execution_id is null and n.completed_at is null
   );
-  v_waiting uuid[] := '{}';
+  v_not_queued uuid[] := '{}';
 begin
   if cardinality(v_in_sessions) > 0 then
-    v_waiting := howdah_private.take_turns(v_in_sessions);
+    v_not_queued := howdah_private.take_turns(v_in_sessions);
   end if;
   perform count(*)
   from (
@@ -465,7 +465,7 @@ begin
     ) as specs
     from (
       select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q where q.status = 'queued' and q.id <> all (v_waiting)
+      from new_rows as q where q.status = 'queued' and q.id <> all (v_not_queued)
     ) as n
     group by n.part
   ) as parts

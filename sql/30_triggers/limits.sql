@@ -185,7 +185,8 @@ create or replace trigger _520_admit after update or delete on howdah.limits
 create or replace trigger _840_release_limits after update of status on howdah.executions
   for each row when (old.status = 'running' and new.status <> 'running')
   execute function howdah_private.tg_executions__release_limits();
-create or replace trigger _850_count_runs after insert on howdah.executions
+-- After _900_enqueue, which locks runs and sessions: counters are locked behind these.
+create or replace trigger _950_count_runs after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__count_runs();
 create or replace trigger _600_count_storage after insert or delete on howdah.resources

@@ -5,19 +5,21 @@
 -- A row trigger cannot know which sessions the rest of the statement names. If each row locked its
 -- session, two inserts that name sessions in opposite order would wait for each other. So a row
 -- only proposes its turn and locks nothing. take_turns decides when all rows are there: it locks
--- the sessions of the statement in the order of their ids and corrects the rows whose session has
--- changed meanwhile. What `returning` gives of such a row is the proposal.
---
--- Under `interrupt` a row takes its turn at once, since the live run ends first, and the run of an
--- earlier row of the statement may be that one.
+-- the live runs to interrupt and the sessions of the statement, each in the common order. Then it
+-- corrects the rows whose session has changed meanwhile. What `returning` gives of such a row is
+-- the proposal.
 
 -- Proposes the turn of a new run. A row that exists (on conflict do nothing) takes no turn.
+--
+-- Under `interrupt`, later rows of a statement never propose to wait: the end of the live run would
+-- pass the turn to them before they have taken theirs.
 create or replace function howdah_private.tg_executions__propose_turn() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_session record;
+  v_has_to_wait boolean;
 begin
   if exists (select from howdah.executions as e where e.id = new.id) then
     return new;
@@ -33,20 +35,12 @@ begin
       detail = jsonb_build_object('session_id', new.session_id)::text,
       hint = 'Start one with howdah.start_session(agent), or see howdah.sessions.';
   end if;
-  if v_session.policy = 'interrupt' then
-    perform howdah_private.interrupt_session(new.session_id, new.tenant_id, new.user_id,
-      coalesce(starts_with(new.idempotency_key, 'schedule:'), false));
-    update howdah.sessions as s
-    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, new.id),
-      last_activity_at = now()
-    where s.id = new.session_id
-    returning s.turns, s.live_execution_id into new.turn, v_session.live_execution_id;
-    perform howdah_private.announce_watched(array[new.session_id]);
-  else
-    new.turn := coalesce(v_session.proposed, v_session.turns) + 1;
-  end if;
-  if coalesce(v_session.live_execution_id, new.id) <> new.id
-    or (v_session.proposed is not null and v_session.policy <> 'interrupt') then
+  new.turn := coalesce(v_session.proposed, v_session.turns) + 1;
+  v_has_to_wait := case when v_session.policy = 'interrupt'
+    then v_session.proposed is null and v_session.live_execution_id is not null
+      and not howdah_private.may_interrupt(v_session.live_execution_id, new)
+    else num_nonnulls(v_session.live_execution_id, v_session.proposed) > 0 end;
+  if v_has_to_wait then
     if v_session.policy = 'reject' then
       perform howdah_private.refuse_turn(new.session_id, v_session.live_execution_id);
     end if;
@@ -71,93 +65,133 @@ begin
 end $$;
 
 -- Gives the turns of their sessions to new runs, in the order of the turns they proposed. Returns
--- the runs that proposed to be live and have to wait. A run took its turn before when its session
--- counts it and no other run has it (`interrupt`).
+-- those of the runs that are not queued: they wait, or a later run of the statement has interrupted
+-- them.
 create or replace function howdah_private.take_turns(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_run record;
+  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(take_turns.ids);
+  v_run howdah.executions;
+  v_session howdah.sessions;
+  v_interrupts boolean;
   v_has_to_wait boolean;
-  v_demoted uuid[] := '{}';
   v_promoted uuid[] := '{}';
 begin
   perform from howdah.sessions as s
   where s.id in (select e.session_id from howdah.executions as e where e.id = any (take_turns.ids))
   order by s.id for no key update;
   for v_run in
-    select e.id::uuid as id, e.turn, e.status, e.tenant_id, e.session_id
-    from howdah.executions as e where e.id = any (take_turns.ids)
+    select e.* from howdah.executions as e where e.id = any (take_turns.ids)
     order by e.session_id, e.turn, e.id
   loop
-    declare
-      v_session howdah.sessions;
-    begin
+    if v_session.id is distinct from v_run.session_id then
       select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
-      continue when v_session.turns >= v_run.turn and not exists (
-        select from howdah.executions as e
-        where e.tenant_id = v_run.tenant_id and e.session_id = v_run.session_id
-          and e.turn = v_run.turn and e.id <> v_run.id);
-      v_has_to_wait := v_session.live_execution_id is not null;
-      if v_has_to_wait and v_session.policy = 'reject' then
-        perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+      -- a run that became live after the locks were taken is waited for
+      v_interrupts := v_session.policy = 'interrupt'
+        and coalesce(v_session.live_execution_id = any (v_locked), true);
+    end if;
+    if v_interrupts then
+      perform howdah_private.interrupt_session(v_run);
+    end if;
+    select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
+    v_has_to_wait := v_session.live_execution_id is not null;
+    if v_has_to_wait and v_session.policy = 'reject' then
+      perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+    end if;
+    update howdah.sessions as s
+    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
+      last_activity_at = now()
+    where s.id = v_session.id;
+    if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
+      update howdah.executions as e
+      set turn = v_session.turns + 1,
+        status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
+        waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
+      where e.id = v_run.id;
+      if not v_has_to_wait and v_run.status = 'waiting' then
+        v_promoted := v_promoted || v_run.id::uuid;
       end if;
-      update howdah.sessions as s
-      set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
-        last_activity_at = now()
-      where s.id = v_session.id;
-      if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
-        update howdah.executions as e
-        set turn = v_session.turns + 1,
-          status = case when v_has_to_wait then 'waiting'
-            else 'queued' end::howdah.execution_status,
-          waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
-        where e.id = v_run.id;
-        if v_has_to_wait then
-          v_demoted := v_demoted || v_run.id;
-        else
-          v_promoted := v_promoted || v_run.id;
-        end if;
-      end if;
-    end;
+    end if;
   end loop;
-  perform howdah_private.enqueue_advance(v_promoted);
+  perform howdah_private.enqueue_advance(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_promoted) and e.status = 'queued' order by e.id));
   perform howdah_private.announce_watched(array(
     select distinct e.session_id from howdah.executions as e where e.id = any (take_turns.ids)));
-  return v_demoted;
+  return array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (take_turns.ids) and e.status <> 'queued');
 end $$;
 
--- Ends the live run of a session, under the policy `interrupt`, when a new message arrives. A
--- sender ends runs of that sender or of nobody. Admins, owners and the operator also end runs of
--- others; any other message waits. A worker inserts the run of a schedule, so only the user of the
--- schedule counts there. Runs are locked before their session, so the live run is ended first.
+-- Returns whether a new run may end the live run of its session. A sender ends runs of that sender
+-- or of nobody. Admins, owners and the operator also end runs of others; any other message waits.
+-- A worker inserts the run of a schedule, so only the user of the schedule counts there.
+create or replace function howdah_private.may_interrupt(
+  live_execution_id uuid, new_run howdah.executions
+) returns boolean
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select from howdah.executions as e
+    where e.id = may_interrupt.live_execution_id and e.user_id is not null
+      and e.user_id is distinct from new_run.user_id
+  ) or (
+    coalesce(not starts_with(new_run.idempotency_key, 'schedule:'), true)
+    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false))
+  )
+$$;
+
+-- Locks the live runs that new runs interrupt, with the runs below them, and returns the live runs.
+-- Runs are locked before their sessions, so the search is repeated until it finds nothing new.
 -- Callers who interrupt one session come one after the other.
-create or replace function howdah_private.interrupt_session(
-  session_id uuid, tenant_id uuid, sender uuid, is_scheduled boolean
-) returns void
+create or replace function howdah_private.lock_runs_to_interrupt(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_sessions uuid[] := array(
+    select distinct s.id
+    from howdah.executions as e join howdah.sessions as s on s.id = e.session_id
+    where e.id = any (lock_runs_to_interrupt.ids) and s.policy = 'interrupt' order by s.id
+  );
+  v_live uuid[];
+  v_locked uuid[] := '{}';
+begin
+  perform howdah_private.lock_senders(s.id)
+  from unnest(v_sessions) with ordinality as s (id, place) order by s.place;
+  loop
+    v_live := array(
+      select s.live_execution_id from howdah.sessions as s
+      where s.id = any (v_sessions) and s.live_execution_id <> all (v_locked) and exists (
+        select from howdah.executions as e
+        where e.id = any (lock_runs_to_interrupt.ids) and e.session_id = s.id
+          and howdah_private.may_interrupt(s.live_execution_id, e)
+      )
+    );
+    exit when cardinality(v_live) = 0;
+    perform howdah_private.lock_subtree(v_live);
+    v_locked := v_locked || v_live;
+  end loop;
+  return v_locked;
+end $$;
+
+-- Ends the live run of a session for a new run that may do so, then the one that gets the turn, and
+-- so on. The caller has locked the session and its live run; a run that gets the turn is locked by
+-- that.
+create or replace function howdah_private.interrupt_session(new_run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid;
-  v_may_end_all boolean := not interrupt_session.is_scheduled
-    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false));
 begin
-  if not exists (
-    select from howdah.sessions as s where s.id = interrupt_session.session_id
-      and s.tenant_id = interrupt_session.tenant_id and s.policy = 'interrupt'
-  ) then
-    return;
-  end if;
-  perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live
-    from howdah.sessions as s where s.id = interrupt_session.session_id;
-    exit when v_live is null or not v_may_end_all and exists (
-      select from howdah.executions as e
-      where e.id = v_live and e.user_id is not null
-        and e.user_id is distinct from interrupt_session.sender);
+    from howdah.sessions as s where s.id = new_run.session_id;
+    exit when v_live is null or not howdah_private.may_interrupt(v_live, new_run);
     perform howdah_private.terminate_runs(
       howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;

@@ -15,6 +15,7 @@ import {
   makeTenant,
   makeWorker,
   one,
+  openSession,
   refusal,
 } from '../support.ts';
 
@@ -333,6 +334,68 @@ describe('turns of a session', () => {
       expect(live).toEqual({ turn: 1, status: 'queued', waiting_for: null, live: true });
       expect(waiting).toEqual({ turn: 2, status: 'waiting', waiting_for: 'turn', live: false });
     }
+  });
+
+  test('two inserts that interrupt two sessions in opposite order do not deadlock', async () => {
+    const make = () => makeSession(db.pool, { policy: 'interrupt' });
+    const [low, high] = [await make(), await make()].toSorted() as [string, string];
+    const live = [await say(low), await say(high)];
+    const [gate, first, second] = await Promise.all([
+      openSession(db.url),
+      openSession(db.url),
+      openSession(db.url),
+    ]);
+    const insert = `insert into howdah.executions (agent_id, session_id, input)
+      select $1, s.id, 'x' from unnest($2::uuid[]) with ordinality as s (id, place) order by s.place`;
+    try {
+      await gate.query('begin');
+      await gate.query('select from howdah.executions where id = any ($1) for no key update', [
+        live,
+      ]);
+      const inserted = [first.query(insert, [agent, [low, high]])];
+      await isBlocked(db.pool, first);
+      inserted.push(second.query(insert, [agent, [high, low]]));
+      await isBlocked(db.pool, second);
+      await gate.query('commit');
+      await Promise.all(inserted);
+    } finally {
+      await Promise.all([gate, first, second].map((client) => client.end()));
+    }
+    for (const session of [low, high]) {
+      const turns = `select turn, status, id = (select live_execution_id from howdah.sessions where id = $1) as live
+        from howdah.executions where session_id = $1 order by turn`;
+      expect(await all(db.pool, turns, [session])).toEqual([
+        { turn: 1, status: 'cancelled', live: false },
+        { turn: 2, status: 'cancelled', live: false },
+        { turn: 3, status: 'queued', live: true },
+      ]);
+    }
+  });
+
+  test('of many runs that one statement gives to a session to interrupt, the last one is live', async () => {
+    const session = await makeSession(db.pool, { policy: 'interrupt' });
+    const live = await say(session);
+    const ids = (
+      await all(
+        db.pool,
+        `insert into howdah.executions (agent_id, session_id, input)
+         select $1, $2, 'x' from generate_series(1, 3) returning id`,
+        [agent, session],
+      )
+    ).map(({ id }) => id as string);
+    const states = await all(
+      db.pool,
+      `select turn, status, exists (select from graphile_worker._private_jobs as j where j.key = e.id::text) as has_wake_up
+       from howdah.executions as e where id = any ($1) order by turn`,
+      [[live, ...ids]],
+    );
+    expect(states).toEqual([
+      { turn: 1, status: 'cancelled', has_wake_up: false },
+      { turn: 2, status: 'cancelled', has_wake_up: false },
+      { turn: 3, status: 'cancelled', has_wake_up: false },
+      { turn: 4, status: 'queued', has_wake_up: true },
+    ]);
+    expect(await liveOf(session)).toBe(ids[2]);
   });
 
   describe('a message whose session gets another live run before it takes its turn', () => {
