@@ -52,7 +52,8 @@ create table howdah.limits (
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
   constraint limits_tenant_id_scope_subject_id_key_metric_period_key
-    unique nulls not distinct (tenant_id, scope, subject_id, key, metric, period, is_per_tenant),
+    unique nulls not distinct
+    (tenant_id, scope, subject_id, key, metric, period, is_per_tenant, is_imposed),
   foreign key (tenant_id, user_id) references howdah.users (tenant_id, id) on delete cascade,
   foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
   foreign key (tenant_id, session_id) references howdah.sessions (tenant_id, id) on delete cascade,
@@ -128,7 +129,8 @@ comment on column howdah.limits.period is
 comment on column howdah.limits.max_value is
   'Maximum use. A change applies at once: waiting runs go on if they may, and nothing is stopped.';
 comment on column howdah.limits.is_imposed is
-  'Written by an owner of the database: the tenant sees it and cannot change it.';
+  'Written by an owner of the database: the tenant sees it and cannot change it. A limit of the '
+  'tenant for the same use holds beside it, so the smaller of both counts.';
 comment on column howdah.limits.is_per_tenant is
   'Of a limit of the system: each tenant may use this much, unless an owner of the database wrote '
   'a limit for that tenant.';

@@ -10,7 +10,7 @@ insert into howdah.status_transitions (from_status, to_status, cause) values
   ('running', 'completed', 'the agent answered'),
   ('running', 'failed', 'an error or a limit'),
   ('running', 'cancelled', 'cancel_execution'),
-  ('running', 'waiting', 'it waits for a person, a child, a timer or a quota'),
+  ('running', 'waiting', 'it waits for a person, a child, a timer or a limit'),
   ('running', 'paused', 'pause_execution, after the step in progress committed'),
   ('running', 'queued', 'its worker was drained or died'),
   ('waiting', 'queued', 'its turn came, an answer arrived, a child ended, or capacity became free'),

@@ -68,8 +68,9 @@ begin
     message = 'an owner of the database wrote this limit, and only an owner may change it',
     detail = jsonb_build_object('limit_id', old.id, 'field', 'is_imposed')::text,
     hint = 'Ask an operator of the installation.'
-      || case when old.metric in ('runs', 'requests', 'tokens', 'cost') and old.scope <> 'model'
-        then ' You may write a lower limit for another period.' else '' end;
+      || case when old.scope <> 'system' and old.key is null
+        and (old.scope, old.metric) <> ('tenant', 'running_runs')
+        then ' You may write a lower limit of your own beside it.' else '' end;
 end $$;
 
 -- Counts what was used before the limit existed. Runs that wait at a limit for each and have a

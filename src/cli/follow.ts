@@ -9,9 +9,6 @@ import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';
 import { type Ended, endLine, errorOf, stepLine } from './steps.ts';
 
-const LIMITED = `waiting: a limit is reached; the run goes on by itself when there is room.
-   which: select * from howdah.limit_usage where remaining = 0`;
-
 export type FollowOptions = {
   /** Only steps after this one. */
   after?: number;
@@ -71,7 +68,8 @@ export function showLimit(io: CliIo, execution_id: string): void {
   if (io.json) {
     printJson(io, { type: 'limited', execution_id });
   } else {
-    io.err(LIMITED);
+    io.err(`waiting: a limit is reached; the run goes on by itself when there is room.
+   which: howdah explain ${execution_id}`);
   }
 }
 

@@ -23,6 +23,7 @@ import {
   openSession,
   refusal,
   spawn,
+  takeRole,
   unique,
 } from '../support.ts';
 
@@ -1193,6 +1194,29 @@ describe('limits of usage', () => {
       expect(await insert({ scope: 'agent', subject_id, ...row })).toMatchObject({ code: 'HWNTF' });
       await limit(row);
       expect(await insert({ ...row, subject_id: tenant })).toMatchObject({ code: '23505' });
+    });
+
+    test('may be tightened by the tenant where an owner imposed it, and the smaller counts', async () => {
+      const imposed = await limit({ metric: 'runs', max_value: 2 });
+      const own = (max_value: number) =>
+        committed(db.pool, async (client) => {
+          await takeRole(client, 'howdah_app', { 'howdah.tenant_id': tenant });
+          await client.query(`delete from howdah.limits where not is_imposed`);
+          await client.query(
+            `insert into howdah.limits (metric, period, max_value) values ('runs', 'day', $1)`,
+            [max_value],
+          );
+        });
+      await own(1);
+      await run();
+      expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
+      await own(5);
+      await run();
+      const refused = await refusal(run());
+      expect(JSON.parse(refused.detail ?? '')).toMatchObject({ limit_id: imposed, used: 2 });
+      expect(
+        await refusal(own(5).then(() => limit({ metric: 'runs', max_value: 1 }))),
+      ).toMatchObject({ code: '23505' });
     });
 
     test('goes with what it is about', async () => {

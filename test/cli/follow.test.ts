@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { showLimit } from '../../src/cli/follow.ts';
+import type { CliIo } from '../../src/cli/output.ts';
+
+test('of a run at a limit it names the command that tells which limit', () => {
+  const lines: string[] = [];
+  const io = { json: false, err: (line: string) => lines.push(line) } as unknown as CliIo;
+  showLimit(io, '019a0000-0000-7000-8000-000000000001');
+  expect(lines.join('\n')).toContain('howdah explain 019a0000-0000-7000-8000-000000000001');
+});
