@@ -35,27 +35,13 @@ begin
       detail = '{"field": "idempotency_key"}',
       hint = 'This prefix is reserved for runs of schedules. Use another key, such as a uuid.';
   end if;
-  insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
-  values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
-    reserve_idempotency_key.execution_id)
-  on conflict do nothing;
-  select k.execution_id into v_first from howdah_private.idempotency_keys as k
-  where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
+  v_first := howdah_private.holder_of_idempotency_key(reserve_idempotency_key.tenant_id,
+    reserve_idempotency_key.key, reserve_idempotency_key.execution_id);
   if v_first = reserve_idempotency_key.execution_id then
     return v_first;
   end if;
-  select e.* into v_run from howdah.executions as e
-  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
-    and e.idempotency_key = reserve_idempotency_key.key;
-  if not found then
-    -- No run was inserted for the key, or its run has another key by now: a key lives as long as
-    -- its own run.
-    update howdah_private.idempotency_keys as k
-    set execution_id = reserve_idempotency_key.execution_id
-    where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
-      and k.execution_id = v_first
-    returning k.execution_id into v_first;
-  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then
+  select e.* into v_run from howdah.executions as e where e.id = v_first;
+  if not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then
     -- no execution_id in the detail: the caller may not see the first run
     raise exception using errcode = 'HWCNF',
       message = format('idempotency key %L has already been used', reserve_idempotency_key.key),
@@ -67,6 +53,45 @@ begin
     perform howdah_private.refuse_known_key(reserve_idempotency_key.key, v_first);
   end if;
   return v_first;
+end $$;
+
+-- Returns the run that has an idempotency key: the given run if no other run has it, which then
+-- gets it. A row that another caller deletes or takes over meanwhile is looked for again.
+create or replace function howdah_private.holder_of_idempotency_key(
+  tenant_id uuid, key text, execution_id uuid
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_holder uuid;
+begin
+  loop
+    insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
+    values (holder_of_idempotency_key.tenant_id, holder_of_idempotency_key.key,
+      holder_of_idempotency_key.execution_id)
+    on conflict do nothing;
+    select k.execution_id into v_holder from howdah_private.idempotency_keys as k
+    where k.tenant_id = holder_of_idempotency_key.tenant_id
+      and k.key = holder_of_idempotency_key.key;
+    continue when not found;
+    if v_holder = holder_of_idempotency_key.execution_id or exists (
+      select from howdah.executions as e
+      where e.id = v_holder and e.tenant_id = holder_of_idempotency_key.tenant_id
+        and e.idempotency_key = holder_of_idempotency_key.key
+    ) then
+      return v_holder;
+    end if;
+    -- No run was inserted for the key, or its run has another key by now: a key lives as long as
+    -- its own run.
+    update howdah_private.idempotency_keys as k
+    set execution_id = holder_of_idempotency_key.execution_id
+    where k.tenant_id = holder_of_idempotency_key.tenant_id
+      and k.key = holder_of_idempotency_key.key and k.execution_id = v_holder;
+    if found then
+      return holder_of_idempotency_key.execution_id;
+    end if;
+  end loop;
 end $$;
 
 -- Reserves an idempotency key in the current tenant for a run of this agent or workflow. Refuses

@@ -4,10 +4,12 @@ import { testDatabase } from '../../support/database.ts';
 import {
   all,
   asRole,
+  isBlocked,
   jobsOf,
   makeAgent,
   makeSession,
   one,
+  openSession,
   refusal,
   rolledBack,
 } from '../support.ts';
@@ -105,6 +107,33 @@ describe('howdah.run', () => {
     );
     expect(n).toBe(1);
     expect(await jobsOf(db.pool, runs[0]?.id)).toHaveLength(1);
+  });
+
+  test('reserves a key whose row is deleted while it looks for the run', async () => {
+    await db.pool.query(
+      `insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
+       select id, 'orphan', howdah.uuid_v7() from howdah.tenants where slug = 'default'`,
+    );
+    const [gate, caller] = await Promise.all([openSession(db.url), openSession(db.url)]);
+    const reserve = (key: string, id: string) =>
+      one(
+        caller,
+        'select howdah_private.reserve_idempotency_key(id, $1, $2) as id from howdah.tenants limit 1',
+        [key, id],
+      );
+    try {
+      await reserve('first call of the session', randomUUID());
+      await gate.query('begin');
+      await gate.query('lock table howdah.executions in access exclusive mode');
+      const id = randomUUID();
+      const reserved = reserve('orphan', id);
+      await isBlocked(db.pool, caller); // it has found the row of the key
+      await db.pool.query(`delete from howdah_private.idempotency_keys where key = 'orphan'`);
+      await gate.query('rollback');
+      expect(await reserved).toEqual({ id });
+    } finally {
+      await Promise.all([gate.end(), caller.end()]);
+    }
   });
 
   test('gives fifty callers with one key and one session one run and one turn', async () => {
