@@ -786,9 +786,10 @@ grant execute on function
   ),
   howdah_private.conversation_since(uuid, int), howdah_private.execution_messages_of(uuid),
   howdah_private.follow_own(uuid), howdah_private.history_entries(jsonb),
-  howdah_private.is_client_call(howdah.questions), howdah_private.lock_todos(uuid),
-  howdah_private.previous_turn(uuid, boolean), howdah_private.runnable_models(text),
-  howdah_private.session_target(text, text), howdah_private.trust_branch(uuid, uuid)
+  howdah_private.is_client_call(howdah.questions), howdah_private.lock_senders(uuid),
+  howdah_private.lock_todos(uuid), howdah_private.previous_turn(uuid, boolean),
+  howdah_private.runnable_models(text), howdah_private.session_target(text, text),
+  howdah_private.trust_branch(uuid, uuid)
   to howdah_app;
 grant execute on function
   howdah_private.live_runs(uuid[]), howdah_private.session_messages_after(uuid[], int[], int[], int)

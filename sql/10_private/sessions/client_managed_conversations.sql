@@ -61,7 +61,8 @@ $$;
 
 -- Starts a run that continues from another run, or a new conversation. After the last turn of a
 -- session, the run is its next turn. After an earlier turn, or after a run without a session, the
--- run starts a conversation of its own, whose history has the messages up to that point.
+-- run starts a conversation of its own, whose history has the messages up to that point. Of
+-- requests that continue from one run at once, the first is its next turn and the others branch.
 create or replace function howdah_private.begin_conversation(
   model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb,
   previous uuid, is_kept boolean, is_followed boolean, idempotency_key text
@@ -78,12 +79,17 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous
-  from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_run_key(
       begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id)
     );
+  end if;
+  select * into v_previous
+  from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
+  if v_first = v_id and v_previous.is_last and is_kept then
+    perform howdah_private.lock_senders(v_previous.session_id);
+    select * into v_previous -- again: another request may have taken the next turn
+    from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
@@ -170,8 +176,9 @@ as $$
 $$;
 
 -- Stores the results of all client calls that a run waits for: [{question_id, output}]. Calls that
--- already have a result keep it, so a repeated request continues where the first one did. `since`
--- is the step up to which the client knows the run.
+-- already have a result keep it, so a repeated request continues where the first one did. That
+-- holds while the first one is stored, too. `since` is the step up to which the client knows the
+-- run.
 create or replace function howdah_private.answer_client_calls(
   results jsonb, out execution_id uuid, out since int
 )
@@ -182,6 +189,7 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_missing text;
   v_ids uuid[];
+  v_result record;
 begin
   select array_agg(distinct q.execution_id) filter (where q.id is not null),
     min(r.place) filter (where q.id is null)
@@ -189,9 +197,10 @@ begin
   from jsonb_array_elements(answer_client_calls.results) with ordinality as r (result, place)
   left join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
     and q.tenant_id = v_tenant_id and howdah_private.is_client_call(q);
-  if v_missing is not null or cardinality(v_ids) <> 1 then
+  if v_missing is not null or cardinality(v_ids) is distinct from 1 then
     raise exception using errcode = case when v_missing is null then 'HWINV' else 'HWNTF' end,
-      message = case when v_missing is null then 'the results belong to calls of several runs'
+      message = case when v_ids is null and v_missing is null then 'no tool result was sent'
+        when v_missing is null then 'the results belong to calls of several runs'
         else format('no tool call %s is waiting for a result',
           answer_client_calls.results #>> array[(v_missing::int - 1)::text, 'question_id']) end,
       detail = jsonb_build_object('field', 'tool_call_id')::text,
@@ -208,10 +217,22 @@ begin
       detail = jsonb_build_object('field', 'tool_call_id', 'execution_id', execution_id)::text,
       hint = 'Send one result for each tool call of the last answer.';
   end if;
-  perform howdah.answer_question(q.id, null, r.result -> 'output')
-  from jsonb_array_elements(answer_client_calls.results) as r (result)
-  join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
-  where q.status <> 'answered';
+  for v_result in
+    select q.id, r.result -> 'output' as output
+    from jsonb_array_elements(answer_client_calls.results) as r (result)
+    join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
+    where q.status <> 'answered'
+  loop
+    begin
+      perform howdah.answer_question(v_result.id, null, v_result.output);
+    exception when sqlstate 'HWCNF' then
+      if not exists (
+        select from howdah.questions as q where q.id = v_result.id and q.status = 'answered'
+      ) then
+        raise;
+      end if;
+    end;
+  end loop;
   select max(s.seq) into since from howdah.steps as s
   where s.execution_id = v_ids[1] and s.kind = 'question'
     and answer_client_calls.results

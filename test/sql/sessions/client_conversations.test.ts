@@ -1,16 +1,22 @@
+import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
+import { ask } from '../asking.ts';
 import {
   asRole,
   claim,
+  committed,
   finish,
+  isBlocked,
   makeAgent,
   makeRun,
   makeSession,
   makeTenant,
   makeWorker,
   one,
+  openSession,
   refusal,
+  takeRole,
 } from '../support.ts';
 
 const db = testDatabase();
@@ -220,4 +226,91 @@ describe("a client's tools", () => {
       expect(watched).toEqual({ count: 0 });
     });
   });
+});
+
+describe('the results of client calls', () => {
+  const results = (id: string, output: string) => JSON.stringify([{ question_id: id, output }]);
+  const store = 'select * from howdah_private.answer_client_calls($1)';
+
+  test('sent again while the first ones are stored, count once and give the same run', async () => {
+    const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
+    const { id, execution } = await ask(db.pool, { run });
+    const [first, second] = await Promise.all([openSession(db.url), openSession(db.url)]);
+    try {
+      await first.query('begin');
+      const stored = await one(first, store, [results(id, 'done')]);
+      const again = one(second, store, [results(id, 'done')]);
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      expect(await again).toEqual(stored);
+      expect(stored).toMatchObject({ execution_id: execution });
+      expect(await one(db.pool, store, [results(id, 'done')])).toEqual(stored);
+    } finally {
+      await Promise.all([first.end(), second.end()]);
+    }
+  });
+
+  test('of a call that nobody can answer any more are refused', async () => {
+    const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
+    const { id, execution } = await ask(db.pool, { run });
+    await db.pool.query('select howdah.cancel_execution($1)', [execution]);
+    expect(await refusal(one(db.pool, store, [results(id, 'done')]))).toMatchObject({
+      code: 'HWCNF',
+    });
+  });
+
+  test('that are none are refused', async () => {
+    expect(await refusal(one(db.pool, store, ['[]']))).toMatchObject({
+      code: 'HWINV',
+      message: 'no tool result was sent',
+    });
+  });
+});
+
+test('of two that go on from one run at once, the second one branches', async () => {
+  const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+  const settings = { 'howdah.role': 'owner' };
+  const earlier = await committed(db.pool, async (client) => {
+    await takeRole(client, 'howdah_app', settings);
+    return one(
+      client,
+      'select howdah_private.begin_conversation($1, $2, null, null, null, $3, null, true, false, null) as id',
+      [name, 'One.', '{}'],
+    );
+  });
+  await finish(db.pool, worker, earlier.id);
+  const [first, second] = await Promise.all([openSession(db.url), openSession(db.url)]);
+  const begun = (client: pg.Client, input: string) =>
+    one(
+      client,
+      `select howdah_private.begin_conversation($1, $2, null, null, null, '{}', $3, true, false, null) as id`,
+      [name, input, earlier.id],
+    );
+  const rowOf = ({ id }: { id?: string }) =>
+    one(db.pool, 'select session_id, turn, history from howdah.executions where id = $1', [id]);
+  try {
+    for (const client of [first, second]) {
+      await client.query('begin');
+      await takeRole(client, 'howdah_app', settings);
+    }
+    const next = await begun(first, 'Two.');
+    const branch = begun(second, 'Other.');
+    await isBlocked(db.pool, second);
+    await first.query('commit');
+    await branch;
+    await second.query('commit');
+    const { session_id } = await rowOf(earlier);
+    expect(await rowOf(next)).toEqual({ session_id, turn: 2, history: null });
+    const other = await rowOf(await branch);
+    expect(other.session_id).not.toBe(session_id);
+    expect(other).toMatchObject({
+      turn: 1,
+      history: [
+        { role: 'user', content: 'One.' },
+        { role: 'assistant', content: 'It is on its way.' },
+      ],
+    });
+  } finally {
+    await Promise.all([first.end(), second.end()]);
+  }
 });
