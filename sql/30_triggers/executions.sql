@@ -440,11 +440,15 @@ end $$;
 --
 -- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
 -- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with
--- an order is never hashed, so one part is in memory at a time. `enable_seqscan`: a plan of
--- add_jobs that was made while the queue was short would read all of it once it is long.
+-- an order is never hashed, so one part is in memory at a time.
+--
+-- `plan_cache_mode`: add_jobs would be planned anew at each call, which takes longer than the rest
+-- of an insert of one row. `enable_seqscan`: its plan, made while the queue is short, must not read
+-- all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_in_sessions uuid[] := array(

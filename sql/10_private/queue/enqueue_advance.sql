@@ -5,10 +5,12 @@
 -- could deadlock. The run of such a job gets a second wake-up with a key of its own. Ownership and
 -- attempts never depend on jobs.
 --
--- plpgsql keeps the plan; a function in SQL would plan each call anew.
+-- plpgsql keeps the plan; a function in SQL would plan each call anew. `plan_cache_mode`: so would
+-- add_jobs, and its planning takes longer than its work.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
