@@ -1,6 +1,11 @@
--- Starts executions, whoever inserts the row. Row triggers before the insert set what every run
--- needs: tenant, version, limits, turn, idempotency key. A statement trigger after the insert gives
--- all new runs their turns and wake-ups.
+-- Starts executions, whoever inserts the row, and follows their changes of status.
+--
+-- There is one trigger for each event and level, with its steps in order, because a trigger with a
+-- condition of its own costs every statement: Postgres parses the stored condition anew for each
+-- statement, which takes about 3 µs. What is apart has a reason:
+--   _010_permit, _020_permit_agents, _300_refuse_rewrite   run with the rights of the caller
+--   _110_check_change, _200_check_move                     are for columns of their own
+--   _850_count_runs                                        can be switched off to measure limits
 
 -- Pins the tenant for one statement. Without that, ten thousand rows look up ten thousand times
 -- which tenant an owner acts for, which agent has that name, and what its runs get from the agent.
@@ -38,6 +43,11 @@ declare
   v_terms text[];
   v_limits jsonb;
 begin
+  if e.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  end if;
   select a.* into v_agent from howdah.agents as a
   where a.id = e.agent_id and a.tenant_id = e.tenant_id
     and (not a.is_restricted or e.table_trigger_id is not null
@@ -82,7 +92,9 @@ begin
   return v_terms;
 end $$;
 
--- Prepares a new run of an agent.
+-- Prepares a new run: the usual run of an agent here, and whatever else a row asks for in
+-- prepare_special_run. A row with completed_at is history of a run that has ended, and is written
+-- as it is. Only owners may write that column. The constraints apply to it as to every row.
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -95,12 +107,9 @@ declare
   v_is_unfit boolean;
   v_has_prompt boolean;
 begin
-  if new.tenant_id is null then
-    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
-      detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
-  end if;
-  if (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
+  if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
+    return howdah_private.prepare_special_run(new);
+  elsif (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
     v_terms := howdah_private.terms_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
@@ -143,7 +152,57 @@ begin
       greatest(new.input_trust, howdah_private.bound_trust())
     into new.user_id, new.created_by, new.input_trust;
   end if;
+  if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
+    new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
+    new.session_id) > 0 then
+    return howdah_private.prepare_special_run(new);
+  end if;
   return new;
+end $$;
+
+-- Prepares what only some runs have, in this order: the version comes first, since overrides and
+-- tools of a client are checked against it; the key comes before the turn, as in run(), so that two
+-- inserts with one key and one session wait for each other and do not deadlock.
+create or replace function howdah_private.prepare_special_run(e howdah.executions)
+  returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_has_ended boolean := e.completed_at is not null;
+begin
+  if e.workflow_id is not null and not v_has_ended then
+    e := howdah_private.prepare_workflow_run(e);
+  end if;
+  if num_nonnulls(e.forked_from_execution_id, e.compensates_execution_id) > 0
+    or (v_has_ended and num_nonnulls(e.agent_version_id, e.workflow_version_id) > 0) then
+    perform howdah_private.refuse_foreign_version(e);
+  end if;
+  if e.input_parts is not null then
+    perform howdah_private.refuse_parts(e.tenant_id, e.input_parts);
+    e.input_parts := nullif(e.input_parts, '[]');
+  end if;
+  if e.history is not null then
+    perform howdah_private.refuse_history(e.history);
+    e.history := nullif(e.history, '[]');
+  end if;
+  if e.client_tools is not null then
+    perform howdah_private.refuse_client_tools(e);
+    e.client_tools := nullif(e.client_tools, '[]');
+  end if;
+  if e.overrides is not null and e.parent_execution_id is null and not v_has_ended then
+    e.overrides := howdah_private.checked_overrides(e);
+  end if;
+  if e.parent_execution_id is not null and not v_has_ended then
+    e := howdah_private.place_below_parent(e);
+  end if;
+  if e.idempotency_key is not null then
+    perform howdah_private.keep_key(e);
+  end if;
+  if e.session_id is not null and e.parent_execution_id is null and not v_has_ended then
+    e := howdah_private.propose_turn(e);
+  end if;
+  return e;
 end $$;
 
 -- Returns the workflow of a new run. Raises the reason why it can have no run.
@@ -179,7 +238,8 @@ begin
 end $$;
 
 -- Prepares a new run of a workflow.
-create or replace function howdah_private.tg_executions__prepare_workflow() returns trigger
+create or replace function howdah_private.prepare_workflow_run(e howdah.executions)
+  returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -187,55 +247,55 @@ declare
   v_workflow howdah.workflows;
   v_limits jsonb := case when exists (select from howdah.settings)
     then howdah_private.settings_of(
-      new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
+      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
   v_fault text;
 begin
-  if new.agent_id is not null then
+  if e.agent_id is not null then
     raise exception using errcode = 'HWINV', message = 'set agent_id or workflow_id, not both',
       detail = jsonb_build_object('field', 'workflow_id')::text,
       hint = 'Leave out agent_id or workflow_id.';
   end if;
-  v_workflow := howdah_private.workflow_to_run(new);
-  if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new)
-    where new.input is null or octet_length(new.input) > 1048576
+  v_workflow := howdah_private.workflow_to_run(e);
+  if e.input is null or octet_length(e.input) > 1024 then
+    perform howdah_private.refuse_input(e)
+    where e.input is null or octet_length(e.input) > 1048576
       or exists (select from howdah.settings);
   end if;
-  perform howdah_private.refuse_unfit_run(new);
-  if new.forked_from_execution_id is null then
-    new.workflow_version_id := case
-      when new.workflow_version_id is not null then howdah_private.own_version(new)
+  perform howdah_private.refuse_unfit_run(e);
+  if e.forked_from_execution_id is null then
+    e.workflow_version_id := case
+      when e.workflow_version_id is not null then howdah_private.own_version(e)
       when v_workflow.version_is_stale
         then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
     select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
-    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
+    from howdah.workflow_versions as v where v.id = e.workflow_version_id;
     if v_fault is not null then
       raise exception using errcode = 'HWCNF',
         message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
-        detail = jsonb_build_object('workflow_id', new.workflow_id,
+        detail = jsonb_build_object('workflow_id', e.workflow_id,
           'workflow', v_workflow.name)::text,
         hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
     elsif v_workflow.type = 'map' then
-      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
+      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), e.input_data);
     end if;
   end if;
-  new.status := 'queued';
+  e.status := 'queued';
   v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
-  new.max_steps := coalesce(
-    new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
-  new.max_tokens := coalesce(
-    new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
-  new.max_cost := case when new.max_cost is null then v_workflow.max_cost
-    else howdah_private.owned_budget(new, v_workflow.max_cost) end;
-  new.max_seconds := coalesce(
-    new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
-  new.run_at := coalesce(new.run_at, now());
-  new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
-    greatest(new.input_trust, howdah_private.bound_trust())
-  into new.user_id, new.created_by, new.input_trust;
-  return new;
+  e.max_steps := coalesce(
+    e.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
+  e.max_tokens := coalesce(
+    e.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+  e.max_cost := case when e.max_cost is null then v_workflow.max_cost
+    else howdah_private.owned_budget(e, v_workflow.max_cost) end;
+  e.max_seconds := coalesce(
+    e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
+  e.run_at := coalesce(e.run_at, now());
+  e.root_execution_id := coalesce(e.root_execution_id, e.id);
+  select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
+    greatest(e.input_trust, howdah_private.bound_trust())
+  into e.user_id, e.created_by, e.input_trust;
+  return e;
 end $$;
 
 -- Refuses an input that is missing or too large. Called for rows with 1 kB or more, the smallest
@@ -300,44 +360,42 @@ end $$;
 -- Checks that a run and its pinned version belong to one agent and tenant, where the row names the
 -- version. Otherwise prepare reads the version from the agent, and versions are never deleted. A
 -- foreign key would cost two look-ups and two locks for every row.
+create or replace function howdah_private.refuse_foreign_version(e howdah.executions) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if e.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
+        and v.tenant_id = e.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', e.workflow_id, e.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', e.workflow_id,
+          'workflow_version_id', e.workflow_version_id)::text,
+        hint = 'See howdah.workflow_versions for the versions that exist.';
+    end if;
+  elsif not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.agent_id = e.agent_id
+      and v.tenant_id = e.tenant_id
+  ) then
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('agent %s has no version %s', e.agent_id, e.agent_version_id),
+      detail = jsonb_build_object('agent_id', e.agent_id,
+        'agent_version_id', e.agent_version_id)::text,
+      hint = 'See howdah.agent_versions for the versions that exist.';
+  end if;
+end $$;
+
 create or replace function howdah_private.tg_executions__check_version() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.workflow_id is not null then
-    if not exists (
-      select from howdah.workflow_versions as v
-      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id
-        and v.tenant_id = new.tenant_id
-    ) then
-      raise exception using errcode = 'foreign_key_violation',
-        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
-        detail = jsonb_build_object('workflow_id', new.workflow_id,
-          'workflow_version_id', new.workflow_version_id)::text,
-        hint = 'See howdah.workflow_versions for the versions that exist.';
-    end if;
-  elsif not exists (
-    select from howdah.agent_versions as v
-    where v.id = new.agent_version_id and v.agent_id = new.agent_id
-      and v.tenant_id = new.tenant_id
-  ) then
-    raise exception using errcode = 'foreign_key_violation',
-      message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
-      detail = jsonb_build_object('agent_id', new.agent_id,
-        'agent_version_id', new.agent_version_id)::text,
-      hint = 'See howdah.agent_versions for the versions that exist.';
-  end if;
-  return new;
-end $$;
-
--- Checks overrides after _100_prepare, which sets the version of the run.
-create or replace function howdah_private.tg_executions__check_overrides() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.overrides := howdah_private.checked_overrides(new);
+  perform howdah_private.refuse_foreign_version(new);
   return new;
 end $$;
 
@@ -345,7 +403,8 @@ end $$;
 -- its place below that parent. The lock of the parent keeps it alive until the child is counted.
 -- `plan_cache_mode`: a statement may insert a thousand children. A plan that is made anew for each
 -- of them reads the definition of every partition, which takes longer than all the rest.
-create or replace function howdah_private.tg_executions__check_parent() returns trigger
+create or replace function howdah_private.place_below_parent(run howdah.executions)
+  returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
@@ -353,17 +412,17 @@ declare
   v_parent record;
   v_began_at timestamptz;
   v_max_depth int := coalesce(case when exists (select from howdah.settings)
-    then howdah_private.setting(new.tenant_id, 'max_depth') end, 8);
+    then howdah_private.setting(run.tenant_id, 'max_depth') end, 8);
 begin
   select e.id::uuid as id, e.status, e.depth, e.root_execution_id, e.ancestors, e.user_id,
     e.created_at, e.completed_at, e.is_pause_requested, e.members_at_once
   into v_parent from howdah.executions as e
-  where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
+  where e.id = run.parent_execution_id and e.tenant_id = run.tenant_id
   for no key update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('parent execution %s does not exist', new.parent_execution_id),
-      detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
+      message = format('parent execution %s does not exist', run.parent_execution_id),
+      detail = jsonb_build_object('parent_execution_id', run.parent_execution_id)::text;
   end if;
   if v_parent.completed_at is not null or v_parent.depth >= v_max_depth then
     raise exception using errcode = 'HWCNF',
@@ -372,40 +431,40 @@ begin
         else format('maximum depth of child runs (%s) reached', v_max_depth) end,
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
-  new.root_execution_id := v_parent.root_execution_id;
-  new.ancestors := v_parent.ancestors || v_parent.id;
-  new.depth := v_parent.depth + 1;
-  new.user_id := coalesce(new.user_id, v_parent.user_id);
+  run.root_execution_id := v_parent.root_execution_id;
+  run.ancestors := v_parent.ancestors || v_parent.id;
+  run.depth := v_parent.depth + 1;
+  run.user_id := coalesce(run.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
-    new.status := 'paused'; -- resumes together with its parent
-    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+    run.status := 'paused'; -- resumes together with its parent
+    run.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
   elsif v_parent.members_at_once is not null then
-    new.status := 'waiting';
-    new.waiting_for := 'turn';
+    run.status := 'waiting';
+    run.waiting_for := 'turn';
   end if;
   -- pins the version that was current when the root began, unless an admin has named another since
   v_began_at := case when v_parent.depth = 0 then v_parent.created_at else (
     select r.created_at from howdah.executions as r where r.id = v_parent.root_execution_id
   ) end;
-  if new.workflow_id is null then
-    new.agent_version_id := coalesce(howdah_private.version_or_current((
+  if run.workflow_id is null then
+    run.agent_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.agent_versions as v
-      where v.agent_id = new.agent_id and v.created_at <= v_began_at
+      where v.agent_id = run.agent_id and v.created_at <= v_began_at
       order by v.version desc limit 1
-    ), new.agent_version_id), new.agent_version_id);
+    ), run.agent_version_id), run.agent_version_id);
   else
-    new.workflow_version_id := coalesce(howdah_private.version_or_current((
+    run.workflow_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.workflow_versions as v
-      where v.workflow_id = new.workflow_id and v.created_at <= v_began_at
+      where v.workflow_id = run.workflow_id and v.created_at <= v_began_at
       order by v.version desc limit 1
-    ), new.workflow_version_id), new.workflow_version_id);
+    ), run.workflow_version_id), run.workflow_version_id);
   end if;
-  return new;
+  return run;
 end $$;
 
--- Counts new children at their parents, whose rows _200_check_parent has locked. Updates each
--- parent once, since a thousand updates of one row within a transaction take time that grows with
--- the square of their number.
+-- Counts new children at their parents, whose rows place_below_parent has locked. Updates each
+-- parent once: a thousand updates of one row within a transaction take time that grows with the
+-- square of their number.
 create or replace function howdah_private.count_children(
   parents uuid[], waiting int[], children int[]
 ) returns void
@@ -419,21 +478,21 @@ as $$
   where e.id = s.id and e.id = any (count_children.parents)
 $$;
 
-create or replace function howdah_private.tg_executions__keep_key() returns trigger
+-- Reserves the idempotency key of a new run, or refuses the run if the key is taken.
+create or replace function howdah_private.keep_key(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_first uuid := howdah_private.reserve_idempotency_key(
-    new.tenant_id, new.idempotency_key, new.id);
+    e.tenant_id, e.idempotency_key, e.id);
 begin
-  if v_first <> new.id then
+  if v_first <> e.id then
     raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is known already', new.idempotency_key),
+      message = format('the idempotency key %L is known already', e.idempotency_key),
       detail = jsonb_build_object('execution_id', v_first)::text,
       hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
   end if;
-  return new;
 end $$;
 
 -- Gives the new runs their turns and wake-ups, and counts them at their parents.
@@ -508,21 +567,8 @@ end $$;
 
 create or replace trigger _050_pin_tenant before insert on howdah.executions
   for each statement execute function howdah_private.tg_executions__pin_tenant();
--- A row with completed_at is history of a run that has ended, and is written as it is. Only owners
--- may write that column. The constraints apply to it as to every row.
 create or replace trigger _100_prepare before insert on howdah.executions
-  for each row when (new.completed_at is null and new.workflow_id is null)
-  execute function howdah_private.tg_executions__prepare();
-create or replace trigger _100_prepare_workflow before insert on howdah.executions
-  for each row when (new.completed_at is null and new.workflow_id is not null)
-  execute function howdah_private.tg_executions__prepare_workflow();
-create or replace trigger _110_check_version before insert on howdah.executions
-  for each row when (
-    new.forked_from_execution_id is not null or new.compensates_execution_id is not null
-    or (new.completed_at is not null
-      and coalesce(new.agent_version_id, new.workflow_version_id) is not null)
-  )
-  execute function howdah_private.tg_executions__check_version();
+  for each row execute function howdah_private.tg_executions__prepare();
 create or replace trigger _110_check_change
   before update of tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id
   on howdah.executions
@@ -532,19 +578,6 @@ create or replace trigger _110_check_change
       new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
-create or replace trigger _170_check_overrides before insert on howdah.executions
-  for each row when (
-    new.overrides is not null and new.parent_execution_id is null and new.completed_at is null
-  )
-  execute function howdah_private.tg_executions__check_overrides();
-create or replace trigger _200_check_parent before insert on howdah.executions
-  for each row when (new.parent_execution_id is not null and new.completed_at is null)
-  execute function howdah_private.tg_executions__check_parent();
--- Reserves the key before the turn, as run() does, so two inserts with one key and one session wait
--- for each other and do not deadlock.
-create or replace trigger _300_keep_key before insert on howdah.executions
-  for each row when (new.idempotency_key is not null)
-  execute function howdah_private.tg_executions__keep_key();
 create or replace trigger _900_enqueue after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__enqueue();
@@ -559,7 +592,8 @@ create or replace trigger _100_refuse_truncate before truncate on howdah.executi
   for each statement execute function howdah_private.tg__refuse_change();
 create or replace trigger _300_refuse_rewrite
   before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
-    input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost,
-    step_count, message_count on howdah.executions
+    input, input_data, input_parts, history, client_tools, output, output_data, stop_reason, error,
+    tokens_in, tokens_out, cost, step_count, message_count
+  on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();

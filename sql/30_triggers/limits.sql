@@ -133,18 +133,19 @@ begin
   return null;
 end $$;
 
--- Admits runs at the limits of a run that has stopped running, and ends its calls.
-create or replace function howdah_private.tg_executions__release_limits() returns trigger
+-- Admits runs at the limits of a run that has stopped running.
+create or replace function howdah_private.admit_after_run(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 begin
+  if not exists (select from howdah.limits as l where l.metric = 'running_runs') then
+    return;
+  end if;
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = new.tenant_id
-    and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
-      howdah_private.model_chosen(new.overrides, new.handoffs));
-  perform howdah_private.end_calls_of_run(new.id);
-  return null;
+  where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
+    and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
+      howdah_private.model_chosen(e.overrides, e.handoffs));
 end $$;
 
 -- Counts the bytes of files. Per row, since rows kept for a statement would be kept with their
@@ -183,9 +184,6 @@ create or replace trigger _510_initialize_again
   execute function howdah_private.tg_limits__initialize();
 create or replace trigger _520_admit after update or delete on howdah.limits
   for each row execute function howdah_private.tg_limits__admit();
-create or replace trigger _840_release_limits after update of status on howdah.executions
-  for each row when (old.status = 'running' and new.status <> 'running')
-  execute function howdah_private.tg_executions__release_limits();
 -- After _900_enqueue, which locks runs and sessions: counters are locked behind these.
 create or replace trigger _950_count_runs after insert on howdah.executions
   referencing new table as new_rows

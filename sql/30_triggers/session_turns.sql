@@ -1,6 +1,6 @@
--- Turns of a session. One root run of a session is live; a message that comes meanwhile does what
--- the policy of the session says: it waits (queue), is refused (reject), or ends the live run
--- (interrupt).
+-- Turns of a session, as steps of the triggers of executions (executions.sql, status_changes.sql).
+-- One root run of a session is live; a message that comes meanwhile does what the policy of the
+-- session says: it waits (queue), is refused (reject), or ends the live run (interrupt).
 --
 -- A row trigger cannot know which sessions the rest of the statement names. If each row locked its
 -- session, two inserts that name sessions in opposite order would wait for each other. So a row
@@ -13,7 +13,8 @@
 --
 -- Under `interrupt`, later rows of a statement never propose to wait: the end of the live run would
 -- pass the turn to them before they have taken theirs.
-create or replace function howdah_private.tg_executions__propose_turn() returns trigger
+create or replace function howdah_private.propose_turn(run howdah.executions)
+  returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
@@ -21,33 +22,33 @@ declare
   v_session record;
   v_has_to_wait boolean;
 begin
-  if exists (select from howdah.executions as e where e.id = new.id) then
-    return new;
+  if exists (select from howdah.executions as e where e.id = run.id) then
+    return run;
   end if;
   select s.turns, s.live_execution_id, s.policy, (
     select max(e.turn) from howdah.executions as e -- of earlier rows of this statement
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn > s.turns
   ) as proposed into v_session
-  from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id;
+  from howdah.sessions as s where s.id = run.session_id and s.tenant_id = run.tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', new.session_id),
-      detail = jsonb_build_object('session_id', new.session_id)::text,
+      message = format('there is no session %s', run.session_id),
+      detail = jsonb_build_object('session_id', run.session_id)::text,
       hint = 'Start one with howdah.start_session(agent), or see howdah.sessions.';
   end if;
-  new.turn := coalesce(v_session.proposed, v_session.turns) + 1;
+  run.turn := coalesce(v_session.proposed, v_session.turns) + 1;
   v_has_to_wait := case when v_session.policy = 'interrupt'
     then v_session.proposed is null and v_session.live_execution_id is not null
-      and not howdah_private.may_interrupt(v_session.live_execution_id, new)
+      and not howdah_private.may_interrupt(v_session.live_execution_id, run)
     else num_nonnulls(v_session.live_execution_id, v_session.proposed) > 0 end;
   if v_has_to_wait then
     if v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(new.session_id, v_session.live_execution_id);
+      perform howdah_private.refuse_turn(run.session_id, v_session.live_execution_id);
     end if;
-    new.status := 'waiting';
-    new.waiting_for := 'turn';
+    run.status := 'waiting';
+    run.waiting_for := 'turn';
   end if;
-  return new;
+  return run;
 end $$;
 
 -- Refuses a message to a session that has a live run and the policy reject.
@@ -201,38 +202,24 @@ end $$;
 -- is chosen, so a run that is just being cancelled is passed over. A run that only waited for its
 -- turn, also while paused, holds none and does not come here. That keeps the order of locks: live
 -- run, session, next run.
-create or replace function howdah_private.tg_executions__pass_turn() returns trigger
+create or replace function howdah_private.pass_turn(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_next uuid;
 begin
-  perform from howdah.sessions as s where s.id = new.session_id for no key update;
+  perform from howdah.sessions as s where s.id = run.session_id for no key update;
   select e.id into v_next from howdah.executions as e
-  where e.tenant_id = new.tenant_id and e.session_id = new.session_id
+  where e.tenant_id = run.tenant_id and e.session_id = run.session_id
     and e.status = 'waiting' and e.waiting_for = 'turn'
   order by e.turn limit 1
   for no key update;
   update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
-  where s.id = new.session_id and s.live_execution_id = new.id;
+  where s.id = run.session_id and s.live_execution_id = run.id;
   if found and v_next is not null then
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
     where e.id = v_next;
     perform howdah_private.enqueue_advance(array[v_next]);
   end if;
-  return null;
 end $$;
-
-create or replace trigger _400_propose_turn before insert on howdah.executions
-  for each row when (
-    new.session_id is not null and new.parent_execution_id is null and new.completed_at is null
-  )
-  execute function howdah_private.tg_executions__propose_turn();
-create or replace trigger _800_pass_turn after update of status on howdah.executions
-  for each row when (
-    new.session_id is not null and new.parent_execution_id is null
-    and new.completed_at is not null and old.completed_at is null
-    and old.waiting_for is distinct from 'turn' and old.paused_from is distinct from 'turn'
-  )
-  execute function howdah_private.tg_executions__pass_turn();

@@ -157,7 +157,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.agent_id':
     'read by the insert trigger; its versions keep it, and they are never deleted',
   'howdah.executions.agent_version_id':
-    'read from the agent, or checked by _110_check_version; never deleted',
+    'read from the agent, or checked by refuse_foreign_version; never deleted',
   'howdah.executions.workflow_id': 'as agent_id',
   'howdah.executions.workflow_version_id': 'as agent_version_id',
   'howdah.executions.table_trigger_id': 'written by the trigger of that watch; it may be gone',

@@ -336,24 +336,18 @@ end $$;
 
 -- Enqueues the write-back of an answer when the run of a watch ends. A worker writes the answer in
 -- a transaction of its own, since the table belongs to the user and may be locked for long.
-create or replace function howdah_private.tg_executions__write_back() returns trigger
+create or replace function howdah_private.enqueue_write_back(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.add_job('write_back',
-    json_build_object('id', new.id, 'tenant_id', new.tenant_id),
-    job_key => 'write_back ' || new.id)
+    json_build_object('id', e.id, 'tenant_id', e.tenant_id),
+    job_key => 'write_back ' || e.id)
   from howdah.watched_rows as w
-  where w.execution_id = new.id and w.tenant_id = new.tenant_id
+  where w.execution_id = e.id and w.tenant_id = e.tenant_id
     and w.write_back in ('waiting', 'failed');
-  return null;
 end $$;
-create or replace trigger _850_write_back after update of status on howdah.executions
-  for each row when (
-    new.table_trigger_id is not null and new.completed_at is not null and old.completed_at is null
-  )
-  execute function howdah_private.tg_executions__write_back();
 
 -- Returns the table of a watch: the table that has its trigger. A name would prove nothing, but
 -- only the engine can create a trigger that calls tg__watch. Returns null if the table was dropped,

@@ -1,6 +1,6 @@
 -- Checks client-managed conversations: history and client_tools of a run, which a client sends with
 -- the input. They are checked at the insert, because a model provider refuses the whole request if
--- one message or tool is malformed. Once the run has ended they are immutable.
+-- one message or tool is malformed. Called by prepare_special_run (30_triggers/executions.sql).
 
 -- Returns the fault of one message of a history, or null.
 create or replace function howdah_private.history_fault(message jsonb) returns text
@@ -148,23 +148,3 @@ begin
         '"parameters": {"type": "object", …}}.';
   end if;
 end $$;
-
-create or replace function howdah_private.tg_executions__check_conversation() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform howdah_private.refuse_history(new.history) where new.history is not null;
-  perform howdah_private.refuse_client_tools(new) where new.client_tools is not null;
-  new.history := nullif(new.history, '[]');
-  new.client_tools := nullif(new.client_tools, '[]');
-  return new;
-end $$;
-
-create or replace trigger _160_check_conversation before insert on howdah.executions
-  for each row when (new.history is not null or new.client_tools is not null)
-  execute function howdah_private.tg_executions__check_conversation();
-create or replace trigger _320_refuse_rewrite
-  before update of history, client_tools on howdah.executions
-  for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
-  execute function howdah_private.tg__refuse_change();
