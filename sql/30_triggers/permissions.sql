@@ -30,28 +30,32 @@ begin
   end loop;
 end $$;
 
--- Refuses rows about an agent or workflow unless its grants allow them. Inserts of runs are checked
--- once per statement instead (tg_executions__permit_agents).
+-- Refuses rows about agents or workflows unless their grants allow them. The arguments are the
+-- right that is needed and the columns that name the agents or workflows. Inserts of runs are
+-- checked once per statement instead (tg_executions__permit_agents).
 create or replace function howdah_private.tg__permit_agent() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_key constant text := tg_argv[1];
   v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name in ('agents', 'workflows');
-  v_kind constant text := case
-    when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows'
-      then 'workflow'
-    else 'agent'
-  end;
+  v_kind text;
 begin
-  if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_kind)
-    where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_kind)
-    where tg_op <> 'DELETE' and not v_is_new;
-    perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
+  if current_user = 'howdah_engine' then
+    return case tg_op when 'DELETE' then old else new end;
   end if;
+  perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
+  for i in 1 .. tg_nargs - 1 loop
+    v_kind := case
+      when tg_argv[i] in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows'
+        then 'workflow'
+      else 'agent'
+    end;
+    perform howdah_private.permit_agent((to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    where tg_op <> 'DELETE' and not v_is_new;
+  end loop;
   return case tg_op when 'DELETE' then old else new end;
 end $$;
 
@@ -68,27 +72,19 @@ create or replace trigger _020_permit_agent
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent
   before insert or update or delete on howdah.version_labels
-  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
-  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
-create or replace trigger _021_permit_workflow before insert or update or delete on howdah.schedules
-  for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflows
   for each row execute function howdah_private.tg__permit_agent('edit', 'id');
 create or replace trigger _020_permit_workflow
   before insert or update or delete on howdah.workflow_agents
   for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
-create or replace trigger _020_permit_workflow
-  before insert or update or delete on howdah.version_labels
-  for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
-create or replace trigger _021_permit_agent before insert or update on howdah.workflow_agents
-  for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
-create or replace trigger _022_permit_member before insert or update on howdah.workflow_agents
-  for each row execute function howdah_private.tg__permit_agent('run', 'member_workflow_id');
+create or replace trigger _021_permit_member before insert or update on howdah.workflow_agents
+  for each row
+  execute function howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.sessions
-  for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
-create or replace trigger _021_permit_workflow before insert or update or delete on howdah.sessions
-  for each row execute function howdah_private.tg__permit_agent('run', 'workflow_id');
+  for each row execute function howdah_private.tg__permit_agent('run', 'agent_id', 'workflow_id');
 
 -- Runs after _100_address, which sets the agent if the message names a run.
 create or replace trigger _200_permit_agent before insert on howdah.mail
