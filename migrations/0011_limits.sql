@@ -185,18 +185,6 @@ comment on column howdah_private.limit_counters.subject_id is
   'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all '
   'tenants.';
 
-create table howdah_private.limit_recounts (
-  limit_id uuid primary key,
-  after xid8
-);
-alter table howdah_private.limit_recounts enable row level security, force row level security;
-comment on table howdah_private.limit_recounts is
-  'New limits of tokens and cost whose use is counted again once all transactions that did not '
-  'see them have ended.';
-comment on column howdah_private.limit_recounts.after is
-  'A transaction that began when the limit was visible to all. Earlier ones may not have seen it. '
-  'Null until the first attempt to count again.';
-
 create table howdah_private.parked_runs (
   execution_id uuid primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
@@ -221,7 +209,6 @@ comment on column howdah_private.parked_runs.subject_id is
 
 -- Down Migration
 drop table howdah_private.parked_runs;
-drop table howdah_private.limit_recounts;
 drop table howdah_private.limit_counters;
 drop table howdah_private.limited_calls;
 drop table howdah.limits;

@@ -666,7 +666,7 @@ grant execute on function
   howdah_private.admit_parked(uuid, uuid),
   howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
   howdah_private.end_call(uuid, int), howdah_private.has_settings(),
-  howdah_private.run_settings(uuid)
+  howdah_private.recount_limit(uuid, xid8), howdah_private.run_settings(uuid)
   to howdah_worker;
 
 -- Room log.

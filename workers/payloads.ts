@@ -9,6 +9,13 @@ export const advancePayload = z.object({ id: z.uuid() });
 /** What the job `admit` carries: which limit may have room. */
 export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
+/** Payload of the job `recount_limit`: a new limit, and the transaction after which all others see it. */
+export const recountLimitPayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  after: z.string().regex(/^\d+$/).optional(),
+});
+
 /** What the job `deliver_mail` carries: whose mailbox holds something that its runs may wait for. */
 export const deliverMailPayload = z.object({ agent_id: z.uuid(), tenant_id: z.uuid() });
 

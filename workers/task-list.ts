@@ -18,6 +18,7 @@ import { deliverMailTask } from './tasks/deliver-mail.ts';
 import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
+import { recountLimitTask } from './tasks/recount-limit.ts';
 import { retentionTask } from './tasks/retention.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 
@@ -41,6 +42,7 @@ export function taskList(
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool, audit.log),
+    recount_limit: recountLimitTask(pools.pool),
     retention: retentionTask(pools.pool, months, audit.log),
     write_back: writeBackTask(pools, audit.log),
   };

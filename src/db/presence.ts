@@ -145,6 +145,11 @@ export async function admitParked(pool: Pool, limit: string, tenant: string): Pr
   await pool.query('select howdah_private.admit_parked($1, $2)', [limit, tenant]);
 }
 
+/** Counts the usage of a new limit again. A job does so later while a transaction before `after` is left. */
+export async function recountLimit(pool: Pool, limit: string, after?: string): Promise<void> {
+  await pool.query('select howdah_private.recount_limit($1, $2)', [limit, after ?? null]);
+}
+
 /** Wakes the runs that wait for messages which lie in the mailbox of an agent. */
 export async function deliverMail(pool: Pool, agent: string, tenant: string): Promise<void> {
   await pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { eventually } from '../support/database.ts';
 
 /** A pool or a connection: what can run one statement. */
 export type Db = Pick<pg.Pool, 'query'>;
@@ -356,21 +357,44 @@ export function copyIn(client: pg.Client, text: string, rows: string): Promise<v
 
 type CopyConnection = { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void };
 
-/**
- * Takes the jobs that look for room and are due, and does what they say, as a worker would; gives how many runs went on. In
- * statements of their own: what lets runs go on may write a job of the same key again.
- */
-export async function admitParked(db: Db): Promise<number> {
+/** Deletes the due jobs of a task and returns their payloads. The caller does what they say, as a worker would. */
+async function takeJobs(db: Db, task: string): Promise<Record<string, string>[]> {
   const jobs = await all(
     db,
     `delete from graphile_worker._private_jobs as j using graphile_worker._private_tasks as t
-     where t.id = j.task_id and t.identifier = 'admit' and j.run_at <= clock_timestamp()
-     returning j.payload ->> 'id' as id, j.payload ->> 'tenant_id' as tenant_id`,
+     where t.id = j.task_id and t.identifier = $1 and j.run_at <= clock_timestamp()
+     returning j.payload`,
+    [task],
   );
+  return jobs.map(({ payload }) => payload);
+}
+
+/**
+ * Runs the due jobs that look for room at limits; returns how many runs went on. In statements of their own: what lets runs go on
+ * may write a job of the same key again.
+ */
+export async function admitParked(db: Db): Promise<number> {
   let admitted = 0;
-  for (const { id, tenant_id } of jobs) {
+  for (const { id, tenant_id } of await takeJobs(db, 'admit')) {
     const text = 'select howdah_private.admit_parked($1, $2) as admitted';
     admitted += (await one(db, text, [id, tenant_id])).admitted;
   }
   return admitted;
+}
+
+/** Runs the due jobs that count new limits again; returns for each whether it is done. */
+export async function recountLimits(db: Db): Promise<boolean[]> {
+  const done: boolean[] = [];
+  for (const { id, after } of await takeJobs(db, 'recount_limit')) {
+    const text = 'select howdah_private.recount_limit($1, $2) as done';
+    done.push((await one(db, text, [id, after ?? null])).done);
+  }
+  return done;
+}
+
+/** Waits until a new limit is counted again, as its job does once no transaction is left that began before. */
+export async function waitForRecount(pool: pg.Pool, id: string): Promise<void> {
+  const { after } = await one(pool, 'select pg_current_xact_id()::text as after');
+  const text = 'select where howdah_private.recount_limit($1, $2)';
+  await eventually(pool, `limit ${id} is counted again`, text, [id, after], 240_000);
 }

@@ -161,9 +161,7 @@ begin
   order by u.subject_id -- a commit that saw the limit before the change may have its counter
   on conflict (limit_id, started_at, subject_id) do update set used = excluded.used;
   if l.metric in ('tokens', 'cost') then
-    insert into howdah_private.limit_recounts (limit_id) values (l.id)
-    on conflict (limit_id) do update set after = null;
-    perform howdah_private.enqueue_admission(l.id, l.tenant_id);
+    perform howdah_private.enqueue_recount(l, null);
   end if;
 exception when lock_not_available then
   raise exception using errcode = 'HWCNF',
@@ -173,61 +171,63 @@ exception when lock_not_available then
     hint = 'Try again; pg_stat_activity shows long transactions.';
 end $$;
 
--- Counts again what was spent before all transactions saw the limit. Called by a job, in a
--- transaction that began when the limit was visible. Returns false while a transaction is left
--- that may not have seen the limit. That is known by their ids: a commit has its id before it reads
--- the limits, so one with a later id has seen this limit. The counters are locked before the usage
--- is read: a concurrent commit has added its use, or will add it.
-create or replace function howdah_private.recount_limit(l howdah.limits) returns boolean
-  language plpgsql volatile security definer
+-- Adds the job that counts a limit again; a limit that changes again replaces it. `after` is a
+-- transaction that began when the limit was visible to all. Earlier ones may not have seen it.
+create or replace function howdah_private.enqueue_recount(
+  l howdah.limits, after xid8, delay interval default '0'
+) returns void
+  language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_pending howdah_private.limit_recounts;
-  v_began_at timestamptz := howdah_private.period_begins(l.period, clock_timestamp());
-  v_subjects uuid[];
-begin
-  select r.* into v_pending from howdah_private.limit_recounts as r
-  where r.limit_id = l.id for update;
-  if not found then
-    return true;
-  end if;
-  v_pending.after := coalesce(v_pending.after, pg_current_xact_id());
-  if pg_snapshot_xmin(pg_current_snapshot()) < v_pending.after then
-    update howdah_private.limit_recounts as r set after = v_pending.after
-    where r.limit_id = l.id;
-    return false;
-  end if;
-  with locked as (
-    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
-    select l.id, v_began_at, u.subject_id, 0
-    from howdah_private.usage_since(l, v_began_at) as u
-    order by u.subject_id
-    on conflict (limit_id, started_at, subject_id) do update set used = c.used
-    returning c.subject_id
-  )
-  select array_agg(k.subject_id) into v_subjects from locked as k;
-  update howdah_private.limit_counters as c set used = u.used
-  from howdah_private.usage_since(l, v_began_at) as u
-  where c.limit_id = l.id and c.started_at = v_began_at and c.subject_id = u.subject_id
-    and c.subject_id = any (v_subjects);
-  delete from howdah_private.limit_recounts as r where r.limit_id = l.id;
-  return true;
-end $$;
+  select graphile_worker.add_job('recount_limit',
+    json_strip_nulls(json_build_object(
+      'id', l.id, 'tenant_id', l.tenant_id, 'after', enqueue_recount.after::text)),
+    run_at => clock_timestamp() + enqueue_recount.delay,
+    job_key => 'limit ' || l.id || ' recount', priority => -32768)
+$$;
 
--- Counts again what a new limit missed. If that is too early, a job tries again in a second.
-create or replace function howdah_private.catch_up_limit(limit_id uuid) returns void
+-- The job `recount_limit`: counts again what was spent before all transactions saw the limit, in a
+-- transaction that began when the limit was visible. Returns false, and tries again in a second,
+-- while a transaction is left that may not have seen the limit. That is known by their numbers: a
+-- commit has its number before it reads the limits, so one with a later number has seen this limit.
+-- A number from the future is of the server that a backup comes from, and is taken anew.
+--
+-- The counters are locked before the usage is read: a concurrent commit has added its use, or will
+-- add it.
+create or replace function howdah_private.recount_limit(limit_id uuid, after xid8 default null)
+  returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limit howdah.limits;
+  v_after xid8 := case
+    when recount_limit.after < pg_snapshot_xmax(pg_current_snapshot()) then recount_limit.after
+    else pg_current_xact_id() end;
+  v_began_at timestamptz;
+  v_subjects uuid[];
 begin
-  select l.* into v_limit from howdah.limits as l where l.id = catch_up_limit.limit_id;
-  if found and not howdah_private.recount_limit(v_limit) then
-    perform graphile_worker.add_job(
-      'admit', json_build_object('id', v_limit.id, 'tenant_id', v_limit.tenant_id),
-      run_at => clock_timestamp() + interval '1 second',
-      job_key => 'limit ' || v_limit.id || ' recount');
+  select l.* into v_limit from howdah.limits as l
+  where l.id = recount_limit.limit_id and l.metric in ('tokens', 'cost');
+  if not found then
+    return true;
+  elsif pg_snapshot_xmin(pg_current_snapshot()) < v_after then
+    perform howdah_private.enqueue_recount(v_limit, v_after, '1 second');
+    return false;
   end if;
+  v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
+  with locked as (
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
+    select v_limit.id, v_began_at, u.subject_id, 0
+    from howdah_private.usage_since(v_limit, v_began_at) as u
+    order by u.subject_id
+    on conflict on constraint limit_counters_pkey do update set used = c.used
+    returning c.subject_id
+  )
+  select array_agg(k.subject_id) into v_subjects from locked as k;
+  update howdah_private.limit_counters as c set used = u.used
+  from howdah_private.usage_since(v_limit, v_began_at) as u
+  where c.limit_id = v_limit.id and c.started_at = v_began_at and c.subject_id = u.subject_id
+    and c.subject_id = any (v_subjects);
+  return true;
 end $$;

@@ -195,9 +195,9 @@ as $$
     else howdah_private.is_used_up(l, is_reached.subject_id, clock_timestamp()) end
 $$;
 
--- The job `admit`: takes the lock of the limit, counts again what a new limit missed, and admits
--- runs. Returns how many. For a deleted limit it takes the lock of running runs: a claim that holds
--- this lock may have seen the limit, and its parked runs are visible only when it has committed.
+-- The job `admit`: takes the lock of the limit and admits runs. Returns how many. For a deleted
+-- limit it takes the lock of running runs: a claim that holds this lock may have seen the limit,
+-- and its parked runs are visible only when it has committed.
 create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -208,7 +208,6 @@ begin
   if not found then
     perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
   end if;
-  perform howdah_private.catch_up_limit(admit_parked.limit_id);
   return howdah_private.admit_at_limit(admit_parked.limit_id, admit_parked.tenant_id);
 end $$;
 

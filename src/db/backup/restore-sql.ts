@@ -22,8 +22,8 @@ grant create, usage on schema howdah, howdah_private
 }
 
 /**
- * After: what of the contents is about the server they come from. Its transaction numbers mean nothing here; its workers are not
- * here, and did not die with the runs they held: those are handed back as by a worker that drains.
+ * After: what of the contents is about the server they come from. Its workers are not here, and did not die with the runs they
+ * held: those are handed back as by a worker that drains.
  */
 export const AFTER_CONTENTS = `
 reset search_path;
@@ -32,7 +32,6 @@ set local row_security = on;
 set local check_function_bodies = on;
 revoke create on schema howdah, howdah_private from howdah_worker, howdah_app, howdah_tool, howdah_reader, howdah_writer;
 revoke create on schema howdah from howdah_eraser; -- in howdah_private it is given functions whenever sql/ is applied
-update howdah_private.limit_recounts set after = null where after is not null;
 do $$
 declare
   v_worker uuid;

@@ -19,6 +19,7 @@ import {
   one,
   openSession,
   spawn,
+  waitForRecount,
 } from '../support.ts';
 
 // What runs used stays counted when they are deleted: sums of the views before and after, to the last digit.
@@ -238,9 +239,7 @@ describe('a quota made after runs were deleted counts them', () => {
     );
     const counters = `select subject_id, used from howdah_private.limit_counters where limit_id = $1 order by 1`;
     const first = await all(db.pool, counters, [id]);
-    const again =
-      'select howdah_private.recount_limit(l) as done from howdah.limits as l where l.id = $1';
-    await expect.poll(async () => (await one(db.pool, again, [id])).done).toBe(true);
+    await waitForRecount(db.pool, id);
     expect(await all(db.pool, counters, [id])).toEqual(first);
     await db.pool.query('delete from howdah.limits where id = $1', [id]);
     return first;
