@@ -411,7 +411,8 @@ create index ended_runs_tenant_id_idx on howdah_private.ended_runs (tenant_id);
 alter table howdah_private.ended_runs enable row level security, force row level security;
 comment on table howdah_private.ended_runs is
   'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not '
-  'been called. A worker deletes the row in the transaction that calls the hooks.';
+  'been called. A worker deletes the row in the transaction that calls the hooks, so they are '
+  'called once. A job alone could call them twice: it is completed in a later transaction.';
 
 create table howdah_private.workers (
   id uuid primary key,
