@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { namesMadeBy, replaceableFiles } from '../../src/db/replaceable-files.ts';
 import { testDatabase } from '../support/database.ts';
+import { sqlMessages } from '../support/sql-messages.ts';
 import { all, one, rolledBack } from './support.ts';
 
 /**
@@ -1070,6 +1071,26 @@ describe('conventions', () => {
         .map(([, hint]) => `${path}: ${hint}`),
     );
     expect(hints).toEqual([]);
+  });
+
+  test('the list of messages has every refusal, and the hint of every check', async () => {
+    const raised = replaceableFiles().flatMap(({ text }) => [
+      ...text.matchAll(/^\s*raise (exception|warning)\b/gm),
+    ]);
+    const { count } = await one<{ count: number }>(
+      db.pool,
+      `select count(*)::int from pg_constraint as c
+       where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0
+         and c.conrelid not in (select p.oid from pg_class as p where p.relispartition)`,
+    );
+    const [refusals = '', checks = ''] = (await sqlMessages(db.url)).split('\nchecks\n');
+    expect(raised.length).toBeGreaterThan(200);
+    expect(refusals.match(/^ {2}(?!text )\S/gm)).toHaveLength(raised.length);
+    // a dry run undoes its work by this, and who locks a run again its first locks: nobody sees it
+    expect(new Set(refusals.match(/^ {2}(?!text )\S.*$(?!\n {4}message \S)/gm))).toEqual(
+      new Set(['  triggered_action_exception']),
+    );
+    expect(checks.match(/^ {4}hint {4}\S/gm)).toHaveLength(count);
   });
 
   test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {

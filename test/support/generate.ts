@@ -13,6 +13,7 @@ import { describedCommands } from './described-commands.ts';
 import { licencesPage, productionDependencies } from './licences.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
+import { sqlMessages } from './sql-messages.ts';
 
 // Writes the generated files from a freshly migrated database; with --check only tells whether they are current.
 
@@ -34,6 +35,7 @@ try {
   await migrateUp(url, migrateQueue);
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
+  write('sql/messages.txt', await sqlMessages(url));
   const { printApiSchema } = await import('../../src/api/print-schema.ts');
   write('src/api/schema.graphql', await printApiSchema(url));
 } finally {
