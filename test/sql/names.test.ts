@@ -63,7 +63,7 @@ describe('a name is one line of text', () => {
     const made = db.pool.query(`select howdah.create_api_key($1)`, ['a\nb']);
     expect(await refusal(made)).toMatchObject({
       code: 'HWINV',
-      message: 'name of api_keys contains a line break or another control character',
+      fields: { field: 'name', table: 'api_keys' },
     });
   });
 

@@ -317,7 +317,7 @@ describe('permissions', () => {
       const refused = await refusedInside(client, WRITES.models ?? '');
       expect(refused).toMatchObject({
         code: 'HWDEN',
-        message: 'viewer, as viewer, may not manage models',
+        fields: { role: 'viewer', action: 'manage', object: 'models', required_role: 'admin' },
       });
       expect(JSON.parse(refused.detail ?? '')).toMatchObject({
         object: 'models',
@@ -336,7 +336,13 @@ describe('permissions', () => {
         const refused = await refusedInside(client, WRITES.models ?? '');
         expect(refused).toMatchObject({
           code: 'HWDEN',
-          message: 'the API key may not manage models: it lacks the scope manage',
+          fields: {
+            role: 'owner',
+            action: 'manage',
+            object: 'models',
+            required_role: 'admin',
+            required_scope: 'manage',
+          },
           hint: 'The key has the scopes read,run. Create a key with manage too, or without scopes.',
         });
         expect(JSON.parse(refused.detail ?? '')).toMatchObject({

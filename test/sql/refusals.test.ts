@@ -45,29 +45,6 @@ const REFERENCES: Record<string, string[]> = {
   todos: ['session_id'],
 };
 
-/** What is told of the checks below. */
-const TOLD: Record<string, string> = {
-  name_is_not_empty: 'name must not be empty',
-  limits_are_positive: 'limits must be positive',
-  max_cost_is_finite: 'max_cost must be finite',
-  prices_are_not_negative: 'prices must not be negative',
-  prices_are_finite: 'prices must be finite',
-  base_url_is_http: 'base_url must be http',
-  a_socket_is_for_speech: 'a socket must be for speech',
-  context_tokens_are_positive: 'context_tokens must be positive',
-  name_fits_the_wire: 'name must fit the wire',
-  timeout_is_between_a_millisecond_and_an_hour: 'timeout must be between a millisecond and an hour',
-  agent_tools_name_their_agent: 'agent tools must name their agent',
-  metadata_is_an_object: 'metadata must be an object',
-  max_value_is_zero_or_more: 'max_value must be zero or more',
-  requests_have_a_period: 'requests must have a period',
-  a_grant_is_to_a_user_or_to_a_role: 'a grant must be to a user or to a role',
-  position_counts_from_one: 'position must count from one',
-  type_is_a_mime_type: 'type must be a mime type',
-  at_least_one_run_or_call_is_allowed: 'at least one run or call must be allowed',
-  runs_are_kept_for_a_day_at_least: 'runs must be kept for a day at least',
-};
-
 async function insert(table: string, values: Record<string, unknown>) {
   const given = (REFERENCES[table] ?? []).map((name) => [name, ids[name]]);
   const row = { ...WHOLE[table], ...Object.fromEntries(given), ...values };
@@ -80,68 +57,36 @@ async function insert(table: string, values: Record<string, unknown>) {
 }
 
 describe('a row that a check refuses is told with its fields and the fix', () => {
-  test.each<[string, Record<string, unknown>, string, string[], RegExp]>([
-    ['agents', { name: ' ' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
+  test.each<[string, Record<string, unknown>, string, string[]]>([
+    ['agents', { name: ' ' }, 'name_is_not_empty', ['name']],
     [
       'agents',
       { max_steps: 0 },
       'limits_are_positive',
       ['max_steps', 'max_tokens', 'max_cost', 'max_seconds'],
-      /positive numbers/,
     ],
-    ['agents', { max_cost: 'NaN' }, 'max_cost_is_finite', ['max_cost'], /finite number/],
-    ['agents', { max_cost: 'Infinity' }, 'max_cost_is_finite', ['max_cost'], /finite number/],
-    [
-      'models',
-      { input_price: -1 },
-      'prices_are_not_negative',
-      ['input_price', 'output_price'],
-      /0 or more/,
-    ],
-    [
-      'models',
-      { output_price: 'NaN' },
-      'prices_are_finite',
-      ['input_price', 'output_price'],
-      /finite number/,
-    ],
-    ['models', { base_url: 'ftp://x' }, 'base_url_is_http', ['base_url'], /https:/],
+    ['agents', { max_cost: 'NaN' }, 'max_cost_is_finite', ['max_cost']],
+    ['agents', { max_cost: 'Infinity' }, 'max_cost_is_finite', ['max_cost']],
+    ['models', { input_price: -1 }, 'prices_are_not_negative', ['input_price', 'output_price']],
+    ['models', { output_price: 'NaN' }, 'prices_are_finite', ['input_price', 'output_price']],
+    ['models', { base_url: 'ftp://x' }, 'base_url_is_http', ['base_url']],
     [
       'models',
       { base_url: 'wss://example.com/x' },
       'a_socket_is_for_speech',
       ['base_url', 'purpose'],
-      /tts/,
     ],
-    [
-      'models',
-      { context_tokens: 0 },
-      'context_tokens_are_positive',
-      ['context_tokens'],
-      /positive whole number/,
-    ],
-    ['tools', { name: 'two words' }, 'name_fits_the_wire', ['name'], /1 to 64/],
-    [
-      'tools',
-      { timeout_ms: 0 },
-      'timeout_is_between_a_millisecond_and_an_hour',
-      ['timeout_ms'],
-      /1 to 3600000/,
-    ],
-    ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id'], /agent_id/],
-    ['schedules', { name: '' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
-    ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata'], /JSON object/],
-    ['limits', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /from 0 on/],
-    ['limits', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period'], /minute/],
-    [
-      'grants',
-      {},
-      'a_grant_is_to_a_user_or_to_a_role',
-      ['user_id', 'role'],
-      /either user_id or role/,
-    ],
-    ['todos', { position: 0 }, 'position_counts_from_one', ['position'], /from 1/],
-    ['resources', { type: 'Text' }, 'type_is_a_mime_type', ['type'], /text\/plain/],
+    ['models', { context_tokens: 0 }, 'context_tokens_are_positive', ['context_tokens']],
+    ['tools', { name: 'two words' }, 'name_fits_the_wire', ['name']],
+    ['tools', { timeout_ms: 0 }, 'timeout_is_between_a_millisecond_and_an_hour', ['timeout_ms']],
+    ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id']],
+    ['schedules', { name: '' }, 'name_is_not_empty', ['name']],
+    ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata']],
+    ['limits', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value']],
+    ['limits', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period']],
+    ['grants', {}, 'a_grant_is_to_a_user_or_to_a_role', ['user_id', 'role']],
+    ['todos', { position: 0 }, 'position_counts_from_one', ['position']],
+    ['resources', { type: 'Text' }, 'type_is_a_mime_type', ['type']],
     [
       'limits',
       {
@@ -152,26 +97,25 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       },
       'at_least_one_run_or_call_is_allowed',
       ['max_value', 'metric', 'scope'],
-      /from 1 on/,
     ],
     [
       'retention_policies',
       { keep_runs_days: 0 },
       'runs_are_kept_for_a_day_at_least',
       ['keep_contents_days', 'keep_runs_days'],
-      /whole days/,
     ],
-  ])('%s %j', async (table, values, constraint, fields, fix) => {
+  ])('%s %j', async (table, values, constraint, fields) => {
     const refused = await refusal(insert(table, values));
+    const { comment } = await one(
+      db.pool,
+      `select obj_description(c.oid, 'pg_constraint') as comment from pg_constraint as c
+       where c.conrelid = $1::regclass and c.conname = $2`,
+      [`howdah.${table}`, constraint],
+    );
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: `the row of ${table} is refused: ${TOLD[constraint]}`,
-      hint: expect.stringMatching(fix),
-      constraint,
-    });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({
-      table,
-      fields: expect.arrayContaining(fields),
+      hint: comment,
+      fields: { table, fields: expect.arrayContaining(fields), constraint },
       constraint,
     });
   });
@@ -182,7 +126,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       await refusal(db.pool.query('update howdah.agents set max_tokens = -1 where id = $1', [id])),
     ).toMatchObject({
       code: 'HWINV',
-      message: 'the row of agents is refused: limits must be positive',
+      fields: { table: 'agents', constraint: 'limits_are_positive' },
     });
   });
 
@@ -194,10 +138,9 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     const refused = await refusal(insert(table, { [field]: null }));
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: `${field} of ${table} is missing`,
       hint: expect.any(String),
+      fields: { table, fields: [field], constraint: null },
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ table, fields: [field], constraint: null });
   });
 
   test.each([
@@ -266,20 +209,6 @@ describe('a rule is told as one', () => {
       { name: 'must_be_uuid_v7', told: 'must be uuid v7' },
     ]);
   });
-
-  test.each([
-    ['limits_are_positive', 'limits must be positive'],
-    ['max_cost_is_finite', 'max_cost must be finite'],
-    ['prices_are_not_negative', 'prices must not be negative'],
-    ['name_is_not_blank_and_at_most_100_long', 'name must be not blank and at most 100 long'],
-    ['sequence_order_counts_from_one', 'sequence_order must count from one'],
-    ['a_run_that_writes_has_a_tree', 'a run that writes must have a tree'],
-    ['agent_tools_name_their_agent', 'agent tools must name their agent'],
-    ['at_least_one_run_or_call_is_allowed', 'at least one run or call must be allowed'],
-    ['only_tools_that_do_something_exist', 'only tools that do something may be there'],
-  ])('%s: %s', async (name, told) => {
-    expect((await rulesOf()).find((rule) => rule.name === name)?.told).toBe(told);
-  });
 });
 
 test('every check of a table that runs do not write is told in words', async () => {
@@ -317,13 +246,13 @@ describe('references of what is defined', () => {
       );
       expect(error).toMatchObject({
         code: 'HWNTF',
-        message: 'agent_id of workflow_agents does not exist: there is no such row in agents',
+        fields: {
+          table: 'workflow_agents',
+          field: 'agent_id',
+          id: agent,
+          constraint: 'workflow_agents_tenant_id_agent_id_fkey',
+        },
         hint: 'Use the id of a row that you see in howdah.agents.',
-      });
-      expect(JSON.parse(error.detail ?? '')).toMatchObject({
-        table: 'workflow_agents',
-        field: 'agent_id',
-        id: agent,
       });
     }
   });

@@ -58,7 +58,7 @@ describe('status_transitions', () => {
         const refused = await refusal(move);
         expect(refused).toMatchObject({
           code: 'HWCNF',
-          message: `an execution cannot go from ${from} to ${to}`,
+          fields: { from, to },
         });
         expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, from, to });
       }

@@ -20,6 +20,8 @@ export type Refusal = {
   message: string;
   hint: string | undefined;
   detail: string | undefined;
+  /** The detail, where it is JSON, as in every refusal of ours. */
+  fields: Record<string, unknown> | undefined;
   constraint: string | undefined;
 };
 
@@ -90,7 +92,10 @@ export async function refusal(work: Promise<unknown>): Promise<Refusal> {
     if (typeof code !== 'string') {
       throw error;
     }
-    return { code, message, hint, detail, constraint };
+    // our own errors have an object, those of Postgres a text
+    const isJson = typeof detail === 'string' && detail.startsWith('{');
+    const fields = isJson ? JSON.parse(detail) : undefined;
+    return { code, message, hint, detail, fields, constraint };
   }
   throw new Error('this was not refused');
 }
