@@ -420,7 +420,7 @@ describe('acting as another', () => {
           ]) {
             expect(await refusedInside(client, text)).toMatchObject({
               code: 'HWINV',
-              message: 'an idempotency key may not begin with schedule:',
+              fields: { field: 'idempotency_key' },
               detail: '{"field": "idempotency_key"}',
             });
           }

@@ -245,7 +245,7 @@ describe('a model', () => {
     const refused = await refusal(makeModel(db.pool, { tenant_id: acme, secret_name: pasted }));
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: expect.stringContaining('secret_name'),
+      fields: { path: 'secret_name', field: 'secret_name' },
     });
     expect(JSON.stringify(refused)).not.toContain(pasted);
     expect(
@@ -297,7 +297,7 @@ describe('remove_secret', () => {
       await client.query('savepoint attempt');
       expect(await refusal(remove(client, 'openai'))).toMatchObject({
         code: 'HWCNF',
-        message: `secret 'openai' is used by model fast`,
+        fields: { secret: 'openai', used_by: ['model fast'] },
         detail: '{"secret": "openai", "used_by": ["model fast"]}',
       });
       await client.query('rollback to savepoint attempt');
@@ -349,7 +349,7 @@ describe('remove_secret', () => {
         ]) {
           expect(await refusedInside(client, removal), removal).toMatchObject({
             code: 'HWCNF',
-            message: `secret 'by_hand' is used by ${user}`,
+            fields: { secret: 'by_hand', used_by: [user] },
           });
         }
         await client.query(`select howdah.remove_secret('by_hand', true)`);
