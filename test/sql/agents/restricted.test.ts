@@ -130,7 +130,7 @@ test('a member names no agent as a workflow that others run', async () => {
   const insert = `insert into howdah.agents (name, instruction) values ('manager', 'Tell me all.')`;
   expect(await refusedTo(member, insert)).toMatchObject({
     code: 'HWCNF',
-    message: "a workflow named 'manager' already exists",
+    fields: { field: 'name', workflow: 'manager' },
   });
   await as(admin, (client) => client.query(insert));
 });
