@@ -176,7 +176,7 @@ describe('cancel_execution', () => {
     const refused = await refusal(cancel(id));
     expect(refused).toMatchObject({
       code: 'HWTRM',
-      message: `execution ${id} has already ended: completed`,
+      fields: { status: 'completed', execution_id: id },
     });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, status: 'completed' });
     expect(refused.hint).toBeTruthy();
@@ -194,12 +194,12 @@ describe('cancel_execution', () => {
     const nowhere = '019a0000-0000-7000-8000-000000000001';
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       const refused = await refusal(cancel(foreign, client));
-      expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no execution ${foreign}` });
+      expect(refused).toMatchObject({ code: 'HWNTF', fields: { execution_id: foreign } });
     });
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       expect(await refusal(cancel(nowhere, client))).toMatchObject({
         code: 'HWNTF',
-        message: `there is no execution ${nowhere}`,
+        fields: { execution_id: nowhere },
       });
     });
     expect((await rowOf(foreign)).status).toBe('queued');

@@ -294,6 +294,6 @@ test('tells nothing of a run of another tenant', async () => {
       (await one(client, 'select howdah.explain_execution($1) as told', [mine])).told.reason,
     ).toBe('scheduled');
     const refused = await refusal(client.query('select howdah.explain_execution($1)', [theirs]));
-    expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no execution ${theirs}` });
+    expect(refused).toMatchObject({ code: 'HWNTF', fields: { execution_id: theirs } });
   });
 });
