@@ -146,9 +146,14 @@ describe('limits of usage', () => {
       const refused = await refusal(run());
       expect(refused).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringMatching(
-          /^the limit of the tenant is reached: at most 2 runs per day, 2 are used and 1 more requested; it resets at \d{4}-\d\d-\d\dT00:00:00Z$/,
-        ),
+        fields: {
+          used: 2,
+          scope: 'tenant',
+          metric: 'runs',
+          period: 'day',
+          max_value: 2,
+          retry_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00Z$/),
+        },
       });
       const detail = JSON.parse(refused.detail as string);
       expect(detail).toMatchObject({
@@ -193,7 +198,7 @@ describe('limits of usage', () => {
       await bulk(8);
       expect(await refusal(bulk(3))).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringContaining('8 are used and 3 more requested'),
+        fields: { used: 8, scope: 'tenant', metric: 'runs', period: 'day', max_value: 10 },
       });
       await bulk(2);
       expect(await refusal(bulk(11))).toMatchObject({
@@ -767,8 +772,7 @@ describe('limits of usage', () => {
       const refused = await refusal(store(1));
       expect(refused).toMatchObject({
         code: 'HWQTA',
-        message:
-          'the limit of the tenant is reached: at most 1000 bytes of resources, 1000 are used and 1 more requested',
+        fields: { used: 1000, scope: 'tenant', metric: 'storage', max_value: 1000 },
       });
       // it will not be free by itself
       expect(JSON.parse(refused.detail as string)).toMatchObject({
@@ -1085,7 +1089,7 @@ describe('limits of usage', () => {
       await run(theirs);
       expect(await refusal(run(theirs))).toMatchObject({
         code: 'HWQTA',
-        message: expect.stringContaining('the limit of each tenant is reached: at most 2 runs'),
+        fields: { used: 2, scope: 'system', metric: 'runs', period: 'hour', max_value: 2 },
       });
       expect(await usages(id)).toMatchObject({ [tenant]: [2, 0], [other]: [2, 0] });
       const own = await limit({ metric: 'runs', period: 'hour', max_value: 3 });

@@ -113,7 +113,7 @@ describe('a setting', () => {
     const refused = await refusal(set(key, 5));
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: `there is no setting '${key}'`,
+      fields: { field: 'key' },
       hint: expect.stringContaining(hint),
     });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'key' });
@@ -169,7 +169,7 @@ describe('who writes settings', () => {
       ]) {
         expect(await refusedInside(client, text)).toMatchObject({
           code: 'HWDEN',
-          message: 'only an owner of the database may write settings of scope system',
+          fields: { field: 'scope' },
         });
       }
       expect(
