@@ -576,9 +576,8 @@ describe('who may compare', () => {
         );
         expect(refused).toMatchObject({
           code: 'HWNTF',
-          message: `there is no execution ${unknown}`,
+          fields: { execution_id: unknown },
           detail: JSON.stringify({ execution_id: unknown }).replace(':', ': '),
-          hint: 'See howdah.executions for the runs that exist.',
         });
       }
     }

@@ -308,7 +308,7 @@ describe('who may have it', () => {
       );
       expect(refused).toMatchObject({
         code: 'HWNTF',
-        message: `there is no execution ${unknown}`,
+        fields: { execution_id: unknown },
         detail: JSON.stringify({ execution_id: unknown }).replace(':', ': '),
       });
     }

@@ -216,7 +216,7 @@ describe('fork_execution', () => {
     expect(await version((await fork(id)).id)).toBe(1);
     expect(await version((await fork(id, { version: 2 })).id)).toBe(2);
     const refused = await refusal(fork(id, { version: 3 }));
-    expect(refused).toMatchObject({ code: 'HWNTF', message: 'the agent has no version 3' });
+    expect(refused).toMatchObject({ code: 'HWNTF', fields: { field: 'version' } });
   });
 
   test('has the limits the original began with, not those a retry granted', async () => {
