@@ -385,7 +385,7 @@ describe('MCP servers', () => {
       await makeServer('one', { configuration: { url, secrets: { 'X-Key': 'held' } } });
       expect(await refusal(db.pool.query(`select howdah.remove_secret('held')`))).toMatchObject({
         code: 'HWCNF',
-        message: expect.stringContaining('used by MCP server one'),
+        fields: { secret: 'held', used_by: ['MCP server one'] },
       });
     });
 
