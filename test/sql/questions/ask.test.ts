@@ -228,7 +228,7 @@ describe('howdah.tail', () => {
     for (const id of [foreign, unknown]) {
       expect(await refusal(client.query('call howdah.tail($1)', [id]))).toMatchObject({
         code: 'HWNTF',
-        message: `there is no execution ${id}`,
+        fields: { execution_id: id },
       });
     }
     await client.end();

@@ -169,7 +169,7 @@ describe('settings of a question', () => {
   test('of approvals have no schema', async () => {
     expect(await refusal(write({ schema: { type: 'object' } }))).toMatchObject({
       code: 'HWINV',
-      message: 'configuration.question.schema is only for ask_user',
+      fields: { path: 'configuration.question.schema', field: 'configuration' },
     });
   });
 
