@@ -406,7 +406,7 @@ describe('commit_steps', () => {
     );
     expect(
       await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to: failed }])),
-    ).toMatchObject({ code: 'HWCNF', message: 'an execution cannot go from running to failed' });
+    ).toMatchObject({ code: 'HWCNF', fields: { to: 'failed', from: 'running' } });
     await db.pool.query(
       `insert into howdah.status_transitions values ('running', 'failed', 'an error or a limit')`,
     );

@@ -328,7 +328,7 @@ describe('inserting executions', () => {
     const nowhere = '019a0000-0000-7000-8000-000000000001';
     for (const id of [nowhere, foreign]) {
       const refused = await refusal(insert('agent_id, input', `$1, 'x'`, [id]));
-      expect(refused).toMatchObject({ code: 'HWNTF', message: `there is no agent ${id}` });
+      expect(refused).toMatchObject({ code: 'HWNTF', fields: { agent_id: id } });
       expect(JSON.parse(refused.detail ?? '')).toEqual({ agent_id: id });
       expect(refused.hint).toContain('howdah.agent(');
     }

@@ -122,7 +122,7 @@ describe.each(ways)('%s', (_, way) => {
     for (const user of [runner, member, admin]) {
       expect(await refused(user, 'desk', { max_cost: 2.5 })).toMatchObject({
         code: 'HWDEN',
-        message: 'max_cost 2.5 exceeds the limit of its agent, 2',
+        fields: { most: 2, field: 'max_cost' },
         detail: { field: 'max_cost', most: 2 },
         hint: expect.stringContaining('at most 2'),
       });
@@ -330,7 +330,7 @@ test('a workflow has a budget, and no overrides', async () => {
     expect(await one(client, run, [0.5])).toEqual({ max_cost: '0.5' });
     expect(await refusedInside(client, run, [4])).toMatchObject({
       code: 'HWDEN',
-      message: 'max_cost 4 exceeds the limit of its workflow, 3',
+      fields: { most: 3, field: 'max_cost' },
     });
     expect(
       await refusedInside(
