@@ -624,7 +624,7 @@ describe('schedules', () => {
       const id = '019a0000-0000-7000-8000-000000000001';
       expect(await refusal(db.pool.query('select howdah.run_schedule($1)', [id]))).toMatchObject({
         code: 'HWNTF',
-        message: `there is no schedule ${id}`,
+        fields: { schedule_id: id },
       });
     });
   });

@@ -222,7 +222,7 @@ describe('webhooks', () => {
         ),
       ).toMatchObject({
         code: 'HWINV',
-        message: 'callback_url is no address of HTTP',
+        fields: { field: 'callback_url' },
       });
     }
   });
@@ -383,7 +383,7 @@ describe('webhooks', () => {
   test('it names a secret that is there, which then is not removed', async () => {
     expect(await refusal(makeWebhook({ secret_name: 'nowhere' }))).toMatchObject({
       code: 'HWNTF',
-      message: `there is no secret 'nowhere'`,
+      fields: { secret: 'nowhere' },
     });
     await db.pool.query(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'signing', ''), ($1, 'before', '')`,
@@ -396,7 +396,7 @@ describe('webhooks', () => {
     );
     expect(refused).toMatchObject({
       code: 'HWCNF',
-      message: expect.stringContaining('used by webhook https://hooks.example.com/in'),
+      fields: { secret: 'before', used_by: ['webhook https://hooks.example.com/in'] },
     });
   });
 
@@ -440,6 +440,6 @@ describe('webhooks', () => {
       { 'howdah.tenant_id': await makeTenant(db.pool), 'howdah.role': 'owner' },
       (client) => refusal(client.query('select howdah.redeliver($1)', [id])),
     );
-    expect(foreign).toMatchObject({ code: 'HWNTF', message: `there is no delivery ${id}` });
+    expect(foreign).toMatchObject({ code: 'HWNTF', fields: { delivery_id: id } });
   });
 });
