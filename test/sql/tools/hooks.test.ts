@@ -122,7 +122,7 @@ describe('hooks', () => {
       const insert = `insert into howdah.hooks (event, function) values ('before_run', 'shop.check')`;
       expect(await refusal(client.query(insert))).toMatchObject({
         code: 'HWDEN',
-        message: 'only an owner of the database may write hooks',
+        fields: { field: 'function', function: 'shop.check' },
       });
     });
     await db.pool.query('delete from howdah.hooks');

@@ -145,7 +145,7 @@ describe('a resource', () => {
     const run = await makeRun(db.pool, { tenant_id: foreign, agent_id: agent.id });
     expect(await refusal(insert({ bytes, execution_id: run }))).toMatchObject({
       code: 'HWNTF',
-      message: `there is no execution ${run}`,
+      fields: { execution_id: run },
     });
     const session = await makeSession(db.pool, { tenant_id: foreign });
     expect(await refusal(insert({ bytes, session_id: session }))).toMatchObject({ code: '23503' });
@@ -258,7 +258,7 @@ describe('resource_text', () => {
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       for (const one of [id, tenant]) {
         expect(await refusedInside(client, 'select howdah.resource_text($1)', [one])).toMatchObject(
-          { code: 'HWNTF', message: `there is no resource ${one}` },
+          { code: 'HWNTF', fields: { resource_id: one } },
         );
       }
     });
