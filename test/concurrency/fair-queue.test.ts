@@ -19,6 +19,22 @@ test('keys take turns, however many of one wait', async () => {
   expect(order.join('')).toBe('abcabaa');
 });
 
+test('a key whose work takes ten times as long has a tenth of the turns', async () => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  try {
+    const { order, work } = queueOf();
+    const all = Promise.all([
+      ...Array.from({ length: 10 }, () => work('slow', 100)),
+      ...Array.from({ length: 30 }, () => work('fast', 10)),
+    ]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await all;
+    expect(order.slice(0, 22).filter((key) => key === 'slow')).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('a key beyond its budget waits until time has paid for it, others do not', async () => {
   vi.useFakeTimers({ now: 1_000_000 });
   try {
