@@ -2,8 +2,10 @@
 -- turns.
 --
 -- A turn begins when the previous one has ended. So a reader who sees a message of a turn sees all
--- messages of earlier turns, and (turn, seq) is a cursor without gaps. Messages are read through
--- the runs: if a run has created its session for todos, its earlier messages have no session_id.
+-- messages of earlier turns, and (turn, seq) is a cursor without gaps. The exception is an earlier
+-- turn that is retried or resumed after later ones: its new messages lie behind the cursor, and a
+-- reader gets them by a query (docs/sessions.md). Messages are read through the runs: if a run has
+-- created its session for todos, its earlier messages have no session_id.
 -- `place` is the position of the cursor, from 1: one session may be given more than once.
 create or replace function howdah_private.session_messages_after(
   ids uuid[], turns int[], seqs int[], at_most int
