@@ -6,8 +6,9 @@
 -- at the same moment, so that others with room find some too.
 --
 -- `enable_sort`: see fair_share_claims.sql.
-create or replace function howdah_private.claim_backlog(after uuid, room int, except_ids uuid[])
-  returns uuid[]
+create or replace function howdah_private.claim_backlog(
+  last_tenant_id uuid, room int, except_ids uuid[]
+) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_sort = off
 as $$
@@ -15,7 +16,7 @@ declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d
+    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
     where d.has_queued
   );
   v_slots int[] := array[claim_backlog.room];

@@ -4,12 +4,13 @@
 -- run that another transaction is changing is woken again later.
 --
 -- Arguments
---   ids       runs whose wake-ups came, and room for as many runs. The run of another tenant may
---             take the place of one of them (swap_for_fair_share). That one gets its wake-up back.
---   room      how many more runs the worker takes whose wake-ups have not come (claim_backlog). A
---             run that is claimed before its wake-up loses the wake-up.
---   after     the tenant that was served last
---   protocol  version of the calls that the worker speaks, as in commit_steps
+--   ids             runs whose wake-ups came, and room for as many runs. The run of another tenant
+--                   may take the place of one of them (swap_for_fair_share). That one gets its
+--                   wake-up back.
+--   room            how many more runs the worker takes whose wake-ups have not come
+--                   (claim_backlog). A run that is claimed before its wake-up loses the wake-up.
+--   after           the tenant that was served last
+--   protocol        version of the calls that the worker speaks, as in commit_steps
 -- A worker with a scope gets due runs of its scope only and wakes nobody: scoped_claims.sql.
 --
 -- Results
@@ -42,8 +43,8 @@ declare
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
-  v_named uuid[] := '{}'; -- runs whose room went to those in v_picks
-  v_picks uuid[] := '{}';
+  v_yielding uuid[] := '{}'; -- runs whose room went to those in v_replacements
+  v_replacements uuid[] := '{}';
   v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
@@ -57,25 +58,29 @@ begin
         v_worker, claim_executions.after, claim_executions.room);
     end if;
     if v_worker.only_tenants is null then
-      select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}')
-      into v_named, v_picks
-      from howdah_private.swap_for_fair_share(claim_executions.ids, claim_executions.after) as s;
+      select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
+      into v_yielding, v_replacements
+      from howdah_private.swap_for_fair_share(
+        claim_executions.ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+        claim_executions.after, claim_executions.room,
+        claim_executions.ids || v_replacements);
     end if;
-    perform howdah_private.lock_running_limits(claim_executions.ids || v_picks || v_more);
-    v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
-      select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
-    if not v_claimed @> v_picks then
+    perform howdah_private.lock_running_limits(claim_executions.ids || v_replacements || v_more);
+    v_claimed := howdah_private.claim_due_runs(
+      claim_executions.worker, v_replacements || v_more || array(
+        select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_yielding)));
+    if not v_claimed @> v_replacements then
       -- a run that could not be claimed gives the room back to the run that gave it away
       v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
-        select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
+        select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
+        where y.replacement_id <> all (v_claimed)));
     end if;
-    if cardinality(v_picks || v_more) > 0 then
+    if cardinality(v_replacements || v_more) > 0 then
       perform howdah_private.complete_wake_ups(array(
-        select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
+        select m.id from unnest(v_replacements || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -85,13 +90,14 @@ begin
     having count(*) > 0;
   end if;
   -- runs that gave their room away get their wake-ups back
-  v_named := array(
-    select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
-  if cardinality(v_named) > 0 then
-    perform howdah_private.enqueue_advance(v_named);
+  v_yielding := array(
+    select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
+    where y.replacement_id = any (v_claimed));
+  if cardinality(v_yielding) > 0 then
+    perform howdah_private.enqueue_advance(v_yielding);
   end if;
-  if not ((v_claimed || v_named) @> claim_executions.ids) then
-    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
+  if not ((v_claimed || v_yielding) @> claim_executions.ids) then
+    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
   end if;
 
   return query

@@ -126,9 +126,9 @@ begin
   order by d.tenant_id;
 end $$;
 
--- Returns tenants with due runs in a circle that begins after `after`. Reads a few tens of them at
--- most. The others come when `after` moves on.
-create or replace function howdah_private.due_tenants_after(after uuid)
+-- Returns tenants with due runs in a circle that begins after the tenant that was served last.
+-- Reads a few tens of them at most. The others come when another tenant has been served.
+create or replace function howdah_private.due_tenants_after(last_tenant_id uuid)
   returns table (tenant_id uuid, has_queued boolean, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -139,13 +139,13 @@ declare
   v_found int;
 begin
   return query select d.* from howdah_private.due_tenants(
-    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    coalesce(due_tenants_after.last_tenant_id, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff',
     v_max_tenants
   ) as d;
   get diagnostics v_found = row_count;
-  if v_found < v_max_tenants and due_tenants_after.after is not null then
+  if v_found < v_max_tenants and due_tenants_after.last_tenant_id is not null then
     return query select d.*
-    from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_max_tenants) as d;
+    from howdah_private.due_tenants(v_lowest, due_tenants_after.last_tenant_id, v_max_tenants) as d;
   end if;
 end $$;
 
@@ -236,18 +236,18 @@ end $$;
 -- Returns which of the wake-ups that came give their room to the run of another tenant. Returns
 -- none when a single tenant has due runs, which one look at the index tells.
 -- Tenants that due_tenants_after does not return take part with the wake-ups that came for them.
-create or replace function howdah_private.swap_for_fair_share(ids uuid[], after uuid)
-  returns table (named uuid, pick uuid)
+create or replace function howdah_private.swap_for_fair_share(ids uuid[], last_tenant_id uuid)
+  returns table (yielding_id uuid, replacement_id uuid)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_after uuid := swap_for_fair_share.after;
+  v_last_tenant_id uuid := swap_for_fair_share.last_tenant_id;
   v_tenants uuid[];
   v_priorities smallint[]; -- of the next due run of each tenant; null: the tenant has no more
   v_at_work int[]; v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
-  v_named record;
+  v_run record;
   v_due record;
   v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
@@ -257,15 +257,15 @@ begin
   if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
     return; -- there is one tenant
   end if;
-  select e.tenant_id into v_named from howdah.executions as e
+  select e.tenant_id into v_run from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
     and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
-  if not found or not howdah_private.other_tenants_queued(v_named.tenant_id) then
+  if not found or not howdah_private.other_tenants_queued(v_run.tenant_id) then
     return;
   end if;
   select array_agg(d.tenant_id), array_agg(d.priority) into v_tenants, v_priorities
-  from howdah_private.due_tenants_after(v_after) as d;
+  from howdah_private.due_tenants_after(v_last_tenant_id) as d;
   if coalesce(cardinality(v_tenants), 0) <= 1 then
     return;
   end if;
@@ -274,7 +274,7 @@ begin
       and e.tenant_id <> all (v_tenants));
   select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)
   into v_at_work, v_weights;
-  for v_named in
+  for v_run in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
@@ -283,21 +283,21 @@ begin
   loop
     loop
       select i.place into v_at from generate_subscripts(v_tenants, 1) as i (place)
-      where v_priorities[i.place] is not null or v_tenants[i.place] = v_named.tenant_id
-      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after,
-        v_tenants[i.place] limit 1;
-      exit when v_tenants[v_at] = v_named.tenant_id;
-      named := v_named.id;
+      where v_priorities[i.place] is not null or v_tenants[i.place] = v_run.tenant_id
+      order by v_at_work[i.place]::float8 / v_weights[i.place],
+        v_tenants[i.place] <= v_last_tenant_id, v_tenants[i.place] limit 1;
+      exit when v_tenants[v_at] = v_run.tenant_id;
+      yielding_id := v_run.id;
       v_due := howdah_private.next_due_run(v_tenants[v_at], v_taken, v_priorities[v_at]);
       v_priorities[v_at] := v_due.priority;
-      pick := v_due.id;
-      exit when pick is not null;
+      replacement_id := v_due.id;
+      exit when replacement_id is not null;
     end loop;
-    if v_tenants[v_at] <> v_named.tenant_id then
-      v_taken := v_taken || pick;
+    if v_tenants[v_at] <> v_run.tenant_id then
+      v_taken := v_taken || replacement_id;
       return next;
     end if;
     v_at_work[v_at] := v_at_work[v_at] + 1;
-    v_after := v_tenants[v_at];
+    v_last_tenant_id := v_tenants[v_at];
   end loop;
 end $$;

@@ -18,7 +18,7 @@
 -- tenant ordered by priority, then age. The age has no lower bound, unlike in claim_backlog, since
 -- no wake-up will bring the old runs.
 create or replace function howdah_private.runs_in_scope(
-  scope howdah_private.workers, after uuid, room int
+  scope howdah_private.workers, last_tenant_id uuid, room int
 ) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_sort = off
@@ -62,7 +62,7 @@ begin
     )
     select d.id from due as d
     order by (d.at_work + d.place)::float8 / d.weight,
-      coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+      coalesce(d.tenant_id <= runs_in_scope.last_tenant_id, false), d.tenant_id
     limit runs_in_scope.room
   );
 end $$;

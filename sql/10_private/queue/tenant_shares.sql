@@ -1,8 +1,8 @@
 -- Returns how many runs each tenant has at work over all workers, and which tenants could use more.
--- The tenants are those named, and some that have due runs, in turn after `after`. `due` means that
--- a run of the tenant is due and the tenant has reached no limit of running runs. A tenant at a
--- limit of its own gets no room from others, since its runs might not start in it. `other_workers`
--- is the number of other workers that might take wake-ups.
+-- The tenants are those given, and some that have due runs, in turn after the tenant that was
+-- served last. `due` means that a run of the tenant is due and the tenant has reached no limit of
+-- running runs. A tenant at a limit of its own gets no room from others, since its runs might not
+-- start in it. `other_workers` is the number of other workers that might take wake-ups.
 --
 -- A worker without room calls this to decide which runs should yield (src/runtime/shares.ts).
 create or replace function howdah_private.shares(after uuid, tenants uuid[])
