@@ -9,15 +9,15 @@
 
 -- Returns whether the usage of deleted runs counts. It is stored by the day on which the runs
 -- began, so it cannot count within a minute or an hour.
-create or replace function howdah_private.is_kept(l howdah.limits) returns boolean
+create or replace function howdah_private.counts_deleted_runs(l howdah.limits) returns boolean
   language sql immutable
   return l.scope <> 'api_key' and coalesce(l.period in ('day', 'month'), true);
 
 -- Returns whether the stored usage contains closed months as a whole. Runs of a closed month that
 -- still exist must then not count a second time.
-create or replace function howdah_private.is_kept_by_month(l howdah.limits) returns boolean
+create or replace function howdah_private.counts_closed_months(l howdah.limits) returns boolean
   language sql immutable
-  return howdah_private.is_kept(l) and l.scope <> 'session';
+  return howdah_private.counts_deleted_runs(l) and l.scope <> 'session';
 
 -- Returns the usage of deleted runs per subject.
 create or replace function howdah_private.deleted_usage(l howdah.limits, since timestamptz)
@@ -31,14 +31,14 @@ as $$
   cross join lateral (
     values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
   ) as s (id)
-  where howdah_private.is_kept(l)
+  where howdah_private.counts_deleted_runs(l)
     and (l.scope = 'system' or (l.scope in ('tenant', 'agent') and k.tenant_id = l.tenant_id))
     and k.day >= (deleted_usage.since at time zone 'UTC')::date and s.id is not null
   union all
   select k.subject_id,
     case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
   from howdah_private.kept_subjects as k
-  where howdah_private.is_kept(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
+  where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
     and k.subject_id = coalesce(l.subject_id, k.subject_id)
     and k.day >= (deleted_usage.since at time zone 'UTC')::date
 $$;
@@ -68,7 +68,7 @@ begin
           and e.id >= v_first and e.created_at >= usage_since.since
           and e.parent_execution_id is null and e.compensates_execution_id is null
           and s.id is not null
-          and not (howdah_private.is_kept_by_month(l) and exists (
+          and not (howdah_private.counts_closed_months(l) and exists (
             select from howdah_private.closing_months() as m
             where e.id >= m.first_id and e.id < m.next_id
           ))
@@ -117,7 +117,7 @@ as $$
   select e.* from howdah.executions as e
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
     and e.completed_at >= runs_with_spending.since
-    and not (howdah_private.is_kept_by_month(l) and exists (
+    and not (howdah_private.counts_closed_months(l) and exists (
       select from howdah_private.closing_months() as m
       where e.id >= m.first_id and e.id < m.next_id
     ))
