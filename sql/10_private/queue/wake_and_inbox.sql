@@ -46,7 +46,7 @@ as $$
       max(t.trust) over (partition by t.execution_id) as read
     from taken as t window w as (partition by t.execution_id order by t.id)
   ),
-  moved as (
+  updated_runs as (
     update howdah.executions as e
     set has_inbox = false, step_count = e.step_count + coalesce(p.steps, 0),
       message_count = e.message_count + coalesce(p.messages, 0),
@@ -65,7 +65,7 @@ as $$
     select m.id, m.steps_before + p.position, m.tenant_id, p.kind, p.name, p.call_id,
       case when p.content is not null then jsonb_build_object('content', p.content) end,
       p.output, p.created_at
-    from moved as m join placed as p on p.execution_id = m.id
+    from updated_runs as m join placed as p on p.execution_id = m.id
   )
   insert into howdah.messages (
     execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust
@@ -73,7 +73,7 @@ as $$
   select m.id, m.messages_before + p.message_position, m.tenant_id, m.session_id,
     m.steps_before + p.position, 'user',
     p.content, p.parts, greatest('user', p.trust)
-  from moved as m join placed as p on p.execution_id = m.id
+  from updated_runs as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $$;
 

@@ -61,7 +61,8 @@ as $$
 declare
   -- assigned before the limits are read, so that recount_limit waits for this transaction
   v_xact_id xid8 := pg_current_xact_id();
-  v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
+  v_ids uuid[]; v_first uuid; v_last uuid;
+  v_counts_spending boolean; v_limit_is_reached boolean := false;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
@@ -71,21 +72,22 @@ begin
     exists (
       select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
     )
-  into v_ids, v_counts;
+  into v_ids, v_counts_spending;
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
-  v_counts := v_counts and howdah_private.is_spending_limited(v_ids);
+  v_counts_spending := v_counts_spending and howdah_private.is_spending_limited(v_ids);
   if v_more then
     perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
   end if;
-  if cardinality(v_ids) > 1 or v_counts then
+  if cardinality(v_ids) > 1 or v_counts_spending then
     -- Lock in the common order. The rows are read after all locks are held.
     perform from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
     order by e.id for no key update;
   end if;
-  if v_counts then
-    v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
+  if v_counts_spending then
+    v_limit_is_reached := howdah_private.count_spending(
+      commit_steps.worker, v_ids, commit_steps.commits);
   end if;
   return query
   with input as materialized (
@@ -108,7 +110,7 @@ begin
           trust howdah.trust, messages jsonb)
     ) as s
   ),
-  moved as (
+  updated_runs as (
     update howdah.executions as e
     set step_count = e.step_count + i.steps_added,
       model_count = e.model_count + i.answers,
@@ -166,7 +168,7 @@ begin
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker,
       r.annotations
-    from moved as m
+    from updated_runs as m
     cross join lateral rows from (
       jsonb_to_recordset(m.steps) as (
         kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect,
@@ -178,7 +180,7 @@ begin
       tokens_in, tokens_out, started_at, annotations, position
     )
   ),
-  told as (
+  new_messages as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust,
@@ -195,7 +197,7 @@ begin
         ) end,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
-    from moved as m
+    from updated_runs as m
     cross join lateral (
       select s.kind, s.position as step, s.tokens_in, s.tokens_out, s.trust, t.role, t.content,
         t.parts, t.tool_calls, t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
@@ -232,7 +234,7 @@ begin
       ) is not null,
     coalesce(m.has_inbox, (n.run).has_inbox),
     coalesce(m.is_pause_requested, (n.run).is_pause_requested),
-    v_counts and (howdah_private.reached_limit(i.id)).limit_id is not null,
+    v_limit_is_reached and (howdah_private.reached_limit(i.id)).limit_id is not null,
     (select h.seq from howdah_private.audit_heads as h
       where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
     exists (
@@ -240,7 +242,7 @@ begin
       where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
     ) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
-  left join moved as m on m.id = i.id
+  left join updated_runs as m on m.id = i.id
   cross join lateral (
     select howdah_private.execution_at_fence(
       case when m.id is null then i.id end, i.fence
