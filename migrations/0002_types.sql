@@ -214,11 +214,11 @@ comment on type howdah.setting_scope is
   'Scope of a setting: one tenant (tenant), or every tenant without a value of its own (system).';
 
 create type howdah.limit_scope as enum (
-  'tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'system'
+  'tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'key', 'system'
 );
 comment on type howdah.limit_scope is
-  'Whose use counts: the tenant, one of its users, agents, sessions, API keys, models or tools, or '
-  'the whole installation (system).';
+  'Whose use counts: the tenant, one of its users, agents, sessions, API keys, models, tools or '
+  'concurrency keys, or the whole installation (system).';
 
 create type howdah.limit_metric as enum (
   'requests', 'runs', 'tokens', 'cost', 'storage', 'running_runs', 'running_calls', 'calls'

@@ -59,6 +59,7 @@ create table howdah.executions (
   started_at timestamptz,
   completed_at timestamptz,
   contents_erased_at timestamptz,
+  debounced_at timestamptz,
   turn int,
   waiting_for howdah.waiting_reason,
   stop_reason howdah.stop_reason,
@@ -66,6 +67,7 @@ create table howdah.executions (
   paused_from howdah.waiting_reason,
   wakes_on howdah.child_wake,
   members_at_once int,
+  debounce_ms int,
   cost numeric not null default 0,
   children_cost numeric not null default 0,
   max_cost numeric,
@@ -86,6 +88,8 @@ create table howdah.executions (
   callback_url text,
   history jsonb,
   client_tools jsonb,
+  concurrency_key text,
+  debounce_key text,
   foreign key (tenant_id, session_id)
     references howdah.sessions (tenant_id, id) on delete set null (session_id),
   foreign key (tenant_id, user_id)
@@ -111,7 +115,9 @@ create table howdah.executions (
   constraint a_run_is_of_an_agent_or_a_workflow
     check (num_nonnulls(agent_version_id, workflow_version_id) = 1),
   constraint history_is_a_list check (jsonb_typeof(history) = 'array'),
-  constraint client_tools_are_a_list check (jsonb_typeof(client_tools) = 'array')
+  constraint client_tools_are_a_list check (jsonb_typeof(client_tools) = 'array'),
+  constraint a_debounce_key_has_a_window
+    check ((debounce_key is null) = (debounce_ms is null) and debounce_ms > 0)
 ) partition by range (id);
 create index executions_tenant_id_idx on howdah.executions (tenant_id, id);
 create index executions_agent_id_idx on howdah.executions (tenant_id, agent_id, id);
@@ -240,6 +246,17 @@ comment on column howdah.executions.history is
 comment on column howdah.executions.client_tools is
   'Tools that the client executes: [{"name", "description", "parameters"}]. Each call opens a '
   'question whose answer is the result of the tool.';
+comment on column howdah.executions.debounced_at is
+  'Time at which a later insert with the same debounce_key replaced this run before it began. Null '
+  'if none did.';
+comment on column howdah.executions.debounce_ms is
+  'Length of the window of debounce_key, in milliseconds. Each insert with the key starts it anew.';
+comment on column howdah.executions.concurrency_key is
+  'Key of your own, such as customer-42. A limit of scope key says how many runs with one key run '
+  'at once.';
+comment on column howdah.executions.debounce_key is
+  'Inserts of one caller with the same agent or workflow and key within debounce_ms make one run, '
+  'with the newest input.';
 
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
@@ -262,6 +279,23 @@ create table howdah_private.idempotency_keys (
 alter table howdah_private.idempotency_keys enable row level security, force row level security;
 comment on table howdah_private.idempotency_keys is
   'Run of each idempotency key. A row is inserted and deleted together with its run.';
+
+create table howdah_private.debounced_runs (
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  target_id uuid not null,
+  execution_id uuid not null,
+  caller text not null,
+  key text not null,
+  primary key (tenant_id, target_id, caller, key)
+);
+create index debounced_runs_execution_id_idx on howdah_private.debounced_runs (execution_id);
+alter table howdah_private.debounced_runs enable row level security, force row level security;
+comment on table howdah_private.debounced_runs is
+  'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. '
+  'Deleted some time after the run has begun.';
+comment on column howdah_private.debounced_runs.target_id is 'The agent or workflow.';
+comment on column howdah_private.debounced_runs.caller is
+  'Whose inserts make one run: a user, else an API key or login, or a watch of a table.';
 
 -- The log is the state of a run: append-only, in order, without gaps. Its rows copy tenant_id from
 -- the run under the lock of the run. They have no foreign keys, because the pinned version of the
@@ -479,6 +513,7 @@ drop table howdah_private.child_ends;
 drop table howdah_private.inbox;
 drop table howdah.messages;
 drop table howdah.steps;
+drop table howdah_private.debounced_runs;
 drop table howdah_private.idempotency_keys;
 drop table howdah.status_transitions;
 drop table howdah.executions;

@@ -86,6 +86,9 @@ create table howdah.table_triggers (
   condition text,
   into_column text,
   key_columns text[] not null,
+  concurrency_key text,
+  debounce_key text,
+  debounce_ms int,
   is_active boolean not null default true,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -96,7 +99,9 @@ create table howdah.table_triggers (
   constraint on_event_is_insert_or_update
     check (on_event in ('insert', 'update', 'insert or update')),
   constraint a_watch_is_for_an_agent_or_a_workflow check (num_nonnulls(agent_id, workflow_id) = 1),
-  constraint rows_are_found_by_a_key check (into_column is null or cardinality(key_columns) > 0)
+  constraint rows_are_found_by_a_key check (into_column is null or cardinality(key_columns) > 0),
+  constraint a_debounce_key_has_a_window
+    check ((debounce_key is null) = (debounce_ms is null) and debounce_ms > 0)
 );
 create unique index table_triggers_watch_key
   on howdah.table_triggers (tenant_id, table_name, coalesce(agent_id, workflow_id),
@@ -120,6 +125,14 @@ comment on column howdah.table_triggers.into_column is
   'Column that receives the answer. Null writes no answer back.';
 comment on column howdah.table_triggers.key_columns is
   'Primary key of the table, used to find the row again.';
+comment on column howdah.table_triggers.concurrency_key is
+  'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null '
+  'or a blank value means none.';
+comment on column howdah.table_triggers.debounce_key is
+  'SQL expression over the columns of the row. Rows with one value within debounce_ms make one '
+  'run, for the newest of them. Null or a blank value makes a run for each row.';
+comment on column howdah.table_triggers.debounce_ms is
+  'Length of the window of debounce_key, in milliseconds.';
 comment on column howdah.table_triggers.is_active is
   'False starts no more runs. Answers of earlier runs are still written.';
 

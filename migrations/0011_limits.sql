@@ -80,18 +80,21 @@ create table howdah.limits (
     check (metric <> 'tokens' or scope not in ('api_key', 'tool')),
   constraint storage_is_of_a_tenant_a_session_or_the_system
     check (metric <> 'storage' or scope in ('tenant', 'session', 'system')),
-  constraint running_runs_are_of_an_agent_a_model_or_a_tenant
-    check (metric <> 'running_runs' or scope in ('agent', 'model', 'tenant')),
+  constraint running_runs_are_of_an_agent_a_model_a_key_or_a_tenant
+    check (metric <> 'running_runs' or scope in ('agent', 'model', 'key', 'tenant')),
   constraint calls_are_of_a_model_or_a_tool
     check (metric not in ('running_calls', 'calls') or scope in ('model', 'tool')),
-  constraint a_tenant_and_the_system_have_no_subject
-    check (scope not in ('tenant', 'system') or subject_id is null),
+  constraint a_tenant_a_key_and_the_system_have_no_subject
+    check (scope not in ('tenant', 'key', 'system') or subject_id is null),
+  constraint a_limit_of_a_key_counts_running_runs
+    check (scope <> 'key' or metric = 'running_runs'),
   constraint a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key
     check (scope not in ('model', 'tool') or num_nonnulls(subject_id, key) = 1),
   constraint a_limit_of_running_runs_has_its_subject
-    check (metric <> 'running_runs' or scope = 'tenant' or subject_id is not null),
-  constraint a_key_is_the_name_of_a_model_or_a_tool
-    check (key is null or scope in ('model', 'tool')),
+    check (metric <> 'running_runs' or scope in ('tenant', 'key') or subject_id is not null),
+  constraint a_key_is_of_a_model_a_tool_or_runs
+    check (key is null or scope in ('model', 'tool', 'key')),
+  constraint a_key_of_a_limit_is_not_empty check (key ~ '\S'),
   constraint a_limit_per_tenant_is_of_the_system check (not is_per_tenant or scope = 'system')
 );
 create index limits_user_id_idx on howdah.limits (tenant_id, user_id) where user_id is not null;
@@ -116,10 +119,12 @@ comment on column howdah.limits.scope is
   'database writes a limit of the system.';
 comment on column howdah.limits.subject_id is
   'The user, agent, session, API key, model or tool. Null means each user, agent, session or API '
-  'key without a limit of its own for this metric and period. Null for a tenant or the system.';
+  'key without a limit of its own for this metric and period. Null for a tenant, a key or the '
+  'system.';
 comment on column howdah.limits.key is
-  'Limits calls over all tenants: the name of a tool, or the provider''s id of a model '
-  '(models.model). Only an owner of the database writes it.';
+  'Scope key: the concurrency_key of runs; null means each key without a limit of its own. Scopes '
+  'tool and model: the name of a tool, or the provider''s id of a model (models.model), over all '
+  'tenants; only an owner of the database writes it.';
 comment on column howdah.limits.metric is
   'What counts. A run counts for the model that its pinned version has first. A child counts '
   'neither for runs nor for requests.';
@@ -205,7 +210,8 @@ comment on table howdah_private.parked_runs is
   'is dropped at its turn.';
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
 comment on column howdah_private.parked_runs.subject_id is
-  'The subject that used up a limit of tokens or cost. Null for running runs and calls.';
+  'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for '
+  'other running runs and for calls.';
 
 -- Down Migration
 drop table howdah_private.parked_runs;

@@ -155,6 +155,8 @@ comment on constraint history_is_a_list on howdah.executions is
   'Write history as a JSON array of messages, such as [{"role": "user", "content": "…"}].';
 comment on constraint client_tools_are_a_list on howdah.executions is
   'Write client_tools as a JSON array, such as [{"name": "get_weather", "parameters": {…}}].';
+comment on constraint a_debounce_key_has_a_window on howdah.executions is
+  'Set debounce_key and a positive debounce_ms, or neither.';
 comment on constraint metadata_is_an_object on howdah.executions is
   'Write metadata as a JSON object, such as {"order": 4711}.';
 comment on constraint a_root_is_its_own_root on howdah.executions is
@@ -294,16 +296,22 @@ comment on constraint name_is_a_word on howdah.secrets is
 comment on constraint version_is_positive on howdah.secrets is
   'Store secrets with: howdah secret set NAME.';
 
-comment on constraint a_key_is_the_name_of_a_model_or_a_tool on howdah.limits is
-  'Omit key, or set scope to model or tool.';
+comment on constraint a_key_is_of_a_model_a_tool_or_runs on howdah.limits is
+  'Omit key, or set scope to key, model or tool.';
+comment on constraint a_key_of_a_limit_is_not_empty on howdah.limits is
+  'Set key to the concurrency_key of runs, or omit it for a limit of each key.';
+comment on constraint a_limit_of_a_key_counts_running_runs on howdah.limits is
+  'Set metric to running_runs: only running runs are counted by their concurrency_key.';
 comment on constraint a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key on howdah.limits is
   'Set subject_id to the id of the model or tool; an owner of the database may set key instead.';
 comment on constraint a_limit_of_running_runs_has_its_subject on howdah.limits is
-  'Set subject_id to the id of the agent or model.';
+  'Set subject_id to the id of the agent or model, or scope to key for the concurrency_key of '
+  'runs.';
 comment on constraint a_limit_per_tenant_is_of_the_system on howdah.limits is
   'Omit is_per_tenant, or set scope to system.';
-comment on constraint a_tenant_and_the_system_have_no_subject on howdah.limits is
-  'Omit subject_id: it names a user, agent, session, API key, model or tool.';
+comment on constraint a_tenant_a_key_and_the_system_have_no_subject on howdah.limits is
+  'Omit subject_id: it names a user, agent, session, API key, model or tool. A concurrency_key '
+  'goes into key.';
 comment on constraint at_least_one_run_or_call_is_allowed on howdah.limits is
   'Set max_value to a whole number from 1 on; to stop an agent or tool set is_active to false.';
 comment on constraint calls_and_tokens_of_a_model_are_counted_per_minute on howdah.limits is
@@ -316,8 +324,8 @@ comment on constraint requests_are_of_a_tenant_a_user_an_api_key_or_the_system o
   'Set scope to tenant, user or api_key: requests are counted by these.';
 comment on constraint requests_have_a_period on howdah.limits is
   'Set period to minute, hour, day or month.';
-comment on constraint running_runs_are_of_an_agent_a_model_or_a_tenant on howdah.limits is
-  'Set scope to agent or model: running runs are counted by these.';
+comment on constraint running_runs_are_of_an_agent_a_model_a_key_or_a_tenant on howdah.limits is
+  'Set scope to agent, model or key: running runs are counted by these.';
 comment on constraint runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool on howdah.limits is
   'Set scope to tenant, user, agent or session: runs and cost are counted by these.';
 comment on constraint storage_and_running_limits_have_no_period on howdah.limits is
@@ -370,6 +378,9 @@ comment on constraint on_event_is_insert_or_update on howdah.table_triggers is
   'Set on_event to insert, update, or insert or update.';
 comment on constraint a_watch_is_for_an_agent_or_a_workflow on howdah.table_triggers is
   'Pass an agent or a workflow: howdah.watch_table(''public.tickets'', agent => ''support'').';
+comment on constraint a_debounce_key_has_a_window on howdah.table_triggers is
+  'Set debounce_key to an expression and debounce_ms to a positive number of milliseconds, or omit '
+  'both.';
 comment on constraint rows_are_found_by_a_key on howdah.table_triggers is
   'Give the table a primary key, and call howdah.watch_table again.';
 comment on constraint row_key_is_an_object on howdah.watched_rows is

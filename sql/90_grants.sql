@@ -306,12 +306,13 @@ grant select (
   table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at, turn,
   waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
-  input_parts, overrides, history, client_tools
+  input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
+  debounced_at
 ) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
   workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,
-  overrides, callback_url, history, client_tools
+  overrides, callback_url, history, client_tools, concurrency_key, debounce_key, debounce_ms
 ) on howdah.executions to howdah_app;
 grant select, update, delete on howdah.executions to howdah_eraser;
 
@@ -385,7 +386,7 @@ grant insert (scope, key, value), update (value), delete on howdah.settings to h
 
 grant select on howdah.limits to howdah_app, howdah_analyst;
 grant
-  insert (scope, subject_id, metric, period, max_value),
+  insert (scope, subject_id, key, metric, period, max_value),
   update (max_value),
   delete
   on howdah.limits to howdah_app;
@@ -472,9 +473,14 @@ grant execute on function
   howdah.restore_agent_version(uuid, int), howdah.restore_prompt_version(uuid, int),
   howdah.restore_skill_version(uuid, int), howdah.restore_workflow_version(uuid, int),
   howdah.resume_execution(uuid), howdah.retry_execution(uuid), howdah.revoke_api_key(uuid),
-  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
+  howdah.run(
+    text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb, text, text,
+    int
+  ),
   howdah.run_schedule(uuid),
-  howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric),
+  howdah.run_workflow(
+    text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric, text, text, int
+  ),
   howdah.schedule_times(text, text, timestamptz, int), howdah.send_message(uuid, text, jsonb),
   howdah.session_state(uuid), howdah.set_default_agent(text),
   howdah.start_session(text, text, howdah.session_policy, jsonb, text),
@@ -663,7 +669,7 @@ grant execute on function
   howdah_private.count_requests(uuid[], uuid[], uuid[]), howdah_private.count_requests_of(uuid[])
   to howdah_authenticator;
 grant execute on function
-  howdah_private.admit_parked(uuid, uuid),
+  howdah_private.admit_parked(uuid, uuid, uuid),
   howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
   howdah_private.end_call(uuid, int), howdah_private.has_settings(),
   howdah_private.recount_limit(uuid, xid8), howdah_private.run_settings(uuid)
@@ -768,7 +774,8 @@ grant execute on function
 grant execute on function
   howdah_private.execution_row(uuid), howdah_private.priority_of(int),
   howdah_private.run_by_id(
-    uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb
+    uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb,
+    text, text, int
   ),
   howdah_private.sampling_params()
   to howdah_app;

@@ -6,8 +6,12 @@ const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
-/** What the job `admit` carries: which limit may have room. */
-export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
+/** What the job `admit` carries: which limit may have room, and at a limit of keys for which key. */
+export const admitPayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  subject_id: z.guid().nullish(), // a hash of a concurrency key, without the bits of a version
+});
 
 /** Payload of the job `recount_limit`: a new limit, and the transaction after which all others see it. */
 export const recountLimitPayload = z.object({

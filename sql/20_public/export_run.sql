@@ -119,8 +119,9 @@ as $$
       e.output_data, e.stop_reason, e.error, e.tokens_in, e.tokens_out, e.cost,
       e.children_tokens_in, e.children_tokens_out, e.children_cost, e.step_count, e.model_count,
       e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds, e.metrics,
-      e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust,
-      e.created_by, e.created_at, e.started_at, e.completed_at
+      e.priority, e.run_at, e.idempotency_key, e.concurrency_key, e.debounce_key, e.debounce_ms,
+      e.debounced_at, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
+      e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x
 $$;

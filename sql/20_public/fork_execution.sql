@@ -28,7 +28,7 @@ begin
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
     forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history,
     client_tools, user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata,
-    overrides
+    overrides, concurrency_key
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -42,7 +42,7 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq)
+    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then

@@ -9,7 +9,10 @@ create or replace function howdah.run_workflow(
   idempotency_key text default null,
   metadata jsonb default '{}',
   version text default null,
-  max_cost numeric default null
+  max_cost numeric default null,
+  concurrency_key text default null,
+  debounce_key text default null,
+  debounce_ms int default null
 ) returns howdah.executions
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -25,19 +28,21 @@ begin
   if v_run_id = v_id then
     insert into howdah.executions (
       workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
-      idempotency_key, metadata, max_cost
+      idempotency_key, metadata, max_cost, concurrency_key, debounce_key, debounce_ms
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version),
       run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority),
-      run_workflow.idempotency_key, coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
+      run_workflow.idempotency_key, coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost,
+      run_workflow.concurrency_key, run_workflow.debounce_key, run_workflow.debounce_ms
     )
     returning executions.id into v_run_id;
   end if;
   return howdah_private.execution_row(v_run_id);
 end $$;
 comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb,
-  text, numeric) is
+  text, numeric, text, text, int) is
   'Starts a run of the workflow with this name and returns its row. A known idempotency key '
   'returns the first run. version is a number or label; without it, the current version is used. '
-  'max_cost lowers the limit of the workflow.';
+  'max_cost lowers the limit of the workflow. concurrency_key counts for limits of scope key. '
+  'Calls with one debounce_key within debounce_ms return one run, which has the newest input.';

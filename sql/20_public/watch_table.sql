@@ -10,7 +10,8 @@
 -- of that owner. A second call for the same table, agent or workflow, and column changes the watch.
 create or replace function howdah.watch_table(
   target text, agent text default null, input text default null, into_column text default null,
-  on_event text default 'insert', condition text default null, workflow text default null
+  on_event text default 'insert', condition text default null, workflow text default null,
+  concurrency_key text default null, debounce_key text default null, debounce_ms int default null
 ) returns howdah.table_triggers
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -43,8 +44,9 @@ begin
   v_watch.input := coalesce(watch_table.input,
     format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
-  from (values ('input', v_watch.input), ('condition', watch_table.condition))
-    as f (field, expression)
+  from (values ('input', v_watch.input), ('condition', watch_table.condition),
+    ('concurrency_key', watch_table.concurrency_key), ('debounce_key', watch_table.debounce_key)
+  ) as f (field, expression)
   where f.expression is not null;
   v_watch.key_columns := howdah_private.row_key_columns(
     v_table, watch_table.into_column, v_watch.on_event);
@@ -56,20 +58,24 @@ begin
       and (coalesce(t.agent_id, t.workflow_id), t.into_column)
         is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input,
-    condition, into_column, key_columns)
+    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms)
   values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id,
-    v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns)
+    v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns,
+    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms)
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)),
     (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition,
-    key_columns = excluded.key_columns, is_active = true
+    key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
+    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
   returning * into v_watch;
   perform howdah_private.set_watch(v_table, v_watch);
   return v_watch;
 end $$;
-comment on function howdah.watch_table(text, text, text, text, text, text, text) is
+comment on function howdah.watch_table(text, text, text, text, text, text, text, text, text,
+  int) is
   E'@behavior -*\nStarts a run of an agent for each row that arrives in a table, and writes its '
-  'answer into a column. unwatch_table ends the watch. Owners only.';
+  'answer into a column. concurrency_key and debounce_key are expressions over the row, such as '
+  '''customer_id''. unwatch_table ends the watch. Owners only.';
 
 -- Ends the watches of a table in this tenant. Runs that they started continue, but their answers
 -- are not written.

@@ -104,11 +104,10 @@ declare
     and not howdah_private.is_bound();
   v_terms text[] := case
     when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
-  v_is_unfit boolean;
   v_has_prompt boolean;
 begin
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
-    return howdah_private.prepare_special_run(new);
+    return howdah_private.prepare_special_run(new, tg_relid);
   elsif (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
     v_terms := howdah_private.terms_of_agent(new, v_may_pin);
   end if;
@@ -125,13 +124,12 @@ begin
     where new.input is null or octet_length(new.input) > 1048576
       or exists (select from howdah.settings);
   end if;
-  v_is_unfit := new.callback_url is not null
+  if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
     or jsonb_typeof(new.metadata) is distinct from 'object'
     or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
-      and howdah_private.may_contain_secret(new.metadata));
-  if v_is_unfit then
+      and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
@@ -154,8 +152,8 @@ begin
   end if;
   if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
     new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-    new.session_id) > 0 then
-    return howdah_private.prepare_special_run(new);
+    new.debounce_key, new.session_id) > 0 then
+    return howdah_private.prepare_special_run(new, tg_relid);
   end if;
   return new;
 end $$;
@@ -163,7 +161,7 @@ end $$;
 -- Prepares what only some runs have, in this order: the version comes first, since overrides and
 -- tools of a client are checked against it; the key comes before the turn, as in run(), so that two
 -- inserts with one key and one session wait for each other and do not deadlock.
-create or replace function howdah_private.prepare_special_run(e howdah.executions)
+create or replace function howdah_private.prepare_special_run(e howdah.executions, partition oid)
   returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -198,6 +196,8 @@ begin
   end if;
   if e.idempotency_key is not null then
     perform howdah_private.keep_key(e);
+  elsif e.debounce_key is not null and not v_has_ended then
+    e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
   if e.session_id is not null and e.parent_execution_id is null and not v_has_ended then
     e := howdah_private.propose_turn(e);
@@ -340,6 +340,9 @@ begin
       detail = jsonb_build_object('field', 'callback_url')::text,
       hint = 'Write it as https://host/path, at most 2000 characters, '
         'with no user, password or space in it.';
+  end if;
+  if num_nonnulls(e.concurrency_key, e.debounce_key, e.debounce_ms) > 0 then
+    perform howdah_private.refuse_run_keys(e);
   end if;
   select * into v_large
   from (values
@@ -495,7 +498,9 @@ begin
   end if;
 end $$;
 
--- Gives the new runs their turns and wake-ups, and counts them at their parents.
+-- Gives the new runs their turns and wake-ups, and counts them at their parents. A debounced run
+-- may have a wake-up already, and may be there several times: it gets its new one by
+-- enqueue_advance.
 --
 -- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
 -- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with
@@ -510,12 +515,15 @@ create or replace function howdah_private.tg_executions__enqueue() returns trigg
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_in_sessions uuid[] := array(
-    select n.id::uuid from new_rows as n
-    where n.session_id is not null and n.parent_execution_id is null and n.completed_at is null
-  );
+  v_in_sessions uuid[];
+  v_debounced uuid[];
   v_not_queued uuid[] := '{}';
 begin
+  select coalesce(array_agg(n.id::uuid) filter (where n.session_id is not null
+      and n.parent_execution_id is null and n.completed_at is null), '{}'),
+    array_agg(n.id::uuid) filter (where n.debounced_at is not null)
+  into v_in_sessions, v_debounced from new_rows as n
+  where n.session_id is not null or n.debounced_at is not null;
   if cardinality(v_in_sessions) > 0 then
     v_not_queued := howdah_private.take_turns(v_in_sessions);
   end if;
@@ -528,11 +536,17 @@ begin
     ) as specs
     from (
       select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q where q.status = 'queued' and q.id <> all (v_not_queued)
+      from new_rows as q
+      where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
     ) as n
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  if v_debounced is not null then
+    perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
+      where e.id = any (v_debounced) and e.status = 'queued'));
+    perform howdah_private.announce_watched(v_debounced);
+  end if;
   perform howdah_private.count_children(
     array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
   from (

@@ -17,7 +17,7 @@ begin
   end if;
   v_refused := case when new.is_imposed then null
     when new.scope = 'system' then 'a limit of the whole installation'
-    when new.key is not null then 'a limit of calls over all tenants'
+    when new.key is not null and new.scope <> 'key' then 'a limit of calls over all tenants'
     when new.scope = 'tenant' and new.metric = 'running_runs'
       then 'a limit of running runs for a whole tenant' end;
   if v_refused is not null then
@@ -81,6 +81,11 @@ create or replace function howdah_private.tg_limits__initialize() returns trigge
 as $$
 begin
   if not howdah_private.is_usage_limit(new) then
+    perform howdah_private.enqueue_admission(
+      l.id, l.tenant_id, howdah_private.key_subject(new.key))
+    from howdah.limits as l
+    where new.scope = 'key' and new.key is not null and l.tenant_id = new.tenant_id
+      and l.scope = 'key' and l.key is null;
     return null;
   end if;
   perform howdah_private.initialize_counters(new);
@@ -101,8 +106,9 @@ begin
 end $$;
 
 -- Counts the runs that somebody begins: neither children nor compensations, nor imported runs that
--- have ended already. `enable_seqscan`: row-level security hides the statistics of `metric`, so the
--- planner would rather read all limits of other metrics.
+-- have ended already, nor debounced runs that were counted when their first row was inserted.
+-- `enable_seqscan`: row-level security hides the statistics of `metric`, so the planner would
+-- rather read all limits of other metrics.
 create or replace function howdah_private.tg_executions__count_runs() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
@@ -122,7 +128,7 @@ begin
         date_trunc('minute', n.created_at) as at, count(*) as amount
       from new_rows as n
       where n.parent_execution_id is null and n.compensates_execution_id is null
-        and n.completed_at is null
+        and n.completed_at is null and n.debounced_at is null
       group by 1, 2, 3, 4, 5
     ) as r
     where exists (select from howdah_private.usage_limits(r.tenant_id, '{runs}'));
@@ -142,10 +148,12 @@ begin
   if not exists (select from howdah.limits as l where l.metric = 'running_runs') then
     return;
   end if;
-  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.limits as l
+  perform howdah_private.enqueue_admission(l.id, l.tenant_id, case when l.scope = 'key'
+      then howdah_private.key_subject(e.concurrency_key) end)
+  from howdah.limits as l
   where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
     and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs));
+      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key);
 end $$;
 
 -- Counts the bytes of files. Per row, since rows kept for a statement would be kept with their
@@ -175,11 +183,13 @@ create or replace trigger _210_refuse_imposed before update or delete on howdah.
 create or replace trigger _500_initialize after insert on howdah.limits
   for each row execute function howdah_private.tg_limits__initialize();
 create or replace trigger _510_initialize_again
-  after update of tenant_id, scope, subject_id, metric, period, is_per_tenant on howdah.limits
+  after update of tenant_id, scope, subject_id, key, metric, period, is_per_tenant
+  on howdah.limits
   for each row when (
-    (old.tenant_id, old.scope, old.subject_id, old.metric, old.period, old.is_per_tenant)
-    is distinct from
-      (new.tenant_id, new.scope, new.subject_id, new.metric, new.period, new.is_per_tenant)
+    (old.tenant_id, old.scope, old.subject_id, old.key, old.metric, old.period,
+      old.is_per_tenant) is distinct from
+    (new.tenant_id, new.scope, new.subject_id, new.key, new.metric, new.period,
+      new.is_per_tenant)
   )
   execute function howdah_private.tg_limits__initialize();
 create or replace trigger _520_admit after update or delete on howdah.limits

@@ -24,14 +24,16 @@ begin
     new.table_name := v_table::text;
   end if;
   if v_table is null
-    or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns)
-      is not distinct from
+    or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns,
+      new.concurrency_key, new.debounce_key) is not distinct from
       (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition,
-        old.into_column, old.key_columns) then
+        old.into_column, old.key_columns, old.concurrency_key, old.debounce_key) then
     return new; -- the table was dropped or renamed
   end if;
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
-  from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
+  from (values ('input', new.input), ('condition', new.condition),
+    ('concurrency_key', new.concurrency_key), ('debounce_key', new.debounce_key)
+  ) as f (field, expression)
   where f.expression is not null;
   new.key_columns := howdah_private.row_key_columns(v_table, new.into_column, new.on_event);
   return new;
@@ -39,7 +41,8 @@ end $$;
 create or replace trigger _100_stamp before update on howdah.table_triggers
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _300_check
-  before update of table_name, on_event, input, condition, into_column, key_columns
+  before update of table_name, on_event, input, condition, into_column, key_columns,
+    concurrency_key, debounce_key
   on howdah.table_triggers
   for each row execute function howdah_private.tg_table_triggers__check();
 

@@ -1,5 +1,6 @@
 create or replace view howdah.limit_usage with (security_invoker = true) as
-  select l.tenant_id, l.id as limit_id, l.scope, u.subject_id, l.key, l.metric, l.period,
+  select l.tenant_id, l.id as limit_id, l.scope, u.subject_id, coalesce(u.key, l.key) as key,
+    l.metric, l.period,
     l.max_value, u.used,
     case when u.used is not null then greatest(l.max_value - u.used, 0) end as remaining,
     u.waiting, u.started_at, u.resets_at
@@ -12,7 +13,9 @@ comment on view howdah.limit_usage is
   'were in progress.';
 comment on column howdah.limit_usage.subject_id is
   'The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for '
-  'the tenant and the system.';
+  'the tenant, a key and the system.';
+comment on column howdah.limit_usage.key is
+  'The key of the limit. Of a limit for each key: a concurrency key in use.';
 comment on column howdah.limit_usage.used is
   'Use within the period or the last 60 seconds, or what runs now. Null for a limit over all '
   'tenants, whose figures only an owner of the database sees.';

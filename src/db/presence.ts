@@ -141,8 +141,13 @@ export async function healQueue(pool: Pool): Promise<number> {
 }
 
 /** Admits runs that wait at a limit, as many as there is room for. */
-export async function admitParked(pool: Pool, limit: string, tenant: string): Promise<void> {
-  await pool.query('select howdah_private.admit_parked($1, $2)', [limit, tenant]);
+export async function admitParked(
+  pool: Pool,
+  limit: string,
+  tenant: string,
+  subject: string | null,
+): Promise<void> {
+  await pool.query('select howdah_private.admit_parked($1, $2, $3)', [limit, tenant, subject]);
 }
 
 /** Counts the usage of a new limit again. A job does so later while a transaction before `after` is left. */

@@ -166,6 +166,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.watched_rows.execution_id': 'none points at executions; inserted with its run',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
+  'howdah_private.debounced_runs.execution_id': 'none points at executions; written with its run',
+  'howdah_private.debounced_runs.target_id': 'an agent or a workflow, read from the run',
   'howdah_private.child_ends.execution_id':
     'none points at executions; gone when its transaction is over',
   'howdah_private.child_ends.parent_execution_id': 'as execution_id',

@@ -6,6 +6,8 @@ import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support
 const OF_THEIR_OWN: Record<string, string> = {
   'executions.callback_url': 'refuse_unfit_run',
   'executions.client_tools': 'refuse_client_tools',
+  'executions.concurrency_key': 'refuse_run_keys',
+  'executions.debounce_key': 'refuse_run_keys',
   'executions.history': 'refuse_history',
   'executions.idempotency_key': 'refuse_unfit_run',
   'executions.input': 'tg_executions__prepare',

@@ -380,9 +380,9 @@ async function takeJobs(db: Db, task: string): Promise<Record<string, string>[]>
  */
 export async function admitParked(db: Db): Promise<number> {
   let admitted = 0;
-  for (const { id, tenant_id } of await takeJobs(db, 'admit')) {
-    const text = 'select howdah_private.admit_parked($1, $2) as admitted';
-    admitted += (await one(db, text, [id, tenant_id])).admitted;
+  for (const { id, tenant_id, subject_id } of await takeJobs(db, 'admit')) {
+    const text = 'select howdah_private.admit_parked($1, $2, $3) as admitted';
+    admitted += (await one(db, text, [id, tenant_id, subject_id])).admitted;
   }
   return admitted;
 }

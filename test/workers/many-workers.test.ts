@@ -105,6 +105,40 @@ describe('two workers on one database', () => {
   });
 });
 
+describe('a debounced run', () => {
+  test('is begun by one of two workers while inserts go on, and the last input is never lost', async () => {
+    const { pool } = database;
+    await Promise.all([startHere(), startHere()]);
+    const agent = await asking();
+    const ids = new Set<string>();
+    const last = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (key) => {
+        let newest = '';
+        for (let n = 0; n < 100; n += 1) {
+          newest = `${key} ${n}`;
+          const { rows } = await pool.query(
+            `insert into howdah.executions (agent_id, input, debounce_key, debounce_ms)
+             values ($1, $2, $3, $4) returning id`,
+            [agent, newest, key, 1 + (n % 10)],
+          );
+          ids.add(rows[0].id);
+        }
+        return newest;
+      }),
+    );
+    const runs = await Promise.all([...ids].map((id) => ended(pool, id)));
+    expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
+    const { rows } = await pool.query(
+      `select count(*)::int as runs, array_agg(distinct m.content) as inputs
+       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id and m.seq = 1
+       where e.agent_id = $1 and m.content = e.input`,
+      [agent],
+    );
+    expect(rows[0].runs).toBe(ids.size);
+    expect(rows[0].inputs).toEqual(expect.arrayContaining(last));
+  });
+});
+
 describe('a limit', () => {
   /** How many requests of one kind are in the air, and how many were at most; none is answered before it is opened. */
   const inTheAir = (opened: Promise<void>) => {
@@ -156,6 +190,31 @@ describe('a limit', () => {
     expect(most.get('all')).toBe(6);
     expect(most.get('agent')).toBeLessThanOrEqual(3);
     expect(most.get('model')).toBeLessThanOrEqual(2);
+    expect((await pool.query('select from howdah_private.parked_runs')).rowCount).toBe(0);
+  });
+
+  test('of each concurrency key is never exceeded by two workers, and all runs end', async () => {
+    const { pool } = database;
+    const { opened, open } = door();
+    const most = inTheAir(opened);
+    await Promise.all([startHere(), startHere()]);
+    const agents = [await asking(), await asking()];
+    await pool.query(
+      `insert into howdah.limits (scope, key, metric, max_value)
+       values ('key', null, 'running_runs', 1), ('key', 'big', 'running_runs', 3)`,
+    );
+    const { rows } = await pool.query(
+      `insert into howdah.executions (agent_id, input, concurrency_key)
+       select a.id, k.key, nullif(k.key, 'free')
+       from unnest($1::uuid[]) as a (id), unnest('{one,two,big,free}'::text[]) as k (key),
+         generate_series(1, 8) returning id`,
+      [agents],
+    );
+    await expect.poll(() => most.get('all'), { timeout: 60_000 }).toBe(16 + 1 + 1 + 3);
+    open();
+    const runs = await Promise.all(rows.map(({ id }) => ended(pool, id)));
+    expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
+    expect([most.get('one'), most.get('two'), most.get('big')]).toEqual([1, 1, 3]);
     expect((await pool.query('select from howdah_private.parked_runs')).rowCount).toBe(0);
   });
 

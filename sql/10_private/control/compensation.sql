@@ -178,12 +178,12 @@ begin
   v_id := howdah.uuid_v7();
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id,
-    input, priority, max_steps
+    input, priority, max_steps, concurrency_key
   ) values (
     v_id, run.tenant_id, run.agent_id, run.agent_version_id, run.id, run.user_id,
     format('Undo the calls of execution %s: %s calls, newest first.',
       run.id, jsonb_array_length(v_calls)),
-    run.priority, 1
+    run.priority, 1, run.concurrency_key
   );
   insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
   select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'

@@ -200,21 +200,23 @@ begin
   select l.* into v_limit from howdah.limits as l where l.id = v_parked.limit_id;
   if not found then
     return howdah_private.explained('limit', 'there is room again; the run is about to continue');
-  elsif (v_limit.scope = 'system' or v_limit.key is not null)
+  elsif (v_limit.scope = 'system' or (v_limit.key is not null and v_limit.scope <> 'key'))
     and not howdah_private.is_operator() then
     return howdah_private.explained('limit', 'a limit of the whole installation is reached',
       jsonb_build_array(jsonb_build_object('kind', 'limit', 'id', null, 'name', 'system',
         'detail', 'of the whole installation')));
   end if;
-  v_summary := howdah_private.reached_limit_text(v_limit, v_parked.subject_id);
+  v_summary := howdah_private.reached_limit_text(
+    v_limit, v_parked.subject_id, e.concurrency_key);
   return howdah_private.explained('limit', v_summary,
-    jsonb_build_array(jsonb_build_object(
-      'kind', 'limit', 'id', v_limit.id, 'name', null, 'detail', v_summary)));
+    jsonb_build_array(jsonb_build_object('kind', 'limit', 'id', v_limit.id,
+      'name', case when v_limit.scope = 'key' then e.concurrency_key end, 'detail', v_summary)));
 end $$;
 
 -- Returns a sentence about a reached limit: its subject, how much is used, and when it resets.
-create or replace function howdah_private.reached_limit_text(l howdah.limits, subject_id uuid)
-  returns text
+create or replace function howdah_private.reached_limit_text(
+  l howdah.limits, subject_id uuid, concurrency_key text
+) returns text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -224,6 +226,8 @@ declare
     'the tool ' || (select t.name from howdah.tools as t where t.id = l.tool_id),
     'the model ' || (select m.name from howdah.models as m where m.id = l.model_id),
     'the agent ' || (select a.name from howdah.agents as a where a.id = l.agent_id),
+    case when l.scope = 'key'
+      then format('the concurrency key %L', reached_limit_text.concurrency_key) end,
     case when l.scope = 'tool' then 'tools named ' else 'the model ' end || l.key,
     'the ' || replace(l.scope::text, '_', ' '));
   v_max text := trim_scale(l.max_value)::text;

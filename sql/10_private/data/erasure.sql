@@ -29,6 +29,7 @@ begin
     output = case when e.output is not null then '[erased]' end, output_data = null,
     error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
+    concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
   where e.id = any (erase_log.ids);
@@ -198,6 +199,7 @@ begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);

@@ -30,7 +30,9 @@ begin
       select from howdah.limits as l
       where l.tenant_id = are_calls_limited.tenant_id
         and l.scope in ('model', 'tool') and l.metric <> 'running_runs'
-    ) or exists (select from howdah.limits as l where l.key is not null);
+    ) or exists (
+      select from howdah.limits as l where l.key is not null and l.scope <> 'key'
+    );
 end $$;
 
 -- Returns the limits that a call of a tool or of a model counts for.

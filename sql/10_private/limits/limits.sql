@@ -60,11 +60,13 @@ begin atomic
   where l.scope = 'system' and l.metric = any (usage_limits.metrics);
 end;
 
--- Returns whether each tenant, user, agent, session or API key may use the maximum.
+-- Returns whether each tenant, user, agent, session, API key or concurrency key may use the
+-- maximum.
 create or replace function howdah_private.is_for_each(l howdah.limits) returns boolean
   language sql immutable
   return l.is_per_tenant
-    or (l.subject_id is null and l.scope in ('user', 'agent', 'session', 'api_key'));
+    or (l.subject_id is null and l.scope in ('user', 'agent', 'session', 'api_key'))
+    or (l.key is null and l.scope = 'key');
 
 -- Returns the subject that a use counts for. Null when it does not count.
 create or replace function howdah_private.limit_subject(
@@ -85,6 +87,14 @@ create or replace function howdah_private.limit_subject(
       and (l.scope = 'system' or l.tenant_id = limit_subject.tenant_id)
   );
 
+-- Returns the subject under which runs of a concurrency key are parked.
+create or replace function howdah_private.key_subject(key text) returns uuid
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select left(encode(sha256(convert_to(key_subject.key, 'UTF8')), 'hex'), 32)::uuid
+$$;
+
 -- Returns whether a limit for each does not hold for a subject, since the subject has its own.
 -- A limit that an owner of the database imposed holds beside all limits that a tenant writes.
 create or replace function howdah_private.is_replaced(l howdah.limits, subject_id uuid)
@@ -97,7 +107,8 @@ create or replace function howdah_private.is_replaced(l howdah.limits, subject_i
       and case when l.is_per_tenant
         then o.tenant_id = is_replaced.subject_id and o.scope = 'tenant'
         else o.tenant_id = l.tenant_id and o.scope = l.scope
-          and o.subject_id = is_replaced.subject_id end
+          and coalesce(o.subject_id, howdah_private.key_subject(o.key))
+            = is_replaced.subject_id end
   );
 
 -- Returns whether a subject has reached a usage limit.
@@ -111,12 +122,39 @@ create or replace function howdah_private.is_used_up(
       and c.subject_id = is_used_up.subject_id
   ), 0) >= l.max_value and not howdah_private.is_replaced(l, is_used_up.subject_id);
 
+-- Returns how many runs of the keys of a limit run and wait now. A limit for each key has a row for
+-- each key in use that has no limit of its own.
+create or replace function howdah_private.use_of_keys(l howdah.limits)
+  returns table (key text, used numeric, waiting int)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with runs as (
+    select e.concurrency_key as key, true as is_running from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
+      and e.concurrency_key is not null
+    union all
+    select e.concurrency_key, false from howdah_private.parked_runs as p
+    join howdah.executions as e on e.id = p.execution_id
+    where p.limit_id = l.id and e.status = 'waiting' and e.waiting_for = 'quota'
+  )
+  select coalesce(l.key, r.key), (count(*) filter (where r.is_running))::numeric,
+    (count(*) filter (where not r.is_running))::int
+  from (select l.key is null as is_for_each) as x
+  left join runs as r on case when x.is_for_each
+    then not howdah_private.is_replaced(l, howdah_private.key_subject(r.key))
+    else r.key = l.key end
+  where not x.is_for_each or r.key is not null
+  group by 1
+$$;
+
 -- Returns the current use of a limit, and how many runs wait for it. A limit for each has a row
 -- for each subject that used something. Filters by tenant itself. Of a limit over all tenants only
--- an operator sees the figures.
+-- an operator sees the figures. A limit for each key has a row for each key that runs or waits.
 create or replace function howdah_private.limit_use(limit_id uuid)
   returns table (
-    subject_id uuid, used numeric, waiting int, started_at timestamptz, resets_at timestamptz
+    subject_id uuid, key text, used numeric, waiting int, started_at timestamptz,
+    resets_at timestamptz
   )
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -137,9 +175,13 @@ begin
     v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
     v_ends_at := howdah_private.period_ends(v_limit.period, clock_timestamp());
   end if;
-  if howdah_private.is_for_each(v_limit) then
+  if v_limit.scope = 'key' then
     return query
-    select c.subject_id, c.used, (
+    select null::uuid, k.key, k.used, k.waiting, null::timestamptz, null::timestamptz
+    from howdah_private.use_of_keys(v_limit) as k;
+  elsif howdah_private.is_for_each(v_limit) then
+    return query
+    select c.subject_id, null::text, c.used, (
         select count(*)::int from howdah_private.parked_runs as p
         where p.limit_id = v_limit.id and p.subject_id = c.subject_id
       ), nullif(v_began_at, '-infinity'), v_ends_at
@@ -150,8 +192,8 @@ begin
         not v_limit.is_per_tenant or v_is_operator or c.subject_id = howdah.current_tenant()
       );
   elsif (v_limit.scope = 'system' or v_limit.key is not null) and not v_is_operator then
-    return query select null::uuid, null::numeric, null::int, nullif(v_began_at, '-infinity'),
-      v_ends_at;
+    return query select null::uuid, null::text, null::numeric, null::int,
+      nullif(v_began_at, '-infinity'), v_ends_at;
   else
     if v_limit.metric = 'running_runs' then
       v_used := howdah_private.running_runs(v_limit);
@@ -165,7 +207,7 @@ begin
             v_limit.user_id, v_limit.agent_id, v_limit.session_id, v_limit.api_key_id)
       ), 0);
     end if;
-    return query select v_limit.subject_id, v_used, (
+    return query select v_limit.subject_id, null::text, v_used, (
         select count(*)::int from howdah_private.parked_runs as p where p.limit_id = v_limit.id
       ), nullif(v_began_at, '-infinity'), v_ends_at;
   end if;

@@ -84,33 +84,38 @@ begin
   perform howdah_private.enqueue_admissions(record_parked.ids);
 end $$;
 
--- Adds a job for each limit at which these runs are parked. One job per limit stands for all, so
--- the limits are taken in the order of their ids.
+-- Adds a job for each limit, or key of a limit, at which these runs are parked. One job stands for
+-- all of them, so limits and keys are taken in their order.
 create or replace function howdah_private.enqueue_admissions(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.add_job(
-    'admit', json_build_object('id', p.limit_id, 'tenant_id', p.tenant_id),
-    run_at => clock_timestamp(), job_key => 'limit ' || p.limit_id, priority => -32768)
+    'admit', json_build_object('id', p.limit_id, 'tenant_id', p.tenant_id, 'subject_id', p.key_id),
+    run_at => clock_timestamp(), job_key => concat_ws(' ', 'limit', p.limit_id, p.key_id),
+    priority => -32768)
   from (
-    select distinct on (r.limit_id) r.limit_id, r.tenant_id
-    from howdah_private.parked_runs as r
+    select distinct r.limit_id, r.tenant_id, case when l.scope = 'key' then r.subject_id end
+      as key_id
+    from howdah_private.parked_runs as r left join howdah.limits as l on l.id = r.limit_id
     where r.execution_id = any (enqueue_admissions.ids)
-    order by r.limit_id
+    order by 1, 3
   ) as p;
 end $$;
 
--- Adds a job that admits runs at a limit, before all other jobs. It has no key, since transactions
--- that stop runs must not wait for each other.
-create or replace function howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid)
-  returns void
+-- Adds a job that admits runs at a limit, before all other jobs; at a limit of keys the runs of one
+-- key, if a subject is given. The job has no key, since transactions that stop runs must not wait
+-- for each other.
+create or replace function howdah_private.enqueue_admission(
+  limit_id uuid, tenant_id uuid, subject_id uuid default null
+) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
-    'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
+    'tenant_id', enqueue_admission.tenant_id, 'subject_id', enqueue_admission.subject_id),
+    run_at => clock_timestamp(), priority => -32768)
 $$;
 
 -- Returns the subjects for which runs are parked at a limit: one index look-up for each.
@@ -185,6 +190,10 @@ create or replace function howdah_private.is_reached(l howdah.limits, subject_id
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when l.scope = 'key' then exists (
+      select from howdah_private.rooms_of_keys(l, array[is_reached.subject_id]) as r
+      where r.room <= 0
+    )
     when l.metric = 'running_runs' then exists (
       select from howdah_private.remaining_runs(array[l.tenant_id]) as r
       where (r.run_limit).id = l.id and r.room <= 0
@@ -198,7 +207,9 @@ $$;
 -- The job `admit`: takes the lock of the limit and admits runs. Returns how many. For a deleted
 -- limit it takes the lock of running runs: a claim that holds this lock may have seen the limit,
 -- and its parked runs are visible only when it has committed.
-create or replace function howdah_private.admit_parked(limit_id uuid, tenant_id uuid) returns int
+create or replace function howdah_private.admit_parked(
+  limit_id uuid, tenant_id uuid, subject_id uuid default null
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -208,15 +219,17 @@ begin
   if not found then
     perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
   end if;
-  return howdah_private.admit_at_limit(admit_parked.limit_id, admit_parked.tenant_id);
+  return howdah_private.admit_at_limit(
+    admit_parked.limit_id, admit_parked.tenant_id, admit_parked.subject_id);
 end $$;
 
 -- Admits up to 200 of the runs that are parked at a limit, and adds a job for those that are left.
 -- A run whose row somebody holds is skipped and tried again, since nobody may be waited for under
 -- the lock of a limit. At a limit of calls the next batch comes a second later, when the admitted
 -- runs have begun their calls.
-create or replace function howdah_private.admit_at_limit(limit_id uuid, tenant_id uuid)
-  returns int
+create or replace function howdah_private.admit_at_limit(
+  limit_id uuid, tenant_id uuid, subject_id uuid default null
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -227,6 +240,9 @@ declare
   v_done record;
 begin
   select l.* into v_limit from howdah.limits as l where l.id = admit_at_limit.limit_id;
+  if v_limit.scope = 'key' then
+    return howdah_private.admit_by_key(v_limit, admit_at_limit.subject_id);
+  end if;
   select r.* into v_room from howdah_private.admission_room(v_limit) as r;
   select d.* into v_done from howdah_private.admit_runs(
     howdah_private.next_parked_runs(
@@ -246,6 +262,42 @@ begin
       job_key => 'limit ' || admit_at_limit.limit_id || ' check', priority => -32768);
   end if;
   return v_done.admitted;
+end $$;
+
+-- Admits runs at a limit of keys, of one key or of each in turn, up to 200 of a key. Adds a job for
+-- each key of which somebody holds runs or more are left.
+create or replace function howdah_private.admit_by_key(l howdah.limits, subject_id uuid)
+  returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_batch constant int := 200;
+  v_key record;
+  v_done record;
+  v_admitted int := 0;
+begin
+  for v_key in
+    select r.subject_id as id, least(r.room, v_batch) as room
+    from howdah_private.rooms_of_keys(l, case when admit_by_key.subject_id is not null
+      then array[admit_by_key.subject_id]
+      else array(select s.id from howdah_private.parked_subjects(l.id) as s (id)) end) as r
+    where r.room > 0
+  loop
+    -- some more than there is room for: rows of runs that wait no more are dropped
+    select d.* into v_done from howdah_private.admit_runs(array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = l.id and p.subject_id = v_key.id
+      order by p.priority, p.due_at, p.execution_id limit 2 * v_key.room
+    ), v_key.room) as d;
+    v_admitted := v_admitted + v_done.admitted;
+    if v_done.held > 0 or v_done.seen >= 2 * v_key.room or v_done.admitted >= v_batch then
+      perform graphile_worker.add_job('admit', json_build_object('id', l.id,
+        'tenant_id', l.tenant_id, 'subject_id', v_key.id),
+        run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
+    end if;
+  end loop;
+  return v_admitted;
 end $$;
 
 -- Returns the runs that go on next at a limit, in their order. Each branch reads its rows in the

@@ -1,4 +1,4 @@
--- Limits of running runs: how many runs of an agent, of a model or of a tenant run at once.
+-- Limits of running runs: how many runs of an agent, a model, a key or a tenant run at once.
 --
 -- Exact: all transactions that claim runs of a tenant with such limits, or admit its parked runs,
 -- execute one after the other. They hold the tenant's advisory lock (lock_running_limits), which
@@ -35,15 +35,20 @@ begin
   end loop;
 end $$;
 
--- Returns whether a run counts for a limit: by its agent, or by its model. The model is the one
--- that the run was begun with, else the first of its pinned version.
+-- Returns whether a run counts for a limit: by its agent, its model, or its key. The model is the
+-- one that the run was begun with, else the first of its pinned version. A limit for each key does
+-- not hold for a key with a limit of its own.
 create or replace function howdah_private.is_limited_by(
-  l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text
+  l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text, concurrency_key text
 ) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when l.scope = 'key' then coalesce(l.key = is_limited_by.concurrency_key
+      or (l.key is null and is_limited_by.concurrency_key is not null
+        and not howdah_private.is_replaced(
+          l, howdah_private.key_subject(is_limited_by.concurrency_key))), false)
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
     when l.model_id is not null and is_limited_by.model_id is not null
       then l.model_id::text = is_limited_by.model_id
@@ -60,15 +65,17 @@ create or replace function howdah_private.model_chosen(overrides jsonb, handoffs
   return case when model_chosen.handoffs = 0 then model_chosen.overrides #>> '{model,id}' end;
 
 -- Returns the limits of running runs of these tenants, and how many more runs each allows now:
--- below zero after a limit was lowered.
-create or replace function howdah_private.remaining_runs(tenants uuid[])
-  returns table (run_limit howdah.limits, room int)
+-- below zero after a limit was lowered. A limit for each key has a row for each of `keys` that has
+-- no limit of its own, with that key.
+create or replace function howdah_private.remaining_runs(tenants uuid[], keys text[] default '{}')
+  returns table (run_limit howdah.limits, key text, room int)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with running as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, count(*)::int as runs
+      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, e.concurrency_key,
+      count(*)::int as runs
     from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null
       and e.tenant_id = any (remaining_runs.tenants)
@@ -76,16 +83,51 @@ as $$
         select from howdah.limits as l
         where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
       )
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
+  ),
+  wanted as (
+    select l, l.id, l.tenant_id, l.max_value, null::text as key
+    from howdah.limits as l
+    where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
+      and not howdah_private.is_for_each(l)
+    union all
+    select l, l.id, l.tenant_id, l.max_value, k.key
+    from howdah.limits as l cross join unnest(remaining_runs.keys) as k (key)
+    where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
+      and howdah_private.is_for_each(l)
+      and not howdah_private.is_replaced(l, howdah_private.key_subject(k.key))
   )
-  select l, l.max_value::int - coalesce((
+  select w.l, w.key, w.max_value::int - coalesce((
     select sum(r.runs)::int from running as r
-    where r.tenant_id = l.tenant_id
-      and howdah_private.is_limited_by(l, r.agent_id, r.agent_version_id, r.model_id)
+    where r.tenant_id = w.tenant_id and case when w.key is not null then r.concurrency_key = w.key
+      else howdah_private.is_limited_by(
+        w.l, r.agent_id, r.agent_version_id, r.model_id, r.concurrency_key) end
   ), 0)
-  from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-  order by l.id
+  from wanted as w
+  order by w.id, w.key
+$$;
+
+-- Returns how many more runs of each subject a limit of keys allows now. A limit that does not hold
+-- for a subject allows all: the key has a limit of its own by now, or the limit has another key.
+create or replace function howdah_private.rooms_of_keys(l howdah.limits, subjects uuid[])
+  returns table (subject_id uuid, room int)
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with running as materialized (
+    select howdah_private.key_subject(e.concurrency_key) as subject_id, count(*)::int as runs
+    from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
+      and e.concurrency_key is not null
+    group by 1
+  )
+  select s.id, case
+    when coalesce(howdah_private.key_subject(l.key) <> s.id, howdah_private.is_replaced(l, s.id))
+      then 2147483647
+    else l.max_value::int - coalesce(r.runs, 0) end
+  from unnest(rooms_of_keys.subjects) as s (id)
+  left join running as r on r.subject_id = s.id
+  order by s.id
 $$;
 
 -- Returns how many runs of a limit run now.
@@ -96,7 +138,7 @@ as $$
   select count(*)::int from howdah.executions as e
   where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
     and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs))
+      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key)
 $$;
 
 -- Parks the due runs above a limit, and returns them. Runs are counted by priority and age. Part
@@ -107,22 +149,28 @@ create or replace function howdah_private.park_over_running_limit(ids uuid[]) re
 as $$
 declare
   v_limits howdah.limits[];
+  v_keys text[]; -- the key of each limit for each key
   v_room int[];
   v_run record;
   v_own int[]; -- places of the limits that the run counts for
   v_full int;
   v_over uuid[] := '{}';
   v_reached uuid[] := '{}';
+  v_subjects uuid[] := '{}';
 begin
-  select array_agg(r.run_limit), array_agg(r.room) into v_limits, v_room
-  from howdah_private.remaining_runs(array(
-    select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (park_over_running_limit.ids))) as r;
+  select array_agg(r.run_limit), array_agg(r.key), array_agg(r.room) into v_limits, v_keys, v_room
+  from (
+    select array_agg(distinct e.tenant_id) as tenants,
+      coalesce(array_agg(distinct e.concurrency_key)
+        filter (where e.concurrency_key is not null), '{}') as keys
+    from howdah.executions as e where e.id = any (park_over_running_limit.ids)
+  ) as t
+  cross join lateral howdah_private.remaining_runs(t.tenants, t.keys) as r;
   if v_limits is null then
     return '{}';
   end if;
   for v_run in
-    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id,
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
       howdah_private.model_chosen(e.overrides, e.handoffs) as model_id
     from howdah.executions as e
     where e.id = any (park_over_running_limit.ids)
@@ -132,13 +180,17 @@ begin
   loop
     v_own := array(
       select i.place from generate_subscripts(v_limits, 1) as i (place)
-      where v_limits[i.place].tenant_id = v_run.tenant_id and howdah_private.is_limited_by(
-        v_limits[i.place], v_run.agent_id, v_run.agent_version_id, v_run.model_id)
+      where v_limits[i.place].tenant_id = v_run.tenant_id
+        and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
+          else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
+            v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
     );
     v_full := (select o.place from unnest(v_own) as o (place) where v_room[o.place] <= 0 limit 1);
     if v_full is not null then
       v_over := v_over || v_run.id;
       v_reached := v_reached || v_limits[v_full].id;
+      v_subjects := v_subjects || case when v_limits[v_full].scope = 'key'
+        then howdah_private.key_subject(v_run.concurrency_key) end;
     else
       v_room := array(
         select r.room - (r.place = any (v_own))::int
@@ -147,5 +199,5 @@ begin
     end if;
   end loop;
   return case when cardinality(v_over) > 0
-    then howdah_private.park_runs(v_over, v_reached, null) else '{}' end;
+    then howdah_private.park_runs(v_over, v_reached, v_subjects) else '{}' end;
 end $$;

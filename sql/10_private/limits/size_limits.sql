@@ -27,6 +27,8 @@ as $$
     ('limits', 'key', 500, 'characters'),
     ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
+    ('executions', 'concurrency_key', null, null),
+    ('executions', 'debounce_key', null, null),
     ('webhooks', 'url', null, null),
     ('executions', 'input', null, null),
     ('executions', 'input_data', null, null),

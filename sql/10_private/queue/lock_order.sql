@@ -3,7 +3,8 @@
 -- above, also writes the ancestors. So it locks them before the child.
 --
 -- A single run is locked by its key alone. One statement often controls many runs one by one, and
--- the plan for a list of ids may read the whole table each time.
+-- the plan for a list of ids may read the whole table each time. A debounced insert may replace the
+-- row meanwhile: the new row is locked then.
 create or replace function howdah_private.lock_ancestors(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -15,7 +16,10 @@ begin
   if cardinality(lock_ancestors.ids) = 1 then
     select e.ancestors into v_above from howdah.executions as e where e.id = lock_ancestors.ids[1];
     foreach v_id in array v_above || lock_ancestors.ids[1] loop
-      perform from howdah.executions as e where e.id = v_id for no key update;
+      loop
+        perform from howdah.executions as e where e.id = v_id for no key update;
+        exit when found or not exists (select from howdah.executions as e where e.id = v_id);
+      end loop;
     end loop;
     return;
   end if;

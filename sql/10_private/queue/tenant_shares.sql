@@ -3,6 +3,7 @@
 -- served last. `due` means that a run of the tenant is due and the tenant has reached no limit of
 -- running runs. A tenant at a limit of its own gets no room from others, since its runs might not
 -- start in it. `other_workers` is the number of other workers that might take wake-ups.
+-- Limits of keys do not count here: they stop the runs of one key, not the tenant.
 --
 -- A worker without room calls this to decide which runs should yield (src/runtime/shares.ts).
 create or replace function howdah_private.shares(after uuid, tenants uuid[])
@@ -27,7 +28,7 @@ as $$
   cross join lateral (
     select coalesce(array_agg((r.run_limit).tenant_id), '{}') as reached
     from howdah_private.remaining_runs(a.due) as r
-    where r.room <= 0
+    where r.room <= 0 and (r.run_limit).scope <> 'key'
   ) as l
   cross join lateral unnest(
     a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)

@@ -176,6 +176,7 @@ begin
     v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, repair_queue.at_most);
   end loop;
   v_lost := v_lost || howdah_private.repair_parked(v_before);
+  perform howdah_private.delete_old_debounces();
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $$;

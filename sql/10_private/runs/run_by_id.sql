@@ -18,7 +18,8 @@ end $$;
 create or replace function howdah_private.run_by_id(
   agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid,
   run_at timestamptz, priority int, idempotency_key text, metadata jsonb, input_parts jsonb,
-  callback_url text, version text, max_cost numeric default null, overrides jsonb default null
+  callback_url text, version text, max_cost numeric default null, overrides jsonb default null,
+  concurrency_key text default null, debounce_key text default null, debounce_ms int default null
 ) returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -35,7 +36,8 @@ begin
   if v_first = v_id then
     insert into howdah.executions (
       agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id,
-      run_at, priority, idempotency_key, metadata, input_parts, callback_url, max_cost, overrides
+      run_at, priority, idempotency_key, metadata, input_parts, callback_url, max_cost, overrides,
+      concurrency_key, debounce_key, debounce_ms
     ) values (
       run_by_id.agent_id,
       case when run_by_id.agent_id is not null and run_by_id.version is not null
@@ -47,7 +49,8 @@ begin
       coalesce(run_by_id.run_at, now()),
       howdah_private.priority_of(run_by_id.priority), run_by_id.idempotency_key,
       coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts, run_by_id.callback_url,
-      run_by_id.max_cost, run_by_id.overrides
+      run_by_id.max_cost, run_by_id.overrides, run_by_id.concurrency_key, run_by_id.debounce_key,
+      run_by_id.debounce_ms
     )
     returning executions.id into v_first;
   end if;

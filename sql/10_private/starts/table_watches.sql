@@ -7,9 +7,11 @@
 -- holds privileges on the tables of all tenants, and no other SQL may use them.
 
 -- Evaluates a watch on rows (as text). Returns, for the rows that meet its condition, the input for
--- the agent, the key, and the value of the column that the answer goes into.
+-- the agent, the key, the value of the column that the answer goes into, and the keys of the run.
 create or replace function howdah_private.watched_inputs(query text, rows text[])
-  returns table (place bigint, input text, row_key jsonb, value text)
+  returns table (
+    place bigint, input text, row_key jsonb, value text, concurrency_key text, debounce_key text
+  )
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -82,7 +84,8 @@ create or replace function howdah_private.watch_query(watched regclass, watch ho
   set search_path = pg_catalog, pg_temp
 as $$
   select format(
-    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s '
+    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s, '
+    '(\n%7$s\n)::text, (\n%8$s\n)::text '
     'from unnest($1) with ordinality as howdah_rows (image, place)\n'
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
@@ -91,7 +94,8 @@ as $$
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
-    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
+    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'),
+    coalesce((watch).concurrency_key, 'null'), coalesce((watch).debounce_key, 'null'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $$;
 
@@ -125,7 +129,9 @@ when others then
     detail = jsonb_build_object('field', field, 'expression', expression)::text,
     hint = case field when 'condition'
       then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
-      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+      when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+        || 'write functions with their schema.'
+      else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
         || 'write functions with their schema.' end;
 end $body$;
 
@@ -174,6 +180,8 @@ begin
   v_keys.input := 'null';
   v_keys.condition := null;
   v_keys.into_column := null;
+  v_keys.concurrency_key := null;
+  v_keys.debounce_key := null;
   return query
   select r.place, r.image, k.row_key
   from howdah_private.watched_inputs(
@@ -201,6 +209,44 @@ begin
       'howdah.unwatch_table ends the watch.';
 end $$;
 
+-- Returns the changed rows for which a watch begins runs. An update counts only if the input of the
+-- row changed. Of the rows with one debounce key only the last begins a run. The order is that of
+-- the debounce keys, so that two statements do not wait for each other.
+create or replace function howdah_private.rows_to_run(
+  watch howdah.table_triggers, watched regclass, rows text[], old_rows text[]
+) returns table (
+    id uuid, input text, row_key jsonb, value_sha256 bytea, concurrency_key text, debounce_key text
+  )
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with query as materialized (
+    select howdah_private.watch_query(rows_to_run.watched, rows_to_run.watch) as text
+  ),
+  inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.rows) as h
+    where h.input is not null
+  ),
+  old_inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.old_rows) as h
+  ),
+  changed as (
+    select h.place, h.input, h.row_key, h.value,
+      case when h.concurrency_key ~ '\S' then h.concurrency_key end as concurrency_key,
+      case when h.debounce_key ~ '\S' then h.debounce_key end as debounce_key,
+      max(h.place) over (partition by h.debounce_key) as last_place
+    from inputs as h left join old_inputs as b on b.row_key = h.row_key
+    where b.input is distinct from h.input
+  )
+  select howdah.uuid_v7(), c.input, c.row_key, sha256(convert_to(c.value, 'UTF8')),
+    c.concurrency_key, c.debounce_key
+  from changed as c
+  where c.debounce_key is null or c.place = c.last_place
+  order by c.debounce_key collate "C" nulls first, c.place
+$$;
+
 -- Inserts a run for each changed row that meets the watch, in the transaction of the change. The
 -- rows arrive in batches, each with its old rows. An update counts only if the input of the row
 -- changed.
@@ -211,41 +257,35 @@ create or replace function howdah_private.insert_watched_runs(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_query text := howdah_private.watch_query(
-    insert_watched_runs.watched, insert_watched_runs.watch);
   v_message text;
   v_detail text;
   v_hint text;
 begin
-  with inputs as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.rows) as h
-    where h.input is not null
-  ),
-  old_inputs as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.old_rows) as h
-  ),
-  due as materialized (
-    select howdah.uuid_v7() as id, h.input, h.row_key,
-      sha256(convert_to(h.value, 'UTF8')) as value_sha256
-    from inputs as h left join old_inputs as b on b.row_key = h.row_key
-    where b.input is distinct from h.input
-    order by h.place
+  with due as materialized (
+    select r.* from howdah_private.rows_to_run(insert_watched_runs.watch,
+      insert_watched_runs.watched, insert_watched_runs.rows, insert_watched_runs.old_rows) as r
   ),
   runs as (
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id
+      id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id,
+      concurrency_key, debounce_key, debounce_ms
     )
     -- the author of the row is unknown, so the input is external
     select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external',
-      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id
+      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id,
+      d.concurrency_key, d.debounce_key,
+      case when d.debounce_key is not null then (watch).debounce_ms end
     from due as d
+    returning executions.id::uuid as id, executions.debounce_key
   )
   insert into howdah.watched_rows (
     execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back
   )
-  select d.id, (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path, d.value_sha256,
+  -- a debounced run may be there already, with another id
+  select coalesce(r.id, d.id), (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path,
+    d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
-  from due as d;
+  from due as d left join runs as r on r.debounce_key = d.debounce_key;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
   perform howdah_private.refuse_unreadable_row(
     insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);

@@ -556,6 +556,7 @@ test('every column that names a person is one that erasure knows', async () => {
     'audit_inbox.user_id', // becomes audit_log at commit
     'audit_log.user_id', // who did what stays: docs/personal-data.md
     'data_keys.wrapped_by', // a key, no person
+    'debounced_runs.caller', // deleted with the contents of its run
     'executions.created_by',
     'feedback_entries.created_by',
     'mail.created_by',

@@ -502,7 +502,7 @@ describe('limits of calls', () => {
         });
       }
       expect(await refused({ key: 'x', metric: 'runs', max_value: 1 })).toMatchObject({
-        constraint: 'a_key_is_the_name_of_a_model_or_a_tool',
+        constraint: 'a_key_is_of_a_model_a_tool_or_runs',
       });
       expect(await refused({ ...ofOne, metric: 'calls', max_value: 0 })).toMatchObject({
         constraint: 'at_least_one_run_or_call_is_allowed',
@@ -546,7 +546,7 @@ describe('limits of calls', () => {
         await asApp(
           `insert into howdah.limits (scope, key, metric, max_value) values ('tool', 'x', 'running_calls', 1)`,
         ),
-      ).toMatchObject({ code: '42501' });
+      ).toMatchObject({ code: 'HWDEN' });
       await limit({ scope: 'tool', key: 'x', ...calls });
       expect(await asApp('update howdah.limits set max_value = 9')).toMatchObject({
         code: 'HWDEN',

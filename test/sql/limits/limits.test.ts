@@ -1204,7 +1204,7 @@ describe('limits of usage', () => {
       [
         'of the system about somebody',
         { scope: 'system', subject_id: randomUUID() },
-        'a_tenant_and_the_system_have_no_subject',
+        'a_tenant_a_key_and_the_system_have_no_subject',
       ],
       ['of a tenant per tenant', { is_per_tenant: true }, 'a_limit_per_tenant_is_of_the_system'],
       ['below zero', { max_value: -1 }, 'max_value_is_zero_or_more'],

@@ -348,7 +348,7 @@ describe('limits of running runs', () => {
     test('for a user, for each agent, for an agent that is not there, within a day, and a second one for the same', async () => {
       const model = await makeModel(db.pool);
       expect(await refused({ scope: 'user', subject_id: agent, max_value: 1 })).toMatchObject({
-        constraint: 'running_runs_are_of_an_agent_a_model_or_a_tenant',
+        constraint: 'running_runs_are_of_an_agent_a_model_a_key_or_a_tenant',
       });
       expect(await refused({ scope: 'agent', max_value: 1 })).toMatchObject({
         constraint: 'a_limit_of_running_runs_has_its_subject',

@@ -33,6 +33,9 @@ type Watch = {
   into_column?: string;
   on_event?: string;
   condition?: string;
+  concurrency_key?: string;
+  debounce_key?: string;
+  debounce_ms?: number;
 };
 
 describe('watch_table', () => {
@@ -132,6 +135,150 @@ describe('watch_table', () => {
     ]);
     const [run] = await runsOf(table);
     expect(await jobsOf(db.pool, run?.id)).toHaveLength(1);
+  });
+
+  describe('with keys', () => {
+    const COLUMNS = 'customer text, reply text';
+    const keysOf = (table: string) =>
+      all(
+        db.pool,
+        `select e.input, e.concurrency_key, e.debounce_key, e.debounce_ms, w.row_key ->> 'id' as row
+         from howdah.executions as e join howdah.watched_rows as w on w.execution_id = e.id
+         join howdah.table_triggers as t on t.id = e.table_trigger_id
+         where t.table_name = $1 order by e.input`,
+        [table],
+      );
+
+    test('a run has the concurrency key that the expression makes of its row', async () => {
+      const { table, agent } = await makeTable(COLUMNS);
+      await watch(table, {
+        agent,
+        input: 'body',
+        concurrency_key: `'customer-' || customer -- whose`,
+      });
+      await db.pool.query(
+        `insert into ${table} (body, customer) values ('a', '42'), ('b', null), ('c', '7')`,
+      );
+      expect((await keysOf(table)).map((run) => [run.input, run.concurrency_key])).toEqual([
+        ['a', 'customer-42'],
+        ['b', null],
+        ['c', 'customer-7'],
+      ]);
+      await watch(table, { agent, input: 'body', concurrency_key: 'customer' });
+      await db.pool.query(`insert into ${table} (body, customer) values ('d', ' ')`);
+      expect((await keysOf(table))[3]).toMatchObject({ input: 'd', concurrency_key: null });
+    });
+
+    test('rows of one debounce key make one run, for the newest of them', async () => {
+      const { table, agent } = await makeTable(COLUMNS);
+      await watch(table, {
+        agent,
+        input: 'body',
+        into_column: 'reply',
+        debounce_key: 'customer',
+        debounce_ms: 60_000,
+      });
+      const write = (body: string, customer: string | null) =>
+        db.pool.query(`insert into ${table} (body, customer) values ($1, $2)`, [body, customer]);
+      await write('a', '42');
+      const [first] = await runsOf(table);
+      await write('b', '42');
+      await write('c', '7');
+      await write('d', null);
+      await write('e', null);
+      await db.pool.query(
+        `insert into ${table} (body, customer) values ('f', '7'), ('g', '42'), ('h', '42'), ('i', '9')`,
+      );
+      expect(await keysOf(table)).toEqual(
+        [
+          ['d', null, '4'],
+          ['e', null, '5'],
+          ['f', '7', '6'],
+          ['h', '42', '8'],
+          ['i', '9', '9'],
+        ].map(([input, key, row]) => ({
+          input,
+          concurrency_key: null,
+          debounce_key: key,
+          debounce_ms: key && 60_000,
+          row,
+        })),
+      );
+      const run = (await runsOf(table)).find(({ input }) => input === 'h');
+      expect(run?.id).toBe(first?.id);
+      await db.pool.query('update howdah.executions set run_at = now() where id = $1', [run?.id]);
+      await finish(db.pool, worker, run?.id);
+      expect(await writeBack(run?.id)).toEqual({ done: 'written' });
+      const answered = await all(db.pool, `select id from ${table} where reply is not null`);
+      expect(answered).toEqual([{ id: 8 }]);
+    });
+
+    test('a noisy row makes one run, however often and by whom it is updated', async () => {
+      const { table, agent } = await makeTable(COLUMNS);
+      await db.pool.query(`insert into ${table} (body) values ('0')`);
+      await watch(table, {
+        agent,
+        input: 'body',
+        on_event: 'update',
+        debounce_key: 'id',
+        debounce_ms: 60_000,
+      });
+      for (let n = 1; n <= 5; n += 1) {
+        await db.pool.query(`update ${table} set body = $1`, [`${n}`]);
+      }
+      await committed(db.pool, async (client) => {
+        await client.query(`set local role ${SHOP}`);
+        await client.query(`update ${table} set body = 'last'`);
+      });
+      expect(await inputsOf(table)).toEqual(['last']);
+    });
+
+    test('two statements that write rows of many keys in another order do not deadlock', async () => {
+      const { table, agent } = await makeTable(COLUMNS);
+      await watch(table, { agent, input: 'body', debounce_key: 'customer', debounce_ms: 60_000 });
+      const write = (order: string) =>
+        db.pool.query(
+          `insert into ${table} (body, customer) select n, n from generate_series(1, 50) as n order by n ${order}`,
+        );
+      for (let round = 0; round < 5; round += 1) await Promise.all([write('asc'), write('desc')]);
+      expect(await runsOf(table)).toHaveLength(50);
+    });
+
+    test.each([
+      [{ debounce_key: 'customer' }, 'a_debounce_key_has_a_window'],
+      [{ debounce_ms: 5 }, 'a_debounce_key_has_a_window'],
+      [{ debounce_key: 'customer', debounce_ms: 0 }, 'a_debounce_key_has_a_window'],
+    ])('%j is refused', async (options, constraint) => {
+      const { table, agent } = await makeTable(COLUMNS);
+      expect(await refusal(watch(table, { agent, ...options }))).toMatchObject({
+        code: 'HWINV',
+        constraint,
+        hint: expect.stringContaining('debounce_ms'),
+      });
+    });
+
+    test.each(['concurrency_key', 'debounce_key'])(
+      'a %s that is no expression is refused',
+      async (field) => {
+        const { table, agent } = await makeTable(COLUMNS);
+        expect(
+          await refusal(watch(table, { agent, debounce_ms: 5, [field]: 'customer) or (true' })),
+        ).toMatchObject({
+          code: 'HWINV',
+          message: expect.stringContaining(`${field} is not an expression over the columns`),
+          hint: expect.stringContaining(`$$'customer-' || customer_id$$`),
+        });
+        await watch(table, { agent });
+        expect(
+          await refusal(
+            db.pool.query(
+              `update howdah.table_triggers set ${field} = 'nobody' where table_name = $1`,
+              [table],
+            ),
+          ),
+        ).toMatchObject({ code: 'HWINV', detail: expect.stringContaining(field) });
+      },
+    );
   });
 
   test('nobody knows who wrote a row: its run is trusted as what comes from outside', async () => {

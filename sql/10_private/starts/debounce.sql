@@ -1,0 +1,159 @@
+-- Debounce: inserts of one caller with one key, for one agent or workflow, make one run until the
+-- run begins.
+--
+--   lock      A row of debounced_runs per key serializes inserts. The second insert waits for the
+--             first to commit, and then sees its run.
+--   replace   If that run has not begun, its row is deleted, and the new row takes its id. So
+--             `returning id` names the run that exists, and other triggers treat the new row like
+--             every new row. A worker that has claimed the run first wins: the insert waits for the
+--             claim and makes a new run.
+--   window    The start of the run moves to the end of the window of the newest insert.
+--
+-- The caller is part of the key: an insert must not replace a run that acts as another user. For
+-- watched tables the watch is the caller. The new run then acts for whoever wrote the newest row,
+-- with the input of that row.
+
+-- Returns the caller of a new run.
+create or replace function howdah_private.debounce_caller(e howdah.executions) returns text
+  language sql immutable
+  return coalesce('watch ' || e.table_trigger_id, e.user_id::text, e.created_by);
+
+-- Refuses keys that are no keys, and a debounce key where it cannot have an effect. A run in a
+-- session is a message of a conversation, and none may be lost.
+create or replace function howdah_private.refuse_run_keys(e howdah.executions) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_fault record;
+begin
+  select f.* into v_fault
+  from (values
+    ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
+  ) as k (field, value)
+  cross join lateral (
+    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
+  ) as f
+  where f.size > 500 or f.text is not null
+  limit 1;
+  if v_fault.text is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s %s', v_fault.field, v_fault.text),
+      detail = jsonb_build_object('field', v_fault.field)::text,
+      hint = format('Use one line of visible text as %1$s, such as customer-42, or omit %1$s.',
+        v_fault.field);
+  elsif v_fault.size > 500 then
+    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
+  end if;
+  select * into v_fault
+  from (values
+    ('debounce_ms', e.debounce_ms <= 0,
+      format('debounce_ms must be a positive number of milliseconds, not %s', e.debounce_ms),
+      'Set debounce_ms to the length of the window, such as 5000.'),
+    ('debounce_key', e.debounce_key is null and e.debounce_ms is not null,
+      'debounce_ms needs a debounce_key',
+      'Set debounce_key to what the inserts have in common, such as customer-42, or omit '
+        'debounce_ms.'),
+    ('debounce_ms', e.debounce_key is not null and e.debounce_ms is null,
+      'debounce_key needs debounce_ms',
+      'Set debounce_ms to the length of the window in milliseconds, such as 5000.'),
+    ('idempotency_key', e.debounce_key is not null and e.idempotency_key is not null,
+      'a run has an idempotency_key or a debounce_key, not both',
+      'Omit idempotency_key: a repeated insert with the debounce_key makes no second run.'),
+    ('session_id', e.debounce_key is not null and e.session_id is not null,
+      'a run in a session cannot be debounced',
+      'Omit session_id or debounce_key: every message of a conversation has a run.'),
+    ('parent_execution_id', e.debounce_key is not null and e.parent_execution_id is not null,
+      'a child run cannot be debounced', 'Omit debounce_key and debounce_ms.')
+  ) as f (field, is_fault, message, hint)
+  where f.is_fault
+  limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = v_fault.message,
+      detail = jsonb_build_object('field', v_fault.field)::text, hint = v_fault.hint;
+  end if;
+end $$;
+
+-- Returns the new row of a debounced run: with the id of the run of its key, if that has not begun.
+-- A run of another month is in another partition, and a row cannot change its partition here. Such
+-- a run is cancelled instead.
+create or replace function howdah_private.debounce(e howdah.executions, partition oid)
+  returns howdah.executions
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_last uuid;
+  v_run record;
+begin
+  insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
+  values (e.tenant_id, coalesce(e.agent_id, e.workflow_id), howdah_private.debounce_caller(e),
+    e.debounce_key, e.id)
+  on conflict (tenant_id, target_id, caller, key) do update set execution_id = d.execution_id
+  returning d.execution_id into v_last;
+  e.run_at := greatest(
+    e.run_at, clock_timestamp() + e.debounce_ms * interval '1 millisecond');
+  if v_last = e.id then
+    return e;
+  end if;
+  select r.id::uuid as id, r.status, r.created_at, r.moves, r.tableoid as partition into v_run
+  from howdah.executions as r
+  where r.id = v_last and r.tenant_id = e.tenant_id and howdah_private.has_not_begun(r)
+  for update;
+  if v_run.partition = debounce.partition then
+    e.id := v_run.id;
+    e.root_execution_id := v_run.id;
+    e.created_at := v_run.created_at;
+    e.moves := v_run.moves;
+    e.status := case when v_run.status = 'paused' then 'paused' else e.status end;
+    e.debounced_at := clock_timestamp();
+    perform howdah_private.delete_replaced_run(v_run.id);
+    return e;
+  elsif v_run.id is not null then
+    e.debounced_at := clock_timestamp();
+    perform howdah_private.terminate_runs(array[v_run.id], 'cancelled', null);
+  end if;
+  update howdah_private.debounced_runs as d set execution_id = e.id
+  where d.tenant_id = e.tenant_id and d.target_id = coalesce(e.agent_id, e.workflow_id)
+    and d.caller = howdah_private.debounce_caller(e) and d.key = e.debounce_key;
+  return e;
+end $$;
+
+-- Returns whether no worker has ever had the run, and nothing is in its log.
+create or replace function howdah_private.has_not_begun(e howdah.executions) returns boolean
+  language sql immutable
+  return e.fence = 0 and e.step_count = 0 and e.status in ('queued', 'waiting', 'paused');
+
+-- Deletes the row of a run that a new row replaces, with what others have written for its input.
+create or replace function howdah_private.delete_replaced_run(id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_run.id;
+  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_run.id;
+  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_run.id;
+  perform howdah_private.delete_log(array[delete_replaced_run.id]);
+end $$;
+
+-- Deletes up to a thousand keys whose runs have begun. Part of repair_queue, which may hold runs:
+-- it waits for no row. The run that a row names is compared under the lock of the row, and a run
+-- that has begun stays begun, so no insert is missed.
+create or replace function howdah_private.delete_old_debounces() returns void
+  language plpgsql volatile security definer -- keeps its plan, which names every partition
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with begun as (
+    select d.tenant_id, d.target_id, d.caller, d.key from howdah_private.debounced_runs as d
+    where exists (
+      select from howdah.executions as e
+      where e.id = d.execution_id
+        and (e.fence > 0 or e.step_count > 0 or e.completed_at is not null)
+    )
+    limit 1000
+    for update of d skip locked
+  )
+  delete from howdah_private.debounced_runs as d using begun as b
+  where (d.tenant_id, d.target_id, d.caller, d.key) = (b.tenant_id, b.target_id, b.caller, b.key);
+end $$;

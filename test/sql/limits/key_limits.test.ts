@@ -1,0 +1,378 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  admitParked,
+  all,
+  answer,
+  asRole,
+  brokenRules,
+  commit,
+  completed,
+  failed,
+  isBlocked,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  spawn,
+} from '../support.ts';
+
+describe('limits of concurrency keys', () => {
+  const db = testDatabase();
+  let worker: string;
+  let agent: string;
+  let tenant: string;
+
+  beforeAll(async () => {
+    worker = await makeWorker(db.pool);
+    tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
+  });
+  beforeEach(async () => {
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await db.pool.query('delete from howdah.limits');
+    await db.pool.query(
+      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
+    );
+    await db.pool.query('delete from graphile_worker._private_jobs');
+    await db.pool.query('delete from howdah_private.parked_runs');
+    agent = await makeAgent(db.pool);
+  });
+
+  const limit = async (key: string | null, max_value: number): Promise<string> =>
+    (
+      await one(
+        db.pool,
+        `insert into howdah.limits (scope, key, metric, max_value) values ('key', $1, 'running_runs', $2) returning id`,
+        [key, max_value],
+      )
+    ).id;
+  const runs = async (concurrency_key: string | null, count: number) => {
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) {
+      ids.push(await makeRun(db.pool, { agent_id: agent, concurrency_key }));
+    }
+    return ids;
+  };
+  const claim = async (ids: string[]) =>
+    (
+      await all(
+        db.pool,
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, null) order by 1',
+        [worker, ids],
+      )
+    ).map((row) => row.execution_id as string);
+  const states = async (ids: string[]) =>
+    (
+      await all(
+        db.pool,
+        `select coalesce(waiting_for::text, status::text) as state from howdah.executions
+         where id = any ($1) order by id`,
+        [ids],
+      )
+    ).map(({ state }) => state);
+  const end = async (id: string) => {
+    const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [id]);
+    const steps = [answer, { kind: 'output', output: 'done' }];
+    await commit(db.pool, worker, [{ id, fence, after: 0, steps, to: completed }]);
+  };
+  const usage = () =>
+    all(
+      db.pool,
+      'select key, max_value, used, remaining, waiting from howdah.limit_usage order by key nulls first, max_value',
+    );
+
+  test('a limit of one key holds for its runs alone, whatever their agents', async () => {
+    await limit('customer-42', 1);
+    const other = await makeAgent(db.pool);
+    const mine = [
+      ...(await runs('customer-42', 1)),
+      await makeRun(db.pool, { agent_id: other, concurrency_key: 'customer-42' }),
+    ];
+    const free = [...(await runs('customer-7', 2)), ...(await runs(null, 2))];
+    expect(await claim([...mine, ...free])).toHaveLength(5);
+    expect(await states(mine)).toEqual(['running', 'quota']);
+    expect(await states(free)).toEqual(['running', 'running', 'running', 'running']);
+    await end(mine[0] as string);
+    expect(await admitParked(db.pool)).toBe(1);
+    expect(await states(mine)).toEqual(['completed', 'queued']);
+    expect(await claim(mine)).toEqual([mine[1]]);
+  });
+
+  test('a limit for each key counts every key for itself, and no run without a key', async () => {
+    await limit(null, 1);
+    const [a, b, none] = [await runs('a', 3), await runs('b', 2), await runs(null, 2)];
+    expect(await claim([...a, ...b, ...none])).toHaveLength(4);
+    expect(await states(a)).toEqual(['running', 'quota', 'quota']);
+    expect(await states(b)).toEqual(['running', 'quota']);
+    expect(await usage()).toEqual([
+      { key: 'a', max_value: '1', used: '1', remaining: '0', waiting: 2 },
+      { key: 'b', max_value: '1', used: '1', remaining: '0', waiting: 1 },
+    ]);
+    await db.pool.query(`delete from graphile_worker._private_jobs where key is not null`);
+    await end(b[0] as string);
+    expect(await admitParked(db.pool)).toBe(1); // one of b, and none of a
+    expect(await states(a)).toEqual(['running', 'quota', 'quota']);
+    expect(await states(b)).toEqual(['completed', 'queued']);
+  });
+
+  test('a key with a limit of its own is exempt from the limit for each', async () => {
+    await limit(null, 1);
+    const [big, small] = [await runs('big', 4), await runs('small', 2)];
+    expect(await claim([...big, ...small])).toHaveLength(2);
+    const own = await limit('big', 3);
+    await admitParked(db.pool);
+    expect(await claim([...big, ...small])).toHaveLength(2);
+    expect(await states(big)).toEqual(['running', 'running', 'running', 'quota']);
+    expect(await states(small)).toEqual(['running', 'quota']);
+    expect(await usage()).toEqual([
+      { key: 'big', max_value: '3', used: '3', remaining: '0', waiting: 1 },
+      { key: 'small', max_value: '1', used: '1', remaining: '0', waiting: 1 },
+    ]);
+    await db.pool.query('delete from howdah.limits where id = $1', [own]);
+    await admitParked(db.pool);
+    expect(await claim(big)).toEqual([]); // three run, one is allowed
+    for (const id of big.slice(0, 2)) await end(id);
+    await admitParked(db.pool);
+    expect(await claim(big)).toEqual([]);
+    await end(big[2] as string);
+    await admitParked(db.pool);
+    expect(await claim(big)).toEqual([big[3]]);
+  });
+
+  test('an update of the limit, of its maximum or its key, holds at once', async () => {
+    const id = await limit('a', 1);
+    const [a, b] = [await runs('a', 3), await runs('b', 2)];
+    await claim([...a, ...b]);
+    await db.pool.query('update howdah.limits set max_value = 2 where id = $1', [id]);
+    expect(await admitParked(db.pool)).toBe(1);
+    await claim(a);
+    expect(await states(a)).toEqual(['running', 'running', 'quota']);
+    await db.pool.query(`update howdah.limits set key = 'b' where id = $1`, [id]);
+    expect(await admitParked(db.pool)).toBe(1);
+    expect(await claim(a)).toEqual([a[2]]);
+    const [third] = await runs('b', 1);
+    expect(await claim([third as string])).toEqual([]);
+    await db.pool.query('delete from howdah.limits where id = $1', [id]);
+    expect(await admitParked(db.pool)).toBe(1);
+  });
+
+  test('workers that claim at once never go above it', async () => {
+    await limit(null, 2);
+    for (let round = 0; round < 5; round += 1) {
+      const ids = [...(await runs('a', 8)), ...(await runs('b', 8))];
+      const mixed = ids.map((_, n) => ids[(n * 5) % 16] as string);
+      const claims = await Promise.all(
+        [0, 1, 2, 3].map((n) => claim(mixed.slice(4 * n, 4 * n + 4))),
+      );
+      expect(claims.flat()).toHaveLength(4);
+      expect((await states(ids.slice(0, 8))).filter((state) => state === 'running')).toHaveLength(
+        2,
+      );
+      await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [
+        ids,
+      ]);
+    }
+  });
+
+  test('a run that a claim parks while its key gets a limit of its own goes on', async () => {
+    await limit(null, 1);
+    const [first, second] = await runs('a', 2);
+    await claim([first as string]);
+    const [claimer, admitter] = [await openSession(db.url), await openSession(db.url)];
+    try {
+      await claimer.query('begin');
+      await claimer.query('select howdah_private.claim_executions($1, $2, 1, null)', [
+        worker,
+        [second],
+      ]);
+      await limit('a', 2);
+      const admitted = admitParked(admitter);
+      await isBlocked(db.pool, admitter);
+      await claimer.query('commit');
+      expect(await admitted).toBe(1);
+      expect(await states([second as string])).toEqual(['queued']);
+    } finally {
+      await Promise.all([claimer.end(), admitter.end()]);
+    }
+  });
+
+  test('by priority and age within a key, past runs that wait no more', async () => {
+    await limit(null, 1);
+    const [first] = await runs('a', 1);
+    const late = await makeRun(db.pool, { agent_id: agent, concurrency_key: 'a', priority: 3 });
+    const gone = await makeRun(db.pool, { agent_id: agent, concurrency_key: 'a', priority: 1 });
+    const soon = await makeRun(db.pool, { agent_id: agent, concurrency_key: 'a', priority: 2 });
+    await claim([first, late, gone, soon] as string[]);
+    await db.pool.query('select howdah.cancel_execution($1)', [gone]);
+    await end(first as string);
+    await admitParked(db.pool);
+    expect(await states([late, soon])).toEqual(['quota', 'queued']);
+  });
+
+  test('a crash, a pause and a wait give the room back; resume and retry need it again', async () => {
+    await limit('a', 1);
+    const ids = await runs('a', 4);
+    const next = async () => {
+      await admitParked(db.pool);
+      return claim(ids);
+    };
+    await claim(ids);
+    await db.pool.query('select howdah_private.release_executions($1, $2, true)', [
+      worker,
+      [ids[0]],
+    ]);
+    expect(await states(ids)).toEqual(['queued', 'quota', 'quota', 'quota']);
+    expect(await claim(ids)).toEqual([ids[0]]);
+    const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
+      ids[0],
+    ]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id: ids[0] as string, fence, after: 0, steps: [], to }]);
+    expect(await next()).toEqual([ids[1]]);
+    const failing = { id: ids[1] as string, fence: 1, after: 0, steps: [], to: failed };
+    await commit(db.pool, worker, [failing]);
+    await db.pool.query('select howdah.pause_execution($1)', [ids[2]]);
+    expect(await next()).toEqual([ids[3]]);
+    await db.pool.query('select howdah.resume_execution($1)', [ids[2]]);
+    await db.pool.query('select howdah.retry_execution($1)', [ids[1]]);
+    expect(await next()).toEqual([]);
+    expect((await states(ids)).slice(1)).toEqual(['quota', 'quota', 'running']);
+    await end(ids[3] as string);
+    expect(await next()).toHaveLength(1);
+  });
+
+  test('a child has no key; a fork has that of the original', async () => {
+    await limit('a', 1);
+    const [id] = await runs('a', 1);
+    await claim([id as string]);
+    const keyOf = async (of: string) =>
+      (await one(db.pool, 'select concurrency_key from howdah.executions where id = $1', [of]))
+        .concurrency_key;
+    const child = await spawn(db.pool, worker, { id: id as string, fence: 1, after: 0 }, agent);
+    expect(await keyOf(child)).toBeNull();
+    const fork = await one(db.pool, 'select id from howdah.fork_execution($1, 0)', [id]);
+    expect(await keyOf(fork.id)).toBe('a');
+  });
+
+  test('the explanation names the key', async () => {
+    const id = await limit(null, 1);
+    const ids = await runs('customer-42', 2);
+    await claim(ids);
+    const { explained } = await one(db.pool, 'select howdah.explain_execution($1) as explained', [
+      ids[1],
+    ]);
+    const summary =
+      "at most 1 runs of the concurrency key 'customer-42' run at once, and as many run now";
+    expect(explained).toMatchObject({
+      reason: 'limit',
+      summary,
+      blocked_by: [{ kind: 'limit', id, name: 'customer-42', detail: summary }],
+    });
+  });
+
+  test('where there is no such limit nobody looks for room', async () => {
+    const [id] = await runs('a', 1);
+    await claim([id as string]);
+    await end(id as string);
+    expect(
+      await all(
+        db.pool,
+        `select from graphile_worker._private_jobs as j
+         join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'admit'`,
+      ),
+    ).toEqual([]);
+  });
+
+  test('a run that nobody would wake is a broken promise, and is healed', async () => {
+    await limit(null, 1);
+    const ids = await runs('a', 2);
+    await claim(ids);
+    await db.pool.query('delete from graphile_worker._private_jobs');
+    await db.pool.query(
+      `update howdah.executions set updated_at = now() - interval '1 minute' where id = $1`,
+      [ids[1]],
+    );
+    expect(await brokenRules(db.pool)).toEqual([]);
+    await end(ids[0] as string);
+    await db.pool.query('delete from graphile_worker._private_jobs');
+    expect(await brokenRules(db.pool)).toEqual(['stuck_quota']);
+    await db.pool.query('select howdah_private.repair_queue()');
+    expect(await states(ids)).toEqual(['completed', 'queued']);
+  });
+
+  describe('a row', () => {
+    const insertLimit = (columns: string, values: string) =>
+      refusal(db.pool.query(`insert into howdah.limits (${columns}) values (${values})`));
+
+    test.each([
+      ['scope, metric, period, max_value', `'key', 'runs', 'day', 5`, 'counts_running_runs'],
+      ['scope, metric, max_value', `'key', 'storage', 5`, 'counts_running_runs'],
+      ['scope, key, metric, max_value', `'key', ' ', 'running_runs', 5`, 'is_not_empty'],
+      [
+        'scope, subject_id, metric, max_value',
+        `'key', gen_random_uuid(), 'running_runs', 5`,
+        'no_subject',
+      ],
+      ['key, metric, max_value', `'a', 'running_runs', 5`, 'a_key_is_of_a_model_a_tool_or_runs'],
+      ['scope, metric, max_value', `'key', 'running_runs', 0`, 'at_least_one_run_or_call'],
+      ['scope, metric, period, max_value', `'key', 'running_runs', 'day', 1`, 'have_no_period'],
+    ])('(%s) (%s) is refused', async (columns, values, constraint) => {
+      expect(await insertLimit(columns, values)).toMatchObject({
+        code: 'HWINV',
+        constraint: expect.stringContaining(constraint),
+        hint: expect.stringMatching(/\S/),
+      });
+    });
+
+    test('is written, changed and seen by the tenant whose runs it limits', async () => {
+      const theirs = await makeTenant(db.pool);
+      const asApp = <T>(id: string, work: (client: import('pg').PoolClient) => Promise<T>) =>
+        asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, work);
+      const made = `insert into howdah.limits (scope, key, metric, max_value) values ('key', 'a', 'running_runs', 2)`;
+      await asApp(theirs, async (client) => {
+        await client.query(made);
+        await client.query('update howdah.limits set max_value = 3');
+        expect(await all(client, 'select key, max_value, used from howdah.limit_usage')).toEqual([
+          { key: 'a', max_value: '3', used: '0' },
+        ]);
+      });
+      await limit('a', 1);
+      const [mine] = await runs('a', 1);
+      const [id, next] = [
+        await makeRun(db.pool, {
+          tenant_id: theirs,
+          agent_id: await makeAgent(db.pool, { tenant_id: theirs }),
+          concurrency_key: 'a',
+        }),
+        (await runs('a', 1))[0] as string,
+      ];
+      expect((await claim([mine as string, id, next])).sort()).toEqual([mine, id].sort());
+      await asApp(theirs, async (client) => {
+        expect(await all(client, 'select from howdah.limit_usage')).toEqual([]);
+      });
+      expect(
+        await refusal(
+          asApp(tenant, (client) =>
+            client.query(
+              `insert into howdah.limits (scope, key, metric, max_value) values ('model', 'gpt-5', 'running_calls', 2)`,
+            ),
+          ),
+        ),
+      ).toMatchObject({ code: 'HWDEN' });
+    });
+  });
+
+  test.each([
+    ['', 'is empty'],
+    ['  ', 'is empty'],
+    ['a\nb', 'contains a line break or another control character'],
+    ['x'.repeat(501), 'has 501 characters, at most 500 are allowed'],
+  ])('the key %j of a run is refused', async (key, fault) => {
+    expect(
+      await refusal(makeRun(db.pool, { agent_id: agent, concurrency_key: key })),
+    ).toMatchObject({ code: 'HWINV', message: `concurrency_key ${fault}` });
+  });
+});
