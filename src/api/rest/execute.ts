@@ -3,7 +3,7 @@ import type { Client } from '../../db/json-rows.ts';
 import { withTraceparent } from '../traceparent.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
 import { id, json, numberText, object, time } from './fields.ts';
-import { keyIn, takeKey } from './request-keys.ts';
+import { keyIn, storeAnswer, takeKey } from './request-keys.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Means, type Route, route } from './route.ts';
 
@@ -40,6 +40,19 @@ export const executeBody = z.strictObject({
     .describe(
       'The key of `run()`: a repeated key for the same agent or workflow returns the first run',
     ),
+  concurrency_key: z
+    .string()
+    .optional()
+    .describe('A key of yours, such as customer-42: counts for limits of scope key'),
+  debounce_key: z
+    .string()
+    .optional()
+    .describe('Requests with one key within debounce_ms make one run, with the newest input'),
+  debounce_ms: z
+    .int()
+    .max(2_147_483_647)
+    .optional()
+    .describe('The window of debounce_key in milliseconds; each request starts it anew'),
   callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
   wait: waitField,
   stream: z.boolean().optional().describe('Answers with the events of the run'),
@@ -93,12 +106,19 @@ export const executeRoutes: Route[] = [
       if (body.stream && wait) throw streamAndWait();
       const { wait: _wait, stream: _stream, idempotency_key, ...asked } = body;
       const header = keyIn(headers);
-      const key = idempotency_key ?? header;
-      if (key !== header && header !== undefined) throw otherKeys();
+      const sentKey = idempotency_key ?? header;
+      if (sentKey !== header && header !== undefined) throw otherKeys();
+      const isDebounced = body.debounce_key !== undefined;
+      const key = isDebounced ? idempotency_key : sentKey;
       const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
       const executionId = await means.transaction(async (db) => {
-        if (header !== undefined) await takeKey(db, header, ['execute', asked]);
-        const id = await start(db, { ...body, metadata }, key);
+        const before =
+          header === undefined
+            ? null
+            : await takeKey<{ id: string }>(db, header, ['execute', asked]);
+        const id = before?.id ?? (await start(db, { ...body, metadata }, key));
+        // a debounced run has no key of its own to be found by
+        if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
         // listened for from its first step on
         if (body.stream) await db.query('select howdah_private.follow_own($1)', [id]);
         return id;
@@ -156,7 +176,8 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   const parts = sent.input_parts === undefined ? null : JSON.stringify(sent.input_parts);
   const metadata = JSON.stringify(sent.metadata ?? {});
   const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
-  const { max_cost = null } = sent;
+  const { max_cost = null, concurrency_key = null, debounce_key = null, debounce_ms = null } = sent;
+  const keys = [concurrency_key, debounce_key, debounce_ms];
   const overrides = sent.overrides === undefined ? null : JSON.stringify(sent.overrides);
   const rest = [message, data, session_id, run_at, priority, key ?? null, metadata];
   const first = async (text: string, values: unknown[]) => {
@@ -166,14 +187,14 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   const known = sent.callback_url === undefined; // run and run_workflow know no callback
   if (agent !== undefined && known) {
     return first(
-      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)).id::uuid::text as id',
-      [agent, ...rest, parts, version, max_cost, overrides],
+      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)).id::uuid::text as id',
+      [agent, ...rest, parts, version, max_cost, overrides, ...keys],
     );
   }
   if (workflow !== undefined && known && parts === null && overrides === null) {
     return first(
-      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)).id::uuid::text as id',
-      [workflow, ...rest, version, max_cost],
+      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)).id::uuid::text as id',
+      [workflow, ...rest, version, max_cost, ...keys],
     );
   }
   const name = agent ?? workflow ?? null;
@@ -184,12 +205,13 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   return first(
     `select howdah_private.run_by_id(
        case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
-       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text as id`,
+       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)::text as id`,
     [
       agent_id ?? null,
       called || null,
       name,
       ...[...rest, parts, sent.callback_url ?? null, version, max_cost, overrides],
+      ...keys,
     ],
   );
 }

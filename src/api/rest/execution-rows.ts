@@ -60,6 +60,8 @@ export const execution = z
     metadata: object,
     priority: z.int(),
     idempotency_key: nullableText,
+    concurrency_key: nullableText,
+    debounce_key: nullableText,
     created_by: z.string(),
     run_at: time,
     created_at: time,

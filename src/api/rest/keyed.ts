@@ -1,5 +1,5 @@
 import type { Client } from '../../db/json-rows.ts';
-import { keyIn, takeKey } from './request-keys.ts';
+import { keyIn, storeAnswer, takeKey } from './request-keys.ts';
 import type { Answer, Asked, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
 
@@ -27,10 +27,7 @@ export async function workOnce(
   const { status = 200 } = answer;
   const body = route.findAgain ? { id: (answer.body as { id: string }).id } : answer.body;
   const keeping: Kept = location === undefined ? { status, body } : { status, location };
-  await db.query('select howdah_private.store_request_answer($1, $2)', [
-    key,
-    JSON.stringify(keeping),
-  ]);
+  await storeAnswer(db, key, keeping);
   return answer;
 }
 

@@ -23,3 +23,11 @@ export async function takeKey<T>(
   );
   return rows[0]?.kept ?? null;
 }
+
+/** Keeps what a later request with the key is answered: ids, never what somebody said. */
+export async function storeAnswer(db: Client, key: string, answer: object): Promise<void> {
+  await db.query('select howdah_private.store_request_answer($1, $2)', [
+    key,
+    JSON.stringify(answer),
+  ]);
+}

@@ -19,6 +19,9 @@ export type RunOptions = OverrideOptions & {
   tenant?: string;
   detach?: true;
   idempotencyKey?: string;
+  concurrencyKey?: string;
+  debounceKey?: string;
+  debounceMs?: number;
   at?: string;
   priority?: number;
   session?: string;
@@ -47,6 +50,12 @@ export function withOptions(command: Command): Command {
     .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the execution and return at once')
     .option('--idempotency-key <key>', 'give the first run back when the key is known')
+    .option('--concurrency-key <key>', 'count for limits of scope key, such as customer-42')
+    .option(
+      '--debounce-key <key>',
+      'make one run of all calls with the key within --debounce-ms, with the newest message',
+    )
+    .option('--debounce-ms <number>', 'the window of --debounce-key, in milliseconds', milliseconds)
     .option('--at <time>', 'not before this time, such as 18:00 or "2026-12-01 18:00"', time)
     .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
@@ -105,6 +114,9 @@ async function startOverApi(
     ...(options.at !== undefined && { run_at: options.at }),
     ...(options.priority !== undefined && { priority: options.priority }),
     ...(options.idempotencyKey !== undefined && { idempotency_key: options.idempotencyKey }),
+    ...(options.concurrencyKey !== undefined && { concurrency_key: options.concurrencyKey }),
+    ...(options.debounceKey !== undefined && { debounce_key: options.debounceKey }),
+    ...(options.debounceMs !== undefined && { debounce_ms: options.debounceMs }),
     ...(options.metadata !== undefined && { metadata: JSON.parse(metadata) }),
     ...(options.asVersion !== undefined && { version: options.asVersion }),
     ...(data !== undefined && { input_data: JSON.parse(data) }),
@@ -155,7 +167,8 @@ async function insert(
     const { rows } = await client.query(
       `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
        idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10,
-       max_cost => $11, overrides => $12)).id`,
+       max_cost => $11, overrides => $12, concurrency_key => $13, debounce_key => $14,
+       debounce_ms => $15)).id`,
       [
         agent,
         input,
@@ -169,6 +182,9 @@ async function insert(
         kept.length > 0 ? JSON.stringify(partsOf(kept)) : null,
         options.budget ?? null,
         overrides === undefined ? null : JSON.stringify(overrides),
+        options.concurrencyKey ?? null,
+        options.debounceKey ?? null,
+        options.debounceMs ?? null,
       ],
     );
     return rows[0].id;
@@ -182,6 +198,14 @@ function priority(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || Math.abs(number) > 32_767) {
     throw new InvalidArgumentError('It is a whole number from -32767 to 32767.');
+  }
+  return number;
+}
+
+function milliseconds(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 2_147_483_647) {
+    throw new InvalidArgumentError('It is a whole number of milliseconds from 1 on.');
   }
   return number;
 }
