@@ -250,6 +250,9 @@ $$;
 -- Inserts a run for each changed row that meets the watch, in the transaction of the change. The
 -- rows arrive in batches, each with its old rows. An update counts only if the input of the row
 -- changed.
+--
+-- Debounce keys are locked in their order within a batch. Two statements of several batches may
+-- lock the same keys in opposite order; Postgres then ends one of them as a deadlock.
 create or replace function howdah_private.insert_watched_runs(
   watch howdah.table_triggers, watched regclass, path uuid[], rows text[], old_rows text[]
 ) returns void

@@ -447,6 +447,30 @@ describe('a debounced run', () => {
     expect(await keys()).toEqual([]);
   });
 
+  test('loses its keys when its contents are erased', async () => {
+    const { id: user_id } = await one(
+      db.pool,
+      `insert into howdah.users (username, role) values ($1, 'member') returning id`,
+      [unique('user')],
+    );
+    const canary = unique('canary');
+    const columns = { user_id, debounce_key: canary, concurrency_key: canary };
+    const id = await insert('one', columns);
+    await due(id);
+    await finish(db.pool, worker, id);
+    await db.pool.query('select howdah.erase_user($1)', [user_id]);
+    expect(
+      await one(
+        db.pool,
+        `select e.concurrency_key, e.debounce_key, exists (
+           select from howdah_private.debounced_runs as d where d.key = $2
+         ) as is_kept
+         from howdah.executions as e where e.id = $1`,
+        [id, canary],
+      ),
+    ).toEqual({ concurrency_key: null, debounce_key: null, is_kept: false });
+  });
+
   describe('is refused', () => {
     test.each([
       [{ debounce_ms: null }, 'debounce_ms', 'debounce_key needs debounce_ms'],
