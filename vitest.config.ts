@@ -1,22 +1,49 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { filesOfRun } from './test/support/long.ts';
+import { filesOfRun, LONG } from './test/support/long.ts';
 import { SlowestFirst } from './test/support/order.ts';
+import { OWN_PROCESS } from './test/support/own-process.ts';
+
+const { include, exclude } = filesOfRun(process.env, process.argv);
+
+const common = {
+  setupFiles: ['test/support/home.ts'],
+  // Processes that tests start read and compile our sources once, not each time: half of what they cost.
+  env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
+  // Nothing is asserted of time: these are for what would never end, also on a machine that does much else.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  // What is waited for comes at once, or as late as a busy machine makes it.
+  expect: { poll: { timeout: 60_000 } },
+  // Real servers and processes on what may be two cores: more files at once only make them slower.
+  maxWorkers: 2,
+};
 
 export default defineConfig({
   test: {
-    ...filesOfRun(process.env, process.argv),
     globalSetup: ['test/support/server.ts'],
-    setupFiles: ['test/support/home.ts'],
-    // Processes that tests start read and compile our sources once, not each time: half of what they cost.
-    env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
-    // Nothing is asserted of time: these are for what would never end, also on a machine that does much else.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    // What is waited for comes at once, or as late as a busy machine makes it.
-    expect: { poll: { timeout: 60_000 } },
-    // Real servers and processes on what may be two cores: more files at once only make them slower.
-    maxWorkers: 2,
+    maxWorkers: common.maxWorkers,
     sequence: { sequencer: SlowestFirst },
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'own process',
+          include: OWN_PROCESS.filter((file) => include !== LONG || LONG.includes(file)),
+          exclude,
+          isolate: true,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'shared process',
+          include,
+          exclude: [...exclude, ...OWN_PROCESS],
+          // Imports cost more than most tests. home.ts resets what files change outside modules.
+          isolate: false,
+        },
+      },
+    ],
   },
 });

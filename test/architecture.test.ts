@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { filesOfRun, LONG } from './support/long.ts';
+import { OWN_PROCESS } from './support/own-process.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -189,4 +190,27 @@ test('each file of tests is run by npm test or by npm run test:long, and by name
   expect(filesOfRun({ HOWDAH_TESTS: 'long' }, ['node', 'vitest', 'run']).include).toEqual(LONG);
   const named = ['node', 'vitest', 'run', 'test/chaos/kill.test.ts'];
   expect(filesOfRun({}, named).exclude).toEqual([]);
+});
+
+test('what several files of tests import declares hooks in functions, not when it is loaded', () => {
+  const loaded = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file.replaceAll('\\', '/')}`)
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /^(before|after)(All|Each)\(/m.test(readFileSync(join(ROOT, file), 'utf8')));
+  // Vitest evaluates home.ts before each file, and all else once in a process.
+  expect(loaded).toEqual(['test/support/home.ts']);
+});
+
+test('files that measure their own process have one', () => {
+  const measured = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file.replaceAll('\\', '/')}`)
+    .filter((file) => file.endsWith('.test.ts'))
+    .filter((file) =>
+      /process\.(threadC|c)puUsage|process\.memoryUsage/.test(
+        readFileSync(join(ROOT, file), 'utf8'),
+      ),
+    );
+  expect(measured.filter((file) => file !== 'test/architecture.test.ts').sort()).toEqual(
+    [...OWN_PROCESS].sort(),
+  );
 });

@@ -12,7 +12,9 @@ import {
   makeAgent,
   stepsOf,
 } from './arrange.ts';
-import { database, proxy, worker } from './proxied-worker.ts';
+import { database, proxiedWorker, proxy, worker } from './proxied-worker.ts';
+
+proxiedWorker();
 
 describe('a worker that loses all its connections', () => {
   test('comes back by itself and finishes what it had', async () => {

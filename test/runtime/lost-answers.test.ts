@@ -2,7 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/database.ts';
 import { loseAnswers } from '../support/fault-proxy.ts';
 import { calling, ended, insertRun, kindsOf, makeAgent, runToEnd } from './arrange.ts';
-import { database, gate, inside, noted, proxy, server, worker } from './proxied-worker.ts';
+import {
+  database,
+  gate,
+  inside,
+  noted,
+  proxiedWorker,
+  proxy,
+  server,
+  worker,
+} from './proxied-worker.ts';
+
+proxiedWorker();
 
 describe('a commit whose answer is lost', () => {
   test('is found to be there: the step stands once and nothing is asked again', async () => {

@@ -7,7 +7,7 @@ import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts'
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, door } from './arrange.ts';
 
-// A worker that reaches its database through a proxy which can lose, delay and cut; for the file that imports it.
+// A worker that reaches its database through a proxy which can lose, delay and cut.
 
 export let database: TestDatabase;
 export let proxy: FaultProxy;
@@ -34,29 +34,32 @@ const gated: CustomTool = {
   },
 };
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  await database.pool.query(`
-    create schema shop;
-    create table shop.counters (name text primary key, value int not null);
-    grant select, insert, update on shop.counters to howdah_app;
-    create function shop.count_up(name text) returns int language sql as
-      'insert into shop.counters as c values (count_up.name, 1)
-       on conflict (name) do update set value = c.value + 1 returning value';
-    select howdah.register_sql_tool('shop.count_up(text)')`);
-  proxy = await startFaultProxy(database.url);
-  server = await startOpenAiServer(() => ({ content: 'heard' }));
-  worker = await startTestWorker(proxy.url, { tools: [note, gated], openai: server.url });
-});
-afterEach(() => {
-  proxy.toServer = () => 'pass';
-  proxy.toClient = () => 'pass';
-  proxy.isDown = false;
-});
-afterAll(async () => {
-  await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await proxy.close();
-  await server.close();
-  await database.drop();
-});
+/** Declares the worker of a test file: started before its tests, stopped after them. */
+export function proxiedWorker(): void {
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await database.pool.query(`
+      create schema shop;
+      create table shop.counters (name text primary key, value int not null);
+      grant select, insert, update on shop.counters to howdah_app;
+      create function shop.count_up(name text) returns int language sql as
+        'insert into shop.counters as c values (count_up.name, 1)
+         on conflict (name) do update set value = c.value + 1 returning value';
+      select howdah.register_sql_tool('shop.count_up(text)')`);
+    proxy = await startFaultProxy(database.url);
+    server = await startOpenAiServer(() => ({ content: 'heard' }));
+    worker = await startTestWorker(proxy.url, { tools: [note, gated], openai: server.url });
+  });
+  afterEach(() => {
+    proxy.toServer = () => 'pass';
+    proxy.toClient = () => 'pass';
+    proxy.isDown = false;
+  });
+  afterAll(async () => {
+    await worker.stop(1_000);
+    expect(await brokenPromises(database.pool)).toEqual([]);
+    await proxy.close();
+    await server.close();
+    await database.drop();
+  });
+}

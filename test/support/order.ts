@@ -22,13 +22,17 @@ const FIRST = [
   'test/runtime/mcp-asks.test.ts',
 ];
 
-/** Also where nobody has run the tests before: then Vitest knows only how large the files are. */
+/**
+ * Also where nobody has run the tests before: then Vitest knows only how large the files are. Files
+ * with a process of their own come before all others, because Vitest ends a shared process for them.
+ */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification) => {
       const found = FIRST.indexOf(relative(this.ctx.config.root, moduleId).replaceAll('\\', '/'));
       return found < 0 ? FIRST.length : found;
     };
-    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+    const shared = ({ project }: TestSpecification) => Number(!project.config.isolate);
+    return (await super.sort(files)).sort((a, b) => shared(a) - shared(b) || place(a) - place(b));
   }
 }
