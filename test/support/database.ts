@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
-import { withDatabase } from './server.ts';
+import { sql, withDatabase } from './server.ts';
 
 export type TestDatabase = {
   url: string;
@@ -65,9 +65,12 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
 async function copyOf(template: string): Promise<TestDatabase> {
   const server = inject('serverUrl');
   const name = `howdah_test_${randomBytes(6).toString('hex')}`;
-  await onServer(server, `create database ${name} template ${template}`);
-  // as in the embedded database: the login may have the name of our schema, on which nothing may depend
-  await onServer(server, `alter database ${name} set search_path = public`);
+  await sql(
+    server,
+    `create database ${name} template ${template} strategy ${inject('copyStrategy')}`,
+    // as in the embedded database: the login may have the name of our schema, on which nothing may depend
+    `alter database ${name} set search_path = public`,
+  );
   const url = withDatabase(server, name);
   const pool = new pg.Pool({ connectionString: url, max: 10 });
   pool.on('error', () => {});
@@ -76,15 +79,9 @@ async function copyOf(template: string): Promise<TestDatabase> {
     pool,
     async drop() {
       await pool.end();
-      await onServer(server, `drop database ${name} with (force)`);
+      await sql(server, `drop database ${name} with (force)`);
     },
   };
-}
-
-async function onServer(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(text).finally(() => client.end());
 }
 
 /** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */

@@ -12,10 +12,12 @@ declare module 'vitest' {
   interface ProvidedContext {
     serverUrl: string;
     template: string;
+    /** How the server copies the template: whole files, or what is cheaper on a disk. */
+    copyStrategy: 'file_copy' | 'wal_log';
   }
 }
 
-type Server = { url: string; stop(): Promise<void> };
+type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 
 /**
  * One real server for the whole test run: DATABASE_URL, else a container where Docker runs, else the embedded
@@ -28,6 +30,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await migrateUp(withDatabase(server.url, template), migrateQueue);
   project.provide('serverUrl', server.url);
   project.provide('template', template);
+  project.provide('copyStrategy', server.isInMemory ? 'file_copy' : 'wal_log');
   return async () => {
     await sql(server.url, `drop database if exists ${template} with (force)`);
     await server.stop();
@@ -38,7 +41,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 export async function findServer(): Promise<Server> {
   const given = process.env.DATABASE_URL;
   if (given) {
-    return { url: given, stop: async () => {} };
+    return { url: given, isInMemory: false, stop: async () => {} };
   }
   return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
     ? startContainer()
@@ -54,16 +57,18 @@ async function startContainer(): Promise<Server> {
     .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
     .start();
   const url = `postgres://postgres:howdah@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
-  return { url, stop: async () => void (await container.stop()) };
+  return { url, isInMemory: false, stop: async () => void (await container.stop()) };
 }
 
 /** The embedded server in a folder of its own. */
 export async function startInFolder(): Promise<Server> {
-  const home = mkdtempSync(join(folderForData(), 'howdah-test-'));
+  const folder = folderForData();
+  const home = mkdtempSync(join(folder, 'howdah-test-'));
   chmodSync(home, 0o755); // the server may run as another user
   const { url } = await startEmbedded({ home });
   return {
     url,
+    isInMemory: folder === MEMORY,
     stop: async () => {
       await stopEmbedded(home);
       rmSync(home, { recursive: true, force: true });
@@ -73,24 +78,29 @@ export async function startInFolder(): Promise<Server> {
 
 /** Tests use a few hundred megabytes of it and a gigabyte of log. */
 const ROOM = 4 * 1024 ** 3;
+const MEMORY = '/dev/shm';
 
 /**
  * In memory where there is plenty of it: every test file makes and drops a database, a thousand files that a disk is asked to
  * keep. The server is told nothing of it, so that all its settings are those it has elsewhere.
  */
-function folderForData(memory = '/dev/shm'): string {
-  if (!existsSync(memory) || freemem() < ROOM) {
+function folderForData(): string {
+  if (!existsSync(MEMORY) || freemem() < ROOM) {
     return tmpdir();
   }
-  const { bavail, bsize } = statfsSync(memory);
-  return bavail * bsize < ROOM ? tmpdir() : memory;
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return bavail * bsize < ROOM ? tmpdir() : MEMORY;
 }
 
-/** Runs statements on a connection of their own. */
-export async function sql(url: string, text: string): Promise<void> {
+/** Runs statements, one after the other, on a connection of their own. */
+export async function sql(url: string, ...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(text).finally(() => client.end());
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 /** The same server, another database. */
