@@ -77,16 +77,20 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_schema('parameters', new.parameters);
-  -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
-  perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-  perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  -- A new built-in tool has the parameters of its definition. Each new tenant has all these tools,
+  -- so their known schemas and empty configurations are not checked each time.
+  if new.kind <> 'builtin' or tg_op = 'UPDATE' then
+    perform howdah_private.refuse_schema('parameters', new.parameters);
+    -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
+    perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
+    perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  end if;
   perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_builtin_settings(new.name, new.configuration)
-  where new.kind = 'builtin';
+  where new.kind = 'builtin' and new.configuration <> '{}';
   perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false)
   where new.kind = 'http';
   return new;

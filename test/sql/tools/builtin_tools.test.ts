@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { faultsOf } from '../../../src/runtime/json-schema.ts';
 import { testDatabase } from '../../support/database.ts';
-import { all, makeTenant, one } from '../support.ts';
+import { all, makeTenant, one, refusal } from '../support.ts';
 
 const db = testDatabase();
 
@@ -21,13 +21,25 @@ test('every tenant has them, and their parameters are JSON Schemas', async () =>
   }
 });
 
+test('their definitions pass the checks of parameters, which an insert leaves out', async () => {
+  const tenant = await makeTenant(db.pool);
+  const { rowCount } = await db.pool.query(
+    `update howdah.tools set parameters = parameters where tenant_id = $1 and kind = 'builtin'`,
+    [tenant],
+  );
+  expect(rowCount).toBeGreaterThan(2);
+  const other = `update howdah.tools set parameters = '{"type": 3}' where tenant_id = $1`;
+  expect(await refusal(db.pool.query(other, [tenant]))).toMatchObject({ code: 'HWINV' });
+});
+
 test('one that was deleted and is inserted by hand says what it does as before', async () => {
   const tenant = await makeTenant(db.pool);
   const own = `from howdah.tools where tenant_id = $1 and name = 'now'`;
   const before = await one(db.pool, `select description, parameters ${own}`, [tenant]);
   await db.pool.query(`delete ${own}`, [tenant]);
   await db.pool.query(
-    `insert into howdah.tools (tenant_id, name, kind) values ($1, 'now', 'builtin')`,
+    `insert into howdah.tools (tenant_id, name, kind, parameters)
+     values ($1, 'now', 'builtin', '{"type": 3}')`,
     [tenant],
   );
   expect(await one(db.pool, `select description, parameters ${own}`, [tenant])).toEqual(before);
