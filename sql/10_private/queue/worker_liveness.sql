@@ -88,8 +88,9 @@ end $$;
 -- Removes one dead worker and returns its id; no row when there is none. Every worker calls this
 -- each half second, until it returns no row; one at a time does the work. The runs of two workers
 -- may belong to one tree. In one transaction they would be locked out of the common order, so each
--- worker has a transaction of its own. Ignores the heartbeat of the calling worker, `reaper`, whose
--- process evidently runs.
+-- worker has a transaction of its own. Picks a dead worker at random: if one of them cannot be
+-- removed, the others still get their turn. Ignores the heartbeat of the calling worker, `reaper`,
+-- whose process evidently runs.
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null
 ) returns setof uuid
@@ -115,7 +116,7 @@ begin
           select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
         )
     )
-  limit 1 for update skip locked;
+  order by random() limit 1 for update skip locked;
   if found then
     perform howdah_private.forget_worker(v_worker);
     return next v_worker;

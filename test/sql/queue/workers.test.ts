@@ -116,6 +116,28 @@ describe('presence of workers', () => {
     await alive.client.end();
   });
 
+  test('a dead worker that cannot be removed does not keep the others from being removed', async () => {
+    const stuck = await makeWorker(db.pool);
+    const dead = await makeWorker(db.pool);
+    const id = await started(dead);
+    await db.pool.query(
+      `create function howdah_private.refuse_removal() returns trigger language plpgsql
+         set search_path = pg_catalog, pg_temp
+         as $$ begin raise exception 'the worker cannot be removed'; end $$;
+       create trigger refuse_removal before delete on howdah_private.workers
+         for each row when (old.id = '${stuck}')
+         execute function howdah_private.refuse_removal()`,
+    );
+    const reaped: string[] = [];
+    for (let calls = 0; reaped.length === 0 && calls < 100; calls += 1) {
+      reaped.push(...(await reap().catch(() => [])));
+    }
+    await db.pool.query('drop function howdah_private.refuse_removal() cascade');
+    expect(reaped).toEqual([dead]);
+    expect(await rowOf(id)).toMatchObject({ status: 'queued' });
+    expect(await reap()).toEqual([stuck]);
+  });
+
   test.each([
     ['registered', "interval '23 hours'", 3_600_000],
     ['forgotten', null, 7_200_000],
