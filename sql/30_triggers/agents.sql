@@ -59,18 +59,34 @@ create constraint trigger _900_write_version after insert or update on howdah.ag
 
 -- Unsets the old default when a new one is set. A user has one default agent, and so has the
 -- tenant.
+--
+-- The advisory lock serialises transactions that set a default: without it neither would see the
+-- other. Whoever has the lock waits for no agent, since a transaction that has this agent may wait
+-- for the lock. If another default has appeared, the rollback of the inner block releases the lock.
 create or replace function howdah_private.tg_agents__unset_default() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- serialises transactions that set a default: without the lock neither would see the other
-  perform pg_advisory_xact_lock(hashtextextended(
-    'howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
-  update howdah.agents as a set is_default = false
-  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
-    and a.is_default and a.id <> new.id;
-  return new;
+  loop
+    update howdah.agents as a set is_default = false
+    where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
+      and a.is_default and a.id <> new.id;
+    begin
+      perform pg_advisory_xact_lock(hashtextextended(
+        'howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+      if not exists (
+        select from howdah.agents as a
+        where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
+          and a.is_default and a.id <> new.id
+      ) then
+        return new;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      continue;
+    end;
+  end loop;
 end $$;
 create or replace trigger _400_unset_default
   before insert or update of is_default, user_id on howdah.agents

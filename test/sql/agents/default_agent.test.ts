@@ -1,6 +1,15 @@
 import { beforeAll, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { makeAgent, makeSession, makeTenant, one, rolledBack, takeRole } from '../support.ts';
+import {
+  all,
+  isBlocked,
+  makeAgent,
+  makeSession,
+  makeTenant,
+  one,
+  rolledBack,
+  takeRole,
+} from '../support.ts';
 
 const database = testDatabase();
 let tenant_id: string;
@@ -58,4 +67,31 @@ test('the agent that is meant is the session’s, the user’s, the tenant’s, 
       code: 'HWNTF',
     });
   });
+});
+
+test.each([
+  ['of which one edits the default agent before', 'old'],
+  ['while there is none yet', undefined],
+])('two transactions that set the default agent wait for each other, %s', async (_, before) => {
+  const tenant_id = await makeTenant(database.pool);
+  const make = (name: string) =>
+    makeAgent(database.pool, { tenant_id, name, is_default: name === before });
+  const [old, fresh] = [await make('old'), await make('fresh')];
+  const setDefault = 'update howdah.agents set is_default = true where id = $1';
+  const [first, second] = [await database.pool.connect(), await database.pool.connect()];
+  await first.query('begin');
+  if (before === undefined) await first.query(setDefault, [old]);
+  else await first.query(`update howdah.agents set domain = 'music' where id = $1`, [old]);
+  const waits = second.query(setDefault, [fresh]);
+  await isBlocked(database.pool, second);
+  await first.query(setDefault, [old]);
+  await first.query('commit');
+  await waits;
+  first.release();
+  second.release();
+  expect(
+    await all(database.pool, 'select name from howdah.agents where tenant_id = $1 and is_default', [
+      tenant_id,
+    ]),
+  ).toEqual([{ name: 'fresh' }]);
 });
