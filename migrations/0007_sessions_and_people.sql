@@ -10,6 +10,8 @@ create table howdah.sessions (
   last_activity_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  last_active_on date not null
+    generated always as ((last_activity_at at time zone 'UTC')::date) stored,
   turns int not null default 0,
   policy howdah.session_policy not null default 'queue',
   user_id uuid,
@@ -17,6 +19,7 @@ create table howdah.sessions (
   live_execution_id uuid,
   workflow_id uuid,
   forked_from_session_id uuid,
+  contents_erased_at timestamptz,
   forked_from_turn int,
   state jsonb not null default '{}',
   title text,
@@ -40,6 +43,11 @@ create index sessions_workflow_id_idx
 create index sessions_user_id_idx on howdah.sessions (tenant_id, user_id, id);
 create index sessions_forked_from_session_id_idx
   on howdah.sessions (tenant_id, forked_from_session_id) where forked_from_session_id is not null;
+-- Retention reads the inactive sessions of a tenant, all or those with contents (retention.sql). A
+-- day instead of a time keeps the updates of each turn out of these indexes.
+create index sessions_last_active_on_idx on howdah.sessions (tenant_id, last_active_on);
+create index sessions_unerased_idx
+  on howdah.sessions (tenant_id, last_active_on) where contents_erased_at is null;
 alter table howdah.sessions enable row level security, force row level security;
 comment on table howdah.sessions is
   'Conversations of several runs, one turn each. Only one run of a session is live at a time; the '
@@ -49,6 +57,10 @@ comment on column howdah.sessions.turns is
 comment on column howdah.sessions.policy is
   'Policy for a message that arrives while a run is live: queue makes it wait for its turn, '
   'reject refuses it, interrupt cancels the live run, steer adds it to the live run.';
+comment on column howdah.sessions.last_active_on is
+  E'@behavior -*\nDay of the last activity, in UTC.';
+comment on column howdah.sessions.contents_erased_at is
+  'Time at which title, state, todos and files were erased. Null again after the next activity.';
 comment on column howdah.sessions.live_execution_id is
   'Root run that has the turn. Changed under the lock of this row.';
 comment on column howdah.sessions.forked_from_session_id is

@@ -114,6 +114,19 @@ create or replace trigger _200_measure before insert on howdah.resources
 create or replace trigger _300_check_execution before insert on howdah.resources
   for each row when (new.execution_id is not null)
   execute function howdah_private.tg_resources__check_execution();
+-- Records activity in a session that was erased before the file was written (see
+-- tg_todos__record_activity). Locks the session before the counters of storage.
+create or replace function howdah_private.tg_resources__record_activity() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.touch_erased_sessions(array[new.session_id]);
+  return null;
+end $$;
+create or replace trigger _400_record_activity after insert on howdah.resources
+  for each row when (new.session_id is not null and new.execution_id is null)
+  execute function howdah_private.tg_resources__record_activity();
 -- session_id is not in the list, because deleting the session sets it to null.
 create or replace trigger _200_refuse_rewrite
   before update of id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by,

@@ -38,6 +38,26 @@ create or replace trigger _300_take_position before insert on howdah.todos
   for each row when (new.position is null)
   execute function howdah_private.tg_todos__take_position();
 
+-- Records activity in sessions that were erased before the todos were written. Erasure locks the
+-- session against new todos, so either it erases a todo or this function finds the session erased.
+create or replace function howdah_private.tg_todos__record_activity() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.touch_erased_sessions(array(
+    select distinct c.session_id from changed as c
+    where c.title <> '[erased]' or c.note is not null));
+  return null;
+end $$;
+
+create or replace trigger _400_record_inserts after insert on howdah.todos
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_todos__record_activity();
+create or replace trigger _400_record_updates after update on howdah.todos
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_todos__record_activity();
+
 -- Counts the changes of a list, which are part of the version of the session state. The join skips
 -- sessions that the same statement deletes.
 create or replace function howdah_private.tg_todos__count_changes() returns trigger

@@ -136,6 +136,8 @@ const ANY_JSON: Record<string, string> = {
 /** Days, which know no zone: they are said to be of UTC. */
 const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
+  'howdah.sessions.last_active_on':
+    'changes once a day, so that updates of a turn skip its indexes',
   'howdah.kept_steps.day': 'figures of a day',
   'howdah.kept_usage.day': 'figures of a day',
   'howdah_private.kept_subjects.day': 'figures of a day',

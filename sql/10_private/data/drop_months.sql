@@ -317,8 +317,8 @@ as $$
   where c.month = record_month.month
 $$;
 
--- Deletes sessions that lost their last run with a month and had no activity since. Returns their
--- number.
+-- Deletes sessions that lost their last run with a month, or never had a run, and had no activity
+-- since. Returns their number.
 create or replace function howdah_private.clear_sessions(batch int default 1000) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -327,10 +327,11 @@ declare
   v_ids uuid[] := array(
     select s.id from howdah.sessions as s
     join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
-    where s.turns > 0 and s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+    where s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+      and s.live_execution_id is null
       and not exists (
         select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
-    order by s.id limit clear_sessions.batch for no key update of s skip locked
+    order by s.id limit clear_sessions.batch for update of s skip locked
   );
 begin
   perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;

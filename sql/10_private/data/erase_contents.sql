@@ -92,7 +92,7 @@ begin
   v_sessions := array(
     select s.id from howdah.sessions as s
     where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_roots))
-    order by s.id for no key update skip locked
+    order by s.id for update skip locked
   );
   -- runs that run again, are gone or erased, or whose contents are kept now are no longer due
   delete from howdah_private.erasures_due as d

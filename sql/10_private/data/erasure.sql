@@ -224,7 +224,8 @@ begin
 end $$;
 
 -- Erases the titles, states, todo lists and files of sessions whose runs are erased. With
--- delete_empty, deletes the sessions that have no runs left.
+-- delete_empty, deletes the sessions that have no runs left. The caller has locked the sessions FOR
+-- UPDATE, so that nobody adds a todo or file meanwhile.
 create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean)
   returns jsonb
   language plpgsql volatile security definer
@@ -248,7 +249,8 @@ begin
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
   update howdah.sessions as s
-  set title = case when s.title is not null then '[erased]' end, state = '{}'
+  set title = case when s.title is not null then '[erased]' end, state = '{}',
+    contents_erased_at = clock_timestamp()
   where s.id = any (erase_sessions.ids);
   get diagnostics v_sessions = row_count;
   delete from howdah.sessions as s

@@ -1,10 +1,10 @@
 -- Erases and deletes what the retention policies of the tenants no longer keep, in batches of root
--- runs. Returns the number of runs and messages; the caller repeats it until it returns 0.
+-- runs. Returns the number of runs, sessions and messages. The caller repeats until it returns 0.
 --
 -- No mark says how far a policy has come. A mark would pass runs that another transaction holds,
 -- runs that are imported with an earlier end, and runs that an earlier policy kept. Two partial
 -- indexes list the ended root runs of a tenant: those with contents and those without. An erased or
--- deleted run leaves its index, so a pass reads only what is left to do.
+-- deleted run leaves its index, so a pass reads only what is left to do. So does a session.
 create or replace function howdah_private.retain(batch int default 200) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -20,15 +20,21 @@ begin
     select p.* from howdah.retention_policies as p order by p.id for update skip locked
   loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    -- runs of policies by month are dropped with their month (drop_months.sql)
+    -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
     if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
       v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
+        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
     if v_policy.keep_contents_days = 0 then
       v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain.batch);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
+        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain.batch, false);
     elsif v_policy.keep_contents_days is not null then
       v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
+        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
     end if;
   end loop;
@@ -36,8 +42,7 @@ begin
 end $$;
 
 -- Deletes or erases one batch of the runs of a tenant that ended before a time. Skips runs that
--- another transaction holds: the next pass finds them again. A session with a live run is left
--- alone; one is deleted when none of its runs is left.
+-- another transaction holds: the next pass finds them again.
 create or replace function howdah_private.retain_runs(
   tenant_id uuid, until timestamptz, batch int, is_delete boolean
 ) returns int
@@ -47,7 +52,6 @@ as $$
 declare
   v_roots uuid[] := '{}';
   v_runs uuid[];
-  v_sessions uuid[];
 begin
   if retain_runs.is_delete then
     v_roots := array(
@@ -72,19 +76,67 @@ begin
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
   );
-  v_sessions := array(
-    select distinct s.id from howdah.executions as e
-    join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-    where e.id = any (v_roots) and s.last_activity_at < retain_runs.until
-      and s.live_execution_id is null
-  );
   if retain_runs.is_delete then
     perform howdah_private.delete_runs(v_runs);
   else
     perform howdah_private.erase_runs(v_runs);
   end if;
-  perform howdah_private.erase_sessions(v_sessions, retain_runs.is_delete);
   return cardinality(v_roots);
+end $$;
+
+-- Deletes or erases one batch of the sessions of a tenant without activity since a time, with runs
+-- or without. A session is deleted when none of its runs is left, and erased when none of its runs
+-- has contents left. A todo or file that is newer than the time keeps its session. Skips sessions
+-- that another transaction has locked. `offset 0`: each session looks up its own runs by index.
+create or replace function howdah_private.retain_sessions(
+  tenant_id uuid, until timestamptz, batch int, is_delete boolean
+) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_sessions uuid[] := array(
+    select s.id from howdah.sessions as s
+    where s.tenant_id = retain_sessions.tenant_id
+      and s.last_active_on <= (retain_sessions.until at time zone 'UTC')::date
+      and s.last_activity_at < retain_sessions.until and s.live_execution_id is null
+      and (retain_sessions.is_delete or s.contents_erased_at is null)
+      and not exists (
+        select from howdah.executions as e
+        where e.tenant_id = s.tenant_id and e.session_id = s.id
+          and (retain_sessions.is_delete or e.contents_erased_at is null) offset 0
+      )
+      and not exists (
+        select from howdah.todos as t
+        where t.tenant_id = s.tenant_id and t.session_id = s.id
+          and t.updated_at >= retain_sessions.until
+          and (t.title <> '[erased]' or t.note is not null) offset 0
+      )
+      and not exists (
+        select from howdah.resources as r
+        where r.tenant_id = s.tenant_id and r.session_id = s.id and r.execution_id is null
+          and r.created_at >= retain_sessions.until offset 0
+      )
+    order by s.last_active_on limit retain_sessions.batch for update skip locked
+  );
+begin
+  perform howdah_private.erase_sessions(v_sessions, retain_sessions.is_delete)
+  where cardinality(v_sessions) > 0;
+  return cardinality(v_sessions);
+end $$;
+
+-- Records activity in those of the sessions that were erased, so that retention visits them again.
+create or replace function howdah_private.touch_erased_sessions(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.sessions as s
+  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null
+  order by s.id for no key update;
+  update howdah.sessions as s
+  set last_activity_at = greatest(s.last_activity_at, now()), contents_erased_at = null
+  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null;
 end $$;
 
 -- Enqueues erasures that erase_ended missed, for a tenant that keeps no contents: runs that ended

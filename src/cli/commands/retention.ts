@@ -50,7 +50,9 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
     const removed = await retain(pool);
     if (io.json) return printJson(io, { removed, months: (dropped ?? []).map(shown) });
     for (const outcome of dropped ?? []) io.out(inWords(outcome));
-    io.out(`${removed} root runs and letters erased or deleted, as the retention policies say`);
+    io.out(
+      `${removed} root runs, sessions and messages erased or deleted, as the retention policies say`,
+    );
   });
 }
 
@@ -62,7 +64,7 @@ async function wouldBe(io: CliIo): Promise<void> {
     const removed = await tried(pool, true, retain);
     if (io.json) return printJson(io, { dry_run: true, removed, months });
     for (const month of months) io.out(`${month} would be dropped`);
-    io.out(`${removed} root runs and letters would be erased or deleted`);
+    io.out(`${removed} root runs, sessions and messages would be erased or deleted`);
     io.err('Nothing was done.');
   });
 }

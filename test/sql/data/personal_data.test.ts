@@ -771,6 +771,131 @@ describe('retention', () => {
     await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [tenant_id]);
   });
 
+  /** A session that has been silent for so many days, with a title, a state, a todo and a file. */
+  async function makeSilentSession(tenant_id: string, days: number): Promise<string> {
+    const session = await makeSession(db.pool, { tenant_id, title: 'song', state: { cart: 1 } });
+    await db.pool.query(
+      `insert into howdah.todos (tenant_id, session_id, title, note) values ($1, $2, 'song', 'song')`,
+      [tenant_id, session],
+    );
+    await writeFile(session);
+    await age(session, days, days);
+    return session;
+  }
+  const writeFile = (session: string) =>
+    db.pool.query(
+      `insert into howdah.resources (tenant_id, session_id, name, type, bytes)
+       select s.tenant_id, s.id, 'song', 'text/plain', 'song' from howdah.sessions as s
+       where s.id = $1`,
+      [session],
+    );
+  /** Lets the last activity of a session, and what is in it, be so many days ago. */
+  const age = (session: string, days: number, daysOfContents: number) =>
+    committed(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica'); // times are given
+      const to = (table: string, column: string, key: string, ago: number) =>
+        client.query(
+          `update howdah.${table} set ${column} = now() - make_interval(days => $2)
+           where ${key} = $1`,
+          [session, ago],
+        );
+      await to('sessions', 'last_activity_at', 'id', days);
+      await to('todos', 'updated_at', 'session_id', daysOfContents);
+      await to('resources', 'created_at', 'session_id', daysOfContents);
+    });
+  /** The texts that are left in a session; undefined when it is deleted. */
+  const contentsOf = async (session: string) =>
+    (
+      await all(
+        db.pool,
+        `select s.title, s.state,
+           array(select t.title || coalesce(t.note, '') from howdah.todos as t
+             where t.session_id = s.id order by t.position) as todos,
+           (select count(*)::int from howdah.resources as r where r.session_id = s.id) as files
+         from howdah.sessions as s where s.id = $1`,
+        [session],
+      )
+    )[0];
+  const ERASED = { title: '[erased]', state: {}, todos: ['[erased]'], files: 0 };
+
+  test.each([
+    [10, null, ERASED],
+    [0, null, ERASED],
+    [null, 10, undefined],
+  ])('ends a session that never had a run (%s, %s)', async (contents, runs, left) => {
+    const tenant = await makeTenant(db.pool);
+    const [old, recent] = [await makeSilentSession(tenant, 11), await makeSilentSession(tenant, 0)];
+    await keep(tenant, contents, runs);
+    expect(await retainAll(9)).toEqual([1, 0]);
+    expect(await contentsOf(old)).toEqual(left);
+    expect(await contentsOf(recent)).toMatchObject({ title: 'song', files: 1 });
+  });
+
+  test('deletes a session that never had a run when months are dropped', async () => {
+    const tenant = await makeTenant(db.pool);
+    const [old, recent] = [await makeSilentSession(tenant, 11), await makeSilentSession(tenant, 0)];
+    await db.pool.query(
+      `insert into howdah.retention_policies (tenant_id, keep_runs_days, is_by_month)
+       values ($1, 10, true)`,
+      [tenant],
+    );
+    expect(await retainAll(9)).toEqual([0]); // left to the months
+    expect(await one(db.pool, 'select howdah_private.clear_sessions() as n')).toEqual({ n: 1 });
+    expect(await contentsOf(old)).toBeUndefined();
+    expect(await contentsOf(recent)).toMatchObject({ title: 'song', files: 1 });
+  });
+
+  test('ends a session that was active after its runs', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const session = await makeSilentSession(tenant_id, 5);
+    await makeHistory(tenant_id, [11]);
+    await committed(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica'); // the run has ended
+      await client.query(
+        'update howdah.executions set session_id = $2, turn = 1 where tenant_id = $1',
+        [tenant_id, session],
+      );
+    });
+    await keep(tenant_id, 10);
+    expect(await retainAll(9)).toEqual([1, 0]); // the run
+    await age(session, 11, 5);
+    expect(await retainAll(9)).toEqual([0]); // the todo and the file are younger
+    expect(await contentsOf(session)).toMatchObject({ title: 'song', files: 1 });
+    await age(session, 11, 11);
+    expect(await retainAll(9)).toEqual([1, 0]);
+    expect(await contentsOf(session)).toEqual(ERASED);
+    await keep(tenant_id, 10, 12);
+    expect(await retainAll(9)).toEqual([0]); // the run is younger
+    await keep(tenant_id, 10, 11);
+    expect(await retainAll(9)).toEqual([2, 0]);
+    expect(await contentsOf(session)).toBeUndefined();
+  });
+
+  test.each([
+    ['todo', `insert into howdah.todos (session_id, title) values ($1, 'song')`],
+    ['todo that is edited', `update howdah.todos set title = 'song' where session_id = $1`],
+    ['file', undefined],
+    ['state', `update howdah.sessions set state = '{"cart": 2}' where id = $1`],
+    ['title', `update howdah.sessions set title = 'song' where id = $1`],
+  ])('erases once more what came into an erased session: a %s', async (_, text) => {
+    const { tenant_id } = await one(db.pool, 'select howdah.current_tenant() as tenant_id');
+    const session = await makeSilentSession(tenant_id, 11);
+    await keep(tenant_id, 10);
+    expect(await retainAll(9)).toContain(1);
+    expect(await contentsOf(session)).toEqual(ERASED);
+    if (text === undefined) await writeFile(session);
+    else await db.pool.query(text, [session]);
+    const added = await contentsOf(session);
+    expect(added).not.toEqual(ERASED);
+    await retainAll(9);
+    expect(await contentsOf(session)).toEqual(added);
+    await age(session, 11, 11);
+    await retainAll(9);
+    const left = await contentsOf(session);
+    expect({ ...left, todos: [...new Set(left?.todos)] }).toEqual(ERASED);
+    await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [tenant_id]);
+  });
+
   test('is a chore of workers, and looks at no other tenant', async () => {
     const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
