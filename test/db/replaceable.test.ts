@@ -55,13 +55,22 @@ describe('of the files of sql/ an upgrade chooses', () => {
   test.each([
     ['makes triggers', 'sql/30_triggers/todos.sql'],
     ['is a loop over the catalogue', 'sql/90_grants.sql'],
-    ['makes triggers in another folder', 'sql/10_private/starts/table_watches.sql'],
     ['has a function that a loop calls', 'sql/10_private/limits/size_limits.sql'],
     ['is gone', 'sql/10_private/runs/gone.sql'],
   ])('all loops over the catalogue when a file changes that %s', (_, path) => {
     const choice = chooseAfter(path);
     const changed = files.some((file) => file.path === path) ? [path] : [];
     expect(paths(choice)).toEqual([...new Set([...LOOPS, ...changed])].sort());
+    expect(choice.changesTables).toBe(true);
+  });
+
+  test('all loops over the catalogue when a new file makes triggers in another folder', () => {
+    const made = {
+      path: 'sql/10_private/queue/triggers.sql',
+      text: 'create or replace trigger _100_stamp before update on howdah.todos',
+    };
+    const choice = chooseChanged([...files, made], digestsOf(files));
+    expect(paths(choice).toSorted()).toEqual([...LOOPS, made.path].toSorted());
     expect(choice.changesTables).toBe(true);
   });
 });
