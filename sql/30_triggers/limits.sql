@@ -142,12 +142,9 @@ end $$;
 -- Admits runs at the limits of a run that has stopped running.
 create or replace function howdah_private.admit_after_run(e howdah.executions) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from howdah.limits as l where l.metric = 'running_runs') then
-    return;
-  end if;
   perform howdah_private.enqueue_admission(l.id, l.tenant_id, case when l.scope = 'key'
       then howdah_private.key_subject(e.concurrency_key) end)
   from howdah.limits as l
