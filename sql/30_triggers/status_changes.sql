@@ -18,6 +18,7 @@ begin
   if v_has_ended and new.parent_execution_id is not null then
     insert into howdah_private.child_ends (execution_id, parent_execution_id, was_waiting)
     values (new.id, new.parent_execution_id, not v_had_turn);
+    perform set_config('howdah.has_child_ends', 'true', true);
   elsif v_has_ended and new.session_id is not null and v_had_turn then
     perform howdah_private.pass_turn(new);
   end if;
@@ -61,16 +62,16 @@ end $$;
 -- Reports the ends of children to their parents. A statement may end thousands of children, so each
 -- row only notes its end, and the parents are told when the statement is over. A transition table
 -- would serve without notes, but would copy every run of every commit, and is not allowed for an
--- update of named columns.
+-- update of named columns. The setting says that there are notes, since every commit asks, and a
+-- query would take three times as long. It is undone together with the notes, and whoever sets it
+-- without notes changes nothing.
 create or replace function howdah_private.tg_executions__report_child_ends() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if exists (
-    select from howdah_private.child_ends as c
-    where c.transaction = pg_current_xact_id_if_assigned()
-  ) then
+  if current_setting('howdah.has_child_ends', true) = 'true' then
+    perform set_config('howdah.has_child_ends', '', true);
     perform howdah_private.report_child_ends();
   end if;
   return null;
