@@ -226,7 +226,7 @@ create table howdah_private.todo_changes (
 alter table howdah_private.todo_changes enable row level security, force row level security;
 comment on table howdah_private.todo_changes is
   'Number of changes of the todo list of a session, deletions included. Triggers on todos write '
-  'the row, which is deleted with its session. It is no column of sessions, because todos are '
+  'the row, which is deleted with its session. It is not a column of sessions, because todos are '
   'locked before runs, and sessions after them.';
 
 create table howdah.mail (
