@@ -72,37 +72,103 @@ begin
   end if;
 end $$;
 
--- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user, in
--- the documented lock order, and returns the runs. All runs must have ended; with cancel_live, live
--- ones are cancelled first. A fork of such a session waits for the session, and an insert of a run
--- or session of the user waits for the row of the user. A second search finds the runs that were
--- inserted before these locks. It returns them without a lock, and refuses those that are live.
+-- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user.
+-- Returns the runs. All runs must have ended; with cancel_live, live ones are cancelled first. A
+-- fork of such a session waits for the session, and an insert of a run or session of the user waits
+-- for the row of the user.
+--
+-- A retry locks the session before its run, and an insert of a run may lock the user before the
+-- session. So this function waits for nothing while it has locks, except for the cancellation. If
+-- another transaction has one of the rows, or has inserted or retried a run meanwhile, the rollback
+-- of the inner block releases all locks, and they are taken again.
 create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean)
   returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_runs uuid[] := howdah_private.runs_of_user(u);
+  v_runs uuid[];
+  v_sessions uuid[];
 begin
-  if lock_user_data.cancel_live then
-    perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
-    where e.id = any (v_runs) and e.completed_at is null;
-    perform howdah_private.terminate_runs(
-      howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
-    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
-    having count(*) > 0;
-  end if;
-  perform howdah_private.refuse_live_runs(v_runs);
-  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
-  perform from howdah.sessions as s
-  where s.tenant_id = u.tenant_id and (s.user_id = u.id
-    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
-  order by s.id for update;
-  perform from howdah.users as x where x.id = u.id for update;
-  v_runs := howdah_private.runs_of_user(u);
-  perform howdah_private.refuse_live_runs(v_runs);
-  return v_runs;
+  loop
+    v_runs := howdah_private.runs_of_user(u);
+    v_sessions := howdah_private.sessions_of_user(u, v_runs);
+    begin
+      if lock_user_data.cancel_live then
+        perform howdah_private.cancel_runs(v_runs);
+      else
+        perform howdah_private.refuse_live_runs(v_runs);
+      end if;
+      perform from howdah.executions as e where e.id = any (v_runs)
+      order by e.depth, e.id for update nowait;
+      perform from howdah.sessions as s where s.id = any (v_sessions) order by s.id
+      for update nowait;
+      perform from howdah.users as x where x.id = u.id for update nowait;
+      if howdah_private.runs_of_user(u) = v_runs
+        and howdah_private.sessions_of_user(u, v_runs) = v_sessions
+        and not exists (
+          select from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
+        ) then
+        return v_runs;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception
+      when triggered_action_exception then
+        continue;
+      when lock_not_available then
+        perform howdah_private.await_locks(v_runs || v_sessions || u.id);
+    end;
+  end loop;
+end $$;
+
+-- Returns the sessions of a user, and those in which runs of that user are.
+create or replace function howdah_private.sessions_of_user(u howdah.users, runs uuid[])
+  returns uuid[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select s.id from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id
+    union
+    select e.session_id from howdah.executions as e
+    where e.id = any (sessions_of_user.runs) and e.session_id is not null
+    order by 1
+  )
+$$;
+
+-- Cancels those of the runs that are live.
+create or replace function howdah_private.cancel_runs(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
+  where e.id = any (cancel_runs.ids) and e.completed_at is null;
+  perform howdah_private.terminate_runs(
+    howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
+  from howdah.executions as e where e.id = any (cancel_runs.ids) and e.completed_at is null
+  having count(*) > 0;
+end $$;
+
+-- Waits for the locks of runs, sessions or users that other transactions have, one by one. Each
+-- lock is released before the next one is awaited, by the rollback of the inner block.
+create or replace function howdah_private.await_locks(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid;
+begin
+  foreach v_id in array await_locks.ids loop
+    begin
+      perform from howdah.executions as e where e.id = v_id for update;
+      perform from howdah.sessions as s where s.id = v_id for update;
+      perform from howdah.users as u where u.id = v_id for update;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      null;
+    end;
+  end loop;
 end $$;
 
 -- Erases messages that the user, or a run of the user, sent to agents, and their copies in the runs

@@ -34,6 +34,8 @@ beforeAll(async () => {
   agent = await makeAgent(db.pool);
 });
 
+const pidOf = (client: unknown) => (client as { processID: number }).processID;
+
 let people = 0;
 
 async function makeUser(role = 'member', tenant?: string): Promise<{ id: string; name: string }> {
@@ -346,6 +348,69 @@ test('a run that is just being inserted is waited for, and then it is live', asy
   expect(await refused).toMatchObject({ code: 'HWCNF', message: expect.stringContaining(run) });
   await Promise.all([inserting.end(), erasing.end()]);
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('a retry that has the session of a run is waited for without the run', async () => {
+  const ada = await makeUser();
+  const session_id = await makeSession(db.pool, { user_id: ada.id });
+  const run = await makeRun(db.pool, { agent_id: agent, session_id, user_id: ada.id });
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+  const retrying = await openSession(db.url);
+  const erasing = await openSession(db.url);
+  await retrying.query('begin');
+  await retrying.query('select from howdah.sessions where id = $1 for no key update', [session_id]);
+  const refused = refusal(erase(erasing, ada.id, 'delete')).catch((error) => error);
+  await isBlocked(db.pool, erasing);
+  await retrying.query('select howdah.retry_execution($1)', [run]).finally(async () => {
+    await retrying.query('commit');
+    await refused;
+    await Promise.all([retrying.end(), erasing.end()]);
+  });
+  expect(await refused).toMatchObject({ code: 'HWCNF', message: expect.stringContaining(run) });
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('a run that is inserted before the locks is locked as well, so that nobody retries it', async () => {
+  const ada = await makeUser();
+  const [holding, inserting, erasing, retrying] = [
+    await openSession(db.url),
+    await openSession(db.url),
+    await openSession(db.url),
+    await openSession(db.url),
+  ];
+  const first = await makeRun(db.pool, { agent_id: agent, user_id: ada.id });
+  await db.pool.query('select howdah.cancel_execution($1)', [first]);
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, comment, created_by) values ($1, 1, 'nice', $2)`,
+    [first, ada.name],
+  );
+  await holding.query('begin');
+  await holding.query('select from howdah.feedback_entries where execution_id = $1 for update', [
+    first,
+  ]);
+  await inserting.query('begin');
+  const run = await makeRun(inserting, { agent_id: agent, user_id: ada.id });
+  await inserting.query('select howdah.cancel_execution($1)', [run]);
+  const erased = erase(erasing, ada.id, 'anonymise');
+  await isBlocked(db.pool, erasing);
+  await inserting.query('commit');
+  await eventually(
+    db.pool,
+    'the erasure has all locks',
+    'select where $1::int = any (pg_blocking_pids($2))',
+    [pidOf(holding), pidOf(erasing)],
+  );
+  const retried = refusal(retrying.query('select howdah.retry_execution($1)', [run])).catch(
+    (error) => error,
+  );
+  await Promise.race([retried, isBlocked(db.pool, retrying)]);
+  await holding.query('rollback');
+  await erased;
+  expect(await retried).toMatchObject({ code: 'HWCNF' });
+  expect(
+    await one(db.pool, 'select status, input from howdah.executions where id = $1', [run]),
+  ).toEqual({ status: 'cancelled', input: '[erased]' });
+  await Promise.all([holding, inserting, erasing, retrying].map((session) => session.end()));
 });
 
 test('a run in the session of another goes, and the version of that session grows all the same', async () => {
