@@ -123,18 +123,22 @@ create or replace function howdah_private.is_used_up(
   ), 0) >= l.max_value and not howdah_private.is_replaced(l, is_used_up.subject_id);
 
 -- Returns how many runs of the keys of a limit run and wait now. A limit for each key has a row for
--- each key in use that has no limit of its own.
+-- each key in use that has no limit of its own, if the caller may see one of its runs.
 create or replace function howdah_private.use_of_keys(l howdah.limits)
   returns table (key text, used numeric, waiting int)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  with runs as (
-    select e.concurrency_key as key, true as is_running from howdah.executions as e
+  with hidden as materialized (select howdah_private.hidden_agents() as ids),
+  runs as (
+    select e.concurrency_key as key, true as is_running,
+      coalesce(e.agent_id, e.workflow_id) <> all (h.ids) as is_visible
+    from howdah.executions as e cross join hidden as h
     where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
       and e.concurrency_key is not null
     union all
-    select e.concurrency_key, false from howdah_private.parked_runs as p
+    select e.concurrency_key, false, coalesce(e.agent_id, e.workflow_id) <> all (h.ids)
+    from howdah_private.parked_runs as p cross join hidden as h
     join howdah.executions as e on e.id = p.execution_id
     where p.limit_id = l.id and e.status = 'waiting' and e.waiting_for = 'quota'
   )
@@ -146,6 +150,7 @@ as $$
     else r.key = l.key end
   where not x.is_for_each or r.key is not null
   group by 1
+  having bool_or(r.is_visible) or not bool_or(x.is_for_each)
 $$;
 
 -- Returns the current use of a limit, and how many runs wait for it. A limit for each has a row

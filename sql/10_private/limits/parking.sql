@@ -275,8 +275,14 @@ declare
   v_batch constant int := 200;
   v_key record;
   v_done record;
-  v_admitted int := 0;
+  v_admitted int;
 begin
+  -- runs without a subject wait since the limit was of another scope
+  select d.admitted into v_admitted from howdah_private.admit_runs(array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.limit_id = l.id and p.subject_id is null
+    order by p.priority, p.due_at, p.execution_id limit v_batch
+  ), v_batch) as d;
   for v_key in
     select r.subject_id as id, least(r.room, v_batch) as room
     from howdah_private.rooms_of_keys(l, case when admit_by_key.subject_id is not null
@@ -319,7 +325,12 @@ begin
     return array(
       select p.execution_id from howdah_private.parked_runs as p
       where p.limit_id = next_parked_runs.limit_id and p.subject_id is null
-      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit
+    ) || array( -- they wait since the limit was of another scope or metric
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id and p.subject_id is not null
+      limit next_parked_runs.row_limit
+    );
   end if;
   return array(
     select p.execution_id from howdah_private.parked_runs as p

@@ -18,6 +18,7 @@ import {
   openSession,
   refusal,
   spawn,
+  unique,
 } from '../support.ts';
 
 describe('limits of concurrency keys', () => {
@@ -303,6 +304,53 @@ describe('limits of concurrency keys', () => {
     expect(await states(ids)).toEqual(['completed', 'queued']);
   });
 
+  test.each([
+    ['a key', `scope = 'key', subject_id = null`, `scope = 'agent', subject_id = $2`],
+    ['an agent', `scope = 'agent', subject_id = $2`, `scope = 'key', subject_id = null`],
+  ])('a limit that is no longer of %s lets its runs go on', async (_, before, after) => {
+    const id = await limit('other', 1);
+    const change = (columns: string) =>
+      db.pool.query(
+        `update howdah.limits set key = null, ${columns} where id = $1 and $2::uuid is not null`,
+        [id, agent],
+      );
+    await change(before);
+    const ids = await runs('a', 3);
+    await claim(ids);
+    expect(await states(ids)).toEqual(['running', 'quota', 'quota']);
+    await change(after);
+    await end(ids[0] as string);
+    while ((await admitParked(db.pool)) > 0) {
+      await claim(ids);
+    }
+    expect(await states(ids)).toEqual(['completed', 'running', 'quota']);
+    await end(ids[1] as string);
+    await admitParked(db.pool);
+    expect(await claim(ids)).toEqual([ids[2]]);
+  });
+
+  test('keys of runs that a member may not see are not shown to him', async () => {
+    const { id: user } = await one(
+      db.pool,
+      `insert into howdah.users (username, role) values ($1, 'member') returning id`,
+      [unique('member')],
+    );
+    await limit(null, 1);
+    const ids = await runs('secret-customer', 2);
+    await claim(ids);
+    const seen = (settings: Record<string, string>) =>
+      asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant, ...settings }, async (client) =>
+        all(client, 'select key, used, waiting from howdah.limit_usage'),
+      );
+    const row = [{ key: 'secret-customer', used: '1', waiting: 1 }];
+    expect(await seen({ 'howdah.user_id': user })).toEqual(row);
+    await db.pool.query(
+      `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
+      [agent],
+    );
+    expect(await seen({ 'howdah.user_id': user })).toEqual([]);
+  });
+
   describe('a row', () => {
     const insertLimit = (columns: string, values: string) =>
       refusal(db.pool.query(`insert into howdah.limits (${columns}) values (${values})`));
@@ -325,6 +373,12 @@ describe('limits of concurrency keys', () => {
         constraint: expect.stringContaining(constraint),
         hint: expect.stringMatching(/\S/),
       });
+    });
+
+    test('of a key that no run can have is refused', async () => {
+      expect(
+        await insertLimit('scope, key, metric, max_value', `'key', e'a\\nb', 'running_runs', 1`),
+      ).toMatchObject({ code: 'HWINV', fields: { field: 'key' } });
     });
 
     test('is written, changed and seen by the tenant whose runs it limits', async () => {
