@@ -235,14 +235,15 @@ as $$
       and (p.subject_id is null or j.run_at <= clock_timestamp())
   )
   union all
-  select 'debounced_twice', r.tenant_id, max(r.id::text)::uuid,
-    format('%s runs with the debounce key %L have not begun', count(*), r.debounce_key)
+  select 'debounced_twice', r.tenant_id, r.id::uuid,
+    format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
     and howdah_private.has_not_begun(r)
-  group by r.tenant_id, coalesce(r.agent_id, r.workflow_id), howdah_private.debounce_caller(r),
-    r.debounce_key
-  having count(*) > 1
+    and not exists (
+      select from howdah_private.debounced_runs as d
+      where d.execution_id = r.id and d.key = r.debounce_key
+    )
   union all
   select 'unread_inbox', r.tenant_id, r.id,
     'has unread input while it waits for a person, a child or mail'

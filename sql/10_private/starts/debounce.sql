@@ -13,13 +13,17 @@
 -- watched tables the watch is the caller. The new run then acts for whoever wrote the newest row,
 -- with the input of that row.
 
--- Returns the caller of a new run.
+-- Returns the caller of a new run. Names of API keys are not unique, so a key counts by its id.
 create or replace function howdah_private.debounce_caller(e howdah.executions) returns text
-  language sql immutable
-  return coalesce('watch ' || e.table_trigger_id, e.user_id::text, e.created_by);
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce('watch ' || e.table_trigger_id, e.user_id::text,
+    (select 'API key ' || a.api_key_id from howdah_private.audit_actor() as a), e.created_by)
+$$;
 
--- Refuses keys that are no keys, and a debounce key where it cannot have an effect. A run in a
--- session is a message of a conversation, and none may be lost.
+-- Refuses malformed keys, and a debounce key where it cannot have an effect. A run in a session is
+-- a message of a conversation, and none may be lost.
 create or replace function howdah_private.refuse_run_keys(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -27,6 +31,10 @@ as $$
 declare
   v_fault record;
 begin
+  if length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null
+    and num_nonnulls(e.debounce_key, e.debounce_ms) = 0 then
+    return; -- before the list of faults, which a statement with thousands of rows would notice
+  end if;
   select f.* into v_fault
   from (values
     ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
@@ -83,12 +91,13 @@ create or replace function howdah_private.debounce(e howdah.executions, partitio
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_target constant uuid := coalesce(e.agent_id, e.workflow_id);
+  v_caller constant text := howdah_private.debounce_caller(e);
   v_last uuid;
   v_run record;
 begin
   insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
-  values (e.tenant_id, coalesce(e.agent_id, e.workflow_id), howdah_private.debounce_caller(e),
-    e.debounce_key, e.id)
+  values (e.tenant_id, v_target, v_caller, e.debounce_key, e.id)
   on conflict (tenant_id, target_id, caller, key) do update set execution_id = d.execution_id
   returning d.execution_id into v_last;
   e.run_at := greatest(
@@ -98,7 +107,8 @@ begin
   end if;
   select r.id::uuid as id, r.status, r.created_at, r.moves, r.tableoid as partition into v_run
   from howdah.executions as r
-  where r.id = v_last and r.tenant_id = e.tenant_id and howdah_private.has_not_begun(r)
+  where r.id = v_last and r.tenant_id = e.tenant_id and r.debounce_key = e.debounce_key
+    and coalesce(r.agent_id, r.workflow_id) = v_target and howdah_private.has_not_begun(r)
   for update;
   if v_run.partition = debounce.partition then
     e.id := v_run.id;
@@ -114,12 +124,12 @@ begin
     perform howdah_private.terminate_runs(array[v_run.id], 'cancelled', null);
   end if;
   update howdah_private.debounced_runs as d set execution_id = e.id
-  where d.tenant_id = e.tenant_id and d.target_id = coalesce(e.agent_id, e.workflow_id)
-    and d.caller = howdah_private.debounce_caller(e) and d.key = e.debounce_key;
+  where d.tenant_id = e.tenant_id and d.target_id = v_target and d.caller = v_caller
+    and d.key = e.debounce_key;
   return e;
 end $$;
 
--- Returns whether no worker has ever had the run, and nothing is in its log.
+-- Returns whether no worker has claimed the run, and nothing is in its log.
 create or replace function howdah_private.has_not_begun(e howdah.executions) returns boolean
   language sql immutable
   return e.fence = 0 and e.step_count = 0 and e.status in ('queued', 'waiting', 'paused');

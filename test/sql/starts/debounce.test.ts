@@ -204,6 +204,42 @@ describe('a debounced run', () => {
     });
   });
 
+  test('of one API key is never changed by another of the same name', async () => {
+    await db.pool.query(
+      `select howdah.create_api_key('ci', r.role) from unnest('{member,admin}'::howdah.user_role[]) as r (role)`,
+    );
+    const keys = await all(db.pool, `select id from howdah.api_keys where name = 'ci'`);
+    await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
+      const as = async (key: number, input: string) => {
+        await client.query(`select set_config('howdah.api_key_id', $1, true)`, [keys[key]?.id]);
+        return insert(input, {}, client);
+      };
+      const first = await as(0, 'mine');
+      expect(await as(1, 'not yours')).not.toBe(first);
+      expect(await as(0, 'mine too')).toBe(first);
+    });
+  });
+
+  test('is never one that another insert only named', async () => {
+    const plain = await makeRun(db.pool, { agent_id: agent, input: 'plain' });
+    await db.pool.query(
+      `insert into howdah.executions (id, agent_id, input, debounce_key, debounce_ms)
+       values ($1, $2, 'ignored', 'stale', $3) on conflict do nothing`,
+      [plain, agent, HOUR],
+    );
+    expect(await insert('one', { debounce_key: 'stale' })).not.toBe(plain);
+    expect(await inputs()).toEqual(['plain', 'one']);
+  });
+
+  test('that is cancelled and retried breaks no promise', async () => {
+    const id = await insert('one');
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    await db.pool.query('select howdah_private.delete_old_debounces()');
+    await db.pool.query('select howdah.retry_execution($1)', [id]);
+    expect(await insert('two')).not.toBe(id);
+    expect(await brokenRules(db.pool)).toEqual([]);
+  });
+
   test('that has begun is not touched: the next insert makes another', async () => {
     const first = await insert('one');
     await due(first);
