@@ -11,9 +11,10 @@ const MANY_RUNS = `insert into howdah.executions (agent_id, input)
   select howdah.agent('bench'), 'x' from generate_series(1, ${MANY})`;
 const ONE_USER = `insert into howdah.users (username) values (howdah.uuid_v7()::text)`;
 
-/** What asks whether somebody may, and counts what he used. */
-const ON_RUNS = ['_010_permit', '_020_permit_agents', '_850_count_runs'];
-const ON_USERS = ['_950_audit_insert'];
+/** Triggers that check permissions and count runs for limits. */
+export const ON_RUNS = ['_010_permit', '_020_permit_agents', '_950_count_runs'];
+/** Triggers that write the audit log. */
+export const ON_USERS = ['_950_audit_insert'];
 const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'day', 1e9)`;
 
 /**

@@ -9,6 +9,7 @@ import { BENCHES } from '../bench/benches.ts';
 import { documentOf } from '../bench/document.ts';
 import { BENCH_AGENT } from '../bench/engine.ts';
 import { figure, ratios } from '../bench/figures.ts';
+import { ON_RUNS, ON_USERS } from '../bench/guards.ts';
 import { BENCH_NAMES } from '../bench/names.ts';
 import { readStepLog, surplus } from '../bench/step-log.ts';
 import { startJob, systemsFor } from '../bench/systems.ts';
@@ -188,6 +189,17 @@ describe('processes that are measured', () => {
     const notes = readStepLog(log);
     expect(notes.map(({ pid }) => pid)).toEqual([7, 8, 8]);
     expect([surplus(notes, 'begin'), surplus(notes, 'end')]).toEqual([1, 0]);
+  });
+
+  test.each([
+    ['executions', ON_RUNS],
+    ['users', ON_USERS],
+  ])('the triggers that are switched off on %s exist', async (table, triggers) => {
+    const { rows } = await database.pool.query(
+      'select tgname from pg_trigger where tgrelid = $1::regclass and tgname = any ($2)',
+      [`howdah.${table}`, triggers],
+    );
+    expect(rows.map(({ tgname }) => tgname).sort()).toEqual([...triggers].sort());
   });
 
   test('limits are always there, peers when they are installed', () => {

@@ -5,7 +5,7 @@
 -- statement, which takes about 3 µs. What is apart has a reason:
 --   _010_permit, _020_permit_agents, _300_refuse_rewrite   run with the rights of the caller
 --   _110_check_change, _200_check_move                     are for columns of their own
---   _850_count_runs                                        can be switched off to measure limits
+--   _950_count_runs                                        can be switched off to measure limits
 
 -- Pins the tenant for one statement. Without that, ten thousand rows look up ten thousand times
 -- which tenant an owner acts for, which agent has that name, and what its runs get from the agent.
