@@ -685,7 +685,7 @@ grant execute on function
   howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.run_differences(jsonb, jsonb, text[]),
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),
-  howdah_private.session_history(uuid, int), howdah_private.shared_steps(jsonb, jsonb),
+  howdah_private.session_history(uuid, uuid, int), howdah_private.shared_steps(jsonb, jsonb),
   howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb),
   howdah_private.sub_run_history(uuid), howdah_private.with_names(jsonb),
   howdah_private.without_fields(jsonb, text[])

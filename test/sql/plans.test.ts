@@ -32,6 +32,7 @@ describe('with a history of several months', () => {
     child: string;
     root: string;
     session: string;
+    turn: string;
     agent: string;
     user: string;
     tenant: string;
@@ -43,6 +44,7 @@ describe('with a history of several months', () => {
     known = await one(
       db.pool,
       `select e.id as run, e.session_id as session, e.agent_id as agent, e.tenant_id as tenant,
+         (select id from howdah.executions where turn > 1 limit 1) as turn,
          (select user_id from howdah.executions where user_id is not null limit 1) as user, c.id as child, c.parent_execution_id as root
        from howdah.executions as e, howdah.executions as c
        where e.session_id is not null and c.parent_execution_id is not null order by e.id desc, c.id desc limit 1`,
@@ -228,6 +230,25 @@ describe('with a history of several months', () => {
       const touched = await touchedBy((client) => claim(client, worker, [id]));
       expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
       expect(touched.filter(({ relation }) => !relation.endsWith(MONTH))).toEqual([]);
+    });
+
+    test('of the messages of a session looks its turns up by tenant and session', async () => {
+      const plans: string[] = [];
+      await rolledBack(db.pool, async (client) => {
+        const note = ({ message = '' }) => void plans.push(message);
+        client.on('notice', note);
+        await client.query(`load 'auto_explain'; set local auto_explain.log_min_duration = 0;
+          set local auto_explain.log_nested_statements = on; set local enable_seqscan = off;
+          set local client_min_messages = log; set local role howdah_engine`);
+        await client.query(
+          'select howdah_private.run_history(e.id) from howdah.executions as e where e.id = $1',
+          [known.turn],
+        );
+        client.off('notice', note);
+      });
+      const found = plans.join('\n').match(/Index Cond: .*session_id = .*/g) ?? [];
+      expect(found).not.toEqual([]);
+      expect(found.filter((condition) => !condition.includes('tenant_id'))).toEqual([]);
     });
 
     test.each([

@@ -55,7 +55,9 @@ $$;
 -- answer are kept. If a run summarized everything before it, earlier messages are not needed,
 -- including those that its client supplied. The worker leaves out messages that other summaries
 -- cover. The initial history of a forked session is kept however its first run ended.
-create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
+create or replace function howdah_private.session_history(
+  tenant_id uuid, session_id uuid, turn int
+) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -63,7 +65,8 @@ as $$
     select e.id, e.turn, e.workflow_id, e.step_count, e.history,
       e.status = 'completed' as has_answered
     from howdah.executions as e
-    where e.session_id = session_history.session_id
+    where e.tenant_id = session_history.tenant_id
+      and e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
         select from howdah.sessions as s
@@ -106,14 +109,15 @@ create or replace function howdah_private.sub_run_history(execution_id uuid) ret
 as $$
   with own as (
     select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id,
-      r.session_id, r.turn
+      r.tenant_id, r.session_id, r.turn
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = sub_run_history.execution_id
   ),
   roots as (
     select o.root_id as id from own as o
     union all
-    select r.id from own as o join howdah.executions as r on r.session_id = o.session_id
+    select r.id from own as o
+    join howdah.executions as r on r.tenant_id = o.tenant_id and r.session_id = o.session_id
     where r.turn < o.turn and r.status = 'completed'
   ),
   earlier as (
@@ -134,7 +138,8 @@ create or replace function howdah_private.run_history(execution_id uuid) returns
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+  select case
+    when e.turn > 1 then howdah_private.session_history(e.tenant_id, e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
       else '[]' end
     || howdah_private.history_json(e.history)

@@ -113,7 +113,8 @@ begin
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+    case
+      when e.turn > 1 then howdah_private.session_history(e.tenant_id, e.session_id, e.turn)
       when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
       else '[]' end
       || case when e.history is null then '[]' else howdah_private.history_json(e.history) end,

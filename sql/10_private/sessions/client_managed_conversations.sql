@@ -43,7 +43,7 @@ begin
   is_last := v_run.is_last;
   if not (v_run.is_last and previous_turn.is_kept) then
     said := howdah_private.history_entries(case when v_run.session_id is not null
-      then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
+      then howdah_private.session_history(v_tenant_id, v_run.session_id, v_run.turn + 1)
       else coalesce(v_run.history, '[]')
         || howdah_private.execution_messages_of(previous_turn.id) end);
   end if;

@@ -84,7 +84,7 @@ as $$
       (t.message ->> 'covers_to_seq')::int as to_seq,
       count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
     from jsonb_array_elements(howdah_private.session_history(
-      messages_before_turn.session_id, messages_before_turn.turn + 1
+      messages_before_turn.tenant_id, messages_before_turn.session_id, messages_before_turn.turn + 1
     )) with ordinality as t (message, place)
   ),
   summaries as materialized (
