@@ -820,7 +820,7 @@ grant execute on function
   howdah_private.end_delivery(uuid, int, int, text, bigint),
   howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb),
   howdah_private.fire_schedules(int), howdah_private.prepare_write_back(uuid),
-  howdah_private.refuse_tenant_code(regclass)
+  howdah_private.refuse_old_answer(uuid), howdah_private.refuse_tenant_code(regclass)
   to howdah_worker;
 
 -- Room teams.

@@ -493,6 +493,37 @@ begin
   end if;
 end $$;
 
+-- Returns whether the row of a run has a later run.
+create or replace function howdah_private.has_later_run(run howdah.watched_rows) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.watched_rows as w
+    where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
+      and md5(w.row_key::text) = md5(run.row_key::text) and w.execution_id > run.execution_id
+  )
+$$;
+
+-- Refuses to commit an answer if the row got a later run during the write. Runs after the write,
+-- which has waited for everybody who changed the row and keeps its lock. The next attempt finds
+-- that the answer is superseded.
+create or replace function howdah_private.refuse_old_answer(execution_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (
+    select howdah_private.has_later_run(w) from howdah.watched_rows as w
+    where w.execution_id = refuse_old_answer.execution_id
+  ) then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the row of execution %s has changed during the write of its answer',
+        refuse_old_answer.execution_id),
+      detail = jsonb_build_object('execution_id', refuse_old_answer.execution_id)::text;
+  end if;
+end $$;
+
 -- Returns the statement and argument with which the sandbox writes an answer. Locks the row of
 -- watched_rows, so that only one worker writes. An answer to an earlier state of a row does not
 -- overwrite the answer to a later state: if the row has a later run, the answer is superseded.
@@ -522,11 +553,7 @@ begin
       'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
   elsif v_watched is null then
     return '{"done": "gone"}';
-  elsif exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
-      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
-  ) then
+  elsif howdah_private.has_later_run(v_row) then
     return '{"done": "superseded"}';
   end if;
   select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;

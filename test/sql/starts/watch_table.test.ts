@@ -940,6 +940,26 @@ describe('watch_table', () => {
       expect(await writeBack(now?.id)).toEqual({ done: 'written' });
     });
 
+    test('an answer is not written over an edit that commits during the write', async () => {
+      const { table, id } = await answered({ on_event: 'insert or update' });
+      const editor = await db.pool.connect();
+      const writers = new pg.Pool({ connectionString: db.url, max: 1 });
+      const writer = await writers.connect();
+      writer.release();
+      await editor.query(`begin; update ${table} set body = 'new'`);
+      const writing = refusal(writeBackOf(writers, id));
+      await isBlocked(db.pool, writer);
+      await editor.query('commit');
+      editor.release();
+      expect(await writing).toMatchObject({ code: '40001' });
+      await writers.end();
+      expect(await replyIn(table)).toEqual([null]);
+      expect(await writeBack(id)).toEqual({ done: 'superseded' });
+      const [, edited] = await runsOf(table);
+      await finish(db.pool, worker, edited?.id);
+      expect(await writeBack(edited?.id)).toEqual({ done: 'written' });
+    });
+
     test('whatever a session sets, a row has one key', async () => {
       const agent = unique('desk');
       await makeAgent(db.pool, { name: agent });
