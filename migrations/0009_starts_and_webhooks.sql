@@ -141,7 +141,7 @@ create table howdah.watched_rows (
   tenant_id uuid not null default howdah.current_tenant()
     references howdah.tenants (id) on delete cascade,
   table_trigger_id uuid not null,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   attempts smallint not null default 0,
   written_at timestamptz,
   write_back howdah.write_back_status,
@@ -155,11 +155,14 @@ create table howdah.watched_rows (
   constraint error_is_an_object check (jsonb_typeof(error) = 'object')
 );
 create index watched_rows_table_trigger_id_idx
-  on howdah.watched_rows (tenant_id, table_trigger_id, md5(row_key::text));
+  on howdah.watched_rows (tenant_id, table_trigger_id, md5(row_key::text), created_at);
 alter table howdah.watched_rows enable row level security, force row level security;
 comment on table howdah.watched_rows is
   'Row of a watched table that each of its runs is about, and the state of the answer. Inserted '
   'together with the run.';
+comment on column howdah.watched_rows.created_at is
+  'Time of the insert, which gives the order of the runs of one row. A debounced run gets a new '
+  'time with each new input.';
 comment on column howdah.watched_rows.attempts is 'Number of attempts to write the answer.';
 comment on column howdah.watched_rows.write_back is
   'State of the answer. Null if the watch writes no answer back.';

@@ -493,7 +493,9 @@ begin
   end if;
 end $$;
 
--- Returns whether the row of a run has a later run.
+-- Returns whether the row of a run has a later run. Compares created_at, because a debounced run
+-- keeps its id when it gets a newer input. Updates of one row wait for each other, and created_at
+-- is the time of the insert, so the runs have the order of the updates.
 create or replace function howdah_private.has_later_run(run howdah.watched_rows) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -501,7 +503,7 @@ as $$
   select exists (
     select from howdah.watched_rows as w
     where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
-      and md5(w.row_key::text) = md5(run.row_key::text) and w.execution_id > run.execution_id
+      and md5(w.row_key::text) = md5(run.row_key::text) and w.created_at > run.created_at
   )
 $$;
 

@@ -960,6 +960,28 @@ describe('watch_table', () => {
       expect(await writeBack(edited?.id)).toEqual({ done: 'written' });
     });
 
+    test('a debounced run that got a newer input is later than a run with a higher id', async () => {
+      const { table, agent } = await makeTable('reply text, customer text');
+      await watch(table, {
+        ...{ agent, input: 'body', into_column: 'reply', on_event: 'insert or update' },
+        ...{ debounce_key: 'customer', debounce_ms: 60_000 },
+      });
+      await db.pool.query(`insert into ${table} (body, customer) values ('oldest', 'a')`);
+      await db.pool.query(`update ${table} set body = 'older', customer = 'b'`);
+      await db.pool.query(`update ${table} set body = 'newest', customer = 'a'`);
+      const runs = await runsOf(table);
+      expect(runs.map(({ input }) => input)).toEqual(['newest', 'older']);
+      const [newest, older] = runs.map(({ id }) => id);
+      await db.pool.query(
+        'update howdah.executions set run_at = now() where id = any ($1::uuid[])',
+        [[newest, older]],
+      );
+      await finish(db.pool, worker, older);
+      expect(await writeBack(older)).toEqual({ done: 'superseded' });
+      await finish(db.pool, worker, newest);
+      expect(await writeBack(newest)).toEqual({ done: 'written' });
+    });
+
     test('whatever a session sets, a row has one key', async () => {
       const agent = unique('desk');
       await makeAgent(db.pool, { name: agent });
