@@ -10,18 +10,17 @@ create or replace function howdah.send_message(session_id uuid, content text,
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+  v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
   perform howdah_private.permit_control('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
-  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content,
-    send_message.input_parts);
+  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
   --
   -- its agent or policy may have changed meanwhile
   v_session := howdah_private.session_of(v_session.id);
   if v_session.policy <> 'steer'
-    or not howdah_private.steer_session(v_session.id, send_message.content,
-      send_message.input_parts) then
+    or not howdah_private.steer_session(v_session.id, send_message.content, v_parts) then
     if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
@@ -31,8 +30,7 @@ begin
     insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input,
       input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id,
-      coalesce(send_message.content, ''),
-      nullif(send_message.input_parts, 'null'), howdah_private.author(v_session.user_id));
+      coalesce(send_message.content, ''), v_parts, howdah_private.author(v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
 end $$;

@@ -272,6 +272,16 @@ describe('a message while a run is live', () => {
     ]);
   });
 
+  test('steer: answers a question where input_parts is the null of JSON', async () => {
+    const session = await startSession('steer');
+    await send(session, 'first');
+    const question = await askIn(session);
+    await db.pool.query(`select howdah.send_message($1, 'blue', 'null')`, [session]);
+    expect(
+      await one(db.pool, 'select status, answer from howdah.questions where id = $1', [question]),
+    ).toMatchObject({ status: 'answered' });
+  });
+
   test('steer: answers what a run below the live one asks', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
