@@ -188,13 +188,14 @@ declare
 begin
   fired := 0;
   tried := 0;
-  for v_schedule in
-    select s.* from howdah.schedules as s
+  while tried < fire_schedules.batch loop
+    -- one at a time: a cursor would lock ten rows ahead
+    select s.* into v_schedule from howdah.schedules as s
     where s.is_active and s.next_at <= v_now and coalesce(s.retry_at <= v_now, true)
     order by s.next_at
-    limit fire_schedules.batch
-    for no key update skip locked
-  loop
+    limit 1
+    for no key update skip locked;
+    exit when not found;
     v_is_alone := v_schedule.session_id is not null or v_schedule.overlap_policy = 'cancel';
     exit when v_is_alone and tried > 0;
     tried := tried + 1;

@@ -575,6 +575,27 @@ describe('schedules', () => {
       await firer.end();
     });
 
+    test('wait for a lock while another worker fires the others', async () => {
+      const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
+      await due(blocked);
+      await fire();
+      const healthy = await make({ cron: SELDOM });
+      await due(blocked);
+      await due(healthy);
+      const [holder, firer] = [await openSession(db.url), await openSession(db.url)];
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [
+        (await row(blocked)).last_execution_id,
+      ]);
+      const fired = firer.query(FIRE);
+      await isBlocked(db.pool, firer);
+      expect(await fire()).toBe(1);
+      expect(await runsOf(healthy)).toHaveLength(1);
+      await holder.end();
+      await fired;
+      await firer.end();
+    });
+
     test('since the server no longer knows their time zone lose their next time and say why', async () => {
       const [lost, healthy] = [await make(), await make()];
       const client = await openSession(db.url);
