@@ -29,7 +29,8 @@ $$;
 -- Returns the due times that the catch-up policy selects, oldest first. Candidates are next_at and
 -- the newest times of cron after it, up to 101. next_at is a candidate even if cron has changed,
 -- since it was published. The policy 'one' selects the newest candidate, 'all' the newest 100, and
--- 'skip' those of the last minute. is_cut says that 'all' leaves some out.
+-- 'skip' those of the last minute. A time that is tried again after a temporary fault stays on
+-- time, if the last attempt is less than a minute ago. is_cut says that 'all' leaves some out.
 create or replace function howdah_private.due_times(
   schedule howdah.schedules, until timestamptz, out moments timestamptz[], out is_cut boolean
 )
@@ -47,7 +48,8 @@ begin
     select m.at from unnest(moments) with ordinality as m (at, place)
     where case (schedule).catchup_policy when 'one' then m.place = 1 when 'all' then m.place <= 100
       -- a time less than a minute ago is on time
-      else m.at > due_times.until - interval '1 minute' end
+      else m.at > due_times.until - interval '1 minute' or (m.at = (schedule).next_at
+        and (schedule).retry_at > due_times.until - interval '1 minute') end
     order by m.at
   );
 end $$;

@@ -596,6 +596,32 @@ describe('schedules', () => {
       await firer.end();
     });
 
+    test('keep a time that they skip when late, while they try it again', async () => {
+      const id = await make({ overlap_policy: 'cancel', catchup_policy: 'skip', cron: SELDOM });
+      await due(id);
+      await fire();
+      await due(id);
+      const holder = await openSession(db.url);
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [
+        (await row(id)).last_execution_id,
+      ]);
+      expect(await fire()).toBe(0);
+      await holder.end();
+      const later = (tried: string) =>
+        db.pool.query(
+          `update howdah.schedules
+           set next_at = now() - interval '5 minutes', retry_at = now() - $2::interval
+           where id = $1 and retry_at is not null`,
+          [id, tried],
+        );
+      expect((await later('0 s')).rowCount).toBe(1);
+      expect(await fire()).toBe(1);
+      await db.pool.query('update howdah.schedules set retry_at = now() where id = $1', [id]);
+      await later('2 minutes'); // nobody has tried for long
+      expect(await fire()).toBe(0);
+    });
+
     test('since the server no longer knows their time zone lose their next time and say why', async () => {
       const [lost, healthy] = [await make(), await make()];
       const client = await openSession(db.url);
