@@ -49,6 +49,8 @@ declare
   v_low constant int := case when cron_field.part in ('day-of-month', 'month') then 1 else 0 end;
   v_high constant int := case cron_field.part when 'minute' then 59 when 'hour' then 23
     when 'day-of-month' then 31 when 'month' then 12 else 7 end;
+  v_range constant int := case cron_field.part when 'day-of-week' then 7
+    else v_high - v_low + 1 end;
   v_piece text;
   v_found text[];
   v_from int;
@@ -78,9 +80,9 @@ begin
     if part = 'day-of-week' and v_to = 0 and v_from > 0 then
       v_to := 7;
     end if;
-    if v_step not between 1 and v_high - v_low + 1 then
+    if v_step not between 1 and v_range then
       perform howdah_private.refuse_cron(format('the step of %s %L is not between 1 and %s',
-        part, v_piece, v_high - v_low + 1), part, v_piece);
+        part, v_piece, v_range), part, v_piece);
     elsif v_from > v_to then
       perform howdah_private.refuse_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
         part, v_piece, v_from, v_high, v_low, v_to), part, v_piece);

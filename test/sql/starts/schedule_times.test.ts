@@ -166,6 +166,7 @@ const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   ['0 0 ? * 1', "cron: day-of-month '?': L, W, # and ? are not supported", 'day-of-month'],
   ['0 22-2 * * *', "cron: hour '22-2' runs backwards: write 22-23,0-2", 'hour'],
   ['*/0 * * * *', "cron: the step of minute '*/0' is not between 1 and 60", 'minute'],
+  ['0 0 * * */8', "cron: the step of day-of-week '*/8' is not between 1 and 7", 'day-of-week'],
   ['*/90 * * * *', "cron: the step of minute '*/90' is not between 1 and 60", 'minute'],
   ['1,,2 * * * *', "cron: minute '1,,2' has an empty item", 'minute'],
   ['-5 * * * *', "cron: minute '-5' is not a number, name, range or step", 'minute'],
