@@ -1,8 +1,9 @@
 -- Parts of howdah.fork_session.
 
 -- Refuses a fork after a turn that does not exist or has not ended, since its messages would be
--- incomplete. The caller can read the history of the new run. So none of its turns may belong to an
--- agent that is hidden from the caller.
+-- incomplete. The caller can read the history of the new run. So no turn that session_history
+-- returns may belong to an agent that is hidden from the caller: completed turns, and turn 1 of a
+-- forked session, whose initial history is kept however it ended.
 create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int)
   returns void
   language plpgsql stable security definer
@@ -41,7 +42,9 @@ begin
   end if;
   select min(e.turn) into v_hidden from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
-    and e.parent_execution_id is null and e.status = 'completed'
+    and e.parent_execution_id is null
+    and (e.status = 'completed'
+      or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
     raise exception using errcode = 'HWDEN',

@@ -87,6 +87,30 @@ describe('what is forked', () => {
       });
     });
 
+    test('tells nobody what a hidden agent began a fork with, also where its turn failed', async () => {
+      const user = await makeUser();
+      const hidden = await makeAgent(db.pool);
+      const id = await talked({ agent_id: hidden, user_id: user }, 'One.');
+      const branch = await fork(db.pool, id);
+      await db.pool.query('update howdah.sessions set user_id = $2 where id = $1', [
+        ...[branch.id, user],
+      ]);
+      await finish(db.pool, worker, branch.live_execution_id, failed);
+      await db.pool.query('update howdah.sessions set agent_id = $2 where id = $1', [
+        ...[branch.id, agent],
+      ]);
+      await db.pool.query(
+        `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
+        [hidden],
+      );
+      await asRole(db.pool, 'howdah_app', as(user), async (client) => {
+        expect(await refusal(fork(client, branch.id))).toMatchObject({
+          code: 'HWDEN',
+          hint: 'Ask an admin or owner to fork the session.',
+        });
+      });
+    });
+
     test.each([
       ['of his own', true],
       ["of somebody else's", false],
