@@ -198,6 +198,28 @@ begin
   end loop;
 end $$;
 
+-- Locks the sessions whose turns pass when these runs end, in the order of ids. The statement that
+-- ends several runs would lock them in the order of its rows. The caller has locked the runs. The
+-- session of a run that waits for its turn is not locked: sessions are locked before next runs.
+create or replace function howdah_private.lock_sessions_of(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[] := array(select i.id from unnest(lock_sessions_of.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+begin
+  perform from howdah.sessions as s
+  where s.id in (
+    select e.session_id from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and e.parent_execution_id is null
+      and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
+  )
+  order by s.id for no key update;
+end $$;
+
 -- Passes the turn of a session to the next run that waits for it. The next run is locked while it
 -- is chosen, so a run that is just being cancelled is passed over. A run that only waited for its
 -- turn, also while paused, holds none and does not come here. That keeps the order of locks: live

@@ -14,6 +14,7 @@ declare
       and e.completed_at is null
   );
 begin
+  perform howdah_private.lock_sessions_of(v_live) where cardinality(v_live) > 1;
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (terminate_runs.ids);

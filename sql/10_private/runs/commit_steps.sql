@@ -84,6 +84,10 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
     order by e.id for no key update;
+    perform howdah_private.lock_sessions_of(array_agg(c.id))
+    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, "to" jsonb)
+    where c."to" ->> 'status' in ('completed', 'failed')
+    having count(*) > 1;
   end if;
   if v_counts_spending then
     v_limit_is_reached := howdah_private.count_spending(

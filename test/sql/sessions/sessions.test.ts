@@ -176,6 +176,44 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(third);
   });
 
+  test.each(['ended by their worker', 'terminated'])(
+    'sessions of runs that are %s together are locked in the order of ids',
+    async (how) => {
+      const [low, high] = [await makeSession(db.pool), await makeSession(db.pool)].sort();
+      if (!low || !high) throw new Error('there are two sessions');
+      const ids = [await say(high), await say(low)];
+      const runs = await claim(db.pool, worker, ids);
+      const [holder, ender] = [await openSession(db.url), await openSession(db.url)];
+      await holder.query('begin');
+      await holder.query('select from howdah.sessions where id = $1 for update', [low]);
+      const ended =
+        how === 'terminated'
+          ? ender.query(`select howdah_private.terminate_runs($1, 'cancelled', null)`, [ids])
+          : commit(
+              ender,
+              worker,
+              runs.map(({ execution_id: id, fence }) => ({
+                id,
+                fence,
+                after: 0,
+                steps: [{ kind: 'output', output: completed.output }],
+                to: completed,
+              })),
+            );
+      await isBlocked(db.pool, ender);
+      const free = await all(
+        db.pool,
+        'select id from howdah.sessions where id = $1 for update skip locked',
+        [high],
+      );
+      expect(free).toEqual([{ id: high }]);
+      await holder.end();
+      await ended;
+      await ender.end();
+      expect([await liveOf(low), await liveOf(high)]).toEqual([null, null]);
+    },
+  );
+
   // the end of the live run saw the third one wait for its turn before it was stopped
   test.each([
     ['paused', 'resumed', 'pause_execution', 'resume_execution'],
