@@ -138,14 +138,16 @@ end $body$;
 -- Returns the chain of watches that led to this statement, with this watch at the end. For most
 -- statements the chain is this watch alone. It is longer when an answer is written back, or when a
 -- tool of a watched run writes. Returns null when the watch would fire on its own answer. Refuses a
--- chain of more than 8 watches.
+-- chain of more than 8 watches. Any login can set howdah.writing_back, but only a worker can take
+-- the role howdah_writer.
 create or replace function howdah_private.watch_path(watch_id uuid, watched regclass)
   returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_path uuid[] := nullif(current_setting('howdah.writing_back', true), '');
+  v_path uuid[] := case when current_setting('role') = 'howdah_writer'
+    then nullif(current_setting('howdah.writing_back', true), '') end;
   v_calling uuid := case when howdah_private.is_bound()
     then nullif(current_setting('howdah.calling', true), '') end;
 begin

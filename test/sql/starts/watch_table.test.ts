@@ -1289,6 +1289,17 @@ describe('watch_table', () => {
     });
   });
 
+  test('a login cannot claim that it writes an answer', async () => {
+    const { table, agent } = await makeTable();
+    const { id } = await watch(table, { agent, input: 'body' });
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.writing_back', $1, true)`, [`{${id}}`]);
+      await client.query(`set local role ${SHOP}`);
+      await client.query(`insert into ${table} (body) values ('x')`);
+    });
+    expect(await inputsOf(table)).toEqual(['x']);
+  });
+
   test('a table may be renamed: the watch goes with it', async () => {
     const { table, id } = await answered();
     await db.pool.query(`alter table ${table} rename to "Odd {{table}} %s name"`);
