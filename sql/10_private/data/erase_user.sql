@@ -172,7 +172,8 @@ begin
 end $$;
 
 -- Erases messages that the user, or a run of the user, sent to agents, and their copies in the runs
--- of other users that received them. Deletes messages that no run has received.
+-- of other users that received them. Deletes messages that no run has received. The first statement
+-- waits for runs that are receiving a message. The next one then finds the copy in their logs.
 create or replace function howdah_private.erase_mail(u howdah.users, runs uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -181,6 +182,10 @@ declare
   v_gone int;
   v_count int;
 begin
+  perform from howdah.mail as m
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+  order by m.id for update;
   perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
   from howdah.mail as m
   where m.tenant_id = u.tenant_id

@@ -623,6 +623,35 @@ describe('what was said goes', () => {
     },
   );
 
+  test('with a person who is erased while somebody else receives it', async () => {
+    const agent = await makeAgent(db.pool);
+    const run = await makeRun(db.pool, { agent_id: agent });
+    const user = await makeUser('member');
+    const canary = unique('canary');
+    await as('member', user.id, async (client) => {
+      await write(client, { to_agent_id: agent, content: canary });
+      await client.query('commit');
+    });
+    const [claimed] = await claim(db.pool, worker, [run]);
+    const [receiving, erasing] = [await openSession(db.url), await openSession(db.url)];
+    await receiving.query('begin');
+    const { value } = await receive(receiving, run);
+    const erased = erasing.query('select howdah.erase_user($1) as done', [user.id]);
+    await isBlocked(db.pool, erasing);
+    const step = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
+    const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
+    await commit(receiving, worker, [
+      { id: run, fence: claimed?.fence, after: 0, steps: [{ ...step, messages: [told] }] },
+    ]);
+    await receiving.query('commit');
+    expect(told.content).toContain(canary);
+    expect((await erased).rows[0].done).toMatchObject({ mail: 1 });
+    expect(await traces(canary)).toEqual([]);
+    expect(await traces(user.name)).toEqual([]);
+    await Promise.all([receiving.end(), erasing.end()]);
+    await db.pool.query('select howdah.cancel_execution($1)', [run]);
+  });
+
   test('with the run that sent it, but for what waits in a mailbox', async () => {
     const { mine, other, canary } = await said();
     await db.pool.query('select howdah.cancel_execution($1)', [mine]);
