@@ -236,6 +236,34 @@ as $$
     and e.history is not null
 $$;
 
+-- Erases the answers of the user that wait in the inboxes of other runs. Keeps edited arguments of
+-- an approval, which the call needs, as the log does. Waits for who moves an answer to a log: the
+-- next statement then finds the answer there.
+create or replace function howdah_private.erase_inbox_answers(u howdah.users, runs uuid[])
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entries bigint[];
+begin
+  v_entries := array(
+    select i.id from howdah.questions as q
+    join howdah_private.inbox as i
+      on i.execution_id = q.execution_id and i.kind = 'answer'
+      and i.output ->> 'question_id' = q.id::text
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+      and q.execution_id <> all (erase_inbox_answers.runs)
+    order by i.execution_id, i.id
+    for update of i
+  );
+  update howdah_private.inbox as i
+  set output = i.output || case i.output ->> 'kind' when 'question'
+    then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
+  where i.id = any (v_entries)
+    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject');
+end $$;
+
 -- Erases the answers of the user to questions of other runs, the messages to agents, and the files
 -- and comments of the user.
 create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[])
@@ -249,6 +277,7 @@ declare
   v_files jsonb;
 begin
   perform howdah_private.erase_forks(u, erase_user_traces.runs);
+  perform howdah_private.erase_inbox_answers(u, erase_user_traces.runs);
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
@@ -282,6 +311,12 @@ create or replace function howdah_private.rename_user(u howdah.users, new_name t
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  update howdah_private.inbox as i
+  set output = i.output || jsonb_build_object('by', new_name)
+  from howdah.questions as q
+  where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    and i.execution_id = q.execution_id and i.kind = 'answer'
+    and i.output ->> 'question_id' = q.id::text;
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
     escalate_to = case

@@ -413,6 +413,89 @@ test('a run that is inserted before the locks is locked as well, so that nobody 
   await Promise.all([holding, inserting, erasing, retrying].map((session) => session.end()));
 });
 
+/** A paused run of another person, with open questions: their ids, by kind. */
+async function makePausedRun(): Promise<{ run: string; questions: Record<string, string> }> {
+  const bob = await makeUser();
+  const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
+  await db.pool.query('select howdah.pause_execution($1)', [run]);
+  const rows = await all(
+    db.pool,
+    `insert into howdah.questions (execution_id, root_execution_id, kind, prompt, call_id, tool_call)
+     select $1, $1, q.kind::howdah.question_kind, 'Which one?', q.call,
+       case when q.kind = 'approval' then '{"id": "a", "name": "pay", "arguments": "{}"}'::jsonb end
+     from (values ('question', 'q'), ('approval', 'a'), ('approval', 'r')) as q (kind, call)
+     returning id, call_id`,
+    [run],
+  );
+  return { run, questions: Object.fromEntries(rows.map((row) => [row.call_id, row.id])) };
+}
+
+/** Answers questions as a person. */
+async function answerAs(
+  user: { id: string },
+  answers: [id: string, text: string, data?: object][],
+) {
+  await committed(db.pool, async (client) => {
+    const { tenant } = await one(client, 'select howdah.current_tenant() as tenant');
+    await takeRole(client, 'howdah_app', {
+      'howdah.tenant_id': tenant,
+      'howdah.user_id': user.id,
+    });
+    for (const [id, text, data] of answers) {
+      await client.query('select howdah.answer_question($1, $2, $3)', [id, text, data ?? null]);
+    }
+  });
+}
+
+test('answers that wait in the inbox of another run are erased', async () => {
+  const ada = await makeUser('admin');
+  const { run, questions } = await makePausedRun();
+  const canary = `reply of ${ada.name}`;
+  await answerAs(ada, [
+    [questions.q as string, canary],
+    [questions.a as string, 'approve', { amount: 7 }],
+    [questions.r as string, 'reject', { reason: canary }],
+  ]);
+  expect(await traces(db.pool, canary)).toContain('howdah_private.inbox');
+  await erase(db.pool, ada.id);
+  expect(await traces(db.pool, canary)).toEqual([]);
+  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  await db.pool.query('select howdah.resume_execution($1)', [run]);
+  await claim(db.pool, worker, [run]);
+  const steps = await all(
+    db.pool,
+    `select call_id, output - 'question_id' as output from howdah.steps
+     where execution_id = $1 and kind = 'answer' order by seq`,
+    [run],
+  );
+  const left = { status: 'answered', by: `erased-${ada.id}`, data: null };
+  expect(steps).toEqual([
+    { call_id: 'q', output: { ...left, kind: 'question', answer: '[erased]' } },
+    { call_id: 'a', output: { ...left, kind: 'approval', answer: 'approve', data: { amount: 7 } } },
+    { call_id: 'r', output: { ...left, kind: 'approval', answer: 'reject' } },
+  ]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('answers that just go from an inbox to the log are erased there', async () => {
+  const ada = await makeUser('admin');
+  const { run, questions } = await makePausedRun();
+  const canary = `reply of ${ada.name}`;
+  await answerAs(ada, [[questions.q as string, canary]]);
+  await db.pool.query('select howdah.resume_execution($1)', [run]);
+  const [claiming, erasing] = [await openSession(db.url), await openSession(db.url)];
+  await claiming.query('begin');
+  await claim(claiming, worker, [run]);
+  const erased = erase(erasing, ada.id);
+  await Promise.race([erased, isBlocked(db.pool, erasing)]);
+  await claiming.query('commit');
+  await erased;
+  expect(await traces(db.pool, canary)).toEqual([]);
+  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  await Promise.all([claiming.end(), erasing.end()]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
 test('a run in the session of another goes, and the version of that session grows all the same', async () => {
   const [ada, bob] = [await makeUser(), await makeUser()];
   const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
