@@ -126,7 +126,8 @@ begin
   update howdah.questions as q
   set prompt = '[erased]', schema = null, options = null, default_answer = null,
     answer_data = null, preview = null,
-    tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
+    tool_call = case when q.tool_call is not null
+      then howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0 end,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]'
       else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end

@@ -413,8 +413,9 @@ test('a run that is inserted before the locks is locked as well, so that nobody 
   await Promise.all([holding, inserting, erasing, retrying].map((session) => session.end()));
 });
 
-/** A paused run of another person, with open questions: their ids, by kind. */
-async function makePausedRun(): Promise<{ run: string; questions: Record<string, string> }> {
+type Asked = { bob: { id: string }; run: string; questions: Record<string, string> };
+/** A paused run of another person, with open questions: their ids, by call. */
+async function makePausedRun(): Promise<Asked> {
   const bob = await makeUser();
   const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await db.pool.query('select howdah.pause_execution($1)', [run]);
@@ -427,7 +428,7 @@ async function makePausedRun(): Promise<{ run: string; questions: Record<string,
      returning id, call_id`,
     [run],
   );
-  return { run, questions: Object.fromEntries(rows.map((row) => [row.call_id, row.id])) };
+  return { bob, run, questions: Object.fromEntries(rows.map((row) => [row.call_id, row.id])) };
 }
 
 /** Answers questions as a person. */
@@ -475,6 +476,22 @@ test('answers that wait in the inbox of another run are erased', async () => {
     { call_id: 'r', output: { ...left, kind: 'approval', answer: 'reject' } },
   ]);
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('a question without a tool call has none after its erasure', async () => {
+  const { bob, run } = await makePausedRun();
+  await erase(db.pool, bob.id, 'anonymise', true);
+  const calls = await all(
+    db.pool,
+    'select call_id, tool_call from howdah.questions where execution_id = $1 order by call_id',
+    [run],
+  );
+  const tool_call = { id: 'a', name: 'pay', arguments: '{}' };
+  expect(calls).toEqual([
+    { call_id: 'a', tool_call },
+    { call_id: 'q', tool_call: null },
+    { call_id: 'r', tool_call },
+  ]);
 });
 
 test('answers that just go from an inbox to the log are erased there', async () => {
