@@ -75,7 +75,8 @@ end $$;
 -- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user.
 -- Returns the runs. All runs must have ended; with cancel_live, live ones are cancelled first. A
 -- fork of such a session waits for the session, and an insert of a run or session of the user waits
--- for the row of the user.
+-- for the row of the user. The debounce keys of the runs come first: an insert with such a key locks
+-- the key before the run.
 --
 -- A retry locks the session before its run, and an insert of a run may lock the user before the
 -- session. So this function waits for nothing while it has locks, except for the cancellation. If
@@ -94,6 +95,8 @@ begin
     v_runs := howdah_private.runs_of_user(u);
     v_sessions := howdah_private.sessions_of_user(u, v_runs);
     begin
+      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_runs)
+      order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
       if lock_user_data.cancel_live then
         perform howdah_private.cancel_runs(v_runs);
       else
@@ -150,8 +153,9 @@ begin
   having count(*) > 0;
 end $$;
 
--- Waits for the locks of runs, sessions or users that other transactions have, one by one. Each
--- lock is released before the next one is awaited, by the rollback of the inner block.
+-- Waits for the locks of runs, sessions or users that other transactions have, one by one. A run
+-- comes after its debounce key. Each is released before the next one is awaited, by the rollback of
+-- the inner block.
 create or replace function howdah_private.await_locks(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -161,6 +165,7 @@ declare
 begin
   foreach v_id in array await_locks.ids loop
     begin
+      perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
       perform from howdah.executions as e where e.id = v_id for update;
       perform from howdah.sessions as s where s.id = v_id for update;
       perform from howdah.users as u where u.id = v_id for update;

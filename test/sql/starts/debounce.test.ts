@@ -507,6 +507,29 @@ describe('a debounced run', () => {
     ).toEqual({ concurrency_key: null, debounce_key: null, is_kept: false });
   });
 
+  test('is replaced while its user is erased, and nobody waits for each other', async () => {
+    const { id: user_id } = await one(
+      db.pool,
+      `insert into howdah.users (username, role) values ($1, 'member') returning id`,
+      [unique('user')],
+    );
+    const id = await insert('one', { user_id });
+    const [inserting, erasing] = [await session(), await session()];
+    await inserting.query('begin');
+    await inserting.query(
+      'select from howdah_private.debounced_runs where execution_id = $1 for update',
+      [id],
+    );
+    const erased = refusal(
+      erasing.query(`select howdah.erase_user($1, 'anonymise', true)`, [user_id]),
+    ).catch((error) => error.message);
+    await isBlocked(db.pool, erasing);
+    expect(await insert('two', { user_id }, inserting)).toBe(id);
+    await inserting.query('commit');
+    expect(await erased).toBe('this was not refused');
+    expect(await runs()).toMatchObject([{ id, input: '[erased]', status: 'cancelled' }]);
+  });
+
   describe('is refused', () => {
     test.each([
       [{ debounce_ms: null }, 'debounce_ms', 'debounce_key needs debounce_ms'],
