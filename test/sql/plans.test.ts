@@ -224,6 +224,38 @@ describe('with a history of several months', () => {
       expect(touched.length).toBeGreaterThan(0);
     });
 
+    test('of an erasure looks up the files of its runs and sessions by index', async () => {
+      /** Pages of the files and their indexes that this transaction has looked at. */
+      const pages = async (client: pg.PoolClient) =>
+        (
+          await one(
+            client,
+            `select sum(pg_stat_get_xact_blocks_fetched(i.oid))::int as n
+             from (select indexrelid from pg_index where indrelid = 'howdah.resources'::regclass
+               union select 'howdah.resources'::regclass) as i (oid)`,
+          )
+        ).n;
+      await rolledBack(db.pool, async (client) => {
+        await client.query('set local session_replication_role = replica'); // of many other tenants
+        await client.query(
+          `insert into howdah.resources (tenant_id, execution_id, session_id, name, type, bytes, sha256, size, created_by)
+           select gen_random_uuid(), case n % 2 when 0 then gen_random_uuid() end,
+             case n % 2 when 1 then gen_random_uuid() end, 'x', 'text/plain', 'x', repeat('0', 64), 1, 'x'
+           from generate_series(1, 6000) as n`,
+        );
+        await client.query('set local session_replication_role = origin');
+        await client.query('analyze howdah.resources');
+        await client.query('set local role howdah_engine');
+        const before = await pages(client);
+        await client.query('select howdah_private.delete_side_rows(array[$1::uuid])', [known.run]);
+        await client.query('select howdah_private.erase_sessions(array[$1::uuid], false)', [
+          known.session,
+        ]);
+        // a look-up in each index and partition reads a page or two; a whole index has dozens
+        expect((await pages(client)) - before).toBeLessThan(25);
+      });
+    });
+
     test('of a claim opens the months of its runs and nothing else', async () => {
       const id = await makeRun(db.pool, { agent_id: known.agent });
       const worker = await makeWorker(db.pool);

@@ -75,8 +75,8 @@ end $$;
 -- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user.
 -- Returns the runs. All runs must have ended; with cancel_live, live ones are cancelled first. A
 -- fork of such a session waits for the session, and an insert of a run or session of the user waits
--- for the row of the user. The debounce keys of the runs come first: an insert with such a key locks
--- the key before the run.
+-- for the row of the user. The debounce keys of the runs come first: an insert with such a key
+-- locks the key before the run.
 --
 -- A retry locks the session before its run, and an insert of a run may lock the user before the
 -- session. So this function waits for nothing while it has locks, except for the cancellation. If

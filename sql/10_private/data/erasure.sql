@@ -214,7 +214,10 @@ begin
   where m.from_execution_id = any (delete_side_rows.ids)
     and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
   with gone as (
-    delete from howdah.resources as r where r.execution_id = any (delete_side_rows.ids)
+    -- the index of runs begins with the tenant
+    delete from howdah.resources as r
+    where r.execution_id = any (delete_side_rows.ids) and r.tenant_id = any (array(
+        select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
     returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
@@ -238,8 +241,11 @@ declare
   v_files jsonb;
 begin
   with gone as (
+    -- the index of sessions begins with the tenant
     delete from howdah.resources as r
     where r.session_id = any (erase_sessions.ids) and r.execution_id is null
+      and r.tenant_id = any (array(
+        select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)))
     returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
