@@ -102,11 +102,15 @@ begin
     where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
   );
   update howdah_private.erasures_due as d
-  set due_at = coalesce(howdah_private.contents_kept_until(e), now() + interval '1 second')
-  from howdah.executions as e
-  where d.execution_id = any (v_due) and e.id = d.execution_id and (
-    howdah_private.contents_kept_until(e) is not null or e.id <> all (v_roots)
-    or (e.session_id is not null and e.session_id <> all (v_sessions))
+  set due_at = coalesce(r.kept_until, now() + interval '1 second')
+  from (
+    select e.id, e.session_id, howdah_private.contents_kept_until(e) as kept_until
+    from howdah.executions as e where e.id = any (v_due)
+    offset 0 -- so that the function is called once for each run
+  ) as r
+  where d.execution_id = r.id and (
+    r.kept_until is not null or r.id <> all (v_roots)
+    or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   with gone as (
     delete from howdah_private.erasures_due as d

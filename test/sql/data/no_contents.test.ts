@@ -20,6 +20,7 @@ import {
   one,
   openSession,
   refusal,
+  rolledBack,
   spawn,
 } from '../support.ts';
 
@@ -213,6 +214,28 @@ describe('a session', () => {
     await silent(session, 61);
     await erase();
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
+  });
+
+  test('is checked once for each run that is due', async () => {
+    const session_id = await makeSession(db.pool);
+    const { end } = await sing({ session_id });
+    await end();
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'all'`);
+      const looked = await one(client, 'select howdah_private.erase_ended(100, $1) as looked_at', [
+        '0 seconds',
+      ]);
+      expect(looked).toEqual({ looked_at: 1 });
+      expect(
+        await one(
+          client,
+          `select pg_stat_get_xact_function_calls(
+             'howdah_private.contents_kept_until(howdah.executions)'::regprocedure)::int as calls`,
+        ),
+      ).toEqual({ calls: 1 });
+    });
+    await silent(session_id, 61);
+    await erase();
   });
 
   test('that somebody is just writing to is left alone', async () => {
