@@ -36,7 +36,7 @@ create type howdah.limit_metric as enum ('requests', 'runs', 'tokens', 'cost', '
 
 create type howdah.limit_period as enum ('minute', 'hour', 'day', 'month');
 
-create type howdah.limit_scope as enum ('tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'system');
+create type howdah.limit_scope as enum ('tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'key', 'system');
 
 create type howdah.mcp_server_type as enum ('stdio', 'http');
 
@@ -436,6 +436,7 @@ create table howdah.executions (
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
   contents_erased_at timestamp with time zone,
+  debounced_at timestamp with time zone,
   turn integer,
   waiting_for howdah.waiting_reason,
   stop_reason howdah.stop_reason,
@@ -443,6 +444,7 @@ create table howdah.executions (
   paused_from howdah.waiting_reason,
   wakes_on howdah.child_wake,
   members_at_once integer,
+  debounce_ms integer,
   cost numeric default 0 not null,
   children_cost numeric default 0 not null,
   max_cost numeric,
@@ -463,9 +465,12 @@ create table howdah.executions (
   callback_url text,
   history jsonb,
   client_tools jsonb,
+  concurrency_key text,
+  debounce_key text,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint a_debounce_key_has_a_window CHECK ((((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0))),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
   constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)),
   constraint client_tools_are_a_list CHECK ((jsonb_typeof(client_tools) = 'array'::text)),
@@ -488,6 +493,7 @@ alter table howdah.executions enable row level security, force row level securit
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
@@ -496,6 +502,7 @@ CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_exe
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
 CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
+CREATE INDEX executions_unerased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((completed_at IS NOT NULL) AND (parent_execution_id IS NULL) AND (contents_erased_at IS NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
@@ -656,7 +663,7 @@ END,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint limits_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint limits_tenant_id_scope_subject_id_key_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, key, metric, period, is_per_tenant),
+  constraint limits_tenant_id_scope_subject_id_key_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, key, metric, period, is_per_tenant, is_imposed),
   constraint limits_pkey PRIMARY KEY (id),
   constraint limits_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint limits_tenant_id_api_key_id_fkey FOREIGN KEY (tenant_id, api_key_id) REFERENCES howdah.api_keys(tenant_id, id) ON DELETE CASCADE,
@@ -665,18 +672,20 @@ END,
   constraint limits_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint limits_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
   constraint limits_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
-  constraint a_key_is_the_name_of_a_model_or_a_tool CHECK (((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])))),
+  constraint a_key_is_of_a_model_a_tool_or_runs CHECK (((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope, 'key'::howdah.limit_scope])))),
+  constraint a_key_of_a_limit_is_not_empty CHECK ((key ~ '\S'::text)),
+  constraint a_limit_of_a_key_counts_running_runs CHECK (((scope <> 'key'::howdah.limit_scope) OR (metric = 'running_runs'::howdah.limit_metric))),
   constraint a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key CHECK (((scope <> ALL (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])) OR (num_nonnulls(subject_id, key) = 1))),
-  constraint a_limit_of_running_runs_has_its_subject CHECK (((metric <> 'running_runs'::howdah.limit_metric) OR (scope = 'tenant'::howdah.limit_scope) OR (subject_id IS NOT NULL))),
+  constraint a_limit_of_running_runs_has_its_subject CHECK (((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope])) OR (subject_id IS NOT NULL))),
   constraint a_limit_per_tenant_is_of_the_system CHECK (((NOT is_per_tenant) OR (scope = 'system'::howdah.limit_scope))),
-  constraint a_tenant_and_the_system_have_no_subject CHECK (((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL))),
+  constraint a_tenant_a_key_and_the_system_have_no_subject CHECK (((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL))),
   constraint at_least_one_run_or_call_is_allowed CHECK ((((metric <> ALL (ARRAY['running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) AND (scope <> 'model'::howdah.limit_scope)) OR (((max_value >= (1)::numeric) AND (max_value <= (2147483647)::numeric)) AND (max_value = trunc(max_value))))),
   constraint calls_and_tokens_of_a_model_are_counted_per_minute CHECK ((((metric <> 'calls'::howdah.limit_metric) AND ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> 'model'::howdah.limit_scope))) OR (NOT (period IS DISTINCT FROM 'minute'::howdah.limit_period)))),
   constraint calls_are_of_a_model_or_a_tool CHECK (((metric <> ALL (ARRAY['running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])))),
   constraint max_value_is_zero_or_more CHECK (((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric))),
   constraint requests_are_of_a_tenant_a_user_an_api_key_or_the_system CHECK (((metric <> 'requests'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'user'::howdah.limit_scope, 'api_key'::howdah.limit_scope, 'system'::howdah.limit_scope])))),
   constraint requests_have_a_period CHECK (((metric <> 'requests'::howdah.limit_metric) OR (period IS NOT NULL))),
-  constraint running_runs_are_of_an_agent_a_model_or_a_tenant CHECK (((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tenant'::howdah.limit_scope])))),
+  constraint running_runs_are_of_an_agent_a_model_a_key_or_a_tenant CHECK (((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'key'::howdah.limit_scope, 'tenant'::howdah.limit_scope])))),
   constraint runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool CHECK (((metric <> ALL (ARRAY['runs'::howdah.limit_metric, 'cost'::howdah.limit_metric])) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tool'::howdah.limit_scope])))),
   constraint storage_and_running_limits_have_no_period CHECK (((metric <> ALL (ARRAY['storage'::howdah.limit_metric, 'running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric])) OR (period IS NULL))),
   constraint storage_is_of_a_tenant_a_session_or_the_system CHECK (((metric <> 'storage'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'session'::howdah.limit_scope, 'system'::howdah.limit_scope])))),
@@ -1041,8 +1050,6 @@ create table howdah.retention_policies (
   keep_sessions_minutes integer default 60 not null,
   keep_runs_days integer,
   is_by_month boolean default false not null,
-  contents_reached_at timestamp with time zone,
-  runs_reached_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
@@ -1073,6 +1080,7 @@ create table howdah.schedules (
   catchup_policy howdah.catchup_policy default 'one'::howdah.catchup_policy not null,
   is_active boolean default true not null,
   next_at timestamp with time zone,
+  retry_at timestamp with time zone,
   last_at timestamp with time zone,
   last_execution_id uuid,
   last_error jsonb,
@@ -1128,6 +1136,7 @@ create table howdah.sessions (
   last_activity_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  last_active_on date default ((last_activity_at AT TIME ZONE 'UTC'::text))::date not null,
   turns integer default 0 not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   user_id uuid,
@@ -1135,6 +1144,7 @@ create table howdah.sessions (
   live_execution_id uuid,
   workflow_id uuid,
   forked_from_session_id uuid,
+  contents_erased_at timestamp with time zone,
   forked_from_turn integer,
   state jsonb default '{}'::jsonb not null,
   title text,
@@ -1151,6 +1161,8 @@ create table howdah.sessions (
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
 CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
+CREATE INDEX sessions_last_active_on_idx ON howdah.sessions USING btree (tenant_id, last_active_on);
+CREATE INDEX sessions_unerased_idx ON howdah.sessions USING btree (tenant_id, last_active_on) WHERE (contents_erased_at IS NULL);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
@@ -1259,6 +1271,9 @@ create table howdah.table_triggers (
   condition text,
   into_column text,
   key_columns text[] not null,
+  concurrency_key text,
+  debounce_key text,
+  debounce_ms integer,
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1267,6 +1282,7 @@ create table howdah.table_triggers (
   constraint table_triggers_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint table_triggers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint table_triggers_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_debounce_key_has_a_window CHECK ((((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0))),
   constraint a_watch_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint on_event_is_insert_or_update CHECK ((on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text]))),
   constraint rows_are_found_by_a_key CHECK (((into_column IS NULL) OR (cardinality(key_columns) > 0)))
@@ -1430,7 +1446,7 @@ create table howdah.watched_rows (
   execution_id uuid not null,
   tenant_id uuid default howdah.current_tenant() not null,
   table_trigger_id uuid not null,
-  created_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
   attempts smallint default 0 not null,
   written_at timestamp with time zone,
   write_back howdah.write_back_status,
@@ -1445,7 +1461,7 @@ create table howdah.watched_rows (
   constraint row_key_is_an_object CHECK ((jsonb_typeof(row_key) = 'object'::text))
 );
 alter table howdah.watched_rows enable row level security, force row level security;
-CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text));
+CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text), created_at);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
@@ -1708,6 +1724,18 @@ alter table howdah_private.data_keys enable row level security, force row level 
 CREATE INDEX data_keys_wrapped_by_idx ON howdah_private.data_keys USING btree (wrapped_by);
 CREATE UNIQUE INDEX only_one_data_key_is_current ON howdah_private.data_keys USING btree (tenant_id) WHERE is_current;
 
+create table howdah_private.debounced_runs (
+  tenant_id uuid not null,
+  target_id uuid not null,
+  execution_id uuid not null,
+  caller text not null,
+  key text not null,
+  constraint debounced_runs_pkey PRIMARY KEY (tenant_id, target_id, caller, key),
+  constraint debounced_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.debounced_runs enable row level security, force row level security;
+CREATE INDEX debounced_runs_execution_id_idx ON howdah_private.debounced_runs USING btree (execution_id);
+
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -1792,13 +1820,6 @@ create table howdah_private.limit_counters (
   constraint limit_counters_pkey PRIMARY KEY (limit_id, started_at, subject_id)
 );
 alter table howdah_private.limit_counters enable row level security, force row level security;
-
-create table howdah_private.limit_recounts (
-  limit_id uuid not null,
-  after xid8,
-  constraint limit_recounts_pkey PRIMARY KEY (limit_id)
-);
-alter table howdah_private.limit_recounts enable row level security, force row level security;
 
 create table howdah_private.limited_calls (
   id bigint generated always as identity not null,
@@ -2700,6 +2721,7 @@ declare
 begin
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
+  perform howdah_private.lock_usage_counting() where erase_user.mode = 'delete';
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id
@@ -2889,7 +2911,7 @@ begin
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
     forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history,
     client_tools, user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata,
-    overrides
+    overrides, concurrency_key
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -2903,7 +2925,7 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq)
+    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
@@ -3551,11 +3573,9 @@ CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions;
+  v_execution howdah.executions := howdah_private.lock_to_continue(resume_execution.id);
   v_tree uuid[];
 begin
-  perform howdah_private.lock_session_of(resume_execution.id);
-  v_execution := howdah_private.lock_for_control(resume_execution.id);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
@@ -3590,11 +3610,9 @@ CREATE OR REPLACE FUNCTION howdah.retry_execution(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions;
+  v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
   v_live uuid;
 begin
-  perform howdah_private.lock_session_of(retry_execution.id);
-  v_execution := howdah_private.lock_for_control(retry_execution.id);
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,
@@ -3660,7 +3678,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3678,7 +3696,8 @@ begin
   if v_run_id = v_id then
     insert into howdah.executions (
       agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id,
-      run_at, priority, idempotency_key, metadata, input_parts, max_cost, overrides
+      run_at, priority, idempotency_key, metadata, input_parts, max_cost, overrides,
+      concurrency_key, debounce_key, debounce_ms
     ) values (
       v_agent_id, case when v_workflow_id is null
         then howdah_private.version_named(v_agent_id, null, run.version) end,
@@ -3687,7 +3706,8 @@ begin
         then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
       howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'),
-      run.input_parts, run.max_cost, run.overrides
+      run.input_parts, run.max_cost, run.overrides, run.concurrency_key, run.debounce_key,
+      run.debounce_ms
     )
     returning executions.id into v_run_id;
   end if;
@@ -3728,7 +3748,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric)
+CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3744,12 +3764,13 @@ begin
   if v_run_id = v_id then
     insert into howdah.executions (
       workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
-      idempotency_key, metadata, max_cost
+      idempotency_key, metadata, max_cost, concurrency_key, debounce_key, debounce_ms
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version),
       run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority),
-      run_workflow.idempotency_key, coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
+      run_workflow.idempotency_key, coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost,
+      run_workflow.concurrency_key, run_workflow.debounce_key, run_workflow.debounce_ms
     )
     returning executions.id into v_run_id;
   end if;
@@ -3791,18 +3812,17 @@ CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, in
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+  v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
   perform howdah_private.permit_control('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
-  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content,
-    send_message.input_parts);
+  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
   --
   -- its agent or policy may have changed meanwhile
   v_session := howdah_private.session_of(v_session.id);
   if v_session.policy <> 'steer'
-    or not howdah_private.steer_session(v_session.id, send_message.content,
-      send_message.input_parts) then
+    or not howdah_private.steer_session(v_session.id, send_message.content, v_parts) then
     if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
@@ -3812,8 +3832,7 @@ begin
     insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input,
       input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id,
-      coalesce(send_message.content, ''),
-      nullif(send_message.input_parts, 'null'), howdah_private.author(v_session.user_id));
+      coalesce(send_message.content, ''), v_parts, howdah_private.author(v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
 end $function$
@@ -4125,7 +4144,7 @@ AS $function$
   $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS howdah.table_triggers
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4158,8 +4177,9 @@ begin
   v_watch.input := coalesce(watch_table.input,
     format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
-  from (values ('input', v_watch.input), ('condition', watch_table.condition))
-    as f (field, expression)
+  from (values ('input', v_watch.input), ('condition', watch_table.condition),
+    ('concurrency_key', watch_table.concurrency_key), ('debounce_key', watch_table.debounce_key)
+  ) as f (field, expression)
   where f.expression is not null;
   v_watch.key_columns := howdah_private.row_key_columns(
     v_table, watch_table.into_column, v_watch.on_event);
@@ -4171,13 +4191,15 @@ begin
       and (coalesce(t.agent_id, t.workflow_id), t.into_column)
         is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input,
-    condition, into_column, key_columns)
+    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms)
   values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id,
-    v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns)
+    v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns,
+    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms)
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)),
     (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition,
-    key_columns = excluded.key_columns, is_active = true
+    key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
+    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
   returning * into v_watch;
   perform howdah_private.set_watch(v_table, v_watch);
   return v_watch;
@@ -4555,7 +4577,23 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.admit_at_limit(limit_id uuid, tenant_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.admit_after_run(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(l.id, l.tenant_id, case when l.scope = 'key'
+      then howdah_private.key_subject(e.concurrency_key) end)
+  from howdah.limits as l
+  where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
+    and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
+      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.admit_at_limit(limit_id uuid, tenant_id uuid, subject_id uuid DEFAULT NULL::uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4568,6 +4606,9 @@ declare
   v_done record;
 begin
   select l.* into v_limit from howdah.limits as l where l.id = admit_at_limit.limit_id;
+  if v_limit.scope = 'key' then
+    return howdah_private.admit_by_key(v_limit, admit_at_limit.subject_id);
+  end if;
   select r.* into v_room from howdah_private.admission_room(v_limit) as r;
   select d.* into v_done from howdah_private.admit_runs(
     howdah_private.next_parked_runs(
@@ -4587,6 +4628,48 @@ begin
       job_key => 'limit ' || admit_at_limit.limit_id || ' check', priority => -32768);
   end if;
   return v_done.admitted;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.admit_by_key(l howdah.limits, subject_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_batch constant int := 200;
+  v_key record;
+  v_done record;
+  v_admitted int;
+begin
+  -- runs without a subject wait since the limit was of another scope
+  select d.admitted into v_admitted from howdah_private.admit_runs(array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.limit_id = l.id and p.subject_id is null
+    order by p.priority, p.due_at, p.execution_id limit v_batch
+  ), v_batch) as d;
+  for v_key in
+    select r.subject_id as id, least(r.room, v_batch) as room
+    from howdah_private.rooms_of_keys(l, case when admit_by_key.subject_id is not null
+      then array[admit_by_key.subject_id]
+      else array(select s.id from howdah_private.parked_subjects(l.id) as s (id)) end) as r
+    where r.room > 0
+  loop
+    -- some more than there is room for: rows of runs that wait no more are dropped
+    select d.* into v_done from howdah_private.admit_runs(array(
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = l.id and p.subject_id = v_key.id
+      order by p.priority, p.due_at, p.execution_id limit 2 * v_key.room
+    ), v_key.room) as d;
+    v_admitted := v_admitted + v_done.admitted;
+    if v_done.held > 0 or v_done.seen >= 2 * v_key.room or v_done.admitted >= v_batch then
+      perform graphile_worker.add_job('admit', json_build_object('id', l.id,
+        'tenant_id', l.tenant_id, 'subject_id', v_key.id),
+        run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
+    end if;
+  end loop;
+  return v_admitted;
 end $function$
 ;
 
@@ -4624,7 +4707,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id uuid, subject_id uuid DEFAULT NULL::uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4636,8 +4719,8 @@ begin
   if not found then
     perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
   end if;
-  perform howdah_private.catch_up_limit(admit_parked.limit_id);
-  return howdah_private.admit_at_limit(admit_parked.limit_id, admit_parked.tenant_id);
+  return howdah_private.admit_at_limit(
+    admit_parked.limit_id, admit_parked.tenant_id, admit_parked.subject_id);
 end $function$
 ;
 
@@ -5195,6 +5278,7 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_missing text;
   v_ids uuid[];
+  v_result record;
 begin
   select array_agg(distinct q.execution_id) filter (where q.id is not null),
     min(r.place) filter (where q.id is null)
@@ -5202,9 +5286,10 @@ begin
   from jsonb_array_elements(answer_client_calls.results) with ordinality as r (result, place)
   left join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
     and q.tenant_id = v_tenant_id and howdah_private.is_client_call(q);
-  if v_missing is not null or cardinality(v_ids) <> 1 then
+  if v_missing is not null or cardinality(v_ids) is distinct from 1 then
     raise exception using errcode = case when v_missing is null then 'HWINV' else 'HWNTF' end,
-      message = case when v_missing is null then 'the results belong to calls of several runs'
+      message = case when v_ids is null and v_missing is null then 'no tool result was sent'
+        when v_missing is null then 'the results belong to calls of several runs'
         else format('no tool call %s is waiting for a result',
           answer_client_calls.results #>> array[(v_missing::int - 1)::text, 'question_id']) end,
       detail = jsonb_build_object('field', 'tool_call_id')::text,
@@ -5221,10 +5306,22 @@ begin
       detail = jsonb_build_object('field', 'tool_call_id', 'execution_id', execution_id)::text,
       hint = 'Send one result for each tool call of the last answer.';
   end if;
-  perform howdah.answer_question(q.id, null, r.result -> 'output')
-  from jsonb_array_elements(answer_client_calls.results) as r (result)
-  join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
-  where q.status <> 'answered';
+  for v_result in
+    select q.id, r.result -> 'output' as output
+    from jsonb_array_elements(answer_client_calls.results) as r (result)
+    join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
+    where q.status <> 'answered'
+  loop
+    begin
+      perform howdah.answer_question(v_result.id, null, v_result.output);
+    exception when sqlstate 'HWCNF' then
+      if not exists (
+        select from howdah.questions as q where q.id = v_result.id and q.status = 'answered'
+      ) then
+        raise;
+      end if;
+    end;
+  end loop;
   select max(s.seq) into since from howdah.steps as s
   where s.execution_id = v_ids[1] and s.kind = 'question'
     and answer_client_calls.results
@@ -5997,7 +6094,9 @@ begin
       select from howdah.limits as l
       where l.tenant_id = are_calls_limited.tenant_id
         and l.scope in ('model', 'tool') and l.metric <> 'running_runs'
-    ) or exists (select from howdah.limits as l where l.key is not null);
+    ) or exists (
+      select from howdah.limits as l where l.key is not null and l.scope <> 'key'
+    );
 end $function$
 ;
 
@@ -6156,6 +6255,29 @@ AS $function$
   select coalesce(howdah.current_user_id(),
     case when howdah_private.is_operator() then author.user_id end)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.await_locks(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  foreach v_id in array await_locks.ids loop
+    begin
+      perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
+      perform from howdah.executions as e where e.id = v_id for update;
+      perform from howdah.sessions as s where s.id = v_id for update;
+      perform from howdah.users as u where u.id = v_id for update;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      null;
+    end;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
@@ -6323,12 +6445,17 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous
-  from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_run_key(
       begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id)
     );
+  end if;
+  select * into v_previous
+  from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
+  if v_first = v_id and v_previous.is_last and is_kept then
+    perform howdah_private.lock_senders(v_previous.session_id);
+    select * into v_previous -- again: another request may have taken the next turn
+    from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
@@ -7672,6 +7799,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.cancel_children(parent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.terminate_runs(
+    howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
+  from howdah.executions as e
+  where e.parent_execution_id = cancel_children.parent_id and e.completed_at is null
+  having count(*) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.cancel_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
+  where e.id = any (cancel_runs.ids) and e.completed_at is null;
+  perform howdah_private.terminate_runs(
+    howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
+  from howdah.executions as e where e.id = any (cancel_runs.ids) and e.completed_at is null
+  having count(*) > 0;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.canonical_json(value anyelement)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -7711,25 +7869,6 @@ AS $function$
     order by 2, 1 limit 100
   ) as c
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.catch_up_limit(limit_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_limit howdah.limits;
-begin
-  select l.* into v_limit from howdah.limits as l where l.id = catch_up_limit.limit_id;
-  if found and not howdah_private.recount_limit(v_limit) then
-    perform graphile_worker.add_job(
-      'admit', json_build_object('id', v_limit.id, 'tenant_id', v_limit.tenant_id),
-      run_at => clock_timestamp() + interval '1 second',
-      job_key => 'limit ' || v_limit.id || ' recount');
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.chain_audit(tenant_id uuid)
@@ -7973,7 +8112,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(after uuid, room integer, except_ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(last_tenant_id uuid, room integer, except_ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7984,8 +8123,8 @@ declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d
-    where not d.is_timer
+    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
+    where d.has_queued
   );
   v_slots int[] := array[claim_backlog.room];
   v_workers int;
@@ -8033,22 +8172,22 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
-  if exists (
-    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-  ) then
-    v_parked := howdah_private.park_over_spending_limit(claim_due_runs.ids);
-  end if;
-  if exists (select from howdah.limits as l where l.metric = 'running_runs') then
-    v_parked := v_parked || howdah_private.park_over_running_limit(claim_due_runs.ids);
-  end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
+    where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.id
     for no key update skip locked
   );
+  if exists (
+    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+  ) then
+    v_parked := howdah_private.park_over_spending_limit(v_due);
+  end if;
+  if exists (select from howdah.limits as l where l.metric = 'running_runs') then
+    v_parked := v_parked || howdah_private.park_over_running_limit(v_due);
+  end if;
   with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
@@ -8061,7 +8200,7 @@ begin
         then howdah_private.inherited_trust(e) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
-    where e.id = any (v_due) and e.id between v_first and v_last
+    where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts,
       e.agent_version_id, e.input_trust
   ),
@@ -8078,10 +8217,6 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
-  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0)
-    < cardinality(claim_due_runs.ids) then
-    perform howdah_private.enqueue_admissions(v_parked); -- a run may be counted and not claimed
-  end if;
   return coalesce(v_taken, '{}');
 end $function$
 ;
@@ -8115,8 +8250,8 @@ declare
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
-  v_named uuid[] := '{}'; -- runs whose room went to those in v_picks
-  v_picks uuid[] := '{}';
+  v_yielding uuid[] := '{}'; -- runs whose room went to those in v_replacements
+  v_replacements uuid[] := '{}';
   v_more uuid[] := '{}';
   v_claimed uuid[] := '{}';
 begin
@@ -8130,25 +8265,29 @@ begin
         v_worker, claim_executions.after, claim_executions.room);
     end if;
     if v_worker.only_tenants is null then
-      select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}')
-      into v_named, v_picks
-      from howdah_private.swap_for_fair_share(claim_executions.ids, claim_executions.after) as s;
+      select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
+      into v_yielding, v_replacements
+      from howdah_private.swap_for_fair_share(
+        claim_executions.ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+        claim_executions.after, claim_executions.room,
+        claim_executions.ids || v_replacements);
     end if;
-    perform howdah_private.lock_running_limits(claim_executions.ids || v_picks || v_more);
-    v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
-      select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
-    if not v_claimed @> v_picks then
+    perform howdah_private.lock_running_limits(claim_executions.ids || v_replacements || v_more);
+    v_claimed := howdah_private.claim_due_runs(
+      claim_executions.worker, v_replacements || v_more || array(
+        select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_yielding)));
+    if not v_claimed @> v_replacements then
       -- a run that could not be claimed gives the room back to the run that gave it away
       v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
-        select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
+        select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
+        where y.replacement_id <> all (v_claimed)));
     end if;
-    if cardinality(v_picks || v_more) > 0 then
+    if cardinality(v_replacements || v_more) > 0 then
       perform howdah_private.complete_wake_ups(array(
-        select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
+        select m.id from unnest(v_replacements || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -8158,13 +8297,14 @@ begin
     having count(*) > 0;
   end if;
   -- runs that gave their room away get their wake-ups back
-  v_named := array(
-    select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick = any (v_claimed));
-  if cardinality(v_named) > 0 then
-    perform howdah_private.enqueue_advance(v_named);
+  v_yielding := array(
+    select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
+    where y.replacement_id = any (v_claimed));
+  if cardinality(v_yielding) > 0 then
+    perform howdah_private.enqueue_advance(v_yielding);
   end if;
-  if not ((v_claimed || v_named) @> claim_executions.ids) then
-    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
+  if not ((v_claimed || v_yielding) @> claim_executions.ids) then
+    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
   end if;
 
   return query
@@ -8180,7 +8320,8 @@ begin
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
-    case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+    case
+      when e.turn > 1 then howdah_private.session_history(e.tenant_id, e.session_id, e.turn)
       when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
       else '[]' end
       || case when e.history is null then '[]' else howdah_private.history_json(e.history) end,
@@ -8287,10 +8428,11 @@ declare
   v_ids uuid[] := array(
     select s.id from howdah.sessions as s
     join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
-    where s.turns > 0 and s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+    where s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+      and s.live_execution_id is null
       and not exists (
         select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
-    order by s.id limit clear_sessions.batch for no key update of s skip locked
+    order by s.id limit clear_sessions.batch for update of s skip locked
   );
 begin
   perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;
@@ -8383,7 +8525,10 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
+  -- assigned before the limits are read, so that recount_limit waits for this transaction
+  v_xact_id xid8 := pg_current_xact_id();
+  v_ids uuid[]; v_first uuid; v_last uuid;
+  v_counts_spending boolean; v_limit_is_reached boolean := false;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
@@ -8393,21 +8538,26 @@ begin
     exists (
       select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
     )
-  into v_ids, v_counts;
+  into v_ids, v_counts_spending;
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
-  v_counts := v_counts and howdah_private.is_spending_limited(v_ids);
+  v_counts_spending := v_counts_spending and howdah_private.is_spending_limited(v_ids);
   if v_more then
     perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
   end if;
-  if cardinality(v_ids) > 1 or v_counts then
+  if cardinality(v_ids) > 1 or v_counts_spending then
     -- Lock in the common order. The rows are read after all locks are held.
     perform from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and e.owner_worker is not distinct from commit_steps.worker
     order by e.id for no key update;
+    perform howdah_private.lock_sessions_of(array_agg(c.id))
+    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, "to" jsonb)
+    where c."to" ->> 'status' in ('completed', 'failed')
+    having count(*) > 1;
   end if;
-  if v_counts then
-    v_counts := howdah_private.count_spending(commit_steps.worker, v_ids, commit_steps.commits);
+  if v_counts_spending then
+    v_limit_is_reached := howdah_private.count_spending(
+      commit_steps.worker, v_ids, commit_steps.commits);
   end if;
   return query
   with input as materialized (
@@ -8430,7 +8580,7 @@ begin
           trust howdah.trust, messages jsonb)
     ) as s
   ),
-  moved as (
+  updated_runs as (
     update howdah.executions as e
     set step_count = e.step_count + i.steps_added,
       model_count = e.model_count + i.answers,
@@ -8488,7 +8638,7 @@ begin
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker,
       r.annotations
-    from moved as m
+    from updated_runs as m
     cross join lateral rows from (
       jsonb_to_recordset(m.steps) as (
         kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect,
@@ -8500,7 +8650,7 @@ begin
       tokens_in, tokens_out, started_at, annotations, position
     )
   ),
-  told as (
+  new_messages as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust,
@@ -8517,7 +8667,7 @@ begin
         ) end,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
-    from moved as m
+    from updated_runs as m
     cross join lateral (
       select s.kind, s.position as step, s.tokens_in, s.tokens_out, s.trust, t.role, t.content,
         t.parts, t.tool_calls, t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
@@ -8554,7 +8704,7 @@ begin
       ) is not null,
     coalesce(m.has_inbox, (n.run).has_inbox),
     coalesce(m.is_pause_requested, (n.run).is_pause_requested),
-    v_counts and (howdah_private.reached_limit(i.id)).limit_id is not null,
+    v_limit_is_reached and (howdah_private.reached_limit(i.id)).limit_id is not null,
     (select h.seq from howdah_private.audit_heads as h
       where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
     exists (
@@ -8562,7 +8712,7 @@ begin
       where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
     ) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
-  left join moved as m on m.id = i.id
+  left join updated_runs as m on m.id = i.id
   cross join lateral (
     select howdah_private.execution_at_fence(
       case when m.id is null then i.id end, i.fence
@@ -8741,12 +8891,12 @@ begin
   v_id := howdah.uuid_v7();
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id,
-    input, priority, max_steps
+    input, priority, max_steps, concurrency_key
   ) values (
     v_id, run.tenant_id, run.agent_id, run.agent_version_id, run.id, run.user_id,
     format('Undo the calls of execution %s: %s calls, newest first.',
       run.id, jsonb_array_length(v_calls)),
-    run.priority, 1
+    run.priority, 1, run.concurrency_key
   );
   insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
   select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'
@@ -9052,6 +9202,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.controllable_run(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = controllable_run.id)
+    else howdah.current_tenant() end;
+  v_execution howdah.executions;
+begin
+  select e.* into v_execution from howdah.executions as e
+  where e.id = controllable_run.id and e.tenant_id = v_tenant_id
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', coalesce(controllable_run.id::text, 'null')),
+      detail = jsonb_build_object('execution_id', controllable_run.id)::text,
+      hint = 'See howdah.executions for the runs that exist.';
+  end if;
+  perform howdah_private.permit_control('execution', v_execution.id,
+    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
+  return v_execution;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uuid, most integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE sql
@@ -9307,6 +9484,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.counts_closed_months(l howdah.limits)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (howdah_private.counts_deleted_runs(l) AND ((l).scope <> 'session'::howdah.limit_scope))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.counts_deleted_runs(l howdah.limits)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((l).scope <> 'api_key'::howdah.limit_scope) AND COALESCE(((l).period = ANY (ARRAY['day'::howdah.limit_period, 'month'::howdah.limit_period])), true))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.crc_32(bytes bytea)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -9336,6 +9527,8 @@ declare
   v_low constant int := case when cron_field.part in ('day-of-month', 'month') then 1 else 0 end;
   v_high constant int := case cron_field.part when 'minute' then 59 when 'hour' then 23
     when 'day-of-month' then 31 when 'month' then 12 else 7 end;
+  v_range constant int := case cron_field.part when 'day-of-week' then 7
+    else v_high - v_low + 1 end;
   v_piece text;
   v_found text[];
   v_from int;
@@ -9365,9 +9558,9 @@ begin
     if part = 'day-of-week' and v_to = 0 and v_from > 0 then
       v_to := 7;
     end if;
-    if v_step not between 1 and v_high - v_low + 1 then
+    if v_step not between 1 and v_range then
       perform howdah_private.refuse_cron(format('the step of %s %L is not between 1 and %s',
-        part, v_piece, v_high - v_low + 1), part, v_piece);
+        part, v_piece, v_range), part, v_piece);
     elsif v_from > v_to then
       perform howdah_private.refuse_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
         part, v_piece, v_from, v_high, v_low, v_to), part, v_piece);
@@ -9516,6 +9709,63 @@ AS $function$
     where m.retired_at is null
     limit data_keys_to_rewrap.most
   ) as old
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.debounce(e howdah.executions, partition oid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_target constant uuid := coalesce(e.agent_id, e.workflow_id);
+  v_caller constant text := howdah_private.debounce_caller(e);
+  v_last uuid;
+  v_run record;
+begin
+  insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
+  values (e.tenant_id, v_target, v_caller, e.debounce_key, e.id)
+  on conflict (tenant_id, target_id, caller, key) do update set execution_id = d.execution_id
+  returning d.execution_id into v_last;
+  e.run_at := greatest(
+    e.run_at, clock_timestamp() + e.debounce_ms * interval '1 millisecond');
+  if v_last = e.id then
+    return e;
+  end if;
+  select r.id::uuid as id, r.status, r.created_at, r.moves, r.tableoid as partition into v_run
+  from howdah.executions as r
+  where r.id = v_last and r.tenant_id = e.tenant_id and r.debounce_key = e.debounce_key
+    and coalesce(r.agent_id, r.workflow_id) = v_target and howdah_private.has_not_begun(r)
+  for update;
+  if v_run.partition = debounce.partition then
+    e.id := v_run.id;
+    e.root_execution_id := v_run.id;
+    e.created_at := v_run.created_at;
+    e.moves := v_run.moves;
+    e.status := case when v_run.status = 'paused' then 'paused' else e.status end;
+    e.debounced_at := clock_timestamp();
+    perform howdah_private.delete_replaced_run(v_run.id);
+    return e;
+  elsif v_run.id is not null then
+    e.debounced_at := clock_timestamp();
+    perform howdah_private.terminate_runs(array[v_run.id], 'cancelled', null);
+  end if;
+  update howdah_private.debounced_runs as d set execution_id = e.id
+  where d.tenant_id = e.tenant_id and d.target_id = v_target and d.caller = v_caller
+    and d.key = e.debounce_key;
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.debounce_caller(e howdah.executions)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce('watch ' || e.table_trigger_id, e.user_id::text,
+    (select 'API key ' || a.api_key_id from howdah_private.audit_actor() as a), e.created_by)
 $function$
 ;
 
@@ -9731,6 +9981,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_debounces()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  with begun as (
+    select d.tenant_id, d.target_id, d.caller, d.key from howdah_private.debounced_runs as d
+    where exists (
+      select from howdah.executions as e
+      where e.id = d.execution_id
+        and (e.fence > 0 or e.step_count > 0 or e.completed_at is not null)
+    )
+    limit 1000
+    for update of d skip locked
+  )
+  delete from howdah_private.debounced_runs as d using begun as b
+  where (d.tenant_id, d.target_id, d.caller, d.key) = (b.tenant_id, b.target_id, b.caller, b.key);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_run(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_run.id;
+  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_run.id;
+  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_run.id;
+  perform howdah_private.delete_log(array[delete_replaced_run.id]);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9741,25 +10027,36 @@ declare
   v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
   v_side_rows jsonb := howdah_private.delete_side_rows(v_ids);
   v_sessions uuid[];
-  v_versions bigint[];
+  v_changes bigint[];
   v_questions bigint;
   v_log jsonb;
 begin
-  select array_agg(s.id), array_agg(howdah_private.session_version(s.id))
-  into v_sessions, v_versions
-  from (
-    select distinct e.session_id as id from howdah.executions as e
-    where e.id = any (v_ids) and e.session_id is not null order by 1
-  ) as s;
-  delete from howdah.questions as q where q.execution_id = any (v_ids);
-  get diagnostics v_questions = row_count;
+  with gone as (
+    delete from howdah.questions as q where q.execution_id = any (v_ids)
+    returning q.root_execution_id as root_id,
+      1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int as changes
+  ),
+  counted as (
+    select g.root_id, g.changes from gone as g
+    union all
+    select e.root_execution_id, 1 + e.step_count + e.fence + e.moves
+    from howdah.executions as e where e.id = any (v_ids)
+  ),
+  shares as (
+    select r.session_id, sum(c.changes) as changes
+    from counted as c join howdah.executions as r on r.id = c.root_id
+    where r.session_id is not null group by r.session_id
+  )
+  select array_agg(s.session_id), array_agg(s.changes), (select count(*) from gone)
+  into v_sessions, v_changes, v_questions from shares as s;
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
-  select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
-  from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
+  select s.tenant_id, s.id, v.changes + 1
+  from unnest(v_sessions, v_changes) as v (id, changes) join howdah.sessions as s on s.id = v.id
+  order by s.id
   on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
   return v_log || jsonb_build_object('questions', v_questions) || v_side_rows;
 end $function$
@@ -9777,6 +10074,7 @@ begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
@@ -9790,7 +10088,10 @@ begin
   where m.from_execution_id = any (delete_side_rows.ids)
     and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
   with gone as (
-    delete from howdah.resources as r where r.execution_id = any (delete_side_rows.ids)
+    -- the index of runs begins with the tenant
+    delete from howdah.resources as r
+    where r.execution_id = any (delete_side_rows.ids) and r.tenant_id = any (array(
+        select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
     returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
@@ -9813,14 +10114,14 @@ AS $function$
   cross join lateral (
     values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
   ) as s (id)
-  where howdah_private.is_kept(l)
+  where howdah_private.counts_deleted_runs(l)
     and (l.scope = 'system' or (l.scope in ('tenant', 'agent') and k.tenant_id = l.tenant_id))
     and k.day >= (deleted_usage.since at time zone 'UTC')::date and s.id is not null
   union all
   select k.subject_id,
     case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
   from howdah_private.kept_subjects as k
-  where howdah_private.is_kept(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
+  where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
     and k.subject_id = coalesce(l.subject_id, k.subject_id)
     and k.day >= (deleted_usage.since at time zone 'UTC')::date
 $function$
@@ -9954,7 +10255,7 @@ AS $function$
       max(t.trust) over (partition by t.execution_id) as read
     from taken as t window w as (partition by t.execution_id order by t.id)
   ),
-  moved as (
+  updated_runs as (
     update howdah.executions as e
     set has_inbox = false, step_count = e.step_count + coalesce(p.steps, 0),
       message_count = e.message_count + coalesce(p.messages, 0),
@@ -9973,7 +10274,7 @@ AS $function$
     select m.id, m.steps_before + p.position, m.tenant_id, p.kind, p.name, p.call_id,
       case when p.content is not null then jsonb_build_object('content', p.content) end,
       p.output, p.created_at
-    from moved as m join placed as p on p.execution_id = m.id
+    from updated_runs as m join placed as p on p.execution_id = m.id
   )
   insert into howdah.messages (
     execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust
@@ -9981,7 +10282,7 @@ AS $function$
   select m.id, m.messages_before + p.message_position, m.tenant_id, m.session_id,
     m.steps_before + p.position, 'user',
     p.content, p.parts, greatest('user', p.trust)
-  from moved as m join placed as p on p.execution_id = m.id
+  from updated_runs as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $function$
 ;
@@ -10129,40 +10430,8 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.due_run(tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[])
- RETURNS uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_sort TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
-  v_id uuid;
-begin
-  if due_run.is_timer then
-    select e.id into v_id from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = due_run.tenant_id
-      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
-      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-    limit 1;
-  else
-    select e.id into v_id from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id = due_run.tenant_id
-      and e.priority = due_run.priority and greatest(e.run_at, e.wake_at) <= v_now
-      and e.id <> all (due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-    limit 1;
-  end if;
-  return v_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, most integer)
- RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
+CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, max_tenants integer)
+ RETURNS TABLE(tenant_id uuid, has_queued boolean, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -10172,66 +10441,73 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_max_lookups constant int := 64;
 begin
   return query
   with recursive queued as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
-      'infinity'::timestamptz as due_at
+    select 0 as tenants, 0 as lookups, due_tenants.low as tenant_id, 32767::smallint as priority,
+      false as is_due
     union all
-    select q.place + 1, n.* from queued as q cross join lateral (
-      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+    select q.tenants + n.is_due::int, q.lookups + 1, n.* from queued as q cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) <= v_now as is_due
+      from howdah.executions as e
       where e.status = 'queued' and e.waiting_for is null
-        and (e.tenant_id, e.priority) > (q.tenant_id, q.priority)
+        and (e.tenant_id, e.priority)
+          > (q.tenant_id, case when q.is_due then 32767::smallint else q.priority end)
         and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit 1
     ) as n
-    where q.place < due_tenants.most
+    where q.tenants < due_tenants.max_tenants and q.lookups < v_max_lookups
   ),
   timers as (
-    select 0 as place, due_tenants.low as tenant_id, 32767::smallint as priority,
-      'infinity'::timestamptz as due_at
+    select 0 as tenants, 0 as lookups, due_tenants.low as tenant_id, 32767::smallint as priority,
+      false as is_due
     union all
-    select t.place + 1, n.* from timers as t cross join lateral (
-      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+    select t.tenants + n.is_due::int, t.lookups + 1, n.* from timers as t cross join lateral (
+      select e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) <= v_now as is_due
+      from howdah.executions as e
       where e.status = 'waiting' and e.waiting_for = 'timer'
-        and (e.tenant_id, e.priority) > (t.tenant_id, t.priority)
+        and (e.tenant_id, e.priority)
+          > (t.tenant_id, case when t.is_due then 32767::smallint else t.priority end)
         and e.tenant_id <= due_tenants.high
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit 1
     ) as n
-    where t.place < due_tenants.most
+    where t.tenants < due_tenants.max_tenants and t.lookups < v_max_lookups
   )
-  select distinct on (d.tenant_id) d.tenant_id, d.is_timer, d.priority
+  select d.tenant_id, bool_or(d.is_queued), min(d.priority)
   from (
-    select q.tenant_id, false as is_timer, q.priority, q.due_at from queued as q
-    union all select t.tenant_id, true, t.priority, t.due_at from timers as t
+    select q.tenant_id, q.priority, true as is_queued from queued as q where q.is_due
+    union all select t.tenant_id, t.priority, false from timers as t where t.is_due
   ) as d
-  where d.due_at <= clock_timestamp()
-  order by d.tenant_id, d.priority, d.due_at;
+  group by d.tenant_id
+  order by d.tenant_id;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.due_tenants_after(after uuid)
- RETURNS TABLE(tenant_id uuid, is_timer boolean, priority smallint)
+CREATE OR REPLACE FUNCTION howdah_private.due_tenants_after(last_tenant_id uuid)
+ RETURNS TABLE(tenant_id uuid, has_queued boolean, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_most constant int := 16;
+  v_max_tenants constant int := 16;
   v_lowest constant uuid := '00000000-0000-0000-0000-000000000000';
   v_found int;
 begin
   return query select d.* from howdah_private.due_tenants(
-    coalesce(due_tenants_after.after, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff', v_most
+    coalesce(due_tenants_after.last_tenant_id, v_lowest), 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    v_max_tenants
   ) as d;
   get diagnostics v_found = row_count;
-  if v_found < v_most and due_tenants_after.after is not null then
+  if v_found < v_max_tenants and due_tenants_after.last_tenant_id is not null then
     return query select d.*
-    from howdah_private.due_tenants(v_lowest, due_tenants_after.after, v_most) as d;
+    from howdah_private.due_tenants(v_lowest, due_tenants_after.last_tenant_id, v_max_tenants) as d;
   end if;
 end $function$
 ;
@@ -10253,7 +10529,8 @@ begin
     select m.at from unnest(moments) with ordinality as m (at, place)
     where case (schedule).catchup_policy when 'one' then m.place = 1 when 'all' then m.place <= 100
       -- a time less than a minute ago is on time
-      else m.at > due_times.until - interval '1 minute' end
+      else m.at > due_times.until - interval '1 minute' or (m.at = (schedule).next_at
+        and (schedule).retry_at > due_times.until - interval '1 minute') end
     order by m.at
   );
 end $function$
@@ -10414,14 +10691,15 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid, subject_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select graphile_worker.add_job('admit', json_build_object('id', enqueue_admission.limit_id,
-    'tenant_id', enqueue_admission.tenant_id), run_at => clock_timestamp(), priority => -32768)
+    'tenant_id', enqueue_admission.tenant_id, 'subject_id', enqueue_admission.subject_id),
+    run_at => clock_timestamp(), priority => -32768)
 $function$
 ;
 
@@ -10433,13 +10711,15 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_admissions(ids uuid[])
 AS $function$
 begin
   perform graphile_worker.add_job(
-    'admit', json_build_object('id', p.limit_id, 'tenant_id', p.tenant_id),
-    run_at => clock_timestamp(), job_key => 'limit ' || p.limit_id, priority => -32768)
+    'admit', json_build_object('id', p.limit_id, 'tenant_id', p.tenant_id, 'subject_id', p.key_id),
+    run_at => clock_timestamp(), job_key => concat_ws(' ', 'limit', p.limit_id, p.key_id),
+    priority => -32768)
   from (
-    select distinct on (r.limit_id) r.limit_id, r.tenant_id
-    from howdah_private.parked_runs as r
+    select distinct r.limit_id, r.tenant_id, case when l.scope = 'key' then r.subject_id end
+      as key_id
+    from howdah_private.parked_runs as r left join howdah.limits as l on l.id = r.limit_id
     where r.execution_id = any (enqueue_admissions.ids)
-    order by r.limit_id
+    order by 1, 3
   ) as p;
 end $function$
 ;
@@ -10450,6 +10730,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
   if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
@@ -10645,25 +10926,40 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_erasures(p howdah.retention_policies, batch integer)
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_erasures(tenant_id uuid, batch integer)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_enqueued record;
+  v_count int;
 begin
-  select * into v_enqueued
-  from howdah_private.enqueue_erasures(
-    p.contents_reached_at, now() - interval '1 minute', enqueue_missed_erasures.batch, p.tenant_id);
-  update howdah.retention_policies as x
-  set contents_reached_at = case
-    when v_enqueued.runs = enqueue_missed_erasures.batch then v_enqueued.last_at
-    else greatest(x.contents_reached_at, now() - interval '1 day') end
-  where x.id = p.id;
-  return v_enqueued.runs;
+  insert into howdah_private.erasures_due (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.tenant_id = enqueue_missed_erasures.tenant_id
+    and e.completed_at < now() - interval '1 minute'
+    and e.parent_execution_id is null and e.contents_erased_at is null
+    and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+  order by e.completed_at limit enqueue_missed_erasures.batch
+  on conflict do nothing;
+  get diagnostics v_count = row_count;
+  return v_count;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_recount(l howdah.limits, after xid8, delay interval DEFAULT '00:00:00'::interval)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('recount_limit',
+    json_strip_nulls(json_build_object(
+      'id', l.id, 'tenant_id', l.tenant_id, 'after', enqueue_recount.after::text)),
+    run_at => clock_timestamp() + enqueue_recount.delay,
+    job_key => 'limit ' || l.id || ' recount', priority => -32768)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
@@ -10694,6 +10990,22 @@ select graphile_worker.add_job('deliver',
     json_build_object('id', d.id, 'tenant_id', d.tenant_id), job_key => 'delivery ' || d.id)
   from deliveries as d
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_write_back(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform graphile_worker.add_job('write_back',
+    json_build_object('id', e.id, 'tenant_id', e.tenant_id),
+    job_key => 'write_back ' || e.id)
+  from howdah.watched_rows as w
+  where w.execution_id = e.id and w.tenant_id = e.tenant_id
+    and w.write_back in ('waiting', 'failed');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with time zone)
@@ -10905,7 +11217,7 @@ begin
   v_sessions := array(
     select s.id from howdah.sessions as s
     where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_roots))
-    order by s.id for no key update skip locked
+    order by s.id for update skip locked
   );
   -- runs that run again, are gone or erased, or whose contents are kept now are no longer due
   delete from howdah_private.erasures_due as d
@@ -10915,11 +11227,15 @@ begin
     where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
   );
   update howdah_private.erasures_due as d
-  set due_at = coalesce(howdah_private.contents_kept_until(e), now() + interval '1 second')
-  from howdah.executions as e
-  where d.execution_id = any (v_due) and e.id = d.execution_id and (
-    howdah_private.contents_kept_until(e) is not null or e.id <> all (v_roots)
-    or (e.session_id is not null and e.session_id <> all (v_sessions))
+  set due_at = coalesce(r.kept_until, now() + interval '1 second')
+  from (
+    select e.id, e.session_id, howdah_private.contents_kept_until(e) as kept_until
+    from howdah.executions as e where e.id = any (v_due)
+    offset 0 -- so that the function is called once for each run
+  ) as r
+  where d.execution_id = r.id and (
+    r.kept_until is not null or r.id <> all (v_roots)
+    or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   with gone as (
     delete from howdah_private.erasures_due as d
@@ -11002,6 +11318,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.erase_inbox_answers(u howdah.users, runs uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entries bigint[];
+begin
+  v_entries := array(
+    select i.id from howdah.questions as q
+    join howdah_private.inbox as i
+      on i.execution_id = q.execution_id and i.kind = 'answer'
+      and i.output ->> 'question_id' = q.id::text
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+      and q.execution_id <> all (erase_inbox_answers.runs)
+    order by i.execution_id, i.id
+    for update of i
+  );
+  update howdah_private.inbox as i
+  set output = i.output || case i.output ->> 'kind' when 'question'
+    then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
+  where i.id = any (v_entries)
+    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], keep_keys boolean, OUT steps bigint, OUT messages bigint, OUT executions bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -11027,6 +11370,7 @@ begin
     output = case when e.output is not null then '[erased]' end, output_data = null,
     error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
+    concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
   where e.id = any (erase_log.ids);
@@ -11044,6 +11388,10 @@ declare
   v_gone int;
   v_count int;
 begin
+  perform from howdah.mail as m
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+  order by m.id for update;
   perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
   from howdah.mail as m
   where m.tenant_id = u.tenant_id
@@ -11076,7 +11424,8 @@ begin
   update howdah.questions as q
   set prompt = '[erased]', schema = null, options = null, default_answer = null,
     answer_data = null, preview = null,
-    tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
+    tool_call = case when q.tool_call is not null
+      then howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0 end,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]'
       else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
@@ -11101,8 +11450,11 @@ declare
   v_files jsonb;
 begin
   with gone as (
+    -- the index of sessions begins with the tenant
     delete from howdah.resources as r
     where r.session_id = any (erase_sessions.ids) and r.execution_id is null
+      and r.tenant_id = any (array(
+        select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)))
     returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
@@ -11113,7 +11465,8 @@ begin
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
   update howdah.sessions as s
-  set title = case when s.title is not null then '[erased]' end, state = '{}'
+  set title = case when s.title is not null then '[erased]' end, state = '{}',
+    contents_erased_at = clock_timestamp()
   where s.id = any (erase_sessions.ids);
   get diagnostics v_sessions = row_count;
   delete from howdah.sessions as s
@@ -11138,6 +11491,7 @@ declare
   v_files jsonb;
 begin
   perform howdah_private.erase_forks(u, erase_user_traces.runs);
+  perform howdah_private.erase_inbox_answers(u, erase_user_traces.runs);
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
@@ -11419,8 +11773,9 @@ AS $function$
       e.output_data, e.stop_reason, e.error, e.tokens_in, e.tokens_out, e.cost,
       e.children_tokens_in, e.children_tokens_out, e.children_cost, e.step_count, e.model_count,
       e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds, e.metrics,
-      e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust,
-      e.created_by, e.created_at, e.started_at, e.completed_at
+      e.priority, e.run_at, e.idempotency_key, e.concurrency_key, e.debounce_key, e.debounce_ms,
+      e.debounced_at, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
+      e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x
 $function$
@@ -12147,6 +12502,16 @@ AS $function$
       and (p.subject_id is null or j.run_at <= clock_timestamp())
   )
   union all
+  select 'debounced_twice', r.tenant_id, r.id::uuid,
+    format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
+  from howdah.executions as r
+  where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
+    and howdah_private.has_not_begun(r)
+    and not exists (
+      select from howdah_private.debounced_runs as d
+      where d.execution_id = r.id and d.key = r.debounce_key
+    )
+  union all
   select 'unread_inbox', r.tenant_id, r.id,
     'has unread input while it waits for a person, a child or mail'
   from waiting as r
@@ -12250,6 +12615,8 @@ begin
     return;
   end if;
   if (schedule).overlap_policy = 'cancel' then
+    perform howdah_private.lock_senders((schedule).session_id) -- before the run and the session
+    where (schedule).session_id is not null;
     -- locks the run, so that it cannot end before it is cancelled
     perform from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null
@@ -12303,15 +12670,15 @@ begin
   update howdah.schedules as s
   set next_at = (select t.at from howdah_private.cron_times(
         s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
-    last_at = v_schedule.last_at, last_execution_id = v_schedule.last_execution_id,
-    last_error = v_schedule.last_error
+    retry_at = null, last_at = v_schedule.last_at,
+    last_execution_id = v_schedule.last_execution_id, last_error = v_schedule.last_error
   where s.id = v_schedule.id;
   return v_fired;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.fire_schedules()
- RETURNS integer
+CREATE OR REPLACE FUNCTION howdah_private.fire_schedules(batch integer DEFAULT 20, OUT fired integer, OUT tried integer)
+ RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -12322,33 +12689,42 @@ declare
   v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
   v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
   v_schedule howdah.schedules;
-  v_fired int := 0;
+  v_is_alone boolean;
 begin
-  for v_schedule in
-    select s.* from howdah.schedules as s
-    where s.is_active and s.next_at <= v_now
+  fired := 0;
+  tried := 0;
+  while tried < fire_schedules.batch loop
+    -- one at a time: a cursor would lock ten rows ahead
+    select s.* into v_schedule from howdah.schedules as s
+    where s.is_active and s.next_at <= v_now and coalesce(s.retry_at <= v_now, true)
     order by s.next_at
-    limit 1000
-    for no key update skip locked
-  loop
+    limit 1
+    for no key update skip locked;
+    exit when not found;
+    v_is_alone := v_schedule.session_id is not null or v_schedule.overlap_policy = 'cancel';
+    exit when v_is_alone and tried > 0;
+    tried := tried + 1;
     begin
       perform set_config('howdah.tenant_id', v_schedule.tenant_id::text, true),
         set_config('howdah.user_id', '', true);
-      v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
+      fired := fired + howdah_private.fire_schedule(v_schedule, v_now);
     exception when others then
       if howdah_private.is_transient_error(sqlstate) then
         raise warning 'schedule % will be retried: %', v_schedule.id, sqlerrm;
+        update howdah.schedules as s set retry_at = clock_timestamp() + interval '5 seconds'
+        where s.id = v_schedule.id;
+        v_is_alone := true; -- waits for no second lock while it holds what others have fired
       else
-        update howdah.schedules as s set next_at = null,
+        update howdah.schedules as s set next_at = null, retry_at = null,
           last_error = howdah_private.schedule_error(
             sqlstate, sqlerrm, null, null, v_schedule.next_at)
         where s.id = v_schedule.id;
       end if;
     end;
+    exit when v_is_alone;
   end loop;
   perform set_config('howdah.tenant_id', v_tenant, true),
     set_config('howdah.user_id', v_user, true);
-  return v_fired;
 end $function$
 ;
 
@@ -12799,6 +13175,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_later_run(run howdah.watched_rows)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.watched_rows as w
+    where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
+      and md5(w.row_key::text) = md5(run.row_key::text) and w.created_at > run.created_at
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_live_run_in_tree(agent_id uuid, root_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -12815,6 +13205,13 @@ AS $function$
       and e.agent_id = has_live_run_in_tree.agent_id and e.completed_at is null
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_not_begun(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((e).fence = 0) AND ((e).step_count = 0) AND ((e).status = ANY (ARRAY['queued'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status])))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_settings()
@@ -12988,6 +13385,44 @@ AS $function$
     else 'user' end::howdah.trust)
   from jsonb_array_elements(history_trust.history) as m (message)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.holder_of_idempotency_key(tenant_id uuid, key text, execution_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_holder uuid;
+begin
+  loop
+    insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
+    values (holder_of_idempotency_key.tenant_id, holder_of_idempotency_key.key,
+      holder_of_idempotency_key.execution_id)
+    on conflict do nothing;
+    select k.execution_id into v_holder from howdah_private.idempotency_keys as k
+    where k.tenant_id = holder_of_idempotency_key.tenant_id
+      and k.key = holder_of_idempotency_key.key;
+    continue when not found;
+    if v_holder = holder_of_idempotency_key.execution_id or exists (
+      select from howdah.executions as e
+      where e.id = v_holder and e.tenant_id = holder_of_idempotency_key.tenant_id
+        and e.idempotency_key = holder_of_idempotency_key.key
+    ) then
+      return v_holder;
+    end if;
+    -- No run was inserted for the key, or its run has another key by now: a key lives as long as
+    -- its own run.
+    update howdah_private.idempotency_keys as k
+    set execution_id = holder_of_idempotency_key.execution_id
+    where k.tenant_id = holder_of_idempotency_key.tenant_id
+      and k.key = holder_of_idempotency_key.key and k.execution_id = v_holder;
+    if found then
+      return holder_of_idempotency_key.execution_id;
+    end if;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
@@ -13194,11 +13629,11 @@ begin
   v_began_at := howdah_private.period_begins(l.period, clock_timestamp());
   insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
   select l.id, v_began_at, u.subject_id, u.used
-  from howdah_private.usage_since(l, v_began_at) as u;
+  from howdah_private.usage_since(l, v_began_at) as u
+  order by u.subject_id -- a commit that saw the limit before the change may have its counter
+  on conflict (limit_id, started_at, subject_id) do update set used = excluded.used;
   if l.metric in ('tokens', 'cost') then
-    insert into howdah_private.limit_recounts (limit_id) values (l.id)
-    on conflict (limit_id) do update set after = null;
-    perform howdah_private.enqueue_admission(l.id, l.tenant_id);
+    perform howdah_private.enqueue_recount(l, null);
   end if;
 exception when lock_not_available then
   raise exception using errcode = 'HWCNF',
@@ -13244,49 +13679,38 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_watched_runs(watch howdah.table
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_query text := howdah_private.watch_query(
-    insert_watched_runs.watched, insert_watched_runs.watch);
   v_message text;
   v_detail text;
   v_hint text;
 begin
-  with inputs as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.rows) as h
-    where h.input is not null
-  ),
-  old_inputs as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.old_rows) as h
-  ),
-  due as materialized (
-    select howdah.uuid_v7() as id, h.input, h.row_key,
-      sha256(convert_to(h.value, 'UTF8')) as value_sha256
-    from inputs as h left join old_inputs as b on b.row_key = h.row_key
-    where b.input is distinct from h.input
-    order by h.place
+  with due as materialized (
+    select r.* from howdah_private.rows_to_run(insert_watched_runs.watch,
+      insert_watched_runs.watched, insert_watched_runs.rows, insert_watched_runs.old_rows) as r
   ),
   runs as (
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id
+      id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id,
+      concurrency_key, debounce_key, debounce_ms
     )
     -- the author of the row is unknown, so the input is external
     select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external',
-      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id
+      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id,
+      d.concurrency_key, d.debounce_key,
+      case when d.debounce_key is not null then (watch).debounce_ms end
     from due as d
+    returning executions.id::uuid as id, executions.debounce_key
   )
   insert into howdah.watched_rows (
     execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back
   )
-  select d.id, (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path, d.value_sha256,
+  -- a debounced run may be there already, with another id
+  select coalesce(r.id, d.id), (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path,
+    d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
-  from due as d;
--- the table, or an object in an expression, has changed since
+  from due as d left join runs as r on r.debounce_key = d.debounce_key;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  raise exception using errcode = 'HWINV',
-    message = format('the watch of %s cannot read a row: %s', insert_watched_runs.watched, sqlerrm),
-    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
-      'condition', (watch).condition)::text,
-    hint = 'Call howdah.watch_table again with an expression that fits every row; '
-      'howdah.unwatch_table ends the watch.';
+  perform howdah_private.refuse_unreadable_row(
+    insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
 when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then
   get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
@@ -13318,7 +13742,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid, sender uuid, is_scheduled boolean)
+CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(new_run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -13326,23 +13750,11 @@ CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, ten
 AS $function$
 declare
   v_live uuid;
-  v_may_end_all boolean := not interrupt_session.is_scheduled
-    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false));
 begin
-  if not exists (
-    select from howdah.sessions as s where s.id = interrupt_session.session_id
-      and s.tenant_id = interrupt_session.tenant_id and s.policy = 'interrupt'
-  ) then
-    return;
-  end if;
-  perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live
-    from howdah.sessions as s where s.id = interrupt_session.session_id;
-    exit when v_live is null or not v_may_end_all and exists (
-      select from howdah.executions as e
-      where e.id = v_live and e.user_id is not null
-        and e.user_id is distinct from interrupt_session.sender);
+    from howdah.sessions as s where s.id = new_run.session_id;
+    exit when v_live is null or not howdah_private.may_interrupt(v_live, new_run);
     perform howdah_private.terminate_runs(
       howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
@@ -13432,7 +13844,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_for_each(l howdah.limits)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN ((l).is_per_tenant OR (((l).subject_id IS NULL) AND ((l).scope = ANY (ARRAY['user'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'session'::howdah.limit_scope, 'api_key'::howdah.limit_scope]))))
+RETURN ((l).is_per_tenant OR (((l).subject_id IS NULL) AND ((l).scope = ANY (ARRAY['user'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'session'::howdah.limit_scope, 'api_key'::howdah.limit_scope]))) OR (((l).key IS NULL) AND ((l).scope = 'key'::howdah.limit_scope)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
@@ -13449,27 +13861,17 @@ CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_st
 RETURN CASE status WHEN 'queued'::howdah.execution_status THEN true WHEN 'waiting'::howdah.execution_status THEN (waiting_for = 'timer'::howdah.waiting_reason) ELSE false END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_kept(l howdah.limits)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (((l).scope <> 'api_key'::howdah.limit_scope) AND COALESCE(((l).period = ANY (ARRAY['day'::howdah.limit_period, 'month'::howdah.limit_period])), true))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_kept_by_month(l howdah.limits)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (howdah_private.is_kept(l) AND ((l).scope <> 'session'::howdah.limit_scope))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text)
+CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text, concurrency_key text)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when l.scope = 'key' then coalesce(l.key = is_limited_by.concurrency_key
+      or (l.key is null and is_limited_by.concurrency_key is not null
+        and not howdah_private.is_replaced(
+          l, howdah_private.key_subject(is_limited_by.concurrency_key))), false)
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
     when l.model_id is not null and is_limited_by.model_id is not null
       then l.model_id::text = is_limited_by.model_id
@@ -13563,6 +13965,10 @@ CREATE OR REPLACE FUNCTION howdah_private.is_reached(l howdah.limits, subject_id
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when l.scope = 'key' then exists (
+      select from howdah_private.rooms_of_keys(l, array[is_reached.subject_id]) as r
+      where r.room <= 0
+    )
     when l.metric = 'running_runs' then exists (
       select from howdah_private.remaining_runs(array[l.tenant_id]) as r
       where (r.run_limit).id = l.id and r.room <= 0
@@ -13578,7 +13984,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced(l howdah.limits, subject_i
  RETURNS boolean
  LANGUAGE sql
  STABLE
-RETURN (howdah_private.is_for_each(l) AND (EXISTS (SELECT FROM howdah.limits o WHERE ((o.metric = (is_replaced.l).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.l).period)) AND (o.is_imposed OR (NOT (is_replaced.l).is_imposed)) AND CASE WHEN (is_replaced.l).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.limit_scope)) ELSE ((o.tenant_id = (is_replaced.l).tenant_id) AND (o.scope = (is_replaced.l).scope) AND (o.subject_id = is_replaced.subject_id)) END))))
+RETURN (howdah_private.is_for_each(l) AND (EXISTS (SELECT FROM howdah.limits o WHERE ((o.metric = (is_replaced.l).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.l).period)) AND (o.is_imposed OR (NOT (is_replaced.l).is_imposed)) AND CASE WHEN (is_replaced.l).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.limit_scope)) ELSE ((o.tenant_id = (is_replaced.l).tenant_id) AND (o.scope = (is_replaced.l).scope) AND (COALESCE(o.subject_id, howdah_private.key_subject(o.key)) = is_replaced.subject_id)) END))))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
@@ -14426,6 +14832,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_key(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_first uuid := howdah_private.reserve_idempotency_key(
+    e.tenant_id, e.idempotency_key, e.id);
+begin
+  if v_first <> e.id then
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', e.idempotency_key),
+      detail = jsonb_build_object('execution_id', v_first)::text,
+      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -14463,6 +14888,16 @@ CREATE OR REPLACE FUNCTION howdah_private.key_parameters()
 RETURN (((('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared'::text || '|auth|app|service|license)[-_.]?key'::text) || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))'::text) || '|key|token|sig|auth)'::text)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_subject(key text)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select left(encode(sha256(convert_to(key_subject.key, 'UTF8')), 'hex'), 32)::uuid
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(object text, keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
@@ -14472,8 +14907,7 @@ AS $function$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
-      'next_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at',
-      'contents_reached_at', 'runs_reached_at']
+      'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
         then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
@@ -14676,7 +15110,7 @@ RETURN (SELECT s.id FROM (VALUES (CASE (limit_subject.l).scope WHEN 'system'::ho
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limit_use(limit_id uuid)
- RETURNS TABLE(subject_id uuid, used numeric, waiting integer, started_at timestamp with time zone, resets_at timestamp with time zone)
+ RETURNS TABLE(subject_id uuid, key text, used numeric, waiting integer, started_at timestamp with time zone, resets_at timestamp with time zone)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -14697,9 +15131,13 @@ begin
     v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
     v_ends_at := howdah_private.period_ends(v_limit.period, clock_timestamp());
   end if;
-  if howdah_private.is_for_each(v_limit) then
+  if v_limit.scope = 'key' then
     return query
-    select c.subject_id, c.used, (
+    select null::uuid, k.key, k.used, k.waiting, null::timestamptz, null::timestamptz
+    from howdah_private.use_of_keys(v_limit) as k;
+  elsif howdah_private.is_for_each(v_limit) then
+    return query
+    select c.subject_id, null::text, c.used, (
         select count(*)::int from howdah_private.parked_runs as p
         where p.limit_id = v_limit.id and p.subject_id = c.subject_id
       ), nullif(v_began_at, '-infinity'), v_ends_at
@@ -14710,8 +15148,8 @@ begin
         not v_limit.is_per_tenant or v_is_operator or c.subject_id = howdah.current_tenant()
       );
   elsif (v_limit.scope = 'system' or v_limit.key is not null) and not v_is_operator then
-    return query select null::uuid, null::numeric, null::int, nullif(v_began_at, '-infinity'),
-      v_ends_at;
+    return query select null::uuid, null::text, null::numeric, null::int,
+      nullif(v_began_at, '-infinity'), v_ends_at;
   else
     if v_limit.metric = 'running_runs' then
       v_used := howdah_private.running_runs(v_limit);
@@ -14725,7 +15163,7 @@ begin
             v_limit.user_id, v_limit.agent_id, v_limit.session_id, v_limit.api_key_id)
       ), 0);
     end if;
-    return query select v_limit.subject_id, v_used, (
+    return query select v_limit.subject_id, null::text, v_used, (
         select count(*)::int from howdah_private.parked_runs as p where p.limit_id = v_limit.id
       ), nullif(v_began_at, '-infinity'), v_ends_at;
   end if;
@@ -14808,7 +15246,10 @@ begin
   if cardinality(lock_ancestors.ids) = 1 then
     select e.ancestors into v_above from howdah.executions as e where e.id = lock_ancestors.ids[1];
     foreach v_id in array v_above || lock_ancestors.ids[1] loop
-      perform from howdah.executions as e where e.id = v_id for no key update;
+      loop
+        perform from howdah.executions as e where e.id = v_id for no key update;
+        exit when found or not exists (select from howdah.executions as e where e.id = v_id);
+      end loop;
     end loop;
     return;
   end if;
@@ -14877,29 +15318,10 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_for_control(id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.executions as x where x.id = lock_for_control.id)
-    else howdah.current_tenant() end;
-  v_execution howdah.executions;
 begin
-  if exists (
-    select from howdah.executions as e
-    where e.id = lock_for_control.id and e.tenant_id = v_tenant_id
-      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
-  ) then
-    perform howdah_private.lock_ancestors(array[lock_for_control.id]);
-    select e.* into v_execution from howdah.executions as e where e.id = lock_for_control.id;
-  end if;
-  if v_execution.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', coalesce(lock_for_control.id::text, 'null')),
-      detail = jsonb_build_object('execution_id', lock_for_control.id)::text,
-      hint = 'See howdah.executions for the runs that exist.';
-  end if;
-  perform howdah_private.permit_control('execution', v_execution.id,
-    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
-  return v_execution;
+  perform howdah_private.controllable_run(lock_for_control.id);
+  perform howdah_private.lock_ancestors(array[lock_for_control.id]);
+  return howdah_private.controllable_run(lock_for_control.id);
 end $function$
 ;
 
@@ -14980,6 +15402,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_interrupt(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_sessions uuid[] := array(
+    select distinct s.id
+    from howdah.executions as e join howdah.sessions as s on s.id = e.session_id
+    where e.id = any (lock_runs_to_interrupt.ids) and s.policy = 'interrupt' order by s.id
+  );
+  v_live uuid[];
+  v_locked uuid[] := '{}';
+begin
+  perform howdah_private.lock_senders(s.id)
+  from unnest(v_sessions) with ordinality as s (id, place) order by s.place;
+  loop
+    v_live := array(
+      select s.live_execution_id from howdah.sessions as s
+      where s.id = any (v_sessions) and s.live_execution_id <> all (v_locked) and exists (
+        select from howdah.executions as e
+        where e.id = any (lock_runs_to_interrupt.ids) and e.session_id = s.id
+          and howdah_private.may_interrupt(s.live_execution_id, e)
+      )
+    );
+    exit when cardinality(v_live) = 0;
+    perform howdah_private.lock_subtree(v_live);
+    v_locked := v_locked || v_live;
+  end loop;
+  return v_locked;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_secrets(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -15009,24 +15466,30 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_senders(session_id uuid)
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
+  select pg_advisory_xact_lock(hashtextextended('howdah.senders ' || lock_senders.session_id, 0))
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_session_of(execution_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.lock_sessions_of(ids uuid[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select from howdah.sessions as s
-  where s.id = (
+declare
+  v_ids uuid[] := array(select i.id from unnest(lock_sessions_of.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+begin
+  perform from howdah.sessions as s
+  where s.id in (
     select e.session_id from howdah.executions as e
-    where e.id = lock_session_of.execution_id and e.parent_execution_id is null
-      and (e.completed_at is not null or e.paused_from = 'turn')
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and e.parent_execution_id is null
+      and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
   )
-  for no key update
-$function$
+  order by s.id for no key update;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_subtree(ids uuid[])
@@ -15038,6 +15501,40 @@ AS $function$
 begin
   perform howdah_private.lock_ancestors(lock_subtree.ids);
   return howdah_private.lock_below(lock_subtree.ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_to_continue(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.controllable_run(lock_to_continue.id);
+  v_needs_turn boolean;
+begin
+  if v_execution.session_id is null or v_execution.parent_execution_id is not null then
+    return howdah_private.lock_for_control(lock_to_continue.id);
+  end if;
+  loop
+    begin
+      v_needs_turn := howdah_private.needs_turn(v_execution);
+      if v_needs_turn then
+        perform from howdah.sessions as s where s.id = v_execution.session_id for no key update;
+        v_execution := howdah_private.controllable_run(lock_to_continue.id);
+      end if;
+      if howdah_private.needs_turn(v_execution) = v_needs_turn then
+        v_execution := howdah_private.lock_for_control(lock_to_continue.id);
+        if howdah_private.needs_turn(v_execution) = v_needs_turn then
+          return v_execution;
+        end if;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      v_execution := howdah_private.controllable_run(lock_to_continue.id);
+    end;
+  end loop;
 end $function$
 ;
 
@@ -15070,26 +15567,40 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_user_data(u howdah.users, cancel_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_runs uuid[] := howdah_private.runs_of_user(u);
+  v_runs uuid[];
+  v_sessions uuid[];
 begin
-  if lock_user_data.cancel_live then
-    perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
-    where e.id = any (v_runs) and e.completed_at is null;
-    perform howdah_private.terminate_runs(
-      howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
-    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
-    having count(*) > 0;
-  end if;
-  perform howdah_private.refuse_live_runs(v_runs);
-  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
-  perform from howdah.sessions as s
-  where s.tenant_id = u.tenant_id and (s.user_id = u.id
-    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
-  order by s.id for update;
-  perform from howdah.users as x where x.id = u.id for update;
-  v_runs := howdah_private.runs_of_user(u);
-  perform howdah_private.refuse_live_runs(v_runs);
-  return v_runs;
+  loop
+    v_runs := howdah_private.runs_of_user(u);
+    v_sessions := howdah_private.sessions_of_user(u, v_runs);
+    begin
+      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_runs)
+      order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
+      if lock_user_data.cancel_live then
+        perform howdah_private.cancel_runs(v_runs);
+      else
+        perform howdah_private.refuse_live_runs(v_runs);
+      end if;
+      perform from howdah.executions as e where e.id = any (v_runs)
+      order by e.depth, e.id for update nowait;
+      perform from howdah.sessions as s where s.id = any (v_sessions) order by s.id
+      for update nowait;
+      perform from howdah.users as x where x.id = u.id for update nowait;
+      if howdah_private.runs_of_user(u) = v_runs
+        and howdah_private.sessions_of_user(u, v_runs) = v_sessions
+        and not exists (
+          select from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
+        ) then
+        return v_runs;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception
+      when triggered_action_exception then
+        continue;
+      when lock_not_available then
+        perform howdah_private.await_locks(v_runs || v_sessions || u.id);
+    end;
+  end loop;
 end $function$
 ;
 
@@ -15444,6 +15955,23 @@ CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
 RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.may_interrupt(live_execution_id uuid, new_run howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not exists (
+    select from howdah.executions as e
+    where e.id = may_interrupt.live_execution_id and e.user_id is not null
+      and e.user_id is distinct from new_run.user_id
+  ) or (
+    coalesce(not starts_with(new_run.idempotency_key, 'schedule:'), true)
+    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false))
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
  RETURNS boolean
  LANGUAGE sql
@@ -15689,7 +16217,7 @@ AS $function$
       (t.message ->> 'covers_to_seq')::int as to_seq,
       count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
     from jsonb_array_elements(howdah_private.session_history(
-      messages_before_turn.session_id, messages_before_turn.turn + 1
+      messages_before_turn.tenant_id, messages_before_turn.session_id, messages_before_turn.turn + 1
     )) with ordinality as t (message, place)
   ),
   summaries as materialized (
@@ -16013,6 +16541,65 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.needs_turn(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((e).session_id IS NOT NULL) AND ((e).parent_execution_id IS NULL) AND (((e).completed_at IS NOT NULL) OR COALESCE(((e).paused_from = 'turn'::howdah.waiting_reason), false)))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_due_run(tenant_id uuid, except_ids uuid[], INOUT priority smallint, OUT id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+begin
+  while next_due_run.priority is not null loop
+    select r.id into next_due_run.id
+    from (
+      (select e.id, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1)
+      union all
+      (select e.id, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit 1)
+    ) as r
+    order by r.due_at limit 1;
+    exit when found;
+    select min(r.priority) into next_due_run.priority
+    from (
+      (select e.priority from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+      union all
+      (select e.priority from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+    ) as r;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.next_parked_runs(limit_id uuid, subjects uuid[], is_deleted boolean, row_limit integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -16029,7 +16616,12 @@ begin
     return array(
       select p.execution_id from howdah_private.parked_runs as p
       where p.limit_id = next_parked_runs.limit_id and p.subject_id is null
-      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+      order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit
+    ) || array( -- they wait since the limit was of another scope or metric
+      select p.execution_id from howdah_private.parked_runs as p
+      where p.limit_id = next_parked_runs.limit_id and p.subject_id is not null
+      limit next_parked_runs.row_limit
+    );
   end if;
   return array(
     select p.execution_id from howdah_private.parked_runs as p
@@ -16424,22 +17016,28 @@ CREATE OR REPLACE FUNCTION howdah_private.park_over_running_limit(ids uuid[])
 AS $function$
 declare
   v_limits howdah.limits[];
+  v_keys text[]; -- the key of each limit for each key
   v_room int[];
   v_run record;
   v_own int[]; -- places of the limits that the run counts for
   v_full int;
   v_over uuid[] := '{}';
   v_reached uuid[] := '{}';
+  v_subjects uuid[] := '{}';
 begin
-  select array_agg(r.run_limit), array_agg(r.room) into v_limits, v_room
-  from howdah_private.remaining_runs(array(
-    select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (park_over_running_limit.ids))) as r;
+  select array_agg(r.run_limit), array_agg(r.key), array_agg(r.room) into v_limits, v_keys, v_room
+  from (
+    select array_agg(distinct e.tenant_id) as tenants,
+      coalesce(array_agg(distinct e.concurrency_key)
+        filter (where e.concurrency_key is not null), '{}') as keys
+    from howdah.executions as e where e.id = any (park_over_running_limit.ids)
+  ) as t
+  cross join lateral howdah_private.remaining_runs(t.tenants, t.keys) as r;
   if v_limits is null then
     return '{}';
   end if;
   for v_run in
-    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id,
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
       howdah_private.model_chosen(e.overrides, e.handoffs) as model_id
     from howdah.executions as e
     where e.id = any (park_over_running_limit.ids)
@@ -16449,13 +17047,17 @@ begin
   loop
     v_own := array(
       select i.place from generate_subscripts(v_limits, 1) as i (place)
-      where v_limits[i.place].tenant_id = v_run.tenant_id and howdah_private.is_limited_by(
-        v_limits[i.place], v_run.agent_id, v_run.agent_version_id, v_run.model_id)
+      where v_limits[i.place].tenant_id = v_run.tenant_id
+        and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
+          else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
+            v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
     );
     v_full := (select o.place from unnest(v_own) as o (place) where v_room[o.place] <= 0 limit 1);
     if v_full is not null then
       v_over := v_over || v_run.id;
       v_reached := v_reached || v_limits[v_full].id;
+      v_subjects := v_subjects || case when v_limits[v_full].scope = 'key'
+        then howdah_private.key_subject(v_run.concurrency_key) end;
     else
       v_room := array(
         select r.room - (r.place = any (v_own))::int
@@ -16464,7 +17066,7 @@ begin
     end if;
   end loop;
   return case when cardinality(v_over) > 0
-    then howdah_private.park_runs(v_over, v_reached, null) else '{}' end;
+    then howdah_private.park_runs(v_over, v_reached, v_subjects) else '{}' end;
 end $function$
 ;
 
@@ -16732,6 +17334,31 @@ AS $function$
     case jsonb_typeof(parts_trust.parts) when 'array' then parts_trust.parts else '[]' end
   ) as p (part)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pass_turn(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_next uuid;
+begin
+  perform from howdah.sessions as s where s.id = run.session_id for no key update;
+  select e.id into v_next from howdah.executions as e
+  where e.tenant_id = run.tenant_id and e.session_id = run.session_id
+    and e.status = 'waiting' and e.waiting_for = 'turn'
+  order by e.turn limit 1
+  for no key update;
+  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
+  where s.id = run.session_id and s.live_execution_id = run.id;
+  if found and v_next is not null then
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_next;
+    perform howdah_private.enqueue_advance(array[v_next]);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.period_begins(period howdah.limit_period, at timestamp with time zone)
@@ -17142,6 +17769,68 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.place_below_parent(run howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_parent record;
+  v_began_at timestamptz;
+  v_max_depth int := coalesce(case when exists (select from howdah.settings)
+    then howdah_private.setting(run.tenant_id, 'max_depth') end, 8);
+begin
+  select e.id::uuid as id, e.status, e.depth, e.root_execution_id, e.ancestors, e.user_id,
+    e.created_at, e.completed_at, e.is_pause_requested, e.members_at_once
+  into v_parent from howdah.executions as e
+  where e.id = run.parent_execution_id and e.tenant_id = run.tenant_id
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('parent execution %s does not exist', run.parent_execution_id),
+      detail = jsonb_build_object('parent_execution_id', run.parent_execution_id)::text;
+  end if;
+  if v_parent.completed_at is not null or v_parent.depth >= v_max_depth then
+    raise exception using errcode = 'HWCNF',
+      message = case when v_parent.completed_at is not null
+        then format('parent execution %s has already ended', v_parent.id)
+        else format('maximum depth of child runs (%s) reached', v_max_depth) end,
+      detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
+  end if;
+  run.root_execution_id := v_parent.root_execution_id;
+  run.ancestors := v_parent.ancestors || v_parent.id;
+  run.depth := v_parent.depth + 1;
+  run.user_id := coalesce(run.user_id, v_parent.user_id);
+  if v_parent.status = 'paused' or v_parent.is_pause_requested then
+    run.status := 'paused'; -- resumes together with its parent
+    run.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
+  elsif v_parent.members_at_once is not null then
+    run.status := 'waiting';
+    run.waiting_for := 'turn';
+  end if;
+  -- pins the version that was current when the root began, unless an admin has named another since
+  v_began_at := case when v_parent.depth = 0 then v_parent.created_at else (
+    select r.created_at from howdah.executions as r where r.id = v_parent.root_execution_id
+  ) end;
+  if run.workflow_id is null then
+    run.agent_version_id := coalesce(howdah_private.version_or_current((
+      select v.id from howdah.agent_versions as v
+      where v.agent_id = run.agent_id and v.created_at <= v_began_at
+      order by v.version desc limit 1
+    ), run.agent_version_id), run.agent_version_id);
+  else
+    run.workflow_version_id := coalesce(howdah_private.version_or_current((
+      select v.id from howdah.workflow_versions as v
+      where v.workflow_id = run.workflow_id and v.created_at <= v_began_at
+      order by v.version desc limit 1
+    ), run.workflow_version_id), run.workflow_version_id);
+  end if;
+  return run;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17282,6 +17971,114 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.prepare_special_run(e howdah.executions, partition oid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_has_ended boolean := e.completed_at is not null;
+begin
+  if e.workflow_id is not null and not v_has_ended then
+    e := howdah_private.prepare_workflow_run(e);
+  end if;
+  if num_nonnulls(e.forked_from_execution_id, e.compensates_execution_id) > 0
+    or (v_has_ended and num_nonnulls(e.agent_version_id, e.workflow_version_id) > 0) then
+    perform howdah_private.refuse_foreign_version(e);
+  end if;
+  if e.input_parts is not null then
+    perform howdah_private.refuse_parts(e.tenant_id, e.input_parts);
+    e.input_parts := nullif(e.input_parts, '[]');
+  end if;
+  if e.history is not null then
+    perform howdah_private.refuse_history(e.history);
+    e.history := nullif(e.history, '[]');
+  end if;
+  if e.client_tools is not null then
+    perform howdah_private.refuse_client_tools(e);
+    e.client_tools := nullif(e.client_tools, '[]');
+  end if;
+  if e.overrides is not null and e.parent_execution_id is null and not v_has_ended then
+    e.overrides := howdah_private.checked_overrides(e);
+  end if;
+  if e.parent_execution_id is not null and not v_has_ended then
+    e := howdah_private.place_below_parent(e);
+  end if;
+  if e.idempotency_key is not null then
+    perform howdah_private.keep_key(e);
+  elsif e.debounce_key is not null and not v_has_ended then
+    e := howdah_private.debounce(e, prepare_special_run.partition);
+  end if;
+  if e.session_id is not null and e.parent_execution_id is null and not v_has_ended then
+    e := howdah_private.propose_turn(e);
+  end if;
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.prepare_workflow_run(e howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow howdah.workflows;
+  v_limits jsonb := case when exists (select from howdah.settings)
+    then howdah_private.settings_of(
+      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
+  v_fault text;
+begin
+  if e.agent_id is not null then
+    raise exception using errcode = 'HWINV', message = 'set agent_id or workflow_id, not both',
+      detail = jsonb_build_object('field', 'workflow_id')::text,
+      hint = 'Leave out agent_id or workflow_id.';
+  end if;
+  v_workflow := howdah_private.workflow_to_run(e);
+  if e.input is null or octet_length(e.input) > 1024 then
+    perform howdah_private.refuse_input(e)
+    where e.input is null or octet_length(e.input) > 1048576
+      or exists (select from howdah.settings);
+  end if;
+  perform howdah_private.refuse_unfit_run(e);
+  if e.forked_from_execution_id is null then
+    e.workflow_version_id := case
+      when e.workflow_version_id is not null then howdah_private.own_version(e)
+      when v_workflow.version_is_stale
+        then howdah_private.refresh_workflow_version(v_workflow.id)
+      else v_workflow.current_version_id end;
+    select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
+    from howdah.workflow_versions as v where v.id = e.workflow_version_id;
+    if v_fault is not null then
+      raise exception using errcode = 'HWCNF',
+        message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
+        detail = jsonb_build_object('workflow_id', e.workflow_id,
+          'workflow', v_workflow.name)::text,
+        hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
+    elsif v_workflow.type = 'map' then
+      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), e.input_data);
+    end if;
+  end if;
+  e.status := 'queued';
+  v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
+  e.max_steps := coalesce(
+    e.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
+  e.max_tokens := coalesce(
+    e.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+  e.max_cost := case when e.max_cost is null then v_workflow.max_cost
+    else howdah_private.owned_budget(e, v_workflow.max_cost) end;
+  e.max_seconds := coalesce(
+    e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
+  e.run_at := coalesce(e.run_at, now());
+  e.root_execution_id := coalesce(e.root_execution_id, e.id);
+  select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
+    greatest(e.input_trust, howdah_private.bound_trust())
+  into e.user_id, e.created_by, e.input_trust;
+  return e;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prepare_write_back(execution_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17310,11 +18107,7 @@ begin
       'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
   elsif v_watched is null then
     return '{"done": "gone"}';
-  elsif exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
-      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
-  ) then
+  elsif howdah_private.has_later_run(v_row) then
     return '{"done": "superseded"}';
   end if;
   select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
@@ -17337,6 +18130,13 @@ begin
       'key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.presence_lock_class()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 1214871364
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.previous_turn(id uuid, is_kept boolean DEFAULT true, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
@@ -17366,7 +18166,7 @@ begin
   is_last := v_run.is_last;
   if not (v_run.is_last and previous_turn.is_kept) then
     said := howdah_private.history_entries(case when v_run.session_id is not null
-      then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
+      then howdah_private.session_history(v_tenant_id, v_run.session_id, v_run.turn + 1)
       else coalesce(v_run.history, '[]')
         || howdah_private.execution_messages_of(previous_turn.id) end);
   end if;
@@ -17450,6 +18250,47 @@ AS $function$
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_session record;
+  v_has_to_wait boolean;
+begin
+  if exists (select from howdah.executions as e where e.id = run.id) then
+    return run;
+  end if;
+  select s.turns, s.live_execution_id, s.policy, (
+    select max(e.turn) from howdah.executions as e -- of earlier rows of this statement
+    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn > s.turns
+  ) as proposed into v_session
+  from howdah.sessions as s where s.id = run.session_id and s.tenant_id = run.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', run.session_id),
+      detail = jsonb_build_object('session_id', run.session_id)::text,
+      hint = 'Start one with howdah.start_session(agent), or see howdah.sessions.';
+  end if;
+  run.turn := coalesce(v_session.proposed, v_session.turns) + 1;
+  v_has_to_wait := case when v_session.policy = 'interrupt'
+    then v_session.proposed is null and v_session.live_execution_id is not null
+      and not howdah_private.may_interrupt(v_session.live_execution_id, run)
+    else num_nonnulls(v_session.live_execution_id, v_session.proposed) > 0 end;
+  if v_has_to_wait then
+    if v_session.policy = 'reject' then
+      perform howdah_private.refuse_turn(run.session_id, v_session.live_execution_id);
+    end if;
+    run.status := 'waiting';
+    run.waiting_for := 'turn';
+  end if;
+  return run;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.prose_contains_secret(prose text)
@@ -17839,7 +18680,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reached_limit_text(l howdah.limits, subject_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.reached_limit_text(l howdah.limits, subject_id uuid, concurrency_key text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -17851,6 +18692,8 @@ declare
     'the tool ' || (select t.name from howdah.tools as t where t.id = l.tool_id),
     'the model ' || (select m.name from howdah.models as m where m.id = l.model_id),
     'the agent ' || (select a.name from howdah.agents as a where a.id = l.agent_id),
+    case when l.scope = 'key'
+      then format('the concurrency key %L', reached_limit_text.concurrency_key) end,
     case when l.scope = 'tool' then 'tools named ' else 'the model ' end || l.key,
     'the ' || replace(l.scope::text, '_', ' '));
   v_max text := trim_scale(l.max_value)::text;
@@ -17939,30 +18782,29 @@ CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_worker howdah_private.workers;
+  v_worker uuid;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'workers'
   for no key update skip locked;
   if not found then
     return; -- another worker does the work
   end if;
-  for v_worker in
-    select w.* from howdah_private.workers as w
-    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
-        and w.id is distinct from reap_workers.reaper
-      or not exists (
-        select from pg_catalog.pg_locks as l
-        where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
-          and l.objsubid = 2 and l.granted
-          and l.database = (
-            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-          )
-      )
-    for update skip locked
-  loop
-    perform howdah_private.forget_worker(v_worker.id);
-    return next v_worker.id;
-  end loop;
+  select w.id into v_worker from howdah_private.workers as w
+  where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+      and w.id is distinct from reap_workers.reaper
+    or not exists (
+      select from pg_catalog.pg_locks as l
+      where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+        and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
+        and l.database = (
+          select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+        )
+    )
+  order by random() limit 1 for update skip locked;
+  if found then
+    perform howdah_private.forget_worker(v_worker);
+    return next v_worker;
+  end if;
 end $function$
 ;
 
@@ -18133,42 +18975,42 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.recount_limit(l howdah.limits)
+CREATE OR REPLACE FUNCTION howdah_private.recount_limit(limit_id uuid, after xid8 DEFAULT NULL::xid8)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_pending howdah_private.limit_recounts;
-  v_began_at timestamptz := howdah_private.period_begins(l.period, clock_timestamp());
+  v_limit howdah.limits;
+  v_after xid8 := case
+    when recount_limit.after < pg_snapshot_xmax(pg_current_snapshot()) then recount_limit.after
+    else pg_current_xact_id() end;
+  v_began_at timestamptz;
   v_subjects uuid[];
 begin
-  select r.* into v_pending from howdah_private.limit_recounts as r
-  where r.limit_id = l.id for update;
+  select l.* into v_limit from howdah.limits as l
+  where l.id = recount_limit.limit_id and l.metric in ('tokens', 'cost');
   if not found then
     return true;
-  end if;
-  v_pending.after := coalesce(v_pending.after, pg_current_xact_id());
-  if pg_snapshot_xmin(pg_current_snapshot()) < v_pending.after then
-    update howdah_private.limit_recounts as r set after = v_pending.after
-    where r.limit_id = l.id;
+  elsif pg_snapshot_xmin(pg_current_snapshot()) < v_after then
+    perform howdah_private.enqueue_recount(v_limit, v_after, '1 second');
     return false;
   end if;
+  v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
   with locked as (
     insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
-    select l.id, v_began_at, u.subject_id, 0
-    from howdah_private.usage_since(l, v_began_at) as u
+    select v_limit.id, v_began_at, u.subject_id, 0
+    from howdah_private.usage_since(v_limit, v_began_at) as u
     order by u.subject_id
-    on conflict (limit_id, started_at, subject_id) do update set used = c.used
+    on conflict on constraint limit_counters_pkey do update set used = c.used
     returning c.subject_id
   )
   select array_agg(k.subject_id) into v_subjects from locked as k;
   update howdah_private.limit_counters as c set used = u.used
-  from howdah_private.usage_since(l, v_began_at) as u
-  where c.limit_id = l.id and c.started_at = v_began_at and c.subject_id = u.subject_id
+  from howdah_private.usage_since(v_limit, v_began_at) as u
+  where c.limit_id = v_limit.id and c.started_at = v_began_at and c.subject_id = u.subject_id
     and c.subject_id = any (v_subjects);
-  delete from howdah_private.limit_recounts as r where r.limit_id = l.id;
   return true;
 end $function$
 ;
@@ -18825,6 +19667,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_foreign_version(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if e.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
+        and v.tenant_id = e.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', e.workflow_id, e.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', e.workflow_id,
+          'workflow_version_id', e.workflow_version_id)::text,
+        hint = 'See howdah.workflow_versions for the versions that exist.';
+    end if;
+  elsif not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.agent_id = e.agent_id
+      and v.tenant_id = e.tenant_id
+  ) then
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('agent %s has no version %s', e.agent_id, e.agent_version_id),
+      detail = jsonb_build_object('agent_id', e.agent_id,
+        'agent_version_id', e.agent_version_id)::text,
+      hint = 'See howdah.agent_versions for the versions that exist.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq integer, input text)
  RETURNS void
  LANGUAGE plpgsql
@@ -18903,7 +19778,9 @@ begin
   end if;
   select min(e.turn) into v_hidden from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
-    and e.parent_execution_id is null and e.status = 'completed'
+    and e.parent_execution_id is null
+    and (e.status = 'completed'
+      or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
     raise exception using errcode = 'HWDEN',
@@ -19422,6 +20299,25 @@ begin
       detail = jsonb_build_object('max_sessions',
         case when v_of_all >= v_most then v_most else v_share end)::text,
       hint = 'Reuse existing sessions. A session is deleted when no stream has read it for a day.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_old_answer(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (
+    select howdah_private.has_later_run(w) from howdah.watched_rows as w
+    where w.execution_id = refuse_old_answer.execution_id
+  ) then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the row of execution %s has changed during the write of its answer',
+        refuse_old_answer.execution_id),
+      detail = jsonb_build_object('execution_id', refuse_old_answer.execution_id)::text;
   end if;
 end $function$
 ;
@@ -20031,6 +20927,67 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_run_keys(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null
+    and num_nonnulls(e.debounce_key, e.debounce_ms) = 0 then
+    return; -- before the list of faults, which a statement with thousands of rows would notice
+  end if;
+  select f.* into v_fault
+  from (values
+    ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
+  ) as k (field, value)
+  cross join lateral (
+    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
+  ) as f
+  where f.size > 500 or f.text is not null
+  limit 1;
+  if v_fault.text is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s %s', v_fault.field, v_fault.text),
+      detail = jsonb_build_object('field', v_fault.field)::text,
+      hint = format('Use one line of visible text as %1$s, such as customer-42, or omit %1$s.',
+        v_fault.field);
+  elsif v_fault.size > 500 then
+    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
+  end if;
+  select * into v_fault
+  from (values
+    ('debounce_ms', e.debounce_ms <= 0,
+      format('debounce_ms must be a positive number of milliseconds, not %s', e.debounce_ms),
+      'Set debounce_ms to the length of the window, such as 5000.'),
+    ('debounce_key', e.debounce_key is null and e.debounce_ms is not null,
+      'debounce_ms needs a debounce_key',
+      'Set debounce_key to what the inserts have in common, such as customer-42, or omit '
+        'debounce_ms.'),
+    ('debounce_ms', e.debounce_key is not null and e.debounce_ms is null,
+      'debounce_key needs debounce_ms',
+      'Set debounce_ms to the length of the window in milliseconds, such as 5000.'),
+    ('idempotency_key', e.debounce_key is not null and e.idempotency_key is not null,
+      'a run has an idempotency_key or a debounce_key, not both',
+      'Omit idempotency_key: a repeated insert with the debounce_key makes no second run.'),
+    ('session_id', e.debounce_key is not null and e.session_id is not null,
+      'a run in a session cannot be debounced',
+      'Omit session_id or debounce_key: every message of a conversation has a run.'),
+    ('parent_execution_id', e.debounce_key is not null and e.parent_execution_id is not null,
+      'a child run cannot be debounced', 'Omit debounce_key and debounce_ms.')
+  ) as f (field, is_fault, message, hint)
+  where f.is_fault
+  limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = v_fault.message,
+      detail = jsonb_build_object('field', v_fault.field)::text, hint = v_fault.hint;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -20334,6 +21291,9 @@ begin
       hint = 'Write it as https://host/path, at most 2000 characters, '
         'with no user, password or space in it.';
   end if;
+  if num_nonnulls(e.concurrency_key, e.debounce_key, e.debounce_ms) > 0 then
+    perform howdah_private.refuse_run_keys(e);
+  end if;
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
@@ -20441,6 +21401,22 @@ begin
     hint = format('Store the secret: howdah secret set %s (the value comes from stdin). '
       'See howdah.secrets for the secrets that exist.',
       refuse_unknown_secret.name);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unreadable_row(watch howdah.table_triggers, watched regclass, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read a row: %s', watched, reason),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
+      'condition', (watch).condition)::text,
+    hint = 'Call howdah.watch_table again with an expression that fits every row; '
+      'howdah.unwatch_table ends the watch.';
 end $function$
 ;
 
@@ -20618,7 +21594,9 @@ when others then
     detail = jsonb_build_object('field', field, 'expression', expression)::text,
     hint = case field when 'condition'
       then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
-      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+      when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+        || 'write functions with their schema.'
+      else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
         || 'write functions with their schema.' end;
 end $function$
 ;
@@ -20757,7 +21735,7 @@ begin
       register_worker.only_members, register_worker.master_keys
     )
     returning lock_key into v_lock_key;
-    exit when pg_try_advisory_lock(1214871364, v_lock_key);
+    exit when pg_try_advisory_lock(howdah_private.presence_lock_class(), v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
   end loop;
 end $function$
@@ -20871,15 +21849,16 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.remaining_runs(tenants uuid[])
- RETURNS TABLE(run_limit howdah.limits, room integer)
+CREATE OR REPLACE FUNCTION howdah_private.remaining_runs(tenants uuid[], keys text[] DEFAULT '{}'::text[])
+ RETURNS TABLE(run_limit howdah.limits, key text, room integer)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with running as materialized (
     select e.tenant_id, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, count(*)::int as runs
+      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, e.concurrency_key,
+      count(*)::int as runs
     from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null
       and e.tenant_id = any (remaining_runs.tenants)
@@ -20887,16 +21866,28 @@ AS $function$
         select from howdah.limits as l
         where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
       )
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
+  ),
+  wanted as (
+    select l, l.id, l.tenant_id, l.max_value, null::text as key
+    from howdah.limits as l
+    where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
+      and not howdah_private.is_for_each(l)
+    union all
+    select l, l.id, l.tenant_id, l.max_value, k.key
+    from howdah.limits as l cross join unnest(remaining_runs.keys) as k (key)
+    where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
+      and howdah_private.is_for_each(l)
+      and not howdah_private.is_replaced(l, howdah_private.key_subject(k.key))
   )
-  select l, l.max_value::int - coalesce((
+  select w.l, w.key, w.max_value::int - coalesce((
     select sum(r.runs)::int from running as r
-    where r.tenant_id = l.tenant_id
-      and howdah_private.is_limited_by(l, r.agent_id, r.agent_version_id, r.model_id)
+    where r.tenant_id = w.tenant_id and case when w.key is not null then r.concurrency_key = w.key
+      else howdah_private.is_limited_by(
+        w.l, r.agent_id, r.agent_version_id, r.model_id, r.concurrency_key) end
   ), 0)
-  from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-  order by l.id
+  from wanted as w
+  order by w.id, w.key
 $function$
 ;
 
@@ -21050,6 +22041,12 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name t
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  update howdah_private.inbox as i
+  set output = i.output || jsonb_build_object('by', new_name)
+  from howdah.questions as q
+  where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    and i.execution_id = q.execution_id and i.kind = 'answer'
+    and i.output ->> 'question_id' = q.id::text;
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
     escalate_to = case
@@ -21229,13 +22226,16 @@ declare
   v_sweep howdah_private.queue_sweep;
   v_lost uuid[] := '{}';
   v_pools text[];
-begin
-  perform howdah_private.release_executions(o.owner_worker, null, true)
-  from (
+  v_owners uuid[] := array(
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
-  ) as o;
+  );
+begin
+  -- lock in the common order: the runs of two owners may belong to one tree
+  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.owner_worker = any (v_owners) having count(*) > 0;
+  perform howdah_private.release_executions(o.id, null, true) from unnest(v_owners) as o (id);
   for v_sweep in
     select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
   loop
@@ -21258,6 +22258,7 @@ begin
     v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, repair_queue.at_most);
   end loop;
   v_lost := v_lost || howdah_private.repair_parked(v_before);
+  perform howdah_private.delete_old_debounces();
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $function$
@@ -21516,27 +22517,13 @@ begin
       detail = '{"field": "idempotency_key"}',
       hint = 'This prefix is reserved for runs of schedules. Use another key, such as a uuid.';
   end if;
-  insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
-  values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
-    reserve_idempotency_key.execution_id)
-  on conflict do nothing;
-  select k.execution_id into v_first from howdah_private.idempotency_keys as k
-  where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
+  v_first := howdah_private.holder_of_idempotency_key(reserve_idempotency_key.tenant_id,
+    reserve_idempotency_key.key, reserve_idempotency_key.execution_id);
   if v_first = reserve_idempotency_key.execution_id then
     return v_first;
   end if;
-  select e.* into v_run from howdah.executions as e
-  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
-    and e.idempotency_key = reserve_idempotency_key.key;
-  if not found then
-    -- No run was inserted for the key, or its run has another key by now: a key lives as long as
-    -- its own run.
-    update howdah_private.idempotency_keys as k
-    set execution_id = reserve_idempotency_key.execution_id
-    where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
-      and k.execution_id = v_first
-    returning k.execution_id into v_first;
-  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then
+  select e.* into v_run from howdah.executions as e where e.id = v_first;
+  if not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then
     -- no execution_id in the detail: the caller may not see the first run
     raise exception using errcode = 'HWCNF',
       message = format('idempotency key %L has already been used', reserve_idempotency_key.key),
@@ -21826,15 +22813,21 @@ begin
     select p.* from howdah.retention_policies as p order by p.id for update skip locked
   loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    -- runs of policies by month are dropped with their month (drop_months.sql)
+    -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
     if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
-      v_done := v_done + howdah_private.retain_runs(v_policy, v_policy.runs_reached_at,
+      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
+        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
     if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy, retain.batch);
+      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain.batch);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
+        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain.batch, false);
     elsif v_policy.keep_contents_days is not null then
-      v_done := v_done + howdah_private.retain_runs(v_policy, v_policy.contents_reached_at,
+      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
+        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
+      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
     end if;
   end loop;
@@ -21866,56 +22859,84 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.retain_runs(p howdah.retention_policies, reached_at timestamp with time zone, until timestamp with time zone, batch integer, is_delete boolean)
+CREATE OR REPLACE FUNCTION howdah_private.retain_runs(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_roots uuid[];
-  v_reached_at timestamptz;
+  v_roots uuid[] := '{}';
   v_runs uuid[];
-  v_sessions uuid[];
 begin
-  select array_agg(e.id), max(e.completed_at) into v_roots, v_reached_at
-  from (
-    select e.id::uuid as id, e.completed_at from howdah.executions as e
-    where e.tenant_id = p.tenant_id
-      and e.completed_at >= coalesce(retain_runs.reached_at, '-infinity')
-      and e.completed_at < retain_runs.until and e.parent_execution_id is null
-      and (retain_runs.is_delete or e.contents_erased_at is null)
-    order by e.completed_at limit retain_runs.batch
+  if retain_runs.is_delete then
+    v_roots := array(
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+        and e.parent_execution_id is null and e.contents_erased_at is not null
+      order by e.completed_at limit retain_runs.batch
+      for update skip locked
+    );
+  end if;
+  v_roots := v_roots || array(
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+    order by e.completed_at limit retain_runs.batch - cardinality(v_roots)
     for update skip locked
-  ) as e;
+  );
+  if v_roots = '{}' then
+    return 0;
+  end if;
   v_runs := v_roots || array(
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
   );
-  v_sessions := array(
-    select distinct s.id from howdah.executions as e
-    join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-    where e.id = any (v_roots) and s.last_activity_at < retain_runs.until
-      and s.live_execution_id is null
+  if retain_runs.is_delete then
+    perform howdah_private.delete_runs(v_runs);
+  else
+    perform howdah_private.erase_runs(v_runs);
+  end if;
+  return cardinality(v_roots);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.retain_sessions(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_sessions uuid[] := array(
+    select s.id from howdah.sessions as s
+    where s.tenant_id = retain_sessions.tenant_id
+      and s.last_active_on <= (retain_sessions.until at time zone 'UTC')::date
+      and s.last_activity_at < retain_sessions.until and s.live_execution_id is null
+      and (retain_sessions.is_delete or s.contents_erased_at is null)
+      and not exists (
+        select from howdah.executions as e
+        where e.tenant_id = s.tenant_id and e.session_id = s.id
+          and (retain_sessions.is_delete or e.contents_erased_at is null) offset 0
+      )
+      and not exists (
+        select from howdah.todos as t
+        where t.tenant_id = s.tenant_id and t.session_id = s.id
+          and t.updated_at >= retain_sessions.until
+          and (t.title <> '[erased]' or t.note is not null) offset 0
+      )
+      and not exists (
+        select from howdah.resources as r
+        where r.tenant_id = s.tenant_id and r.session_id = s.id and r.execution_id is null
+          and r.created_at >= retain_sessions.until offset 0
+      )
+    order by s.last_active_on limit retain_sessions.batch for update skip locked
   );
-  if v_roots is not null then
-    if retain_runs.is_delete then
-      perform howdah_private.delete_runs(v_runs);
-    else
-      perform howdah_private.erase_runs(v_runs);
-    end if;
-    perform howdah_private.erase_sessions(v_sessions, retain_runs.is_delete);
-  end if;
-  if coalesce(cardinality(v_roots), 0) < retain_runs.batch then
-    v_reached_at := greatest(retain_runs.until, retain_runs.reached_at); -- nothing earlier is left
-  end if;
-  update howdah.retention_policies as x
-  set runs_reached_at = case when retain_runs.is_delete then v_reached_at
-      else x.runs_reached_at end,
-    contents_reached_at = case when retain_runs.is_delete then x.contents_reached_at
-      else v_reached_at end
-  where x.id = p.id;
-  return coalesce(cardinality(v_roots), 0);
+begin
+  perform howdah_private.erase_sessions(v_sessions, retain_sessions.is_delete)
+  where cardinality(v_sessions) > 0;
+  return cardinality(v_sessions);
 end $function$
 ;
 
@@ -22027,6 +23048,29 @@ begin
     cost = k.cost + excluded.cost;
   perform howdah_private.roll_up_subjects(roll_up_usage.ids, v_first_id, v_last_id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rooms_of_keys(l howdah.limits, subjects uuid[])
+ RETURNS TABLE(subject_id uuid, room integer)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with running as materialized (
+    select howdah_private.key_subject(e.concurrency_key) as subject_id, count(*)::int as runs
+    from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
+      and e.concurrency_key is not null
+    group by 1
+  )
+  select s.id, case
+    when coalesce(howdah_private.key_subject(l.key) <> s.id, howdah_private.is_replaced(l, s.id))
+      then 2147483647
+    else l.max_value::int - coalesce(r.runs, 0) end
+  from unnest(rooms_of_keys.subjects) as s (id)
+  left join running as r on r.subject_id = s.id
+  order by s.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.row_key_columns(watched regclass, into_column text, on_event text)
@@ -22155,6 +23199,40 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rows_to_run(watch howdah.table_triggers, watched regclass, rows text[], old_rows text[])
+ RETURNS TABLE(id uuid, input text, row_key jsonb, value_sha256 bytea, concurrency_key text, debounce_key text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with query as materialized (
+    select howdah_private.watch_query(rows_to_run.watched, rows_to_run.watch) as text
+  ),
+  inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.rows) as h
+    where h.input is not null
+  ),
+  old_inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.old_rows) as h
+  ),
+  changed as (
+    select h.place, h.input, h.row_key, h.value,
+      case when h.concurrency_key ~ '\S' then h.concurrency_key end as concurrency_key,
+      case when h.debounce_key ~ '\S' then h.debounce_key end as debounce_key,
+      max(h.place) over (partition by h.debounce_key) as last_place
+    from inputs as h left join old_inputs as b on b.row_key = h.row_key
+    where b.input is distinct from h.input
+  )
+  select howdah.uuid_v7(), c.input, c.row_key, sha256(convert_to(c.value, 'UTF8')),
+    c.concurrency_key, c.debounce_key
+  from changed as c
+  where c.debounce_key is null or c.place = c.last_place
+  order by c.debounce_key collate "C" nulls first, c.place
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_as_tool_role(statement text, argument jsonb, path text)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -22168,7 +23246,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -22185,7 +23263,8 @@ begin
   if v_first = v_id then
     insert into howdah.executions (
       agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id,
-      run_at, priority, idempotency_key, metadata, input_parts, callback_url, max_cost, overrides
+      run_at, priority, idempotency_key, metadata, input_parts, callback_url, max_cost, overrides,
+      concurrency_key, debounce_key, debounce_ms
     ) values (
       run_by_id.agent_id,
       case when run_by_id.agent_id is not null and run_by_id.version is not null
@@ -22197,7 +23276,8 @@ begin
       coalesce(run_by_id.run_at, now()),
       howdah_private.priority_of(run_by_id.priority), run_by_id.idempotency_key,
       coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts, run_by_id.callback_url,
-      run_by_id.max_cost, run_by_id.overrides
+      run_by_id.max_cost, run_by_id.overrides, run_by_id.concurrency_key, run_by_id.debounce_key,
+      run_by_id.debounce_ms
     )
     returning executions.id into v_first;
   end if;
@@ -22261,7 +23341,8 @@ CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
+  select case
+    when e.turn > 1 then howdah_private.session_history(e.tenant_id, e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
       else '[]' end
     || howdah_private.history_json(e.history)
@@ -22352,17 +23433,19 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_timers(task text DEFAULT NULL::text)
- RETURNS void
+ RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_tried int := 0;
 begin
   perform from howdah_private.background_tasks as t
   where t.name = 'schedules' and coalesce(run_timers.task, t.name) = t.name
   for no key update skip locked;
   if found then
-    perform howdah_private.fire_schedules();
+    select f.tried into v_tried from howdah_private.fire_schedules() as f;
   end if;
   perform from howdah_private.background_tasks as t
   where t.name = 'questions' and coalesce(run_timers.task, t.name) = t.name
@@ -22376,6 +23459,7 @@ begin
   if found then
     perform howdah_private.enqueue_alerts();
   end if;
+  return v_tried > 0;
 end $function$
 ;
 
@@ -22416,7 +23500,7 @@ AS $function$
   select count(*)::int from howdah.executions as e
   where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
     and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs))
+      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key)
 $function$
 ;
 
@@ -22445,7 +23529,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room integer)
+CREATE OR REPLACE FUNCTION howdah_private.runs_in_scope(scope howdah_private.workers, last_tenant_id uuid, room integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -22492,7 +23576,7 @@ begin
     )
     select d.id from due as d
     order by (d.at_work + d.place)::float8 / d.weight,
-      coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+      coalesce(d.tenant_id <= runs_in_scope.last_tenant_id, false), d.tenant_id
     limit runs_in_scope.room
   );
 end $function$
@@ -22574,7 +23658,7 @@ AS $function$
   select e.* from howdah.executions as e
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
     and e.completed_at >= runs_with_spending.since
-    and not (howdah_private.is_kept_by_month(l) and exists (
+    and not (howdah_private.counts_closed_months(l) and exists (
       select from howdah_private.closing_months() as m
       where e.id >= m.first_id and e.id < m.next_id
     ))
@@ -23109,7 +24193,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn integer)
+CREATE OR REPLACE FUNCTION howdah_private.session_history(tenant_id uuid, session_id uuid, turn integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -23119,7 +24203,8 @@ AS $function$
     select e.id, e.turn, e.workflow_id, e.step_count, e.history,
       e.status = 'completed' as has_answered
     from howdah.executions as e
-    where e.session_id = session_history.session_id
+    where e.tenant_id = session_history.tenant_id
+      and e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
         select from howdah.sessions as s
@@ -23302,6 +24387,22 @@ AS $function$
       select t.changes from howdah_private.todo_changes as t
       where t.session_id = session_version.session_id
     ), 0)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sessions_of_user(u howdah.users, runs uuid[])
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select s.id from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id
+    union
+    select e.session_id from howdah.executions as e
+    where e.id = any (sessions_of_user.runs) and e.session_id is not null
+    order by 1
+  )
 $function$
 ;
 
@@ -23911,7 +25012,7 @@ AS $function$
   cross join lateral (
     select coalesce(array_agg((r.run_limit).tenant_id), '{}') as reached
     from howdah_private.remaining_runs(a.due) as r
-    where r.room <= 0
+    where r.room <= 0 and (r.run_limit).scope <> 'key'
   ) as l
   cross join lateral unnest(
     a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)
@@ -23965,6 +25066,8 @@ AS $function$
     ('limits', 'key', 500, 'characters'),
     ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
+    ('executions', 'concurrency_key', null, null),
+    ('executions', 'debounce_key', null, null),
     ('webhooks', 'url', null, null),
     ('executions', 'input', null, null),
     ('executions', 'input_data', null, null),
@@ -24489,14 +25592,15 @@ CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
 AS $function$
   with own as (
     select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id,
-      r.session_id, r.turn
+      r.tenant_id, r.session_id, r.turn
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = sub_run_history.execution_id
   ),
   roots as (
     select o.root_id as id from own as o
     union all
-    select r.id from own as o join howdah.executions as r on r.session_id = o.session_id
+    select r.id from own as o
+    join howdah.executions as r on r.tenant_id = o.tenant_id and r.session_id = o.session_id
     where r.turn < o.turn and r.status = 'completed'
   ),
   earlier as (
@@ -24618,21 +25722,20 @@ RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((mes
 '::text END || (message ->> 'content'::text)))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], after uuid)
- RETURNS TABLE(named uuid, pick uuid)
+CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], last_tenant_id uuid)
+ RETURNS TABLE(yielding_id uuid, replacement_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_after uuid := swap_for_fair_share.after;
+  v_last_tenant_id uuid := swap_for_fair_share.last_tenant_id;
   v_tenants uuid[];
-  v_timers boolean[];
-  v_priorities smallint[];
-  v_at_work int[];
-  v_weights int[];
+  v_priorities smallint[]; -- of the next due run of each tenant; null: the tenant has no more
+  v_at_work int[]; v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
-  v_named record;
+  v_run record;
+  v_due record;
   v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
@@ -24641,15 +25744,15 @@ begin
   if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
     return; -- there is one tenant
   end if;
-  select e.tenant_id into v_named from howdah.executions as e
+  select e.tenant_id into v_run from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
     and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
-  if not found or not howdah_private.other_tenants_queued(v_named.tenant_id) then
+  if not found or not howdah_private.other_tenants_queued(v_run.tenant_id) then
     return;
   end if;
-  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
-  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
+  select array_agg(d.tenant_id), array_agg(d.priority) into v_tenants, v_priorities
+  from howdah_private.due_tenants_after(v_last_tenant_id) as d;
   if coalesce(cardinality(v_tenants), 0) <= 1 then
     return;
   end if;
@@ -24658,7 +25761,7 @@ begin
       and e.tenant_id <> all (v_tenants));
   select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)
   into v_at_work, v_weights;
-  for v_named in
+  for v_run in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
@@ -24667,21 +25770,22 @@ begin
   loop
     loop
       select i.place into v_at from generate_subscripts(v_tenants, 1) as i (place)
-      where v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id
-      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after,
-        v_tenants[i.place] limit 1;
-      exit when v_tenants[v_at] = v_named.tenant_id;
-      named := v_named.id;
-      pick := howdah_private.due_run(v_tenants[v_at], v_timers[v_at], v_priorities[v_at], v_taken);
-      exit when pick is not null;
-      v_timers[v_at] := null; -- the tenant has no more due runs
+      where v_priorities[i.place] is not null or v_tenants[i.place] = v_run.tenant_id
+      order by v_at_work[i.place]::float8 / v_weights[i.place],
+        v_tenants[i.place] <= v_last_tenant_id, v_tenants[i.place] limit 1;
+      exit when v_tenants[v_at] = v_run.tenant_id;
+      yielding_id := v_run.id;
+      v_due := howdah_private.next_due_run(v_tenants[v_at], v_taken, v_priorities[v_at]);
+      v_priorities[v_at] := v_due.priority;
+      replacement_id := v_due.id;
+      exit when replacement_id is not null;
     end loop;
-    if v_tenants[v_at] <> v_named.tenant_id then
-      v_taken := v_taken || pick;
+    if v_tenants[v_at] <> v_run.tenant_id then
+      v_taken := v_taken || replacement_id;
       return next;
     end if;
     v_at_work[v_at] := v_at_work[v_at] + 1;
-    v_after := v_tenants[v_at];
+    v_last_tenant_id := v_tenants[v_at];
   end loop;
 end $function$
 ;
@@ -25416,54 +26520,57 @@ CREATE OR REPLACE FUNCTION howdah_private.take_turns(ids uuid[])
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  v_run record;
+  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(take_turns.ids);
+  v_run howdah.executions;
+  v_session howdah.sessions;
+  v_interrupts boolean;
   v_has_to_wait boolean;
-  v_demoted uuid[] := '{}';
   v_promoted uuid[] := '{}';
 begin
   perform from howdah.sessions as s
   where s.id in (select e.session_id from howdah.executions as e where e.id = any (take_turns.ids))
   order by s.id for no key update;
   for v_run in
-    select e.id::uuid as id, e.turn, e.status, e.tenant_id, e.session_id
-    from howdah.executions as e where e.id = any (take_turns.ids)
+    select e.* from howdah.executions as e where e.id = any (take_turns.ids)
     order by e.session_id, e.turn, e.id
   loop
-    declare
-      v_session howdah.sessions;
-    begin
+    if v_session.id is distinct from v_run.session_id then
       select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
-      continue when v_session.turns >= v_run.turn and not exists (
-        select from howdah.executions as e
-        where e.tenant_id = v_run.tenant_id and e.session_id = v_run.session_id
-          and e.turn = v_run.turn and e.id <> v_run.id);
-      v_has_to_wait := v_session.live_execution_id is not null;
-      if v_has_to_wait and v_session.policy = 'reject' then
-        perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+      -- a run that became live after the locks were taken is waited for
+      v_interrupts := v_session.policy = 'interrupt'
+        and coalesce(v_session.live_execution_id = any (v_locked), true);
+    end if;
+    if v_interrupts then
+      perform howdah_private.interrupt_session(v_run);
+    end if;
+    select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
+    v_has_to_wait := v_session.live_execution_id is not null;
+    if v_has_to_wait and v_session.policy = 'reject' then
+      perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+    end if;
+    update howdah.sessions as s
+    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
+      last_activity_at = now()
+    where s.id = v_session.id;
+    if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
+      update howdah.executions as e
+      set turn = v_session.turns + 1,
+        status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
+        waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
+      where e.id = v_run.id;
+      if not v_has_to_wait and v_run.status = 'waiting' then
+        v_promoted := v_promoted || v_run.id::uuid;
       end if;
-      update howdah.sessions as s
-      set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
-        last_activity_at = now()
-      where s.id = v_session.id;
-      if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
-        update howdah.executions as e
-        set turn = v_session.turns + 1,
-          status = case when v_has_to_wait then 'waiting'
-            else 'queued' end::howdah.execution_status,
-          waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
-        where e.id = v_run.id;
-        if v_has_to_wait then
-          v_demoted := v_demoted || v_run.id;
-        else
-          v_promoted := v_promoted || v_run.id;
-        end if;
-      end if;
-    end;
+    end if;
   end loop;
-  perform howdah_private.enqueue_advance(v_promoted);
+  perform howdah_private.enqueue_advance(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_promoted) and e.status = 'queued' order by e.id));
   perform howdah_private.announce_watched(array(
     select distinct e.session_id from howdah.executions as e where e.id = any (take_turns.ids)));
-  return v_demoted;
+  return array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (take_turns.ids) and e.status <> 'queued');
 end $function$
 ;
 
@@ -25616,6 +26723,7 @@ declare
       and e.completed_at is null
   );
 begin
+  perform howdah_private.lock_sessions_of(v_live) where cardinality(v_live) > 1;
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (terminate_runs.ids);
@@ -25662,6 +26770,11 @@ declare
   v_terms text[];
   v_limits jsonb;
 begin
+  if e.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  end if;
   select a.* into v_agent from howdah.agents as a
   where a.id = e.agent_id and a.tenant_id = e.tenant_id
     and (not a.is_restricted or e.table_trigger_id is not null
@@ -25771,21 +26884,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__permit_agent()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_key constant text := tg_argv[1];
   v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name in ('agents', 'workflows');
-  v_kind constant text := case
-    when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows'
-      then 'workflow'
-    else 'agent'
-  end;
+  v_kind text;
 begin
-  if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_kind)
-    where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_kind)
-    where tg_op <> 'DELETE' and not v_is_new;
-    perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
+  if current_user = 'howdah_engine' then
+    return case tg_op when 'DELETE' then old else new end;
   end if;
+  perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
+  for i in 1 .. tg_nargs - 1 loop
+    v_kind := case
+      when tg_argv[i] in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows'
+        then 'workflow'
+      else 'agent'
+    end;
+    perform howdah_private.permit_agent((to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    where tg_op <> 'DELETE' and not v_is_new;
+  end loop;
   return case tg_op when 'DELETE' then old else new end;
 end $function$
 ;
@@ -25939,37 +27055,60 @@ declare
   v_watch howdah.table_triggers;
   v_path uuid[];
   v_rows text[];
-  v_old_rows text[] := '{}';
+  v_old_rows text[];
 begin
   select w.* into v_watch from howdah.table_triggers as w
   where w.id = tg_argv[0]::uuid and w.is_active;
-  v_path := howdah_private.watch_path(v_watch.id) where v_watch.id is not null;
+  v_path := howdah_private.watch_path(v_watch.id, tg_relid) where v_watch.id is not null;
   if v_path is null then
     return null;
-  elsif cardinality(v_path) > 8 then
-    raise exception using errcode = 'HWCNF',
-      message = format('maximum chain of watches (8) reached: %s would be the ninth',
-        tg_relid::regclass),
-      detail = jsonb_build_object('table_trigger_id', v_watch.id)::text,
-      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
-        'narrow the condition of the watch.';
-  end if;
-  if tg_op = 'INSERT' then
+  elsif tg_op = 'INSERT' then
     for v_rows in
-      select array_agg(n.image) from (
-        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part
-        from new_rows as r
+      select array_agg(n.image order by n.place) from (
+        select r.image, row_number() over w - 1 as place, sum(octet_length(r.image)) over w as bytes
+        from (select record_out(n.*)::text as image from new_rows as n) as r
+        window w as (rows unbounded preceding)
       ) as n
-      group by n.part
+      group by n.place / 1000, n.bytes / 16777216 order by min(n.place)
     loop
       perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, '{}');
     end loop;
-    return null;
+  elsif not exists (select from old_rows offset 10) then
+    perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path,
+      array(select record_out(n.*)::text from new_rows as n),
+      array(select record_out(o.*)::text from old_rows as o)) where exists (select from new_rows);
+  else
+    for v_rows, v_old_rows in
+      with images as (
+        select i.*, row_number() over w - 1 as place, sum(octet_length(i.image)) over w as bytes
+        from (
+          select true as is_new, record_out(n.*)::text as image from new_rows as n
+          union all select false, record_out(o.*)::text from old_rows as o
+        ) as i
+        window w as (rows unbounded preceding)
+      ),
+      batches as (
+        select i.is_new, min(i.place) as place, array_agg(i.image order by i.place) as rows
+        from images as i group by i.is_new, i.place / 1000, i.bytes / 16777216
+      ),
+      keys as materialized (
+        select b.is_new, b.place + k.place as place, k.image, k.row_key from batches as b
+        cross join lateral howdah_private.watched_keys(v_watch, tg_relid, b.rows) as k
+      ),
+      pairs as (
+        select n.image, o.image as old_image, row_number() over w - 1 as place,
+          sum(octet_length(n.image) + coalesce(octet_length(o.image), 0)) over w as bytes
+        from keys as n left join keys as o on o.row_key = n.row_key and not o.is_new where n.is_new
+        window w as (order by n.place rows unbounded preceding)
+      )
+      select array_agg(p.image order by p.place),
+        array_agg(p.old_image) filter (where p.old_image is not null)
+      from pairs as p group by p.place / 1000, p.bytes / 16777216 order by min(p.place)
+    loop
+      perform howdah_private.insert_watched_runs(
+        v_watch, tg_relid, v_path, v_rows, coalesce(v_old_rows, '{}'));
+    end loop;
   end if;
-  select array_agg(record_out(r)::text) into v_old_rows from old_rows as r;
-  select array_agg(record_out(r)::text) into v_rows from new_rows as r;
-  perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, v_old_rows)
-  where v_rows is not null;
   return null;
 end $function$
 ;
@@ -26567,13 +27706,25 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__unset_default()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- serialises transactions that set a default: without the lock neither would see the other
-  perform pg_advisory_xact_lock(hashtextextended(
-    'howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
-  update howdah.agents as a set is_default = false
-  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
-    and a.is_default and a.id <> new.id;
-  return new;
+  loop
+    update howdah.agents as a set is_default = false
+    where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
+      and a.is_default and a.id <> new.id;
+    begin
+      perform pg_advisory_xact_lock(hashtextextended(
+        'howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+      if not exists (
+        select from howdah.agents as a
+        where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
+          and a.is_default and a.id <> new.id
+      ) then
+        return new;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      continue;
+    end;
+  end loop;
 end $function$
 ;
 
@@ -26823,37 +27974,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__cancel_children()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.terminate_runs(
-    howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
-  from howdah.executions as e
-  where e.parent_execution_id = new.id and e.completed_at is null
-  having count(*) > 0;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_conversation()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_history(new.history) where new.history is not null;
-  perform howdah_private.refuse_client_tools(new) where new.client_tools is not null;
-  new.history := nullif(new.history, '[]');
-  new.client_tools := nullif(new.client_tools, '[]');
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -26876,93 +27996,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_overrides()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  new.overrides := howdah_private.checked_overrides(new);
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parent()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_parent record;
-  v_began_at timestamptz;
-  v_max_depth int := coalesce(case when exists (select from howdah.settings)
-    then howdah_private.setting(new.tenant_id, 'max_depth') end, 8);
-begin
-  select e.id::uuid as id, e.status, e.depth, e.root_execution_id, e.ancestors, e.user_id,
-    e.created_at, e.completed_at, e.is_pause_requested, e.members_at_once
-  into v_parent from howdah.executions as e
-  where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
-  for no key update;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('parent execution %s does not exist', new.parent_execution_id),
-      detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
-  end if;
-  if v_parent.completed_at is not null or v_parent.depth >= v_max_depth then
-    raise exception using errcode = 'HWCNF',
-      message = case when v_parent.completed_at is not null
-        then format('parent execution %s has already ended', v_parent.id)
-        else format('maximum depth of child runs (%s) reached', v_max_depth) end,
-      detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
-  end if;
-  new.root_execution_id := v_parent.root_execution_id;
-  new.ancestors := v_parent.ancestors || v_parent.id;
-  new.depth := v_parent.depth + 1;
-  new.user_id := coalesce(new.user_id, v_parent.user_id);
-  if v_parent.status = 'paused' or v_parent.is_pause_requested then
-    new.status := 'paused'; -- resumes together with its parent
-    new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
-  elsif v_parent.members_at_once is not null then
-    new.status := 'waiting';
-    new.waiting_for := 'turn';
-  end if;
-  -- pins the version that was current when the root began, unless an admin has named another since
-  v_began_at := case when v_parent.depth = 0 then v_parent.created_at else (
-    select r.created_at from howdah.executions as r where r.id = v_parent.root_execution_id
-  ) end;
-  if new.workflow_id is null then
-    new.agent_version_id := coalesce(howdah_private.version_or_current((
-      select v.id from howdah.agent_versions as v
-      where v.agent_id = new.agent_id and v.created_at <= v_began_at
-      order by v.version desc limit 1
-    ), new.agent_version_id), new.agent_version_id);
-  else
-    new.workflow_version_id := coalesce(howdah_private.version_or_current((
-      select v.id from howdah.workflow_versions as v
-      where v.workflow_id = new.workflow_id and v.created_at <= v_began_at
-      order by v.version desc limit 1
-    ), new.workflow_version_id), new.workflow_version_id);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parts()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_parts(new.tenant_id, new.input_parts);
-  new.input_parts := nullif(new.input_parts, '[]');
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -26970,29 +28003,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if new.workflow_id is not null then
-    if not exists (
-      select from howdah.workflow_versions as v
-      where v.id = new.workflow_version_id and v.workflow_id = new.workflow_id
-        and v.tenant_id = new.tenant_id
-    ) then
-      raise exception using errcode = 'foreign_key_violation',
-        message = format('workflow %s has no version %s', new.workflow_id, new.workflow_version_id),
-        detail = jsonb_build_object('workflow_id', new.workflow_id,
-          'workflow_version_id', new.workflow_version_id)::text,
-        hint = 'See howdah.workflow_versions for the versions that exist.';
-    end if;
-  elsif not exists (
-    select from howdah.agent_versions as v
-    where v.id = new.agent_version_id and v.agent_id = new.agent_id
-      and v.tenant_id = new.tenant_id
-  ) then
-    raise exception using errcode = 'foreign_key_violation',
-      message = format('agent %s has no version %s', new.agent_id, new.agent_version_id),
-      detail = jsonb_build_object('agent_id', new.agent_id,
-        'agent_version_id', new.agent_version_id)::text,
-      hint = 'See howdah.agent_versions for the versions that exist.';
-  end if;
+  perform howdah_private.refuse_foreign_version(new);
   return new;
 end $function$
 ;
@@ -27019,7 +28030,7 @@ begin
         date_trunc('minute', n.created_at) as at, count(*) as amount
       from new_rows as n
       where n.parent_execution_id is null and n.compensates_execution_id is null
-        and n.completed_at is null
+        and n.completed_at is null and n.debounced_at is null
       group by 1, 2, 3, 4, 5
     ) as r
     where exists (select from howdah_private.usage_limits(r.tenant_id, '{runs}'));
@@ -27031,38 +28042,26 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__deliver()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.callback_url is not null or exists (
-    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active
-  ) then
-    perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
-  end if;
-  return null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  v_in_sessions uuid[] := array(
-    select n.id::uuid from new_rows as n
-    where n.session_id is not null and n.parent_execution_id is null and n.completed_at is null
-  );
-  v_waiting uuid[] := '{}';
+  v_in_sessions uuid[];
+  v_debounced uuid[];
+  v_not_queued uuid[] := '{}';
 begin
+  select coalesce(array_agg(n.id::uuid) filter (where n.session_id is not null
+      and n.parent_execution_id is null and n.completed_at is null), '{}'),
+    array_agg(n.id::uuid) filter (where n.debounced_at is not null)
+  into v_in_sessions, v_debounced from new_rows as n
+  where n.session_id is not null or n.debounced_at is not null;
   if cardinality(v_in_sessions) > 0 then
-    v_waiting := howdah_private.take_turns(v_in_sessions);
+    v_not_queued := howdah_private.take_turns(v_in_sessions);
   end if;
   perform count(*)
   from (
@@ -27073,11 +28072,17 @@ begin
     ) as specs
     from (
       select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q where q.status = 'queued' and q.id <> all (v_waiting)
+      from new_rows as q
+      where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
     ) as n
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  if v_debounced is not null then
+    perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
+      where e.id = any (v_debounced) and e.status = 'queued'));
+    perform howdah_private.announce_watched(v_debounced);
+  end if;
   perform howdah_private.count_children(
     array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
   from (
@@ -27092,47 +28097,45 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__keep_key()
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__follow_move()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
-  v_first uuid := howdah_private.reserve_idempotency_key(
-    new.tenant_id, new.idempotency_key, new.id);
+  v_has_ended boolean := new.completed_at is not null and old.completed_at is null;
+  v_has_failed boolean := v_has_ended and new.status in ('failed', 'cancelled');
+  v_had_turn boolean := coalesce(old.waiting_for, old.paused_from) is distinct from 'turn';
 begin
-  if v_first <> new.id then
-    raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is known already', new.idempotency_key),
-      detail = jsonb_build_object('execution_id', v_first)::text,
-      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  if v_has_ended and new.parent_execution_id is not null then
+    insert into howdah_private.child_ends (execution_id, parent_execution_id, was_waiting)
+    values (new.id, new.parent_execution_id, not v_had_turn);
+    perform set_config('howdah.has_child_ends', 'true', true);
+  elsif v_has_ended and new.session_id is not null and v_had_turn then
+    perform howdah_private.pass_turn(new);
   end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pass_turn()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_next uuid;
-begin
-  perform from howdah.sessions as s where s.id = new.session_id for no key update;
-  select e.id into v_next from howdah.executions as e
-  where e.tenant_id = new.tenant_id and e.session_id = new.session_id
-    and e.status = 'waiting' and e.waiting_for = 'turn'
-  order by e.turn limit 1
-  for no key update;
-  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
-  where s.id = new.session_id and s.live_execution_id = new.id;
-  if found and v_next is not null then
-    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    where e.id = v_next;
-    perform howdah_private.enqueue_advance(array[v_next]);
+  if v_has_failed and new.live_children > 0 then
+    perform howdah_private.cancel_children(new.id);
+  end if;
+  if v_has_failed and new.step_count > 0 and new.compensates_execution_id is null then
+    perform howdah_private.compensate_run(new);
+  end if;
+  if old.status = 'running' then
+    if exists (select from howdah.limits as l where l.metric = 'running_runs') then
+      perform howdah_private.admit_after_run(new);
+    end if;
+    perform howdah_private.end_calls_of_run(new.id);
+  end if;
+  if v_has_ended and new.table_trigger_id is not null then
+    perform howdah_private.enqueue_write_back(new);
+  end if;
+  if v_has_ended and new.parent_execution_id is null and (
+    new.callback_url is not null or exists (
+      select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active)
+  ) then
+    perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
   return null;
 end $function$
@@ -27179,15 +28182,11 @@ declare
     and not howdah_private.is_bound();
   v_terms text[] := case
     when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
-  v_is_unfit boolean;
   v_has_prompt boolean;
 begin
-  if new.tenant_id is null then
-    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
-      detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
-  end if;
-  if (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
+  if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
+    return howdah_private.prepare_special_run(new, tg_relid);
+  elsif (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
     v_terms := howdah_private.terms_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
@@ -27203,13 +28202,12 @@ begin
     where new.input is null or octet_length(new.input) > 1048576
       or exists (select from howdah.settings);
   end if;
-  v_is_unfit := new.callback_url is not null
+  if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
     or jsonb_typeof(new.metadata) is distinct from 'object'
     or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
-      and howdah_private.may_contain_secret(new.metadata));
-  if v_is_unfit then
+      and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
@@ -27230,134 +28228,12 @@ begin
       greatest(new.input_trust, howdah_private.bound_trust())
     into new.user_id, new.created_by, new.input_trust;
   end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare_workflow()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_workflow howdah.workflows;
-  v_limits jsonb := case when exists (select from howdah.settings)
-    then howdah_private.settings_of(
-      new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
-  v_fault text;
-begin
-  if new.agent_id is not null then
-    raise exception using errcode = 'HWINV', message = 'set agent_id or workflow_id, not both',
-      detail = jsonb_build_object('field', 'workflow_id')::text,
-      hint = 'Leave out agent_id or workflow_id.';
-  end if;
-  v_workflow := howdah_private.workflow_to_run(new);
-  if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new)
-    where new.input is null or octet_length(new.input) > 1048576
-      or exists (select from howdah.settings);
-  end if;
-  perform howdah_private.refuse_unfit_run(new);
-  if new.forked_from_execution_id is null then
-    new.workflow_version_id := case
-      when new.workflow_version_id is not null then howdah_private.own_version(new)
-      when v_workflow.version_is_stale
-        then howdah_private.refresh_workflow_version(v_workflow.id)
-      else v_workflow.current_version_id end;
-    select howdah_private.team_fault(v_workflow.id, v.definition) into v_fault
-    from howdah.workflow_versions as v where v.id = new.workflow_version_id;
-    if v_fault is not null then
-      raise exception using errcode = 'HWCNF',
-        message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
-        detail = jsonb_build_object('workflow_id', new.workflow_id,
-          'workflow', v_workflow.name)::text,
-        hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
-    elsif v_workflow.type = 'map' then
-      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
-    end if;
-  end if;
-  new.status := 'queued';
-  v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
-  new.max_steps := coalesce(
-    new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
-  new.max_tokens := coalesce(
-    new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
-  new.max_cost := case when new.max_cost is null then v_workflow.max_cost
-    else howdah_private.owned_budget(new, v_workflow.max_cost) end;
-  new.max_seconds := coalesce(
-    new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
-  new.run_at := coalesce(new.run_at, now());
-  new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
-    greatest(new.input_trust, howdah_private.bound_trust())
-  into new.user_id, new.created_by, new.input_trust;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__propose_turn()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_session record;
-begin
-  if exists (select from howdah.executions as e where e.id = new.id) then
-    return new;
-  end if;
-  select s.turns, s.live_execution_id, s.policy, (
-    select max(e.turn) from howdah.executions as e -- of earlier rows of this statement
-    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn > s.turns
-  ) as proposed into v_session
-  from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', new.session_id),
-      detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'Start one with howdah.start_session(agent), or see howdah.sessions.';
-  end if;
-  if v_session.policy = 'interrupt' then
-    perform howdah_private.interrupt_session(new.session_id, new.tenant_id, new.user_id,
-      coalesce(starts_with(new.idempotency_key, 'schedule:'), false));
-    update howdah.sessions as s
-    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, new.id),
-      last_activity_at = now()
-    where s.id = new.session_id
-    returning s.turns, s.live_execution_id into new.turn, v_session.live_execution_id;
-    perform howdah_private.announce_watched(array[new.session_id]);
-  else
-    new.turn := coalesce(v_session.proposed, v_session.turns) + 1;
-  end if;
-  if coalesce(v_session.live_execution_id, new.id) <> new.id
-    or (v_session.proposed is not null and v_session.policy <> 'interrupt') then
-    if v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(new.session_id, v_session.live_execution_id);
-    end if;
-    new.status := 'waiting';
-    new.waiting_for := 'turn';
+  if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
+    new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
+    new.debounce_key, new.session_id) > 0 then
+    return howdah_private.prepare_special_run(new, tg_relid);
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__release_limits()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_seqscan TO 'off'
-AS $function$
-begin
-  perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = new.tenant_id
-    and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
-      howdah_private.model_chosen(new.overrides, new.handoffs));
-  perform howdah_private.end_calls_of_run(new.id);
-  return null;
 end $function$
 ;
 
@@ -27368,55 +28244,10 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_child_ends()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if exists (
-    select from howdah_private.child_ends as c
-    where c.transaction = pg_current_xact_id_if_assigned()
-  ) then
+  if current_setting('howdah.has_child_ends', true) = 'true' then
+    perform set_config('howdah.has_child_ends', '', true);
     perform howdah_private.report_child_ends();
   end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  insert into howdah_private.child_ends (execution_id, parent_execution_id, was_waiting)
-  values (new.id, new.parent_execution_id,
-    coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn');
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__settle_effects()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.compensate_run(new);
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__write_back()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform graphile_worker.add_job('write_back',
-    json_build_object('id', new.id, 'tenant_id', new.tenant_id),
-    job_key => 'write_back ' || new.id)
-  from howdah.watched_rows as w
-  where w.execution_id = new.id and w.tenant_id = new.tenant_id
-    and w.write_back in ('waiting', 'failed');
   return null;
 end $function$
 ;
@@ -27663,7 +28494,7 @@ begin
   end if;
   v_refused := case when new.is_imposed then null
     when new.scope = 'system' then 'a limit of the whole installation'
-    when new.key is not null then 'a limit of calls over all tenants'
+    when new.key is not null and new.scope <> 'key' then 'a limit of calls over all tenants'
     when new.scope = 'tenant' and new.metric = 'running_runs'
       then 'a limit of running runs for a whole tenant' end;
   if v_refused is not null then
@@ -27702,6 +28533,11 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_limits__initialize()
 AS $function$
 begin
   if not howdah_private.is_usage_limit(new) then
+    perform howdah_private.enqueue_admission(
+      l.id, l.tenant_id, howdah_private.key_subject(new.key))
+    from howdah.limits as l
+    where new.scope = 'key' and new.key is not null and l.tenant_id = new.tenant_id
+      and l.scope = 'key' and l.key is null;
     return null;
   end if;
   perform howdah_private.initialize_counters(new);
@@ -27733,8 +28569,9 @@ begin
     message = 'an owner of the database wrote this limit, and only an owner may change it',
     detail = jsonb_build_object('limit_id', old.id, 'field', 'is_imposed')::text,
     hint = 'Ask an operator of the installation.'
-      || case when old.metric in ('runs', 'requests', 'tokens', 'cost') and old.scope <> 'model'
-        then ' You may write a lower limit for another period.' else '' end;
+      || case when old.scope <> 'system' and old.key is null
+        and (old.scope, old.metric) <> ('tenant', 'running_runs')
+        then ' You may write a lower limit of your own beside it.' else '' end;
 end $function$
 ;
 
@@ -27749,18 +28586,20 @@ begin
   select case
     when n.max_value is null then array[null, 'max_value']
     when n.metric is null then array[null, 'metric']
-    when not ((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['a_key_is_the_name_of_a_model_or_a_tool', null]
+    when not ((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope, 'key'::howdah.limit_scope]))) then array['a_key_is_of_a_model_a_tool_or_runs', null]
+    when not (key ~ '\S'::text) then array['a_key_of_a_limit_is_not_empty', null]
+    when not ((scope <> 'key'::howdah.limit_scope) OR (metric = 'running_runs'::howdah.limit_metric)) then array['a_limit_of_a_key_counts_running_runs', null]
     when not ((scope <> ALL (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])) OR (num_nonnulls(subject_id, key) = 1)) then array['a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key', null]
-    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = 'tenant'::howdah.limit_scope) OR (subject_id IS NOT NULL)) then array['a_limit_of_running_runs_has_its_subject', null]
+    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope])) OR (subject_id IS NOT NULL)) then array['a_limit_of_running_runs_has_its_subject', null]
     when not ((NOT is_per_tenant) OR (scope = 'system'::howdah.limit_scope)) then array['a_limit_per_tenant_is_of_the_system', null]
-    when not ((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL)) then array['a_tenant_and_the_system_have_no_subject', null]
+    when not ((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL)) then array['a_tenant_a_key_and_the_system_have_no_subject', null]
     when not (((metric <> ALL (ARRAY['running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) AND (scope <> 'model'::howdah.limit_scope)) OR (((max_value >= (1)::numeric) AND (max_value <= (2147483647)::numeric)) AND (max_value = trunc(max_value)))) then array['at_least_one_run_or_call_is_allowed', null]
     when not (((metric <> 'calls'::howdah.limit_metric) AND ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> 'model'::howdah.limit_scope))) OR (NOT (period IS DISTINCT FROM 'minute'::howdah.limit_period))) then array['calls_and_tokens_of_a_model_are_counted_per_minute', null]
     when not ((metric <> ALL (ARRAY['running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['calls_are_of_a_model_or_a_tool', null]
     when not ((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric)) then array['max_value_is_zero_or_more', null]
     when not ((metric <> 'requests'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'user'::howdah.limit_scope, 'api_key'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['requests_are_of_a_tenant_a_user_an_api_key_or_the_system', null]
     when not ((metric <> 'requests'::howdah.limit_metric) OR (period IS NOT NULL)) then array['requests_have_a_period', null]
-    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tenant'::howdah.limit_scope]))) then array['running_runs_are_of_an_agent_a_model_or_a_tenant', null]
+    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'key'::howdah.limit_scope, 'tenant'::howdah.limit_scope]))) then array['running_runs_are_of_an_agent_a_model_a_key_or_a_tenant', null]
     when not ((metric <> ALL (ARRAY['runs'::howdah.limit_metric, 'cost'::howdah.limit_metric])) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool', null]
     when not ((metric <> ALL (ARRAY['storage'::howdah.limit_metric, 'running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric])) OR (period IS NULL)) then array['storage_and_running_limits_have_no_period', null]
     when not ((metric <> 'storage'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'session'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['storage_is_of_a_tenant_a_session_or_the_system', null]
@@ -28734,6 +29573,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__record_activity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.touch_erased_sessions(array[new.session_id]);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -29033,6 +29884,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__record_activity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.contents_erased_at := null;
+  if (new.title, new.state) is distinct from (old.title, old.state)
+    and new.live_execution_id is null then
+    new.last_activity_at := greatest(new.last_activity_at, now());
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -29292,14 +30158,16 @@ begin
     new.table_name := v_table::text;
   end if;
   if v_table is null
-    or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns)
-      is not distinct from
+    or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns,
+      new.concurrency_key, new.debounce_key) is not distinct from
       (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition,
-        old.into_column, old.key_columns) then
+        old.into_column, old.key_columns, old.concurrency_key, old.debounce_key) then
     return new; -- the table was dropped or renamed
   end if;
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
-  from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
+  from (values ('input', new.input), ('condition', new.condition),
+    ('concurrency_key', new.concurrency_key), ('debounce_key', new.debounce_key)
+  ) as f (field, expression)
   where f.expression is not null;
   new.key_columns := howdah_private.row_key_columns(v_table, new.into_column, new.on_event);
   return new;
@@ -29329,6 +30197,7 @@ begin
     when n.input is null then array[null, 'input']
     when n.key_columns is null then array[null, 'key_columns']
     when n.table_name is null then array[null, 'table_name']
+    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['a_debounce_key_has_a_window', null]
     when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_watch_is_for_an_agent_or_a_workflow', null]
     when not (on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text])) then array['on_event_is_insert_or_update', null]
     when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['rows_are_found_by_a_key', null]
@@ -29456,6 +30325,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_todos__record_activity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.touch_erased_sessions(array(
+    select distinct c.session_id from changed as c
+    where c.title <> '[erased]' or c.note is not null));
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_todos__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -29537,16 +30420,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_schema('parameters', new.parameters);
-  -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
-  perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-  perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  -- A new built-in tool has the parameters of its definition. Each new tenant has all these tools,
+  -- so their known schemas and empty configurations are not checked each time.
+  if new.kind <> 'builtin' or tg_op = 'UPDATE' then
+    perform howdah_private.refuse_schema('parameters', new.parameters);
+    -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
+    perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
+    perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  end if;
   perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_builtin_settings(new.name, new.configuration)
-  where new.kind = 'builtin';
+  where new.kind = 'builtin' and new.configuration <> '{}';
   perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false)
   where new.kind = 'http';
   return new;
@@ -30386,6 +31273,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.touch_erased_sessions(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.sessions as s
+  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null
+  order by s.id for no key update;
+  update howdah.sessions as s
+  set last_activity_at = greatest(s.last_activity_at, now()), contents_erased_at = null
+  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.touched_rows(tbl jsonb, mark text, lists integer, most_rows integer, most_bytes bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -30853,7 +31756,7 @@ begin
           and e.id >= v_first and e.created_at >= usage_since.since
           and e.parent_execution_id is null and e.compensates_execution_id is null
           and s.id is not null
-          and not (howdah_private.is_kept_by_month(l) and exists (
+          and not (howdah_private.counts_closed_months(l) and exists (
             select from howdah_private.closing_months() as m
             where e.id >= m.first_id and e.id < m.next_id
           ))
@@ -30888,6 +31791,37 @@ begin
       null; -- requests leave no rows
   end case;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.use_of_keys(l howdah.limits)
+ RETURNS TABLE(key text, used numeric, waiting integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with hidden as materialized (select howdah_private.hidden_agents() as ids),
+  runs as (
+    select e.concurrency_key as key, true as is_running,
+      coalesce(e.agent_id, e.workflow_id) <> all (h.ids) as is_visible
+    from howdah.executions as e cross join hidden as h
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
+      and e.concurrency_key is not null
+    union all
+    select e.concurrency_key, false, coalesce(e.agent_id, e.workflow_id) <> all (h.ids)
+    from howdah_private.parked_runs as p cross join hidden as h
+    join howdah.executions as e on e.id = p.execution_id
+    where p.limit_id = l.id and e.status = 'waiting' and e.waiting_for = 'quota'
+  )
+  select coalesce(l.key, r.key), (count(*) filter (where r.is_running))::numeric,
+    (count(*) filter (where not r.is_running))::int
+  from (select l.key is null as is_for_each) as x
+  left join runs as r on case when x.is_for_each
+    then not howdah_private.is_replaced(l, howdah_private.key_subject(r.key))
+    else r.key = l.key end
+  where not x.is_for_each or r.key is not null
+  group by 1
+  having bool_or(r.is_visible) or not bool_or(x.is_for_each)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.user_may_run(user_id uuid, agent_id uuid)
@@ -31287,14 +32221,15 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.watch_path(watch_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.watch_path(watch_id uuid, watched regclass)
  RETURNS uuid[]
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_path uuid[] := nullif(current_setting('howdah.writing_back', true), '');
+  v_path uuid[] := case when current_setting('role') = 'howdah_writer'
+    then nullif(current_setting('howdah.writing_back', true), '') end;
   v_calling uuid := case when howdah_private.is_bound()
     then nullif(current_setting('howdah.calling', true), '') end;
 begin
@@ -31304,6 +32239,14 @@ begin
     select w.watches into v_path from howdah.executions as e
     join howdah.watched_rows as w on w.execution_id = e.root_execution_id
     where e.id = v_calling;
+  end if;
+  if cardinality(v_path) > 7 then
+    raise exception using errcode = 'HWCNF',
+      message = format('maximum chain of watches (8) reached: %s would be the ninth',
+        watch_path.watched),
+      detail = jsonb_build_object('table_trigger_id', watch_path.watch_id)::text,
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
+        'narrow the condition of the watch.';
   end if;
   return v_path || watch_path.watch_id;
 end $function$
@@ -31316,7 +32259,8 @@ CREATE OR REPLACE FUNCTION howdah_private.watch_query(watched regclass, watch ho
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select format(
-    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s '
+    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s, '
+    '(\n%7$s\n)::text, (\n%8$s\n)::text '
     'from unnest($1) with ordinality as howdah_rows (image, place)\n'
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
@@ -31325,7 +32269,8 @@ AS $function$
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
-    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
+    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'),
+    coalesce((watch).concurrency_key, 'null'), coalesce((watch).debounce_key, 'null'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $function$
 ;
@@ -31342,13 +32287,38 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watched_inputs(query text, rows text[])
- RETURNS TABLE(place bigint, input text, row_key jsonb, value text)
+ RETURNS TABLE(place bigint, input text, row_key jsonb, value text, concurrency_key text, debounce_key text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return query execute watched_inputs.query using watched_inputs.rows;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watched_keys(watch howdah.table_triggers, watched regclass, rows text[])
+ RETURNS TABLE(place bigint, image text, row_key jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_keys howdah.table_triggers := watched_keys.watch;
+begin
+  v_keys.input := 'null';
+  v_keys.condition := null;
+  v_keys.into_column := null;
+  v_keys.concurrency_key := null;
+  v_keys.debounce_key := null;
+  return query
+  select r.place, r.image, k.row_key
+  from howdah_private.watched_inputs(
+    howdah_private.watch_query(watched_keys.watched, v_keys), watched_keys.rows) as k
+  join unnest(watched_keys.rows) with ordinality as r (image, place) on r.place = k.place;
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
+  perform howdah_private.refuse_unreadable_row(
+    watched_keys.watch, watched_keys.watched, sqlerrm);
 end $function$
 ;
 
@@ -31510,16 +32480,17 @@ begin
   select l.* into v_limit from howdah.limits as l where l.id = v_parked.limit_id;
   if not found then
     return howdah_private.explained('limit', 'there is room again; the run is about to continue');
-  elsif (v_limit.scope = 'system' or v_limit.key is not null)
+  elsif (v_limit.scope = 'system' or (v_limit.key is not null and v_limit.scope <> 'key'))
     and not howdah_private.is_operator() then
     return howdah_private.explained('limit', 'a limit of the whole installation is reached',
       jsonb_build_array(jsonb_build_object('kind', 'limit', 'id', null, 'name', 'system',
         'detail', 'of the whole installation')));
   end if;
-  v_summary := howdah_private.reached_limit_text(v_limit, v_parked.subject_id);
+  v_summary := howdah_private.reached_limit_text(
+    v_limit, v_parked.subject_id, e.concurrency_key);
   return howdah_private.explained('limit', v_summary,
-    jsonb_build_array(jsonb_build_object(
-      'kind', 'limit', 'id', v_limit.id, 'name', null, 'detail', v_summary)));
+    jsonb_build_array(jsonb_build_object('kind', 'limit', 'id', v_limit.id,
+      'name', case when v_limit.scope = 'key' then e.concurrency_key end, 'detail', v_summary)));
 end $function$
 ;
 
@@ -32642,7 +33613,7 @@ create view howdah.limit_usage with (security_invoker=true) as
     l.id AS limit_id,
     l.scope,
     u.subject_id,
-    l.key,
+    COALESCE(u.key, l.key) AS key,
     l.metric,
     l.period,
     l.max_value,
@@ -32655,7 +33626,7 @@ create view howdah.limit_usage with (security_invoker=true) as
     u.started_at,
     u.resets_at
    FROM (howdah.limits l
-     CROSS JOIN LATERAL howdah_private.limit_use(l.id) u(subject_id, used, waiting, started_at, resets_at));
+     CROSS JOIN LATERAL howdah_private.limit_use(l.id) u(subject_id, key, used, waiting, started_at, resets_at));
 
 create view howdah.message_sources with (security_invoker=true) as
  SELECT m.tenant_id,
@@ -33116,9 +34087,7 @@ CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING 
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
 
-CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare();
-
-CREATE TRIGGER _100_prepare_workflow BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (new.workflow_id IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__prepare_workflow();
+CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
 CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -33126,47 +34095,17 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EAC
 
 CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id ON howdah.executions FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id)) OR (old.workflow_id IS DISTINCT FROM new.workflow_id)) OR (old.workflow_version_id IS DISTINCT FROM new.workflow_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
 
-CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.forked_from_execution_id IS NOT NULL) OR (new.compensates_execution_id IS NOT NULL) OR ((new.completed_at IS NOT NULL) AND (COALESCE(new.agent_version_id, new.workflow_version_id) IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
-
-CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
-
-CREATE TRIGGER _160_check_conversation BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.history IS NOT NULL) OR (new.client_tools IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_conversation();
-
-CREATE TRIGGER _170_check_overrides BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.overrides IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_overrides();
-
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
-CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
+CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, input_parts, history, client_tools, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.idempotency_key IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__keep_key();
-
-CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
-CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
-CREATE TRIGGER _320_refuse_rewrite BEFORE UPDATE OF history, client_tools ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
-CREATE TRIGGER _400_propose_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__propose_turn();
-
-CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason) AND (old.paused_from IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
-
-CREATE TRIGGER _810_report_to_parent AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__report_to_parent();
-
-CREATE TRIGGER _820_cancel_children AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.live_children > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__cancel_children();
-
-CREATE TRIGGER _830_settle_effects AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.step_count > 0) AND (new.status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) AND (old.completed_at IS NULL) AND (new.compensates_execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__settle_effects();
-
-CREATE TRIGGER _840_release_limits AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.status = 'running'::howdah.execution_status) AND (new.status <> 'running'::howdah.execution_status))) EXECUTE FUNCTION howdah_private.tg_executions__release_limits();
-
-CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
+CREATE TRIGGER _800_follow_move AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.status <> new.status) AND ((old.status = 'running'::howdah.execution_status) OR (new.completed_at IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__follow_move();
 
 CREATE TRIGGER _850_report_child_ends AFTER UPDATE OF status ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__report_child_ends();
 
-CREATE TRIGGER _850_write_back AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.table_trigger_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__write_back();
-
-CREATE TRIGGER _860_deliver AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__deliver();
-
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
+
+CREATE TRIGGER _950_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_entries FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('feedback_entries', 'run');
 
@@ -33214,6 +34153,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
 
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN ((length(new.key) > 500)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '500', 'characters');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_insert BEFORE INSERT ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__check_insert();
@@ -33222,7 +34163,7 @@ CREATE TRIGGER _210_refuse_imposed BEFORE DELETE OR UPDATE ON howdah.limits FOR 
 
 CREATE TRIGGER _500_initialize AFTER INSERT ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__initialize();
 
-CREATE TRIGGER _510_initialize_again AFTER UPDATE OF tenant_id, scope, subject_id, metric, period, is_per_tenant ON howdah.limits FOR EACH ROW WHEN (((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period)) OR (old.is_per_tenant IS DISTINCT FROM new.is_per_tenant))) EXECUTE FUNCTION howdah_private.tg_limits__initialize();
+CREATE TRIGGER _510_initialize_again AFTER UPDATE OF tenant_id, scope, subject_id, key, metric, period, is_per_tenant ON howdah.limits FOR EACH ROW WHEN ((((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.key IS DISTINCT FROM new.key)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period)) OR (old.is_per_tenant IS DISTINCT FROM new.is_per_tenant))) EXECUTE FUNCTION howdah_private.tg_limits__initialize();
 
 CREATE TRIGGER _520_admit AFTER DELETE OR UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__admit();
 
@@ -33233,6 +34174,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.limits REFERENCING NEW T
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id, key, metric, period, max_value, is_per_tenant ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF key, scope ON howdah.limits FOR EACH ROW WHEN (((new.scope = 'key'::howdah.limit_scope) AND (howdah_private.name_fault(new.key) IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('key');
 
 CREATE TRIGGER _005_refuse_tools BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__refuse_tools();
 
@@ -33440,6 +34383,8 @@ CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH R
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_resources__refuse_keys();
 
+CREATE TRIGGER _400_record_activity AFTER INSERT ON howdah.resources FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_resources__record_activity();
+
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.resources REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_resources__audit('id');
@@ -33464,9 +34409,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
 
-CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
-
-CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
@@ -33516,15 +34459,15 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
-CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
-
-CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'workflow_id');
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'workflow_id');
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN ((((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _110_record_activity BEFORE UPDATE OF title, state, last_activity_at ON howdah.sessions FOR EACH ROW WHEN (((NOT (new.contents_erased_at IS DISTINCT FROM old.contents_erased_at)) AND (((new.title IS DISTINCT FROM old.title) OR (new.state IS DISTINCT FROM old.state)) OR ((old.contents_erased_at IS NOT NULL) AND (new.last_activity_at <> old.last_activity_at))))) EXECUTE FUNCTION howdah_private.tg_sessions__record_activity();
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
@@ -33604,7 +34547,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _300_check BEFORE UPDATE OF table_name, on_event, input, condition, into_column, key_columns ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__check();
+CREATE TRIGGER _300_check BEFORE UPDATE OF table_name, on_event, input, condition, into_column, key_columns, concurrency_key, debounce_key ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__check();
 
 CREATE TRIGGER _600_drop AFTER DELETE ON howdah.table_triggers FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION howdah_private.tg_table_triggers__drop();
 
@@ -33616,7 +34559,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.table_triggers REFERENCI
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.table_triggers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF table_name, on_event, agent_id, workflow_id, input, into_column, key_columns ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF table_name, on_event, agent_id, workflow_id, input, into_column, key_columns, debounce_key, debounce_ms ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_invalid();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -33641,6 +34584,10 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
 
 CREATE TRIGGER _300_take_position BEFORE INSERT ON howdah.todos FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION howdah_private.tg_todos__take_position();
+
+CREATE TRIGGER _400_record_inserts AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__record_activity();
+
+CREATE TRIGGER _400_record_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__record_activity();
 
 CREATE TRIGGER _500_count_deletes AFTER DELETE ON howdah.todos REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
@@ -33726,9 +34673,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, prompt_i
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
 
-CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
-
-CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((octet_length(new.label) > 1048576)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
 
@@ -33772,9 +34717,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
 
-CREATE TRIGGER _021_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id');
-
-CREATE TRIGGER _022_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'member_workflow_id');
+CREATE TRIGGER _021_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
@@ -34552,6 +35495,10 @@ create policy engine on howdah_private.data_keys to howdah_engine using (true) w
 
 create policy operator on howdah_private.data_keys to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.debounced_runs to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.debounced_runs to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
@@ -34579,10 +35526,6 @@ create policy operator on howdah_private.kept_subjects to howdah_owner using (tr
 create policy engine on howdah_private.limit_counters to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.limit_counters to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.limit_recounts to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.limit_recounts to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.limited_calls to howdah_engine using (true) with check (true);
 
@@ -34884,6 +35827,10 @@ grant select on column howdah.executions.completed_at to howdah_analyst;
 
 grant select on column howdah.executions.completed_at to howdah_app;
 
+grant select on column howdah.executions.concurrency_key to howdah_analyst;
+
+grant insert, select on column howdah.executions.concurrency_key to howdah_app;
+
 grant select on column howdah.executions.contents_erased_at to howdah_analyst;
 
 grant select on column howdah.executions.contents_erased_at to howdah_app;
@@ -34899,6 +35846,18 @@ grant select on column howdah.executions.created_at to howdah_app;
 grant select on column howdah.executions.created_by to howdah_analyst;
 
 grant select on column howdah.executions.created_by to howdah_app;
+
+grant select on column howdah.executions.debounce_key to howdah_analyst;
+
+grant insert, select on column howdah.executions.debounce_key to howdah_app;
+
+grant select on column howdah.executions.debounce_ms to howdah_analyst;
+
+grant insert, select on column howdah.executions.debounce_ms to howdah_app;
+
+grant select on column howdah.executions.debounced_at to howdah_analyst;
+
+grant select on column howdah.executions.debounced_at to howdah_app;
 
 grant select on column howdah.executions.depth to howdah_analyst;
 
@@ -35093,6 +36052,8 @@ grant insert on column howdah.grants.role to howdah_app;
 grant insert on column howdah.grants.user_id to howdah_app;
 
 grant insert on column howdah.grants.workflow_id to howdah_app;
+
+grant insert on column howdah.limits.key to howdah_app;
 
 grant insert, update on column howdah.limits.max_value to howdah_app;
 
@@ -35636,15 +36597,15 @@ grant execute on function howdah.retry_execution(uuid) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) to howdah_app;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) to howdah_engine;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_engine;
 
 grant execute on function howdah.run_schedule(uuid) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) to howdah_app;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) to howdah_engine;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) to howdah_engine;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
@@ -35710,7 +36671,7 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
-grant execute on function howdah.watch_table(text,text,text,text,text,text,text) to howdah_engine;
+grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) to howdah_engine;
 
 grant execute on function howdah.workflow(text) to howdah_analyst;
 
@@ -35736,7 +36697,7 @@ grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_en
 
 grant execute on function howdah_private.admission_lock_key(howdah.limits) to howdah_engine;
 
-grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
+grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.agent_card(text) to howdah_app;
 
@@ -36046,6 +37007,10 @@ grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.counts_closed_months(howdah.limits) to howdah_engine;
+
+grant execute on function howdah_private.counts_deleted_runs(howdah.limits) to howdah_engine;
+
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
 grant execute on function howdah_private.cron_field(text,text) to howdah_app;
@@ -36063,6 +37028,8 @@ grant execute on function howdah_private.cron_times(text,text,timestamp with tim
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_app;
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
 
@@ -36250,7 +37217,7 @@ grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.finish_alert_check(uuid,uuid,text,jsonb,text) to howdah_worker;
 
-grant execute on function howdah_private.fire_schedules() to howdah_worker;
+grant execute on function howdah_private.fire_schedules(integer) to howdah_worker;
 
 grant execute on function howdah_private.first_agent_of(uuid) to howdah_analyst;
 
@@ -36301,6 +37268,8 @@ grant execute on function howdah_private.has_compensation(uuid,text) to howdah_e
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.has_not_begun(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.has_settings() to howdah_worker;
 
@@ -36387,10 +37356,6 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
-
-grant execute on function howdah_private.is_kept(howdah.limits) to howdah_engine;
-
-grant execute on function howdah_private.is_kept_by_month(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
@@ -36524,6 +37489,8 @@ grant execute on function howdah_private.key_parameters() to howdah_app;
 
 grant execute on function howdah_private.key_parameters() to howdah_engine;
 
+grant execute on function howdah_private.key_subject(text) to howdah_engine;
+
 grant execute on function howdah_private.keyed_rows(text,text[],jsonb[]) to howdah_engine;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
@@ -36579,6 +37546,8 @@ grant execute on function howdah_private.lock_files(howdah.executions) to howdah
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_secrets(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.lock_senders(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 
@@ -36708,6 +37677,8 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.next_step(text,uuid) to howdah_engine;
@@ -36808,6 +37779,8 @@ grant execute on function howdah_private.postgres_pattern(text) to howdah_engine
 
 grant execute on function howdah_private.prepare_write_back(uuid) to howdah_worker;
 
+grant execute on function howdah_private.presence_lock_class() to howdah_engine;
+
 grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_app;
 
 grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_engine;
@@ -36871,6 +37844,8 @@ grant execute on function howdah_private.record_mcp_prompts(uuid,text,jsonb) to 
 grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.record_month(date,text,boolean) to howdah_owner;
+
+grant execute on function howdah_private.recount_limit(uuid,xid8) to howdah_worker;
 
 grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_analyst;
 
@@ -36966,6 +37941,8 @@ grant execute on function howdah_private.refuse_more_files(howdah.executions) to
 
 grant execute on function howdah_private.refuse_more_mcp_sessions(text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_old_answer(uuid) to howdah_worker;
+
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
@@ -37008,6 +37985,8 @@ grant execute on function howdah_private.refuse_row(regclass,name,name) to howda
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_engine;
 
+grant execute on function howdah_private.refuse_run_keys(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
@@ -37049,6 +38028,8 @@ grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],
 grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
@@ -37154,9 +38135,9 @@ grant execute on function howdah_private.rows_of_query(text,text,text[],integer,
 
 grant execute on function howdah_private.run_as_tool_role(text,jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_app;
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb,text,text,integer) to howdah_app;
 
-grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_engine;
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb,text,text,integer) to howdah_engine;
 
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_analyst;
 
@@ -37240,11 +38221,11 @@ grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_app
 
 grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.session_history(uuid,integer) to howdah_analyst;
+grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_analyst;
 
-grant execute on function howdah_private.session_history(uuid,integer) to howdah_app;
+grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_app;
 
-grant execute on function howdah_private.session_history(uuid,integer) to howdah_engine;
+grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
 
@@ -37629,6 +38610,8 @@ grant execute on function howdah_private.tg_schedules__set_user() to howdah_engi
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_secrets__refuse_used() to howdah_engine;
+
+grant execute on function howdah_private.tg_sessions__record_activity() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
 
@@ -38214,6 +39197,8 @@ grant delete, insert, select, update on table howdah_private.closed_months to ho
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.erasures_due to howdah_engine;
@@ -38227,8 +39212,6 @@ grant delete, insert, select, update on table howdah_private.installation to how
 grant delete, insert, select, update on table howdah_private.kept_subjects to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limit_counters to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.limit_recounts to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limited_calls to howdah_engine;
 
@@ -38833,6 +39816,8 @@ comment on column howdah.executions.compensates_execution_id is 'Run whose effec
 
 comment on column howdah.executions.completed_at is 'End time, whatever the outcome.';
 
+comment on column howdah.executions.concurrency_key is 'Key of your own, such as customer-42. A limit of scope key says how many runs with one key run at once.';
+
 comment on column howdah.executions.contents_erased_at is 'Time at which texts and arguments were erased. Usage and times stay.';
 
 comment on column howdah.executions.cost is 'Sum of the cost of its steps, at the prices when they committed.';
@@ -38842,6 +39827,12 @@ comment on column howdah.executions.crashes_without_progress is 'Number of worke
 comment on column howdah.executions.created_at is 'Time of creation.';
 
 comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
+
+comment on column howdah.executions.debounce_key is 'Inserts of one caller with the same agent or workflow and key within debounce_ms make one run, with the newest input.';
+
+comment on column howdah.executions.debounce_ms is 'Length of the window of debounce_key, in milliseconds. Each insert with the key starts it anew.';
+
+comment on column howdah.executions.debounced_at is 'Time at which a later insert with the same debounce_key replaced this run before it began. Null if none did.';
 
 comment on column howdah.executions.depth is 'Number of runs above; 0 for a root.';
 
@@ -39068,7 +40059,7 @@ comment on column howdah.kept_usage.tokens_out is 'Tokens written by models.';
 
 comment on column howdah.kept_usage.workflow_id is 'The workflow.';
 
-comment on column howdah.limit_usage.key is 'The key.';
+comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
 
 comment on column howdah.limit_usage.limit_id is 'The limit.';
 
@@ -39086,7 +40077,7 @@ comment on column howdah.limit_usage.scope is 'The scope.';
 
 comment on column howdah.limit_usage.started_at is 'Beginning of the period. Null without a calendar period.';
 
-comment on column howdah.limit_usage.subject_id is 'The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant and the system.';
+comment on column howdah.limit_usage.subject_id is 'The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant, a key and the system.';
 
 comment on column howdah.limit_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -39102,11 +40093,11 @@ comment on column howdah.limits.created_at is 'Time of creation.';
 
 comment on column howdah.limits.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.limits.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it.';
+comment on column howdah.limits.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it. A limit of the tenant for the same use holds beside it, so the smaller of both counts.';
 
 comment on column howdah.limits.is_per_tenant is 'Of a limit of the system: each tenant may use this much, unless an owner of the database wrote a limit for that tenant.';
 
-comment on column howdah.limits.key is 'Limits calls over all tenants: the name of a tool, or the provider''s id of a model (models.model). Only an owner of the database writes it.';
+comment on column howdah.limits.key is 'Scope key: the concurrency_key of runs; null means each key without a limit of its own. Scopes tool and model: the name of a tool, or the provider''s id of a model (models.model), over all tenants; only an owner of the database writes it.';
 
 comment on column howdah.limits.max_value is 'Maximum use. A change applies at once: waiting runs go on if they may, and nothing is stopped.';
 
@@ -39120,7 +40111,7 @@ comment on column howdah.limits.scope is 'Whose use counts. system is the whole 
 
 comment on column howdah.limits.session_id is 'The subject, if it is a session.';
 
-comment on column howdah.limits.subject_id is 'The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant or the system.';
+comment on column howdah.limits.subject_id is 'The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant, a key or the system.';
 
 comment on column howdah.limits.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -39563,8 +40554,6 @@ comment on column howdah.resources.type is 'MIME type, such as image/png.';
 
 comment on column howdah.resources.uri is 'Address for MCP clients, such as docs://handbook. Among rows of the same address the newest is used. With {name} in the address and {{name}} in the text the file is a template.';
 
-comment on column howdah.retention_policies.contents_reached_at is 'Progress of erasure: contents of runs that ended before this time are erased.';
-
 comment on column howdah.retention_policies.created_at is 'Time of creation.';
 
 comment on column howdah.retention_policies.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
@@ -39576,8 +40565,6 @@ comment on column howdah.retention_policies.keep_contents_days is 'Days from the
 comment on column howdah.retention_policies.keep_runs_days is 'Days from the end of a run to its deletion, together with all runs below. Null never deletes.';
 
 comment on column howdah.retention_policies.keep_sessions_minutes is 'Minutes from the last activity of a session to the erasure of its contents. Used only if keep_contents_days is 0.';
-
-comment on column howdah.retention_policies.runs_reached_at is 'Progress of deletion: runs that ended before this time are deleted.';
 
 comment on column howdah.retention_policies.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -39633,6 +40620,8 @@ comment on column howdah.schedules.overlap_policy is 'What to do if the last run
 
 comment on column howdah.schedules.priority is 'Priority; smaller numbers run first.';
 
+comment on column howdah.schedules.retry_at is 'Time of the next attempt after a temporary fault, such as a lock of somebody else. Null without one.';
+
 comment on column howdah.schedules.session_id is 'Session that the runs are turns of. Null starts runs without a session.';
 
 comment on column howdah.schedules.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
@@ -39667,6 +40656,8 @@ comment on column howdah.secrets.version is 'Number of values so far. Each new v
 
 comment on column howdah.sessions.agent_id is 'The agent.';
 
+comment on column howdah.sessions.contents_erased_at is 'Time at which title, state, todos and files were erased. Null again after the next activity.';
+
 comment on column howdah.sessions.created_at is 'Time of creation.';
 
 comment on column howdah.sessions.forked_from_session_id is 'Session that this session was forked from. The fork leaves it unchanged. Null if it was deleted.';
@@ -39674,6 +40665,9 @@ comment on column howdah.sessions.forked_from_session_id is 'Session that this s
 comment on column howdah.sessions.forked_from_turn is 'Last turn of the original session that this session includes.';
 
 comment on column howdah.sessions.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.sessions.last_active_on is '@behavior -*
+Day of the last activity, in UTC.';
 
 comment on column howdah.sessions.last_activity_at is 'Time of the last activity.';
 
@@ -39807,9 +40801,15 @@ comment on column howdah.steps.worker is 'The worker process that committed the 
 
 comment on column howdah.table_triggers.agent_id is 'The agent.';
 
+comment on column howdah.table_triggers.concurrency_key is 'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null or a blank value means none.';
+
 comment on column howdah.table_triggers.condition is 'SQL expression over the columns of the row that must be true. Null accepts every row.';
 
 comment on column howdah.table_triggers.created_at is 'Time of creation.';
+
+comment on column howdah.table_triggers.debounce_key is 'SQL expression over the columns of the row. Rows with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each row.';
+
+comment on column howdah.table_triggers.debounce_ms is 'Length of the window of debounce_key, in milliseconds.';
 
 comment on column howdah.table_triggers.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -39982,7 +40982,7 @@ comment on column howdah.violations.tenant_id is 'The tenant that owns the row; 
 
 comment on column howdah.watched_rows.attempts is 'Number of attempts to write the answer.';
 
-comment on column howdah.watched_rows.created_at is 'Time of creation.';
+comment on column howdah.watched_rows.created_at is 'Time of the insert, which gives the order of the runs of one row. A debounced run gets a new time with each new input.';
 
 comment on column howdah.watched_rows.error is 'Reason why there is no answer or it could not be written: {code, message}.';
 
@@ -40155,6 +41155,10 @@ comment on column howdah_private.closed_months.next_id is 'Smallest id of the ne
 
 comment on column howdah_private.closed_months.runs is 'Number of runs when the month was closed. Null while the month is frozen and not counted yet.';
 
+comment on column howdah_private.debounced_runs.caller is 'Whose inserts make one run: a user, else an API key or login, or a watch of a table.';
+
+comment on column howdah_private.debounced_runs.target_id is 'The agent or workflow.';
+
 comment on column howdah_private.inbox.trust is 'Trust of the event. Null means that a person wrote it.';
 
 comment on column howdah_private.installation.binding_key is 'Key with which workers sign the tenant and user on whose behalf user SQL runs.';
@@ -40173,8 +41177,6 @@ comment on column howdah_private.kept_subjects.tokens is 'Input and output token
 
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
 
-comment on column howdah_private.limit_recounts.after is 'A transaction that began when the limit was visible to all. Earlier ones may not have seen it. Null until the first attempt to count again.';
-
 comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 
 comment on column howdah_private.limited_calls.ended_at is 'Null while the call is in progress. The end of its run ends the call too.';
@@ -40185,7 +41187,7 @@ comment on column howdah_private.mcp_sessions.caller is 'User, else API key, tha
 
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
 
-comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost. Null for running runs and calls.';
+comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for other running runs and for calls.';
 
 comment on column howdah_private.workers.master_keys is 'Fingerprints of the master keys the worker has. Empty while it has none.';
 
@@ -40312,11 +41314,11 @@ comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelle
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key for good, also for open connections, within a second.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. concurrency_key counts for limits of scope key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
 
-comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) is 'Starts a run of the workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the workflow.';
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) is 'Starts a run of the workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the workflow. concurrency_key counts for limits of scope key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
@@ -40342,7 +41344,7 @@ comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that they started continue, but their answers are not written. Owners only.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, quotas near their limit. For an owner of the database, also the alerts of the installation.';
+Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Applies a preset of tool policies and returns all policies: strict (a run that has read external content asks before it acts or sends data out), none (removes the policies of the preset).';
@@ -40353,8 +41355,8 @@ Returns a new uuid v7, in the layout of PostgreSQL 18 on every version.';
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 Returns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
-comment on routine howdah.watch_table(text,text,text,text,text,text,text) is '@behavior -*
-Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. unwatch_table ends the watch. Owners only.';
+comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
+Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. unwatch_table ends the watch. Owners only.';
 
 comment on routine howdah.workflow(text) is '@behavior -*
 Returns the id of the workflow with this name in the current tenant. Raises HWNTF if there is none.';
@@ -40509,7 +41511,9 @@ comment on table howdah_private.closed_months is 'Months whose partitions are ab
 
 comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypted with a master key. Each tenant has one current key; older keys stay until a rotation has re-encrypted their secrets.';
 
-comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks.';
+comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
+
+comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 
 comment on table howdah_private.erasures_due is 'Ended root runs whose contents must be erased. A worker deletes the row when it has erased them.';
 
@@ -40522,8 +41526,6 @@ comment on table howdah_private.installation is 'One row: random values that dif
 comment on table howdah_private.kept_subjects is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
 
 comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at, changed by the transaction that uses it under the lock of the row.';
-
-comment on table howdah_private.limit_recounts is 'New limits of tokens and cost whose use is counted again once all transactions that did not see them have ended.';
 
 comment on table howdah_private.limited_calls is 'Calls that count for a limit: those in progress and those of the last minute, one row per limit.';
 
@@ -40543,7 +41545,7 @@ comment on table howdah_private.request_keys is 'Idempotency-Key headers of requ
 
 comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated data, so that a value cannot be decrypted in the row of another secret.';
 
-comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session.';
+comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session. It is not a column of sessions, because todos are locked before runs, and sessions after them.';
 
 comment on table howdah_private.tool_names is 'Names and aliases of the tools of a tenant, written by a trigger on tools. A model may call a tool by any of them, so names and aliases are unique together.';
 

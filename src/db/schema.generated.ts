@@ -61,7 +61,7 @@ export type LimitMetric = "calls" | "cost" | "requests" | "running_calls" | "run
 
 export type LimitPeriod = "day" | "hour" | "minute" | "month";
 
-export type LimitScope = "agent" | "api_key" | "model" | "session" | "system" | "tenant" | "tool" | "user";
+export type LimitScope = "agent" | "api_key" | "key" | "model" | "session" | "system" | "tenant" | "tool" | "user";
 
 export type McpServerType = "http" | "stdio";
 
@@ -1012,6 +1012,10 @@ export interface Executions {
    */
   completed_at: Timestamp | null;
   /**
+   * Key of your own, such as customer-42. A limit of scope key says how many runs with one key run at once.
+   */
+  concurrency_key: string | null;
+  /**
    * Time at which texts and arguments were erased. Usage and times stay.
    */
   contents_erased_at: Timestamp | null;
@@ -1031,6 +1035,18 @@ export interface Executions {
    * The user of the token, else the database login.
    */
   created_by: string;
+  /**
+   * Inserts of one caller with the same agent or workflow and key within debounce_ms make one run, with the newest input.
+   */
+  debounce_key: string | null;
+  /**
+   * Length of the window of debounce_key, in milliseconds. Each insert with the key starts it anew.
+   */
+  debounce_ms: number | null;
+  /**
+   * Time at which a later insert with the same debounce_key replaced this run before it began. Null if none did.
+   */
+  debounced_at: Timestamp | null;
   /**
    * Number of runs above; 0 for a root.
    */
@@ -1646,7 +1662,7 @@ export interface Limits {
    */
   id: Generated<string>;
   /**
-   * Written by an owner of the database: the tenant sees it and cannot change it.
+   * Written by an owner of the database: the tenant sees it and cannot change it. A limit of the tenant for the same use holds beside it, so the smaller of both counts.
    */
   is_imposed: Generated<boolean>;
   /**
@@ -1654,7 +1670,7 @@ export interface Limits {
    */
   is_per_tenant: Generated<boolean>;
   /**
-   * Limits calls over all tenants: the name of a tool, or the provider's id of a model (models.model). Only an owner of the database writes it.
+   * Scope key: the concurrency_key of runs; null means each key without a limit of its own. Scopes tool and model: the name of a tool, or the provider's id of a model (models.model), over all tenants; only an owner of the database writes it.
    */
   key: string | null;
   /**
@@ -1682,7 +1698,7 @@ export interface Limits {
    */
   session_id: Generated<string | null>;
   /**
-   * The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant or the system.
+   * The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant, a key or the system.
    */
   subject_id: string | null;
   /**
@@ -1705,7 +1721,7 @@ export interface Limits {
 
 export interface LimitUsage {
   /**
-   * The key.
+   * The key of the limit. Of a limit for each key: a concurrency key in use.
    */
   key: string | null;
   /**
@@ -1741,7 +1757,7 @@ export interface LimitUsage {
    */
   started_at: Timestamp | null;
   /**
-   * The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant and the system.
+   * The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant, a key and the system.
    */
   subject_id: string | null;
   /**
@@ -2671,10 +2687,6 @@ export interface Resources {
 
 export interface RetentionPolicies {
   /**
-   * Progress of erasure: contents of runs that ended before this time are erased.
-   */
-  contents_reached_at: Timestamp | null;
-  /**
    * Time of creation.
    */
   created_at: Generated<Timestamp>;
@@ -2698,10 +2710,6 @@ export interface RetentionPolicies {
    * Minutes from the last activity of a session to the erasure of its contents. Used only if keep_contents_days is 0.
    */
   keep_sessions_minutes: Generated<number>;
-  /**
-   * Progress of deletion: runs that ended before this time are deleted.
-   */
-  runs_reached_at: Timestamp | null;
   /**
    * The tenant that owns the row; no other tenant can see it.
    */
@@ -2817,6 +2825,10 @@ export interface Schedules {
    */
   priority: Generated<number>;
   /**
+   * Time of the next attempt after a temporary fault, such as a lock of somebody else. Null without one.
+   */
+  retry_at: Timestamp | null;
+  /**
    * Session that the runs are turns of. Null starts runs without a session.
    */
   session_id: string | null;
@@ -2891,6 +2903,10 @@ export interface Sessions {
    */
   agent_id: string | null;
   /**
+   * Time at which title, state, todos and files were erased. Null again after the next activity.
+   */
+  contents_erased_at: Timestamp | null;
+  /**
    * Time of creation.
    */
   created_at: Generated<Timestamp>;
@@ -2906,6 +2922,11 @@ export interface Sessions {
    * Primary key, a uuid v7; the order of ids is the order of creation.
    */
   id: Generated<string>;
+  /**
+   * @behavior -*
+   * Day of the last activity, in UTC.
+   */
+  last_active_on: Generated<Timestamp>;
   /**
    * Time of the last activity.
    */
@@ -3192,6 +3213,10 @@ export interface TableTriggers {
    */
   agent_id: string | null;
   /**
+   * SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null or a blank value means none.
+   */
+  concurrency_key: string | null;
+  /**
    * SQL expression over the columns of the row that must be true. Null accepts every row.
    */
   condition: string | null;
@@ -3199,6 +3224,14 @@ export interface TableTriggers {
    * Time of creation.
    */
   created_at: Generated<Timestamp>;
+  /**
+   * SQL expression over the columns of the row. Rows with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each row.
+   */
+  debounce_key: string | null;
+  /**
+   * Length of the window of debounce_key, in milliseconds.
+   */
+  debounce_ms: number | null;
   /**
    * Primary key, a uuid v7; the order of ids is the order of creation.
    */
@@ -3568,7 +3601,7 @@ export interface WatchedRows {
    */
   attempts: Generated<number>;
   /**
-   * Time of creation.
+   * Time of the insert, which gives the order of the runs of one row. A debounced run gets a new time with each new input.
    */
   created_at: Generated<Timestamp>;
   /**
