@@ -6,7 +6,7 @@ const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
-/** What the job `admit` carries: which limit may have room, and at a limit of keys for which key. */
+/** Payload of the job `admit`: the limit that may have room, and for a limit of keys the key. */
 export const admitPayload = z.object({
   id: z.uuid(),
   tenant_id: z.uuid(),

@@ -1,4 +1,4 @@
--- What follows a change of the status of a run: its session, the runs around it, limits, webhooks.
+-- Steps after a change of the status of a run: its session, the runs around it, limits, webhooks.
 -- The transaction that ends runs holds the locks of their ancestors (lock_ancestors).
 
 -- Follows a run that stops running or ends. All of it is one trigger, since the commit of a step

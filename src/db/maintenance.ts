@@ -24,7 +24,10 @@ export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
   return rows[0].has_due_work;
 }
 
-/** Erases and deletes what retention policies no longer keep, in parts; returns the number of root runs, sessions and messages. */
+/**
+ * Erases and deletes what retention policies no longer keep, in parts. Returns the number of root
+ * runs, sessions and messages.
+ */
 export async function retain(client: Pick<Pool, 'query'>): Promise<number> {
   let sum = 0;
   for (;;) {

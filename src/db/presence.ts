@@ -150,7 +150,10 @@ export async function admitParked(
   await pool.query('select howdah_private.admit_parked($1, $2, $3)', [limit, tenant, subject]);
 }
 
-/** Counts the usage of a new limit again. A job does so later while a transaction before `after` is left. */
+/**
+ * Counts the usage of a new limit again. While a transaction older than `after` is open, a job tries
+ * again later.
+ */
 export async function recountLimit(pool: Pool, limit: string, after?: string): Promise<void> {
   await pool.query('select howdah_private.recount_limit($1, $2)', [limit, after ?? null]);
 }

@@ -10,7 +10,7 @@ export type LimitRefusal = {
   detail: { [key: string]: Json; retry_after_seconds: number | null };
 };
 
-/** Of each tenant, in the same order, whether its requests are counted. */
+/** True for each tenant, in the given order, whose requests are counted. */
 export async function whoseRequestsCount(
   pool: Pool,
   tenants: readonly string[],

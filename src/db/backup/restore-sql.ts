@@ -22,8 +22,8 @@ grant create, usage on schema howdah, howdah_private
 }
 
 /**
- * After: what of the contents is about the server they come from. Its workers are not here, and did not die with the runs they
- * held: those are handed back as by a worker that drains.
+ * Corrects, after the contents are restored, what they say about the server they come from. Its
+ * workers are not here, so their runs are released as if each worker had drained.
  */
 export const AFTER_CONTENTS = `
 reset search_path;

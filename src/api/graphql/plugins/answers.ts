@@ -14,9 +14,10 @@ type Answer = {
 const OWN_TYPE = 'application/graphql-response+json';
 
 /**
- * The last look at an answer over HTTP. An operation refused by a limit carries Retry-After, and is 429 where the client
- * takes the media type that has statuses; `application/json` stays 200, as GraphQL over HTTP wants it. Every error has
- * a code, and what is no result of GraphQL is a problem.
+ * Checks an answer before it is sent over HTTP. An operation that a limit refused gets Retry-After.
+ * Its status is 429 if the client accepts the media type that has statuses. For `application/json`
+ * it stays 200, as the specification of GraphQL over HTTP demands. Every error gets a code, and an
+ * answer that is no GraphQL result becomes a problem document.
  */
 export function createAnswersPlugin(): GraphileConfig.Plugin {
   const overLimit = new WeakSet<IncomingMessage>();
