@@ -59,7 +59,7 @@ comment on table howdah_private.erasures_due is
 -- which come live runs and percentiles. There are three tables, because they count different
 -- things: runs of agents, steps of models and tools, and runs of users and sessions, which are
 -- deleted with their user or session. In one table every sum would have to leave out the others.
-create table howdah.kept_usage (
+create table howdah.deleted_run_usage (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   agent_id uuid,
@@ -75,26 +75,28 @@ create table howdah.kept_usage (
   roots bigint not null default 0,
   day date not null,
   cost numeric not null,
-  unique nulls not distinct (tenant_id, day, agent_id, agent_version_id, workflow_id),
-  constraint all_kept_runs_have_ended check (runs = completed + failed + cancelled)
+  constraint deleted_run_usage_key
+    unique nulls not distinct (tenant_id, day, agent_id, agent_version_id, workflow_id),
+  constraint deleted_runs_have_ended check (runs = completed + failed + cancelled)
 );
-alter table howdah.kept_usage enable row level security, force row level security;
-comment on table howdah.kept_usage is
+alter table howdah.deleted_run_usage enable row level security, force row level security;
+comment on table howdah.deleted_run_usage is
   E'@behavior -*\n'
   'Rollup of deleted runs per day and agent version or workflow. daily_usage and '
   'agent_performance add it to the usage of existing runs.';
-comment on column howdah.kept_usage.agent_version_id is
+comment on column howdah.deleted_run_usage.agent_version_id is
   'Pinned version of the runs. Null for workflows.';
-comment on column howdah.kept_usage.steps is
+comment on column howdah.deleted_run_usage.steps is
   'Number of steps, without steps that forks share with their originals.';
-comment on column howdah.kept_usage.roots is 'Number of root runs. Limits made later count them.';
-comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
-comment on constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key
-  on howdah.kept_usage is
+comment on column howdah.deleted_run_usage.roots is
+  'Number of root runs. Limits made later count them.';
+comment on column howdah.deleted_run_usage.day is 'Day in UTC on which the runs were inserted.';
+comment on constraint deleted_run_usage_key
+  on howdah.deleted_run_usage is
   E'@behavior -*\n'
   'One row per combination; further deletions add to it.';
 
-create table howdah.kept_steps (
+create table howdah.deleted_step_usage (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   model_id uuid,
@@ -106,21 +108,22 @@ create table howdah.kept_steps (
   kind howdah.step_kind not null,
   cost numeric not null,
   tool text,
-  unique nulls not distinct (tenant_id, day, kind, model_id, tool)
+  constraint deleted_step_usage_key
+    unique nulls not distinct (tenant_id, day, kind, model_id, tool)
 );
-alter table howdah.kept_steps enable row level security, force row level security;
-comment on table howdah.kept_steps is
+alter table howdah.deleted_step_usage enable row level security, force row level security;
+comment on table howdah.deleted_step_usage is
   E'@behavior -*\n'
   'Rollup of steps of deleted runs per day and model or tool. model_usage and tool_performance '
   'add it to the usage of existing runs.';
-comment on column howdah.kept_steps.steps is
+comment on column howdah.deleted_step_usage.steps is
   'Number of steps, without steps that forks share with their originals.';
-comment on column howdah.kept_steps.errors is 'Number of these steps with an error.';
-comment on column howdah.kept_steps.day is 'Day in UTC on which the steps began.';
-comment on constraint kept_steps_tenant_id_day_kind_model_id_tool_key on howdah.kept_steps is
+comment on column howdah.deleted_step_usage.errors is 'Number of these steps with an error.';
+comment on column howdah.deleted_step_usage.day is 'Day in UTC on which the steps began.';
+comment on constraint deleted_step_usage_key on howdah.deleted_step_usage is
   E'@behavior -*\nOne row per combination; further deletions add to it.';
 
-create table howdah_private.kept_subjects (
+create table howdah_private.deleted_subject_usage (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   subject_id uuid not null,
   roots bigint not null,
@@ -129,19 +132,21 @@ create table howdah_private.kept_subjects (
   day date not null,
   cost numeric not null,
   primary key (tenant_id, scope, subject_id, day),
-  constraint kept_figures_are_of_a_user_or_a_session check (scope in ('user', 'session'))
+  constraint scope_is_user_or_session check (scope in ('user', 'session'))
 );
-alter table howdah_private.kept_subjects enable row level security, force row level security;
-comment on table howdah_private.kept_subjects is
+alter table howdah_private.deleted_subject_usage
+  enable row level security, force row level security;
+comment on table howdah_private.deleted_subject_usage is
   'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with '
   'the user or session.';
-comment on column howdah_private.kept_subjects.subject_id is 'User or session of the runs.';
-comment on column howdah_private.kept_subjects.roots is
+comment on column howdah_private.deleted_subject_usage.subject_id is 'User or session of the runs.';
+comment on column howdah_private.deleted_subject_usage.roots is
   'Number of runs, without children and compensations.';
-comment on column howdah_private.kept_subjects.tokens is
+comment on column howdah_private.deleted_subject_usage.tokens is
   'Input and output tokens, children included.';
-comment on column howdah_private.kept_subjects.scope is 'user or session.';
-comment on column howdah_private.kept_subjects.day is 'Day in UTC on which the runs were inserted.';
+comment on column howdah_private.deleted_subject_usage.scope is 'user or session.';
+comment on column howdah_private.deleted_subject_usage.day is
+  'Day in UTC on which the runs were inserted.';
 
 -- Months past every retention period are closed, archived on request, detached and dropped.
 create table howdah_private.closed_months (
@@ -157,8 +162,8 @@ create table howdah_private.closed_months (
 );
 alter table howdah_private.closed_months enable row level security, force row level security;
 comment on table howdah_private.closed_months is
-  'Months whose partitions are about to be dropped or were dropped. kept_usage and kept_steps '
-  'count their runs; no other view includes them.';
+  'Months whose partitions are about to be dropped or were dropped. deleted_run_usage and '
+  'deleted_step_usage count their runs; no other view includes them.';
 comment on column howdah_private.closed_months.first_id is 'Smallest id of the month.';
 comment on column howdah_private.closed_months.next_id is 'Smallest id of the next month.';
 comment on column howdah_private.closed_months.cleared_to is
@@ -215,8 +220,8 @@ drop table howdah_private.applied_sql;
 drop table howdah_private.installation;
 drop table howdah_private.background_tasks;
 drop table howdah_private.closed_months;
-drop table howdah_private.kept_subjects;
-drop table howdah.kept_steps;
-drop table howdah.kept_usage;
+drop table howdah_private.deleted_subject_usage;
+drop table howdah.deleted_step_usage;
+drop table howdah.deleted_run_usage;
 drop table howdah_private.erasures_due;
 drop table howdah.retention_policies;

@@ -39,8 +39,8 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     yield* latencies('beside', beside, MOST_MS);
     yield* steps(beside, talk);
     const outcomes = beside.result ?? [];
-    for (const { month, dropped, runs: count, holds } of outcomes)
-      talk(`${month}: ${dropped ? `${count} runs dropped` : holds.join('; ')}`);
+    for (const { month, dropped, runs: count, blockers } of outcomes)
+      talk(`${month}: ${dropped ? `${count} runs dropped` : blockers.join('; ')}`);
     yield figure(
       'retention',
       'months_dropped',
@@ -146,7 +146,7 @@ function* steps({ longest, waits }: Inserts<unknown>, talk: (line: string) => vo
 /** How long each kind of statement took in which locks are held: the slowest month. */
 function* locks(outcomes: MonthOutcome[], talk: (line: string) => void): Generator<Figure> {
   const kinds: Record<string, RegExp> = {
-    freeze: /start_closing_month/,
+    freeze: /freeze_month/,
     count: /close_month/,
     detach: /detach/,
     drop: /drop/,

@@ -414,12 +414,12 @@ comment on constraint a_rule_has_a_query_or_names_what_is_looked_at on howdah.al
 comment on constraint sample_is_a_list on howdah.alert_rules is
   'Leave this column to the engine, which writes it.';
 
-comment on constraint all_kept_runs_have_ended on howdah.kept_usage is
+comment on constraint deleted_runs_have_ended on howdah.deleted_run_usage is
   'Leave this table to retention and erasure, which write it.';
 comment on constraint months_are_named_by_their_first_day on howdah_private.closed_months is
   'Name a month by its first day, like howdah retention.';
-comment on constraint kept_figures_are_of_a_user_or_a_session on howdah_private.kept_subjects is
-  'Keep figures of users and sessions here, and all others in kept_usage.';
+comment on constraint scope_is_user_or_session on howdah_private.deleted_subject_usage is
+  'Keep figures of users and sessions here, and all others in deleted_run_usage.';
 comment on constraint score_is_between_0_and_1 on howdah.feedback_entries is
   'Give a score from 0 (useless) to 1 (perfect), or leave it out.';
 comment on constraint feedback_has_a_score_or_a_comment on howdah.feedback_entries is

@@ -35,7 +35,7 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
-        'settle_partitions', 'start_closing_month', 'reopen_month')
+        'repair_partitions', 'freeze_month', 'unfreeze_month')
       and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author',
         'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
@@ -398,9 +398,9 @@ grant
   delete
   on howdah.retention_policies to howdah_app;
 
-grant select on howdah.kept_usage to howdah_app, howdah_analyst;
+grant select on howdah.deleted_run_usage to howdah_app, howdah_analyst;
 
-grant select on howdah.kept_steps to howdah_app, howdah_analyst;
+grant select on howdah.deleted_step_usage to howdah_app, howdah_analyst;
 
 grant select on howdah.agent_performance to howdah_app, howdah_analyst;
 
@@ -524,8 +524,8 @@ grant execute on function
   howdah_private.is_secret_name(text), howdah_private.key_parameters(),
   howdah_private.line_assigns_secret(text), howdah_private.may_contain_secret(jsonb),
   howdah_private.prose_contains_secret(text), howdah_private.put_secret(jsonb, text, text),
-  howdah_private.refuse_key(text, text), howdah_private.refuse_plain_secrets(text, jsonb),
-  howdah_private.refuse_row(regclass, name, name), howdah_private.refuse_secret_in_prose(text, text)
+  howdah_private.refuse_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),
+  howdah_private.refuse_row(regclass, name, name), howdah_private.check_secret_in_prose(text, text)
   to howdah_app;
 grant execute on function
   howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
@@ -558,9 +558,9 @@ grant execute on function
   howdah_private.model_entry(howdah.models), howdah_private.plain_numbers(jsonb),
   howdah_private.prune_system(uuid, jsonb), howdah_private.reduced_entry(text, jsonb, text, text),
   howdah_private.refuse_function(text, text, text, text, text),
-  howdah_private.refuse_function_of(text, text),
-  howdah_private.refuse_owned(text, text, uuid, text), howdah_private.refuse_system(jsonb[]),
-  howdah_private.refuse_system_shape(jsonb, text), howdah_private.remove_unlisted_servers(jsonb),
+  howdah_private.check_function_definition(text, text),
+  howdah_private.check_part_owner(text, text, uuid, text), howdah_private.refuse_system(jsonb[]),
+  howdah_private.check_system_shape(jsonb, text), howdah_private.remove_unlisted_servers(jsonb),
   howdah_private.remove_unlisted_skills(jsonb), howdah_private.remove_unlisted_tools(jsonb),
   howdah_private.save_system_row(jsonb, text, jsonb, boolean),
   howdah_private.server_place(jsonb, jsonb), howdah_private.source_faults(text),
@@ -582,7 +582,7 @@ grant execute on function
 
 -- Room agents.
 grant execute on function
-  howdah_private.refuse_unknown_part(text, text[], text[], text[]),
+  howdah_private.check_part_exists(text, text[], text[], text[]),
   howdah_private.restore_parts(uuid, jsonb), howdah_private.seeded_parts(),
   howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb),
   howdah_private.set_agent_servers(uuid, text[]), howdah_private.set_agent_tools(uuid, text[]),
@@ -591,7 +591,7 @@ grant execute on function
 grant execute on function
   howdah_private.agent_row(uuid), howdah_private.last_version(text, uuid),
   howdah_private.prompt_definition(howdah.prompts),
-  howdah_private.refuse_values(text, text, jsonb, jsonb),
+  howdah_private.check_value_names(text, text, jsonb, jsonb),
   howdah_private.rendered_prompt(jsonb, jsonb, text),
   howdah_private.version_named(uuid, uuid, text), howdah_private.version_of(text, uuid, text)
   to howdah_app, howdah_analyst;
@@ -609,21 +609,21 @@ grant execute on function
 
 -- Room data.
 grant execute on function
-  howdah_private.closing_months(), howdah_private.is_call_of_tool(text)
+  howdah_private.counted_months(), howdah_private.is_tool_call_id(text)
   to howdah_app, howdah_analyst;
 grant execute on function
-  howdah_private.erased_calls(jsonb, text), howdah_private.erased_error(jsonb, text)
+  howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
   to howdah_app, howdah_analyst, howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
   howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text)
   to howdah_eraser;
 grant execute on function
-  howdah_private.clear_sessions(int), howdah_private.close_month(date),
-  howdah_private.delete_closed_side_rows(date, int),
-  howdah_private.delete_entangled_trees(date, int), howdah_private.month_blockers(date),
-  howdah_private.old_months(), howdah_private.record_month(date, text, boolean),
-  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.trees_across_months(date, int)
+  howdah_private.delete_empty_sessions(int), howdah_private.close_month(date),
+  howdah_private.delete_side_rows_of_month(date, int),
+  howdah_private.delete_unaligned_trees(date, int), howdah_private.month_blockers(date),
+  howdah_private.old_months(), howdah_private.record_month_progress(date, text, boolean),
+  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
@@ -648,7 +648,7 @@ grant execute on function
 -- Room json.
 grant execute on function
   howdah_private.keyword_fault(text, jsonb, text), howdah_private.keyword_kind(text),
-  howdah_private.refuse_references(text, jsonb), howdah_private.refuse_schema(text, jsonb),
+  howdah_private.check_references(text, jsonb), howdah_private.check_schema(text, jsonb),
   howdah_private.resolve_schema_reference(jsonb, text), howdah_private.schema_fault(jsonb, text),
   howdah_private.schema_references(text, jsonb), howdah_private.schema_size_fault(jsonb)
   to howdah_app;
@@ -699,7 +699,7 @@ grant execute on function
   howdah_private.conversation_messages(uuid, int),
   howdah_private.conversation_state(uuid, int, text), howdah_private.mcp_log_level(text),
   howdah_private.parse_interrupt_answer(jsonb),
-  howdah_private.refuse_mcp_server(howdah.mcp_servers),
+  howdah_private.check_mcp_server(howdah.mcp_servers),
   howdah_private.set_mcp_log_level(text, text), howdah_private.subscribe_mcp(text, uuid, text),
   howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp(text, uuid),
   howdah_private.unsubscribe_mcp_from(text, text)
@@ -724,8 +724,8 @@ grant execute on function
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
   howdah_private.own_model_name(uuid, howdah.model_purpose),
   howdah_private.provider_config(uuid, howdah.model_purpose),
-  howdah_private.refuse_engine(howdah.agents),
-  howdah_private.refuse_request_params(text, jsonb, jsonb), howdah_private.reserved_params(),
+  howdah_private.check_engine(howdah.agents),
+  howdah_private.check_request_params(text, jsonb, jsonb), howdah_private.reserved_params(),
   howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text)
   to howdah_app;
 grant execute on function howdah_private.sync_default_model(text, text) to howdah_worker;
@@ -748,7 +748,7 @@ grant execute on function
 grant execute on function howdah_private.channel(text) to howdah_worker, howdah_authenticator;
 
 -- Room questions.
-grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
+grant execute on function howdah_private.check_question_settings(jsonb, boolean) to howdah_app;
 grant execute on function
   howdah_private.list_names(text[], int), howdah_private.nearest_word(text, text[]),
   howdah_private.raise_question_notices(uuid, uuid[]),
@@ -792,11 +792,11 @@ grant execute on function
     text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text
   ),
   howdah_private.conversation_since(uuid, int), howdah_private.execution_messages_of(uuid),
-  howdah_private.follow_own(uuid), howdah_private.history_entries(jsonb),
+  howdah_private.register_follower(uuid), howdah_private.history_entries(jsonb),
   howdah_private.is_client_call(howdah.questions), howdah_private.lock_senders(uuid),
   howdah_private.lock_todos(uuid), howdah_private.previous_turn(uuid, boolean),
   howdah_private.runnable_models(text), howdah_private.session_target(text, text),
-  howdah_private.trust_branch(uuid, uuid)
+  howdah_private.lower_trust_to_source(uuid, uuid)
   to howdah_app;
 grant execute on function
   howdah_private.live_runs(uuid[]), howdah_private.session_messages_after(uuid[], int[], int[], int)
@@ -809,7 +809,7 @@ grant execute on function
   howdah_private.cron_moments(date, int[], int[], boolean, text),
   howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean),
   howdah_private.cron_value(text, text, int, int), howdah_private.parse_cron(text),
-  howdah_private.refuse_cron(text, text, text), howdah_private.refuse_timezone(text)
+  howdah_private.refuse_cron(text, text, text), howdah_private.check_timezone(text)
   to howdah_app;
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;
@@ -820,16 +820,16 @@ grant execute on function
   howdah_private.end_delivery(uuid, int, int, text, bigint),
   howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb),
   howdah_private.fire_schedules(int), howdah_private.prepare_write_back(uuid),
-  howdah_private.refuse_old_answer(uuid), howdah_private.refuse_tenant_code(regclass)
+  howdah_private.check_answer_is_newest(uuid), howdah_private.check_tenant_code(regclass)
   to howdah_worker;
 
 -- Room teams.
 grant execute on function
   howdah_private.decides_by_embedding(jsonb), howdah_private.deciding_model(uuid, jsonb),
   howdah_private.no_embedding_model(jsonb),
-  howdah_private.refuse_embedding_model(text, uuid, jsonb),
-  howdah_private.refuse_member_question(jsonb), howdah_private.refuse_sub_run_settings(jsonb),
-  howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
+  howdah_private.check_embedding_model(text, uuid, jsonb),
+  howdah_private.check_member_question(jsonb), howdah_private.check_sub_run_settings(jsonb),
+  howdah_private.check_workflow_configuration(text, howdah.workflow_type, jsonb),
   howdah_private.set_workflow_members(uuid, jsonb)
   to howdah_app;
 grant execute on function
@@ -846,15 +846,15 @@ grant execute on function
 -- Room tools.
 grant execute on function
   howdah_private.offered_tools(text, text, int),
-  howdah_private.refuse_builtin_settings(text, jsonb),
-  howdah_private.refuse_http_tool(jsonb, jsonb, boolean), howdah_private.refuse_result_limit(jsonb)
+  howdah_private.check_builtin_settings(text, jsonb),
+  howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.check_result_limit(jsonb)
   to howdah_app;
 grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_analyst;
 grant execute on function
   howdah_private.announce_unanswered(uuid, uuid, text)
   to howdah_authenticator;
 grant execute on function
-  howdah_private.refuse_other_schemas(json, text[]), howdah_private.rename_duplicate_columns(json),
+  howdah_private.check_query_schemas(json, text[]), howdah_private.rename_duplicate_columns(json),
   howdah_private.rows_of_query(text, text, text[], int, int, float8),
   howdah_private.run_read_query(text, text, text[], int, int, float8),
   howdah_private.table_outside_schemas(json, text[])
@@ -871,7 +871,7 @@ grant execute on function
   howdah_private.call_read_resource(uuid, jsonb), howdah_private.call_write_resource(uuid, jsonb),
   howdah_private.load_resource(uuid, uuid), howdah_private.planned_tables(jsonb, text[]),
   howdah_private.query_settings(uuid), howdah_private.reading_rules(),
-  howdah_private.refuse_leftovers(text), howdah_private.refused_calls(jsonb, text[]),
+  howdah_private.check_leftovers(text), howdah_private.refused_calls(jsonb, text[]),
   howdah_private.sandbox_state(), howdah_private.sync_custom_tools(jsonb),
   howdah_private.tenant_trigger_writes(), howdah_private.tool_now(jsonb)
   to howdah_worker;

@@ -4,7 +4,8 @@
 -- statements for the owner of the table.
 do $$
 declare
-  v_statements text[] := array(select r.statement from howdah_private.writer_rights() as r);
+  v_statements text[] := array(
+    select r.statement from howdah_private.writer_grant_statements() as r);
   v_statement text;
 begin
   set local role none;

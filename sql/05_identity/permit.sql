@@ -214,7 +214,7 @@ begin
   if not howdah_private.is_trusted() then
     perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
       s.user_id)
-    from howdah_private.session_of(permit_session.session_id) as s;
+    from howdah_private.find_session(permit_session.session_id) as s;
   end if;
 end $$;
 

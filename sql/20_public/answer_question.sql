@@ -11,7 +11,7 @@ declare
   v_question howdah.questions := howdah_private.lock_question(answer_question.id);
   v_answer record;
 begin
-  perform howdah_private.refuse_answerer(v_question);
+  perform howdah_private.check_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
   perform howdah_private.audit_action(v_question.tenant_id,
@@ -35,7 +35,7 @@ as $$
 declare
   v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
-  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  perform howdah_private.check_question_kind(v_question, 'approval');
   if approve.remember in ('agent', 'session') then
     perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
   end if;
@@ -55,7 +55,7 @@ as $$
 declare
   v_question howdah.questions := howdah_private.lock_question(reject.question_id);
 begin
-  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  perform howdah_private.check_question_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
 end $$;
 comment on function howdah.reject(uuid, text) is

@@ -17,7 +17,7 @@ declare
 begin
   perform howdah_private.permit('api_keys', 'manage');
   v_scopes := howdah_private.scopes_of_key(create_api_key.scopes);
-  perform howdah_private.refuse_api_key(v_role, v_scopes, create_api_key.user_id);
+  perform howdah_private.check_api_key(v_role, v_scopes, create_api_key.user_id);
   if create_api_key.expires_at <= now() or coalesce(create_api_key.name, '') !~ '\S'
     or length(create_api_key.name) > 100 then
     raise exception using errcode = 'HWINV',

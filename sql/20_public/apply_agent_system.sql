@@ -15,7 +15,7 @@ declare
   v_result jsonb;
 begin
   perform howdah_private.permit('agent_systems', 'manage');
-  perform howdah_private.refuse_system_shape(apply_agent_system.document,
+  perform howdah_private.check_system_shape(apply_agent_system.document,
     apply_agent_system.source);
   -- serializes applies of a tenant: two at once would not see what the other one claims
   perform pg_advisory_xact_lock(hashtextextended('howdah.systems ' || howdah.current_tenant(), 0));

@@ -20,7 +20,7 @@ begin
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'See howdah.agents for the agents that exist.';
   end if;
-  perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
+  perform howdah_private.check_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $$;
 comment on function howdah.delete_agent(uuid) is

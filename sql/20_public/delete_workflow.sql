@@ -20,7 +20,7 @@ begin
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'See howdah.workflows for the workflows that exist.';
   end if;
-  perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
+  perform howdah_private.check_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $$;
 comment on function howdah.delete_workflow(uuid) is

@@ -8,7 +8,7 @@ create or replace function howdah.erase_user(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);
+  v_user howdah.users := howdah_private.find_user(erase_user.user_id);
   v_sessions uuid[];
   v_runs uuid[];
   v_trees uuid[] := '{}';
@@ -16,7 +16,7 @@ declare
 begin
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
-  perform howdah_private.lock_usage_counting() where erase_user.mode = 'delete';
+  perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id
@@ -30,10 +30,10 @@ begin
       where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
     );
     v_runs := array(select r.id from unnest(v_runs) as r (id) where r.id <> all (v_trees));
-    v_counts := howdah_private.add_counts(v_counts, howdah_private.delete_runs(v_trees));
+    v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.delete_runs(v_trees));
   end if;
-  v_counts := howdah_private.add_counts(v_counts, howdah_private.erase_runs(v_runs));
-  v_counts := howdah_private.add_counts(v_counts,
+  v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.erase_runs(v_runs));
+  v_counts := howdah_private.merge_erasure_results(v_counts,
     howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
   perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
   if erase_user.mode = 'delete' then

@@ -17,7 +17,7 @@ begin
   if v_id is null then
     return; -- the caller acts for the tenant and is no user
   end if;
-  v_user := howdah_private.user_of_tenant(v_id);
+  v_user := howdah_private.find_user(v_id);
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;

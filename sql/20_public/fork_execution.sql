@@ -21,7 +21,7 @@ declare
   v_data jsonb;
   v_messages int;
 begin
-  perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
     fork_execution.changes);
   insert into howdah.executions (

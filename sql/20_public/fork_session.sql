@@ -9,7 +9,7 @@ create or replace function howdah.fork_session(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
+  v_session howdah.sessions := howdah_private.find_session(fork_session.session_id);
   v_user_id uuid := howdah_private.author(v_session.user_id);
   v_turn int;
   v_trust howdah.trust;
@@ -21,13 +21,13 @@ begin
   -- a concurrent erasure either commits before this lock, and the fork copies nothing erased, or
   -- finds the fork
   perform from howdah.sessions as s where s.id = v_session.id for key share;
-  v_session := howdah_private.session_of(v_session.id);
+  v_session := howdah_private.find_session(v_session.id);
   v_turn := coalesce(fork_session.turn, v_session.turns);
-  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content,
+  perform howdah_private.check_message_content(v_session.tenant_id, fork_session.content,
     fork_session.input_parts);
-  perform howdah_private.refuse_forked_turn(v_session, v_turn);
+  perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
-  perform howdah_private.refuse_long_branch(v_turn, v_history);
+  perform howdah_private.check_fork_size(v_turn, v_history);
   select max(e.trust) into v_trust from howdah.executions as e
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
     and (e.status = 'completed' or e.history is not null);
@@ -47,7 +47,7 @@ begin
   );
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
   where e.tenant_id = v_session.tenant_id and e.session_id = v_id;
-  return howdah_private.session_of(v_id);
+  return howdah_private.find_session(v_id);
 end $$;
 comment on function howdah.fork_session(uuid, text, int, jsonb) is
   'Creates a session of the same agent with the conversation of this one up to the end of a turn, '

@@ -80,7 +80,8 @@ begin
     raise exception using errcode = 'HWINV', message = 'variables is not a JSON object',
       detail = '{"field": "variables"}', hint = 'Pass values by name, such as {"tone": "kind"}.';
   end if;
-  perform howdah_private.refuse_values('variables', v_prompt ->> 'name', v_prompt -> 'variables',
+  perform howdah_private.check_value_names(
+    'variables', v_prompt ->> 'name', v_prompt -> 'variables',
     jsonb_strip_nulls(render_prompt.variables));
   return howdah_private.rendered_prompt(v_prompt, render_prompt.variables);
 end $$;

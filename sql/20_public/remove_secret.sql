@@ -16,7 +16,7 @@ begin
     perform howdah_private.refuse_unknown_secret(remove_secret.name);
   end if;
   if not coalesce(remove_secret.force, false) then
-    perform howdah_private.refuse_used_secret(v_secret);
+    perform howdah_private.check_secret_unused(v_secret);
   end if;
   delete from howdah.secrets as s where s.id = v_secret.id;
   return v_secret;

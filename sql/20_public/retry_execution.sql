@@ -10,7 +10,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
   v_live uuid;
 begin
-  perform howdah_private.refuse_retry(v_execution);
+  perform howdah_private.check_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,
       howdah_private.version_after(v_execution.id, v_execution.step_count)));

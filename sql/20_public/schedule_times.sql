@@ -7,7 +7,7 @@ create or replace function howdah.schedule_times(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_timezone(schedule_times.timezone);
+  perform howdah_private.check_timezone(schedule_times.timezone);
   if schedule_times.count is null or schedule_times.count not between 1 and 1000 then
     raise exception using errcode = 'HWINV',
       message = format('count is %s, but must be from 1 to 1000',

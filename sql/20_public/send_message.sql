@@ -9,16 +9,16 @@ create or replace function howdah.send_message(session_id uuid, content text,
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+  v_session howdah.sessions := howdah_private.find_session(send_message.session_id);
   v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
   perform howdah_private.permit_control('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
-  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, v_parts);
+  perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
   --
   -- its agent or policy may have changed meanwhile
-  v_session := howdah_private.session_of(v_session.id);
+  v_session := howdah_private.find_session(v_session.id);
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, v_parts) then
     if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
@@ -32,7 +32,7 @@ begin
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id,
       coalesce(send_message.content, ''), v_parts, howdah_private.author(v_session.user_id));
   end if;
-  return howdah_private.session_of(v_session.id);
+  return howdah_private.find_session(v_session.id);
 end $$;
 comment on function howdah.send_message(uuid, text, jsonb) is
   'Sends a message to a session. The message starts a run of the agent of the session. While a '
@@ -51,7 +51,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
-  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content,
+  perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
     add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');

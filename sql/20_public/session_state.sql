@@ -79,7 +79,7 @@ create or replace function howdah.session_state(session_id uuid) returns jsonb
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_session howdah.sessions := howdah_private.session_of(session_state.session_id);
+  v_session howdah.sessions := howdah_private.find_session(session_state.session_id);
 begin
   return jsonb_build_object(
     'version', howdah_private.session_version(v_session.id),

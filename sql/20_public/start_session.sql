@@ -30,7 +30,7 @@ create or replace function howdah.switch_agent(session_id uuid, agent text defau
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+  v_session howdah.sessions := howdah_private.find_session(switch_agent.session_id);
   v_next record;
 begin
   perform howdah_private.permit_control('session', v_session.id,

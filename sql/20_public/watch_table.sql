@@ -43,7 +43,7 @@ begin
     where watch_table.workflow is not null;
   v_watch.input := coalesce(watch_table.input,
     format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
-  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  perform howdah_private.check_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition),
     ('concurrency_key', watch_table.concurrency_key), ('debounce_key', watch_table.debounce_key)
   ) as f (field, expression)
@@ -68,7 +68,7 @@ begin
     key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
     debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
   returning * into v_watch;
-  perform howdah_private.set_watch(v_table, v_watch);
+  perform howdah_private.create_watch_triggers(v_table, v_watch);
   return v_watch;
 end $$;
 comment on function howdah.watch_table(text, text, text, text, text, text, text, text, text,

@@ -58,7 +58,7 @@ declare
   v_row constant jsonb := to_jsonb(new);
 begin
   for i in 0 .. tg_nargs - 1 loop
-    perform howdah_private.refuse_secret_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
+    perform howdah_private.check_secret_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
   end loop;
   return new;
 end $$;

@@ -15,7 +15,8 @@ create or replace function howdah_private.tg_agent_systems__check_source() retur
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_key('source', format('line %s of source', f.fault ->> 'line'))
+  perform howdah_private.refuse_plain_secret(
+    'source', format('line %s of source', f.fault ->> 'line'))
   from unnest(howdah_private.source_faults(new.source)) as f (fault);
   return new;
 end $$;

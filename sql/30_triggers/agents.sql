@@ -45,7 +45,7 @@ create or replace function howdah_private.tg_agents__forget_pins() returns trigg
 as $$
 begin
   perform set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_terms', '', true);
+    set_config('howdah.pinned_run_defaults', '', true);
   return null;
 end $$;
 create or replace trigger _500_forget_pins after update or delete on howdah.agents
@@ -185,8 +185,8 @@ create or replace function howdah_private.tg_agents__check_output_schema() retur
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_schema('output_schema', new.output_schema);
-  perform howdah_private.refuse_plain_secrets('output_schema', new.output_schema);
+  perform howdah_private.check_schema('output_schema', new.output_schema);
+  perform howdah_private.check_plain_secrets('output_schema', new.output_schema);
   return new;
 end $$;
 
@@ -206,8 +206,8 @@ create or replace function howdah_private.tg_agent_models__check_params() return
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('request_params', new.request_params);
-  perform howdah_private.refuse_request_params('request_params', new.request_params,
+  perform howdah_private.check_plain_secrets('request_params', new.request_params);
+  perform howdah_private.check_request_params('request_params', new.request_params,
     case when tg_op = 'UPDATE' and old.model_id = new.model_id
       then old.request_params else '{}' end);
   return new;
@@ -218,20 +218,20 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_request_params(
     'configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.tool_id = new.tool_id
       then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
-  perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
+  perform howdah_private.check_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
-  perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_question_settings(new.configuration, exists (
+  perform howdah_private.check_result_limit(new.configuration);
+  perform howdah_private.check_question_settings(new.configuration, exists (
     select from howdah.tools as t
     where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
-  perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
+  perform howdah_private.check_builtin_settings(t.name, new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin';
-  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true)
+  perform howdah_private.check_http_tool(t.parameters, new.configuration, of_agent => true)
   from howdah.tools as t where t.id = new.tool_id and t.kind = 'http';
   return new;
 end $$;
@@ -253,7 +253,7 @@ begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit('models', 'manage');
   end if;
-  perform howdah_private.refuse_engine(new);
+  perform howdah_private.check_engine(new);
   return new;
 end $$;
 

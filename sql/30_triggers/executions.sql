@@ -27,20 +27,21 @@ create or replace function howdah_private.forget_pins() returns void
 as $$
   select set_config('howdah.pinned_tenant', '', true),
     set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_terms', '', true)
+    set_config('howdah.pinned_run_defaults', '', true)
 $$;
 
 -- Returns what a run gets from its agent: {agent, tenant, version, max_steps, max_tokens, max_cost,
 -- max_seconds, prompt}. Raises the reason why the agent can have no run. Pins the result for the
 -- next row of the statement, for owners only, whose settings are trusted.
-create or replace function howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
-  returns text[]
+create or replace function howdah_private.run_defaults_of_agent(
+  e howdah.executions, may_pin boolean
+) returns text[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent howdah.agents;
-  v_terms text[];
+  v_defaults text[];
   v_limits jsonb;
 begin
   if e.tenant_id is null then
@@ -71,25 +72,25 @@ begin
         then 'A deleted agent cannot be restored. Create a new agent with that name.'
         else 'Set its is_active to true.' end;
   end if;
-  v_terms := array[e.agent_id::text, e.tenant_id::text,
+  v_defaults := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
     v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
     v_agent.max_seconds::text, v_agent.prompt_id::text];
   if exists (select from howdah.settings) then
     v_limits := howdah_private.settings_of(
       e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
-    v_terms[4:7] := array[
-      coalesce(v_terms[4], v_limits ->> 'max_steps'),
-      coalesce(v_terms[5], v_limits ->> 'max_tokens'),
-      coalesce(v_terms[6], v_limits ->> 'max_cost'),
-      coalesce(v_terms[7], v_limits ->> 'max_seconds')];
+    v_defaults[4:7] := array[
+      coalesce(v_defaults[4], v_limits ->> 'max_steps'),
+      coalesce(v_defaults[5], v_limits ->> 'max_tokens'),
+      coalesce(v_defaults[6], v_limits ->> 'max_cost'),
+      coalesce(v_defaults[7], v_limits ->> 'max_seconds')];
   end if;
-  if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
+  if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
     and v_agent.is_active and v_agent.deleted_at is null
     and current_setting('howdah.pinned_tenant', true) <> '' then
-    perform set_config('howdah.pinned_terms', v_terms::text, true);
+    perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
   end if;
-  return v_terms;
+  return v_defaults;
 end $$;
 
 -- Prepares a new run: the usual run of an agent here, and whatever else a row asks for in
@@ -102,25 +103,26 @@ as $$
 declare
   v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
     and not howdah_private.is_bound();
-  v_terms text[] := case
-    when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
+  v_defaults text[] := case
+    when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
-    v_terms := howdah_private.terms_of_agent(new, v_may_pin);
+  elsif (v_defaults[1] = new.agent_id::text
+    and v_defaults[2] = new.tenant_id::text) is not true then
+    v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
-  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric
-    else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
-  new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
+  new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
+  new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
+    else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new)
+    perform howdah_private.check_input(new)
     where new.input is null or octet_length(new.input) > 1048576
       or exists (select from howdah.settings);
   end if;
@@ -130,15 +132,15 @@ begin
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
       and howdah_private.may_contain_secret(new.metadata)) then
-    perform howdah_private.refuse_unfit_run(new);
+    perform howdah_private.check_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    v_has_prompt := coalesce(v_terms[8]::uuid, new.agent_version_id) is not null;
+    v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case
       when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_terms[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
+      else coalesce(v_defaults[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
     if v_has_prompt and new.parent_execution_id is null then
-      perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
+      perform howdah_private.check_prompt_values(new.agent_version_id, new.input_data);
     end if;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
@@ -174,18 +176,18 @@ begin
   end if;
   if num_nonnulls(e.forked_from_execution_id, e.compensates_execution_id) > 0
     or (v_has_ended and num_nonnulls(e.agent_version_id, e.workflow_version_id) > 0) then
-    perform howdah_private.refuse_foreign_version(e);
+    perform howdah_private.check_version(e);
   end if;
   if e.input_parts is not null then
-    perform howdah_private.refuse_parts(e.tenant_id, e.input_parts);
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
-    perform howdah_private.refuse_history(e.history);
+    perform howdah_private.check_history(e.history);
     e.history := nullif(e.history, '[]');
   end if;
   if e.client_tools is not null then
-    perform howdah_private.refuse_client_tools(e);
+    perform howdah_private.check_client_tools(e);
     e.client_tools := nullif(e.client_tools, '[]');
   end if;
   if e.overrides is not null and e.parent_execution_id is null and not v_has_ended then
@@ -195,7 +197,7 @@ begin
     e := howdah_private.place_below_parent(e);
   end if;
   if e.idempotency_key is not null then
-    perform howdah_private.keep_key(e);
+    perform howdah_private.claim_idempotency_key(e);
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
@@ -257,11 +259,11 @@ begin
   end if;
   v_workflow := howdah_private.workflow_to_run(e);
   if e.input is null or octet_length(e.input) > 1024 then
-    perform howdah_private.refuse_input(e)
+    perform howdah_private.check_input(e)
     where e.input is null or octet_length(e.input) > 1048576
       or exists (select from howdah.settings);
   end if;
-  perform howdah_private.refuse_unfit_run(e);
+  perform howdah_private.check_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
       when e.workflow_version_id is not null then howdah_private.own_version(e)
@@ -277,7 +279,7 @@ begin
           'workflow', v_workflow.name)::text,
         hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
     elsif v_workflow.type = 'map' then
-      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), e.input_data);
+      perform howdah_private.check_map_data(to_jsonb(v_workflow), e.input_data);
     end if;
   end if;
   e.status := 'queued';
@@ -287,7 +289,7 @@ begin
   e.max_tokens := coalesce(
     e.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
   e.max_cost := case when e.max_cost is null then v_workflow.max_cost
-    else howdah_private.owned_budget(e, v_workflow.max_cost) end;
+    else howdah_private.bounded_max_cost(e, v_workflow.max_cost) end;
   e.max_seconds := coalesce(
     e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   e.run_at := coalesce(e.run_at, now());
@@ -301,7 +303,7 @@ end $$;
 -- Refuses an input that is missing or too large. Called for rows with 1 kB or more, the smallest
 -- limit that a tenant can set. Runs that the engine starts (forks, members of workflows, rows of
 -- watched tables) may have 1 MB whatever the tenant has set.
-create or replace function howdah_private.refuse_input(e howdah.executions) returns void
+create or replace function howdah_private.check_input(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -315,14 +317,14 @@ begin
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
-  perform howdah_private.refuse_large_input('input', octet_length(e.input), v_most);
+  perform howdah_private.check_input_size('input', octet_length(e.input), v_most);
 end $$;
 
 -- Refuses what 95_sizes.sql and 65_refusals.sql refuse in other tables. Called for rows that may be
 -- too large, may contain a key, or have metadata other than an object. A trigger of its own costs
 -- every insert 4 of 55 µs, even where its condition is false. This function costs 2 to 5 µs, for
 -- rows with metadata only.
-create or replace function howdah_private.refuse_unfit_run(e howdah.executions) returns void
+create or replace function howdah_private.check_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -336,13 +338,13 @@ begin
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
   end if;
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
-    raise exception using errcode = 'HWINV', message = 'callback_url is no address of HTTP',
+    raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',
       detail = jsonb_build_object('field', 'callback_url')::text,
       hint = 'Write it as https://host/path, at most 2000 characters, '
         'with no user, password or space in it.';
   end if;
   if num_nonnulls(e.concurrency_key, e.debounce_key, e.debounce_ms) > 0 then
-    perform howdah_private.refuse_run_keys(e);
+    perform howdah_private.check_run_keys(e);
   end if;
   select * into v_large
   from (values
@@ -356,14 +358,14 @@ begin
   end if;
   -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
   if e.forked_from_execution_id is null and e.table_trigger_id is null then
-    perform howdah_private.refuse_plain_secrets('metadata', e.metadata);
+    perform howdah_private.check_plain_secrets('metadata', e.metadata);
   end if;
 end $$;
 
 -- Checks that a run and its pinned version belong to one agent and tenant, where the row names the
 -- version. Otherwise prepare reads the version from the agent, and versions are never deleted. A
 -- foreign key would cost two look-ups and two locks for every row.
-create or replace function howdah_private.refuse_foreign_version(e howdah.executions) returns void
+create or replace function howdah_private.check_version(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -398,7 +400,7 @@ create or replace function howdah_private.tg_executions__check_version() returns
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_foreign_version(new);
+  perform howdah_private.check_version(new);
   return new;
 end $$;
 
@@ -482,7 +484,7 @@ as $$
 $$;
 
 -- Reserves the idempotency key of a new run, or refuses the run if the key is taken.
-create or replace function howdah_private.keep_key(e howdah.executions) returns void
+create or replace function howdah_private.claim_idempotency_key(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -492,7 +494,7 @@ declare
 begin
   if v_first <> e.id then
     raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is known already', e.idempotency_key),
+      message = format('the idempotency key %L is already in use', e.idempotency_key),
       detail = jsonb_build_object('execution_id', v_first)::text,
       hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
   end if;

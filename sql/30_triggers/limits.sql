@@ -209,7 +209,7 @@ create or replace function howdah_private.tg__delete_stored_usage() returns trig
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from howdah_private.kept_subjects as k using gone as g
+  delete from howdah_private.deleted_subject_usage as k using gone as g
   where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
     and k.subject_id = g.id;
   return null;

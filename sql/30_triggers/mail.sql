@@ -41,7 +41,7 @@ begin
     end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
-  perform howdah_private.refuse_recipient(new, v_run);
+  perform howdah_private.check_recipient(new, v_run);
   new.thread_id := howdah_private.mail_thread(new);
   if new.from_execution_id is null then
     new.created_by := howdah_private.actor();
@@ -78,7 +78,7 @@ end $$;
 
 -- Refuses a message unless its agent exists and is active, and unless the run it names is a run of
 -- that agent.
-create or replace function howdah_private.refuse_recipient(m howdah.mail, run howdah.executions)
+create or replace function howdah_private.check_recipient(m howdah.mail, run howdah.executions)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -26,7 +26,7 @@ create or replace function howdah_private.tg_mcp_servers__check() returns trigge
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_mcp_server(new);
+  perform howdah_private.check_mcp_server(new);
   return new;
 end $$;
 

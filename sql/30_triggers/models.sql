@@ -57,7 +57,7 @@ create or replace function howdah_private.tg_models__check_secret() returns trig
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(new.secret_name));
+  perform howdah_private.check_plain_secrets('secret_name', to_jsonb(new.secret_name));
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name
   for key share;
   if not found then
@@ -81,9 +81,9 @@ begin
         'to its name.',
         regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
-  perform howdah_private.refuse_plain_secrets('base_url',
+  perform howdah_private.check_plain_secrets('base_url',
     to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
-  perform howdah_private.refuse_plain_secrets('capabilities', new.capabilities);
+  perform howdah_private.check_plain_secrets('capabilities', new.capabilities);
   return new;
 end $$;
 

@@ -10,13 +10,13 @@ as $$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_plain_secrets('variables', new.variables);
+  perform howdah_private.check_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
-    perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
+    perform howdah_private.refuse_plain_secret('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
     where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
-    perform howdah_private.refuse_variables(new.variables);
-    perform howdah_private.refuse_template(new.template, new.variables);
+    perform howdah_private.check_variables(new.variables);
+    perform howdah_private.check_template(new.template, new.variables);
   end if;
   if tg_op = 'UPDATE' and new.variables <> old.variables then
     for v_agent in
@@ -25,7 +25,7 @@ begin
         and a.prompt_values <> '{}'
       order by a.name
     loop
-      perform howdah_private.refuse_values(
+      perform howdah_private.check_value_names(
         format('prompt_values of agent %s', v_agent.name), new.name, new.variables,
         v_agent.prompt_values);
     end loop;
@@ -41,7 +41,7 @@ as $$
 begin
   perform howdah_private.permit_dependent_agents(new.id, null);
   if new.deleted_at is not null and old.deleted_at is null then
-    perform howdah_private.refuse_in_use('prompt', new.name, new.id, null);
+    perform howdah_private.check_version_unused('prompt', new.name, new.id, null);
   end if;
   return new;
 end $$;
@@ -123,8 +123,8 @@ begin
       detail = jsonb_build_object('field', 'prompt_values')::text,
       hint = 'Set prompt_id, or leave prompt_values empty.';
   elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
-    perform howdah_private.refuse_plain_secrets('prompt_values', new.prompt_values);
-    perform howdah_private.refuse_values(
+    perform howdah_private.check_plain_secrets('prompt_values', new.prompt_values);
+    perform howdah_private.check_value_names(
       'prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
   end if;
   return new;

@@ -100,7 +100,7 @@ create or replace function howdah_private.tg_resources__refuse_keys() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
   return new;
 end $$;
 
@@ -121,7 +121,7 @@ create or replace function howdah_private.tg_resources__record_activity() return
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.touch_erased_sessions(array[new.session_id]);
+  perform howdah_private.reopen_erased_sessions(array[new.session_id]);
   return null;
 end $$;
 create or replace trigger _400_record_activity after insert on howdah.resources

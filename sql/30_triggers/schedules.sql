@@ -36,9 +36,9 @@ begin
       hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
         v_kind);
   end if;
-  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
-  perform howdah_private.refuse_timezone(new.timezone);
+  perform howdah_private.check_timezone(new.timezone);
   return new;
 end $$;
 
@@ -48,7 +48,7 @@ create or replace function howdah_private.tg_schedules__check_input() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_input(
+  perform howdah_private.check_input_size(
     f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
   from (values
     ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))

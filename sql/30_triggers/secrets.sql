@@ -7,7 +7,7 @@ as $$
 begin
   if current_user <> 'howdah_engine'
     and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
-    perform howdah_private.refuse_used_secret(old);
+    perform howdah_private.check_secret_unused(old);
   end if;
   return old;
 end $$;

@@ -9,7 +9,7 @@ as $$
 begin
   perform howdah_private.permit_dependent_agents(null, new.id);
   if new.deleted_at is not null and old.deleted_at is null then
-    perform howdah_private.refuse_in_use('skill', new.name, null, new.id);
+    perform howdah_private.check_version_unused('skill', new.name, null, new.id);
   end if;
   return new;
 end $$;

@@ -30,7 +30,7 @@ begin
         old.into_column, old.key_columns, old.concurrency_key, old.debounce_key) then
     return new; -- the table was dropped or renamed
   end if;
-  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  perform howdah_private.check_watch_expression(v_table, f.field, f.expression)
   from (values ('input', new.input), ('condition', new.condition),
     ('concurrency_key', new.concurrency_key), ('debounce_key', new.debounce_key)
   ) as f (field, expression)
@@ -56,7 +56,7 @@ declare
 begin
   if (v_table, new.on_event, new.into_column, new.key_columns) is distinct from
       (howdah_private.watched_table(new.id), old.on_event, old.into_column, old.key_columns) then
-    perform howdah_private.set_watch(v_table, new) where v_table is not null;
+    perform howdah_private.create_watch_triggers(v_table, new) where v_table is not null;
   end if;
   return null;
 end $$;

@@ -45,7 +45,7 @@ create or replace function howdah_private.tg_todos__record_activity() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.touch_erased_sessions(array(
+  perform howdah_private.reopen_erased_sessions(array(
     select distinct c.session_id from changed as c
     where c.title <> '[erased]' or c.note is not null));
   return null;

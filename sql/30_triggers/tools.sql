@@ -14,9 +14,9 @@ begin
       hint = 'Ask the owner of the database to call howdah.register_sql_tool(signature).';
   end if;
   if tg_op = 'INSERT' then
-    perform howdah_private.refuse_missing_function(new.configuration);
+    perform howdah_private.check_function_exists(new.configuration);
   elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
-    perform howdah_private.refuse_missing_function(new.configuration);
+    perform howdah_private.check_function_exists(new.configuration);
   end if;
   return new;
 end $$;
@@ -80,18 +80,18 @@ begin
   -- A new built-in tool has the parameters of its definition. Each new tenant has all these tools,
   -- so their known schemas and empty configurations are not checked each time.
   if new.kind <> 'builtin' or tg_op = 'UPDATE' then
-    perform howdah_private.refuse_schema('parameters', new.parameters);
+    perform howdah_private.check_schema('parameters', new.parameters);
     -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
-    perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-    perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+    perform howdah_private.check_references('parameters', new.parameters) where new.kind <> 'mcp';
+    perform howdah_private.check_plain_secrets('parameters', new.parameters);
   end if;
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_question_settings(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
-  perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_builtin_settings(new.name, new.configuration)
+  perform howdah_private.check_result_limit(new.configuration);
+  perform howdah_private.check_builtin_settings(new.name, new.configuration)
   where new.kind = 'builtin' and new.configuration <> '{}';
-  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false)
+  perform howdah_private.check_http_tool(new.parameters, new.configuration, of_agent => false)
   where new.kind = 'http';
   return new;
 end $$;

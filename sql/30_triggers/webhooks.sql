@@ -38,7 +38,7 @@ declare
   v_name text;
 begin
   foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(v_name));
+    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
     perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
     for key share;
     if not found then

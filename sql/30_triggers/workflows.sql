@@ -6,8 +6,8 @@ create or replace function howdah_private.tg_workflows__check_configuration() re
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_request_params(
     'configuration.request_params', new.configuration -> 'request_params',
     case
       when tg_op = 'UPDATE'
@@ -15,8 +15,8 @@ begin
         then coalesce(old.configuration -> 'request_params', '{}')
       else '{}'
     end);
-  perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
-  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
+  perform howdah_private.check_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.check_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $$;
 
@@ -119,9 +119,9 @@ create or replace function howdah_private.tg_workflow_agents__check() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_sub_run_settings(new.configuration);
-  perform howdah_private.refuse_member_question(new.question);
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_sub_run_settings(new.configuration);
+  perform howdah_private.check_member_question(new.question);
   return new;
 end $$;
 

@@ -29,14 +29,14 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
         order by extract(epoch from e.completed_at - e.started_at)) as seconds_p99
     from howdah.executions as e
     where e.compensates_execution_id is null -- compensations are not work of the agent
-      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id
+      and not exists (select from howdah_private.counted_months() as m where e.id >= m.first_id
         and e.id < m.next_id)
     group by 1, 2, 3
     union all
     select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled,
       k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
       null::float8 as seconds_p95, null::float8 as seconds_p99
-    from howdah.kept_usage as k
+    from howdah.deleted_run_usage as k
   ) as u
   join howdah.agents as a on a.id = u.agent_id
   join howdah.agent_versions as v on v.id = u.agent_version_id

@@ -24,14 +24,14 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
         order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95
     from howdah.executions as e
     where e.compensates_execution_id is null -- compensations are not work of the agent
-      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id
+      and not exists (select from howdah_private.counted_months() as m where e.id >= m.first_id
         and e.id < m.next_id)
     group by 1, 2, 3, 4
     union all
     select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed,
       k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
       null::float8 as seconds_p95
-    from howdah.kept_usage as k
+    from howdah.deleted_run_usage as k
   ) as u
   left join howdah.agents as a on a.id = u.agent_id
   left join howdah.workflows as w on w.id = u.workflow_id

@@ -25,7 +25,7 @@ create or replace view howdah.model_usage with (security_invoker = true) as
       where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null
         and s.seq <= f.forked_from_seq
     ) and not exists (
-      select from howdah_private.closing_months() as c where s.execution_id >= c.first_id
+      select from howdah_private.counted_months() as c where s.execution_id >= c.first_id
         and s.execution_id < c.next_id
     )
     group by s.tenant_id, s.model_id
@@ -34,7 +34,7 @@ create or replace view howdah.model_usage with (security_invoker = true) as
       case k.kind when 'retry' then k.steps else 0 end as failed_attempts,
       k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95,
       null::float8 as seconds_p99
-    from howdah.kept_steps as k where k.model_id is not null
+    from howdah.deleted_step_usage as k where k.model_id is not null
   ) as u
   left join howdah.models as m on m.id = u.model_id
   group by u.tenant_id, u.model_id, m.name, m.provider;

@@ -13,20 +13,20 @@ create or replace view howdah.tool_performance with (security_invoker = true) as
       percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
         as seconds_p99
     from howdah.steps as s
-    where s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id)
+    where s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id)
       and not exists ( -- copies in a fork: the original made the call
         select from howdah.executions as f
         where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null
           and s.seq <= f.forked_from_seq
       ) and not exists (
-        select from howdah_private.closing_months() as c where s.execution_id >= c.first_id
+        select from howdah_private.counted_months() as c where s.execution_id >= c.first_id
           and s.execution_id < c.next_id
       )
     group by s.tenant_id, s.name
     union all
     select k.tenant_id, k.tool, k.steps, k.errors,
       null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
-    from howdah.kept_steps as k where k.tool is not null
+    from howdah.deleted_step_usage as k where k.tool is not null
   ) as u
   group by u.tenant_id, u.tool;
 comment on view howdah.tool_performance is

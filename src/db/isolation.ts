@@ -33,7 +33,7 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
     where o.relkind = 'v' and not coalesce('security_invoker=true' = any (o.reloptions), false)
     union all
     select r.relation::text, 'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them', r.statement
-    from howdah_private.writer_rights() as r
+    from howdah_private.writer_grant_statements() as r
     order by object, fault`);
   return rows;
 }

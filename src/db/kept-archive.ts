@@ -43,7 +43,10 @@ export async function keepArchive(
 async function write(client: Client, month: string, folder: string): Promise<string> {
   const archive = await archiveMonth(client, month, folder);
   await refuseUnarchived(client, archive, month, true);
-  await client.query('select howdah_private.record_month($1, $2)', [`${month}-01`, archive]);
+  await client.query('select howdah_private.record_month_progress($1, $2)', [
+    `${month}-01`,
+    archive,
+  ]);
   return archive;
 }
 

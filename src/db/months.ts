@@ -12,7 +12,7 @@ export type MonthOutcome = {
   month: string;
   dropped: boolean;
   runs: number | null;
-  holds: string[];
+  blockers: string[];
   archive: string | null;
   /** The archive in whose place it stands since that one is not whole; it is left where it is. */
   replaced: string | null;
@@ -39,12 +39,12 @@ const LOCK_TIMEOUT_MS = 100;
 const PAUSE_MS = 250;
 
 /** Closed: counted, so that it goes whatever holds it now. */
-type OldMonth = { month: string; is_closed: boolean; runs: number | null; holds: string[] };
+type OldMonth = { month: string; is_closed: boolean; runs: number | null; blockers: string[] };
 
 /** The months before the last one, and why each stays. */
 export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth[]> {
   const { rows } = await client.query(
-    `select to_char(m.month, 'YYYY-MM') as month, m.is_closed, m.runs::float8 as runs, m.holds
+    `select to_char(m.month, 'YYYY-MM') as month, m.is_closed, m.runs::float8 as runs, m.blockers
      from howdah_private.old_months() as m`,
   );
   return rows;
@@ -73,10 +73,10 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
       outcomes.push(
         halfway === undefined || halfway === month.month
           ? await dropMonth(client, month, options)
-          : { ...untouched(month), holds: [`the month ${halfway} is to be detached first`] },
+          : { ...untouched(month), blockers: [`the month ${halfway} is to be detached first`] },
       );
     }
-    await untilNone(client, 'select howdah_private.clear_sessions() as done', []);
+    await untilNone(client, 'select howdah_private.delete_empty_sessions() as done', []);
     return outcomes;
   } finally {
     await client.end();
@@ -92,8 +92,8 @@ async function detachedHalfway(client: Client): Promise<string | undefined> {
   return rows[0]?.month;
 }
 
-function untouched({ month, runs, holds }: OldMonth): MonthOutcome {
-  return { month, dropped: false, runs, holds, archive: null, replaced: null, locks: [] };
+function untouched({ month, runs, blockers }: OldMonth): MonthOutcome {
+  return { month, dropped: false, runs, blockers, archive: null, replaced: null, locks: [] };
 }
 
 async function becomeOwner(client: Client): Promise<void> {
@@ -114,7 +114,7 @@ async function dropMonth(
   const { month, is_closed } = old;
   const outcome = untouched(old);
   const day = `${month}-01`;
-  if (old.holds.length > 0) {
+  if (old.blockers.length > 0) {
     await reopen(client, day);
     return outcome;
   }
@@ -125,9 +125,9 @@ async function dropMonth(
   try {
     if (!is_closed) {
       begin('clear');
-      await untilNone(client, 'select howdah_private.delete_entangled_trees($1) as done', [day]);
+      await untilNone(client, 'select howdah_private.delete_unaligned_trees($1) as done', [day]);
       begin('freeze');
-      await locked('select howdah_private.start_closing_month($1)', [day]);
+      await locked('select howdah_private.freeze_month($1)', [day]);
       begin('count');
       const [closed] = await locked('select howdah_private.close_month($1)::float8 as runs', [day]);
       outcome.runs = Number(closed?.runs);
@@ -135,14 +135,14 @@ async function dropMonth(
     begin('archive');
     Object.assign(outcome, await keepArchive(client, month, options.archiveFolder));
     begin('beside');
-    await untilNone(client, 'select howdah_private.delete_closed_side_rows($1) as done', [day]);
+    await untilNone(client, 'select howdah_private.delete_side_rows_of_month($1) as done', [day]);
     await detachAndDrop(client, day, end, locked, begin);
-    await client.query('select howdah_private.record_month($1, null, true)', [day]);
+    await client.query('select howdah_private.record_month_progress($1, null, true)', [day]);
     outcome.dropped = true;
   } catch (error) {
     const { code, message } = faultOf(error);
     if (code !== 'HWCNF' && code !== 'HWINV' && code !== '55P03') throw error;
-    outcome.holds = [message]; // somebody is in the way: the next time goes on from here
+    outcome.blockers = [message]; // somebody is in the way: the next time goes on from here
     await reopen(client, day);
   }
   return outcome;
@@ -150,7 +150,7 @@ async function dropMonth(
 
 /** A month that is frozen and stays goes on as before; one that is counted is not touched. Left to the next time when somebody is in the way. */
 async function reopen(client: Client, day: string): Promise<void> {
-  await client.query('select howdah_private.reopen_month($1)', [day]).catch((error) => {
+  await client.query('select howdah_private.unfreeze_month($1)', [day]).catch((error) => {
     if (faultOf(error).code !== '55P03') throw error;
   });
 }

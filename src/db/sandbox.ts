@@ -50,7 +50,7 @@ export async function inSandbox<T>(
   const state = await enterSandbox(client, boundTo, timeoutMs, role);
   try {
     const result = await work();
-    const check = `select howdah_private.refuse_leftovers(${quoteText(state)})`;
+    const check = `select howdah_private.check_leftovers(${quoteText(state)})`;
     await client.query(`${LEAVE}; ${check}; ${verify}; release savepoint sandbox`);
     return result;
   } catch (error) {
@@ -59,7 +59,7 @@ export async function inSandbox<T>(
   }
 }
 
-/** From here on the transaction has the rights of `role`; gives what `refuse_leftovers` asks for. */
+/** From here on the transaction has the rights of `role`; gives what `check_leftovers` asks for. */
 export async function enterSandbox(
   client: PoolClient,
   boundTo: BoundTo,

@@ -46,8 +46,8 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
         const { statement, table } = answer;
         const argument = JSON.stringify(answer.argument);
         const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
-        const verify = `select howdah_private.refuse_tenant_code(${quoteText(table)}),
-          howdah_private.refuse_old_answer(${quoteText(executionId)})`;
+        const verify = `select howdah_private.check_tenant_code(${quoteText(table)}),
+          howdah_private.check_answer_is_newest(${quoteText(executionId)})`;
         const boundTo = { tenantId: NOBODY };
         const [done] = await inSandbox(client, boundTo, writeMs, write, WRITER, verify);
         await end(done ?? 'failed', null);

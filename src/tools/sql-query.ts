@@ -29,7 +29,7 @@ const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 export type Elsewhere = (url: string, secret: string) => Reader;
 
 /**
- * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.refuse_builtin_settings) has
+ * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.check_builtin_settings) has
  * `database`, `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
  */
 export function sqlQueryTool(here: Reader, elsewhere: Elsewhere): BuiltinTool {

@@ -43,12 +43,12 @@ const close = 'select howdah_private.close_month($1)::int as runs';
 /** All that reaches into other months is deleted, and it is frozen. */
 async function freeze(): Promise<void> {
   for (;;) {
-    const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1) as n', [
+    const { n } = await one(db.pool, 'select howdah_private.delete_unaligned_trees($1) as n', [
       day,
     ]);
     if (n === 0) break;
   }
-  await db.pool.query('select howdah_private.start_closing_month($1)', [day]);
+  await db.pool.query('select howdah_private.freeze_month($1)', [day]);
 }
 
 /** Root runs of the month without children. */
@@ -117,7 +117,7 @@ describe('a frozen month', () => {
   test('takes nothing, and is opened again when something holds it after all', async () => {
     await freeze();
     expect(await oldMonths(db.pool)).toContainEqual(
-      expect.objectContaining({ month, is_closed: false, runs: null, holds: [] }),
+      expect.objectContaining({ month, is_closed: false, runs: null, blockers: [] }),
     );
     const [failed] = (await runsOfMonth('failed')) as [string];
     const retry = 'select howdah.retry_execution($1)';
@@ -129,7 +129,7 @@ describe('a frozen month', () => {
     );
     expect((await drop())?.[0]).toMatchObject({
       dropped: false,
-      holds: [expect.stringMatching(/keeps its runs for ever$/)],
+      blockers: [expect.stringMatching(/keeps its runs for ever$/)],
     });
     await db.pool.query('select howdah_private.ensure_partitions()');
     await db.pool.query(retry, [failed]);
@@ -143,7 +143,7 @@ describe('a frozen month', () => {
       kept.rows[0].id,
     ]);
     const before = await sums();
-    await db.pool.query('select howdah_private.start_closing_month($1)', [day]);
+    await db.pool.query('select howdah_private.freeze_month($1)', [day]);
     expect(await refusal(db.pool.query(retry, [failed]))).toMatchObject({ code: 'HWCNF' });
     expect((await drop())?.[0]).toMatchObject({ month, dropped: true });
     expect(await sums()).toEqual(before);
@@ -152,7 +152,7 @@ describe('a frozen month', () => {
   test('has no live run: with one it is not frozen', async () => {
     const waiting = await runInMonth(db, month);
     expect(
-      await refusal(db.pool.query('select howdah_private.start_closing_month($1)', [day])),
+      await refusal(db.pool.query('select howdah_private.freeze_month($1)', [day])),
     ).toMatchObject({
       code: 'HWCNF',
       message: `month ${month} cannot be dropped: 1 runs have not ended`,
@@ -203,7 +203,7 @@ test('a process that is killed while it waits to count leaves the month to the n
   const deleter = await openSession(db.url);
   try {
     await deleter.query('begin');
-    await deleter.query('select howdah_private.lock_usage_counting()');
+    await deleter.query('select howdah_private.block_usage_counting()');
     const killed = drop({
       onStep: (step) => {
         if (step !== 'count') return;
@@ -239,12 +239,12 @@ describe('an archive that is not whole', () => {
     await freeze();
     await db.pool.query(close, [day]);
     const archive = await archiveIt();
-    await db.pool.query('select howdah_private.record_month($1, $2)', [day, archive]);
+    await db.pool.query('select howdah_private.record_month_progress($1, $2)', [day, archive]);
     const { file, half } = await breakOne(archive);
     // nobody said where: it stays
     expect((await drop())?.[0]).toMatchObject({
       dropped: false,
-      holds: [expect.stringContaining('steps.jsonl.gz')],
+      blockers: [expect.stringContaining('steps.jsonl.gz')],
     });
     const [outcome] = (await drop({ archiveFolder: folder })) ?? [];
     expect(outcome).toMatchObject({ dropped: true, archive: `${archive}.2`, replaced: archive });
@@ -272,7 +272,7 @@ describe('an archive that is not whole', () => {
       expect(outcomes?.[0]).toMatchObject({
         month,
         dropped: false,
-        holds: [expect.stringContaining('steps.jsonl.gz')],
+        blockers: [expect.stringContaining('steps.jsonl.gz')],
       });
     }
     expect(await readFile(file)).toEqual(half);

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 const READABLE = ['executions', 'steps', 'messages', 'questions', 'sessions'].concat(
-  ['kept_usage', 'kept_steps', 'daily_usage', 'agent_performance', 'model_usage'],
+  ['deleted_run_usage', 'deleted_step_usage', 'daily_usage', 'agent_performance', 'model_usage'],
   ['tool_performance', 'execution_tree', 'execution_timeline'],
 );
 
@@ -199,8 +199,8 @@ test('who is no owner neither archives, restores nor drops a month', async () =>
     for (const [text, ...values] of [
       ['select * from howdah_private.old_months()'],
       ['select howdah_private.close_month($1)', day],
-      ['select howdah_private.delete_entangled_trees($1)', day],
-      ['select howdah_private.record_month($1)', day],
+      ['select howdah_private.delete_unaligned_trees($1)', day],
+      ['select howdah_private.record_month_progress($1)', day],
       ['select * from howdah_private.closed_months'],
       [`select * from howdah_private.executions_${month.replace('-', '_')}`],
     ] as const) {

@@ -94,8 +94,8 @@ describe('a month that nobody keeps', () => {
     };
     // what reaches into the month before goes run by run; the rest is in the archive
     const outcomes = await drop({ archiveFolder: folder });
-    expect(outcomes?.map(({ month, dropped, holds }) => ({ month, dropped, holds }))).toEqual(
-      old.map((month) => ({ month, dropped: true, holds: [] })),
+    expect(outcomes?.map(({ month, dropped, blockers }) => ({ month, dropped, blockers }))).toEqual(
+      old.map((month) => ({ month, dropped: true, blockers: [] })),
     );
     expect(await sums()).toEqual(before);
     expect(await brokenRules(db.pool)).toEqual([]);
@@ -168,11 +168,14 @@ describe('a month that nobody keeps', () => {
       const whole = await archiveMonth(client, month, folder);
       const other = await archiveMonth(client, (await months())[1] ?? '', folder);
       const close = async (archive: string) => {
-        await db.pool.query('select howdah_private.record_month($1, $2)', [`${month}-01`, archive]);
+        await db.pool.query('select howdah_private.record_month_progress($1, $2)', [
+          `${month}-01`,
+          archive,
+        ]);
         return (await drop())?.[0];
       };
       for (;;) {
-        const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1) as n', [
+        const { n } = await one(db.pool, 'select howdah_private.delete_unaligned_trees($1) as n', [
           `${month}-01`,
         ]);
         if (n === 0) break;
@@ -184,12 +187,12 @@ describe('a month that nobody keeps', () => {
       );
       expect(await close(other)).toMatchObject({
         dropped: false,
-        holds: [expect.stringMatching(`^the month ${month} stays: its archive `)],
+        blockers: [expect.stringMatching(`^the month ${month} stays: its archive `)],
       });
       await rm(join(other, 'steps.jsonl.gz'));
       expect(await close(other)).toMatchObject({
         dropped: false,
-        holds: [expect.stringContaining('steps.jsonl.gz: it cannot be read')],
+        blockers: [expect.stringContaining('steps.jsonl.gz: it cannot be read')],
       });
       expect(await partitions(month)).toBe(3);
       const { n: left } = await one(
@@ -212,7 +215,7 @@ describe('a month that nobody keeps', () => {
       'select (select count(*) from howdah.agent_versions) + (select count(*) from howdah.audit_log) as n';
     const kept = await one(db.pool, count);
     for (;;) {
-      const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1, 5) as n', [
+      const { n } = await one(db.pool, 'select howdah_private.delete_unaligned_trees($1, 5) as n', [
         `${month}-01`,
       ]);
       expect(await sums()).toEqual(before);
@@ -245,18 +248,22 @@ describe('a month that nobody keeps', () => {
     const old = await months();
     const waiting = await runIn(old[0] ?? '');
     const [held, ...rest] = (await drop()) as MonthOutcome[];
-    expect(held).toMatchObject({ month: old[0], dropped: false, holds: ['1 runs have not ended'] });
+    expect(held).toMatchObject({
+      month: old[0],
+      dropped: false,
+      blockers: ['1 runs have not ended'],
+    });
     expect(rest.every(({ dropped }) => dropped)).toBe(true);
     expect(await partitions(old[0] ?? '')).toBe(3);
     await db.pool.query('select howdah.cancel_execution($1)', [waiting]);
-    expect((await drop())?.[0]?.holds).toEqual([
+    expect((await drop())?.[0]?.blockers).toEqual([
       expect.stringMatching(/^1 runs ended within the retention period/),
     ]);
     await db.pool.query('update howdah.retention_policies set keep_runs_days = null');
     await db.pool.query(
       'insert into howdah.retention_policies (keep_runs_days) values (1) on conflict (tenant_id) do update set keep_runs_days = 1',
     );
-    expect((await drop())?.[0]?.holds).toContainEqual(
+    expect((await drop())?.[0]?.blockers).toContainEqual(
       expect.stringMatching(/^tenant .* keeps its runs for ever$/),
     );
   });
@@ -274,7 +281,7 @@ describe('others', () => {
       const given_up = await drop({ patienceMs: 500 });
       expect(given_up?.[0]).toMatchObject({
         dropped: false,
-        holds: [expect.stringMatching(/lock timeout/)],
+        blockers: [expect.stringMatching(/lock timeout/)],
       });
       const pending = await all(
         db.pool,

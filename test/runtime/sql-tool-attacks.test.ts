@@ -144,7 +144,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(
       await attack([
         `insert into howdah.executions (agent_id, input, metadata)
-         select a.id, set_config('howdah.pinned_terms', array[a.id::text, a.tenant_id::text,
+         select a.id, set_config('howdah.pinned_run_defaults', array[a.id::text, a.tenant_id::text,
            a.current_version_id::text, '777', null, null, null, null]::text, true), '{"begun": "here"}'
          from howdah.agents as a order by a.id limit 1`,
         `select string_agg(max_steps::text, ',') from howdah.executions where metadata ? 'begun'`,

@@ -22,12 +22,12 @@ const PROCEDURES_THAT_COMMIT = [
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [
-  'howdah_private.start_closing_month(date)', // and give it a trigger
+  'howdah_private.freeze_month(date)', // and give it a trigger
   'howdah_private.ensure_month(timestamp with time zone)',
   'howdah_private.ensure_partition(text,timestamp with time zone)',
   'howdah_private.ensure_partitions(integer,integer)',
-  'howdah_private.reopen_month(date)',
-  'howdah_private.settle_partitions()',
+  'howdah_private.unfreeze_month(date)',
+  'howdah_private.repair_partitions()',
 ];
 
 /** Has fewer rights than its caller. */
@@ -62,8 +62,8 @@ const DYNAMIC_SQL: Record<string, string> = {
     'which tables a call changed is known when it is over; names are quoted by format()',
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
-  'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
-  'howdah_private.set_watch(regclass,howdah.table_triggers)':
+  'howdah_private.repair_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.create_watch_triggers(regclass,howdah.table_triggers)':
     'no definer; names come from the catalogue and an id',
   'howdah_private.run_statements(text[])':
     "no definer and granted to nobody; what it is given is quoted by format, or a function's definition from the catalogue",
@@ -76,12 +76,13 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.rows_gone(jsonb)': 'as touched_rows',
   'howdah_private.plan_watch(text)':
     'plans expressions that are not ours, and has no more rights than that',
-  'howdah_private.freeze_month(date)': 'runs nothing; the name comes from a date, quoted by format',
+  'howdah_private.freeze_month_statement(date)':
+    'runs nothing; the name comes from a date, quoted by format',
   'howdah_private.ensure_partition(text,timestamp with time zone)':
     'granted to nobody; names and bounds come from a constant and a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
-  'howdah_private.start_closing_month(date)': 'the name comes from a date, quoted by format',
-  'howdah_private.reopen_month(date)': 'the name is a regclass',
+  'howdah_private.freeze_month(date)': 'the name comes from a date, quoted by format',
+  'howdah_private.unfreeze_month(date)': 'the name is a regclass',
   'howdah_private.call_with_deferred(text,jsonb,text)':
     'a tool is tried and watched as run_as_tool_role runs it',
   'howdah_private.write_bound(text,jsonb,text)': 'as run_as_tool_role',
@@ -138,9 +139,9 @@ const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
   'howdah.sessions.last_active_on':
     'changes once a day, so that updates of a turn skip its indexes',
-  'howdah.kept_steps.day': 'figures of a day',
-  'howdah.kept_usage.day': 'figures of a day',
-  'howdah_private.kept_subjects.day': 'figures of a day',
+  'howdah.deleted_step_usage.day': 'figures of a day',
+  'howdah.deleted_run_usage.day': 'figures of a day',
+  'howdah_private.deleted_subject_usage.day': 'figures of a day',
 };
 
 /** Times that are no `_at`. */
@@ -160,7 +161,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.agent_id':
     'read by the insert trigger; its versions keep it, and they are never deleted',
   'howdah.executions.agent_version_id':
-    'read from the agent, or checked by refuse_foreign_version; never deleted',
+    'read from the agent, or checked by check_version; never deleted',
   'howdah.executions.workflow_id': 'as agent_id',
   'howdah.executions.workflow_version_id': 'as agent_version_id',
   'howdah.executions.table_trigger_id': 'written by the trigger of that watch; it may be gone',
@@ -199,12 +200,12 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.tenant_id': 'copied from the run under its lock',
   'howdah.limits.subject_id':
     'user_id, agent_id, session_id, api_key_id, model_id and tool_id are made of it and carry the keys',
-  'howdah.kept_usage.agent_id': 'figures outlive what they are about',
-  'howdah.kept_usage.agent_version_id': 'figures outlive what they are about',
-  'howdah.kept_usage.workflow_id': 'figures outlive what they are about',
-  'howdah_private.kept_subjects.subject_id':
+  'howdah.deleted_run_usage.agent_id': 'figures outlive what they are about',
+  'howdah.deleted_run_usage.agent_version_id': 'figures outlive what they are about',
+  'howdah.deleted_run_usage.workflow_id': 'figures outlive what they are about',
+  'howdah_private.deleted_subject_usage.subject_id':
     'of two tables; who counts waits for nobody who deletes a user or session, and both take it along',
-  'howdah.kept_steps.model_id': 'figures outlive what they are about',
+  'howdah.deleted_step_usage.model_id': 'figures outlive what they are about',
   'howdah_private.closed_months.first_id': 'a bound, no reference',
   'howdah_private.closed_months.next_id': 'a bound, no reference',
   'howdah.mail.to_execution_id': 'none points at executions; checked by the insert trigger',
@@ -255,10 +256,10 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
+  'howdah.deleted_run_usage': 'figures of runs that are deleted',
+  'howdah.deleted_step_usage': 'figures of steps that are deleted',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
-  'howdah.kept_steps': 'figures of steps that are deleted',
-  'howdah.kept_usage': 'figures of runs that are deleted',
   'howdah.messages': 'the log of a run: immutable',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
@@ -501,7 +502,7 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
-        'closing_months', // decides no tenant: bounds of months, asked by views that may run in parallel
+        'counted_months', // decides no tenant: bounds of months, asked by views that may run in parallel
         'current_tenant',
         'current_user_id',
         'current_user_role',

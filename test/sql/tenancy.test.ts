@@ -22,6 +22,8 @@ const READABLE = [
   'audit_log',
   'board_entries',
   'daily_usage',
+  'deleted_run_usage',
+  'deleted_step_usage',
   'effects',
   'execution_timeline',
   'execution_tree',
@@ -29,8 +31,6 @@ const READABLE = [
   'feedback_entries',
   'grants',
   'hooks',
-  'kept_steps',
-  'kept_usage',
   'limit_usage',
   'limits',
   'mail',
@@ -492,7 +492,7 @@ describe('tenants', () => {
         await one(
           client,
           `insert into howdah.executions (agent_id, input)
-           select a.id, set_config('howdah.pinned_terms',
+           select a.id, set_config('howdah.pinned_run_defaults',
              array[a.id::text, $1, a.current_version_id::text, '777', null, null, null, null]::text, false)
            from howdah.agents as a where a.name = 'development' returning max_steps`,
           [a],

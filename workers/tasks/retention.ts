@@ -21,10 +21,10 @@ export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Ta
 
 async function dropOldMonths(options: MonthOptions, log: Logger): Promise<void> {
   for (const one of (await dropMonths(options)) ?? []) {
-    const { month, dropped, runs, holds, archive, replaced } = one;
+    const { month, dropped, runs, blockers, archive, replaced } = one;
     if (replaced !== null)
       log.warn({ month, archive, replaced }, 'an archive was not whole, so there is another one');
     if (dropped) log.info({ month, runs, archive }, 'a month was dropped');
-    else log.info({ month, holds }, 'a month stays');
+    else log.info({ month, blockers }, 'a month stays');
   }
 }

@@ -52,7 +52,7 @@ end $$;
 
 -- Refuses a key with more rights than its creator: a higher role, more scopes, or a user of a
 -- higher role. Refuses a key with a higher role than the user it is for.
-create or replace function howdah_private.refuse_api_key(
+create or replace function howdah_private.check_api_key(
   role howdah.user_role, scopes text[], user_id uuid
 )
   returns void
@@ -75,42 +75,42 @@ begin
       hint = 'This key would not work: its tenant is inactive. '
         'An owner of the database can set tenants.is_active to true.';
   end if;
-  if refuse_api_key.user_id is not null then
+  if check_api_key.user_id is not null then
     select u.* into v_user from howdah.users as u
-    where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;
+    where u.id = check_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('there is no user %s', refuse_api_key.user_id),
-        detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
+        message = format('there is no user %s', check_api_key.user_id),
+        detail = jsonb_build_object('user_id', check_api_key.user_id)::text,
         hint = 'See howdah.users for the users that exist.';
-    elsif not v_user.is_active or refuse_api_key.role < v_user.role then
+    elsif not v_user.is_active or check_api_key.role < v_user.role then
       raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
         message = case when v_user.is_active
           then format('%s is %s, and the key of a user cannot have a higher role',
             v_user.username, v_user.role)
           else format('%s is not active', v_user.username) end,
         detail = jsonb_build_object(
-          'field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
+          'field', 'role', 'role', check_api_key.role, 'user_role', v_user.role)::text,
         hint = case when v_user.is_active
           then format('Use role => %L or lower, or raise the role of the user.', v_user.role)
           else 'Use an active user, or set users.is_active to true.' end;
     end if;
   end if;
-  if least(refuse_api_key.role, v_user.role) < v_own then
+  if least(check_api_key.role, v_user.role) < v_own then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not create a key that acts as %s', howdah_private.caller_label(),
-        least(refuse_api_key.role, v_user.role)),
+        least(check_api_key.role, v_user.role)),
       detail = jsonb_build_object(
-        'role', v_own, 'required_role', least(refuse_api_key.role, v_user.role))::text,
+        'role', v_own, 'required_role', least(check_api_key.role, v_user.role))::text,
       hint = format('A key cannot have more rights than its creator. Use role => %L or lower, '
         'and a user of that role or lower.', v_own);
   elsif not howdah_private.is_trusted()
-    and not refuse_api_key.scopes <@ string_to_array(v_own_scopes, ',') then
+    and not check_api_key.scopes <@ string_to_array(v_own_scopes, ',') then
     raise exception using errcode = 'HWDEN',
       message = format('this key has the scopes %s, and cannot create a key with other scopes',
         v_own_scopes),
       detail = jsonb_build_object(
-        'scopes', refuse_api_key.scopes, 'own_scopes', v_own_scopes)::text,
+        'scopes', check_api_key.scopes, 'own_scopes', v_own_scopes)::text,
       hint = format('Use scopes => %L.', string_to_array(v_own_scopes, ','));
   end if;
 end $$;

@@ -38,7 +38,7 @@ as $$
 $$;
 
 -- Refuses to delete a secret that is in use.
-create or replace function howdah_private.refuse_used_secret(secret howdah.secrets) returns void
+create or replace function howdah_private.check_secret_unused(secret howdah.secrets) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -84,25 +84,27 @@ as $$
     '[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $$;
 
-create or replace function howdah_private.refuse_key(field text, path text) returns void
+create or replace function howdah_private.refuse_plain_secret(field text, path text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s holds a key, and keys never stand in a row', refuse_key.path),
-    detail = jsonb_build_object('field', refuse_key.field, 'path', refuse_key.path)::text,
+    message = format('%s holds a key, and keys never stand in a row', refuse_plain_secret.path),
+    detail = jsonb_build_object(
+      'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
       'Then write the name of the secret, such as in secret_name of a model.';
 end $$;
 
-create or replace function howdah_private.refuse_secret_in_prose(field text, prose text)
+create or replace function howdah_private.check_secret_in_prose(field text, prose text)
   returns void
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_key(refuse_secret_in_prose.field, refuse_secret_in_prose.field)
-  where howdah_private.prose_contains_secret(refuse_secret_in_prose.prose)
+  select howdah_private.refuse_plain_secret(
+    check_secret_in_prose.field, check_secret_in_prose.field)
+  where howdah_private.prose_contains_secret(check_secret_in_prose.prose)
 $$;
 
 -- Tests whether a document contains a fragment of any name or shape above. A document without such
@@ -120,7 +122,7 @@ create or replace function howdah_private.may_contain_secret(document jsonb) ret
   ]);
 
 -- Refuses a document that contains a key, with the path of the key.
-create or replace function howdah_private.refuse_plain_secrets(field text, document jsonb)
+create or replace function howdah_private.check_plain_secrets(field text, document jsonb)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -128,11 +130,11 @@ as $$
 declare
   v_path text;
 begin
-  if not howdah_private.may_contain_secret(refuse_plain_secrets.document) then
+  if not howdah_private.may_contain_secret(check_plain_secrets.document) then
     return;
   end if;
   with recursive entries (path, name, value) as (
-    select refuse_plain_secrets.field, ''::text, refuse_plain_secrets.document
+    select check_plain_secrets.field, ''::text, check_plain_secrets.document
     union all
     select e.path || '.' || c.name, c.name, c.value
     from entries as e
@@ -151,6 +153,6 @@ begin
   )
   limit 1;
   if v_path is not null then
-    perform howdah_private.refuse_key(refuse_plain_secrets.field, v_path);
+    perform howdah_private.refuse_plain_secret(check_plain_secrets.field, v_path);
   end if;
 end $$;

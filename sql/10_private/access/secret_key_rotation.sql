@@ -92,7 +92,7 @@ begin
 end $$;
 
 -- Returns data keys that a retired master key wraps.
-create or replace function howdah_private.data_keys_to_rewrap(most int) returns jsonb
+create or replace function howdah_private.data_keys_to_rewrap(max_rows int) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -101,7 +101,7 @@ as $$
     select k as key from howdah_private.master_keys as m
     join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
     where m.retired_at is null
-    limit data_keys_to_rewrap.most
+    limit data_keys_to_rewrap.max_rows
   ) as old
 $$;
 
@@ -122,7 +122,8 @@ begin
 end $$;
 
 -- Returns secrets that are not sealed with the current data key.
-create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, most int) returns jsonb
+create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, max_rows int)
+  returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -132,7 +133,7 @@ as $$
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
     join howdah.secrets as s on s.id = c.secret_id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
-    limit secrets_to_reseal.most
+    limit secrets_to_reseal.max_rows
   ) as old
 $$;
 

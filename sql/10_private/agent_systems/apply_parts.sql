@@ -10,7 +10,7 @@ create or replace function howdah_private.text_array(list jsonb) returns text[]
     order by e.place);
 
 -- Refuses a name that belongs to another agent system, until that system releases it.
-create or replace function howdah_private.refuse_owned(what text, name text, owner_id uuid,
+create or replace function howdah_private.check_part_owner(what text, name text, owner_id uuid,
   system_name text) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -18,14 +18,16 @@ as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
   v_owner text := (select s.name from howdah.agent_systems as s
-    where s.id = refuse_owned.owner_id and s.tenant_id = v_tenant_id);
+    where s.id = check_part_owner.owner_id and s.tenant_id = v_tenant_id);
 begin
   perform howdah_private.permit('agent_systems', 'read');
-  if v_owner <> refuse_owned.system_name then
+  if v_owner <> check_part_owner.system_name then
     raise exception using errcode = 'HWCNF',
-      message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name),
+      message = format('%s %s belongs to the agent system %s', what,
+        to_jsonb(check_part_owner.name),
         to_jsonb(v_owner)),
-      detail = jsonb_build_object('what', what, 'name', refuse_owned.name, 'owner', v_owner)::text,
+      detail = jsonb_build_object(
+        'what', what, 'name', check_part_owner.name, 'owner', v_owner)::text,
       hint = case what when 'model'
         then 'To share the model, describe it exactly as that system does, or choose another name.'
         else 'Choose another name, or change the object in the file of that system.' end;
@@ -47,7 +49,7 @@ begin
   if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
     return;
   end if;
-  perform howdah_private.refuse_owned('model', apply_model.name, v_model.agent_system_id,
+  perform howdah_private.check_part_owner('model', apply_model.name, v_model.agent_system_id,
     system_name);
   if v_model.id is null then
     insert into howdah.models (name, provider, model)
@@ -80,7 +82,7 @@ begin
   select p.* into v_prompt from howdah.prompts as p
   where p.name = apply_prompt.name and p.tenant_id = howdah.current_tenant()
     and p.deleted_at is null;
-  perform howdah_private.refuse_owned('prompt', apply_prompt.name, v_prompt.agent_system_id,
+  perform howdah_private.check_part_owner('prompt', apply_prompt.name, v_prompt.agent_system_id,
     system_name);
   if v_prompt.id is null then
     insert into howdah.prompts (name, description, template, variables)
@@ -107,7 +109,7 @@ begin
   select s.* into v_skill from howdah.skills as s
   where s.name = apply_skill.name and s.tenant_id = howdah.current_tenant()
     and s.deleted_at is null;
-  perform howdah_private.refuse_owned('skill', apply_skill.name, v_skill.agent_system_id,
+  perform howdah_private.check_part_owner('skill', apply_skill.name, v_skill.agent_system_id,
     system_name);
   if v_skill.id is null then
     insert into howdah.skills (name, description, content, is_active)
@@ -155,7 +157,8 @@ declare
 begin
   select s.* into v_server from howdah.mcp_servers as s
   where s.name = apply_mcp_server.name and s.tenant_id = howdah.current_tenant();
-  perform howdah_private.refuse_owned('MCP server', apply_mcp_server.name, v_server.agent_system_id,
+  perform howdah_private.check_part_owner(
+    'MCP server', apply_mcp_server.name, v_server.agent_system_id,
     system_name);
   if v_server.id is null then
     insert into howdah.mcp_servers (name, type, configuration, description,
@@ -196,7 +199,8 @@ declare
 begin
   select t.* into v_tool from howdah.tools as t
   where t.name = apply_tool.name and t.tenant_id = howdah.current_tenant();
-  perform howdah_private.refuse_owned('tool', apply_tool.name, v_tool.agent_system_id, system_name);
+  perform howdah_private.check_part_owner(
+    'tool', apply_tool.name, v_tool.agent_system_id, system_name);
   if v_tool.kind <> v_kind then
     raise exception using errcode = 'HWCNF',
       message = format('tool %s already exists with kind %s', to_jsonb(apply_tool.name),
@@ -315,7 +319,7 @@ begin
   select a.id, a.agent_system_id into v_id, v_owner_id from howdah.agents as a
   where a.name = apply_agent.name and a.tenant_id = howdah.current_tenant()
     and a.deleted_at is null;
-  perform howdah_private.refuse_owned('agent', apply_agent.name, v_owner_id, system_name);
+  perform howdah_private.check_part_owner('agent', apply_agent.name, v_owner_id, system_name);
   if v_id is null then
     insert into howdah.agents (name) values (apply_agent.name) returning id into v_id;
   end if;
@@ -539,7 +543,7 @@ begin
   select w.id, w.agent_system_id into v_id, v_owner_id from howdah.workflows as w
   where w.name = apply_workflow.name and w.tenant_id = howdah.current_tenant()
     and w.deleted_at is null;
-  perform howdah_private.refuse_owned('workflow', apply_workflow.name, v_owner_id, system_name);
+  perform howdah_private.check_part_owner('workflow', apply_workflow.name, v_owner_id, system_name);
   if v_id is null then
     insert into howdah.workflows (name, type, configuration)
     values (apply_workflow.name, v_type, v_configuration)

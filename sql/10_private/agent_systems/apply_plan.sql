@@ -121,7 +121,7 @@ $$;
 -- Refuses documents that do not match the published schema (agent_system_schema.sql), with the same
 -- errors on every interface. Each object is checked by itself, which bounds the cost for a large
 -- system. Places are computed only for objects that fail, because that is slower.
-create or replace function howdah_private.refuse_system_shape(document jsonb, source text)
+create or replace function howdah_private.check_system_shape(document jsonb, source text)
   returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -14,8 +14,9 @@ as $$
     and p.prokind = 'f'
 $$;
 
--- Executes statements with the privileges of the caller, who is an owner (refuse_function_of). The
--- function is not security definer, and nobody is granted execute on it.
+-- Executes statements with the privileges of the caller, who is an owner
+-- (check_function_definition). The function is not security definer, and nobody is granted execute
+-- on it.
 create or replace function howdah_private.run_statements(statements text[]) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -61,7 +62,7 @@ end $$;
 
 -- Refuses a function unless the caller is an owner, the name of the system can name a schema, and
 -- no other function has the name.
-create or replace function howdah_private.refuse_function_of(system_name text, name text)
+create or replace function howdah_private.check_function_definition(system_name text, name text)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -69,7 +70,7 @@ as $$
 begin
   if not howdah_private.is_operator() then
     raise exception using errcode = 'HWDEN', message = 'only an owner may apply functions',
-      detail = jsonb_build_object('function', refuse_function_of.name)::text,
+      detail = jsonb_build_object('function', check_function_definition.name)::text,
       hint = 'Apply the document as the owner of the database: npx howdah db url.';
   elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$'
     or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
@@ -79,7 +80,8 @@ begin
       'Use lower-case letters, digits and _, and a name that nothing else in the database has.');
   elsif exists (select from howdah_private.functions_of(system_name, array[name])) and not exists (
     select from howdah.agent_systems as s
-    where s.name = refuse_function_of.system_name and refuse_function_of.name = any (s.functions)
+    where s.name = check_function_definition.system_name
+      and check_function_definition.name = any (s.functions)
   ) then
     raise exception using errcode = 'HWCNF',
       message = format('function %I.%I already exists and does not belong to an agent system',
@@ -104,7 +106,7 @@ declare
     from howdah_private.functions_of(system_name, array[name]) as f);
   v_created oid[];
 begin
-  perform howdah_private.refuse_function_of(system_name, name);
+  perform howdah_private.check_function_definition(system_name, name);
   -- serializes with other tenants: a database has the function once
   perform pg_advisory_xact_lock(hashtextextended('howdah.functions ' || system_name, 0));
   perform howdah_private.run_statements(array[
@@ -136,7 +138,7 @@ begin
     format('revoke all on function %s from public', v_created[1]::regprocedure),
     format('grant all on function %s to howdah_app', v_created[1]::regprocedure),
     format('comment on function %s is %L', v_created[1]::regprocedure, entry ->> 'comment')]);
-  perform howdah_private.refuse_unfit_function(system_name, name, v_created[1]);
+  perform howdah_private.check_bundled_function(system_name, name, v_created[1]);
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
@@ -146,8 +148,9 @@ exception
 end $$;
 
 -- Refuses functions with privileges of their own: security definer or an untrusted language.
-create or replace function howdah_private.refuse_unfit_function(system_name text, name text, id oid)
-  returns void
+create or replace function howdah_private.check_bundled_function(
+  system_name text, name text, id oid
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -157,11 +160,11 @@ declare
       then 'it is security definer, so its callers would have the privileges of the owner'
       when not l.lanpltrusted then format('%s is not a trusted language', l.lanname) end
     from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
-    where p.oid = refuse_unfit_function.id);
+    where p.oid = check_bundled_function.id);
 begin
-  perform howdah_private.refuse_function(system_name, refuse_unfit_function.name, 'definition',
+  perform howdah_private.refuse_function(system_name, check_bundled_function.name, 'definition',
     format('%I.%I cannot belong to an agent system: %s', system_name,
-      refuse_unfit_function.name, v_reason),
+      check_bundled_function.name, v_reason),
     'Functions of agent systems run with the privileges of the caller. '
     'Grant howdah_app the privileges they need.')
   where v_reason is not null;

@@ -3,7 +3,7 @@
 -- version.
 
 -- Refuses the first unknown name, with a suggestion.
-create or replace function howdah_private.refuse_unknown_part(
+create or replace function howdah_private.check_part_exists(
   field text, names text[], known text[], aliases text[] default '{}'
 ) returns void
   language plpgsql stable
@@ -12,7 +12,7 @@ as $$
 declare
   v_name text;
 begin
-  select n.name into v_name from unnest(refuse_unknown_part.names)
+  select n.name into v_name from unnest(check_part_exists.names)
     with ordinality as n (name, place)
   where n.name <> all (known || aliases) order by n.place limit 1;
   if v_name is null then
@@ -37,7 +37,7 @@ declare
   v_current jsonb;
   v_wanted jsonb;
 begin
-  perform howdah_private.refuse_unknown_part('models', set_agent_models.names, array(
+  perform howdah_private.check_part_exists('models', set_agent_models.names, array(
     select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
     order by m.name));
   select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id,
@@ -90,7 +90,7 @@ as $$
 declare
   v_tools uuid[];
 begin
-  perform howdah_private.refuse_unknown_part('tools', set_agent_tools.names,
+  perform howdah_private.check_part_exists('tools', set_agent_tools.names,
     array(select t.name from howdah.tools as t where t.tenant_id = howdah.current_tenant()
       order by t.name),
     array(select unnest(t.aliases) from howdah.tools as t
@@ -115,7 +115,7 @@ as $$
 declare
   v_servers uuid[];
 begin
-  perform howdah_private.refuse_unknown_part('servers', set_agent_servers.names,
+  perform howdah_private.check_part_exists('servers', set_agent_servers.names,
     array(select s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant()
       order by s.name));
   v_servers := array(

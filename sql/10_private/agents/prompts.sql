@@ -131,15 +131,15 @@ end $$;
 
 -- Refuses a new run that lacks values for the prompt of its agent. A child run without them fails
 -- when it calls its model.
-create or replace function howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb)
+create or replace function howdah_private.check_prompt_values(version_id uuid, input_data jsonb)
   returns void
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
-    refuse_prompt_values.input_data, 'input_data')
+    check_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
-  where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
+  where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $$;
 
 -- Returns the input_data of a run, for a worker whose run has a prompt.
@@ -151,32 +151,34 @@ as $$
 $$;
 
 -- Refuses values of an agent for its prompt that have an unknown name or the wrong type.
-create or replace function howdah_private.refuse_values(
+create or replace function howdah_private.check_value_names(
   field text, prompt text, variables jsonb, vals jsonb
 ) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name)
+  v_known text[] := array(
+    select k.name from jsonb_object_keys(check_value_names.variables) as k (name)
     order by 1);
   v_faults text[];
   v_name text;
 begin
-  select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
+  select k.name into v_name from jsonb_object_keys(check_value_names.vals) as k (name)
   where k.name <> all (v_known) order by 1 limit 1;
   v_faults := case when v_name is not null
     then array[format('%s is not a variable of the prompt%s', to_jsonb(v_name),
       coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
-    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false),
-      refuse_values.vals) end;
+    else howdah_private.json_faults(
+      howdah_private.values_schema(check_value_names.variables, false),
+      check_value_names.vals) end;
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt,
+      message = format('%s for prompt %s: %s', check_value_names.field, check_value_names.prompt,
         array_to_string(v_faults, '; ')),
       detail = jsonb_strip_nulls(jsonb_build_object(
-        'field', refuse_values.field, 'prompt', refuse_values.prompt,
-        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'),
+        'field', check_value_names.field, 'prompt', check_value_names.prompt,
+        'path', check_value_names.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'),
         'faults', to_jsonb(v_faults)))::text,
       hint = case when v_known = '{}' then 'The prompt has no variables.'
         else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
@@ -185,12 +187,12 @@ end $$;
 
 -- Checks the variables of a prompt. Each is the JSON Schema of a string, number, integer or
 -- boolean, since only these can be written into a text.
-create or replace function howdah_private.refuse_variables(variables jsonb) returns void
+create or replace function howdah_private.check_variables(variables jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_schema constant jsonb := howdah_private.values_schema(refuse_variables.variables, false);
+  v_schema constant jsonb := howdah_private.values_schema(check_variables.variables, false);
   v_faults text[] := howdah_private.json_faults('{
     "maxProperties": 100,
     "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
@@ -198,15 +200,15 @@ declare
       "type": {"enum": ["string", "number", "integer", "boolean"]},
       "description": {"type": "string"}
     }}
-  }', refuse_variables.variables);
+  }', check_variables.variables);
   v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
 begin
   if v_faults = '{}' and v_unknown is not null then
     v_faults := array[format('%s cannot be checked', v_unknown)];
   elsif v_faults = '{}' then
-    perform howdah_private.refuse_schema('variables', v_schema);
+    perform howdah_private.check_schema('variables', v_schema);
     v_faults := howdah_private.json_faults(v_schema,
-      howdah_private.prompt_values(refuse_variables.variables, null, null));
+      howdah_private.prompt_values(check_variables.variables, null, null));
     v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
   end if;
   if cardinality(v_faults) > 0 then
@@ -219,24 +221,24 @@ begin
 end $$;
 
 -- Refuses a template with a {{…}} that names no variable, with its line and column.
-create or replace function howdah_private.refuse_template(template text, variables jsonb)
+create or replace function howdah_private.check_template(template text, variables jsonb)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known text[] := array(select k.name
-    from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
+    from jsonb_object_keys(check_template.variables) as k (name) order by 1);
   v_name text;
   v_before text;
 begin
-  select x.name, left(refuse_template.template, x.end_position - length(x.marker))
+  select x.name, left(check_template.template, x.end_position - length(x.marker))
     into v_name, v_before
   from (
     select p.place, p.marker, howdah_private.marker_name(p.marker) as name,
       (sum(length(p.part) + coalesce(length(p.marker), 0)) over (
         order by p.place))::int as end_position
-    from howdah_private.template_parts(refuse_template.template) as p
+    from howdah_private.template_parts(check_template.template) as p
   ) as x
   where x.marker is not null and x.name <> all (v_known)
   order by x.place limit 1;

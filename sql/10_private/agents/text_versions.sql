@@ -91,7 +91,7 @@ begin
 end $$;
 
 -- Refuses to delete a prompt or a skill that an agent uses.
-create or replace function howdah_private.refuse_in_use(
+create or replace function howdah_private.check_version_unused(
   what text, name text, prompt_id uuid, skill_id uuid
 ) returns void
   language plpgsql stable security definer
@@ -104,17 +104,18 @@ begin
   select string_agg(u.name, ', ' order by u.name) into v_agents from (
     select a.name from howdah.agents as a
     where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
-      a.prompt_id = refuse_in_use.prompt_id
+      a.prompt_id = check_version_unused.prompt_id
       or exists (select from howdah.agent_skills as g
-        where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
+        where g.agent_id = a.id and g.skill_id = check_version_unused.skill_id)
     )
     order by a.name limit 8
   ) as u;
   if v_agents is not null then
     raise exception using errcode = 'HWCNF',
-      message = format('%s %L is in use: %s', refuse_in_use.what, refuse_in_use.name, v_agents),
-      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id,
-        'skill_id', refuse_in_use.skill_id)::text,
+      message = format('%s %L is in use: %s',
+        check_version_unused.what, check_version_unused.name, v_agents),
+      detail = jsonb_build_object('prompt_id', check_version_unused.prompt_id,
+        'skill_id', check_version_unused.skill_id)::text,
       hint = 'Remove it from these agents first.';
   end if;
 end $$;

@@ -1,5 +1,5 @@
 -- Refuses a retry or fork of a run whose contents were erased: its input and results are gone.
-create or replace function howdah_private.refuse_erased(e howdah.executions) returns void
+create or replace function howdah_private.check_not_erased(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -17,7 +17,7 @@ end $$;
 
 -- Refuses the retry of a run that is live or completed, that is a child run, or whose effects were
 -- compensated.
-create or replace function howdah_private.refuse_retry(e howdah.executions) returns void
+create or replace function howdah_private.check_retry(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -27,7 +27,7 @@ begin
   if e.status = 'completed' then
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
-  perform howdah_private.refuse_erased(e);
+  perform howdah_private.check_not_erased(e);
   -- Compensations of completed runs below count too: their log no longer describes the effects.
   select c.id into v_compensation from howdah.executions as c
   where c.compensates_execution_id in (

@@ -1,8 +1,8 @@
 -- Dropping of whole months whose runs no tenant keeps (src/db/months.ts). The steps:
---   1. Delete run by run the trees that reach into other months (delete_entangled_trees).
---   2. Freeze the month (start_closing_month), and count it in kept_usage (close_month). If a run
---      blocks the month after all, open it again (reopen_month).
---   3. Delete the rows of other tables that belong to its runs (delete_closed_side_rows).
+--   1. Delete run by run the trees that reach into other months (delete_unaligned_trees).
+--   2. Freeze the month (freeze_month), and count it in deleted_run_usage (close_month). If a
+--      run blocks the month after all, open it again (unfreeze_month).
+--   3. Delete the rows of other tables that belong to its runs (delete_side_rows_of_month).
 --   4. Detach the partitions concurrently and drop them, by statements that no function may run.
 -- Each step is a transaction of its own, and continues where the last one ended.
 
@@ -71,7 +71,7 @@ end $$;
 -- Returns the months before the last one, and the months that are closed (counted), with the
 -- reasons why they cannot be dropped. Returns only closed months while no tenant deletes runs.
 create or replace function howdah_private.old_months()
-  returns table (month date, is_closed boolean, runs bigint, holds text[])
+  returns table (month date, is_closed boolean, runs bigint, blockers text[])
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -94,14 +94,14 @@ $$;
 -- Returns the roots of trees that have runs in this month and in others, and of trees whose
 -- sessions are still active. These trees are deleted run by run, so that nothing that stays loses a
 -- part.
-create or replace function howdah_private.trees_across_months(month date, batch int default 1)
+create or replace function howdah_private.unaligned_trees(month date, batch int default 1)
   returns setof uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(trees_across_months.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(trees_across_months.month)).next_id;
+  v_first uuid := (howdah_private.month_bounds(unaligned_trees.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(unaligned_trees.month)).next_id;
 begin
   return query
   select e.root_execution_id from howdah.executions as e
@@ -117,11 +117,11 @@ begin
   join howdah.retention_policies as p on p.tenant_id = e.tenant_id
   where e.id >= v_first and e.id < v_next
     and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
-  limit trees_across_months.batch;
+  limit unaligned_trees.batch;
 end $$;
 
 -- Deletes a batch of such trees and returns their number. The caller repeats it until it returns 0.
-create or replace function howdah_private.delete_entangled_trees(month date, batch int default 200)
+create or replace function howdah_private.delete_unaligned_trees(month date, batch int default 200)
   returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -129,11 +129,11 @@ as $$
 declare
   v_roots uuid[];
 begin
-  if exists (select from howdah_private.month_blockers(delete_entangled_trees.month)) then
+  if exists (select from howdah_private.month_blockers(delete_unaligned_trees.month)) then
     return 0;
   end if;
-  v_roots := array(select howdah_private.trees_across_months(
-    delete_entangled_trees.month, delete_entangled_trees.batch));
+  v_roots := array(select howdah_private.unaligned_trees(
+    delete_unaligned_trees.month, delete_unaligned_trees.batch));
   perform howdah_private.delete_runs(array(
     select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
     union all
@@ -144,7 +144,7 @@ begin
 end $$;
 
 -- Returns the statement that freezes the runs of a month: none begins, ends or changes after it.
-create or replace function howdah_private.freeze_month(month date) returns text
+create or replace function howdah_private.freeze_month_statement(month date) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -152,46 +152,46 @@ as $$
     before insert or delete or update of status, tokens_in, tokens_out, cost, step_count '
     'on howdah_private.%I
     for each row execute function howdah_private.tg__refuse_closed()',
-    'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+    'executions_' || to_char(freeze_month_statement.month, 'YYYY_MM'))
 $$;
 
 -- Freezes a month unless it is frozen. The lock covers only the partition of the month, for a
 -- moment: it waits for the writers of the month, and later writers find the month frozen. Under the
 -- lock only live runs are checked: a frozen run could not end. The function belongs to
 -- howdah_owner, since only the owner of a table may create a trigger on it.
-create or replace function howdah_private.start_closing_month(month date) returns void
+create or replace function howdah_private.freeze_month(month date) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(start_closing_month.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(start_closing_month.month)).next_id;
+  v_first uuid := (howdah_private.month_bounds(freeze_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(freeze_month.month)).next_id;
   v_live bigint;
 begin
   if exists (
     select from howdah_private.closed_months as c
-    where c.month = start_closing_month.month and c.dropped_at is null
+    where c.month = freeze_month.month and c.dropped_at is null
   ) then
     return;
   end if;
   execute format('lock table howdah_private.%I in share row exclusive mode',
-    'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
+    'executions_' || to_char(freeze_month.month, 'YYYY_MM'));
   select count(*) into v_live from howdah.executions as e
   where e.id >= v_first and e.id < v_next
     and e.status in ('queued', 'running', 'waiting', 'paused');
-  perform howdah_private.refuse_blocked_month(
-    start_closing_month.month, array[format('%s runs have not ended', v_live)])
+  perform howdah_private.check_month_blockers(
+    freeze_month.month, array[format('%s runs have not ended', v_live)])
   where v_live > 0;
   insert into howdah_private.closed_months as c (month, first_id, next_id)
-  values (start_closing_month.month, v_first, v_next)
+  values (freeze_month.month, v_first, v_next)
   on conflict on constraint closed_months_pkey do update
   set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at,
     dropped_at = null;
-  execute howdah_private.freeze_month(start_closing_month.month);
+  execute howdah_private.freeze_month_statement(freeze_month.month);
 end $$;
 
 -- Counts a frozen month, and freezes it first if necessary. Locks only the row of the month. A
--- transaction that deletes runs waits for that row (lock_usage_counting), so each deleted run is
+-- transaction that deletes runs waits for that row (block_usage_counting), so each deleted run is
 -- counted by exactly one of the two.
 create or replace function howdah_private.close_month(month date) returns bigint
   language plpgsql volatile security definer
@@ -201,16 +201,16 @@ declare
   v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  perform howdah_private.start_closing_month(close_month.month);
+  perform howdah_private.freeze_month(close_month.month);
   select c.* into v_closing from howdah_private.closed_months as c
   where c.month = close_month.month for update;
   if v_closing.runs is not null then
     return v_closing.runs;
   end if;
-  perform howdah_private.refuse_blocked_month(close_month.month,
+  perform howdah_private.check_month_blockers(close_month.month,
     array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or session with runs in other months'
-      from howdah_private.trees_across_months(close_month.month)));
+      from howdah_private.unaligned_trees(close_month.month)));
   perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
@@ -223,16 +223,16 @@ end $$;
 
 -- Opens a month that is frozen but not counted. Disables the trigger instead of dropping it: `drop
 -- trigger` would lock out readers too.
-create or replace function howdah_private.reopen_month(month date) returns void
+create or replace function howdah_private.unfreeze_month(month date) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_partition regclass := to_regclass(
-    'howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
+    'howdah_private.executions_' || to_char(unfreeze_month.month, 'YYYY_MM'));
 begin
   delete from howdah_private.closed_months as c
-  where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
+  where c.month = unfreeze_month.month and c.runs is null and c.dropped_at is null;
   if found and exists (
     select from pg_catalog.pg_trigger as t
     where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed'
@@ -241,26 +241,26 @@ begin
   end if;
 end $$;
 
-create or replace function howdah_private.refuse_blocked_month(month date, holds text[])
+create or replace function howdah_private.check_month_blockers(month date, blockers text[])
   returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if cardinality(refuse_blocked_month.holds) > 0 then
+  if cardinality(check_month_blockers.blockers) > 0 then
     raise exception using errcode = 'HWCNF',
       message = format('month %s cannot be dropped: %s',
-        to_char(refuse_blocked_month.month, 'YYYY-MM'),
-        array_to_string(refuse_blocked_month.holds, ', ')),
+        to_char(check_month_blockers.month, 'YYYY-MM'),
+        array_to_string(check_month_blockers.blockers, ', ')),
       detail = jsonb_build_object(
-        'month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
+        'month', check_month_blockers.month, 'blockers', check_month_blockers.blockers)::text,
       hint = 'List the months and what blocks them: howdah retention months';
   end if;
 end $$;
 
 -- Deletes the rows of other tables that belong to a batch of runs of a closed month. Returns the
 -- number of runs. The caller repeats it until it returns 0.
-create or replace function howdah_private.delete_closed_side_rows(
+create or replace function howdah_private.delete_side_rows_of_month(
   month date, batch int default 1000
 ) returns int
   language plpgsql volatile security definer
@@ -271,12 +271,12 @@ declare
   v_ids uuid[];
 begin
   select c.* into v_closed from howdah_private.closed_months as c
-  where c.month = delete_closed_side_rows.month and c.dropped_at is null for update;
+  where c.month = delete_side_rows_of_month.month and c.dropped_at is null for update;
   v_ids := array(
     select e.id::uuid from howdah.executions as e
     where e.id >= v_closed.first_id and e.id < v_closed.next_id
       and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
-    order by e.id limit delete_closed_side_rows.batch
+    order by e.id limit delete_side_rows_of_month.batch
   );
   if cardinality(v_ids) > 0 then
     perform howdah_private.delete_side_rows(v_ids);
@@ -284,7 +284,7 @@ begin
     delete from howdah.approvals as a where a.execution_id = any (v_ids);
     delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
     update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
-    where c.month = delete_closed_side_rows.month;
+    where c.month = delete_side_rows_of_month.month;
   end if;
   return cardinality(v_ids);
 end $$;
@@ -304,7 +304,7 @@ as $$
   order by p.place
 $$;
 
-create or replace function howdah_private.record_month(
+create or replace function howdah_private.record_month_progress(
   month date, archive text default null, is_dropped boolean default false
 )
   returns void
@@ -312,14 +312,14 @@ create or replace function howdah_private.record_month(
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah_private.closed_months as c
-  set archive = coalesce(record_month.archive, c.archive),
-    dropped_at = case when record_month.is_dropped then now() else c.dropped_at end
-  where c.month = record_month.month
+  set archive = coalesce(record_month_progress.archive, c.archive),
+    dropped_at = case when record_month_progress.is_dropped then now() else c.dropped_at end
+  where c.month = record_month_progress.month
 $$;
 
 -- Deletes sessions that lost their last run with a month, or never had a run, and had no activity
 -- since. Returns their number.
-create or replace function howdah_private.clear_sessions(batch int default 1000) returns int
+create or replace function howdah_private.delete_empty_sessions(batch int default 1000) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -331,7 +331,7 @@ declare
       and s.live_execution_id is null
       and not exists (
         select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
-    order by s.id limit clear_sessions.batch for update of s skip locked
+    order by s.id limit delete_empty_sessions.batch for update of s skip locked
   );
 begin
   perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;

@@ -92,7 +92,7 @@ begin
       v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
     end loop;
   end loop;
-  perform howdah_private.settle_partitions()
+  perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
 end $$;
@@ -100,7 +100,7 @@ end $$;
 -- Sets what partitions do not inherit: statement triggers (a change of sql/ may have dropped them),
 -- storage settings, and the freeze of a closed month. A partition that is locked for longer than
 -- the lock time-out is settled the next time.
-create or replace function howdah_private.settle_partitions() returns void
+create or replace function howdah_private.repair_partitions() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
@@ -117,7 +117,8 @@ begin
       where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
     )
     union all
-    select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
+    select howdah_private.freeze_month_statement(m.month)
+    from howdah_private.closed_months as m
     where m.dropped_at is null and exists (
       select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
         and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM'))

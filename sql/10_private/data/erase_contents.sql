@@ -104,7 +104,7 @@ begin
   update howdah_private.erasures_due as d
   set due_at = coalesce(r.kept_until, now() + interval '1 second')
   from (
-    select e.id, e.session_id, howdah_private.contents_kept_until(e) as kept_until
+    select e.id, e.session_id, howdah_private.contents_needed_until(e) as kept_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
@@ -130,7 +130,7 @@ end $$;
 
 -- Returns the time until which the contents of an ended root run are needed, or null if they are
 -- not needed. A hook, delivery or write-back that fails for an hour no longer counts.
-create or replace function howdah_private.contents_kept_until(e howdah.executions)
+create or replace function howdah_private.contents_needed_until(e howdah.executions)
   returns timestamptz
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

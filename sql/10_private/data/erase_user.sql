@@ -31,36 +31,36 @@ as $$
 $$;
 
 -- Returns the user to export or erase. A user of another tenant is not found.
-create or replace function howdah_private.user_of_tenant(id uuid) returns howdah.users
+create or replace function howdah_private.find_user(id uuid) returns howdah.users
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id)
+    then (select x.tenant_id from howdah.users as x where x.id = find_user.id)
     else howdah.current_tenant() end;
   v_user howdah.users;
 begin
   select u.* into v_user from howdah.users as u
-  where u.id = user_of_tenant.id and u.tenant_id = v_tenant_id;
+  where u.id = find_user.id and u.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no user %s', user_of_tenant.id),
-      detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
+      message = format('there is no user %s', find_user.id),
+      detail = jsonb_build_object('user_id', find_user.id)::text,
       hint = 'See howdah.users for the users that exist.';
   end if;
   return v_user;
 end $$;
 
 -- Refuses to erase a user while runs of that user are live.
-create or replace function howdah_private.refuse_live_runs(ids uuid[]) returns void
+create or replace function howdah_private.check_no_live_runs(ids uuid[]) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (refuse_live_runs.ids) and e.completed_at is null order by e.id
+    where e.id = any (check_no_live_runs.ids) and e.completed_at is null order by e.id
   );
 begin
   if cardinality(v_live) > 0 then
@@ -100,7 +100,7 @@ begin
       if lock_user_data.cancel_live then
         perform howdah_private.cancel_runs(v_runs);
       else
-        perform howdah_private.refuse_live_runs(v_runs);
+        perform howdah_private.check_no_live_runs(v_runs);
       end if;
       perform from howdah.executions as e where e.id = any (v_runs)
       order by e.depth, e.id for update nowait;

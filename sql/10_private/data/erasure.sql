@@ -14,20 +14,20 @@ begin
   update howdah.steps as s
   set input = case when s.input is not null then '"[erased]"'::jsonb end,
     output = case when s.output is not null then '"[erased]"'::jsonb end,
-    error = howdah_private.erased_error(s.error), annotations = null
+    error = howdah_private.erase_error(s.error), annotations = null
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah.messages as m
   set content = case when m.content is not null or m.parts is not null then '[erased]' end,
     parts = null,
-    tool_calls = howdah_private.erased_calls(m.tool_calls)
+    tool_calls = howdah_private.erase_calls(m.tool_calls)
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null,
     client_tools = null, overrides = e.overrides - 'request_params',
     output = case when e.output is not null then '[erased]' end, output_data = null,
-    error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
+    error = howdah_private.erase_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
@@ -88,27 +88,27 @@ $$;
 
 -- Erases an error except its code, and a reason if the reason is a code: the ledger of effects
 -- reads them.
-create or replace function howdah_private.erased_error(error jsonb, word text default '[erased]')
+create or replace function howdah_private.erase_error(error jsonb, word text default '[erased]')
   returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
-    'code', error -> 'code', 'message', erased_error.word, 'retryable', error -> 'retryable',
+  select case when erase_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
+    'code', error -> 'code', 'message', erase_error.word, 'retryable', error -> 'retryable',
     'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
       then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
 $$;
 
 -- Erases the arguments of tool calls.
-create or replace function howdah_private.erased_calls(calls jsonb, arguments text default '{}')
+create or replace function howdah_private.erase_calls(calls jsonb, arguments text default '{}')
   returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when erased_calls.calls is not null then coalesce(jsonb_agg(
+  select case when erase_calls.calls is not null then coalesce(jsonb_agg(
     jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
-      'arguments', erased_calls.arguments) order by c.place), '[]') end
-  from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
+      'arguments', erase_calls.arguments) order by c.place), '[]') end
+  from jsonb_array_elements(erase_calls.calls) with ordinality as c (call, place)
 $$;
 
 -- Erases the contents of runs that have ended, and deletes the rows of other tables that belong to
@@ -127,7 +127,7 @@ begin
   set prompt = '[erased]', schema = null, options = null, default_answer = null,
     answer_data = null, preview = null,
     tool_call = case when q.tool_call is not null
-      then howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0 end,
+      then howdah_private.erase_calls(jsonb_build_array(q.tool_call)) -> 0 end,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]'
       else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
@@ -270,12 +270,12 @@ begin
 end $$;
 
 -- Adds two results of erasure: the sums of the counts, and all files.
-create or replace function howdah_private.add_counts(a jsonb, b jsonb) returns jsonb
+create or replace function howdah_private.merge_erasure_results(a jsonb, b jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_object_agg(k.key, case when k.key = 'files'
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
     else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
-  from jsonb_object_keys(add_counts.a || add_counts.b) as k (key)
+  from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
 $$;

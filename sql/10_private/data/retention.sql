@@ -13,7 +13,7 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
-  perform howdah_private.lock_usage_counting(); -- before all locks of the rows that are counted
+  perform howdah_private.block_usage_counting(); -- before all locks of the rows that are counted
   -- receivers of runs that have ended
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour';
   for v_policy in
@@ -126,17 +126,17 @@ begin
 end $$;
 
 -- Records activity in those of the sessions that were erased, so that retention visits them again.
-create or replace function howdah_private.touch_erased_sessions(ids uuid[]) returns void
+create or replace function howdah_private.reopen_erased_sessions(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from howdah.sessions as s
-  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null
+  where s.id = any (reopen_erased_sessions.ids) and s.contents_erased_at is not null
   order by s.id for no key update;
   update howdah.sessions as s
   set last_activity_at = greatest(s.last_activity_at, now()), contents_erased_at = null
-  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null;
+  where s.id = any (reopen_erased_sessions.ids) and s.contents_erased_at is not null;
 end $$;
 
 -- Enqueues erasures that erase_ended missed, for a tenant that keeps no contents: runs that ended

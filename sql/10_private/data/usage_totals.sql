@@ -1,6 +1,6 @@
--- Usage totals of deleted runs. The transaction that deletes runs adds their figures to kept_usage
--- and kept_steps, and the views add these tables to the live rows. So each sum is the same before
--- and after the deletion, at any moment.
+-- Usage totals of deleted runs. The transaction that deletes runs adds their figures to
+-- deleted_run_usage and deleted_step_usage, and the views add these tables to the live rows. So
+-- each sum is the same before and after the deletion, at any moment.
 
 -- Adds the usage of runs that are about to be deleted: a sorted list of runs, or all runs between
 -- two ids. The caller of a list holds row locks on the runs and the lock against the counting of
@@ -18,7 +18,7 @@ declare
   v_last_id uuid := coalesce(
     roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
 begin
-  insert into howdah.kept_steps as k
+  insert into howdah.deleted_step_usage as k
     (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
   select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
     count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
@@ -26,7 +26,7 @@ begin
   from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
   cross join lateral (
-    select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end
+    select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
@@ -34,14 +34,14 @@ begin
       or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
     and (s.model_id is not null or t.tool is not null)
     and not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, kind, model_id, tool) do update
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
     cost = k.cost + excluded.cost;
-  insert into howdah.kept_usage as k
+  insert into howdah.deleted_run_usage as k
     (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
       cancelled, steps, tokens_in, tokens_out, cost)
   select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id,
@@ -55,7 +55,7 @@ begin
     and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids))
     and e.compensates_execution_id is null
     and not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
@@ -77,7 +77,7 @@ create or replace function howdah_private.roll_up_subjects(
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 begin
-  insert into howdah_private.kept_subjects as k
+  insert into howdah_private.deleted_subject_usage as k
     (tenant_id, scope, subject_id, day, roots, tokens, cost)
   select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
     count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
@@ -86,7 +86,7 @@ begin
   cross join lateral (
     select 'user'::howdah.limit_scope, e.user_id
     where not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
     union all
     select 'session', howdah_private.session_of_run(e) where roll_up_subjects.ids is not null
@@ -105,7 +105,7 @@ create or replace function howdah_private.lock_runs_for_deletion(ids uuid[]) ret
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.lock_usage_counting();
+  perform howdah_private.block_usage_counting();
   return array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (lock_runs_for_deletion.ids) order by e.id for update);
@@ -114,7 +114,7 @@ end $$;
 -- Serializes the deletion of runs and the counting of months. While this transaction lasts, no
 -- month is frozen, and no frozen month is counted. Must be called before any lock on rows that both
 -- write, also in a transaction that deletes twice.
-create or replace function howdah_private.lock_usage_counting() returns void
+create or replace function howdah_private.block_usage_counting() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -125,12 +125,12 @@ begin
 end $$;
 
 -- Tests whether a step of kind tool is a tool call; the other steps are decisions of workflows.
-create or replace function howdah_private.is_call_of_tool(call_id text) returns boolean
+create or replace function howdah_private.is_tool_call_id(call_id text) returns boolean
   language sql immutable parallel safe
   return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
 -- Returns the months that are counted and not yet dropped. Views call it, so every role may.
-create or replace function howdah_private.closing_months()
+create or replace function howdah_private.counted_months()
   returns table (first_id uuid, next_id uuid)
   language sql stable parallel safe security definer rows 1
   set search_path = pg_catalog, pg_temp

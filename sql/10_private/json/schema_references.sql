@@ -115,30 +115,30 @@ end $$;
 -- Refuses a schema that no value can be checked against: a reference has its target in another
 -- document, which is never fetched, or has no target. References by name ($anchor, $id) are left to
 -- the validator.
-create or replace function howdah_private.refuse_references(field text, schema jsonb) returns void
+create or replace function howdah_private.check_references(field text, schema jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_found record;
 begin
-  if not jsonb_path_exists(refuse_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
-    or jsonb_path_exists(refuse_references.schema, 'strict $.**."$id"') then
+  if not jsonb_path_exists(check_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
+    or jsonb_path_exists(check_references.schema, 'strict $.**."$id"') then
     return;
   end if;
   select r.path, r.reference into v_found
-  from howdah_private.schema_references(refuse_references.field, refuse_references.schema) as r
+  from howdah_private.schema_references(check_references.field, check_references.schema) as r
   where r.reference not like '#%'
     or (r.reference like '#/%'
-      and howdah_private.resolve_schema_reference(refuse_references.schema, r.reference) is null)
+      and howdah_private.resolve_schema_reference(check_references.schema, r.reference) is null)
   order by r.path limit 1;
   if found then
     raise exception using errcode = 'HWINV',
-      message = format('%s is not a usable JSON Schema: %s: %s %s', refuse_references.field,
+      message = format('%s is not a usable JSON Schema: %s: %s %s', check_references.field,
         v_found.path, to_jsonb(left(v_found.reference, 200)),
         case when v_found.reference like '#%' then 'does not exist'
           else 'is in another document' end),
-      detail = jsonb_build_object('field', refuse_references.field, 'path', v_found.path)::text,
+      detail = jsonb_build_object('field', check_references.field, 'path', v_found.path)::text,
       hint = 'Move the target of the reference to $defs, and refer to it as #/$defs/NAME.';
   end if;
 end $$;

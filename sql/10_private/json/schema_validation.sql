@@ -137,26 +137,26 @@ begin
   return null;
 end $$;
 
-create or replace function howdah_private.refuse_schema(field text, schema jsonb) returns void
+create or replace function howdah_private.check_schema(field text, schema jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fault text := howdah_private.schema_size_fault(refuse_schema.schema);
+  v_fault text := howdah_private.schema_size_fault(check_schema.schema);
 begin
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
-      message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
-      detail = jsonb_build_object('field', refuse_schema.field)::text,
+      message = format('%s is too large a JSON Schema: %s', check_schema.field, v_fault),
+      detail = jsonb_build_object('field', check_schema.field)::text,
       hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as '
         '#/$defs/NAME.';
   end if;
-  v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
+  v_fault := howdah_private.schema_fault(check_schema.schema, check_schema.field);
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
-      message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
+      message = format('%s is not a JSON Schema: %s', check_schema.field, v_fault),
       detail = jsonb_build_object(
-        'field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
+        'field', check_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
       hint = 'See draft 2020-12: https://json-schema.org/draft/2020-12';
   end if;
 end $$;

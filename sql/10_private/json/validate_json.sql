@@ -1,7 +1,7 @@
 -- Validation of JSON values against a JSON Schema, such as answers to questions. It is done in SQL,
 -- so that every path checks an answer in the same way. It supports draft 2020-12 as far as forms
 -- need it, and older spellings: tuples in `items`, additionalItems, dependencies. The schema must
--- have passed refuse_schema and unsupported_schema_keyword. This file walks the schema;
+-- have passed check_schema and unsupported_schema_keyword. This file walks the schema;
 -- validate_value.sql checks a value by itself.
 --
 -- A schema can refer to itself endlessly, and a short schema can branch into very many checks. So

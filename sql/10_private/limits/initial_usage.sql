@@ -27,7 +27,7 @@ create or replace function howdah_private.deleted_usage(l howdah.limits, since t
 as $$
   select s.id, case l.metric when 'runs' then k.roots when 'cost' then k.cost
     else k.tokens_in + k.tokens_out end
-  from howdah.kept_usage as k
+  from howdah.deleted_run_usage as k
   cross join lateral (
     values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
   ) as s (id)
@@ -37,7 +37,7 @@ as $$
   union all
   select k.subject_id,
     case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
-  from howdah_private.kept_subjects as k
+  from howdah_private.deleted_subject_usage as k
   where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
     and k.subject_id = coalesce(l.subject_id, k.subject_id)
     and k.day >= (deleted_usage.since at time zone 'UTC')::date
@@ -69,7 +69,7 @@ begin
           and e.parent_execution_id is null and e.compensates_execution_id is null
           and s.id is not null
           and not (howdah_private.counts_closed_months(l) and exists (
-            select from howdah_private.closing_months() as m
+            select from howdah_private.counted_months() as m
             where e.id >= m.first_id and e.id < m.next_id
           ))
         union all
@@ -118,7 +118,7 @@ as $$
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
     and e.completed_at >= runs_with_spending.since
     and not (howdah_private.counts_closed_months(l) and exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id
     ))
 $$;

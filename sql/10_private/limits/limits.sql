@@ -62,7 +62,7 @@ end;
 
 -- Returns whether each tenant, user, agent, session, API key or concurrency key may use the
 -- maximum.
-create or replace function howdah_private.is_for_each(l howdah.limits) returns boolean
+create or replace function howdah_private.applies_to_each(l howdah.limits) returns boolean
   language sql immutable
   return l.is_per_tenant
     or (l.subject_id is null and l.scope in ('user', 'agent', 'session', 'api_key'))
@@ -100,7 +100,7 @@ $$;
 create or replace function howdah_private.is_replaced(l howdah.limits, subject_id uuid)
   returns boolean
   language sql stable
-  return howdah_private.is_for_each(l) and exists (
+  return howdah_private.applies_to_each(l) and exists (
     select from howdah.limits as o
     where o.metric = l.metric and o.period is not distinct from l.period
       and (o.is_imposed or not l.is_imposed)
@@ -144,13 +144,13 @@ as $$
   )
   select coalesce(l.key, r.key), (count(*) filter (where r.is_running))::numeric,
     (count(*) filter (where not r.is_running))::int
-  from (select l.key is null as is_for_each) as x
-  left join runs as r on case when x.is_for_each
+  from (select l.key is null as applies_to_each) as x
+  left join runs as r on case when x.applies_to_each
     then not howdah_private.is_replaced(l, howdah_private.key_subject(r.key))
     else r.key = l.key end
-  where not x.is_for_each or r.key is not null
+  where not x.applies_to_each or r.key is not null
   group by 1
-  having bool_or(r.is_visible) or not bool_or(x.is_for_each)
+  having bool_or(r.is_visible) or not bool_or(x.applies_to_each)
 $$;
 
 -- Returns the current use of a limit, and how many runs wait for it. A limit for each has a row
@@ -184,7 +184,7 @@ begin
     return query
     select null::uuid, k.key, k.used, k.waiting, null::timestamptz, null::timestamptz
     from howdah_private.use_of_keys(v_limit) as k;
-  elsif howdah_private.is_for_each(v_limit) then
+  elsif howdah_private.applies_to_each(v_limit) then
     return query
     select c.subject_id, null::text, c.used, (
         select count(*)::int from howdah_private.parked_runs as p

@@ -27,7 +27,7 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   for v_place in 1 .. coalesce(cardinality(count_requests.tenants), 0) loop
     begin
-      perform howdah_private.refuse_request(
+      perform howdah_private.check_request_limits(
         tenants[v_place], users[v_place], api_keys[v_place]);
       perform howdah_private.consume_limits(jsonb_build_array(jsonb_build_object(
         'metric', 'requests', 'amount', 1, 'at', clock_timestamp(),
@@ -44,7 +44,7 @@ end $$;
 
 -- Refuses a request above a limit before anything is written, so that a client that keeps asking
 -- causes no writes.
-create or replace function howdah_private.refuse_request(
+create or replace function howdah_private.check_request_limits(
   tenant_id uuid, user_id uuid, api_key_id uuid
 ) returns void
   language plpgsql volatile security definer
@@ -54,10 +54,10 @@ declare
   v_over record;
 begin
   select l as reached, s.id as subject_id, coalesce(c.used, 0) as used into v_over
-  from howdah_private.usage_limits(refuse_request.tenant_id, '{requests}') as l
+  from howdah_private.usage_limits(check_request_limits.tenant_id, '{requests}') as l
   cross join lateral (values (howdah_private.limit_subject(
-    l, refuse_request.tenant_id, refuse_request.user_id, null, null,
-    refuse_request.api_key_id))) as s (id)
+    l, check_request_limits.tenant_id, check_request_limits.user_id, null, null,
+    check_request_limits.api_key_id))) as s (id)
   left join howdah_private.limit_counters as c on c.limit_id = l.id and c.subject_id = s.id
     and c.started_at = howdah_private.period_begins(l.period, clock_timestamp())
   where s.id is not null and coalesce(c.used, 0) + 1 > l.max_value

@@ -89,12 +89,12 @@ as $$
     select l, l.id, l.tenant_id, l.max_value, null::text as key
     from howdah.limits as l
     where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-      and not howdah_private.is_for_each(l)
+      and not howdah_private.applies_to_each(l)
     union all
     select l, l.id, l.tenant_id, l.max_value, k.key
     from howdah.limits as l cross join unnest(remaining_runs.keys) as k (key)
     where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-      and howdah_private.is_for_each(l)
+      and howdah_private.applies_to_each(l)
       and not howdah_private.is_replaced(l, howdah_private.key_subject(k.key))
   )
   select w.l, w.key, w.max_value::int - coalesce((

@@ -95,7 +95,7 @@ begin
       ' per ' || l.period, trim_scale(refuse_usage.used), trim_scale(refuse_usage.amount),
       '; it resets at ' || v_resets_at),
     detail = jsonb_build_object('limit_id', l.id, 'scope', l.scope,
-      'subject_id', case when howdah_private.is_for_each(l) then refuse_usage.subject_id
+      'subject_id', case when howdah_private.applies_to_each(l) then refuse_usage.subject_id
         else l.subject_id end,
       'metric', l.metric, 'period', l.period, 'max_value', l.max_value,
       'used', refuse_usage.used, 'retry_at', v_resets_at,
@@ -108,7 +108,7 @@ begin
         case when l.metric = 'storage' then 'Delete resources, or'
           when v_ends_at is null or l.max_value = 0 then 'Ask an admin to'
           else 'Wait until then, or ask an admin to' end,
-        l.id, case when howdah_private.is_for_each(l)
+        l.id, case when howdah_private.applies_to_each(l)
           then ', or write a limit for this subject alone, which takes its place' end) end;
 end $$;
 
@@ -127,7 +127,7 @@ as $$
     where l.id is null
       or o.started_at
         < howdah_private.period_begins(l.period, clock_timestamp()) - interval '1 day'
-      or (l.period is null and howdah_private.is_for_each(l) and not case l.scope
+      or (l.period is null and howdah_private.applies_to_each(l) and not case l.scope
         when 'system' then exists (select from howdah.tenants as t where t.id = o.subject_id)
         when 'user' then exists (select from howdah.users as u where u.id = o.subject_id)
         when 'agent' then exists (select from howdah.agents as a where a.id = o.subject_id)

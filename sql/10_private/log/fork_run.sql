@@ -39,13 +39,13 @@ end $$;
 
 -- Refuses a fork at a step, or with an input, that the run does not allow. A compensating run
 -- cannot be forked: it only undoes calls of another run.
-create or replace function howdah_private.refuse_fork(e howdah.executions, seq int, input text)
+create or replace function howdah_private.check_fork(e howdah.executions, seq int, input text)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_erased(e);
+  perform howdah_private.check_not_erased(e);
   if e.compensates_execution_id is not null then
     raise exception using errcode = 'HWCNF',
       message = format('execution %s undoes the calls of execution %s and cannot be forked',
@@ -55,25 +55,25 @@ begin
       )::text,
       hint = format('Fork execution %s instead.', e.compensates_execution_id);
   end if;
-  if refuse_fork.seq not between 0 and e.step_count then
+  if check_fork.seq not between 0 and e.step_count then
     raise exception using errcode = 'HWINV',
       message = format('execution %s has %s steps, so it cannot be forked after step %s',
-        e.id, e.step_count, refuse_fork.seq),
+        e.id, e.step_count, check_fork.seq),
       detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
       hint = format(
         'Use a seq from 0 to %s. See howdah.execution_timeline for the steps.', e.step_count
       );
   end if;
-  if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
+  if e.workflow_id is not null and check_fork.seq > 0 and check_fork.input is not null then
     raise exception using errcode = 'HWINV',
       message = 'a fork of a workflow run takes a new input only at seq 0',
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
       hint = 'Omit input, or fork at seq 0.';
   end if;
-  perform howdah_private.refuse_large_input(
-    'input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id)
+  perform howdah_private.check_input_size(
+    'input', octet_length(check_fork.input), howdah_private.max_input_bytes(e.tenant_id)
   )
-  where octet_length(refuse_fork.input) > 1024;
+  where octet_length(check_fork.input) > 1024;
 end $$;
 
 -- Returns the data of a fork: the given data, or else those of the original, with some paths
@@ -114,13 +114,13 @@ begin
       v_data, forked_data.changes, v_version #> '{agent,prompt,variables}'
     );
   end if;
-  perform howdah_private.refuse_large_input(
+  perform howdah_private.check_input_size(
     'input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id)
   );
   if e.workflow_id is null then
-    perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
+    perform howdah_private.check_prompt_values(forked_data.version_id, v_data);
   else
-    perform howdah_private.refuse_data_of_map(v_version -> 'workflow', v_data);
+    perform howdah_private.check_map_data(v_version -> 'workflow', v_data);
   end if;
   return v_data;
 end $$;

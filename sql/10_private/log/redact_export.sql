@@ -31,10 +31,10 @@ as $$
     select jsonb_object_agg(f.key, case
       when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]')
         then f.value
-      when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
-      when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
+      when f.key = 'error' then howdah_private.erase_error(f.value, '[redacted]')
+      when f.key = 'tool_calls' then howdah_private.erase_calls(f.value, '[redacted]')
       when f.key = 'tool_call'
-        then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
+        then howdah_private.erase_calls(jsonb_build_array(f.value), '[redacted]') -> 0
       when f.key = 'metrics' and f.value ? 'finish_reason'
         then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)

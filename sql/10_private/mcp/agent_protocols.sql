@@ -81,7 +81,7 @@ end $$;
 
 -- Returns the last messages between a run and its user, in order. Null returns all.
 create or replace function howdah_private.conversation_messages(
-  execution_id uuid, most int default null
+  execution_id uuid, max_messages int default null
 ) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -93,7 +93,7 @@ as $$
     where x.execution_id = conversation_messages.execution_id
       and x.tenant_id = howdah.current_tenant()
       and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
-    order by x.seq desc limit conversation_messages.most
+    order by x.seq desc limit conversation_messages.max_messages
   ) as m
 $$;
 
@@ -141,7 +141,7 @@ begin
       begin_task.input_parts, coalesce(begin_task.metadata, '{}'), begin_task.idempotency_key)
     returning executions.id into v_first;
   end if;
-  perform howdah_private.follow_own(v_first);
+  perform howdah_private.register_follower(v_first);
   return v_first;
 end $$;
 
@@ -212,5 +212,5 @@ begin
   perform howdah.answer_question((n.entry ->> 'interruptId')::uuid, a.answer, a.data)
   from jsonb_array_elements(answer_interrupts.entries) with ordinality as n (entry, place)
   cross join lateral howdah_private.parse_interrupt_answer(n.entry -> 'payload') as a;
-  perform howdah_private.follow_own(execution_id);
+  perform howdah_private.register_follower(execution_id);
 end $$;

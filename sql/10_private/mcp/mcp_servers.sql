@@ -3,7 +3,7 @@
 
 -- Checks the configuration of a server against the schema of its type. Keys are referred to by
 -- name; the configuration and its URL must not contain them.
-create or replace function howdah_private.refuse_mcp_server(s howdah.mcp_servers) returns void
+create or replace function howdah_private.check_mcp_server(s howdah.mcp_servers) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -17,10 +17,10 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('For the schema, call howdah.mcp_server_schema(%L).', s.type);
   end if;
-  perform howdah_private.refuse_plain_secrets('configuration', s.configuration - 'secrets');
-  perform howdah_private.refuse_plain_secrets('configuration',
+  perform howdah_private.check_plain_secrets('configuration', s.configuration - 'secrets');
+  perform howdah_private.check_plain_secrets('configuration',
     jsonb_path_query_array(s.configuration, '$.secrets.*'));
-  perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
+  perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then

@@ -29,7 +29,7 @@ as $$ select coalesce(a.user_id, a.api_key_id) from howdah_private.audit_actor()
 
 -- Refuses a new session above the maximum. New sessions of a tenant are counted one after the
 -- other, before any row is locked.
-create or replace function howdah_private.refuse_more_mcp_sessions(session text) returns void
+create or replace function howdah_private.check_mcp_session_count(session text) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -43,7 +43,7 @@ declare
 begin
   if exists (
     select from howdah_private.mcp_sessions as s
-    where s.tenant_id = v_tenant_id and s.session = refuse_more_mcp_sessions.session
+    where s.tenant_id = v_tenant_id and s.session = check_mcp_session_count.session
   ) then
     return;
   end if;
@@ -78,7 +78,7 @@ $$;
 
 -- Limits the length of texts. A database login may call these functions with other texts than the
 -- API does.
-create or replace function howdah_private.refuse_large_subscription(
+create or replace function howdah_private.check_subscription_size(
   session text, resource text, mark text
 ) returns void
   language plpgsql stable
@@ -88,12 +88,12 @@ declare
   v_large record;
 begin
   select * into v_large from (values
-    ('session', length(refuse_large_subscription.session), 200),
-    ('uri', length(refuse_large_subscription.resource), 2000),
-    ('said', length(refuse_large_subscription.mark), 200)
-  ) as f (field, size, most) where f.size > f.most;
+    ('session', length(check_subscription_size.session), 200),
+    ('uri', length(check_subscription_size.resource), 2000),
+    ('said', length(check_subscription_size.mark), 200)
+  ) as f (field, size, maximum) where f.size > f.maximum;
   if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.maximum, 'characters');
   end if;
 end $$;
 
@@ -103,9 +103,9 @@ create or replace function howdah_private.set_mcp_log_level(session text, log_le
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_large_subscription(set_mcp_log_level.session, null,
+  select howdah_private.check_subscription_size(set_mcp_log_level.session, null,
     set_mcp_log_level.log_level);
-  select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
+  select howdah_private.check_mcp_session_count(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(),
     set_mcp_log_level.log_level,
@@ -133,9 +133,9 @@ create or replace function howdah_private.subscribe_mcp_to(session text, resourc
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_subscription(subscribe_mcp_to.session,
+  perform howdah_private.check_subscription_size(subscribe_mcp_to.session,
     subscribe_mcp_to.resource, subscribe_mcp_to.mark);
-  perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
+  perform howdah_private.check_mcp_session_count(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller,
     subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),

@@ -26,7 +26,7 @@ $$;
 
 -- Checks the configuration of an engine against the schema of its type. Keys are referred to by
 -- name; the configuration and its URLs must not contain them.
-create or replace function howdah_private.refuse_engine(a howdah.agents) returns void
+create or replace function howdah_private.check_engine(a howdah.agents) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -49,8 +49,8 @@ begin
         to_jsonb(v_faults))::text,
       hint = format('For the schema, call howdah.engine_schema(%L).', a.engine);
   end if;
-  perform howdah_private.refuse_plain_secrets('engine_configuration', a.engine_configuration);
-  perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
+  perform howdah_private.check_plain_secrets('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_plain_secret('engine_configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if v_url ~* '^https?://[^/?#\s]*@' then

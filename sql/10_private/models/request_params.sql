@@ -30,7 +30,7 @@ $$;
 
 -- Refuses the first parameter that nobody may set, or that this user may not set. Values in `known`
 -- are stored already and are not checked again.
-create or replace function howdah_private.refuse_request_params(
+create or replace function howdah_private.check_request_params(
   field text, params jsonb, known jsonb default '{}'
 ) returns void
   language plpgsql stable
@@ -39,10 +39,10 @@ as $$
 declare
   v_new text[] := array(
     select k.key
-    from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params)
-      when 'object' then refuse_request_params.params else '{}' end) as k (key)
-    where refuse_request_params.params -> k.key
-      is distinct from refuse_request_params.known -> k.key order by 1);
+    from jsonb_object_keys(case jsonb_typeof(check_request_params.params)
+      when 'object' then check_request_params.params else '{}' end) as k (key)
+    where check_request_params.params -> k.key
+      is distinct from check_request_params.known -> k.key order by 1);
   v_name text;
   v_editable text := (select string_agg(p, ', ' order by p)
     from howdah_private.editor_params() as p);
@@ -51,8 +51,8 @@ begin
   where n in (select howdah_private.reserved_params()) limit 1;
   if v_name is not null then
     raise exception using errcode = 'HWINV',
-      message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
-      detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
+      message = format('%s.%s is set by Howdah itself', check_request_params.field, v_name),
+      detail = jsonb_build_object('field', check_request_params.field || '.' || v_name)::text,
       hint = 'Omit it. The model, the tools and the conversation come from the run.';
   end if;
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
@@ -63,9 +63,9 @@ begin
   if v_name is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s.%s may be set by an admin or owner, not by %s',
-        refuse_request_params.field, left(v_name, 60),
+        check_request_params.field, left(v_name, 60),
         coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
-      detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60),
+      detail = jsonb_build_object('field', check_request_params.field || '.' || left(v_name, 60),
         'required_role', 'admin')::text,
       hint = format('Users who may edit the agent may set %s.', v_editable);
   end if;

@@ -110,7 +110,7 @@ as $$
       and c.started_at = howdah_private.period_begins(q.period, clock_timestamp())
   where l.name = 'quota_nearly_used' and q.max_value > 0
     and c.used >= q.max_value * l.threshold / 100
-    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
+    and not (howdah_private.applies_to_each(q) and howdah_private.is_replaced(q, c.subject_id))
 $$;
 
 -- Returns alerts about the maintenance of the installation.

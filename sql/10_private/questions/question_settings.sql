@@ -17,14 +17,14 @@ end $$;
 
 -- Checks all settings of a question. Only ask_user takes a schema; questions about other tools are
 -- answered by approve or reject.
-create or replace function howdah_private.refuse_question_settings(
+create or replace function howdah_private.check_question_settings(
   configuration jsonb, is_ask_user boolean
 ) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_settings jsonb := refuse_question_settings.configuration -> 'question';
+  v_settings jsonb := check_question_settings.configuration -> 'question';
   v_known constant text[] :=
     array['schema', 'expires_in_seconds', 'default_answer', 'required_role', 'escalate_to'];
   v_key text;
@@ -51,8 +51,8 @@ begin
       'is not a positive number of seconds',
       'One hour: 3600. At most 1000000000.');
   end if;
-  perform howdah_private.refuse_question_people(v_settings);
-  perform howdah_private.refuse_question_answer(v_settings, is_ask_user);
+  perform howdah_private.check_question_people(v_settings);
+  perform howdah_private.check_question_answer(v_settings, is_ask_user);
   foreach v_key in array array['default_answer', 'escalate_to'] loop
     if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
       perform howdah_private.refuse_question_setting('question.' || v_key,
@@ -63,13 +63,13 @@ begin
 end $$;
 
 -- Checks `required_role` and `escalate_to`.
-create or replace function howdah_private.refuse_question_people(settings jsonb) returns void
+create or replace function howdah_private.check_question_people(settings jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
-  v_escalate_to jsonb := nullif(refuse_question_people.settings -> 'escalate_to', 'null');
+  v_role jsonb := nullif(check_question_people.settings -> 'required_role', 'null');
+  v_escalate_to jsonb := nullif(check_question_people.settings -> 'escalate_to', 'null');
 begin
   if v_role not in ('"owner"', '"admin"', '"member"') then
     perform howdah_private.refuse_question_setting('question.required_role',
@@ -87,15 +87,15 @@ begin
 end $$;
 
 -- Checks `schema` and `default_answer`.
-create or replace function howdah_private.refuse_question_answer(
+create or replace function howdah_private.check_question_answer(
   settings jsonb, is_ask_user boolean
 ) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
-  v_default jsonb := nullif(refuse_question_answer.settings -> 'default_answer', 'null');
+  v_schema jsonb := nullif(check_question_answer.settings -> 'schema', 'null');
+  v_default jsonb := nullif(check_question_answer.settings -> 'default_answer', 'null');
   v_fault text;
 begin
   if v_schema is not null and not is_ask_user then
@@ -105,7 +105,7 @@ begin
     perform howdah_private.refuse_question_setting('question.schema', 'is not an object',
       '{"schema": {"type": "boolean"}}');
   end if;
-  perform howdah_private.refuse_schema('configuration.question.schema', coalesce(v_schema, '{}'));
+  perform howdah_private.check_schema('configuration.question.schema', coalesce(v_schema, '{}'));
   v_fault := howdah_private.unsupported_schema_keyword(v_schema);
   if v_fault is not null then
     perform howdah_private.refuse_question_setting('question.schema.' || v_fault,
@@ -132,10 +132,10 @@ end $$;
 
 -- Joins the first names for a hint. An ellipsis marks that there are more. Returns null for no
 -- names.
-create or replace function howdah_private.list_names(names text[], most int) returns text
+create or replace function howdah_private.list_names(names text[], max_names int) returns text
   language sql immutable
-  return nullif(array_to_string(names[1:most], ', ')
-    || case when cardinality(names) > most then ', …' else '' end, '');
+  return nullif(array_to_string(names[1:max_names], ', ')
+    || case when cardinality(names) > max_names then ', …' else '' end, '');
 
 -- Returns the known word with the smallest edit distance to a word, or null if none is near. Of
 -- many words only those with the most letter pairs in common are compared letter by letter.

@@ -30,16 +30,16 @@ begin
 end $$;
 
 -- Refuses a question of another kind.
-create or replace function howdah_private.refuse_other_kind(
+create or replace function howdah_private.check_question_kind(
   q howdah.questions, kind howdah.question_kind
 ) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if q.kind <> refuse_other_kind.kind then
+  if q.kind <> check_question_kind.kind then
     raise exception using errcode = 'HWINV',
-      message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
+      message = format('question %s is of kind %s, not %s', q.id, q.kind, check_question_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
       hint = 'Answer it with howdah.answer_question instead.';
   end if;
@@ -51,7 +51,7 @@ end $$;
 -- means the role, never a user. The owner of the database may always answer, viewers never. Without
 -- a user, the role of the login or the API key counts, and runs without a user count as the
 -- caller's own. Tools in SQL answer no question: an agent would answer its own question.
-create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
+create or replace function howdah_private.check_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -261,12 +261,13 @@ end $$;
 -- Counts the messages of the first `most` steps of a commit. Most commits have one step. So
 -- counting the messages of earlier steps where they exist is cheaper than numbering all messages of
 -- every run in a window.
-create or replace function howdah_private.messages_in_steps(steps jsonb, most bigint) returns int
+create or replace function howdah_private.messages_in_steps(steps jsonb, last_position bigint)
+  returns int
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
   from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
     with ordinality as s (messages, position)
-  where s.position <= messages_in_steps.most
+  where s.position <= messages_in_steps.last_position
 $$;

@@ -33,15 +33,15 @@ $$;
 
 -- Refuses input parts that cannot be sent to any model, when the run is inserted. The error names
 -- the index and field of the first faulty part.
-create or replace function howdah_private.refuse_parts(tenant uuid, parts jsonb) returns void
+create or replace function howdah_private.check_parts(tenant uuid, parts jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault record;
 begin
-  if jsonb_typeof(refuse_parts.parts) <> 'array' or jsonb_array_length(refuse_parts.parts) > 100
-    or octet_length(refuse_parts.parts::text) > 8388608 then
+  if jsonb_typeof(check_parts.parts) <> 'array' or jsonb_array_length(check_parts.parts) > 100
+    or octet_length(check_parts.parts::text) > 8388608 then
     raise exception using errcode = 'HWINV',
       message = 'input_parts must be a list of at most 100 parts and 8 MB',
       detail = jsonb_build_object('field', 'input_parts')::text,
@@ -49,7 +49,7 @@ begin
         '[{"type": "resource", "resource_id": "…"}].';
   end if;
   select p.place - 1 as index, f.field, f.reason into v_fault
-  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
+  from jsonb_array_elements(check_parts.parts) with ordinality as p (part, place)
   cross join lateral howdah_private.part_fault(p.part) as f
   order by p.place limit 1;
   if found then
@@ -63,11 +63,11 @@ begin
         'or {"type": "resource", "resource_id": "…"}.';
   end if;
   select p.place - 1 as index, p.part ->> 'resource_id' as id into v_fault
-  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
+  from jsonb_array_elements(check_parts.parts) with ordinality as p (part, place)
   where p.part ->> 'type' = 'resource' and not exists (
     select from howdah.resources as r
     where r.id = case p.part ->> 'type' when 'resource' then (p.part ->> 'resource_id')::uuid end
-      and r.tenant_id = refuse_parts.tenant
+      and r.tenant_id = check_parts.tenant
   )
   order by p.place limit 1;
   if found then

@@ -11,20 +11,20 @@ begin
 end $$;
 
 -- Refuses an input field that is larger than the maximum.
-create or replace function howdah_private.refuse_large_input(field text, size int, most int)
+create or replace function howdah_private.check_input_size(field text, size int, maximum int)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if refuse_large_input.size > refuse_large_input.most then
+  if check_input_size.size > check_input_size.maximum then
     raise exception using errcode = 'HWINV',
       message = format('%s has %s bytes, at most %s are allowed',
-        refuse_large_input.field, refuse_large_input.size,
-        refuse_large_input.most),
-      detail = jsonb_build_object('field', refuse_large_input.field)::text,
+        check_input_size.field, check_input_size.size,
+        check_input_size.maximum),
+      detail = jsonb_build_object('field', check_input_size.field)::text,
       hint = 'Provide a large text through a tool that the agent reads piece by piece.'
-        || case when refuse_large_input.most < 1048576
+        || case when check_input_size.maximum < 1048576
           then ' The setting input_bytes can raise this limit.' else '' end;
   end if;
 end $$;

@@ -1,7 +1,7 @@
 -- Overrides: how one run differs from its agent. The caller may give a lower budget, and in
 -- `overrides` another model, other request parameters or fewer tools. Each needs a permission:
 --
---   max_cost: lowers the limit of the agent or workflow and never raises it (owned_budget)
+--   max_cost: lowers the limit of the agent or workflow and never raises it (bounded_max_cost)
 --   allowed_tools, suppress_markdown, sampling parameters, models of the agent: any user who may
 --     run the agent
 --   any other model of the tenant, any other parameter: only a user who may edit the agent, and so
@@ -12,9 +12,9 @@
 -- endpoint, and a fork looks up the model again (permit_kept_model, original_overrides). The engine
 -- writes the overrides of child runs from configurations; they are not checked here.
 
--- Returns the budget of a run after a check against `most`, the limit of its agent or workflow.
+-- Returns the budget of a run after a check against `maximum`, the limit of its agent or workflow.
 -- Forks and child runs keep the budget that they were given.
-create or replace function howdah_private.owned_budget(e howdah.executions, most numeric)
+create or replace function howdah_private.bounded_max_cost(e howdah.executions, maximum numeric)
   returns numeric
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -28,15 +28,15 @@ begin
     raise exception using errcode = 'HWINV', message = 'max_cost must be a finite number above 0',
       detail = jsonb_build_object('field', 'max_cost')::text,
       hint = 'Omit max_cost to use the limit of the agent or workflow, if it has one.';
-  elsif e.max_cost > owned_budget.most and not howdah_private.is_trusted() then
+  elsif e.max_cost > bounded_max_cost.maximum and not howdah_private.is_trusted() then
     raise exception using errcode = 'HWDEN',
       message = format('max_cost %s exceeds the limit of its %s, %s', e.max_cost,
         case when e.workflow_id is null then 'agent' else 'workflow' end,
-        trim_scale(owned_budget.most)),
-      detail = jsonb_build_object('field', 'max_cost', 'most', owned_budget.most)::text,
+        trim_scale(bounded_max_cost.maximum)),
+      detail = jsonb_build_object('field', 'max_cost', 'most', bounded_max_cost.maximum)::text,
       hint = format(
         'A run can lower this limit but not raise it: use at most %s, or omit max_cost.',
-        trim_scale(owned_budget.most)
+        trim_scale(bounded_max_cost.maximum)
       );
   end if;
   return e.max_cost;
@@ -107,7 +107,7 @@ as $$
 $$;
 
 -- Refuses overrides that are malformed, or that have no meaning for the agent of the run.
-create or replace function howdah_private.refuse_overrides(
+create or replace function howdah_private.check_overrides(
   e howdah.executions, engine text, tools text[]
 ) returns void
   language plpgsql immutable
@@ -124,19 +124,19 @@ begin
     select f.field, f.fault, f.fix from howdah_private.overrides_fault(e.overrides) as f
     union all
     select '.' || k.key,
-      format('does not apply to an agent with an external engine (%s)', refuse_overrides.engine),
+      format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
       'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
     from (values ('model'), ('request_params')) as k (key)
-    where refuse_overrides.engine is not null and e.overrides ? k.key
+    where check_overrides.engine is not null and e.overrides ? k.key
     union all
     select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
       coalesce(
-        'The agent has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.',
+        'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
         'The agent has no tools.'
       )
     from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
       when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
-    where t.name <> all (refuse_overrides.tools)
+    where t.name <> all (check_overrides.tools)
   ) as f limit 1;
   if found then
     raise exception using errcode = 'HWINV',
@@ -205,7 +205,7 @@ declare
     ) as x order by x.place, x.field limit 1
   );
 begin
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_request_params(
     'overrides.request_params', e.overrides -> 'request_params'
   )
   where v_restricted is null
@@ -237,11 +237,11 @@ declare
     where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   );
 begin
-  perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
+  perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
     order by 1
   ));
-  perform howdah_private.refuse_plain_secrets('overrides', e.overrides);
+  perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.permit_overrides(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model'
     then jsonb_build_object('model', howdah_private.model_of_run(

@@ -33,7 +33,7 @@ begin
   if found then
     return v_id;
   end if;
-  perform howdah_private.refuse_more_files(run);
+  perform howdah_private.check_file_count(run);
   insert into howdah.resources as r (
     tenant_id, name, type, bytes, execution_id, session_id, metadata
   )

@@ -50,23 +50,23 @@ as $$
   end
 $$;
 
-create or replace function howdah_private.refuse_history(history jsonb) returns void
+create or replace function howdah_private.check_history(history jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault record;
 begin
-  if jsonb_typeof(refuse_history.history) <> 'array'
-    or jsonb_array_length(refuse_history.history) > 2000
-    or octet_length(refuse_history.history::text) > 8388608 then
+  if jsonb_typeof(check_history.history) <> 'array'
+    or jsonb_array_length(check_history.history) > 2000
+    or octet_length(check_history.history::text) > 8388608 then
     raise exception using errcode = 'HWINV',
       message = 'history must be a list of at most 2000 messages and 8 MB',
       detail = jsonb_build_object('field', 'history')::text,
       hint = 'Omit old messages, or use a session, which stores the conversation.';
   end if;
   select m.position - 1 as index, f.fault into v_fault
-  from jsonb_array_elements(refuse_history.history) with ordinality as m (message, position)
+  from jsonb_array_elements(check_history.history) with ordinality as m (message, position)
   cross join lateral howdah_private.history_fault(m.message) as f (fault)
   where f.fault is not null order by m.position limit 1;
   if found then
@@ -101,7 +101,7 @@ $$;
 
 -- Refuses malformed tools of a client, and names that the client or the agent uses for another
 -- tool.
-create or replace function howdah_private.refuse_client_tools(e howdah.executions) returns void
+create or replace function howdah_private.check_client_tools(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -114,16 +114,16 @@ begin
       begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'),
       begin_conversation.idempotency_key
     ) returning executions.id into v_first;
-    perform howdah_private.trust_branch(v_first, begin_conversation.previous)
+    perform howdah_private.lower_trust_to_source(v_first, begin_conversation.previous)
     where v_previous.said is not null;
   end if;
-  perform howdah_private.follow_own(v_first) where is_followed;
+  perform howdah_private.register_follower(v_first) where is_followed;
   return v_first;
 end $$;
 
 -- Lowers the trust of a new run to that of the runs whose messages it continues from. A history
 -- does not carry their trust.
-create or replace function howdah_private.trust_branch(execution_id uuid, previous uuid)
+create or replace function howdah_private.lower_trust_to_source(execution_id uuid, previous uuid)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -137,21 +137,23 @@ begin
     where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
-  from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
+  from howdah.executions as p
+  where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
   perform howdah_private.permit_control(
     'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
   )
   from howdah.executions as e
-  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id;
+  where e.id = lower_trust_to_source.execution_id and e.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
-  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
+  where e.id = lower_trust_to_source.execution_id and e.tenant_id = v_tenant_id
+    and e.status = 'queued';
 end $$;
 
 -- Registers a listener for a run before its first step, for a caller who starts the run and follows
 -- it. The registration by the process that follows would come after the claim. Runs of other
 -- tenants are not followed. The id of the run is also the id of the listener, so the run has one
 -- row, however often a caller asks for it.
-create or replace function howdah_private.follow_own(execution_id uuid) returns void
+create or replace function howdah_private.register_follower(execution_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -159,7 +161,8 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
   perform howdah_private.watch(e.id::uuid, array[e.id::uuid]) from howdah.executions as e
-  where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
+  where e.id = register_follower.execution_id and e.tenant_id = v_tenant_id
+    and e.completed_at is null;
 end $$;
 
 -- Reports whether a question stands for a call of a client tool, which the client of the run makes
@@ -237,7 +240,7 @@ begin
   where s.execution_id = v_ids[1] and s.kind = 'question'
     and answer_client_calls.results
       @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
-  perform howdah_private.follow_own(execution_id);
+  perform howdah_private.register_follower(execution_id);
 end $$;
 
 -- Returns the state of a run for a client that knows its steps up to `since`: status, later model

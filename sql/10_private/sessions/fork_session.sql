@@ -4,7 +4,7 @@
 -- incomplete. The caller can read the history of the new run. So no turn that session_history
 -- returns may belong to an agent that is hidden from the caller: completed turns, and turn 1 of a
 -- forked session, whose initial history is kept however it ended.
-create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int)
+create or replace function howdah_private.check_forked_turn(s howdah.sessions, turn int)
   returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -18,19 +18,19 @@ begin
       message = format('session %s has no agent', s.id),
       detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
       hint = 'Use howdah.switch_agent(id, agent) to set one.';
-  elsif refuse_forked_turn.turn not between 1 and s.turns then
+  elsif check_forked_turn.turn not between 1 and s.turns then
     raise exception using errcode = 'HWINV',
       message = case when s.turns = 0 then format('session %s has no turns to fork', s.id)
         else format('session %s has %s and cannot be forked after turn %s', s.id,
           case s.turns when 1 then 'one turn' else s.turns || ' turns' end,
-          refuse_forked_turn.turn) end,
+          check_forked_turn.turn) end,
       detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
       hint = case s.turns when 0 then 'Send a message to the session first.'
         when 1 then 'Use turn 1, or omit turn.'
         else format('Use a turn from 1 to %s.', s.turns) end;
   end if;
   select min(e.turn) into v_live from howdah.executions as e
-  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
     and e.parent_execution_id is null and e.completed_at is null;
   if v_live is not null then
     raise exception using errcode = 'HWCNF',
@@ -41,7 +41,7 @@ begin
         else 'Wait until it ends.' end;
   end if;
   select min(e.turn) into v_hidden from howdah.executions as e
-  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
     and e.parent_execution_id is null
     and (e.status = 'completed'
       or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
@@ -57,17 +57,17 @@ begin
   end if;
 end $$;
 
--- Refuses a history that is longer than a run may have; see refuse_history.
-create or replace function howdah_private.refuse_long_branch(turn int, history jsonb) returns void
+-- Refuses a history that is longer than a run may have; see check_history.
+create or replace function howdah_private.check_fork_size(turn int, history jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if jsonb_array_length(refuse_long_branch.history) > 2000
-    or octet_length(refuse_long_branch.history::text) > 8388608 then
+  if jsonb_array_length(check_fork_size.history) > 2000
+    or octet_length(check_fork_size.history::text) > 8388608 then
     raise exception using errcode = 'HWINV',
       message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
-        refuse_long_branch.turn),
+        check_fork_size.turn),
       detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork after an earlier turn.';
   end if;
 end $$;

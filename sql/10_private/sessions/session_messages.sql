@@ -1,23 +1,23 @@
 -- Parts of the conversation functions: send_message, add_input, switch_agent.
 
 -- Returns a session that the caller may see. A session of another tenant is reported as not found.
-create or replace function howdah_private.session_of(id uuid) returns howdah.sessions
+create or replace function howdah_private.find_session(id uuid) returns howdah.sessions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id)
+    then (select x.tenant_id from howdah.sessions as x where x.id = find_session.id)
     else howdah.current_tenant() end;
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id
+  where s.id = find_session.id and s.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', session_of.id),
-      detail = jsonb_build_object('session_id', session_of.id)::text,
+      message = format('there is no session %s', find_session.id),
+      detail = jsonb_build_object('session_id', find_session.id)::text,
       hint = 'Use howdah.start_session(agent) to start one. '
         'See howdah.sessions for the sessions that exist.';
   end if;
@@ -72,24 +72,25 @@ begin
 end $$;
 
 -- Refuses a message that is empty or too large. A message needs a text or at least one part.
-create or replace function howdah_private.refuse_content(
+create or replace function howdah_private.check_message_content(
   tenant_id uuid, content text, input_parts jsonb
 ) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
+  v_parts jsonb := nullif(nullif(check_message_content.input_parts, 'null'), '[]');
 begin
-  perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
-  if coalesce(refuse_content.content, '') !~ '\S' and v_parts is null then
+  perform howdah_private.check_parts(check_message_content.tenant_id, v_parts)
+  where v_parts is not null;
+  if coalesce(check_message_content.content, '') !~ '\S' and v_parts is null then
     raise exception using errcode = 'HWINV', message = 'content is empty',
       detail = jsonb_build_object('field', 'content')::text,
       hint = 'Put the text into content, and images and files into input_parts.';
   end if;
-  perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
-    howdah_private.max_input_bytes(refuse_content.tenant_id))
-  where octet_length(refuse_content.content) > 1024;
+  perform howdah_private.check_input_size('content', octet_length(check_message_content.content),
+    howdah_private.max_input_bytes(check_message_content.tenant_id))
+  where octet_length(check_message_content.content) > 1024;
 end $$;
 
 -- Adds the input of a person to a live run that the caller has locked. The input becomes a step

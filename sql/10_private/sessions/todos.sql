@@ -107,7 +107,7 @@ end $$;
 -- Returns a text argument, or null if it is not given. Refuses a value that is not a string or is
 -- too long.
 create or replace function howdah_private.todo_text(
-  session_id uuid, field text, value jsonb, most int
+  session_id uuid, field text, value jsonb, max_length int
 ) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -118,10 +118,10 @@ begin
   if v_text is null then
     return null;
   end if;
-  if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.most
+  if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.max_length
     or (todo_text.field <> 'note' and v_text !~ '\S') then
     perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
-      format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.most));
+      format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.max_length));
   end if;
   return nullif(btrim(v_text, E' \t\r\n'), '');
 end $$;

@@ -140,33 +140,33 @@ end $$;
 -- Refuses a time zone that is not a name of pg_timezone_names. Reading that view takes many
 -- milliseconds. So a name that can only be a full zone name is tried by a conversion first: a POSIX
 -- rule has digits, and an abbreviation has no slash.
-create or replace function howdah_private.refuse_timezone(timezone text) returns void
+create or replace function howdah_private.check_timezone(timezone text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_like text;
 begin
-  if refuse_timezone.timezone ~ '^(UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+)$' then
+  if check_timezone.timezone ~ '^(UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+)$' then
     begin
-      perform now() at time zone refuse_timezone.timezone;
+      perform now() at time zone check_timezone.timezone;
       return;
     exception when invalid_parameter_value then
       null; -- the query below looks for a similar name
     end;
   elsif exists (
-    select from pg_catalog.pg_timezone_names as z where z.name = refuse_timezone.timezone
+    select from pg_catalog.pg_timezone_names as z where z.name = check_timezone.timezone
   ) then
     return;
   end if;
   select z.name into v_like from pg_catalog.pg_timezone_names as z
   where lower(regexp_replace(z.name, '^.*/', ''))
-    = lower(regexp_replace(replace(btrim(refuse_timezone.timezone), ' ', '_'), '^.*/', ''))
+    = lower(regexp_replace(replace(btrim(check_timezone.timezone), ' ', '_'), '^.*/', ''))
   order by z.name limit 1;
   raise exception using errcode = 'HWINV',
-    message = case when refuse_timezone.timezone is null then 'timezone is missing'
-      else format('timezone %L is not known', refuse_timezone.timezone) end,
-    detail = jsonb_build_object('field', 'timezone', 'value', refuse_timezone.timezone)::text,
+    message = case when check_timezone.timezone is null then 'timezone is missing'
+      else format('timezone %L is not known', check_timezone.timezone) end,
+    detail = jsonb_build_object('field', 'timezone', 'value', check_timezone.timezone)::text,
     hint = coalesce('Did you mean ''' || v_like || '''?',
       'Use a name of pg_timezone_names, for example ''Europe/Berlin'' or ''UTC''.');
 end $$;

@@ -24,7 +24,7 @@ $$;
 
 -- Refuses malformed keys, and a debounce key where it cannot have an effect. A run in a session is
 -- a message of a conversation, and none may be lost.
-create or replace function howdah_private.refuse_run_keys(e howdah.executions) returns void
+create or replace function howdah_private.check_run_keys(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$

@@ -80,7 +80,7 @@ $$;
 -- who writes a schedule may not end a run of another user. A refusal (the agent is deleted, say) is
 -- returned as an error. A temporary fault, such as a deadlock or a full disk, is raised to the
 -- caller.
-create or replace function howdah_private.fire_moment(
+create or replace function howdah_private.fire_scheduled_time(
   schedule howdah.schedules, at timestamptz, out id uuid, out error jsonb
 )
   language plpgsql volatile security definer
@@ -88,7 +88,7 @@ create or replace function howdah_private.fire_moment(
 as $$
 declare
   v_id uuid := howdah.uuid_v7();
-  v_moment text := howdah_private.timestamp_key(fire_moment.at);
+  v_moment text := howdah_private.timestamp_key(fire_scheduled_time.at);
   v_key text := format('schedule:%s:%s', (schedule).id, v_moment);
   v_detail text;
   v_hint text;
@@ -125,7 +125,8 @@ exception when others then
     raise;
   end if;
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-  error := howdah_private.schedule_error(sqlstate, sqlerrm, v_detail, v_hint, fire_moment.at);
+  error := howdah_private.schedule_error(
+    sqlstate, sqlerrm, v_detail, v_hint, fire_scheduled_time.at);
 end $$;
 
 -- Fires a schedule that the caller has locked, and advances its next_at. A refused run blocks
@@ -147,7 +148,7 @@ begin
     'more than 100 times were due: only the 100 newest were run', null, null,
     v_schedule.next_at) end;
   foreach v_at in array v_due.moments loop
-    v_run := howdah_private.fire_moment(v_schedule, v_at);
+    v_run := howdah_private.fire_scheduled_time(v_schedule, v_at);
     if v_run.error is not null then
       v_schedule.last_error := v_run.error;
       exit;

@@ -75,7 +75,7 @@ begin
       hint = format('Only the owner of a table may watch it: grant %s to %I, '
         'or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
-  v_reason := howdah_private.tenant_code_in(v_class.oid);
+  v_reason := howdah_private.tenant_code_reason(v_class.oid);
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
@@ -154,8 +154,9 @@ $$;
 
 -- Creates the triggers of a watch: one for each event, since a trigger with transition tables has
 -- one event. The triggers are found by their names, so the table may be renamed.
-create or replace function howdah_private.set_watch(watched regclass, watch howdah.table_triggers)
-  returns void
+create or replace function howdah_private.create_watch_triggers(
+  watched regclass, watch howdah.table_triggers
+) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -175,14 +176,14 @@ begin
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
       watched, (watch).id);
   end if;
-  perform howdah_private.set_writer_rights(set_watch.watched);
+  perform howdah_private.set_writer_rights(create_watch_triggers.watched);
 end $$;
 
 -- Returns the statements that grant howdah_writer the privileges which watches need, and that
 -- revoke all others; for one table, or for all tables. The watches of all tenants count, since they
 -- share the role. howdah_tool, which runs text of callers, held these columns before, and loses
 -- them.
-create or replace function howdah_private.writer_rights(watched regclass default null)
+create or replace function howdah_private.writer_grant_statements(watched regclass default null)
   returns table (relation regclass, statement text)
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -201,13 +202,14 @@ as $$
     ) as c (name, privilege)
     join pg_catalog.pg_attribute as a
       on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
-    where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
+    where w.into_column is not null
+      and t.tgrelid = coalesce(writer_grant_statements.watched, t.tgrelid)
   ),
   existing as (
     select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
     from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
     where a.attacl is not null and not a.attisdropped
-      and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
+      and a.attrelid = coalesce(writer_grant_statements.watched, a.attrelid)
       and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
   ),
   missing as (
@@ -247,7 +249,7 @@ declare
   v_statement text;
 begin
   for v_statement in
-    select r.statement from howdah_private.writer_rights(set_writer_rights.watched) as r
+    select r.statement from howdah_private.writer_grant_statements(set_writer_rights.watched) as r
   loop
     execute v_statement;
   end loop;

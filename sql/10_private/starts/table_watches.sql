@@ -30,7 +30,7 @@ end $$;
 
 -- Returns a query that parses a row of the table from its text. Computes virtual generated columns
 -- (Postgres 18) again, since a trigger does not get their values.
-create or replace function howdah_private.watched_row(watched regclass) returns text
+create or replace function howdah_private.row_parsing_query(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -38,11 +38,12 @@ as $$
       'select %s from (select (howdah_rows.image::%s).*) as howdah_row',
       string_agg(case when a.attgenerated = 'v'
         then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
-        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum), watched_row.watched)
-    else format('select (howdah_rows.image::%s).*', watched_row.watched) end
+        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum),
+      row_parsing_query.watched)
+    else format('select (howdah_rows.image::%s).*', row_parsing_query.watched) end
   from pg_catalog.pg_attribute as a
   left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
+  where a.attrelid = row_parsing_query.watched and a.attnum > 0 and not a.attisdropped
 $$;
 
 -- Converts a value to JSON, independent of the settings of the session: they change how
@@ -94,7 +95,7 @@ as $$
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
-    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'),
+    howdah_private.row_parsing_query(c.oid), c.relname, coalesce((watch).condition, 'true'),
     coalesce((watch).concurrency_key, 'null'), coalesce((watch).debounce_key, 'null'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $$;
@@ -102,7 +103,7 @@ $$;
 -- Refuses text that is not a single expression over the columns of the table. Text that closes a
 -- parenthesis is no expression within `case`, and text that closes the `case` is none within
 -- parentheses. Aggregates and set-returning functions are refused at the place of the expression.
-create or replace function howdah_private.refuse_watch_expression(
+create or replace function howdah_private.check_watch_expression(
   watched regclass, field text, expression text
 ) returns void
   language plpgsql volatile
@@ -112,7 +113,7 @@ declare
   v_relname name;
 begin
   select c.relname into v_relname from pg_catalog.pg_class as c
-  where c.oid = refuse_watch_expression.watched;
+  where c.oid = check_watch_expression.watched;
   perform howdah_private.plan_watch(format(
     E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s '
     'and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
@@ -140,7 +141,7 @@ end $body$;
 -- tool of a watched run writes. Returns null when the watch would fire on its own answer. Refuses a
 -- chain of more than 8 watches. Any login can set howdah.writing_back, but only a worker can take
 -- the role howdah_writer.
-create or replace function howdah_private.watch_path(watch_id uuid, watched regclass)
+create or replace function howdah_private.watch_chain(watch_id uuid, watched regclass)
   returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -151,7 +152,7 @@ declare
   v_calling uuid := case when howdah_private.is_bound()
     then nullif(current_setting('howdah.calling', true), '') end;
 begin
-  if watch_path.watch_id = any (v_path) then
+  if watch_chain.watch_id = any (v_path) then
     return null;
   elsif v_calling is not null then
     select w.watches into v_path from howdah.executions as e
@@ -161,12 +162,12 @@ begin
   if cardinality(v_path) > 7 then
     raise exception using errcode = 'HWCNF',
       message = format('maximum chain of watches (8) reached: %s would be the ninth',
-        watch_path.watched),
-      detail = jsonb_build_object('table_trigger_id', watch_path.watch_id)::text,
+        watch_chain.watched),
+      detail = jsonb_build_object('table_trigger_id', watch_chain.watch_id)::text,
       hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
         'narrow the condition of the watch.';
   end if;
-  return v_path || watch_path.watch_id;
+  return v_path || watch_chain.watch_id;
 end $$;
 
 -- Returns rows with their places and keys, so that an update of many rows finds each old row.
@@ -214,7 +215,7 @@ end $$;
 -- Returns the changed rows for which a watch begins runs. An update counts only if the input of the
 -- row changed. Of the rows with one debounce key only the last begins a run. The order is that of
 -- the debounce keys, so that two statements do not wait for each other.
-create or replace function howdah_private.rows_to_run(
+create or replace function howdah_private.runs_for_changed_rows(
   watch howdah.table_triggers, watched regclass, rows text[], old_rows text[]
 ) returns table (
     id uuid, input text, row_key jsonb, value_sha256 bytea, concurrency_key text, debounce_key text
@@ -223,16 +224,17 @@ create or replace function howdah_private.rows_to_run(
   set search_path = pg_catalog, pg_temp
 as $$
   with query as materialized (
-    select howdah_private.watch_query(rows_to_run.watched, rows_to_run.watch) as text
+    select howdah_private.watch_query(
+      runs_for_changed_rows.watched, runs_for_changed_rows.watch) as text
   ),
   inputs as materialized (
     select h.* from query as q
-    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.rows) as h
+    cross join lateral howdah_private.watched_inputs(q.text, runs_for_changed_rows.rows) as h
     where h.input is not null
   ),
   old_inputs as materialized (
     select h.* from query as q
-    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.old_rows) as h
+    cross join lateral howdah_private.watched_inputs(q.text, runs_for_changed_rows.old_rows) as h
   ),
   changed as (
     select h.place, h.input, h.row_key, h.value,
@@ -267,7 +269,7 @@ declare
   v_hint text;
 begin
   with due as materialized (
-    select r.* from howdah_private.rows_to_run(insert_watched_runs.watch,
+    select r.* from howdah_private.runs_for_changed_rows(insert_watched_runs.watch,
       insert_watched_runs.watched, insert_watched_runs.rows, insert_watched_runs.old_rows) as r
   ),
   runs as (
@@ -326,7 +328,7 @@ declare
 begin
   select w.* into v_watch from howdah.table_triggers as w
   where w.id = tg_argv[0]::uuid and w.is_active;
-  v_path := howdah_private.watch_path(v_watch.id, tg_relid) where v_watch.id is not null;
+  v_path := howdah_private.watch_chain(v_watch.id, tg_relid) where v_watch.id is not null;
   if v_path is null then
     return null;
   elsif tg_op = 'INSERT' then
@@ -443,13 +445,13 @@ end $$;
 -- code could read and write the answers of others. Checks the owners of the table, its partitions
 -- and descendants; of the triggers, rules, policies, checks, defaults and indexes on them; and of
 -- the functions, types and operators behind those. A trigger that is added later is found when an
--- answer is written (refuse_tenant_code).
-create or replace function howdah_private.tenant_code_in(watched regclass) returns text
+-- answer is written (check_tenant_code).
+create or replace function howdah_private.tenant_code_reason(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with recursive tables (oid) as (
-    select tenant_code_in.watched::oid
+    select tenant_code_reason.watched::oid
     union
     select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
   ),
@@ -482,16 +484,16 @@ $$;
 
 -- Refuses to commit an answer if code of a tenant was on the table during the write. Runs after the
 -- write, whose lock on the table keeps triggers, policies and owners as they were.
-create or replace function howdah_private.refuse_tenant_code(watched regclass) returns void
+create or replace function howdah_private.check_tenant_code(watched regclass) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_reason text := howdah_private.tenant_code_in(refuse_tenant_code.watched);
+  v_reason text := howdah_private.tenant_code_reason(check_tenant_code.watched);
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('cannot write an answer into %s: %s', refuse_tenant_code.watched, v_reason);
+      message = format('cannot write an answer into %s: %s', check_tenant_code.watched, v_reason);
   end if;
 end $$;
 
@@ -512,19 +514,19 @@ $$;
 -- Refuses to commit an answer if the row got a later run during the write. Runs after the write,
 -- which has waited for everybody who changed the row and keeps its lock. The next attempt finds
 -- that the answer is superseded.
-create or replace function howdah_private.refuse_old_answer(execution_id uuid) returns void
+create or replace function howdah_private.check_answer_is_newest(execution_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if (
     select howdah_private.has_later_run(w) from howdah.watched_rows as w
-    where w.execution_id = refuse_old_answer.execution_id
+    where w.execution_id = check_answer_is_newest.execution_id
   ) then
     raise exception using errcode = 'serialization_failure',
       message = format('the row of execution %s has changed during the write of its answer',
-        refuse_old_answer.execution_id),
-      detail = jsonb_build_object('execution_id', refuse_old_answer.execution_id)::text;
+        check_answer_is_newest.execution_id),
+      detail = jsonb_build_object('execution_id', check_answer_is_newest.execution_id)::text;
   end if;
 end $$;
 
@@ -566,7 +568,7 @@ begin
     return jsonb_build_object('done', 'failed',
       'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
   end if;
-  v_reason := howdah_private.tenant_code_in(v_watched);
+  v_reason := howdah_private.tenant_code_reason(v_watched);
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
       'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));

@@ -3,7 +3,7 @@
 -- receiver accepts it, or until ten attempts over about three days have failed.
 
 -- Builds the payload of an event. Outputs over 64 kB are left out: the receiver can read the run.
-create or replace function howdah_private.event_data(e howdah.executions) returns jsonb
+create or replace function howdah_private.event_payload(e howdah.executions) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -39,7 +39,7 @@ with deliveries as (
   select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(),
     jsonb_build_object(
       'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
-      'data', howdah_private.event_data(e) || enqueue_webhooks.more)
+      'data', howdah_private.event_payload(e) || enqueue_webhooks.more)
   from (
     select h.id, h.url from howdah.webhooks as h
     where h.tenant_id = e.tenant_id and h.is_active and enqueue_webhooks.event = any (h.events)

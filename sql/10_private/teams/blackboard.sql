@@ -50,7 +50,7 @@ declare
   v_expected int := coalesce((arguments ->> 'expected_version')::int, 0);
   v_version int;
 begin
-  perform howdah_private.refuse_entry(v_run.root_execution_id, v_key, arguments -> 'value');
+  perform howdah_private.check_board_entry(v_run.root_execution_id, v_key, arguments -> 'value');
   if v_expected = 0 then
     insert into howdah.board_entries as b (tenant_id, root_execution_id, key, value,
       written_by_execution_id)
@@ -84,25 +84,25 @@ begin
 end $$;
 
 -- Refuses an unfit key, a missing or large value, and a new key on a full board.
-create or replace function howdah_private.refuse_entry(root_id uuid, key text, value jsonb)
+create or replace function howdah_private.check_board_entry(root_id uuid, key text, value jsonb)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_bytes int := octet_length(refuse_entry.value::text);
+  v_bytes int := octet_length(check_board_entry.value::text);
   v_fault text := case
-    when coalesce(refuse_entry.key, '') !~ '\S' or refuse_entry.key ~ '[[:cntrl:]]'
-      or length(refuse_entry.key) > 200
+    when coalesce(check_board_entry.key, '') !~ '\S' or check_board_entry.key ~ '[[:cntrl:]]'
+      or length(check_board_entry.key) > 200
       then 'key must be one line of 1 to 200 characters'
-    when refuse_entry.value is null then 'value is missing'
+    when check_board_entry.value is null then 'value is missing'
     when v_bytes > 32768 then format('value has %s bytes, at most 32768 are allowed', v_bytes) end;
 begin
   if v_fault is null and not exists (
       select from howdah.board_entries as b
-      where b.root_execution_id = refuse_entry.root_id and b.key = refuse_entry.key
+      where b.root_execution_id = check_board_entry.root_id and b.key = check_board_entry.key
     ) and (select count(*) from howdah.board_entries as b
-      where b.root_execution_id = refuse_entry.root_id) >= 1000 then
+      where b.root_execution_id = check_board_entry.root_id) >= 1000 then
     v_fault := 'the board already has the maximum of 1000 keys';
   end if;
   if v_fault is not null then

@@ -163,7 +163,7 @@ $$;
 
 -- Limits the messages that agents send in one thread and from one tree, to stop agents that only
 -- answer each other.
-create or replace function howdah_private.refuse_endless_mail(
+create or replace function howdah_private.check_mail_loop(
   run howdah.executions, thread_id uuid, configuration jsonb
 ) returns void
   language plpgsql stable
@@ -176,7 +176,7 @@ declare
 begin
   if (select count(*) from (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = refuse_endless_mail.thread_id
+    where m.tenant_id = run.tenant_id and m.thread_id = check_mail_loop.thread_id
       and m.from_execution_id is not null
     limit v_in_thread
   ) as t) >= v_in_thread then
@@ -191,7 +191,7 @@ begin
   if v_reason is not null then
     raise exception using errcode = 'HWQTA',
       message = v_reason || '; the message was not sent',
-      detail = jsonb_build_object('thread_id', refuse_endless_mail.thread_id)::text,
+      detail = jsonb_build_object('thread_id', check_mail_loop.thread_id)::text,
       hint = 'Finish with what you know, and list the open points in your answer.';
   end if;
 end $$;
@@ -233,7 +233,7 @@ begin
   end if;
   v_mail.thread_id := coalesce(v_reply.thread_id,
     howdah_private.find_thread(v_run, arguments ->> 'thread'));
-  perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id,
+  perform howdah_private.check_mail_loop(v_run, v_mail.thread_id,
     call_send_message.configuration);
   insert into howdah.mail (
     tenant_id, to_agent_id, to_execution_id, is_within_tree, from_execution_id, thread_id,

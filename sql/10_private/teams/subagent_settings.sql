@@ -1,7 +1,7 @@
 -- Checks the settings of a child run, in the configuration of a workflow member or of a tool that
 -- is an agent or a workflow: other instructions, fewer tools, a budget of its own. Checked when the
 -- configuration is written.
-create or replace function howdah_private.refuse_sub_run_settings(configuration jsonb) returns void
+create or replace function howdah_private.check_sub_run_settings(configuration jsonb) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -22,7 +22,7 @@ declare
         "max_seconds": {"type": "integer", "minimum": 1}
       }}
     }
-  }', refuse_sub_run_settings.configuration);
+  }', check_sub_run_settings.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',

@@ -15,7 +15,7 @@ declare
     select w.name from howdah.workflows as w
     where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name);
 begin
-  perform howdah_private.refuse_unknown_part('members',
+  perform howdah_private.check_part_exists('members',
     array(select m.name from howdah_private.entry_members(v_entry) as m
       where m.what = k.what and m.name is not null), k.known)
   from (values ('agent', v_agents), ('workflow', v_workflows),

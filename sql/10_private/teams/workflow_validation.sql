@@ -1,5 +1,5 @@
 -- Checks the configuration of a workflow against the schema of its type.
-create or replace function howdah_private.refuse_workflow_configuration(
+create or replace function howdah_private.check_workflow_configuration(
   name text, type howdah.workflow_type, configuration jsonb
 ) returns void
   language plpgsql stable security definer
@@ -7,33 +7,33 @@ create or replace function howdah_private.refuse_workflow_configuration(
 as $$
 declare
   v_faults text[] := howdah_private.json_faults(
-    howdah.workflow_schema(refuse_workflow_configuration.type),
-    refuse_workflow_configuration.configuration);
+    howdah.workflow_schema(check_workflow_configuration.type),
+    check_workflow_configuration.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name,
+      message = format('configuration of workflow %L: %s', check_workflow_configuration.name,
         array_to_string(v_faults, '; ')),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('For the schema, call howdah.workflow_schema(%L).',
-        refuse_workflow_configuration.type);
+        check_workflow_configuration.type);
   end if;
 end $$;
 
 -- Refuses a workflow that decides by embeddings while there is no embedding model.
-create or replace function howdah_private.refuse_embedding_model(
+create or replace function howdah_private.check_embedding_model(
   name text, tenant_id uuid, configuration jsonb
 ) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration)
+  if howdah_private.decides_by_embedding(check_embedding_model.configuration)
     and howdah_private.deciding_model(
-    refuse_embedding_model.tenant_id, refuse_embedding_model.configuration) is null then
+    check_embedding_model.tenant_id, check_embedding_model.configuration) is null then
     raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', refuse_embedding_model.name,
-        howdah_private.no_embedding_model(refuse_embedding_model.configuration)),
+      message = format('configuration of workflow %L: %s', check_embedding_model.name,
+        howdah_private.no_embedding_model(check_embedding_model.configuration)),
       detail = '{"field": "configuration", "path": "configuration.model"}',
       hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
         'or of provider local, which needs no key and compares letters. '
@@ -49,13 +49,13 @@ create or replace function howdah_private.no_embedding_model(configuration jsonb
 
 -- Checks the question that a workflow asks a person as a member: `prompt`, `options`, and the
 -- settings that every question has.
-create or replace function howdah_private.refuse_member_question(question jsonb) returns void
+create or replace function howdah_private.check_member_question(question jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault text := case
-    when refuse_member_question.question is null then null
+    when check_member_question.question is null then null
     when jsonb_typeof(question) <> 'object' then 'is not an object'
     when jsonb_typeof(question -> 'prompt') is distinct from 'string'
       or question ->> 'prompt' !~ '\S' then 'has no prompt'
@@ -69,7 +69,7 @@ begin
       detail = jsonb_build_object('field', 'question')::text,
       hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
   end if;
-  perform howdah_private.refuse_question_settings(
+  perform howdah_private.check_question_settings(
     jsonb_build_object('question', question - array['prompt', 'options']), true)
   where question is not null;
 end $$;
@@ -176,14 +176,14 @@ end $$;
 
 -- Refuses input_data that is not an array, for a map without a query: such a map runs over the
 -- items of its input. `workflow` has the type and the configuration.
-create or replace function howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb)
+create or replace function howdah_private.check_map_data(workflow jsonb, input_data jsonb)
   returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
-    and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
+    and jsonb_typeof(check_map_data.input_data) is distinct from 'array' then
     raise exception using errcode = 'HWINV',
       message = 'input_data is not a JSON array, but a map runs over the items of an array',
       detail = jsonb_build_object('field', 'input_data')::text,
@@ -194,7 +194,7 @@ end $$;
 -- Refuses to delete an agent or a workflow that is a member of a live workflow, since the workflow
 -- could not run any more. Workflows hidden from the caller are not named. A deleted sub-agent needs
 -- no such check: the model that calls it gets an error and continues.
-create or replace function howdah_private.refuse_member(
+create or replace function howdah_private.check_member(
   what text, name text, tenant_id uuid, id uuid
 ) returns void
   language plpgsql stable security definer
@@ -208,17 +208,17 @@ begin
     where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
   into v_count, v_named
   from howdah.workflows as w
-  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
+  where w.tenant_id = check_member.tenant_id and w.deleted_at is null and exists (
     select from howdah.workflow_agents as x
     where x.tenant_id = w.tenant_id and x.workflow_id = w.id
-      and case refuse_member.what when 'agent' then x.agent_id
-        else x.member_workflow_id end = refuse_member.id
+      and case check_member.what when 'agent' then x.agent_id
+        else x.member_workflow_id end = check_member.id
   );
   if v_count > 0 then
     raise exception using errcode = 'HWCNF',
-      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
+      message = format('%s %L is a member of %s', check_member.what, check_member.name,
         coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
-      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
+      detail = jsonb_build_object('field', 'id', check_member.what || '_id', check_member.id,
         'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
       hint = 'Remove it from these workflows first: delete its rows of howdah.workflow_agents. '
         'Or delete the workflows.';

@@ -81,22 +81,22 @@ $$;
 
 -- Refuses an unknown or unfit setting. Which hosts get a secret and which database is read are
 -- settings that only admins may write (permissions.sql).
-create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb)
+create or replace function howdah_private.check_builtin_settings(name text, configuration jsonb)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
+  v_known record := howdah_private.builtin_settings(check_builtin_settings.name);
   v_names text[] := array(select jsonb_object_keys(v_known.settings));
   v_faults text[] := howdah_private.json_faults(
     jsonb_build_object('additionalProperties', false, 'properties', v_known.settings),
-    refuse_builtin_settings.configuration);
+    check_builtin_settings.configuration);
   v_name text;
 begin
   if cardinality(v_faults) > 0 then
     select k.key into v_name
-    from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
+    from jsonb_object_keys(check_builtin_settings.configuration) as k (key)
     where k.key <> all (v_names) order by 1 limit 1;
     raise exception using errcode = 'HWINV',
       message = 'configuration: ' || array_to_string(v_faults, '; '),
@@ -105,7 +105,7 @@ begin
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
         v_known.example);
   end if;
-  perform howdah_private.lock_secrets(refuse_builtin_settings.configuration);
+  perform howdah_private.lock_secrets(check_builtin_settings.configuration);
 end $$;
 
 -- Returns the settings of the tenant's tool `sql_query`, by which admins limit the queries that

@@ -98,27 +98,27 @@ as $$
 $$;
 
 -- Refuses a configuration with faults.
-create or replace function howdah_private.refuse_http_tool(
+create or replace function howdah_private.check_http_tool(
   parameters jsonb, configuration jsonb, of_agent boolean
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_known jsonb := howdah_private.http_settings(refuse_http_tool.of_agent);
+  v_known jsonb := howdah_private.http_settings(check_http_tool.of_agent);
   v_names text[] := array(select jsonb_object_keys(v_known));
   v_faults text[] := howdah_private.json_faults(
     jsonb_build_object('additionalProperties', false, 'properties', v_known)
-      || case when refuse_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
-    refuse_http_tool.configuration);
+      || case when check_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
+    check_http_tool.configuration);
   v_name text;
 begin
-  if cardinality(v_faults) = 0 and not refuse_http_tool.of_agent then
-    v_faults := howdah_private.http_faults(refuse_http_tool.parameters,
-      refuse_http_tool.configuration);
+  if cardinality(v_faults) = 0 and not check_http_tool.of_agent then
+    v_faults := howdah_private.http_faults(check_http_tool.parameters,
+      check_http_tool.configuration);
   end if;
   if cardinality(v_faults) > 0 then
-    select k.key into v_name from jsonb_object_keys(refuse_http_tool.configuration) as k (key)
+    select k.key into v_name from jsonb_object_keys(check_http_tool.configuration) as k (key)
     where k.key <> all (v_names) order by 1 limit 1;
     raise exception using errcode = 'HWINV',
       message = 'configuration: ' || array_to_string(v_faults, '; '),
@@ -128,7 +128,7 @@ begin
         'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
         'with order as a required property of parameters.');
   end if;
-  perform howdah_private.lock_secrets(refuse_http_tool.configuration);
+  perform howdah_private.lock_secrets(check_http_tool.configuration);
 end $$;
 
 -- Locks the secrets that a configuration names, so that none can be removed before the

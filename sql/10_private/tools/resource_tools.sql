@@ -95,7 +95,7 @@ declare
 begin
   v_file.name := arguments ->> 'name';
   v_file.type := lower(coalesce(arguments ->> 'type', 'text/plain'));
-  perform howdah_private.refuse_file(v_run, v_file.type, octet_length(v_bytes));
+  perform howdah_private.check_tool_file(v_run, v_file.type, octet_length(v_bytes));
   insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id,
     session_id, metadata)
   select v_run.tenant_id, v_file.name, v_file.type, v_bytes, v_run.root_execution_id, e.session_id,
@@ -107,7 +107,7 @@ begin
 end $$;
 
 -- Refuses another file when the tree has written 200.
-create or replace function howdah_private.refuse_more_files(run howdah.executions) returns void
+create or replace function howdah_private.check_file_count(run howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -123,16 +123,17 @@ begin
 end $$;
 
 -- Refuses a file that is not text or is too large.
-create or replace function howdah_private.refuse_file(run howdah.executions, type text, bytes int)
-  returns void
+create or replace function howdah_private.check_tool_file(
+  run howdah.executions, type text, bytes int
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fault text := case when not howdah_private.is_text_type(refuse_file.type)
-      then format('type %s is not a text type', to_jsonb(left(refuse_file.type, 100)))
-    when refuse_file.bytes > 262144
-      then format('content has %s bytes, at most 262144 are allowed', refuse_file.bytes) end;
+  v_fault text := case when not howdah_private.is_text_type(check_tool_file.type)
+      then format('type %s is not a text type', to_jsonb(left(check_tool_file.type, 100)))
+    when check_tool_file.bytes > 262144
+      then format('content has %s bytes, at most 262144 are allowed', check_tool_file.bytes) end;
 begin
   if v_fault is not null then
     raise exception using errcode = 'HWINV', message = v_fault,
@@ -140,5 +141,5 @@ begin
       hint = 'Text types are text/*, JSON, XML, YAML and similar. '
         'Divide a long text over several files.';
   end if;
-  perform howdah_private.refuse_more_files(run);
+  perform howdah_private.check_file_count(run);
 end $$;

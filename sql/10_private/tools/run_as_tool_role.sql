@@ -75,15 +75,15 @@ end $$;
 
 -- Refuses a call that left something which would act later with other privileges. Runs when the
 -- session is the worker's again, before any statement of the worker.
-create or replace function howdah_private.refuse_leftovers(state text) returns void
+create or replace function howdah_private.check_leftovers(state text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now text := howdah_private.sandbox_state();
-  v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
+  v_before jsonb := split_part(check_leftovers.state, '|', 2);
   v_reason text := case
-    when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
+    when split_part(v_now, '|', 1) is distinct from split_part(check_leftovers.state, '|', 1)
       then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
     else (

@@ -55,14 +55,14 @@ as $$
 $$;
 
 -- Refuses a plan that reads a table outside of the schemas.
-create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[])
+create or replace function howdah_private.check_query_schemas(plan json, schemas text[])
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan,
-    refuse_other_schemas.schemas);
+  v_table constant text := howdah_private.table_outside_schemas(check_query_schemas.plan,
+    check_query_schemas.schemas);
 begin
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
@@ -93,7 +93,7 @@ begin
   perform set_config('search_path', rows_of_query.path, true);
   for v_plan in execute 'explain (verbose, format json) ' || v_query loop
     if schemas is not null then
-      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+      perform howdah_private.check_query_schemas(v_plan, schemas);
     end if;
     v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
   end loop;

@@ -88,17 +88,17 @@ as $$
 $$;
 
 -- Refuses a function that cannot be a tool.
-create or replace function howdah_private.refuse_unfit_tool(p pg_catalog.pg_proc, schema name)
+create or replace function howdah_private.check_sql_tool(p pg_catalog.pg_proc, schema name)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reason text := case
-    when refuse_unfit_tool.schema in (
+    when check_sql_tool.schema in (
         'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
-      ) or refuse_unfit_tool.schema like 'pg\_%' then 'it is in a system schema'
-    when refuse_unfit_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
+      ) or check_sql_tool.schema like 'pg\_%' then 'it is in a system schema'
+    when check_sql_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
     when p.prokind <> 'f' then 'it is not a plain function'
     when p.provariadic <> 0 then 'it is variadic'
     when exists (
@@ -117,14 +117,14 @@ declare
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWINV',
-      message = format('%s.%s cannot be a tool: %s', refuse_unfit_tool.schema, p.proname, v_reason),
+      message = format('%s.%s cannot be a tool: %s', check_sql_tool.schema, p.proname, v_reason),
       detail = jsonb_build_object('function', p.oid::regprocedure::text)::text,
       hint = 'Write a plain function with named arguments in a schema of your own.';
   end if;
 end $$;
 
 -- Checks that the configuration of a SQL tool has the form that register_sql_tool writes.
-create or replace function howdah_private.refuse_missing_function(configuration jsonb) returns void
+create or replace function howdah_private.check_function_exists(configuration jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -147,7 +147,7 @@ declare
         }
       }
     }
-  }', refuse_missing_function.configuration);
+  }', check_function_exists.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',

@@ -10,7 +10,7 @@ declare
   v_local timestamp;
   v_offset interval;
 begin
-  perform howdah_private.refuse_timezone(v_timezone);
+  perform howdah_private.check_timezone(v_timezone);
   v_local := v_at at time zone v_timezone;
   v_offset := v_local - v_utc;
   return jsonb_build_object(

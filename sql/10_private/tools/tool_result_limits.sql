@@ -1,7 +1,7 @@
 -- Checks settings that every tool called by a worker may have: the part of a result that the model
 -- sees, the trust of the result (taint.sql), and whether a SQL call that requires an approval is
 -- tried first (dry run).
-create or replace function howdah_private.refuse_result_limit(configuration jsonb) returns void
+create or replace function howdah_private.check_result_limit(configuration jsonb) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -9,7 +9,7 @@ declare
   v_faults text[] := howdah_private.json_faults(
     '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576},
       "result_trust": {"enum": ["user", "internal", "external"]}, "dry_run": {"type": "boolean"}}}',
-    refuse_result_limit.configuration);
+    check_result_limit.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',

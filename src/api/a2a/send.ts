@@ -76,7 +76,7 @@ async function goOn(
     const more = parts.length > 0 ? JSON.stringify(parts) : null;
     await db.query('select (howdah.add_input($1, $2, $3)).id', [run.id, text, more]);
   }
-  await db.query('select howdah_private.follow_own($1)', [run.id]);
+  await db.query('select howdah_private.register_follower($1)', [run.id]);
   return { id: run.id, since: run.step_count };
 }
 

@@ -105,7 +105,7 @@ export async function answerQuestion(
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
 ): Promise<Begun> {
   const run = await look(db, { id, since: 0 });
-  await db.query('select howdah.answer_question($1, $2), howdah_private.follow_own($3)', [
+  await db.query('select howdah.answer_question($1, $2), howdah_private.register_follower($3)', [
     questionId,
     answer,
     id,

@@ -120,7 +120,7 @@ export const executeRoutes: Route[] = [
         // a debounced run has no key of its own to be found by
         if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
         // listened for from its first step on
-        if (body.stream) await db.query('select howdah_private.follow_own($1)', [id]);
+        if (body.stream) await db.query('select howdah_private.register_follower($1)', [id]);
         return id;
       });
       const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? 0);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The types that fields of several routes have. */
-export const id = z.guid('this is no uuid');
+export const id = z.guid('must be a UUID');
 export const time = z.iso.datetime({
   offset: true,
   error: 'this is no time of ISO 8601, such as 2030-01-01T00:00:00Z',

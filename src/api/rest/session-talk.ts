@@ -23,7 +23,7 @@ const stream = z
 
 /** Whoever reads its events is listened for from its first step on. */
 async function follow(db: Client, { stream }: { stream?: boolean | undefined }, run: unknown) {
-  if (stream) await db.query('select howdah_private.follow_own($1)', [run]);
+  if (stream) await db.query('select howdah_private.register_follower($1)', [run]);
 }
 
 const say = route({

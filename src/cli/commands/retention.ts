@@ -59,7 +59,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
 /** What policies say of months, and how many runs it is besides, which is tried and undone. */
 async function wouldBe(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
-    const goes = (await oldMonths(pool)).filter(({ holds }) => holds.length === 0);
+    const goes = (await oldMonths(pool)).filter(({ blockers }) => blockers.length === 0);
     const months = goes.map(({ month }) => month);
     const removed = await tried(pool, true, retain);
     if (io.json) return printJson(io, { dry_run: true, removed, months });
@@ -69,37 +69,41 @@ async function wouldBe(io: CliIo): Promise<void> {
   });
 }
 
-const shown = ({ month, dropped, runs, holds, archive, replaced }: MonthOutcome) => ({
+const shown = ({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome) => ({
   month,
   dropped,
   runs,
-  holds,
+  blockers,
   archive,
   replaced,
 });
 
-function inWords({ month, dropped, runs, holds, archive, replaced }: MonthOutcome): string {
+function inWords({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome): string {
   const instead = replaced === null ? '' : ` instead of ${replaced}, which is not whole`;
   const where = archive === null ? '' : `, archived in ${archive}${instead}`;
-  if (!dropped) return `${month} stays: ${holds.join('; ')}`;
+  if (!dropped) return `${month} stays: ${blockers.join('; ')}`;
   return `${month} was dropped: ${runs} runs${where}`;
 }
 
 async function months(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
-    const rows = (await oldMonths(pool)).map(({ month, is_closed, holds }) => ({
+    const rows = (await oldMonths(pool)).map(({ month, is_closed, blockers }) => ({
       month,
       is_closed,
-      holds,
+      blockers,
     }));
     if (io.json) return printJson(io, { items: rows });
     if (rows.length === 0) return io.err('There is no month before the last one.');
     printTable(
       io,
-      rows.map(({ month, is_closed, holds }) => ({
+      rows.map(({ month, is_closed, blockers }) => ({
         month,
         next:
-          holds.length > 0 ? `stays: ${holds.join('; ')}` : is_closed ? 'is being dropped' : 'goes',
+          blockers.length > 0
+            ? `stays: ${blockers.join('; ')}`
+            : is_closed
+              ? 'is being dropped'
+              : 'goes',
       })),
     );
   });

@@ -112,7 +112,7 @@ async function arrange(pool: Pool, options: HistoryOptions): Promise<void> {
            $1::timestamptz at time zone 'utc', interval '1 month') as month`,
         [options.until, options.days],
       );
-      await client.query('select howdah_private.settle_partitions()');
+      await client.query('select howdah_private.repair_partitions()');
     },
     'drop table if exists sample_tenants',
   );

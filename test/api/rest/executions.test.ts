@@ -207,7 +207,7 @@ describe('execute', () => {
       { agent: 'development', message: 'x', callback_url: 'ftp://x.example' },
       400,
       'HWINV',
-      'callback_url is no address of HTTP',
+      'callback_url is not an http or https URL',
     ],
     [{ agent_id: '0199aaaa-0000-7000-8000-000000000000', message: 'x' }, 404, 'HWNTF', 'agent'],
     [{ agent: 'development', message: 'x', priority: 99999 }, 400, 'HWINV', 'priority'],

@@ -780,7 +780,7 @@ describe('acting as another', () => {
         );
         await act(client, mallory);
         expect(await all(client, faults)).toEqual([]);
-        const owner = `select howdah_private.refuse_owned('agent', 'x', $1, 'y')`;
+        const owner = `select howdah_private.check_part_owner('agent', 'x', $1, 'y')`;
         expect(await refusedInside(client, owner, [id])).toMatchObject({
           code: 'HWDEN',
           message: expect.not.stringContaining('board'),
@@ -796,7 +796,7 @@ describe('acting as another', () => {
         const tenant_id = await makeTenant(client);
         const model = await makeModel(client, { tenant_id, purpose: 'embedding' });
         const row = { tenant_id, name: 'x', type: 'http', sampling_model_id: model };
-        const text = `select howdah_private.refuse_mcp_server(
+        const text = `select howdah_private.check_mcp_server(
           jsonb_populate_record(null::howdah.mcp_servers, $1::jsonb || '{"configuration": {"url": "https://mcp.example.com/"}}'))`;
         await act(client, ada);
         await client.query(text, [JSON.stringify(row)]);

@@ -230,7 +230,7 @@ describe('a session', () => {
         await one(
           client,
           `select pg_stat_get_xact_function_calls(
-             'howdah_private.contents_kept_until(howdah.executions)'::regprocedure)::int as calls`,
+             'howdah_private.contents_needed_until(howdah.executions)'::regprocedure)::int as calls`,
         ),
       ).toEqual({ calls: 1 });
     });

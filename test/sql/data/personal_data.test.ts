@@ -1005,7 +1005,9 @@ describe('retention', () => {
       [tenant],
     );
     expect(await retainAll(9)).toEqual([0]); // left to the months
-    expect(await one(db.pool, 'select howdah_private.clear_sessions() as n')).toEqual({ n: 1 });
+    expect(await one(db.pool, 'select howdah_private.delete_empty_sessions() as n')).toEqual({
+      n: 1,
+    });
     expect(await contentsOf(old)).toBeUndefined();
     expect(await contentsOf(recent)).toMatchObject({ title: 'song', files: 1 });
   });

@@ -270,7 +270,7 @@ describe('a quota made after runs were deleted counts them', () => {
     }
     // by the day: nobody knows at which hour
     expect(await usedOf(tenant_id, { metric: 'tokens', period: 'hour' })).toEqual([]);
-    await db.pool.query(`update howdah.kept_usage set day = day - 31 where tenant_id = $1`, [
+    await db.pool.query(`update howdah.deleted_run_usage set day = day - 31 where tenant_id = $1`, [
       tenant_id,
     ]);
     expect(await usedOf(tenant_id, { metric: 'runs', period: 'month' })).toEqual([]);
@@ -307,7 +307,7 @@ describe('a quota made after runs were deleted counts them', () => {
       await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
       expect(await used()).toEqual(before);
     }
-    const kept = `select scope from howdah_private.kept_subjects where tenant_id = $1 group by 1 order by 1`;
+    const kept = `select scope from howdah_private.deleted_subject_usage where tenant_id = $1 group by 1 order by 1`;
     expect(await all(db.pool, kept, [tenant_id])).toEqual([
       { scope: 'user' },
       { scope: 'session' },
@@ -345,12 +345,17 @@ test('kept figures are their tenant’s alone, and written by nobody', async () 
   }
   for (const role of ['howdah_app', 'howdah_analyst']) {
     await asRole(db.pool, role, { 'howdah.tenant_id': mine.tenant_id }, async (client) => {
-      for (const table of ['kept_usage', 'kept_steps', 'daily_usage', 'model_usage']) {
+      for (const table of [
+        'deleted_run_usage',
+        'deleted_step_usage',
+        'daily_usage',
+        'model_usage',
+      ]) {
         const rows = await all(client, `select distinct tenant_id from howdah.${table}`);
         expect(rows).toEqual([{ tenant_id: mine.tenant_id }]);
       }
     });
-    for (const table of ['kept_usage', 'kept_steps']) {
+    for (const table of ['deleted_run_usage', 'deleted_step_usage']) {
       await expect(
         asRole(db.pool, role, { 'howdah.tenant_id': mine.tenant_id }, (client) =>
           client.query(`delete from howdah.${table}`),

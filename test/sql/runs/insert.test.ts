@@ -361,7 +361,7 @@ describe('inserting executions', () => {
     });
   });
 
-  test('refuses an id that is no uuid v7, by name', async () => {
+  test('refuses an id that is not a UUIDv7, by name', async () => {
     for (const id of [
       '00000000-0000-0000-0000-000000000000',
       '3b241101-e2bb-4255-8caf-4136c566a962',
@@ -399,7 +399,7 @@ describe('inserting executions', () => {
     const refused = await refusal(makeRun(db.pool, { agent_id: agent, idempotency_key: 'twice' }));
     expect(refused).toMatchObject({
       code: 'HWCNF',
-      message: "the idempotency key 'twice' is known already",
+      message: "the idempotency key 'twice' is already in use",
     });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: first });
     expect(refused.hint).toContain('howdah.run(');

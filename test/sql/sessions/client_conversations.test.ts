@@ -210,7 +210,7 @@ describe("a client's tools", () => {
     const other = await makeTenant(db.pool);
     const settings = { 'howdah.tenant_id': other, 'howdah.role': 'owner' };
     await asRole(db.pool, 'howdah_app', settings, async (client) => {
-      await client.query('select howdah_private.follow_own($1)', [id]);
+      await client.query('select howdah_private.register_follower($1)', [id]);
       const { told } = await one(
         client,
         'select howdah_private.conversation_since($1, 0) as told',

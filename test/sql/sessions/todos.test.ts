@@ -449,7 +449,7 @@ describe('the tool', () => {
   test('is among the built-in ones, with parameters that a tool may have', async () => {
     const tools = await all(
       db.pool,
-      `select b.name, b.effect, howdah_private.refuse_schema('parameters', b.parameters)::text as refused,
+      `select b.name, b.effect, howdah_private.check_schema('parameters', b.parameters)::text as refused,
          array(select jsonb_array_elements_text(b.parameters #> '{properties,status,enum}'))
            = enum_range(null::howdah.todo_status)::text[] as knows_every_status
        from howdah_private.builtin_tools() as b where b.name = 'todo'`,

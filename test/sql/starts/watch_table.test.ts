@@ -632,7 +632,9 @@ describe('watch_table', () => {
       await db.pool.query(`begin; set local role howdah_owner; ${file}; commit`);
       expect(await rightsTo(table)).toEqual(OF_WRITER);
       expect(await rightsTo(former)).toEqual([]);
-      expect(await all(db.pool, 'select * from howdah_private.writer_rights()')).toEqual([]);
+      expect(await all(db.pool, 'select * from howdah_private.writer_grant_statements()')).toEqual(
+        [],
+      );
     });
 
     test('cannot be reached from a role that text runs as', async () => {

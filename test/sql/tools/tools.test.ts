@@ -418,7 +418,7 @@ describe('keys never stand in a row', () => {
 
   const faultOf = (document: unknown) =>
     db.pool
-      .query(`select howdah_private.refuse_plain_secrets('configuration', $1)`, [
+      .query(`select howdah_private.check_plain_secrets('configuration', $1)`, [
         JSON.stringify(document),
       ])
       .then(
