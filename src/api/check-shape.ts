@@ -92,11 +92,18 @@ function matchesLiterals(option: z.ZodType, value: unknown): boolean {
   });
 }
 
+/** Returns the maximum length that the schema of a list sets. */
+function maximumOf(schema: z.ZodType): number | undefined {
+  const checks = schema._zod.def.checks?.map((one) => one._zod.def as ListCheck) ?? [];
+  return checks.find(({ check }) => check === 'max_length')?.maximum;
+}
+type ListCheck = { check: string; maximum?: number };
+
 function listIssues(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]): Issue[] {
   const { type } = definitionOf(element);
-  const { maximum } = schema._zod.bag as { maximum?: number };
   const most =
-    maximum ?? (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
+    maximumOf(schema) ??
+    (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
   if (items.length > most) {
     const message = `Too big: expected array to have <=${most} items`;
     return [

@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runAgentInput } from '../../src/api/ag-ui/input.ts';
+import { checkShape } from '../../src/api/check-shape.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
 import { parsed } from '../../src/api/json-body.ts';
+import { chatRequest } from '../../src/api/openai/chat-request.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
@@ -158,7 +161,29 @@ describe('of many faults the first twenty are listed', () => {
     ]);
     const messages = Array(10_001).fill({ role: 'user', content: 'x' });
     const refused = await send('/v1/chat/completions', { model: agent, messages }, keys.member);
-    expect(refused).toMatchObject({ status: 400, body: { error: { param: 'messages' } } });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { error: { param: 'messages', message: expect.stringContaining('<=10000 items') } },
+    });
+    const input = { threadId: 't', runId: 'r', messages };
+    const agUi = await send(`/ag-ui/agents/${agent}`, input, keys.member);
+    expect(agUi).toMatchObject({
+      status: 400,
+      body: { field: 'messages', detail: expect.stringContaining('<=10000 items') },
+    });
+    const parts = Array(1_001).fill({ text: 'x' });
+    const message = { messageId: 'm', role: 'ROLE_USER', parts };
+    const rpc = { jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message } };
+    const { body: a2a } = await send(`/a2a/${agent}`, rpc, keys.member);
+    expect(a2a.error.message).toContain('message.parts');
+    expect(a2a.error.message).toContain('<=1000 items');
+  });
+
+  test('a list may have as many items as its schema says', () => {
+    const messages = Array(10_000).fill({ role: 'user', content: 'x' });
+    expect(checkShape(chatRequest, { model: 'x', messages })).toHaveProperty('value');
+    const input = { threadId: 't', runId: 'r', messages };
+    expect(checkShape(runAgentInput, input)).toHaveProperty('value');
   });
 
   test('an object has 10,000 names at most', async () => {
