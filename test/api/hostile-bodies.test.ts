@@ -64,9 +64,36 @@ describe('a hostile body is refused at the price of a good one', () => {
     [() => '/graphql', 'query', 'variables'],
   ];
 
+  /** Messages of protocols that are valid but for the hostile object in them. */
+  const messages: [what: string, path: () => string, known: string, list: string, Wrap][] = [
+    [
+      'an input of AG-UI',
+      () => `/ag-ui/agents/${agent}`,
+      'parentRunId',
+      'messages',
+      (body) => body.replace('{', '{"threadId":"t","runId":"r",'),
+    ],
+    [
+      'a message of A2A',
+      () => `/a2a/${agent}`,
+      'messageId',
+      'parts',
+      (body) => `{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":${body}}}`,
+    ],
+    [
+      'a client of MCP',
+      () => '/mcp',
+      'title',
+      'icons',
+      (body) =>
+        `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":${body.replace('{', '{"name":"x","version":"1",')}}}`,
+    ],
+  ];
+  type Wrap = (body: string) => string;
+
   /** Sends a body of the same size that is read in full and refused for one field. */
-  const good = () =>
-    cost(() => send('/api/execute', { agent, message: 'x'.repeat(SIZE), mesage: 1 }, keys.admin));
+  const good = (size = SIZE) =>
+    cost(() => send('/api/execute', { agent, message: 'x'.repeat(size), mesage: 1 }, keys.admin));
 
   test.each(doors)('%s', async (path, known, list) => {
     const reference = Math.max(await good(), 20);
@@ -78,6 +105,22 @@ describe('a hostile body is refused at the price of a good one', () => {
       expect(answer?.status, name).toBeLessThan(500);
       expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
       expect(taken, name).toBeLessThan(MARGIN * reference);
+    }
+  });
+
+  test.each(messages)('%s', async (_what, path, known, list, wrap) => {
+    const accept = { accept: 'application/json, text/event-stream' };
+    for (const size of [SIZE, 4 * SIZE]) {
+      const reference = Math.max(await good(size), 20);
+      for (const [name, body] of Object.entries(hostileJson(size, known, list))) {
+        let answer: Called | undefined;
+        const taken = await cost(async () => {
+          answer = await send(path(), wrap(body), keys.admin, accept);
+        });
+        expect(answer?.status, name).toBeLessThan(500);
+        expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
+        expect.soft(taken, `${name}, ${size}`).toBeLessThan(MARGIN * reference);
+      }
     }
   });
 
@@ -184,6 +227,25 @@ describe('of many faults the first twenty are listed', () => {
     expect(checkShape(chatRequest, { model: 'x', messages })).toHaveProperty('value');
     const input = { threadId: 't', runId: 'r', messages };
     expect(checkShape(runAgentInput, input)).toHaveProperty('value');
+  });
+
+  test('a message of MCP has 1,000 values beside the arguments of a tool', async () => {
+    const ask = (method: string, params: object) =>
+      send('/mcp', { jsonrpc: '2.0', id: 1, method, params }, keys.member, {
+        accept: 'application/json, text/event-stream',
+      });
+    const list = Array(1_000).fill(1);
+    const clientInfo = { name: 'x', version: '1', icons: list };
+    const started = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    expect(await ask('initialize', started)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', detail: expect.stringContaining('over 1000 values') },
+    });
+    const called = await ask('tools/call', { name: 'nothing', arguments: { list } });
+    expect(called.status).toBe(200);
+    expect(called.body).toContain('Unknown tool');
+    const metadata = await ask('tools/call', { name: 'nothing', _meta: { list } });
+    expect(metadata.status).toBe(400);
   });
 
   test('an object has 10,000 names at most', async () => {

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createMcpHttp } from '../../mcp-server/http.ts';
 import { RETRY_AFTER } from '../admission.ts';
 import { whenClosed } from '../departure.ts';
-import { type Body, readJson } from '../json-body.ts';
+import { readJson } from '../json-body.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { pathOf } from '../path.ts';
@@ -12,6 +12,7 @@ import { sendLimitRefusal, sendProblem, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-limits.ts';
 import { type Failure, failureOf, problemOf } from '../rest/answer-error.ts';
 import type { StreamLimits } from '../stream-limits.ts';
+import { boundMessage } from './bound-message.ts';
 import { type CallersOptions, createCallers } from './caller.ts';
 
 export type McpOptions = CallersOptions & {
@@ -97,7 +98,7 @@ function disconnectOf(url = ''): 'continue' | 'cancel' | 'unknown' | undefined {
 /** Undefined when there is no JSON, which is answered here. */
 async function bodyOf(request: IncomingMessage, response: ServerResponse, mostBytes: number) {
   if (request.method !== 'POST') return { value: undefined };
-  const body: Body = await readJson(request, mostBytes);
+  const body = boundMessage(await readJson(request, mostBytes));
   if (body.ok) return { value: body.value };
   if (body.fault === 'gone') return undefined;
   const { status, message, hint } = body.fault;

@@ -1,0 +1,41 @@
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+import type { Body } from '../json-body.ts';
+
+/**
+ * Maximum number of values in a message, without parts that may be any JSON. The MCP library creates
+ * and formats an issue for each wrong value, which takes about 20 µs.
+ */
+const MOST_VALUES = 1_000;
+
+/**
+ * Refuses a message with too many values, before the protocol's library reads it. The arguments of
+ * a tool and the result of a request are any JSON, and are not counted.
+ */
+export function boundMessage(body: Body): Body {
+  if (!body.ok || isWithin(typedPart(body.value), MOST_VALUES)) return body;
+  const message = `The message has over ${MOST_VALUES} values beside the arguments of a tool.`;
+  const hint = 'Leave out capabilities, icons and metadata that the server does not use.';
+  return { ok: false, fault: { status: 400, message, hint } };
+}
+
+/** Returns a message without the parts that are any JSON. */
+function typedPart(message: Json): Json {
+  if (!isJsonObject(message)) return message;
+  const { result: _result, ...request } = message;
+  const { method, params = null } = request;
+  if (method !== 'tools/call' || !isJsonObject(params)) return request;
+  const { arguments: _arguments, ...others } = params;
+  return { ...request, params: others };
+}
+
+/** Returns whether a value has at most so many values, itself included. */
+function isWithin(value: Json, most: number): boolean {
+  const rest: Json[] = [value];
+  let count = 0;
+  for (let one = rest.pop(); one !== undefined && count <= most; one = rest.pop()) {
+    count += 1;
+    if (typeof one !== 'object' || one === null) continue;
+    for (const inner of Object.values(one)) rest.push(inner as Json);
+  }
+  return count <= most;
+}
