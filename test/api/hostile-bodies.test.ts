@@ -1,11 +1,12 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runAgentInput } from '../../src/api/ag-ui/input.ts';
 import { checkShape } from '../../src/api/check-shape.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
 import { parsed } from '../../src/api/json-body.ts';
 import { chatRequest } from '../../src/api/openai/chat-request.ts';
 import type { Api } from '../../src/api/server.ts';
+import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { hostileJson, hostileOperations } from '../support/hostile-bodies.ts';
@@ -17,11 +18,12 @@ import { openWs } from './ws-client.ts';
 const db = testDatabase();
 let api: Api;
 let agent: string;
+let tenant: string;
 const keys: Record<'admin' | 'member' | 'viewer' | 'reader', string> = {} as never;
 
 beforeAll(async () => {
   api = await startTestApi(db.url, locked);
-  const tenant = await makeTenant(db.pool);
+  tenant = await makeTenant(db.pool);
   const id = await makeAgent(db.pool, { tenant_id: tenant });
   agent = (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name;
   for (const role of ['admin', 'member', 'viewer'] as const) {
@@ -343,6 +345,26 @@ describe('who may change nothing', () => {
     expect((await send('/agent-systems/check', files, keys.admin)).body.valid).toBe(false);
     expect((await send('/agent-systems/check', files, keys.member)).status).toBe(403);
   });
+});
+
+test('large files of agent systems are read in a thread, in the turn of their tenant', async () => {
+  const run = vi.spyOn(ThreadPool.prototype, 'run');
+  onTestFinished(() => run.mockRestore());
+  const text = `version: v1\nname: x\n# ${'x'.repeat(20_000)}\n`;
+  const yaml = { 'content-type': 'application/yaml' };
+  const files = [{ name: 'x.yaml', text }];
+  for (const ask of [
+    () => send('/agent-systems/check', { files }, keys.admin),
+    () => send('/agent-systems?dry_run=true', text, keys.admin, yaml),
+  ]) {
+    run.mockClear();
+    expect((await ask()).status).toBe(200);
+    const calls = run.mock.calls.map(([{ name }, , { key }]) => [name, key]);
+    expect(calls).toEqual([
+      ['parseYaml', tenant],
+      ['checkDocument', tenant],
+    ]);
+  }
 });
 
 test('a body that is longer or shorter than it says is never taken for another request', async () => {
