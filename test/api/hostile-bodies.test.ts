@@ -72,8 +72,8 @@ describe('a hostile body is refused at the price of a good one', () => {
       'an input of AG-UI',
       () => `/ag-ui/agents/${agent}`,
       'parentRunId',
-      'messages',
-      (body) => body.replace('{', '{"threadId":"t","runId":"r",'),
+      'context',
+      (body) => body.replace('{', '{"threadId":"t","runId":"r","messages":[],'),
     ],
     [
       'a message of A2A',
@@ -365,6 +365,21 @@ test('large files of agent systems are read in a thread, in the turn of their te
       ['checkDocument', tenant],
     ]);
   }
+});
+
+test('a body that is one long text is not copied into an object', async () => {
+  const text = `# ${'x'.repeat(1_000_000)}`;
+  /** Returns the processor time of this thread alone, in milliseconds. */
+  const costHere = async (work: () => unknown) => {
+    const before = process.threadCpuUsage();
+    await work();
+    const { user, system } = process.threadCpuUsage(before);
+    return (user + system) / 1000;
+  };
+  const copied = await costHere(() => ({ ...(text as unknown as object) }));
+  const yaml = { 'content-type': 'application/yaml' };
+  const asked = await costHere(() => send('/agent-systems?dry_run=true', text, keys.admin, yaml));
+  expect(asked).toBeLessThan(copied / 2);
 });
 
 test('a body that is longer or shorter than it says is never taken for another request', async () => {
