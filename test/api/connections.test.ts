@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { connectionsOfOneTenant, createConnections } from '../../src/api/connections.ts';
 import { createPool } from '../../src/db/pool.ts';
-import { testDatabase } from '../support/database.ts';
+import { rolledBack } from '../sql/support.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 
 const db = testDatabase();
 
@@ -19,5 +20,25 @@ test('a tenant that is alone opens no more connections than one tenant may hold'
   expect(pool.totalCount).toBe(connectionsOfOneTenant(max) + 1);
   other.release();
   for (const one of asked) (await one).release();
+  await pool.end();
+});
+
+test('the statement of a caller who has left is cancelled at the server', async () => {
+  const pool = createPool({ url: db.url, applicationName: 'howdah-api', max: 1 });
+  const leaving = new AbortController();
+  const caller = { tenantId: randomUUID(), userId: undefined };
+  const waits = `select from pg_stat_activity
+    where wait_event = 'advisory' and datname = current_database()`;
+  await rolledBack(db.pool, async (holder) => {
+    await holder.query('select pg_advisory_xact_lock(22)');
+    const client = await createConnections(pool).as(caller, leaving.signal).connect();
+    const asked = client.query('select pg_advisory_lock(22)').catch(({ code }) => code);
+    await eventually(db.pool, 'the statement waits', waits);
+    leaving.abort();
+    const gone = `select where not exists (${waits})`;
+    await eventually(db.pool, 'the statement has ended at the server', gone);
+    expect(await asked).toBe('57014');
+    client.release();
+  });
   await pool.end();
 });

@@ -110,6 +110,7 @@ describe('cancel', () => {
         'its statement has ended at the server',
         `select where not exists (select from pg_stat_activity where pid = $1 and wait_event = 'advisory')`,
         [pid],
+        30_000, // the time-out of the tool, 60 seconds, would end it too
       );
       await expect.poll(() => worker.inFlight).toBe(0);
       expect(await kindsOf(pool, id)).toBe('model');
