@@ -396,7 +396,7 @@ create table howdah.resources (
   constraint storage_path_is_relative
     check (char_length(storage_path) <= 1000
       and storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'
-      and storage_path !~ '(^|/)\.{1,2}(/|$)'),
+      and storage_path !~ '(^|/)\.{0,2}(/|$)'),
   constraint name_is_one_short_line check (name ~ '^[^[:cntrl:]]{1,255}$' and name ~ '\S'),
   constraint type_is_a_mime_type
     check (char_length(type) <= 200
@@ -412,6 +412,8 @@ create index resources_session_id_idx
   on howdah.resources (tenant_id, session_id) where session_id is not null;
 create index resources_execution_id_idx
   on howdah.resources (tenant_id, execution_id) where execution_id is not null;
+create index resources_storage_path_idx
+  on howdah.resources (storage_path) where storage_path is not null;
 create index resources_uri_idx on howdah.resources (tenant_id, uri, id) where uri is not null;
 -- Images and archives are compressed already. To compress them again costs time and gains nothing.
 alter table howdah.resources alter column bytes set storage external;

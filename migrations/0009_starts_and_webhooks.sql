@@ -398,6 +398,8 @@ insert into howdah_private.alert_limits (name, severity, threshold, unit, descri
   ('promises_broken', 'critical', 0, 'rows', 'Number of rows in howdah.violations.'),
   ('partitions_missing', 'critical', 45, 'days',
     'Time until the start of a month that has no partition.'),
+  ('files_not_deleted', 'warning', 86400, 'seconds',
+    'Time for which files of erased rows have not been deleted.'),
   ('audit_checkpoint_stale', 'warning', 1800, 'seconds',
     'Age of entries of an audit log that no checkpoint covers.'),
   ('connections_near_max', 'critical', 85, 'percent',

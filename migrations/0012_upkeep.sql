@@ -53,6 +53,28 @@ comment on table howdah_private.erasures_due is
   'Ended root runs whose contents must be erased. A worker deletes the row when it has erased '
   'them.';
 
+-- Files outside of the database. The transaction that deletes their rows adds their paths here, and
+-- a worker deletes the files after the commit. So a crash between the two loses no path.
+create table howdah_private.file_deletions (
+  id uuid primary key default howdah.uuid_v7(),
+  created_at timestamptz not null default now(),
+  due_at timestamptz not null default now(),
+  attempts int not null default 0,
+  storage_path text not null,
+  last_error text
+);
+create index file_deletions_due_at_idx on howdah_private.file_deletions (due_at);
+alter table howdah_private.file_deletions enable row level security, force row level security;
+comment on table howdah_private.file_deletions is
+  'Files in the resource folder of the workers that retention or erasure has deleted from '
+  'howdah.resources. A worker deletes the row when it has deleted the file.';
+comment on column howdah_private.file_deletions.due_at is
+  'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
+comment on column howdah_private.file_deletions.storage_path is
+  'Path of the file, relative to HOWDAH_HOME/resources of the workers.';
+comment on column howdah_private.file_deletions.last_error is
+  'Reason why the last attempt failed.';
+
 -- The transaction that deletes runs adds their figures to the rollups below, for 140 µs a run. A
 -- rollup written when a run ends would take 1 ms of the commit that ends it, would have to be
 -- corrected when a failed run is retried, and would spare no view its scan of existing runs, from
@@ -223,5 +245,6 @@ drop table howdah_private.closed_months;
 drop table howdah_private.deleted_subject_usage;
 drop table howdah.deleted_step_usage;
 drop table howdah.deleted_run_usage;
+drop table howdah_private.file_deletions;
 drop table howdah_private.erasures_due;
 drop table howdah.retention_policies;

@@ -229,6 +229,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     scope: options.scope,
     masterKeys: async () =>
       ((await options.masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
+    resourceFolder: options.resourceFolder,
     log,
     onRecovered: (reason, count) => metrics?.recovered(reason, count),
     onControl: (id) =>

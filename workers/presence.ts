@@ -10,12 +10,14 @@ import {
   SilentDatabase,
   tick,
 } from '../src/db/presence.ts';
+import { deleteStoredFiles } from '../src/db/stored-files.ts';
 import type { WorkerScope } from '../src/db/worker-scope.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;
 const HEAL_MS = 15_000;
 const TICK_MS = 1_000;
+const FILES_MS = 5_000;
 const RETURN_MS = 250;
 
 export type KeepPresenceOptions = {
@@ -25,6 +27,8 @@ export type KeepPresenceOptions = {
   release: string;
   scope?: WorkerScope | undefined;
   masterKeys(): Promise<string[]>;
+  /** The folder in which files lie. A worker without one deletes no files. */
+  resourceFolder?: string | undefined;
   log: Log;
   onControl(executionId: string): void;
   /**
@@ -137,6 +141,18 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   };
 
+  const deleteFiles = async (): Promise<void> => {
+    if (options.resourceFolder === undefined) return;
+    const warn = (reason: string | undefined) =>
+      log.warn({ reason }, 'files of erased rows were not deleted; tried again later');
+    try {
+      const { errors } = await deleteStoredFiles(pool, options.resourceFolder);
+      if (errors.length > 0) warn(errors[0]);
+    } catch (error) {
+      if (presence) warn((error as Error).message);
+    }
+  };
+
   await appear();
   await reap();
   const chores = [
@@ -145,6 +161,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     every(TICK_MS, fire),
     every(TICK_MS, erase),
     every(HEAL_MS, heal),
+    every(FILES_MS, deleteFiles),
   ];
   return {
     get isAlive() {

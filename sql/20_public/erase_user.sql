@@ -1,6 +1,6 @@
 -- Anonymises or deletes the data of a user, in one transaction. Names and figures that other users
--- need stay correct: the log has no gap, and all sums stay the same. Files outside the database are
--- listed in the result, because only the operator of that storage can remove them.
+-- need stay correct: the log has no gap, and all sums stay the same. The result lists the files
+-- outside of the database. Workers delete these after the commit (delete_files.sql).
 create or replace function howdah.erase_user(
   user_id uuid, mode howdah.erasure_mode default 'anonymise', cancel_live boolean default false
 ) returns jsonb
@@ -46,5 +46,5 @@ begin
 end $$;
 comment on function howdah.erase_user(uuid, howdah.erasure_mode, boolean) is
   'Erases the data of a user: contents become [erased], or the runs and sessions of the user are '
-  'deleted. Returns the number of rows of each kind and the files to remove. Raises HWCNF while a '
-  'run of the user is live, unless cancel_live is set.';
+  'deleted. Returns the number of rows of each kind, and the files outside of the database, which '
+  'workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';

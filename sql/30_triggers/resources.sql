@@ -133,3 +133,17 @@ create or replace trigger _200_refuse_rewrite
     created_at
   on howdah.resources
   for each row execute function howdah_private.tg_resources__refuse_rewrite();
+
+-- Adds the files of deleted resources to those that workers delete.
+create or replace function howdah_private.tg_resources__enqueue_file_deletions() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah_private.file_deletions (storage_path)
+  select distinct d.storage_path from deleted_rows as d where d.storage_path is not null;
+  return null;
+end $$;
+create or replace trigger _400_enqueue_file_deletions after delete on howdah.resources
+  referencing old table as deleted_rows
+  for each statement execute function howdah_private.tg_resources__enqueue_file_deletions();

@@ -296,14 +296,10 @@ begin
       perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
     end if;
   end loop;
-  with gone as (
-    delete from howdah.resources as r
-    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_files from gone as g;
+  v_files := howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
+    where r.tenant_id = u.tenant_id and r.created_by = u.username
+  ));
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object(

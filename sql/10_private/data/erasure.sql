@@ -187,15 +187,13 @@ end $$;
 
 -- Deletes the rows of other tables that belong to runs and are worth nothing without their
 -- contents: files, keys, late input, messages to other runs, and board entries. Returns the number
--- and the paths of the files.
+-- and the paths of the files (delete_files).
 create or replace function howdah_private.delete_side_rows(
   ids uuid[], keep_keys boolean default false
 ) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_found jsonb;
 begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
@@ -213,18 +211,12 @@ begin
   delete from howdah.mail as m
   where m.from_execution_id = any (delete_side_rows.ids)
     and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
-  with gone as (
+  return howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
     -- the index of runs begins with the tenant
-    delete from howdah.resources as r
     where r.execution_id = any (delete_side_rows.ids) and r.tenant_id = any (array(
-        select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
-    returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_found from gone as g;
-  return v_found;
+      select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
+  ));
 end $$;
 
 -- Erases the titles, states, todo lists and files of sessions whose runs are erased. With
@@ -240,18 +232,13 @@ declare
   v_sessions bigint;
   v_files jsonb;
 begin
-  with gone as (
+  v_files := howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
     -- the index of sessions begins with the tenant
-    delete from howdah.resources as r
     where r.session_id = any (erase_sessions.ids) and r.execution_id is null
       and r.tenant_id = any (array(
         select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)))
-    returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_files from gone as g;
+  ));
   update howdah.todos as t set title = '[erased]', note = null
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;

@@ -132,6 +132,15 @@ as $$
   ) as p (relation)
   where l.name = 'partitions_missing' and to_regclass(p.relation) is null
   union all
+  select l.name, null, 'files', min(d.created_at),
+    format('files to delete: %s, last error: %s', count(*),
+      coalesce((array_agg(d.last_error order by d.due_at desc)
+        filter (where d.last_error is not null))[1], 'none'))
+  from howdah_private.alert_limits as l
+  join howdah_private.file_deletions as d on d.created_at < howdah_private.long_ago(l.threshold)
+  where l.name = 'files_not_deleted'
+  group by l.name
+  union all
   select l.name, h.tenant_id, t.slug, a.created_at,
     format('the log has %s rows, its last checkpoint is at %s', h.seq, k.seq)
   from howdah_private.alert_limits as l

@@ -43,7 +43,7 @@ export function register(command: Command, io: CliIo): void {
           const { files, mode: _, user_id, ...counts } = erased;
           for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);
           if (dryRun) return io.err('So many it would be; nothing was done.');
-          if (files.length > 0) io.err(`Remove these files too: ${files.join(', ')}`);
+          if (files.length > 0) io.err(`Workers delete these files: ${files.join(', ')}`);
         });
       },
     );

@@ -256,6 +256,23 @@ describe('of upkeep', () => {
     });
   });
 
+  test('files_not_deleted: a file of an erased row is still there after a day', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await client.query(
+        `insert into howdah_private.file_deletions (storage_path, created_at, attempts, last_error)
+         values ('old', now() - interval '25 hours', 9, 'the file cannot be deleted (EROFS)'),
+           ('new', now() - interval '23 hours', 0, null)`,
+      );
+      expect(await alerts(client, 'files_not_deleted')).toMatchObject([
+        {
+          severity: 'warning',
+          subject: 'files',
+          detail: 'files to delete: 1, last error: the file cannot be deleted (EROFS)',
+        },
+      ]);
+    });
+  });
+
   test('audit_checkpoint_stale: the log goes on and nobody says how far it is', async () => {
     const client = await db.pool.connect();
     try {

@@ -114,7 +114,7 @@ describe('a resource', () => {
     ['a type that is none', { bytes, type: 'png' }, 'type_is_a_mime_type'],
     ['a name of two lines', { bytes, name: 'a\nb' }, 'name_is_one_short_line'],
     ['metadata that is a list', { bytes, metadata: '[]' }, 'metadata_is_an_object'],
-    ...['/etc/passwd', '../a', 'a/../../b', 'a/..', './a', 'a\\b', 'a\nb', ''].map(
+    ...['/etc/passwd', '../a', 'a/../../b', 'a/..', './a', 'a//b', 'a/', 'a\\b', 'a\nb', ''].map(
       (storage_path): [string, Record<string, unknown>, string] => [
         `the path ${JSON.stringify(storage_path)}`,
         { storage_path, sha256: hashOf('x'), size: 1 },
