@@ -626,9 +626,10 @@ grant execute on function
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
-  howdah_private.claim_file_deletions(int), howdah_private.ensure_partitions(int, int),
-  howdah_private.erase_ended(int, interval),
-  howdah_private.record_file_deletions(uuid[], uuid[], text[]), howdah_private.retain(int)
+  howdah_private.claim_file_deletions(int), howdah_private.delete_old_receivers(),
+  howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
+  howdah_private.record_file_deletions(uuid[], uuid[], text[]),
+  howdah_private.retain_tenant(uuid, int), howdah_private.tenants_with_retention()
   to howdah_worker;
 
 -- Room guardrails.

@@ -57,7 +57,13 @@ export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
     { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
-    { task: 'retention', match: '41 3 * * *', identifier: 'retention' },
+    {
+      task: 'retention',
+      match: '41 3 * * *',
+      identifier: 'retention',
+      // half an hour of attempts, then the alert jobs_given_up; the next night begins anew
+      options: { maxAttempts: 8 },
+    },
     { task: 'audit_checkpoints', match: '*/5 * * * *', identifier: 'audit_checkpoints' },
   ]);
 }

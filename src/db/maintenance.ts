@@ -1,5 +1,6 @@
 import type { CustomTool } from '../contracts/tool.ts';
 import type { Pool } from './pool.ts';
+import { isConnectionLoss } from './sqlstate.ts';
 
 /**
  * Creates the monthly partitions of executions and their log, three months ahead, and returns how
@@ -24,16 +25,50 @@ export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
   return rows[0].has_due_work;
 }
 
+/** The number of root runs, sessions and messages, and the tenants whose retention failed. */
+export type RetentionOutcome = { removed: number; failures: { tenant: string; error: unknown }[] };
+
+/** Runs statements, each in its own transaction or all in one. */
+export type RunStatements = (work: (client: Pick<Pool, 'query'>) => Promise<void>) => Promise<void>;
+
 /**
- * Erases and deletes what retention policies no longer keep, in parts. Returns the number of root
- * runs, sessions and messages.
+ * Erases and deletes what retention policies no longer keep. Each transaction handles one batch of
+ * one tenant. An error of a tenant stops only the retention of that tenant. With `run`, a dry run
+ * handles a tenant in a transaction that it rolls back.
  */
-export async function retain(client: Pick<Pool, 'query'>): Promise<number> {
-  let sum = 0;
+export async function retain(
+  pool: Pool,
+  run: RunStatements = (work) => work(pool),
+): Promise<RetentionOutcome> {
+  const outcome: RetentionOutcome = { removed: 0, failures: [] };
+  const { rows } = await pool.query<{ tenant: string }>(
+    'select t.id as tenant from howdah_private.tenants_with_retention() as t (id)',
+  );
+  for (const { tenant } of rows) {
+    try {
+      await run((client) => retainTenant(client, tenant, outcome));
+    } catch (error) {
+      if (isConnectionLoss(error)) throw error;
+      outcome.failures.push({ tenant, error });
+    }
+  }
+  await run(async (client) => {
+    await client.query('select howdah_private.delete_old_receivers()');
+  });
+  return outcome;
+}
+
+async function retainTenant(
+  client: Pick<Pool, 'query'>,
+  tenant: string,
+  outcome: RetentionOutcome,
+): Promise<void> {
   for (;;) {
-    const { rows } = await client.query('select howdah_private.retain() as done');
-    if (rows[0].done === 0) return sum;
-    sum += rows[0].done;
+    const { rows } = await client.query('select howdah_private.retain_tenant($1) as done', [
+      tenant,
+    ]);
+    if (rows[0].done === 0) return;
+    outcome.removed += rows[0].done;
   }
 }
 

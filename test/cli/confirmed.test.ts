@@ -98,6 +98,32 @@ describe('--dry-run', () => {
       dry_run: true,
       removed: 0,
       months: [],
+      failures: [],
     });
+  });
+
+  test('of retention names the tenant whose retention fails', async () => {
+    const { rows } = await database.pool.query(
+      `insert into howdah.retention_policies (keep_runs_days) values (1) returning tenant_id`,
+    );
+    const tenant = rows[0].tenant_id;
+    await database.pool.query(
+      `create function public.fail() returns trigger language plpgsql as
+         'begin raise exception ''this tenant is broken''; end';
+       create trigger fail before delete on howdah.sessions
+         for each row execute function public.fail();
+       insert into howdah.sessions (title) values ('old');
+       set session_replication_role = replica;
+       update howdah.sessions set last_activity_at = now() - interval '9 days';
+       set session_replication_role = origin`,
+    );
+    const argv = ['retention', '--dry-run'];
+    const { status, stderr } = await runCli(database.url, ...argv);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `The retention of tenant ${tenant} failed: this tenant is broken\nNothing was done.\n`,
+    });
+    const { failures } = JSON.parse((await runCli(database.url, ...argv, '--json')).stdout);
+    expect(failures).toEqual([{ tenant, error: 'this tenant is broken' }]);
   });
 });

@@ -403,3 +403,14 @@ export async function waitForRecount(pool: pg.Pool, id: string): Promise<void> {
   const text = 'select where howdah_private.recount_limit($1, $2)';
   await eventually(pool, `limit ${id} is counted again`, text, [id, after], 240_000);
 }
+
+/** Handles one batch of each tenant with a retention policy, and returns the number of rows. */
+export async function retainBatch(db: Db, batch: number): Promise<number> {
+  const { done } = await one(
+    db,
+    `select coalesce(sum(howdah_private.retain_tenant(t.id, $1)), 0)::int as done
+     from howdah_private.tenants_with_retention() as t (id)`,
+    [batch],
+  );
+  return done;
+}

@@ -7,17 +7,34 @@ import { faultOf } from '../../src/db/sqlstate.ts';
 
 /**
  * Drops the months that nobody keeps any more, then erases and deletes what the tenants' policies no longer keep; without a policy it reads
- * an empty table. A worker whose login is no owner leaves months to `howdah retention`, and says so when there is one.
+ * an empty table. A worker whose login is no owner leaves months to `howdah retention`, and says so when there is one. An error of
+ * the months or of a tenant stops nothing else. It is logged, and the job is tried again.
  */
 export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Task {
   return async () => {
+    const errors: unknown[] = [];
     await dropOldMonths(months, log).catch((err) => {
-      if (faultOf(err).code !== 'HWDEN') throw err;
-      log.warn({ err }, 'months are left to an owner of the database: howdah retention');
+      if (faultOf(err).code === 'HWDEN') {
+        log.warn({ err }, 'months are left to an owner of the database: howdah retention');
+        return;
+      }
+      log.error({ err }, 'the months that nobody keeps could not be dropped');
+      errors.push(err);
     });
-    await retain(pool);
+    const { failures } = await retain(pool).catch((error) => {
+      errors.push(error);
+      return { failures: [] };
+    });
+    for (const { tenant, error } of failures) {
+      log.error({ tenant, err: error }, 'the retention of a tenant failed');
+      errors.push(error);
+    }
+    if (errors.length > 0) throw new AggregateError(errors, messageOf(errors));
   };
 }
+
+const messageOf = (errors: unknown[]): string =>
+  `retention failed ${errors.length} times: ${errors.map((error) => faultOf(error).message).join('; ')}`;
 
 async function dropOldMonths(options: MonthOptions, log: Logger): Promise<void> {
   for (const one of (await dropMonths(options)) ?? []) {

@@ -1,11 +1,25 @@
--- Erases and deletes what the retention policies of the tenants no longer keep, in batches of root
--- runs. Returns the number of runs, sessions and messages. The caller repeats until it returns 0.
+-- Erases and deletes what the retention policies of the tenants no longer keep. Each call handles
+-- one tenant and one batch of one kind of rows: runs, sessions or messages. The caller gives each
+-- call a transaction of its own (src/db/maintenance.ts). So locks are held for one batch only, and
+-- an error of one tenant does not undo or stop the work of others.
 --
 -- No mark says how far a policy has come. A mark would pass runs that another transaction holds,
 -- runs that are imported with an earlier end, and runs that an earlier policy kept. Two partial
 -- indexes list the ended root runs of a tenant: those with contents and those without. An erased or
 -- deleted run leaves its index, so a pass reads only what is left to do. So does a session.
-create or replace function howdah_private.retain(batch int default 200) returns int
+
+-- Returns the tenants that have a retention policy.
+create or replace function howdah_private.tenants_with_retention() returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p.tenant_id from howdah.retention_policies as p order by p.tenant_id
+$$;
+
+-- Handles one batch of a tenant. Returns the number of runs, sessions or messages. The caller
+-- repeats it until it returns 0. Also returns 0 while another session handles the tenant.
+create or replace function howdah_private.retain_tenant(tenant_id uuid, batch int default 200)
+  returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -14,31 +28,61 @@ declare
   v_done int := 0;
 begin
   perform howdah_private.block_usage_counting(); -- before all locks of the rows that are counted
-  -- receivers of runs that have ended
-  delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour';
-  for v_policy in
-    select p.* from howdah.retention_policies as p order by p.id for update skip locked
-  loop
-    v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
-    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
-      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
+  select p.* into v_policy from howdah.retention_policies as p
+  where p.tenant_id = retain_tenant.tenant_id for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
+  if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
+    v_done := howdah_private.retain_history(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_runs_days), retain_tenant.batch, true);
+  end if;
+  if v_done = 0 and v_policy.keep_contents_days > 0 then
+    v_done := howdah_private.retain_history(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_contents_days), retain_tenant.batch, false);
+  elsif v_done = 0 and v_policy.keep_contents_days = 0 then
+    v_done := howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain_tenant.batch);
+    if v_done = 0 then
+      v_done := howdah_private.retain_sessions(v_policy.tenant_id,
+        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain_tenant.batch, false);
     end if;
-    if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain.batch);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain.batch, false);
-    elsif v_policy.keep_contents_days is not null then
-      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
-    end if;
-  end loop;
+  end if;
+  if v_done = 0 then
+    v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
+  end if;
   return v_done;
+end $$;
+
+-- Deletes or erases one batch of runs of a tenant. If no such run is left, one batch of sessions.
+create or replace function howdah_private.retain_history(
+  tenant_id uuid, until timestamptz, batch int, is_delete boolean
+) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_done int := howdah_private.retain_runs(
+    retain_history.tenant_id, retain_history.until, retain_history.batch,
+    retain_history.is_delete);
+begin
+  return case when v_done > 0 then v_done
+    else howdah_private.retain_sessions(
+      retain_history.tenant_id, retain_history.until, retain_history.batch,
+      retain_history.is_delete) end;
+end $$;
+
+-- Deletes the receivers of runs that have ended. Returns their number.
+create or replace function howdah_private.delete_old_receivers() returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour';
+  get diagnostics v_count = row_count;
+  return v_count;
 end $$;
 
 -- Deletes or erases one batch of the runs of a tenant that ended before a time. Skips runs that

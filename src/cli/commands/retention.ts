@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { archiveMonth, checkArchive } from '../../db/archive.ts';
-import { retain } from '../../db/maintenance.ts';
+import { type RetentionOutcome, retain } from '../../db/maintenance.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../db/months.ts';
 import { restoreArchive } from '../../db/restore-archive.ts';
+import { faultOf } from '../../db/sqlstate.ts';
 import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 
 type Options = { archive?: string; dryRun?: true; yes?: true };
@@ -46,9 +48,15 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
     if (!(await isConfirmed(io, what, yes))) return;
     const dropped = await dropMonths({ url, archiveFolder });
     if (dropped === undefined)
-      io.err('Somebody else is dropping months already; they are left to him.');
-    const removed = await retain(pool);
-    if (io.json) return printJson(io, { removed, months: (dropped ?? []).map(shown) });
+      io.err('Another session is dropping months; this command left them to it.');
+    const { removed, failures } = await retain(pool);
+    reportFailures(io, failures);
+    if (io.json)
+      return printJson(io, {
+        removed,
+        months: (dropped ?? []).map(shown),
+        failures: failures.map(failure),
+      });
     for (const outcome of dropped ?? []) io.out(inWords(outcome));
     io.out(
       `${removed} root runs, sessions and messages erased or deleted, as the retention policies say`,
@@ -61,12 +69,26 @@ async function wouldBe(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
     const goes = (await oldMonths(pool)).filter(({ blockers }) => blockers.length === 0);
     const months = goes.map(({ month }) => month);
-    const removed = await tried(pool, true, retain);
-    if (io.json) return printJson(io, { dry_run: true, removed, months });
+    const { removed, failures } = await retain(pool, (work) => tried(pool, true, work));
+    reportFailures(io, failures);
+    if (io.json)
+      return printJson(io, { dry_run: true, removed, months, failures: failures.map(failure) });
     for (const month of months) io.out(`${month} would be dropped`);
     io.out(`${removed} root runs, sessions and messages would be erased or deleted`);
     io.err('Nothing was done.');
   });
+}
+
+const failure = ({ tenant, error }: RetentionOutcome['failures'][number]) => ({
+  tenant,
+  error: faultOf(error).message,
+});
+
+/** Says which tenants failed, and lets the command end with the exit code of an error. */
+function reportFailures(io: CliIo, failures: RetentionOutcome['failures']): void {
+  for (const { tenant, error } of failures.map(failure))
+    io.err(`The retention of tenant ${tenant} failed: ${error}`);
+  if (failures.length > 0) io.setExitCode(exitCodes.error);
 }
 
 const shown = ({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome) => ({

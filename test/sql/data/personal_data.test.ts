@@ -20,6 +20,7 @@ import {
   one,
   openSession,
   refusal,
+  retainBatch,
   rolledBack,
   spawn,
   takeRole,
@@ -815,7 +816,7 @@ describe('retention', () => {
   async function retainAll(batch: number): Promise<number[]> {
     const passes: number[] = [];
     for (;;) {
-      const { n } = await one(db.pool, 'select howdah_private.retain($1) as n', [batch]);
+      const n = await retainBatch(db.pool, batch);
       passes.push(n);
       if (n === 0) return passes;
     }
@@ -842,7 +843,7 @@ describe('retention', () => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [1, 9, 11, 12, 13, 99, 101, 200]);
     await keep(tenant, 10, 100);
-    expect(await retainAll(3)).toEqual([5, 1, 0]);
+    expect(await retainAll(3)).toEqual([2, 3, 1, 0]); // deletes, then erases
     expect(await inputsOf(tenant)).toEqual(['song 1', 'song 9', ...Array(4).fill('[erased]')]);
   });
 
@@ -871,7 +872,7 @@ describe('retention', () => {
     await keep(tenant, 10, 100);
     expect(await retainAll(9)).toEqual([1, 0]);
     await makeHistory(tenant, [50, 150]);
-    expect(await retainAll(9)).toEqual([2, 0]);
+    expect(await retainAll(9)).toEqual([1, 1, 0]);
     expect(await inputsOf(tenant)).toEqual(['[erased]', '[erased]']);
   });
 
@@ -925,7 +926,7 @@ describe('retention', () => {
         [first],
       );
       await client.query('set local session_replication_role = origin');
-      await client.query('select howdah_private.retain(10)');
+      await retainBatch(client, 10);
       expect(
         await one(client, 'select state, live_execution_id from howdah.sessions where id = $1', [
           session,
@@ -1034,7 +1035,7 @@ describe('retention', () => {
     await keep(tenant_id, 10, 12);
     expect(await retainAll(9)).toEqual([0]); // the run is younger
     await keep(tenant_id, 10, 11);
-    expect(await retainAll(9)).toEqual([2, 0]);
+    expect(await retainAll(9)).toEqual([1, 1, 0]); // the run, then the session
     expect(await contentsOf(session)).toBeUndefined();
   });
 

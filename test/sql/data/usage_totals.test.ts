@@ -18,6 +18,7 @@ import {
   makeWorker,
   one,
   openSession,
+  retainBatch,
   spawn,
   waitForRecount,
 } from '../support.ts';
@@ -137,7 +138,7 @@ describe('sums stay when runs are deleted', () => {
       [tenant_id],
     );
     for (;;) {
-      const { n } = await one(db.pool, 'select howdah_private.retain(2) as n');
+      const n = await retainBatch(db.pool, 2);
       expect(await sums()).toEqual(before);
       if (n === 0) break;
     }

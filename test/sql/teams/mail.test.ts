@@ -16,6 +16,7 @@ import {
   openSession,
   refusal,
   refusedInside,
+  retainBatch,
   spawn,
   unique,
 } from '../support.ts';
@@ -683,7 +684,7 @@ describe('what was said goes', () => {
        from (values ('old', 40, null), ('read long ago', 20, 8), ('read', 20, 1), ('unread', 20, null)) as m (content, sent, got)`,
       [tenant_id, agent, run],
     );
-    await db.pool.query('select howdah_private.retain(10)');
+    await retainBatch(db.pool, 10);
     const rest = await all(
       db.pool,
       'select content from howdah.mail where tenant_id = $1 order by content',
