@@ -37,6 +37,7 @@ begin
       and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
         'repair_partitions', 'freeze_month', 'unfreeze_month')
       and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author',
+        'rename_in_log',
         'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
@@ -47,6 +48,7 @@ alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
+alter function howdah_private.rename_in_log(uuid[], text, text) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool, howdah_writer, howdah_reader;
 alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
@@ -616,7 +618,8 @@ grant execute on function
   to howdah_app, howdah_analyst, howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
-  howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text)
+  howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text),
+  howdah_private.rename_in_log(uuid[], text, text)
   to howdah_eraser;
 grant execute on function
   howdah_private.delete_empty_sessions(int), howdah_private.close_month(date),

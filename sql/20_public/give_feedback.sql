@@ -50,6 +50,7 @@ declare
     else howdah.current_tenant() end;
   v_run howdah.executions;
 begin
+  perform howdah_private.lock_caller();
   select e.* into v_run from howdah.executions as e
   where e.id = rated_run.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))

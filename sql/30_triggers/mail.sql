@@ -44,6 +44,7 @@ begin
   perform howdah_private.check_recipient(new, v_run);
   new.thread_id := howdah_private.mail_thread(new);
   if new.from_execution_id is null then
+    perform howdah_private.lock_caller();
     new.created_by := howdah_private.actor();
   else
     new.created_by := null;

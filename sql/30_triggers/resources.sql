@@ -80,6 +80,7 @@ create or replace function howdah_private.tg_resources__sign() returns trigger
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform howdah_private.lock_caller();
   new.created_by := howdah_private.actor();
   return new;
 end $$;

@@ -45,6 +45,7 @@ const DEFINERS_OF_THE_ERASER = [
   'howdah_private.erase_answer_log(uuid,text)',
   'howdah_private.erase_log(uuid[],boolean)',
   'howdah_private.rename_author(uuid,text,text)',
+  'howdah_private.rename_in_log(uuid[],text,text)',
 ];
 
 /** Functions of column defaults that are called for each row instead of being inlined. */

@@ -72,15 +72,16 @@ begin
   end if;
 end $$;
 
--- Locks the runs of a user, the sessions of these runs and of the user, and the row of the user.
--- Returns the runs. All runs must have ended; with cancel_live, live ones are cancelled first. A
--- fork of such a session waits for the session, and an insert of a run or session of the user waits
--- for the row of the user. The debounce keys of the runs come first: an insert with such a key
--- locks the key before the run.
+-- Locks the rows that the erasure of a user changes and that other transactions use
+-- (data_of_user), and the row of the user. Returns the runs of the user. These must have ended;
+-- with cancel_live, live ones are cancelled first. A fork of such a session waits for the session.
+-- An insert of a run or session of the user waits for the row of the user, as does an answer of
+-- the user (lock_caller). The debounce keys of the runs come first: an insert with such a key locks
+-- the key before the run.
 --
 -- A retry locks the session before its run, and an insert of a run may lock the user before the
 -- session. So this function waits for nothing while it has locks, except for the cancellation. If
--- another transaction has one of the rows, or has inserted or retried a run meanwhile, the rollback
+-- another transaction has one of the rows, or has changed the set of rows meanwhile, the rollback
 -- of the inner block releases all locks, and they are taken again.
 create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean)
   returns uuid[]
@@ -88,41 +89,102 @@ create or replace function howdah_private.lock_user_data(u howdah.users, cancel_
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_runs uuid[];
-  v_sessions uuid[];
+  v_data record;
+  v_data_now record;
 begin
   loop
-    v_runs := howdah_private.runs_of_user(u);
-    v_sessions := howdah_private.sessions_of_user(u, v_runs);
+    select d.* into v_data from howdah_private.data_of_user(u) as d;
     begin
-      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_runs)
+      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_data.runs)
       order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
       if lock_user_data.cancel_live then
-        perform howdah_private.cancel_runs(v_runs);
+        perform howdah_private.cancel_runs(v_data.runs);
       else
-        perform howdah_private.check_no_live_runs(v_runs);
+        perform howdah_private.check_no_live_runs(v_data.runs);
       end if;
-      perform from howdah.executions as e where e.id = any (v_runs)
+      perform from howdah.executions as e where e.id = any (v_data.runs || v_data.other_runs)
       order by e.depth, e.id for update nowait;
-      perform from howdah.sessions as s where s.id = any (v_sessions) order by s.id
+      perform from howdah.questions as q where q.id = any (v_data.questions) order by q.id
       for update nowait;
+      perform from howdah.sessions as s where s.id = any (v_data.sessions) order by s.id
+      for update nowait;
+      perform from howdah.mail as m where m.id = any (v_data.mail) order by m.id for update nowait;
       perform from howdah.users as x where x.id = u.id for update nowait;
-      if howdah_private.runs_of_user(u) = v_runs
-        and howdah_private.sessions_of_user(u, v_runs) = v_sessions
-        and not exists (
-          select from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
-        ) then
-        return v_runs;
+      select d.* into v_data_now from howdah_private.data_of_user(u) as d;
+      if v_data_now is not distinct from v_data and not exists (
+        select from howdah.executions as e
+        where e.id = any (v_data.runs) and e.completed_at is null
+      ) then
+        return v_data.runs;
       end if;
       raise exception using errcode = 'triggered_action_exception';
     exception
       when triggered_action_exception then
         continue;
       when lock_not_available then
-        perform howdah_private.await_locks(v_runs || v_sessions || u.id);
+        perform howdah_private.await_locks(v_data.runs || v_data.other_runs || v_data.questions
+          || v_data.sessions || v_data.mail || u.id);
     end;
   end loop;
 end $$;
+
+-- Returns the rows that the erasure of a user locks: the runs and sessions of the user, runs of
+-- others with a copied history or an answer in the inbox, questions with the name of the user,
+-- sessions that were forked from those of the user, and messages to agents.
+create or replace function howdah_private.data_of_user(
+  u howdah.users, out runs uuid[], out other_runs uuid[], out questions uuid[],
+  out sessions uuid[], out mail uuid[]
+)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_forks uuid[];
+begin
+  runs := howdah_private.runs_of_user(u);
+  v_forks := array(select f.id from howdah_private.forked_sessions(u, runs) as f);
+  other_runs := array(
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = u.tenant_id and e.session_id = any (v_forks) and e.turn = 1
+      and e.history is not null
+    union
+    select i.execution_id from howdah_private.inbox_answers(u) as i
+    order by 1
+  );
+  questions := array(
+    select q.id from howdah.questions as q
+    where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to) order by q.id
+  );
+  sessions := array(
+    select s.id from unnest(howdah_private.sessions_of_user(u, runs) || v_forks) as s (id)
+    group by s.id order by s.id
+  );
+  mail := array(select m.id from howdah_private.mail_of_user(u, runs) as m order by m.id);
+end $$;
+
+-- Returns the answers of a user that wait in inboxes.
+create or replace function howdah_private.inbox_answers(u howdah.users)
+  returns setof howdah_private.inbox
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select i.* from howdah.questions as q
+  join howdah_private.inbox as i
+    on i.execution_id = q.execution_id and i.kind = 'answer'
+    and i.output ->> 'question_id' = q.id::text
+  where q.tenant_id = u.tenant_id and q.answered_by = u.username
+$$;
+
+-- Returns the messages that the user, or a run of the user, sent to agents.
+create or replace function howdah_private.mail_of_user(u howdah.users, runs uuid[])
+  returns setof howdah.mail
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.* from howdah.mail as m
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (mail_of_user.runs))
+$$;
 
 -- Returns the sessions of a user, and those in which runs of that user are.
 create or replace function howdah_private.sessions_of_user(u howdah.users, runs uuid[])
@@ -153,9 +215,9 @@ begin
   having count(*) > 0;
 end $$;
 
--- Waits for the locks of runs, sessions or users that other transactions have, one by one. A run
--- comes after its debounce key. Each is released before the next one is awaited, by the rollback of
--- the inner block.
+-- Waits for the locks of rows that other transactions have, one by one. A run comes after its
+-- debounce key. Each is released before the next one is awaited, by the rollback of the inner
+-- block.
 create or replace function howdah_private.await_locks(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -167,7 +229,9 @@ begin
     begin
       perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
       perform from howdah.executions as e where e.id = v_id for update;
+      perform from howdah.questions as q where q.id = v_id for update;
       perform from howdah.sessions as s where s.id = v_id for update;
+      perform from howdah.mail as m where m.id = v_id for update;
       perform from howdah.users as u where u.id = v_id for update;
       raise exception using errcode = 'triggered_action_exception';
     exception when triggered_action_exception then
@@ -177,43 +241,29 @@ begin
 end $$;
 
 -- Erases messages that the user, or a run of the user, sent to agents, and their copies in the runs
--- of other users that received them. Deletes messages that no run has received. The first statement
--- waits for runs that are receiving a message. The next one then finds the copy in their logs.
+-- of other users that received them. Deletes messages that no run has received. The caller has
+-- locked the messages, so no run is receiving one.
 create or replace function howdah_private.erase_mail(u howdah.users, runs uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_gone int;
-  v_count int;
+  v_mail uuid[] := array(select m.id from howdah_private.mail_of_user(u, erase_mail.runs) as m);
 begin
-  perform from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-  order by m.id for update;
   perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
   from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-    and m.received_by_execution_id <> all (erase_mail.runs);
-  delete from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-    and m.received_at is null;
-  get diagnostics v_gone = row_count;
-  update howdah.mail as m
-  set content = '[erased]', subject = null
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs));
-  get diagnostics v_count = row_count;
-  return v_gone + v_count;
+  where m.id = any (v_mail) and m.received_by_execution_id <> all (erase_mail.runs);
+  delete from howdah.mail as m where m.id = any (v_mail) and m.received_at is null;
+  update howdah.mail as m set content = '[erased]', subject = null where m.id = any (v_mail);
+  return cardinality(v_mail);
 end $$;
 
--- Erases the copied history of sessions of other users that were forked from a session of the user,
--- or from a session after a turn of the user, and of forks of those. Erases the titles that they
--- inherited from sessions of the user.
-create or replace function howdah_private.erase_forks(u howdah.users, runs uuid[]) returns void
-  language sql volatile security definer
+-- Returns the sessions of other users that were forked from a session of the user, or from a
+-- session after a turn of the user, and forks of those. With the title that they inherited from a
+-- session of the user.
+create or replace function howdah_private.forked_sessions(u howdah.users, runs uuid[])
+  returns table (id uuid, title text)
+  language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with recursive forks (id, title) as (
@@ -223,14 +273,27 @@ as $$
     where s.tenant_id = u.tenant_id and s.id in (
       select o.id from howdah.sessions as o where o.tenant_id = u.tenant_id and o.user_id = u.id
       union
-      select e.session_id from howdah.executions as e where e.id = any (erase_forks.runs)
+      select e.session_id from howdah.executions as e where e.id = any (forked_sessions.runs)
     ) and (s.user_id = u.id or exists (
       select from howdah.executions as e
-      where e.id = any (erase_forks.runs) and e.session_id = s.id and e.turn <= f.forked_from_turn
+      where e.id = any (forked_sessions.runs) and e.session_id = s.id
+        and e.turn <= f.forked_from_turn
     ))
     union
     select f.id, k.title from forks as k
     join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
+  )
+  select f.id, f.title from forks as f
+$$;
+
+-- Erases the copied history of such sessions, and their inherited titles. The caller has locked
+-- their first runs and the sessions.
+create or replace function howdah_private.erase_forks(u howdah.users, runs uuid[]) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with forks as (
+    select f.* from howdah_private.forked_sessions(u, erase_forks.runs) as f
   ),
   untitled as (
     update howdah.sessions as s set title = '[erased]'
@@ -242,32 +305,39 @@ as $$
 $$;
 
 -- Erases the answers of the user that wait in the inboxes of other runs. Keeps edited arguments of
--- an approval, which the call needs, as the log does. Waits for who moves an answer to a log: the
--- next statement then finds the answer there.
+-- an approval, which the call needs, as the log does. The caller has locked these runs, so nobody
+-- moves an answer to a log.
 create or replace function howdah_private.erase_inbox_answers(u howdah.users, runs uuid[])
   returns void
-  language plpgsql volatile security definer
+  language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_entries bigint[];
-begin
-  v_entries := array(
-    select i.id from howdah.questions as q
-    join howdah_private.inbox as i
-      on i.execution_id = q.execution_id and i.kind = 'answer'
-      and i.output ->> 'question_id' = q.id::text
-    where q.tenant_id = u.tenant_id and q.answered_by = u.username
-      and q.execution_id <> all (erase_inbox_answers.runs)
-    order by i.execution_id, i.id
-    for update of i
-  );
   update howdah_private.inbox as i
   set output = i.output || case i.output ->> 'kind' when 'question'
     then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
-  where i.id = any (v_entries)
-    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject');
-end $$;
+  where i.id in (
+      select a.id from howdah_private.inbox_answers(u) as a
+      where a.execution_id <> all (erase_inbox_answers.runs)
+    )
+    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject')
+$$;
+
+-- Returns a run and its forks, which have copies of its log. An index of the audit log finds them.
+create or replace function howdah_private.run_and_forks(tenant_id uuid, id uuid)
+  returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive copies (id) as (
+    select run_and_forks.id
+    union
+    select (l.detail ->> 'fork_id')::uuid from copies as c
+    join howdah.audit_log as l
+      on l.tenant_id = run_and_forks.tenant_id and l.object_id = c.id::text
+        and l.object = 'executions' and l.action = 'fork'
+  )
+  select c.id from copies as c
+$$;
 
 -- Erases the answers of the user to questions of other runs, the messages to agents, and the files
 -- and comments of the user.
@@ -293,7 +363,8 @@ begin
   loop
     v_answers := v_answers + 1;
     if v_answer.is_in_log then
-      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
+      perform howdah_private.erase_answer_log(c.id, v_answer.call_id)
+      from howdah_private.run_and_forks(u.tenant_id, v_answer.execution_id) as c (id);
     end if;
   end loop;
   v_files := howdah_private.delete_files(array(
@@ -314,10 +385,17 @@ create or replace function howdah_private.rename_user(u howdah.users, new_name t
 as $$
   update howdah_private.inbox as i
   set output = i.output || jsonb_build_object('by', new_name)
-  from howdah.questions as q
-  where q.tenant_id = u.tenant_id and q.answered_by = u.username
-    and i.execution_id = q.execution_id and i.kind = 'answer'
-    and i.output ->> 'question_id' = q.id::text;
+  where i.id in (select a.id from howdah_private.inbox_answers(u) as a);
+  select howdah_private.rename_in_log(array(
+    select c.id from howdah.questions as q
+    cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    union
+    select c.id from howdah.audit_log as l
+    cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
+    where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
+      and l.action in ('retry', 'fork')
+  ), u.username, new_name);
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
     escalate_to = case

@@ -68,6 +68,22 @@ as $$
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $$;
 
+-- Replaces the name of a person in steps of runs that say who answered, retried or forked.
+create or replace function howdah_private.rename_in_log(ids uuid[], name text, new_name text)
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.steps as s
+  set output = case when s.output ->> 'by' = rename_in_log.name
+      then s.output || jsonb_build_object('by', rename_in_log.new_name) else s.output end,
+    input = case when s.input ->> 'by' = rename_in_log.name
+      then s.input || jsonb_build_object('by', rename_in_log.new_name) else s.input end
+  where s.execution_id = any (rename_in_log.ids)
+    and (s.kind = 'answer' and s.output ->> 'by' = rename_in_log.name
+      or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
+$$;
+
 -- Replaces the name of an author in all versions and runs.
 create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text)
   returns void

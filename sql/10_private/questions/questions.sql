@@ -2,7 +2,7 @@
 -- the update that wakes the run.
 
 -- Locks a question after the lineage of its run, which is the order of all code that locks both,
--- and returns it.
+-- and returns it. The row of the caller comes first (lock_caller).
 create or replace function howdah_private.lock_question(id uuid) returns howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -13,6 +13,7 @@ declare
     else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
+  perform howdah_private.lock_caller();
   select q.* into v_question from howdah.questions as q
   where q.id = lock_question.id and q.tenant_id = v_tenant_id and exists (
     select from howdah.executions as e where e.id = q.execution_id

@@ -514,6 +514,159 @@ test('answers that just go from an inbox to the log are erased there', async () 
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
+describe('what a user writes in a transaction that is still open', () => {
+  /** Each writes a text of the user into the data of another user. */
+  const writes: [string, (client: Db, asked: Asked, text: string) => Promise<unknown>][] = [
+    [
+      'an answer',
+      (client, { questions }, text) =>
+        client.query('select howdah.answer_question($1, $2)', [questions.q, text]),
+    ],
+    [
+      'an approval',
+      (client, { questions }) =>
+        client.query('select howdah.approve($1, $2)', [questions.a, 'session']),
+    ],
+    [
+      'feedback',
+      (client, { run }, text) =>
+        client.query('select howdah.give_feedback($1, 1, $2)', [run, text]),
+    ],
+    [
+      'a file',
+      (client, _, text) =>
+        client.query(
+          `insert into howdah.resources (name, type, bytes)
+           values ($1, 'text/plain', convert_to($1, 'UTF8'))`,
+          [text],
+        ),
+    ],
+    [
+      'mail',
+      (client, _, text) =>
+        client.query('insert into howdah.mail (to_agent_id, content) values ($1, $2)', [
+          agent,
+          text,
+        ]),
+    ],
+  ];
+  test.each(writes)('is waited for and erased: %s', async (_, write) => {
+    const ada = await makeUser('admin');
+    const asked = await makePausedRun();
+    const text = `words of ${ada.name}`;
+    const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+    const [writing, erasing] = [await openSession(db.url), await openSession(db.url)];
+    await writing.query('begin');
+    await takeRole(writing, 'howdah_app', {
+      'howdah.tenant_id': tenant,
+      'howdah.user_id': ada.id,
+    });
+    await write(writing, asked, text);
+    const erased = erase(erasing, ada.id);
+    await Promise.race([erased, isBlocked(db.pool, erasing)]);
+    await writing.query('commit');
+    await erased;
+    expect(await traces(db.pool, text)).toEqual([]);
+    const named = await traces(db.pool, ada.name);
+    expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
+    await Promise.all([writing.end(), erasing.end()]);
+    await db.pool.query('select howdah.cancel_execution($1)', [asked.run]);
+  });
+});
+
+test('an answer that waits for an erasure is refused', async () => {
+  const ada = await makeUser('admin');
+  const { run, questions } = await makePausedRun();
+  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+  const [answering, erasing] = [await openSession(db.url), await openSession(db.url)];
+  await erasing.query('begin');
+  await erase(erasing, ada.id);
+  await answering.query('begin');
+  await takeRole(answering, 'howdah_app', {
+    'howdah.tenant_id': tenant,
+    'howdah.user_id': ada.id,
+  });
+  const refused = refusal(
+    answering.query('select howdah.answer_question($1, $2)', [questions.q, 'A-1001']),
+  ).catch((error) => error);
+  await Promise.race([refused, isBlocked(db.pool, answering)]);
+  await erasing.query('commit');
+  expect(await refused).toMatchObject({ code: 'HWDEN' });
+  await Promise.all([answering.end(), erasing.end()]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('the name of a user goes from logs of others, and from their forks', async () => {
+  const ada = await makeUser('admin');
+  const { bob, run, questions } = await makePausedRun();
+  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+  const actAs = (user: { id: string }, text: string, values: unknown[]) =>
+    committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant,
+        'howdah.user_id': user.id,
+      });
+      return one(client, text, values);
+    });
+  const reply = `reply of ${ada.name}`;
+  await answerAs(ada, [
+    [questions.q as string, reply],
+    [questions.a as string, 'approve', { amount: 7 }],
+    [questions.r as string, 'reject'],
+  ]);
+  await db.pool.query('select howdah.resume_execution($1)', [run]);
+  await finish(db.pool, worker, run, failed);
+  await actAs(ada, 'select howdah.retry_execution($1)', [run]);
+  await finish(db.pool, worker, run, failed);
+  const { id: fork } = await actAs(ada, 'select * from howdah.fork_execution($1)', [run]);
+  await finish(db.pool, worker, fork, failed);
+  await db.pool.query('update howdah.users set role = $2 where id = $1', [bob.id, 'admin']);
+  const { id: copy } = await actAs(bob, 'select * from howdah.fork_execution($1)', [fork]);
+  await finish(db.pool, worker, copy, failed);
+  expect(await traces(db.pool, ada.name)).toContain('howdah.steps');
+
+  await erase(db.pool, ada.id);
+  expect(await traces(db.pool, reply)).toEqual([]);
+  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  const approvals = await all(
+    db.pool,
+    `select s.output ->> 'by' as by, s.output -> 'data' as data from howdah.steps as s
+     where s.execution_id = $1 and s.kind = 'answer' and s.call_id = 'a'`,
+    [run],
+  );
+  expect(approvals).toEqual([{ by: `erased-${ada.id}`, data: { amount: 7 } }]);
+  expect(await brokenRules(db.pool)).toEqual([]);
+});
+
+test('an erasure has no lock while it waits for a fork of a session of the user', async () => {
+  const [ada, bob] = [await makeUser(), await makeUser()];
+  const said = `words of ${ada.name}`;
+  const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
+  const columns = { agent_id: agent, session_id: session, user_id: ada.id, input: said };
+  await finish(db.pool, worker, await makeRun(db.pool, columns));
+  const { id: fork, live_execution_id: first } = await one(
+    db.pool,
+    `select * from howdah.fork_session($1, 'And now?')`,
+    [session],
+  );
+  await db.pool.query('update howdah.sessions set user_id = $2 where id = $1', [fork, bob.id]);
+  await finish(db.pool, worker, first);
+  await db.pool.query('update howdah.executions set user_id = $2 where id = $1', [first, bob.id]);
+  const [holding, erasing] = [await openSession(db.url), await openSession(db.url)];
+  await holding.query('begin');
+  await holding.query('select from howdah.executions where id = $1 for no key update', [first]);
+  const erased = erase(erasing, ada.id);
+  await isBlocked(db.pool, erasing);
+  // in the order of locks: sessions after runs
+  await holding.query('select from howdah.sessions where id = any ($1) order by id for update', [
+    [session, fork],
+  ]);
+  await holding.query('commit');
+  await erased;
+  expect(await traces(db.pool, said)).toEqual([]);
+  await Promise.all([holding.end(), erasing.end()]);
+});
+
 test('a run in the session of another goes, and the version of that session grows all the same', async () => {
   const [ada, bob] = [await makeUser(), await makeUser()];
   const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
