@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool } from '../contracts/tool.ts';
 import type { Pool } from './pool.ts';
-import { isConnectionLoss } from './sqlstate.ts';
+import { isConnectionLoss, isTimeout } from './sqlstate.ts';
 
 /**
  * Creates the monthly partitions of executions and their log, three months ahead, and returns how
@@ -14,6 +15,33 @@ export async function ensurePartitions(pool: Pick<Pool, 'query'>): Promise<numbe
     );
     if (rows[0].made === 0) return sum;
     sum += rows[0].made;
+  }
+}
+
+const MONTH_ATTEMPTS = 30;
+
+/**
+ * Creates the partitions of the months between two times, each month in its own transaction. When
+ * another session holds a table for long, pauses and tries again. Rejects with `55P03` after 30
+ * attempts.
+ */
+export async function ensureMonths(
+  pool: Pick<Pool, 'query'>,
+  since: Date,
+  until: Date,
+  pause: () => Promise<unknown> = () => sleep(1_000),
+): Promise<void> {
+  const month = new Date(Date.UTC(since.getUTCFullYear(), since.getUTCMonth(), 1));
+  for (; month <= until; month.setUTCMonth(month.getUTCMonth() + 1)) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await pool.query('select howdah_private.ensure_month($1)', [month]);
+        break;
+      } catch (error) {
+        if (!isTimeout(error) || attempt === MONTH_ATTEMPTS) throw error;
+      }
+      await pause();
+    }
   }
 }
 

@@ -21,11 +21,22 @@ create or replace function howdah_private.partitioned_tables() returns text[]
   language sql immutable parallel safe
   return array['executions', 'steps', 'messages'];
 
+-- Returns whether a table is attached as a partition. One that is being detached is not.
+create or replace function howdah_private.is_attached(partition regclass) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_catalog.pg_inherits as i
+    where i.inhrelid = is_attached.partition and not i.inhdetachpending)
+$$;
+
 -- Makes one partition as a separate table and attaches it afterwards. Returns whether the partition
 -- was missing. `create table … partition of` would lock the whole parent: it waits for every
 -- reader, and everybody else waits behind it. While a table is attached, others read and write. The
--- new table is empty, so no rows are checked against its bounds. Owned by howdah_owner, since only
--- the owner of the parent may add partitions.
+-- new table is empty, so no rows are checked against its bounds. A table that somebody has detached
+-- is attached again with its rows. Owned by howdah_owner, since only the owner of the parent may
+-- add partitions.
 create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz)
   returns boolean
   language plpgsql volatile security definer
@@ -34,17 +45,23 @@ as $$
 declare
   v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
   v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
+  v_partition regclass := to_regclass('howdah_private.' || v_name);
 begin
-  if to_regclass('howdah_private.' || v_name) is not null then
+  if howdah_private.is_attached(v_partition) then
     return false;
   end if;
-  execute format('create table howdah_private.%I (like howdah.%I including all '
-      'excluding indexes excluding comments) with (%s)',
-    v_name, ensure_partition.partitioned,
-    howdah_private.partition_settings(ensure_partition.partitioned));
-  execute format(
-    'alter table howdah_private.%I enable row level security, force row level security', v_name
-  );
+  perform howdah_private.check_month_stays(v_from::date);
+  if v_partition is null then
+    execute format('create table howdah_private.%I (like howdah.%I including all '
+        'excluding indexes excluding comments) with (%s)',
+      v_name, ensure_partition.partitioned,
+      howdah_private.partition_settings(ensure_partition.partitioned));
+    execute format(
+      'alter table howdah_private.%I enable row level security, force row level security', v_name);
+  elsif exists (select from pg_catalog.pg_inherits as i where i.inhrelid = v_partition) then
+    execute format('alter table howdah.%I detach partition howdah_private.%I finalize',
+      ensure_partition.partitioned, v_name);
+  end if;
   execute format(
     'alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
     ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
@@ -52,10 +69,28 @@ begin
   return true;
 end $$;
 
--- Makes the partitions of the month of `moment`. Returns how many were missing.
+-- Refuses a month that is being dropped: its partitions are detached on purpose.
+create or replace function howdah_private.check_month_stays(month date) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = check_month_stays.month and c.dropped_at is null
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('month %s is being dropped', to_char(check_month_stays.month, 'YYYY-MM')),
+      detail = jsonb_build_object('month', check_month_stays.month)::text,
+      hint = 'Finish the drop first: howdah retention';
+  end if;
+end $$;
+
+-- Makes the partitions of the month of `moment`. Returns how many were missing. Waits for locks as
+-- ensure_partitions does; the caller tries again later.
 create or replace function howdah_private.ensure_month(moment timestamptz) returns int
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_table text;
@@ -71,7 +106,9 @@ end $$;
 -- Makes the monthly partitions from last month to three months ahead, at most `max_partitions` of
 -- them. Returns how many it made. There is no default partition: a run would stay in it forever. A
 -- process makes one partition at a time, each in its own transaction. Other sessions wait behind a
--- lock that this function waits for, so it waits for a short time and tries again later.
+-- lock that this function waits for, so it waits for a short time and tries again later. A
+-- partition that cannot be made or attached does not stop the others: its error is raised when no
+-- other is missing.
 create or replace function howdah_private.ensure_partitions(
   months_ahead int default 3, max_partitions int default null
 ) returns int
@@ -82,6 +119,8 @@ declare
   v_table text;
   v_made int := 0;
   v_moment timestamptz;
+  v_code text;
+  v_message text;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
@@ -89,9 +128,20 @@ begin
       + v_month_no * interval '1 month') at time zone 'utc';
     foreach v_table in array howdah_private.partitioned_tables() loop
       exit when v_made >= ensure_partitions.max_partitions;
-      v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
+      begin
+        v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
+      exception when others then
+        if howdah_private.is_transient_error(sqlstate) then
+          raise;
+        end if;
+        v_code := sqlstate;
+        v_message := format('a partition of %s could not be made: %s', v_table, sqlerrm);
+      end;
     end loop;
   end loop;
+  if v_message is not null and v_made = 0 then
+    raise exception using errcode = v_code, message = v_message;
+  end if;
   perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;

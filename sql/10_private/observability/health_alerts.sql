@@ -130,7 +130,8 @@ as $$
   cross join lateral (
     select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))
   ) as p (relation)
-  where l.name = 'partitions_missing' and to_regclass(p.relation) is null
+  where l.name = 'partitions_missing'
+    and not howdah_private.is_attached(to_regclass(p.relation))
   union all
   select l.name, null, 'files', min(d.created_at),
     format('files to delete: %s, last error: %s', count(*),

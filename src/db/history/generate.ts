@@ -1,4 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
+import { ensureMonths } from '../maintenance.ts';
 import { createPool, inTransaction, type Pool, type PoolClient } from '../pool.ts';
 import { sampleCast, sampleTables } from './cast.ts';
 import { chanceFunctions, SAMPLE_TEXTS } from './chance.ts';
@@ -28,6 +29,7 @@ export type HistoryCounts = { executions: number; steps: number; messages: numbe
 
 /** Runs of one transaction: a tenth of a gigabyte at ten steps each, and long enough apart for sessions to have turns. */
 const BATCH = 10_000;
+const DAY_MS = 86_400_000;
 /** Connections that write at once. */
 const WRITERS = 2;
 
@@ -45,6 +47,9 @@ export async function generateHistory(
   const counts: HistoryCounts = { executions: 0, steps: 0, messages: 0 };
   try {
     await refuseUnlessFit(pool, options.append);
+    const since = new Date(options.until.getTime() - options.days * DAY_MS);
+    await ensureMonths(pool, since, options.until);
+    await pool.query('select howdah_private.repair_partitions()');
     await arrange(pool, options);
     let next = 0;
     const write = async (): Promise<void> => {
@@ -98,7 +103,7 @@ async function refuseUnlessFit(pool: Pool, append: boolean): Promise<void> {
   }
 }
 
-/** Tenants, people, models, agents; and the months. In one transaction, at whose end the agents get their versions. */
+/** Tenants, people, models, agents. In one transaction, at whose end the agents get their versions. */
 async function arrange(pool: Pool, options: HistoryOptions): Promise<void> {
   await inTransaction(
     pool,
@@ -106,13 +111,6 @@ async function arrange(pool: Pool, options: HistoryOptions): Promise<void> {
       for (const statement of sampleCast(options)) {
         await client.query(statement);
       }
-      await client.query(
-        `select howdah_private.ensure_month(month at time zone 'utc') from generate_series(
-           date_trunc('month', ($1::timestamptz - $2 * interval '1 day') at time zone 'utc'),
-           $1::timestamptz at time zone 'utc', interval '1 month') as month`,
-        [options.until, options.days],
-      );
-      await client.query('select howdah_private.repair_partitions()');
     },
     'drop table if exists sample_tenants',
   );

@@ -1,12 +1,33 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ensureMonths } from '../../../src/db/maintenance.ts';
 import { testDatabase } from '../../support/database.ts';
-import { all, committed, makeRun, one, rolledBack, takeRole } from '../support.ts';
+import {
+  all,
+  committed,
+  makeRun,
+  one,
+  openSession,
+  refusedInside,
+  rolledBack,
+  takeRole,
+} from '../support.ts';
 
 describe('ensure_partitions', () => {
   const db = testDatabase();
 
-  beforeAll(async () => {
-    await db.pool.query('select howdah_private.ensure_partitions()'); // a month may have begun since it was migrated
+  /** Each test begins with the months that a migrated database has, whatever others have made. */
+  beforeEach(async () => {
+    const later = await all(
+      db.pool,
+      `select i.inhrelid::regclass as name from pg_inherits as i
+       join pg_class as c on c.oid = i.inhrelid
+       where i.inhparent::regclass::text ~ '^howdah\\.(executions|steps|messages)$'
+         and right(c.relname, 7) > to_char(
+           date_trunc('month', now() at time zone 'utc') + interval '3 months', 'YYYY_MM')`,
+    );
+    for (const { name } of later) await db.pool.query(`drop table ${name}`);
+    // a month may have begun since the template was migrated
+    await db.pool.query('select howdah_private.ensure_partitions()');
   });
 
   const partitionsOf = (table: string) =>
@@ -81,7 +102,7 @@ describe('ensure_partitions', () => {
     await committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_worker');
       expect(await one(client, 'select howdah_private.ensure_partitions(7) as made')).toEqual({
-        made: 3,
+        made: 12,
       });
     });
     const { id } = await one(
@@ -99,7 +120,7 @@ describe('ensure_partitions', () => {
       await reader.query('select count(*) from howdah.executions, howdah.steps, howdah.messages');
       await maker.query('begin');
       // this happens beside the reader, who holds the tables for as long as it likes …
-      const made = await one(maker, 'select howdah_private.ensure_partitions(8) as made');
+      const made = await one(maker, 'select howdah_private.ensure_partitions(4) as made');
       expect(made).toEqual({ made: 3 });
       // … and while it is uncommitted, others read and write
       await committed(db.pool, async (client) => {
@@ -142,15 +163,98 @@ describe('ensure_partitions', () => {
     await rolledBack(db.pool, async (holder) => {
       await holder.query('lock table howdah.executions in share update exclusive mode');
       await expect(
-        db.pool.query('select howdah_private.ensure_partitions(9)'),
+        db.pool.query('select howdah_private.ensure_partitions(4)'),
       ).rejects.toMatchObject({ code: '55P03' });
     });
-    expect(await one(db.pool, 'select howdah_private.ensure_partitions(9, 1) as made')).toEqual({
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(4, 1) as made')).toEqual({
       made: 1,
     });
-    expect(await one(db.pool, 'select howdah_private.ensure_partitions(9, 5) as made')).toEqual({
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(4, 5) as made')).toEqual({
       made: 2,
     });
+  });
+
+  test('attaches a partition again that somebody has detached, with its rows', async () => {
+    const { month } = await one(
+      db.pool,
+      `select to_char(date_trunc('month', now() at time zone 'utc') + interval '2 months',
+         'YYYY_MM') as month`,
+    );
+    const { id } = await one(
+      db.pool,
+      `select howdah.uuid_v7_floor(to_date($1, 'YYYY_MM') + interval '1 day') as id`,
+      [month],
+    );
+    await makeRun(db.pool, { id });
+    const runs = () => all(db.pool, 'select id from howdah.executions where id = $1', [id]);
+    const isMissing = async () =>
+      (await all(db.pool, `select from howdah.alerts where name = 'partitions_missing'`)).length >
+      0;
+    for (const table of ['executions', 'steps', 'messages']) {
+      await db.pool.query(
+        `alter table howdah.${table} detach partition howdah_private.${table}_${month}`,
+      );
+    }
+    expect([await runs(), await isMissing()]).toEqual([[], true]);
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions() as made')).toEqual({
+      made: 3,
+    });
+    expect([await runs(), await isMissing()]).toEqual([[{ id }], false]);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('finishes a detachment that was interrupted, and attaches the partition again', async () => {
+    await db.pool.query('select howdah_private.ensure_partitions(4)');
+    const [name] = (await partitionsOf('messages')).slice(-1).map((p) => p.name);
+    await rolledBack(db.pool, async (reader) => {
+      await reader.query('select count(*) from howdah.messages');
+      const detaching = await openSession(db.url);
+      await detaching.query(`set lock_timeout = '50ms'`);
+      await expect(
+        detaching.query(
+          `alter table howdah.messages detach partition howdah_private.${name} concurrently`,
+        ),
+      ).rejects.toMatchObject({ code: '55P03' });
+      await detaching.end();
+    });
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(4) as made')).toEqual({
+      made: 1,
+    });
+    expect((await partitionsOf('messages')).at(-1)).toMatchObject({ name });
+  });
+
+  test('does not attach a month that is being dropped', async () => {
+    await rolledBack(db.pool, async (client) => {
+      const [oldest] = await partitionsOf('messages');
+      await client.query(
+        `alter table howdah.messages detach partition howdah_private.${oldest?.name}`,
+      );
+      const month = `to_date(right('${oldest?.name}', 7), 'YYYY_MM')`;
+      await client.query(
+        `insert into howdah_private.closed_months (month, first_id, next_id)
+         select ${month}, b.first_id, b.next_id from howdah_private.month_bounds(${month}) as b`,
+      );
+      expect(
+        await refusedInside(
+          client,
+          `select howdah_private.ensure_month(${month}::timestamp at time zone 'utc')`,
+        ),
+      ).toMatchObject({ code: 'HWCNF' });
+    });
+  });
+
+  test('of single months gives up soon, and is tried again', async () => {
+    const month = new Date(Date.UTC(2020, 0, 15));
+    const holder = await openSession(db.url);
+    await holder.query('begin; lock table howdah.executions in share update exclusive mode');
+    await expect(
+      db.pool.query('select howdah_private.ensure_month($1)', [month]),
+    ).rejects.toMatchObject({ code: '55P03' });
+    await ensureMonths(db.pool, month, month, () => holder.query('rollback'));
+    expect((await partitionsOf('executions'))[0]?.name).toBe('executions_2020_01');
+    await holder.end();
+    for (const table of ['executions', 'steps', 'messages'])
+      await db.pool.query(`drop table howdah_private.${table}_2020_01`);
   });
 
   test('a month can be detached and dropped, since nothing points at it', async () => {
