@@ -112,20 +112,55 @@ begin
     r.kept_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
-  with gone as (
-    delete from howdah_private.erasures_due as d
-    where d.execution_id = any (v_due) and d.due_at <= now() returning d.execution_id as id
-  )
-  select array_agg(g.id), array_agg(distinct e.session_id) filter (where e.session_id is not null)
-  into v_roots, v_sessions from gone as g join howdah.executions as e on e.id = g.id;
-  if v_roots is not null then
-    perform howdah_private.erase_runs(v_roots || array(
-      select c.id::uuid from howdah.executions as c
-      where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
-    ), keep_keys => true);
-    perform howdah_private.erase_sessions(coalesce(v_sessions, '{}'), false);
-  end if;
+  perform howdah_private.erase_due_runs(array(
+    select d.execution_id from howdah_private.erasures_due as d
+    where d.execution_id = any (v_due) and d.due_at <= now()
+  ));
   return cardinality(v_due);
+end $$;
+
+-- Erases runs that the caller has locked with their sessions: all at once, or one by one when an
+-- error occurs, so that only the run with the error stays. That run is tried again in an hour. A
+-- statement that is cancelled or a deadlock stops all; the caller tries again.
+create or replace function howdah_private.erase_due_runs(roots uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid;
+begin
+  perform howdah_private.erase_trees(erase_due_runs.roots)
+  where cardinality(erase_due_runs.roots) > 0;
+exception when others then
+  if howdah_private.is_transient_error(sqlstate) then
+    raise;
+  end if;
+  foreach v_id in array erase_due_runs.roots loop
+    begin
+      perform howdah_private.erase_trees(array[v_id]);
+    exception when others then
+      raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
+      update howdah_private.erasures_due as d set due_at = now() + interval '1 hour'
+      where d.execution_id = v_id;
+    end;
+  end loop;
+end $$;
+
+-- Erases trees of runs and the sessions of their roots, and takes them off the queue.
+create or replace function howdah_private.erase_trees(roots uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.erasures_due as d where d.execution_id = any (erase_trees.roots);
+  perform howdah_private.erase_runs(erase_trees.roots || array(
+    select c.id::uuid from howdah.executions as c
+    where c.root_execution_id = any (erase_trees.roots) and c.parent_execution_id is not null
+  ), keep_keys => true);
+  perform howdah_private.erase_sessions(array(
+    select distinct e.session_id from howdah.executions as e
+    where e.id = any (erase_trees.roots) and e.session_id is not null
+  ), false);
 end $$;
 
 -- Returns the time until which the contents of an ended root run are needed, or null if they are

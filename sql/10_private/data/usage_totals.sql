@@ -99,7 +99,8 @@ begin
     cost = k.cost + excluded.cost;
 end $$;
 
--- Locks runs that are to be deleted. Returns the runs that still exist.
+-- Locks runs that are to be deleted, in the order of locks. Returns the runs that still exist,
+-- sorted.
 create or replace function howdah_private.lock_runs_for_deletion(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -107,8 +108,11 @@ as $$
 begin
   perform howdah_private.block_usage_counting();
   return array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (lock_runs_for_deletion.ids) order by e.id for update);
+    select r.id from (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id = any (lock_runs_for_deletion.ids) order by e.depth, e.id for update
+    ) as r
+    order by r.id);
 end $$;
 
 -- Serializes the deletion of runs and the counting of months. While this transaction lasts, no

@@ -410,6 +410,32 @@ test('the night finds what was there before the policy, and what ended unseen', 
   expect(await retainBatch(db.pool, 2)).toBe(0);
 });
 
+test('an error with one run erases the others, and that run is tried again later', async () => {
+  const [broken, whole] = [await sing(), await sing()];
+  await broken.end();
+  await whole.end();
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, comment, created_by)
+     values ($1, 1, 'nice', 'ada')`,
+    [broken.id],
+  );
+  await db.pool.query(
+    `create function public.fail() returns trigger language plpgsql as
+       'begin raise exception ''this run is broken''; end';
+     create trigger fail before update on howdah.feedback_entries
+       for each row execute function public.fail()`,
+  );
+  await erase();
+  await db.pool.query('drop function public.fail cascade');
+  expect([await inputOf(broken.id), await inputOf(whole.id)]).toEqual([SAID, '[erased]']);
+  const due = `select due_at > now() + interval '59 minutes' as is_late
+    from howdah_private.erasures_due where execution_id = $1`;
+  expect(await one(db.pool, due, [broken.id])).toEqual({ is_late: true });
+  await db.pool.query(`update howdah_private.erasures_due set due_at = now()`);
+  await erase();
+  expect(await inputOf(broken.id)).toBe('[erased]');
+});
+
 test('a tenant that keeps contents keeps them, and one that begins to keep them, too', async () => {
   const others = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id: others });
