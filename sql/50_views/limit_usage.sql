@@ -8,9 +8,9 @@ create or replace view howdah.limit_usage with (security_invoker = true) as
   cross join lateral howdah_private.limit_use(l.id) as u;
 comment on view howdah.limit_usage is
   E'@foreignKey (limit_id) references howdah.limits (id)|@foreignFieldName usages\n'
-  'Current use of each limit. A limit for each has a row for each subject that used something and '
-  'has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that '
-  'were in progress.';
+  'Current use of each limit. A limit for each has a row for each subject that used something in '
+  'the current period or has runs that wait, and has no limit of its own. Use of tokens and cost '
+  'may exceed the maximum by the model calls that were in progress.';
 comment on column howdah.limit_usage.subject_id is
   'The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for '
   'the tenant, a key and the system.';

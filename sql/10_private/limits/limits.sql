@@ -154,8 +154,9 @@ as $$
 $$;
 
 -- Returns the current use of a limit, and how many runs wait for it. A limit for each has a row
--- for each subject that used something. Filters by tenant itself. Of a limit over all tenants only
--- an operator sees the figures. A limit for each key has a row for each key that runs or waits.
+-- for each subject that used something or has runs that wait. Filters by tenant itself. Of a limit
+-- over all tenants only an operator sees the figures. A limit for each key has a row for each key
+-- that runs or waits.
 create or replace function howdah_private.limit_use(limit_id uuid)
   returns table (
     subject_id uuid, key text, used numeric, waiting int, started_at timestamptz,
@@ -186,16 +187,18 @@ begin
     from howdah_private.use_of_keys(v_limit) as k;
   elsif howdah_private.applies_to_each(v_limit) then
     return query
-    select c.subject_id, null::text, c.used, (
-        select count(*)::int from howdah_private.parked_runs as p
-        where p.limit_id = v_limit.id and p.subject_id = c.subject_id
-      ), nullif(v_began_at, '-infinity'), v_ends_at
-    from howdah_private.limit_counters as c
-    where c.limit_id = v_limit.id and c.started_at = v_began_at and c.used > 0
-      and not howdah_private.is_replaced(v_limit, c.subject_id)
-      and (
-        not v_limit.is_per_tenant or v_is_operator or c.subject_id = howdah.current_tenant()
-      );
+    select s.id, null::text, sum(s.used), sum(s.waiting)::int, nullif(v_began_at, '-infinity'),
+      v_ends_at
+    from (
+      select c.subject_id as id, c.used, 0 as waiting from howdah_private.limit_counters as c
+      where c.limit_id = v_limit.id and c.started_at = v_began_at and c.used > 0
+      union all
+      select p.subject_id, 0, 1 from howdah_private.parked_runs as p
+      where p.limit_id = v_limit.id and p.subject_id is not null
+    ) as s
+    where not howdah_private.is_replaced(v_limit, s.id)
+      and (not v_limit.is_per_tenant or v_is_operator or s.id = howdah.current_tenant())
+    group by s.id;
   elsif (v_limit.scope = 'system' or v_limit.key is not null) and not v_is_operator then
     return query select null::uuid, null::text, null::numeric, null::int,
       nullif(v_began_at, '-infinity'), v_ends_at;

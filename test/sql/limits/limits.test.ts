@@ -998,6 +998,15 @@ describe('limits of usage', () => {
       expect(await admit()).toBe(1);
     });
 
+    test('show whose runs wait, also where nothing is used', async () => {
+      const ada = await makeUser();
+      const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
+      const waits = await run({ user_id: ada });
+      expect(await claim([waits])).toEqual([]);
+      const usage = 'select subject_id, used, waiting from howdah.limit_usage where limit_id = $1';
+      expect(await all(db.pool, usage, [id])).toEqual([{ subject_id: ada, used: '0', waiting: 1 }]);
+    });
+
     test('let nobody wait for the runs of another one, however many those are', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
