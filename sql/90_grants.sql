@@ -622,8 +622,7 @@ grant execute on function
   howdah_private.rename_in_log(uuid[], text, text)
   to howdah_eraser;
 grant execute on function
-  howdah_private.delete_empty_sessions(int), howdah_private.close_month(date),
-  howdah_private.delete_side_rows_of_month(date, int),
+  howdah_private.close_month(date), howdah_private.delete_side_rows_of_month(date, int),
   howdah_private.delete_unaligned_trees(date, int), howdah_private.month_blockers(date),
   howdah_private.old_months(), howdah_private.record_month_progress(date, text, boolean),
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)

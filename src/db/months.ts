@@ -76,7 +76,6 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
           : { ...untouched(month), blockers: [`the month ${halfway} is to be detached first`] },
       );
     }
-    await untilNone(client, 'select howdah_private.delete_empty_sessions() as done', []);
     return outcomes;
   } finally {
     await client.end();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { archiveMonth, checkArchive } from '../../src/db/archive.ts';
+import { retain } from '../../src/db/maintenance.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../src/db/months.ts';
 import { restoreArchive } from '../../src/db/restore-archive.ts';
 import { cronItems } from '../../workers/task-list.ts';
@@ -100,6 +101,7 @@ describe('a month that nobody keeps', () => {
     expect(await sums()).toEqual(before);
     expect(await brokenRules(db.pool)).toEqual([]);
     expect(await all(db.pool, 'select id from howdah.executions')).toEqual([]);
+    await retain(db.pool);
     expect(await all(db.pool, 'select id from howdah.sessions where turns > 0')).toEqual([]);
     for (const month of old) expect(await partitions(month)).toBe(0);
     expect(await months()).toEqual([]);

@@ -4,7 +4,8 @@
 --      run blocks the month after all, open it again (unfreeze_month).
 --   3. Delete the rows of other tables that belong to its runs (delete_side_rows_of_month).
 --   4. Detach the partitions concurrently and drop them, by statements that no function may run.
--- Each step is a transaction of its own, and continues where the last one ended.
+-- Each step is a transaction of its own, and continues where the last one ended. Sessions without
+-- runs are deleted afterwards, by the retention of their tenant (retain_tenant).
 
 -- Returns the bounds of a month as ids.
 create or replace function howdah_private.month_bounds(
@@ -316,24 +317,3 @@ as $$
     dropped_at = case when record_month_progress.is_dropped then now() else c.dropped_at end
   where c.month = record_month_progress.month
 $$;
-
--- Deletes sessions that lost their last run with a month, or never had a run, and had no activity
--- since. Returns their number.
-create or replace function howdah_private.delete_empty_sessions(batch int default 1000) returns int
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_ids uuid[] := array(
-    select s.id from howdah.sessions as s
-    join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
-    where s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
-      and s.live_execution_id is null
-      and not exists (
-        select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
-    order by s.id limit delete_empty_sessions.batch for update of s skip locked
-  );
-begin
-  perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;
-  return cardinality(v_ids);
-end $$;

@@ -33,8 +33,11 @@ begin
   if not found then
     return 0;
   end if;
-  -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
-  if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
+  if v_policy.is_by_month then
+    -- runs are deleted with their month (drop_months.sql), which may leave sessions without runs
+    v_done := howdah_private.retain_sessions(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_runs_days), retain_tenant.batch, true);
+  elsif v_policy.keep_runs_days is not null then
     v_done := howdah_private.retain_history(v_policy.tenant_id,
       now() - make_interval(days => v_policy.keep_runs_days), retain_tenant.batch, true);
   end if;
