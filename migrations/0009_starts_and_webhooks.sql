@@ -71,8 +71,8 @@ comment on column howdah.schedules.retry_at is
 comment on column howdah.schedules.last_at is 'Last time that started a run.';
 comment on column howdah.schedules.last_execution_id is 'Run that the last time started.';
 comment on column howdah.schedules.last_error is
-  'Reason why the last time did not start every run: {code, message, detail, hint, '
-  'scheduled_for}. Null after a success.';
+  'Newest refusal of the last firing: {code, message, detail, hint, scheduled_for, earlier}. '
+  '`earlier` lists the refusals before it. Null if every due time was run or skipped.';
 
 create table howdah.table_triggers (
   id uuid primary key default howdah.uuid_v7(),

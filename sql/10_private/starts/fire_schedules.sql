@@ -130,7 +130,8 @@ exception when others then
 end $$;
 
 -- Fires a schedule that the caller has locked, and advances its next_at. A refused run blocks
--- nothing: the refusal is stored in last_error, and the schedule continues with its next time.
+-- nothing: the later times run, and the schedule continues with its next time. The newest refusal
+-- is stored in last_error, with those before it as `earlier`.
 create or replace function howdah_private.fire_schedule(
   schedule howdah.schedules, until timestamptz
 ) returns int
@@ -142,16 +143,18 @@ declare
   v_due record := howdah_private.due_times(v_schedule, fire_schedule.until);
   v_at timestamptz;
   v_run record;
+  v_errors jsonb := '[]';
   v_fired int := 0;
 begin
-  v_schedule.last_error := case when v_due.is_cut then howdah_private.schedule_error('catchup',
-    'more than 100 times were due: only the 100 newest were run', null, null,
-    v_schedule.next_at) end;
+  if v_due.is_cut then
+    v_errors := jsonb_build_array(howdah_private.schedule_error('catchup',
+      'more than 100 times were due: only the 100 newest were run', null, null,
+      v_schedule.next_at));
+  end if;
   foreach v_at in array v_due.moments loop
     v_run := howdah_private.fire_scheduled_time(v_schedule, v_at);
     if v_run.error is not null then
-      v_schedule.last_error := v_run.error;
-      exit;
+      v_errors := v_errors || v_run.error;
     elsif v_run.id is not null then
       v_schedule.last_execution_id := v_run.id;
       v_schedule.last_at := v_at;
@@ -162,7 +165,9 @@ begin
   set next_at = (select t.at from howdah_private.cron_times(
         s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
     retry_at = null, last_at = v_schedule.last_at,
-    last_execution_id = v_schedule.last_execution_id, last_error = v_schedule.last_error
+    last_execution_id = v_schedule.last_execution_id,
+    last_error = (v_errors -> -1) || case when jsonb_array_length(v_errors) > 1
+      then jsonb_build_object('earlier', v_errors - -1) else '{}' end
   where s.id = v_schedule.id;
   return v_fired;
 end $$;

@@ -528,6 +528,42 @@ describe('schedules', () => {
       expect((await row(inactive)).last_error).toBeNull();
     });
 
+    test('record each refused time of the catch-up, and run the others', async () => {
+      const id = await make({ catchup_policy: 'all', cron: '@daily' });
+      await missed(id, 5);
+      const { days } = await one(
+        db.pool,
+        `select array_agg(howdah_private.timestamp_key(t) order by t) as days
+         from howdah_private.cron_times('@daily', 'UTC', '-infinity', now(), 5, true) as t`,
+      );
+      await db.pool.query(`
+        create function public.refuse_closed_days() returns trigger language plpgsql as $$
+        begin
+          raise exception using errcode = 'HWQTA', message = 'closed day', hint = 'Wait.';
+        end $$;
+        create trigger refuse_closed_days before insert on howdah.executions for each row
+          when (new.metadata ->> 'scheduled_for' in ('${days[1]}', '${days[3]}'))
+          execute function public.refuse_closed_days()`);
+      try {
+        expect(await fire()).toBe(3);
+      } finally {
+        await db.pool.query('drop function public.refuse_closed_days() cascade');
+      }
+      expect(forOf(await runsOf(id))).toEqual([days[0], days[2], days[4]]);
+      const refused = { code: 'HWQTA', message: 'closed day', hint: 'Wait.' };
+      expect(await row(id)).toMatchObject({
+        last_at: new Date(days[4]),
+        last_error: {
+          ...refused,
+          scheduled_for: days[3],
+          earlier: [{ ...refused, scheduled_for: days[1] }],
+        },
+      });
+      await due(id);
+      expect(await fire()).toBe(1);
+      expect((await row(id)).last_error).toBeNull();
+    });
+
     test('for somebody holds a lock are tried again, and the others run meanwhile', async () => {
       const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
       await due(blocked);
