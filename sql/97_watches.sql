@@ -1,7 +1,7 @@
--- Grants howdah_writer the privileges that existing watches need, and revokes them from
--- howdah_tool, which held them before. Runs with the privileges of the login that migrates, since
--- other roles own the tables. If that login may not change them, `howdah doctor` names the
--- statements for the owner of the table.
+-- Grants howdah_writer the privileges that existing watches need and that it lacks, such as after a
+-- restore without privileges. Runs with the privileges of the login that migrates, since other
+-- roles own the tables. If that login may not grant them, `howdah doctor` names the statements for
+-- the owner of the table.
 do $$
 declare
   v_statements text[] := array(

@@ -32,8 +32,13 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
     from ours as o
     where o.relkind = 'v' and not coalesce('security_invoker=true' = any (o.reloptions), false)
     union all
-    select r.relation::text, 'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them', r.statement
+    select r.relation::text, 'howdah_writer lacks privileges on a watched table', r.statement
     from howdah_private.writer_grant_statements() as r
+    union all
+    select a.attrelid::regclass::text, 'howdah_tool, which SQL of tools runs as, has a privilege of its own on a column',
+      format('revoke %s (%I) on %s from howdah_tool', lower(x.privilege_type), a.attname, a.attrelid::regclass)
+    from pg_attribute as a cross join lateral aclexplode(a.attacl) as x
+    where a.attacl is not null and not a.attisdropped and x.grantee = 'howdah_tool'::regrole
     order by object, fault`);
   return rows;
 }

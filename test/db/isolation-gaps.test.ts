@@ -28,7 +28,7 @@ test.each([
   [
     'a column that SQL of tools may read by a right of its own',
     'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
-    'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them',
+    'howdah_tool, which SQL of tools runs as, has a privilege of its own on a column',
   ],
 ])('the catalogue shows %s, and the statement that mends it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);

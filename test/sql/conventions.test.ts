@@ -87,7 +87,6 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.call_with_deferred(text,jsonb,text)':
     'a tool is tried and watched as run_as_tool_role runs it',
   'howdah_private.write_bound(text,jsonb,text)': 'as run_as_tool_role',
-  'howdah_private.set_writer_rights(regclass)': 'no definer; names come from the catalogue',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 

@@ -152,8 +152,109 @@ as $$
       and starts_with(t.tgname, howdah_private.watch_name(w.id)))
 $$;
 
+-- Returns the column privileges that howdah_writer needs for the watches of all tenants, since they
+-- share the role. A watch has them from its triggers on.
+create or replace function howdah_private.needed_writer_rights(watched regclass default null)
+  returns table (relation regclass, "column" name, privilege text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select distinct t.tgrelid::regclass, c.name::name, c.privilege
+  from howdah.table_triggers as w
+  join pg_catalog.pg_trigger as t
+    on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
+    and t.tgname in (
+      howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
+  cross join lateral (
+    select k.name, 'select' from unnest(w.key_columns || w.into_column) as k (name)
+    union all
+    select w.into_column, 'update'
+  ) as c (name, privilege)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+  where w.into_column is not null
+    and t.tgrelid = coalesce(needed_writer_rights.watched, t.tgrelid)
+$$;
+
+-- Returns whether howdah_writer was granted a privilege on a column, and not only on its table.
+create or replace function howdah_private.has_writer_right(
+  watched regclass, "column" name, privilege text
+) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
+    where a.attrelid = has_writer_right.watched and a.attname = has_writer_right."column"
+      and x.grantee = 'howdah_writer'::regrole
+      and lower(x.privilege_type) = has_writer_right.privilege
+  )
+$$;
+
+-- Returns the statements that grant howdah_writer the privileges which watches need and which it
+-- lacks; for one table, or for all tables.
+create or replace function howdah_private.writer_grant_statements(watched regclass default null)
+  returns table (relation regclass, statement text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with missing as (
+    select n.relation, n."column", n.privilege
+    from howdah_private.needed_writer_rights(writer_grant_statements.watched) as n
+    where not howdah_private.has_writer_right(n.relation, n."column", n.privilege)
+  )
+  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
+  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
+  where c.oid in (select m.relation from missing as m)
+    and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  union all
+  select m.relation,
+    format('grant %s (%I) on %s to howdah_writer', m.privilege, m."column", m.relation)
+  from missing as m
+$$;
+
+-- Returns the privileges that were granted for a trigger of a watch. A trigger of the table has
+-- them as its second argument, behind the 36 bytes of the id and a zero byte. So they last as long
+-- as the trigger, also in a backup of the table.
+create or replace function howdah_private.rights_granted_for(trigger pg_catalog.pg_trigger)
+  returns table ("column" name, privilege text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select g."column", g.privilege
+  from jsonb_to_recordset(case when (trigger).tgnargs = 2 then convert_from(
+    substr((trigger).tgargs, 38, length((trigger).tgargs) - 38), getdatabaseencoding())::jsonb
+  end) as g ("column" name, privilege text)
+$$;
+
+-- Returns the privileges that are granted for a watch: those that howdah_writer lacks, and those
+-- that were granted for another watch of the table. An operator granted all others, and nobody else
+-- revokes them.
+create or replace function howdah_private.rights_to_grant(
+  watched regclass, watch howdah.table_triggers
+) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
+  from (
+    select k.name::name, 'select' as privilege
+    from unnest((watch).key_columns || (watch).into_column) as k (name)
+    union all
+    select (watch).into_column::name, 'update'
+  ) as n
+  where (watch).into_column is not null and (
+    not howdah_private.has_writer_right(rights_to_grant.watched, n.name, n.privilege)
+    or (n.name, n.privilege) in (
+      select g."column", g.privilege
+      from pg_catalog.pg_trigger as t cross join lateral howdah_private.rights_granted_for(t) as g
+      where t.tgrelid = rights_to_grant.watched
+        and t.tgfoid = 'howdah_private.tg__watch'::regproc))
+$$;
+
 -- Creates the triggers of a watch: one for each event, since a trigger with transition tables has
--- one event. The triggers are found by their names, so the table may be renamed.
+-- one event. The triggers are found by their names, so the table may be renamed. Then grants
+-- howdah_writer what the watch needs, with the privileges of the caller, who owns the table.
 create or replace function howdah_private.create_watch_triggers(
   watched regclass, watch howdah.table_triggers
 ) returns void
@@ -162,113 +263,60 @@ create or replace function howdah_private.create_watch_triggers(
 as $$
 declare
   v_name text := howdah_private.watch_name((watch).id);
+  v_rights jsonb;
+  v_statement text;
 begin
   perform howdah_private.drop_watch((watch).id);
+  v_rights := howdah_private.rights_to_grant(watched, watch);
   if (watch).on_event like 'insert%' then
     execute format('create trigger %I after insert on %s referencing new table as new_rows '
-      'for each statement execute function howdah_private.tg__watch(%L)',
-      v_name, watched, (watch).id);
+      'for each statement execute function howdah_private.tg__watch(%L, %L)',
+      v_name, watched, (watch).id, v_rights);
   end if;
   if (watch).on_event like '%update' then
     execute format('create trigger %I after update on %s '
       'referencing old table as old_rows new table as new_rows '
-      'for each statement execute function howdah_private.tg__watch(%L)',
+      'for each statement execute function howdah_private.tg__watch(%L, %L)',
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
-      watched, (watch).id);
+      watched, (watch).id, v_rights);
   end if;
-  perform howdah_private.set_writer_rights(create_watch_triggers.watched);
-end $$;
-
--- Returns the statements that grant howdah_writer the privileges which watches need, and that
--- revoke all others; for one table, or for all tables. The watches of all tenants count, since they
--- share the role. howdah_tool, which runs text of callers, held these columns before, and loses
--- them.
-create or replace function howdah_private.writer_grant_statements(watched regclass default null)
-  returns table (relation regclass, statement text)
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  with needed as (
-    select distinct t.tgrelid as relid, c.name::name as attname, c.privilege
-    from howdah.table_triggers as w
-    join pg_catalog.pg_trigger as t
-      on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
-      and t.tgname in (
-        howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
-    cross join lateral (
-      select k.name, 'SELECT' from unnest(w.key_columns || w.into_column) as k (name)
-      union all
-      select w.into_column, 'UPDATE'
-    ) as c (name, privilege)
-    join pg_catalog.pg_attribute as a
-      on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
-    where w.into_column is not null
-      and t.tgrelid = coalesce(writer_grant_statements.watched, t.tgrelid)
-  ),
-  existing as (
-    select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
-    from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
-    where a.attacl is not null and not a.attisdropped
-      and a.attrelid = coalesce(writer_grant_statements.watched, a.attrelid)
-      and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
-  ),
-  missing as (
-    select n.* from needed as n
-    where not exists (
-      select from existing as h
-      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege)
-        and h.grantee = 'howdah_writer'::regrole)
-  ),
-  obsolete as (
-    select h.* from existing as h
-    where h.grantee = 'howdah_tool'::regrole or not exists (
-      select from needed as n
-      where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
-  )
-  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
-  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
-  where c.oid in (select m.relid from missing as m)
-    and not has_schema_privilege('howdah_writer', s.oid, 'usage')
-  union all
-  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer',
-    m.privilege, m.attname, m.relid::regclass)
-  from missing as m
-  union all
-  select h.relid::regclass, format('revoke %s (%I) on %s from %s',
-    h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
-  from obsolete as h
-$$;
-
--- Sets the privileges of howdah_writer on a table, with the privileges of the caller, who owns the
--- table.
-create or replace function howdah_private.set_writer_rights(watched regclass) returns void
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_statement text;
-begin
   for v_statement in
-    select r.statement from howdah_private.writer_grant_statements(set_writer_rights.watched) as r
+    select r.statement from howdah_private.writer_grant_statements(watched) as r
   loop
     execute v_statement;
   end loop;
 end $$;
 
+-- Drops the triggers of a watch, and revokes the privileges that were granted for them and that no
+-- other watch needs. The other watches are read when the triggers are gone: whoever makes a watch
+-- of this table meanwhile is waited for.
 create or replace function howdah_private.drop_watch(watch_id uuid) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_trigger record;
+  v_right record;
 begin
   for v_trigger in
-    select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
+    select t.tgname, t.tgrelid::regclass as watched,
+      array(select g from howdah_private.rights_granted_for(t) as g) as rights
+    from pg_catalog.pg_trigger as t
     where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
-    perform howdah_private.set_writer_rights(v_trigger.watched);
+    for v_right in
+      select g."column", g.privilege
+      from unnest(v_trigger.rights) as g ("column" name, privilege text)
+      where howdah_private.has_writer_right(v_trigger.watched, g."column", g.privilege)
+        and not exists (
+          select from howdah_private.needed_writer_rights(v_trigger.watched) as n
+          where (n."column", n.privilege) = (g."column", g.privilege))
+    loop
+      execute format('revoke %s (%I) on %s from howdah_writer',
+        v_right.privilege, v_right."column", v_trigger.watched);
+    end loop;
   end loop;
 end $$;

@@ -581,6 +581,9 @@ describe('watch_table', () => {
       );
       return rows.map(({ is }) => is);
     };
+    /** Applies a file of `sql/` as a migration does. */
+    const applyFile = (path: string) =>
+      db.pool.query(`begin; set local role howdah_owner; ${readFileSync(path, 'utf8')}; commit`);
     const OF_WRITER = [
       'howdah_writer select id',
       'howdah_writer select reply',
@@ -621,20 +624,38 @@ describe('watch_table', () => {
       expect(await rightsTo(table)).toEqual([]);
     });
 
-    test('is moved to the writer where howdah_tool held it before', async () => {
+    test('is granted again where it was lost, by the next migration', async () => {
       const { table, agent } = await makeTable();
-      const { table: former } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
-      await db.pool.query(`
-        revoke all (id, reply) on ${table} from howdah_writer;
-        grant select (id, reply), update (reply) on ${table}, ${former} to howdah_tool`);
-      const file = readFileSync('sql/97_watches.sql', 'utf8');
-      await db.pool.query(`begin; set local role howdah_owner; ${file}; commit`);
+      await db.pool.query(`revoke all (id, reply) on ${table} from howdah_writer`);
+      await applyFile('sql/97_watches.sql');
       expect(await rightsTo(table)).toEqual(OF_WRITER);
-      expect(await rightsTo(former)).toEqual([]);
       expect(await all(db.pool, 'select * from howdah_private.writer_grant_statements()')).toEqual(
         [],
       );
+    });
+
+    test('is all that is revoked: what an operator granted himself stays', async () => {
+      const { table, agent } = await makeTable('reply text, note text');
+      const { table: history } = await makeTable();
+      const own = `
+        grant select (id, note), update (note) on ${table} to howdah_writer;
+        grant select (id) on ${table} to howdah_tool;
+        grant select (body) on ${history} to howdah_writer, howdah_tool`;
+      await db.pool.query(own);
+      const granted = [await rightsTo(table), await rightsTo(history)];
+      const options: Watch = { agent, input: 'body', on_event: 'insert or update' };
+      await watch(table, { ...options, into_column: 'reply' });
+      await watch(table, { ...options, into_column: 'note' });
+      await watch(history, { agent, input: 'body', into_column: 'reply' });
+      await applyFile('sql/97_watches.sql');
+      expect(await rightsTo(table)).toEqual(
+        [...(granted[0] ?? []), 'howdah_writer select reply', 'howdah_writer update reply'].sort(),
+      );
+      await db.pool.query('select howdah.unwatch_table($1)', [table]);
+      await db.pool.query('select howdah.unwatch_table($1)', [history]);
+      await applyFile('sql/97_watches.sql');
+      expect([await rightsTo(table), await rightsTo(history)]).toEqual(granted);
     });
 
     test('cannot be reached from a role that text runs as', async () => {
