@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { onTestFinished } from 'vitest';
 import { eventually } from '../support/database.ts';
 
 /** A pool or a connection: what can run one statement. */
@@ -47,6 +48,16 @@ export async function takeRole(client: Db, role: string, settings: Record<string
     await client.query('select set_config($1, $2, true)', [name, value]);
   }
   await client.query(`set local role ${pg.escapeIdentifier(role)}`);
+}
+
+/**
+ * Connects a client for the rest of a test. The test closes it when it ends, also when it fails:
+ * then a transaction that is still open holds no locks, and nobody waits for the client.
+ */
+export async function testClient(pool: pg.Pool): Promise<pg.PoolClient> {
+  const client = await pool.connect();
+  onTestFinished(() => client.release(true));
+  return client;
 }
 
 /** Runs `work` in a transaction and rolls it back. */

@@ -23,6 +23,7 @@ import {
   refusal,
   rolledBack,
   takeRole,
+  testClient,
   unique,
 } from '../support.ts';
 
@@ -379,7 +380,7 @@ describe('a change of a definition', () => {
   test('that is rolled back leaves nothing, a savepoint neither', async () => {
     const tenant_id = await makeTenant(db.pool);
     const from = await endOf(tenant_id);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await makeModel(client, { tenant_id });
     await client.query('rollback');
@@ -390,7 +391,6 @@ describe('a change of a definition', () => {
     await client.query('savepoint two');
     await makeModel(client, { tenant_id });
     await client.query('rollback to savepoint two; commit');
-    client.release();
     expect((await logOf(tenant_id, from)).map(({ object_id }) => object_id)).toEqual([kept]);
     expect(await all(db.pool, 'select from howdah_private.audit_inbox')).toEqual([]);
     expect(await all(db.pool, 'select from howdah_private.audit_pending')).toEqual([]);
@@ -623,7 +623,7 @@ describe('the chain', () => {
 
   test('is locked by the commit alone, also after constraints were settled before', async () => {
     const tenant_id = await makeTenant(db.pool);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await makeModel(client, { tenant_id });
     for (const statement of ['set constraints all immediate', 'set constraints all immediate']) {
@@ -635,7 +635,6 @@ describe('the chain', () => {
       await makeModel(other, { tenant_id });
     });
     await client.query('commit');
-    client.release();
     const log = await logOf(tenant_id);
     const models = log.filter(({ object }) => object === 'models').map(({ seq }) => seq);
     const seeded = log.length - 4; // the tenant's own default model is the first of it

@@ -9,6 +9,7 @@ import {
   one,
   rolledBack,
   takeRole,
+  testClient,
 } from '../support.ts';
 
 const database = testDatabase();
@@ -78,7 +79,7 @@ test.each([
     makeAgent(database.pool, { tenant_id, name, is_default: name === before });
   const [old, fresh] = [await make('old'), await make('fresh')];
   const setDefault = 'update howdah.agents set is_default = true where id = $1';
-  const [first, second] = [await database.pool.connect(), await database.pool.connect()];
+  const [first, second] = [await testClient(database.pool), await testClient(database.pool)];
   await first.query('begin');
   if (before === undefined) await first.query(setDefault, [old]);
   else await first.query(`update howdah.agents set domain = 'music' where id = $1`, [old]);
@@ -87,8 +88,6 @@ test.each([
   await first.query(setDefault, [old]);
   await first.query('commit');
   await waits;
-  first.release();
-  second.release();
   expect(
     await all(database.pool, 'select name from howdah.agents where tenant_id = $1 and is_default', [
       tenant_id,

@@ -10,6 +10,7 @@ import {
   one,
   refusal,
   rolledBack,
+  testClient,
 } from '../support.ts';
 
 const db = testDatabase();
@@ -300,7 +301,7 @@ describe('an edit in one session while another one gives it to an agent', () => 
 
   /** The second waits for the first, and both end. */
   async function raced(one: Statement, other: Statement): Promise<void> {
-    const [leader, follower] = [await db.pool.connect(), await db.pool.connect()];
+    const [leader, follower] = [await testClient(db.pool), await testClient(db.pool)];
     await leader.query('begin');
     await follower.query('begin');
     await leader.query(...one);
@@ -309,8 +310,6 @@ describe('an edit in one session while another one gives it to an agent', () => 
     await leader.query('commit');
     await waits;
     await follower.query('commit');
-    leader.release();
-    follower.release();
   }
   const edit = (prompt: string): Statement => [
     `update howdah.prompts set template = template || '!' where id = $1`,

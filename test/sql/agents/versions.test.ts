@@ -14,6 +14,7 @@ import {
   makeTool,
   one,
   takeRole,
+  testClient,
 } from '../support.ts';
 
 describe('versions of agents', () => {
@@ -97,13 +98,12 @@ describe('versions of agents', () => {
 
   test('an edit that is rolled back makes none', async () => {
     const agent = await makeAgent(db.pool);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query(`update howdah.agents set instruction = 'never' where id = $1`, [agent]);
     await client.query('set constraints all immediate');
     expect(await versionsOf(agent, client)).toHaveLength(2);
     await client.query('rollback');
-    client.release();
     expect(await countOf(agent)).toBe(1);
   });
 
@@ -334,7 +334,7 @@ describe('versions of agents', () => {
     const agent = await makeAgent(db.pool);
     const [toolA, toolB] = [await makeTool(db.pool), await makeTool(db.pool)];
     const give = 'insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)';
-    const [first, second] = [await db.pool.connect(), await db.pool.connect()];
+    const [first, second] = [await testClient(db.pool), await testClient(db.pool)];
     await first.query('begin');
     await second.query('begin');
     await first.query(give, [agent, toolA]);
@@ -343,8 +343,6 @@ describe('versions of agents', () => {
     await first.query('commit');
     await waits;
     await second.query('commit');
-    first.release();
-    second.release();
     expect((await versionsOf(agent)).map((row) => row.version)).toEqual([1, 2, 3]);
     expect((await definitionOf(agent)).tools.map((tool: { id: string }) => tool.id).sort()).toEqual(
       [toolA, toolB].sort(),
@@ -355,7 +353,7 @@ describe('versions of agents', () => {
     for (const editorIsFirst of [true, false]) {
       const agent = await makeAgent(db.pool);
       const tool = await makeTool(db.pool);
-      const [editor, giver] = [await db.pool.connect(), await db.pool.connect()];
+      const [editor, giver] = [await testClient(db.pool), await testClient(db.pool)];
       await editor.query('begin');
       await giver.query('begin');
       const edit = () =>
@@ -373,8 +371,6 @@ describe('versions of agents', () => {
       await leader.query('commit');
       await waits;
       await follower.query('commit');
-      editor.release();
-      giver.release();
       expect(await definitionOf(agent)).toMatchObject({ tools: [{ description: 'edited' }] });
     }
   });
@@ -382,7 +378,7 @@ describe('versions of agents', () => {
   test('a model given to an agent while another session edits the model arrives edited', async () => {
     const agent = await makeAgent(db.pool);
     const model = await makeModel(db.pool);
-    const [editor, giver] = [await db.pool.connect(), await db.pool.connect()];
+    const [editor, giver] = [await testClient(db.pool), await testClient(db.pool)];
     await editor.query('begin');
     await editor.query(`update howdah.models set model = 'edited' where id = $1`, [model]);
     await giver.query('begin');
@@ -394,14 +390,12 @@ describe('versions of agents', () => {
     await editor.query('commit');
     await given;
     await giver.query('commit');
-    editor.release();
-    giver.release();
     expect(await definitionOf(agent)).toMatchObject({ models: [{ model: 'edited' }] });
   });
 
   test('an agent made while another session edits the default model arrives with the edit', async () => {
     const tenant = await makeTenant(db.pool);
-    const [editor, maker] = [await db.pool.connect(), await db.pool.connect()];
+    const [editor, maker] = [await testClient(db.pool), await testClient(db.pool)];
     await editor.query('begin');
     await editor.query(
       `update howdah.models set model = 'edited' where name = 'default' and tenant_id = $1`,
@@ -413,15 +407,13 @@ describe('versions of agents', () => {
     await editor.query('commit');
     const agent = await made;
     await maker.query('commit');
-    editor.release();
-    maker.release();
     expect(await definitionOf(agent)).toMatchObject({ models: [{ model: 'edited' }] });
   });
 
   test('edits of agents that share a model do not wait for each other', async () => {
     const [first, second] = [await makeAgent(db.pool), await makeAgent(db.pool)];
     const model = await makeModel(db.pool);
-    const clients = [await db.pool.connect(), await db.pool.connect()] as const;
+    const clients = [await testClient(db.pool), await testClient(db.pool)] as const;
     for (const [index, client] of clients.entries()) {
       await client.query('begin');
       await client.query(`set local lock_timeout = '2s'`);
@@ -432,7 +424,6 @@ describe('versions of agents', () => {
     }
     for (const client of clients) {
       await client.query('commit');
-      client.release();
     }
     expect(await countOf(first)).toBe(2);
     expect(await countOf(second)).toBe(2);

@@ -18,6 +18,7 @@ import {
   one,
   openSession,
   refusal,
+  testClient,
 } from '../support.ts';
 
 describe('cancel_execution', () => {
@@ -151,7 +152,7 @@ describe('cancel_execution', () => {
           return { id, fence: 1, after: 0, steps: [step], to: isDone ? completed : waits };
         }),
       );
-      const client = await db.pool.connect();
+      const client = await testClient(db.pool);
       const reads = async () => {
         const { rows } = await client.query(
           `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as n
@@ -163,7 +164,6 @@ describe('cancel_execution', () => {
       await cancel(root, client as never);
       const read = await reads();
       await client.query('commit');
-      client.release();
       return read;
     };
     const few = await readFor(20);
@@ -214,7 +214,7 @@ describe('cancel_execution', () => {
       tenant_id: other,
       agent_id: await makeAgent(db.pool, { tenant_id: other }),
     });
-    const holder = await db.pool.connect();
+    const holder = await testClient(db.pool);
     await holder.query('begin');
     await holder.query('select 1 from howdah.executions where id = $1 for no key update', [
       foreign,
@@ -224,7 +224,6 @@ describe('cancel_execution', () => {
       expect(await refusal(cancel(foreign, client))).toMatchObject({ code: 'HWNTF' });
     });
     await holder.query('rollback');
-    holder.release();
   });
 
   test('does not wait for the lock of a run that the caller may not control', async () => {
@@ -234,7 +233,7 @@ describe('cancel_execution', () => {
       ),
     );
     const id = await make({ user_id: theirs?.id });
-    const holder = await db.pool.connect();
+    const holder = await testClient(db.pool);
     await holder.query('begin');
     await holder.query('select 1 from howdah.executions where id = $1 for no key update', [id]);
     await asRole(db.pool, 'howdah_app', { 'howdah.user_id': mine?.id }, async (client) => {
@@ -242,48 +241,43 @@ describe('cancel_execution', () => {
       expect(await refusal(cancel(id, client))).toMatchObject({ code: 'HWDEN' });
     });
     await holder.query('rollback');
-    holder.release();
   });
 
   test('a commit that came first counts, and the cancel ends what is left', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
-    const committer = await db.pool.connect();
+    const committer = await testClient(db.pool);
     await committer.query('begin');
     await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]);
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     const cancelled = cancel(id, canceller);
     await isBlocked(db.pool, canceller);
     await committer.query('commit');
     expect((await cancelled).rows).toMatchObject([{ status: 'cancelled', step_count: 1 }]);
-    committer.release();
-    canceller.release();
   });
 
   test('an end that came first stands, and the cancel is refused', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
-    const committer = await db.pool.connect();
+    const committer = await testClient(db.pool);
     await committer.query('begin');
     const steps = [answer, { kind: 'output', output: 'x' }];
     await commit(committer, worker, [{ id, fence: 1, after: 0, steps, to: completed }]);
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     const refused = refusal(cancel(id, canceller));
     await isBlocked(db.pool, canceller);
     await committer.query('commit');
     expect(await refused).toMatchObject({ code: 'HWTRM' });
-    committer.release();
-    canceller.release();
     expect(await rowOf(id)).toMatchObject({ status: 'completed' });
   });
 
   test('a commit that came second is stale, and only its row', async () => {
     const [id, other] = [await make(), await make()];
     await claim(db.pool, worker, [id, other]);
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     await canceller.query('begin');
     await cancel(id, canceller);
-    const committer = await db.pool.connect();
+    const committer = await testClient(db.pool);
     const result = commit(committer, worker, [
       { id, fence: 1, after: 0, steps: [answer] },
       { id: other, fence: 1, after: 0, steps: [answer] },
@@ -291,8 +285,6 @@ describe('cancel_execution', () => {
     await isBlocked(db.pool, committer);
     await canceller.query('commit');
     const outcomes = new Map((await result).map((row) => [row.execution_id, row.outcome]));
-    committer.release();
-    canceller.release();
     expect(outcomes.get(id)).toBe('stale');
     expect(outcomes.get(other)).toBe('committed');
     expect(await all(db.pool, 'select 1 from howdah.steps where execution_id = $1', [id])).toEqual(
@@ -302,32 +294,28 @@ describe('cancel_execution', () => {
 
   test('a child that is being inserted is cancelled with its parent', async () => {
     const root = await make();
-    const inserter = await db.pool.connect();
+    const inserter = await testClient(db.pool);
     await inserter.query('begin');
     const child = await makeRun(inserter, { agent_id: agent, parent_execution_id: root });
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     const cancelled = cancel(root, canceller);
     await isBlocked(db.pool, canceller);
     await inserter.query('commit');
     await cancelled;
-    inserter.release();
-    canceller.release();
     expect((await rowOf(child)).status).toBe('cancelled');
   });
 
   test('a grandchild that is being inserted is cancelled too', async () => {
     const root = await make();
     const child = await make({ parent_execution_id: root });
-    const inserter = await db.pool.connect();
+    const inserter = await testClient(db.pool);
     await inserter.query('begin');
     const grandchild = await makeRun(inserter, { agent_id: agent, parent_execution_id: child });
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     const cancelled = cancel(root, canceller);
     await isBlocked(db.pool, canceller);
     await inserter.query('commit');
     await cancelled;
-    inserter.release();
-    canceller.release();
     expect((await rowOf(child)).status).toBe('cancelled');
     expect((await rowOf(grandchild)).status).toBe('cancelled');
   });

@@ -18,6 +18,7 @@ import {
   refusal,
   release,
   spawn,
+  testClient,
 } from '../support.ts';
 
 describe('pause_execution and resume_execution', () => {
@@ -212,7 +213,7 @@ describe('pause_execution and resume_execution', () => {
 
   test('waits for a commit under way, and the next commit hears of it', async () => {
     const id = await running();
-    const pauser = await db.pool.connect();
+    const pauser = await testClient(db.pool);
     let paused: Promise<unknown> = Promise.resolve();
     await committed(db.pool, async (client) => {
       await commit(client, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
@@ -220,7 +221,6 @@ describe('pause_execution and resume_execution', () => {
       await isBlocked(db.pool, pauser);
     });
     expect(await paused).toMatchObject({ status: 'running', step_count: 1 });
-    pauser.release();
     expect(await step(id, undefined, [answer], 1)).toMatchObject([{ is_pause_requested: true }]);
   });
 

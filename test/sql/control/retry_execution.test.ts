@@ -22,6 +22,7 @@ import {
   one,
   refusal,
   spawn,
+  testClient,
 } from '../support.ts';
 
 describe('retry_execution', () => {
@@ -140,7 +141,7 @@ describe('retry_execution', () => {
 
   test('two at once: one goes through, the other finds it live', async () => {
     const id = await stopped('error');
-    const other = await db.pool.connect();
+    const other = await testClient(db.pool);
     let second: ReturnType<typeof refusal> | undefined;
     await committed(db.pool, async (client) => {
       await retry(id, client);
@@ -148,7 +149,6 @@ describe('retry_execution', () => {
       await isBlocked(db.pool, other);
     });
     expect(await second).toMatchObject({ code: 'HWCNF' });
-    other.release();
     expect(await kinds(id)).toEqual(['model', 'error', 'retry']);
   });
 
@@ -191,7 +191,7 @@ describe('retry_execution', () => {
       const session_id = await makeSession(db.pool, { tenant_id });
       const id = await make({ tenant_id, agent_id, session_id });
       await cancel(id);
-      const holder = await db.pool.connect();
+      const holder = await testClient(db.pool);
       await holder.query('begin');
       await holder.query('select from howdah.sessions where id = $1 for no key update', [
         session_id,
@@ -205,7 +205,6 @@ describe('retry_execution', () => {
         });
       }
       await holder.query('rollback');
-      holder.release();
     });
 
     test('while the live run is just ending: it gets the turn', async () => {
@@ -213,7 +212,7 @@ describe('retry_execution', () => {
       const id = await stopped('error', { session_id });
       const live = await make({ session_id });
       await claim(db.pool, worker, [live]);
-      const retrier = await db.pool.connect();
+      const retrier = await testClient(db.pool);
       let retried: Promise<unknown> | undefined;
       await committed(db.pool, async (client) => {
         const steps = [answer, { kind: 'output', output: 'x' }];
@@ -222,7 +221,6 @@ describe('retry_execution', () => {
         await isBlocked(db.pool, retrier);
       });
       expect(await retried).toMatchObject({ status: 'queued' });
-      retrier.release();
       expect(await liveOf(session_id)).toBe(id);
       await finish(db.pool, worker, id);
     });

@@ -7,7 +7,7 @@ import { faultsOf } from '../../../src/runtime/json-schema.ts';
 import { testDatabase } from '../../support/database.ts';
 import { pairs } from '../../support/random-schemas.ts';
 import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from '../../support/schema-cases.ts';
-import { all, one } from '../support.ts';
+import { all, one, testClient } from '../support.ts';
 
 const db = testDatabase();
 
@@ -298,7 +298,7 @@ test('a form of ten fields takes less than 5 ms', async () => {
     tags: ['a', 'b'],
     address: { city: 'Rome', street: 'Via Appia 1' },
   };
-  const client = await db.pool.connect();
+  const client = await testClient(db.pool);
   const times: number[] = [];
   for (let n = 0; n < 40; n++) {
     const { rows } = await client.query(
@@ -310,7 +310,6 @@ test('a form of ten fields takes less than 5 ms', async () => {
     expect(rows[0].faults).toEqual([]);
     times.push(Number(rows[0].ms));
   }
-  client.release();
   // the fastest of many: what else this machine does is none of the function's time
   expect(Math.min(...times)).toBeLessThan(5);
   expect(Math.min(...times)).toBeGreaterThan(0.05);

@@ -17,6 +17,7 @@ import {
   one,
   openSession,
   refusal,
+  testClient,
 } from '../support.ts';
 
 describe('limits of running runs', () => {
@@ -194,12 +195,11 @@ describe('limits of running runs', () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim([ids[0] as string]);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select howdah.cancel_execution($1)', [ids[0]]);
     expect(await claim([ids[1] as string])).toEqual([]); // as far as it sees the first is at work
     await client.query('commit');
-    client.release();
     expect(await admit()).toBe(1);
     expect(await states(ids)).toEqual(['cancelled', 'queued']);
   });
@@ -252,13 +252,12 @@ describe('limits of running runs', () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select from howdah.executions where id = $1 for no key update', [ids[1]]);
     await finish(ids[0] as string);
     expect(await admit()).toBe(0);
     await client.query('rollback');
-    client.release();
     expect(await admit()).toBe(1);
   });
 
@@ -295,13 +294,12 @@ describe('limits of running runs', () => {
 
   test('who edits a limit and takes long holds up nobody', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('update howdah.limits set max_value = 5 where id = $1', [id]);
     const ids = await runs(2);
     expect(await claim(ids)).toHaveLength(1);
     await client.query('commit');
-    client.release();
     expect(await admit()).toBe(1);
   });
 

@@ -13,6 +13,7 @@ import {
   makeSession,
   makeWorker,
   one,
+  testClient,
 } from '../support.ts';
 
 describe('claim_executions', () => {
@@ -102,12 +103,11 @@ describe('claim_executions', () => {
       await makeRun(db.pool, { agent_id: agent }),
       await makeRun(db.pool, { agent_id: agent }),
     ];
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select 1 from howdah.executions where id = $1 for no key update', [busy]);
     const claims = await claim(db.pool, worker, [busy, free]);
     await client.query('rollback');
-    client.release();
     expect(claims.map((row) => row.execution_id)).toEqual([free]);
     expect(await claim(db.pool, worker, [busy])).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { randomOf } from '../../../chaos/random.ts';
 import { testDatabase } from '../../support/database.ts';
-import { all, makeAgent, makeRun, makeTenant, makeWorker, one } from '../support.ts';
+import { all, makeAgent, makeRun, makeTenant, makeWorker, one, testClient } from '../support.ts';
 
 describe('fair shares', () => {
   const db = testDatabase();
@@ -175,12 +175,11 @@ describe('fair shares', () => {
     const named = await many(0, 2);
     await claim([named[0] as string]);
     const [other] = await many(1, 1);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select from howdah.executions where id = $1 for no key update', [other]);
     expect(await claim([named[1] as string])).toEqual([named[1]]);
     await client.query('rollback');
-    client.release();
   });
 
   test('a tenant of weight 3 has three runs at work for each one of a tenant of weight 1, from the next claim on', async () => {

@@ -15,6 +15,7 @@ import {
   one,
   rolledBack,
   startWorkerSession,
+  testClient,
 } from '../support.ts';
 
 describe('presence of workers', () => {
@@ -266,44 +267,39 @@ describe('presence of workers', () => {
 
   test('one reaper works at a time, the others do nothing', async () => {
     const worker = await makeWorker(db.pool);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select howdah_private.reap_workers()');
     expect(await reap()).toEqual([]);
     await client.query('rollback');
-    client.release();
     expect(await reap()).toEqual([worker]);
   });
 
   test('a reaper and a commit in flight: whoever comes first decides', async () => {
     const worker = await makeWorker(db.pool);
     const id = await started(worker);
-    const committer = await db.pool.connect();
+    const committer = await testClient(db.pool);
     await committer.query('begin');
     await commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
-    const reaper = await db.pool.connect();
+    const reaper = await testClient(db.pool);
     const reaped = all(reaper, 'select * from howdah_private.reap_workers()');
     await isBlocked(db.pool, reaper);
     await committer.query('commit');
     expect(await reaped).toEqual([{ reap_workers: worker }]);
-    committer.release();
-    reaper.release();
     expect(await rowOf(id)).toMatchObject({ status: 'queued', fence: 2, step_count: 1 });
   });
 
   test('a commit that waited for the reaper is stale', async () => {
     const worker = await makeWorker(db.pool);
     const id = await started(worker);
-    const reaper = await db.pool.connect();
+    const reaper = await testClient(db.pool);
     await reaper.query('begin');
     await reaper.query('select howdah_private.reap_workers()');
-    const committer = await db.pool.connect();
+    const committer = await testClient(db.pool);
     const result = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
     await isBlocked(db.pool, committer);
     await reaper.query('commit');
     expect(await result).toMatchObject([{ outcome: 'stale' }]);
-    committer.release();
-    reaper.release();
     expect(await rowOf(id)).toMatchObject({ step_count: 0, message_count: 1, tokens_in: '0' });
   });
 

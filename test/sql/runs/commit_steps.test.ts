@@ -16,6 +16,7 @@ import {
   one,
   openSession,
   refusal,
+  testClient,
 } from '../support.ts';
 
 describe('commit_steps', () => {
@@ -224,15 +225,13 @@ describe('commit_steps', () => {
   test('says committed when the lost call was still on its way', async () => {
     const id = await started();
     const row = { id, fence: 1, after: 0, steps: [answer, answer] };
-    const [lost, retry] = [await db.pool.connect(), await db.pool.connect()];
+    const [lost, retry] = [await testClient(db.pool), await testClient(db.pool)];
     await lost.query('begin');
     await commit(lost, worker, [row]);
     const again = commit(retry, worker, [row]);
     await isBlocked(db.pool, retry);
     await lost.query('commit');
     expect(await again).toMatchObject([{ outcome: 'committed', step_count: 2 }]);
-    lost.release();
-    retry.release();
     expect(await stepsOf(id)).toHaveLength(2);
     expect(await rowOf(id)).toMatchObject({ step_count: 2, tokens_in: '20' });
   });

@@ -14,6 +14,7 @@ import {
   one,
   openSession,
   refusal,
+  testClient,
 } from '../support.ts';
 
 describe('inserting executions', () => {
@@ -308,14 +309,13 @@ describe('inserting executions', () => {
 
   test('is undone as a whole with the transaction around it', async () => {
     const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     await client.query(
       `insert into howdah.executions (id, agent_id, input, idempotency_key) values ($1, $2, 'x', 'undone')`,
       [id, agent],
     );
     await client.query('rollback');
-    client.release();
     expect(await jobsOf(db.pool, id)).toEqual([]);
     expect(
       await all(db.pool, `select 1 from howdah_private.idempotency_keys where key = 'undone'`),

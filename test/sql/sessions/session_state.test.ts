@@ -16,6 +16,7 @@ import {
   makeWorker,
   one,
   refusal,
+  testClient,
 } from '../support.ts';
 
 const db = testDatabase();
@@ -213,7 +214,7 @@ describe('the version', () => {
   test('grows also when who began first commits last', async () => {
     const session = await makeSession(db.pool);
     await db.pool.query(`insert into howdah.todos (session_id, title) values ($1, 'a')`, [session]);
-    const [early, late] = [await db.pool.connect(), await db.pool.connect()];
+    const [early, late] = [await testClient(db.pool), await testClient(db.pool)];
     await early.query('begin; select now()');
     await late.query('begin');
     await late.query(`update howdah.todos set status = 'doing' where session_id = $1`, [session]);
@@ -228,8 +229,6 @@ describe('the version', () => {
     await early.query('commit');
     const after = (await stateOf(session)).version;
     expect([between > before, after > between]).toEqual([true, true]);
-    early.release();
-    late.release();
   });
 
   test('a session that is deleted takes its todos along', async () => {

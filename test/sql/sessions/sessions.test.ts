@@ -17,6 +17,7 @@ import {
   one,
   openSession,
   refusal,
+  testClient,
 } from '../support.ts';
 
 describe('turns of a session', () => {
@@ -138,16 +139,14 @@ describe('turns of a session', () => {
   test('ending the live run while the next one is cancelled passes the turn to the third', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     await canceller.query('begin');
     await canceller.query('select howdah.cancel_execution($1)', [second]);
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     const finished = finish(finisher, worker, first);
     await isBlocked(db.pool, finisher);
     await canceller.query('commit');
     await finished;
-    canceller.release();
-    finisher.release();
     expect(await statusOf(first)).toMatchObject({ status: 'completed' });
     expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
     expect(await statusOf(third)).toMatchObject({ status: 'queued' });
@@ -157,20 +156,18 @@ describe('turns of a session', () => {
   test('a cancel that holds the next run when the live one ends does not deadlock with it', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     await canceller.query('begin');
     // what cancel_execution does first: lock the run
     await canceller.query('select 1 from howdah.executions where id = $1 for no key update', [
       second,
     ]);
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     const finished = finish(finisher, worker, first);
     await isBlocked(db.pool, finisher);
     await canceller.query('select howdah.cancel_execution($1)', [second]);
     await canceller.query('commit');
     await finished;
-    canceller.release();
-    finisher.release();
     expect(await statusOf(first)).toMatchObject({ status: 'completed' });
     expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
     expect(await liveOf(session)).toBe(third);
@@ -221,19 +218,18 @@ describe('turns of a session', () => {
   ])('a run that was %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     await canceller.query('begin');
     await canceller.query('select howdah.cancel_execution($1)', [second]);
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     const finished = finish(finisher, worker, first);
     await isBlocked(db.pool, finisher);
     await db.pool.query(`select howdah.${stop}($1)`, [third]);
-    const controller = await db.pool.connect();
+    const controller = await testClient(db.pool);
     const controlled = controller.query(`select howdah.${goOn}($1)`, [third]);
     await isBlocked(db.pool, controller);
     await canceller.query('commit');
     await Promise.all([finished, controlled]);
-    for (const client of [canceller, finisher, controller]) client.release();
     expect(await statusOf(first)).toMatchObject({ status: 'completed' });
     expect(await statusOf(third)).toMatchObject({ status: 'queued' });
     expect(await liveOf(session)).toBe(third);
@@ -246,18 +242,17 @@ describe('turns of a session', () => {
   ])('a run that is just being %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
     const session = await makeSession(db.pool);
     const [first, second] = [await say(session), await say(session)];
-    const stopper = await db.pool.connect();
+    const stopper = await testClient(db.pool);
     await stopper.query('begin');
     await stopper.query(`select howdah.${stop}($1)`, [second]);
-    const controller = await db.pool.connect();
+    const controller = await testClient(db.pool);
     const controlled = controller.query(`select howdah.${goOn}($1)`, [second]);
     await isBlocked(db.pool, controller);
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     const finished = finish(finisher, worker, first);
     await isBlocked(db.pool, finisher);
     await stopper.query('commit');
     await Promise.all([finished, controlled]);
-    for (const client of [stopper, controller, finisher]) client.release();
     expect(await statusOf(first)).toMatchObject({ status: 'completed' });
     expect(await statusOf(second)).toMatchObject({ status: 'queued' });
     expect(await liveOf(session)).toBe(second);
@@ -266,16 +261,14 @@ describe('turns of a session', () => {
   test('cancelling the next one while the live run ends ends both', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     await finisher.query('begin');
     await finish(finisher, worker, first);
-    const canceller = await db.pool.connect();
+    const canceller = await testClient(db.pool);
     const cancelled = canceller.query('select howdah.cancel_execution($1)', [second]);
     await isBlocked(db.pool, canceller);
     await finisher.query('commit');
     await cancelled;
-    canceller.release();
-    finisher.release();
     expect(await statusOf(second)).toMatchObject({ status: 'cancelled' });
     expect(await statusOf(third)).toMatchObject({ status: 'queued' });
     expect(await liveOf(session)).toBe(third);
@@ -284,16 +277,14 @@ describe('turns of a session', () => {
   test('a message that comes while the live run ends is not forgotten', async () => {
     const session = await makeSession(db.pool);
     const first = await say(session);
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     await finisher.query('begin');
     await finish(finisher, worker, first);
-    const sender = await db.pool.connect();
+    const sender = await testClient(db.pool);
     const sent = makeRun(sender, { agent_id: agent, session_id: session });
     await isBlocked(db.pool, sender);
     await finisher.query('commit');
     const second = await sent;
-    sender.release();
-    finisher.release();
     expect(await statusOf(second)).toMatchObject({ status: 'queued', turn: 2 });
     expect(await liveOf(session)).toBe(second);
   });
@@ -301,16 +292,14 @@ describe('turns of a session', () => {
   test('the live run ends while a message comes, and the message gets its turn', async () => {
     const session = await makeSession(db.pool);
     const first = await say(session);
-    const sender = await db.pool.connect();
+    const sender = await testClient(db.pool);
     await sender.query('begin');
     const second = await makeRun(sender, { agent_id: agent, session_id: session });
-    const finisher = await db.pool.connect();
+    const finisher = await testClient(db.pool);
     const finished = finish(finisher, worker, first);
     await isBlocked(db.pool, finisher);
     await sender.query('commit');
     await finished;
-    sender.release();
-    finisher.release();
     expect(await statusOf(second)).toMatchObject({ status: 'queued', turn: 2 });
     expect(await liveOf(session)).toBe(second);
   });
@@ -318,10 +307,10 @@ describe('turns of a session', () => {
   test('a plain insert and run() with one key and one session do not block each other for ever', async () => {
     const session = await makeSession(db.pool);
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
-    const holder = await db.pool.connect();
+    const holder = await testClient(db.pool);
     await holder.query('begin');
     await holder.query('select 1 from howdah.sessions where id = $1 for update', [session]);
-    const [plain, runner] = [await db.pool.connect(), await db.pool.connect()];
+    const [plain, runner] = [await testClient(db.pool), await testClient(db.pool)];
     const inserted = makeRun(plain, { agent_id: agent, session_id: session, idempotency_key: 'k' });
     await isBlocked(db.pool, plain);
     const ran = refusalOrRow(
@@ -335,9 +324,6 @@ describe('turns of a session', () => {
     await isBlocked(db.pool, runner);
     await holder.query('commit');
     const [id, row] = await Promise.all([inserted, ran]);
-    for (const client of [holder, plain, runner]) {
-      client.release();
-    }
     expect(row).toEqual({ id });
   });
 

@@ -20,6 +20,7 @@ import {
   refusal,
   rolledBack,
   takeRole,
+  testClient,
   unique,
 } from '../support.ts';
 
@@ -856,7 +857,7 @@ describe('watch_table', () => {
 
     test('a locked row is waited for and then left for later', async () => {
       const { table, id } = await answered();
-      const holder = await db.pool.connect();
+      const holder = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
       const writer = await writers.connect();
       writer.release();
@@ -865,7 +866,6 @@ describe('watch_table', () => {
       await isBlocked(db.pool, writer);
       expect(await waiting).toMatchObject({ code: '55P03' });
       await holder.query('rollback');
-      holder.release();
       await writers.end();
       expect(await runsOf(table)).toMatchObject([{ write_back: 'waiting' }]);
       expect(await writeBack(id)).toEqual({ done: 'written' });
@@ -885,7 +885,7 @@ describe('watch_table', () => {
     });
 
     test('it is written beside the queue, which does not wait for a locked row, two of a tenant at once', async () => {
-      const holder = await db.pool.connect();
+      const holder = await testClient(db.pool);
       await holder.query('begin');
       const ids: string[] = [];
       for (let at = 0; at < 3; at += 1) {
@@ -913,7 +913,6 @@ describe('watch_table', () => {
       ]);
       await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 2).toSorted()), 60_000);
       await holder.query('rollback');
-      holder.release();
       // who waited is next, by himself
       await vi.waitFor(async () => {
         const text =
@@ -965,7 +964,7 @@ describe('watch_table', () => {
 
     test('an answer is not written over an edit that commits during the write', async () => {
       const { table, id } = await answered({ on_event: 'insert or update' });
-      const editor = await db.pool.connect();
+      const editor = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
       const writer = await writers.connect();
       writer.release();
@@ -973,7 +972,6 @@ describe('watch_table', () => {
       const writing = refusal(writeBackOf(writers, id));
       await isBlocked(db.pool, writer);
       await editor.query('commit');
-      editor.release();
       expect(await writing).toMatchObject({ code: '40001' });
       await writers.end();
       expect(await replyIn(table)).toEqual([null]);
@@ -1230,7 +1228,7 @@ describe('watch_table', () => {
         const { table, id } = await answered();
         await db.pool.query(`${STEAL('early')};
           alter function acme.early() owner to ${acme}`);
-        const owner = await db.pool.connect();
+        const owner = await testClient(db.pool);
         await owner.query(
           `begin; create trigger early before update on ${table} for each row execute function acme.early()`,
         );
@@ -1238,7 +1236,6 @@ describe('watch_table', () => {
         const waiting = 'select from pg_locks where relation = $1::regclass and not granted';
         await vi.waitUntil(async () => (await db.pool.query(waiting, [table])).rowCount, 20_000);
         await owner.query('commit');
-        owner.release();
         expect(await writing).toEqual({ done: 'failed' });
         expect(await runsOf(table)).toMatchObject([{ error: { code: 'HWDEN' } }]);
         expect(await replyIn(table)).toEqual([null]);

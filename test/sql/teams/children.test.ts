@@ -22,6 +22,7 @@ import {
   release,
   rolledBack,
   spawn,
+  testClient,
 } from '../support.ts';
 
 describe('children', () => {
@@ -198,7 +199,7 @@ describe('children', () => {
     await claim(db.pool, worker, [root]);
     const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
     await claim(db.pool, worker, [child]);
-    const ender = await db.pool.connect();
+    const ender = await testClient(db.pool);
     let end: Promise<unknown> | undefined;
     await committed(db.pool, async (client) => {
       await commit(client, worker, [{ id: root, fence: 1, after: 1, steps: [answer] }]);
@@ -207,7 +208,6 @@ describe('children', () => {
       await isBlocked(db.pool, ender);
     });
     expect(await end).toMatchObject([{ outcome: 'committed' }]);
-    ender.release();
     const steps = [output];
     const last = { id: root, fence: 1, after: 2, steps, to: completed };
     expect(await commit(db.pool, worker, [last])).toMatchObject([{ outcome: 'inbox' }]);

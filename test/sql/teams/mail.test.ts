@@ -18,6 +18,7 @@ import {
   refusedInside,
   retainBatch,
   spawn,
+  testClient,
   unique,
 } from '../support.ts';
 
@@ -346,7 +347,7 @@ describe('a message that comes between the look and the wait', () => {
     const agent = await makeAgent(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
-    const client = await db.pool.connect();
+    const client = await testClient(db.pool);
     await client.query('begin');
     expect(await receive(client, id, { wait_seconds: 600 })).toMatchObject({ value: { mail: [] } });
     return { agent, id, client };
@@ -377,7 +378,6 @@ describe('a message that comes between the look and the wait', () => {
     );
     await isBlocked(db.pool, writer);
     await client.query('commit');
-    client.release();
     await written;
     await writer.end();
     expect(await standing(id)).toMatchObject({ status: 'running', has_inbox: true });
@@ -394,7 +394,6 @@ describe('a message that comes between the look and the wait', () => {
   test('and one that comes after the wait wakes it too', async () => {
     const { agent, id, client } = await looking();
     await client.query('commit');
-    client.release();
     await park(id);
     expect(await standing(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
     await write(db.pool, { to_agent_id: agent, content: 'x' });
@@ -464,14 +463,13 @@ describe('the board', () => {
   test('of two who write at once the second waits, and is told what the first wrote', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
     for (const [expected_version, value] of [[0, 'a'] as const, [1, 'b'] as const]) {
-      const first = await db.pool.connect();
+      const first = await testClient(db.pool);
       await first.query('begin');
       await put(first, run, { key: 'k', value, expected_version });
       const second = await openSession(db.url);
       const late = put(second, run, { key: 'k', value: 'late', expected_version });
       await isBlocked(db.pool, second);
       await first.query('commit');
-      first.release();
       expect(await late).toMatchObject({
         written: false,
         value,
