@@ -453,7 +453,9 @@ grant execute on function
   howdah_private.verified_binding()
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, howdah_writer;
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
-grant execute on function howdah_private.binding(uuid, uuid) to howdah_worker;
+grant execute on function
+  howdah_private.binding(uuid, uuid), howdah_private.userless_binding(uuid, uuid)
+  to howdah_worker;
 
 -- Public functions.
 grant execute on function

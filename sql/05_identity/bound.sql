@@ -4,8 +4,11 @@
 -- howdah_tool, howdah_reader and howdah_writer (sql/10_private/tools/run_as_tool_role.sql,
 -- run_read_query.sql).
 --
--- Under these roles the only setting that counts is `howdah.bound`: the tenant, the user and the
--- trust of the run, signed by the worker for this transaction.
+-- Under these roles the only setting that counts is `howdah.bound`: the tenant, the user, the trust
+-- and the id of the run, signed by the worker for this transaction. SQL that changes the setting
+-- acts for no tenant.
+
+-- Returns the binding of SQL that acts for the user of a run.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -13,25 +16,49 @@ as $$
 declare
   v_user_id uuid;
   v_trust howdah.trust;
-  v_payload text;
 begin
-  perform pg_current_xact_id(); -- assigns the id that the seal contains
   select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
-  v_payload := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' '
-    || coalesce(v_trust, 'external');
+  return howdah_private.signed_binding(
+    binding.tenant_id, v_user_id, v_trust, binding.execution_id);
+end $$;
+
+-- Returns the binding of SQL that a run causes and that acts for no user: hooks, and the code of a
+-- watched table.
+create or replace function howdah_private.userless_binding(tenant_id uuid, execution_id uuid)
+  returns text
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.signed_binding(
+    userless_binding.tenant_id, null, null, userless_binding.execution_id)
+$$;
+
+-- Signs a binding for this transaction: tenant, user, trust and run.
+create or replace function howdah_private.signed_binding(
+  tenant_id uuid, user_id uuid, trust howdah.trust, execution_id uuid
+) returns text
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_payload constant text := array_to_string(array[signed_binding.tenant_id::text,
+    signed_binding.user_id::text, coalesce(signed_binding.trust, 'external')::text,
+    signed_binding.execution_id::text], ' ', '-');
+begin
+  perform pg_current_xact_id(); -- assigns the id that the seal contains
   return v_payload || ' ' || howdah_private.binding_seal(v_payload);
 end $$;
 
 -- Returns the signature of a binding. Hashes twice, which prevents length extension attacks on
 -- sha256. Includes the transaction id, so that a signature is valid in one transaction only. A
 -- session id would not do, because parallel workers have other ones.
-create or replace function howdah_private.binding_seal(said text) returns text
+create or replace function howdah_private.binding_seal(payload text) returns text
   language sql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select encode(sha256(i.binding_key || sha256(i.binding_key || convert_to(
-    pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
+    pg_current_xact_id_if_assigned() || ' ' || binding_seal.payload, 'UTF8'))), 'hex')
   from howdah_private.installation as i
 $$;
 
@@ -49,7 +76,7 @@ as $$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
 begin
-  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
+  if v_parts[5] = howdah_private.binding_seal(array_to_string(v_parts[:4], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $$;
@@ -61,5 +88,14 @@ create or replace function howdah_private.bound_trust() returns howdah.trust
 as $$
   select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''),
     'external')::howdah.trust
+  where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
+$$;
+
+-- Returns the run that causes the SQL which is running. Returns null outside of such SQL.
+create or replace function howdah_private.bound_execution_id() returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select nullif(split_part(current_setting('howdah.bound', true), ' ', 4), '-')::uuid
   where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
 $$;

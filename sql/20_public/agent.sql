@@ -4,7 +4,7 @@
 --
 -- A statement such as `insert into howdah.executions select howdah.agent('support'), …` calls the
 -- function for every row. The last name is therefore cached for the statement. The cache is used
--- for owners only, whose settings are trusted (pin_tenant).
+-- for owners only, whose settings are trusted (pin_tenant), and not for SQL of tools.
 create or replace function howdah.agent(name text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ declare
   v_known text[];
 begin
   if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
-    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    and pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound() then
     return current_setting('howdah.pinned_agent', true);
   end if;
   select a.id into v_id from howdah.agents as a

@@ -26,7 +26,12 @@ export async function callSqlHook(
   try {
     const call = `select case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text
       from ${hook.function}($1::jsonb) as r`; // quoted by the trigger that wrote it
-    const [answer] = await inSandbox(client, { tenantId: event.tenant_id }, hook.timeout_ms, () =>
+    const boundTo = {
+      tenantId: event.tenant_id,
+      executionId: event.execution_id,
+      isUserless: true,
+    };
+    const [answer] = await inSandbox(client, boundTo, hook.timeout_ms, () =>
       boundQuery(client, call, storableJson(event), hook.timeout_ms),
     );
     return { did: 'answer', answer: JSON.parse(answer ?? 'null') };

@@ -1,7 +1,14 @@
 import { type PoolClient, quoteText } from './pool.ts';
 
-/** For whom SQL that is not ours runs: a tenant, and the user of a run where the run is named. */
-export type BoundTo = { tenantId: string; executionId?: string | undefined };
+/**
+ * For whom SQL that is not ours runs: a tenant, and the user of the run that causes it. With
+ * `isUserless` the SQL acts for no user.
+ */
+export type BoundTo = {
+  tenantId: string;
+  executionId?: string | undefined;
+  isUserless?: boolean | undefined;
+};
 
 /**
  * The role of SQL that writes: howdah_tool for tools and hooks, howdah_writer for the triggers of a
@@ -66,9 +73,10 @@ export async function enterSandbox(
   timeoutMs: number,
   role: WritingRole | 'howdah_reader' = 'howdah_tool',
 ): Promise<string> {
+  const binding = boundTo.isUserless ? 'userless_binding' : 'binding';
   const { rows } = await client.query<{ state: string }>(
     `select howdah_private.sandbox_state() as state,
-       set_config('howdah.bound', howdah_private.binding($1, $2), true), set_config('howdah.calling', $2::uuid::text, true),
+       set_config('howdah.bound', howdah_private.${binding}($1, $2), true),
        set_config('statement_timeout', $3, true), set_config('role', $4, true)`,
     [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs), role],
   );

@@ -18,7 +18,7 @@ export type SqlFunction = {
 
 export type SqlToolCall = {
   /** The run it is called in, for whose tenant and with whose user's rights it runs. */
-  boundTo: Required<BoundTo>;
+  boundTo: BoundTo & { executionId: string };
   fn: SqlFunction;
   args: JsonObject;
   timeoutMs: number;

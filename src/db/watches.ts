@@ -48,7 +48,7 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
         const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
         const verify = `select howdah_private.check_tenant_code(${quoteText(table)}),
           howdah_private.check_answer_is_newest(${quoteText(executionId)})`;
-        const boundTo = { tenantId: NOBODY };
+        const boundTo = { tenantId: NOBODY, executionId, isUserless: true };
         const [done] = await inSandbox(client, boundTo, writeMs, write, WRITER, verify);
         await end(done ?? 'failed', null);
       } catch (error) {

@@ -152,6 +152,16 @@ describe('SQL that a model wrote, inside a tool,', () => {
     ).toEqual({ result: '50' });
   });
 
+  test('finds agents by their own names, whatever it sets', async () => {
+    expect(
+      await attack([
+        `select set_config('howdah.pinned_agent_name', 'nobody', true),
+           set_config('howdah.pinned_agent', howdah.uuid_v7()::text, true)`,
+        `select howdah.agent('nobody')`,
+      ]),
+    ).toMatchObject({ error: { details: { sqlstate: 'HWNTF' } } });
+  });
+
   test('acts as a member at most, whatever it sets', async () => {
     const settings = [
       `select set_config('howdah.role', 'owner', true), set_config('howdah.user_id', '', true)`,

@@ -138,28 +138,32 @@ end $body$;
 
 -- Returns the chain of watches that led to this statement, with this watch at the end. For most
 -- statements the chain is this watch alone. It is longer when an answer is written back, or when a
--- tool of a watched run writes. Returns null when the watch would fire on its own answer. Refuses a
--- chain of more than 8 watches. Any login can set howdah.writing_back, but only a worker can take
--- the role howdah_writer.
+-- tool or a hook of a watched run writes. Returns null when the watch would fire on its own answer.
+-- Refuses a chain of more than 8 watches. The run that writes stands in the signed binding. SQL
+-- that has removed its binding could hide the chain, so it begins no runs.
 create or replace function howdah_private.watch_chain(watch_id uuid, watched regclass)
   returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_path uuid[] := case when current_setting('role') = 'howdah_writer'
-    then nullif(current_setting('howdah.writing_back', true), '') end;
-  v_calling uuid := case when howdah_private.is_bound()
-    then nullif(current_setting('howdah.calling', true), '') end;
+  v_path uuid[];
 begin
-  if watch_chain.watch_id = any (v_path) then
-    return null;
-  elsif v_calling is not null then
+  if howdah_private.is_bound() then
+    if not exists (select from howdah_private.verified_binding()) then
+      raise exception using errcode = 'HWDEN',
+        message = format('this statement may not write the watched table %s: '
+          'the setting howdah.bound was changed', watch_chain.watched),
+        detail = jsonb_build_object('table_trigger_id', watch_chain.watch_id)::text,
+        hint = 'Do not change howdah.bound: it identifies the run of the statement.';
+    end if;
     select w.watches into v_path from howdah.executions as e
     join howdah.watched_rows as w on w.execution_id = e.root_execution_id
-    where e.id = v_calling;
+    where e.id = howdah_private.bound_execution_id();
   end if;
-  if cardinality(v_path) > 7 then
+  if watch_chain.watch_id = any (v_path) and current_setting('role') = 'howdah_writer' then
+    return null;
+  elsif cardinality(v_path) > 7 then
     raise exception using errcode = 'HWCNF',
       message = format('maximum chain of watches (8) reached: %s would be the ninth',
         watch_chain.watched),
@@ -573,8 +577,7 @@ begin
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
       'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
   end if;
-  perform set_config('lock_timeout', '5s', true),
-    set_config('howdah.writing_back', v_row.watches::text, true);
+  perform set_config('lock_timeout', '5s', true);
   return jsonb_build_object(
     'table', v_watched::oid::text,
     'statement', howdah_private.write_statement(v_watched, v_watch),
