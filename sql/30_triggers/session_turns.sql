@@ -80,9 +80,7 @@ declare
   v_has_to_wait boolean;
   v_promoted uuid[] := '{}';
 begin
-  perform from howdah.sessions as s
-  where s.id in (select e.session_id from howdah.executions as e where e.id = any (take_turns.ids))
-  order by s.id for no key update;
+  perform howdah_private.lock_turns(take_turns.ids, v_locked);
   for v_run in
     select e.* from howdah.executions as e where e.id = any (take_turns.ids)
     order by e.session_id, e.turn, e.id
@@ -126,6 +124,26 @@ begin
     where e.id = any (take_turns.ids) and e.status <> 'queued');
 end $$;
 
+-- Locks the sessions of new runs, and then the runs that wait in the interrupted sessions, both in
+-- the order of ids. Such a session passes its turn to each run that waits, and that one is
+-- interrupted, too.
+create or replace function howdah_private.lock_turns(ids uuid[], interrupted uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+begin
+  perform from howdah.sessions as s
+  where s.id in (select e.session_id from howdah.executions as e where e.id = any (lock_turns.ids))
+  order by s.id for no key update;
+  if cardinality(lock_turns.interrupted) > 0 then
+    perform from howdah.executions as e
+    join howdah.sessions as s on s.id = e.session_id and s.tenant_id = e.tenant_id
+    where s.live_execution_id = any (lock_turns.interrupted) and e.id <> all (lock_turns.ids)
+      and e.status = 'waiting' and e.waiting_for = 'turn'
+    order by e.id for no key update of e;
+  end if;
+end $$;
+
 -- Returns whether a new run may end the live run of its session. A sender ends runs of that sender
 -- or of nobody. Admins, owners and the operator also end runs of others; any other message waits.
 -- A worker inserts the run of a schedule, so only the user of the schedule counts there.
@@ -145,8 +163,26 @@ as $$
   )
 $$;
 
+-- Returns the live runs of sessions that new runs may interrupt.
+create or replace function howdah_private.runs_to_interrupt(ids uuid[], sessions uuid[])
+  returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return array(
+    select s.live_execution_id from howdah.sessions as s
+    where s.id = any (runs_to_interrupt.sessions) and exists (
+      select from howdah.executions as e
+      where e.id = any (runs_to_interrupt.ids) and e.session_id = s.id
+        and howdah_private.may_interrupt(s.live_execution_id, e)
+    ) and s.live_execution_id is not null
+  );
+end $$;
+
 -- Locks the live runs that new runs interrupt, with the runs below them, and returns the live runs.
--- Runs are locked before their sessions, so the search is repeated until it finds nothing new.
+-- Runs are locked before their sessions, so another run may be live when all are locked. Then the
+-- rollback of the inner block releases the locks, and they are taken again in the common order.
 -- Callers who interrupt one session come one after the other.
 create or replace function howdah_private.lock_runs_to_interrupt(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
@@ -159,24 +195,21 @@ declare
     where e.id = any (lock_runs_to_interrupt.ids) and s.policy = 'interrupt' order by s.id
   );
   v_live uuid[];
-  v_locked uuid[] := '{}';
 begin
   perform howdah_private.lock_senders(s.id)
   from unnest(v_sessions) with ordinality as s (id, place) order by s.place;
   loop
-    v_live := array(
-      select s.live_execution_id from howdah.sessions as s
-      where s.id = any (v_sessions) and s.live_execution_id <> all (v_locked) and exists (
-        select from howdah.executions as e
-        where e.id = any (lock_runs_to_interrupt.ids) and e.session_id = s.id
-          and howdah_private.may_interrupt(s.live_execution_id, e)
-      )
-    );
+    v_live := howdah_private.runs_to_interrupt(lock_runs_to_interrupt.ids, v_sessions);
     exit when cardinality(v_live) = 0;
-    perform howdah_private.lock_subtree(v_live);
-    v_locked := v_locked || v_live;
+    begin
+      perform howdah_private.lock_subtree(v_live);
+      exit when
+        howdah_private.runs_to_interrupt(lock_runs_to_interrupt.ids, v_sessions) <@ v_live;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then null; -- another run is live by now
+    end;
   end loop;
-  return v_locked;
+  return v_live;
 end $$;
 
 -- Ends the live run of a session for a new run that may do so, then the one that gets the turn, and
@@ -198,9 +231,13 @@ begin
   end loop;
 end $$;
 
--- Locks the sessions whose turns pass when these runs end, in the order of ids. The statement that
--- ends several runs would lock them in the order of its rows. The caller has locked the runs. The
--- session of a run that waits for its turn is not locked: sessions are locked before next runs.
+-- Locks the sessions whose turns pass when these runs end, and then the runs whose turns are next,
+-- both in the order of ids. The statement that ends several runs would lock them in the order of
+-- its rows. The caller has locked the runs. The session of a run that waits for its turn is not
+-- locked: sessions are locked before next runs.
+--
+-- A next run may end while this call waits for its lock, and then another run is next. The rollback
+-- of the inner block releases the locks of next runs, and they are taken again in order.
 create or replace function howdah_private.lock_sessions_of(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -209,19 +246,54 @@ declare
   v_ids uuid[] := array(select i.id from unnest(lock_sessions_of.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
+  v_sessions uuid[];
+  v_next uuid[];
 begin
-  perform from howdah.sessions as s
-  where s.id in (
-    select e.session_id from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and e.parent_execution_id is null
-      and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
-  )
-  order by s.id for no key update;
+  v_sessions := array(
+    select s.id from howdah.sessions as s
+    where s.id in (
+      select e.session_id from howdah.executions as e
+      where e.id = any (v_ids) and e.id between v_first and v_last
+        and e.parent_execution_id is null
+        and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
+    )
+    order by s.id for no key update
+  );
+  while cardinality(v_sessions) > 1 loop
+    v_next := howdah_private.next_turns(v_sessions, v_ids);
+    exit when cardinality(v_next) < 2;
+    begin
+      perform from howdah.executions as e where e.id = any (v_next) order by e.id for no key update;
+      exit when howdah_private.next_turns(v_sessions, v_ids) <@ v_next;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then null; -- another run is next by now
+    end;
+  end loop;
+end $$;
+
+-- Returns the run whose turn is next in each of these sessions, but for runs that end now.
+create or replace function howdah_private.next_turns(sessions uuid[], except_ids uuid[])
+  returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return array(
+    select n.id from howdah.sessions as s
+    cross join lateral (
+      select e.id::uuid as id from howdah.executions as e
+      where e.tenant_id = s.tenant_id and e.session_id = s.id
+        and e.status = 'waiting' and e.waiting_for = 'turn'
+        and e.id <> all (next_turns.except_ids)
+      order by e.turn limit 1
+    ) as n
+    where s.id = any (next_turns.sessions)
+  );
 end $$;
 
 -- Passes the turn of a session to the next run that waits for it. The next run is locked while it
--- is chosen, so a run that is just being cancelled is passed over. A run that only waited for its
+-- is chosen, so a run that is just being cancelled is passed over. Who ends several runs has locked
+-- the next ones (lock_sessions_of). A run that only waited for its
 -- turn, also while paused, holds none and does not come here. That keeps the order of locks: live
 -- run, session, next run.
 create or replace function howdah_private.pass_turn(run howdah.executions) returns void

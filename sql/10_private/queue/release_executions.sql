@@ -18,6 +18,7 @@ create or replace function howdah_private.release_executions(
 as $$
 declare
   v_released uuid[];
+  v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
@@ -51,13 +52,17 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
+  v_poison := array(
+    select e.id::uuid from howdah.executions as e
+    where release_executions.is_dead and e.id = any (v_released)
+      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
+  );
+  perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
   perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
-  from howdah.executions as e
-  where release_executions.is_dead and e.id = any (v_released)
-    and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20);
+  from howdah.executions as e where e.id = any (v_poison);
 
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';

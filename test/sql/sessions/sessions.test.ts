@@ -1,5 +1,6 @@
+import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import {
   all,
   claim,
@@ -17,6 +18,7 @@ import {
   one,
   openSession,
   refusal,
+  release,
   testClient,
 } from '../support.ts';
 
@@ -36,6 +38,17 @@ describe('turns of a session', () => {
   const liveOf = async (session: string) =>
     (await one(db.pool, 'select live_execution_id from howdah.sessions where id = $1', [session]))
       .live_execution_id;
+
+  /** Waits until `waiter` waits for a lock that `holder` has. */
+  const waitsFor = async (holder: pg.PoolClient, waiter: pg.PoolClient) => {
+    const [pid, of] = [holder, waiter].map(
+      (client) => (client as never as { processID: number }).processID,
+    );
+    await eventually(db.pool, 'waits', 'select 1 where $1::int = any (pg_blocking_pids($2))', [
+      pid,
+      of,
+    ]);
+  };
 
   test('the first run is live, the next ones wait in order and have no wake-up', async () => {
     const session = await makeSession(db.pool);
@@ -208,6 +221,53 @@ describe('turns of a session', () => {
       await ended;
       await ender.end();
       expect([await liveOf(low), await liveOf(high)]).toEqual([null, null]);
+    },
+  );
+
+  test.each(['ended by their worker', 'terminated', 'poison'])(
+    'next runs of runs that are %s together are locked in the order of ids',
+    async (how) => {
+      const own = await makeWorker(db.pool);
+      const sessions = [await makeSession(db.pool), await makeSession(db.pool)] as const;
+      const ids = [await say(sessions[0]), await say(sessions[1])];
+      const low = await say(sessions[1]);
+      const high = await say(sessions[0]);
+      const runs = await claim(db.pool, own, ids);
+      const [holder, ender] = [await testClient(db.pool), await testClient(db.pool)];
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for no key update', [low]);
+      const endings: Record<string, () => Promise<unknown>> = {
+        terminated: () =>
+          ender.query(`select howdah_private.terminate_runs($1, 'cancelled', null)`, [ids]),
+        poison: async () => {
+          const harm =
+            'update howdah.executions set crashes_without_progress = 19 where id = any ($1)';
+          await db.pool.query(harm, [ids]);
+          await release(ender, own, true);
+        },
+        'ended by their worker': () =>
+          commit(
+            ender,
+            own,
+            runs.map(({ execution_id: id, fence }) => ({
+              id,
+              fence,
+              after: 0,
+              steps: [{ kind: 'output', output: completed.output }],
+              to: completed,
+            })),
+          ),
+      };
+      const ended = endings[how]?.();
+      await isBlocked(db.pool, ender);
+      await holder.query('select from howdah.executions where id = $1 for no key update nowait', [
+        high,
+      ]);
+      await holder.query('select howdah.cancel_execution($1)', [low]);
+      await holder.query('commit');
+      await ended;
+      expect(await statusOf(high)).toMatchObject({ status: 'queued' });
+      expect([await liveOf(sessions[0]), await liveOf(sessions[1])]).toEqual([high, null]);
     },
   );
 
@@ -394,6 +454,75 @@ describe('turns of a session', () => {
         { turn: 3, status: 'queued', live: true },
       ]);
     }
+  });
+
+  test('a run that becomes live while others are interrupted is locked in the order of ids', async () => {
+    const [first, second] = [await makeSession(db.pool), await makeSession(db.pool)];
+    const live = await say(first);
+    const next = await say(first);
+    const other = await say(second);
+    await db.pool.query(`update howdah.sessions set policy = 'interrupt' where id = any ($1)`, [
+      [first, second],
+    ]);
+    const [finisher, inserter, holder] = [
+      await testClient(db.pool),
+      await testClient(db.pool),
+      await testClient(db.pool),
+    ];
+    const gate = await testClient(db.pool);
+    await finisher.query('begin');
+    await finish(finisher, worker, live);
+    await gate.query('begin');
+    await gate.query('select from howdah.executions where id = $1 for no key update', [other]);
+    const inserted = inserter.query(
+      `insert into howdah.executions (agent_id, session_id, input)
+       select $1, s.id, 'x' from unnest($2::uuid[]) as s (id) returning id`,
+      [agent, [first, second]],
+    );
+    await isBlocked(db.pool, inserter);
+    await finisher.query('commit');
+    await waitsFor(gate, inserter);
+    await holder.query('begin');
+    await holder.query('select from howdah.executions where id = $1 for no key update', [next]);
+    await gate.query('commit');
+    await waitsFor(holder, inserter);
+    await holder.query('select from howdah.executions where id = $1 for no key update nowait', [
+      other,
+    ]);
+    await holder.query('commit');
+    const ids = (await inserted).rows.map(({ id }) => id);
+    expect(await statusOf(next)).toMatchObject({ status: 'cancelled' });
+    expect(await statusOf(other)).toMatchObject({ status: 'cancelled' });
+    expect([await liveOf(first), await liveOf(second)]).toEqual(ids);
+  });
+
+  test('runs that wait in interrupted sessions are locked in the order of ids', async () => {
+    const [a, b] = [await makeSession(db.pool), await makeSession(db.pool)].toSorted() as [
+      string,
+      string,
+    ];
+    await say(a);
+    await say(b);
+    const low = await say(b);
+    const high = await say(a);
+    await db.pool.query(`update howdah.sessions set policy = 'interrupt' where id = any ($1)`, [
+      [a, b],
+    ]);
+    const [holder, inserter] = [await testClient(db.pool), await testClient(db.pool)];
+    await holder.query('begin');
+    await holder.query('select from howdah.executions where id = $1 for no key update', [low]);
+    const inserted = inserter.query(
+      `insert into howdah.executions (agent_id, session_id, input)
+       select $1, s.id, 'x' from unnest($2::uuid[]) as s (id)`,
+      [agent, [a, b]],
+    );
+    await isBlocked(db.pool, inserter);
+    await holder.query('select from howdah.executions where id = $1 for no key update nowait', [
+      high,
+    ]);
+    await holder.query('commit');
+    await inserted;
+    for (const id of [low, high]) expect(await statusOf(id)).toMatchObject({ status: 'cancelled' });
   });
 
   test('of many runs that one statement gives to a session to interrupt, the last one is live', async () => {
