@@ -11,8 +11,9 @@
 -- this costs one look at an empty index per statement.
 --
 -- A usage limit counts for one subject, or for each subject. In the second case every subject has
--- a counter. A subject with a limit of its own is exempt from the limit for each, which continues
--- to count, so that it holds again when the other limit is deleted.
+-- a counter. A subject with a limit of its own, by the same author, is exempt from the limit for
+-- each, which continues to count, so that it holds again when the other limit is deleted. Authors
+-- are the tenant and the owner of the database (`is_imposed`).
 
 -- Returns when the current period began: -infinity without a period.
 create or replace function howdah_private.period_begins(
@@ -96,14 +97,15 @@ as $$
 $$;
 
 -- Returns whether a limit for each does not hold for a subject, since the subject has its own.
--- A limit that an owner of the database imposed holds beside all limits that a tenant writes.
+-- A limit that an owner of the database imposed and a limit of the tenant do not replace each
+-- other. Both apply, so the smaller one counts.
 create or replace function howdah_private.is_replaced(l howdah.limits, subject_id uuid)
   returns boolean
   language sql stable
   return howdah_private.applies_to_each(l) and exists (
     select from howdah.limits as o
     where o.metric = l.metric and o.period is not distinct from l.period
-      and (o.is_imposed or not l.is_imposed)
+      and o.is_imposed = l.is_imposed
       and case when l.is_per_tenant
         then o.tenant_id = is_replaced.subject_id and o.scope = 'tenant'
         else o.tenant_id = l.tenant_id and o.scope = l.scope

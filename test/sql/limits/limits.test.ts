@@ -968,6 +968,23 @@ describe('limits of usage', () => {
       expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
     });
 
+    test('that the tenant writes hold beside what an owner imposes on a subject', async () => {
+      const [ada, bob] = [await makeUser(), await makeUser()];
+      const each = await limit({ scope: 'user', metric: 'runs', max_value: 1 });
+      await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [each]);
+      await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
+      const none = await limit({ scope: 'user', subject_id: bob, metric: 'runs', max_value: 0 });
+      await run({ user_id: ada });
+      expect(await refusal(run({ user_id: ada }))).toMatchObject({
+        code: 'HWQTA',
+        fields: { limit_id: each },
+      });
+      expect(await refusal(run({ user_id: bob }))).toMatchObject({
+        code: 'HWQTA',
+        fields: { limit_id: none },
+      });
+    });
+
     test('of tokens park the runs of one user, and let his alone go on when he gets more', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 15 });
