@@ -102,44 +102,38 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   };
 
-  const reap = async (): Promise<void> => {
+  /** Logs why a chore failed. Without a presence the log already says that the database is away. */
+  const reporting = (failure: string, chore: () => Promise<void>) => async (): Promise<void> => {
     try {
+      await chore();
+    } catch (error) {
+      if (presence) log.warn({ reason: (error as Error).message }, failure);
+    }
+  };
+
+  const reap = reporting(
+    'dead workers were not removed; tried again in half a second',
+    async () => {
       for await (const worker of reapWorkers(pool, presence?.worker)) {
         options.onRecovered('dead_worker', 1);
         log.warn({ worker }, 'a dead worker was found; its runs go on');
       }
-    } catch {} // tried again in half a second
-  };
+    },
+  );
 
-  const heal = async (): Promise<void> => {
-    const healed = await healQueue(pool).catch(() => 0);
+  const heal = reporting('the queue was not checked; tried again in 15 seconds', async () => {
+    const healed = await healQueue(pool);
     if (healed > 0) {
       options.onRecovered('lost_wake_up', healed);
       log.warn({ healed }, 'runs without a wake-up were woken');
     }
-  };
+  });
 
-  const fire = async (): Promise<void> => {
-    try {
-      await tick(pool);
-    } catch (error) {
-      if (presence) {
-        const { message } = error as Error;
-        log.warn({ reason: message }, 'schedules were not fired; tried again in a second');
-      }
-    }
-  };
+  const fire = reporting('schedules were not fired; tried again in a second', () => tick(pool));
 
-  const erase = async (): Promise<void> => {
-    try {
-      await eraseEnded(pool);
-    } catch (error) {
-      if (presence) {
-        const { message } = error as Error;
-        log.warn({ reason: message }, 'contents were not erased; tried again in a second');
-      }
-    }
-  };
+  const erase = reporting('contents were not erased; tried again in a second', async () => {
+    await eraseEnded(pool);
+  });
 
   const deleteFiles = async (): Promise<void> => {
     if (options.resourceFolder === undefined) return;

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import {
@@ -10,6 +11,7 @@ import {
   makeAgent,
   stepsOf,
 } from '../runtime/arrange.ts';
+import { makeWorker } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -42,6 +44,31 @@ async function startHere(openai: string): Promise<Worker> {
   workers.push(worker);
   return worker;
 }
+
+test('a dead worker that cannot be removed is reported, until it is removed', async () => {
+  const { pool } = database;
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const stuck = await makeWorker(pool);
+  await pool.query(
+    `create function public.refuse_removal() returns trigger language plpgsql
+       as $$ begin raise exception 'the row is kept'; end $$;
+     create trigger refuse_removal before delete on howdah_private.workers
+       for each row when (old.id = '${stuck}') execute function public.refuse_removal()`,
+  );
+  try {
+    workers.push(await startTestWorker(database.url, { log }));
+    await expect
+      .poll(() => lines.join(''))
+      .toMatch(
+        new RegExp(`${stuck} could not be removed: the row is kept.*dead workers were not removed`),
+      );
+  } finally {
+    await pool.query('drop function public.refuse_removal() cascade');
+  }
+  const gone = 'select 1 where not exists (select from howdah_private.workers where id = $1)';
+  await eventually(pool, 'the dead worker is removed', gone, [stuck]);
+});
 
 describe('a worker that is killed', () => {
   test('is replaced: its runs go on elsewhere, and no step is doubled', async () => {

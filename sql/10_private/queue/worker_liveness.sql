@@ -88,9 +88,10 @@ end $$;
 -- Removes one dead worker and returns its id; no row when there is none. Every worker calls this
 -- each half second, until it returns no row; one at a time does the work. The runs of two workers
 -- may belong to one tree. In one transaction they would be locked out of the common order, so each
--- worker has a transaction of its own. Picks a dead worker at random: if one of them cannot be
--- removed, the others still get their turn. Ignores the heartbeat of the calling worker, `reaper`,
--- whose process evidently runs.
+-- worker has a transaction of its own. If a dead worker cannot be removed, the rollback of the
+-- inner block releases its locks, and another one gets its turn. The error is raised when no other
+-- dead worker is left. Ignores the heartbeat of the calling worker, `reaper`, whose process
+-- evidently runs.
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null
 ) returns setof uuid
@@ -99,28 +100,64 @@ create or replace function howdah_private.reap_workers(
 as $$
 declare
   v_worker uuid;
+  v_failed uuid[] := '{}';
+  v_code text;
+  v_message text;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'workers'
   for no key update skip locked;
   if not found then
     return; -- another worker does the work
   end if;
-  select w.id into v_worker from howdah_private.workers as w
-  where w.heartbeat_at < clock_timestamp() - reap_workers.patience
-      and w.id is distinct from reap_workers.reaper
-    or not exists (
-      select from pg_catalog.pg_locks as l
-      where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
-        and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
-        and l.database = (
-          select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-        )
-    )
-  order by random() limit 1 for update skip locked;
-  if found then
-    perform howdah_private.forget_worker(v_worker);
-    return next v_worker;
+  loop
+    v_worker := null;
+    begin
+      v_worker := howdah_private.lock_dead_worker(
+        reap_workers.patience, reap_workers.reaper, v_failed);
+      exit when v_worker is null;
+      perform howdah_private.forget_worker(v_worker);
+      return next v_worker;
+      return;
+    exception when others then
+      if v_worker is null then
+        raise;
+      end if;
+      v_failed := v_failed || v_worker;
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text;
+    end;
+  end loop;
+  if v_message is not null then
+    raise exception using errcode = v_code,
+      message = format('dead worker %s could not be removed: %s',
+        v_failed[cardinality(v_failed)], v_message),
+      detail = jsonb_build_object('workers', v_failed)::text;
   end if;
+end $$;
+
+-- Locks a dead worker at random and returns its id. Skips workers that others have locked.
+create or replace function howdah_private.lock_dead_worker(
+  patience interval, reaper uuid, except_ids uuid[]
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select w.id from howdah_private.workers as w
+    where w.id <> all (lock_dead_worker.except_ids) and (
+      w.heartbeat_at < clock_timestamp() - lock_dead_worker.patience
+        and w.id is distinct from lock_dead_worker.reaper
+      or not exists (
+        select from pg_catalog.pg_locks as l
+        where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+          and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
+          and l.database = (
+            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+          )
+      )
+    )
+    order by random() limit 1 for update skip locked
+  );
 end $$;
 
 -- Repairs states that should never occur and would otherwise last for ever: jobs locked by a worker
