@@ -135,10 +135,13 @@ function createSession(
   const io: CliIo = {
     ...createOutput(flags, host),
     stdin: host.stdin ?? process.stdin,
-    config: async () => {
+    config: async (variables = {}) => {
       const { loadConfig } = await import('../config.ts');
       const { databaseUrl } = globals();
-      config = loadConfig(databaseUrl === undefined ? {} : onlyAt(databaseUrl));
+      config = loadConfig({
+        ...(databaseUrl === undefined ? {} : onlyAt(databaseUrl)),
+        ...variables,
+      });
       return config;
     },
     profile: () => globals().profile,

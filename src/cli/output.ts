@@ -31,8 +31,11 @@ export type Output = {
 export type CliIo = Output & {
   /** Where a conversation reads its lines. */
   readonly stdin: NodeJS.ReadableStream;
-  /** The configuration with `--database-url` taken into account. Throws `HWINV`. */
-  config(): Promise<Config>;
+  /**
+   * The configuration with `--database-url` taken into account. `variables` are those that options
+   * of the command set; they go before the environment. Throws `HWINV`.
+   */
+  config(variables?: Readonly<Record<string, string | undefined>>): Promise<Config>;
   /** What `--profile` names. */
   profile(): string | undefined;
   /** Whether `--database-url` names one. */

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
@@ -20,6 +20,8 @@ export type StartOptions = {
   drain?: number;
   only?: ScopeTerm[];
   memory?: number;
+  port?: string;
+  host?: string;
 };
 
 /** What `start` and `worker` take of tools besides. */
@@ -34,13 +36,28 @@ export function withStartOptions(command: Command): Command {
   );
 }
 
-/** Adds what the two have that serve an API. */
-export function withDrainOption(command: Command): Command {
-  return command.option(
-    '--drain <time>',
-    'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
-    secondsUpTo(1),
-  );
+/** Adds the options of commands that serve the API. */
+export function withApiOptions(command: Command): Command {
+  return command
+    .option('--port <number>', 'the port of the API, 0 for any free one (PORT, else 8000)', portOf)
+    .option('--host <address>', 'the address the API listens on (HOST, else 127.0.0.1)', hostOf)
+    .option(
+      '--drain <time>',
+      'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
+      secondsUpTo(1),
+    );
+}
+
+/** Checks `--port`, which takes precedence over the variable PORT. */
+function portOf(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new InvalidArgumentError('Write a port number from 0 to 65535, such as 8000.');
+}
+
+/** Checks `--host`, which takes precedence over the variable HOST. */
+function hostOf(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw new InvalidArgumentError('Write an address or a host name, such as 127.0.0.1 or 0.0.0.0.');
 }
 
 /** Adds those options to a command. */
@@ -54,7 +71,17 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false, wait, drain, once = false, only = [], memory }: ToolOptions = {},
+  {
+    tools,
+    watch = false,
+    wait,
+    drain,
+    once = false,
+    only = [],
+    memory,
+    port,
+    host,
+  }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
@@ -64,7 +91,7 @@ export async function serve(
   if (memory !== undefined) refuseTooLittle(memory);
   const { openHowdah } = await import('../bootstrap.ts');
   const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
-  const config = await io.config();
+  const config = await io.config({ PORT: port, HOST: host });
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
     ...(wait === undefined ? {} : { waitSeconds: wait }),

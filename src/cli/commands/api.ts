@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output.ts';
-import { type StartOptions, serve, withDrainOption, withStartOptions } from '../serve.ts';
+import { type StartOptions, serve, withApiOptions, withStartOptions } from '../serve.ts';
 
 /** `howdah api`: GraphQL and health, without a worker. */
 export function register(command: Command, io: CliIo): void {
-  withDrainOption(withStartOptions(command)).action((options: StartOptions) =>
+  withApiOptions(withStartOptions(command)).action((options: StartOptions) =>
     serve(io, { api: true, worker: false }, options),
   );
 }

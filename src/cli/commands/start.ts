@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output.ts';
-import { serve, type ToolOptions, withDrainOption, withToolOptions } from '../serve.ts';
+import { serve, type ToolOptions, withApiOptions, withToolOptions } from '../serve.ts';
 
 /** `howdah start`: API and worker in one process. */
 export function register(command: Command, io: CliIo): void {
-  withDrainOption(withToolOptions(command)).action((options: ToolOptions) =>
+  withApiOptions(withToolOptions(command)).action((options: ToolOptions) =>
     serve(io, { api: true, worker: true }, options),
   );
 }
