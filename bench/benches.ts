@@ -22,13 +22,13 @@ export const BENCHES: Record<string, Entry> = {
   steps: {
     run: steps,
     counts:
-      '64 runs at once. Ours: rows of `howdah.steps` per second, from the first start to the last commit of 640 runs of 19 tool calls; each second row holds 500 random bytes, the others a model answer. pgbench and bare node: transactions of one insert of 500 bytes and one update. Slow flush: the same with `commit_delay` of 2 ms on the database, pgbench with 64 and with 4 clients.',
+      '64 runs at once. Ours: rows of `howdah.steps` per second, from the first start to the last commit of 640 runs of 19 tool calls; each second row holds 500 random bytes, the others a model answer; 640 runs before them warm up. CPU per step: of the worker process, and of all server processes without the connection that watches; beside pgbench without what connecting takes. Cores busy: both over the same time. A dash means not measured: CPU of the server needs /proc and a server that the bench started. pgbench and bare node: transactions of one insert of 500 bytes and one update. Slow flush: the same with `commit_delay` of 2 ms on the database, pgbench with 64 and with 4 clients.',
     peers: 'Peers: steps of runs of 20 steps, each with 500 bytes to keep before the next begins.',
   },
   latency: {
     run: latency,
     counts:
-      'One run at a time on an idle system: from before the insert to the first model request; and between two commits of a run whose model and tool take no time. Limits: the same SQL said by hand on one connection.',
+      'One run at a time on an idle system: from before the insert to the first model request; and between two commits of a run whose model and tool take no time. CPU of all server processes but the connection that watches: for a run from insert to end, and for a step of a run that is alone. Limits: the same SQL said by hand on one connection.',
     peers: 'Peers: from the call that enqueues to the first line of the handler.',
   },
   control: {

@@ -1,11 +1,11 @@
-import type { BenchDatabase } from './server.ts';
+import type pg from 'pg';
 
 export type Counters = { commits: number; wal: number };
 
 /** Commits of this database so far, and bytes of WAL of the whole server. */
-export async function counters(pool: BenchDatabase['pool']): Promise<Counters> {
-  await pool.query('select pg_stat_force_next_flush()').catch(() => {}); // not before PostgreSQL 15
-  const { rows } = await pool.query(
+export async function counters(connection: pg.Pool | pg.Client): Promise<Counters> {
+  await connection.query('select pg_stat_force_next_flush()').catch(() => {}); // not before PostgreSQL 15
+  const { rows } = await connection.query(
     `select xact_commit::float8 as commits, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as wal
      from pg_stat_database where datname = current_database()`,
   );

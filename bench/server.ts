@@ -13,6 +13,8 @@ export type BenchServer = {
   /** Of the login that makes databases, in a database that nothing else is done to. */
   url: string;
   isSuperuser: boolean;
+  /** Process id of the server; undefined where the bench did not start it. */
+  postmaster?: number;
   createDatabase(): Promise<BenchDatabase>;
   /** One with nothing in it, for other systems. */
   createEmptyDatabase(): Promise<BenchDatabase>;
@@ -36,10 +38,10 @@ export async function startServer(given: string | undefined): Promise<BenchServe
     rmSync(home, { recursive: true, force: true });
   };
   try {
-    const { url } = await startEmbedded({ home });
+    const { url, pid } = await startEmbedded({ home });
     const server = await serverAt(url);
     others = server.stop;
-    return { ...server, stop: once(stop) };
+    return { ...server, postmaster: pid, stop: once(stop) };
   } catch (error) {
     await stop();
     throw error;

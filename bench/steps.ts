@@ -1,21 +1,34 @@
 import type { Bench, BenchContext } from './bench.ts';
 import { counters } from './counters.ts';
-import { BENCH_AGENT, startEngine } from './engine.ts';
+import { BENCH_AGENT } from './engine.ts';
 import { type Figure, figure, ratios, spread } from './figures.ts';
 import { findPgbench, measurePgbench } from './pgbench.ts';
 import type { BenchDatabase } from './server.ts';
+import { NOT_MEASURED, openServerMeter, type ServerMeter } from './server-meter.ts';
 import { measureSystem, systemsFor } from './systems.ts';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 const RUNS_AT_ONCE = 64;
 const CALLS_PER_RUN = 19;
 const RUNS = 640;
+/** Fewer leave V8 compiling during a third of what is measured. */
+const WARM_RUNS = 640;
 const STEPS_PER_PEER_RUN = 20;
 const PEER_SECONDS = 4;
 /** Connections a worker commits by; pgbench with so few shows what a flush costs whoever cannot share it. */
 const FEW_CLIENTS = 4;
 
-type Engine = { stepsPerSecond: number; transactions: number; walKb: number };
+/** CPU is microseconds for a step: of the worker process, and of all processes of the server. */
+type Engine = {
+  stepsPerSecond: number;
+  transactions: number;
+  walKb: number;
+  workerCpuUs: number;
+  serverCpuUs: number;
+  coresBusy: number;
+};
 type Rounds = { engine: Engine[]; beside: Map<string, number[]> };
+type Measured = { database: BenchDatabase; meter: ServerMeter };
 
 /**
  * Durable steps per second at 64 runs, whole engine, beside pgbench, bare node and the peers on the same server in the
@@ -25,9 +38,12 @@ export const steps: Bench = async (context) => {
   const pgbench = await findPgbench();
   if (!pgbench) context.talk('pgbench, the measure beside ours, is not installed: left out');
   const database = await context.server.createDatabase();
+  const meter = await openServerMeter(context.server, database);
+  const measured = { database, meter };
+  if (Number.isNaN(meter.cpuUs())) context.talk(NOT_MEASURED);
   try {
-    const fast = await measureRounds(context, database, context.rounds(5), async (note) => {
-      if (pgbench) note(...(await pgbenchSteps(pgbench, database, RUNS_AT_ONCE)));
+    const fast = await measureRounds(context, measured, context.rounds(5), async (note) => {
+      if (pgbench) await notePgbench(pgbench, measured, RUNS_AT_ONCE, note);
       for (const { name } of systemsFor('steps', context.has)) {
         const found = await measureBeside(context, name);
         for (const [what, value] of Object.entries(found)) {
@@ -41,25 +57,31 @@ export const steps: Bench = async (context) => {
     }
     await slowFlush(database);
     context.talk('… with a flush that takes 2 ms, as on a cloud disk');
-    const slow = await measureRounds(context, database, context.rounds(5), async (note) => {
+    const slow = await measureRounds(context, measured, context.rounds(5), async (note) => {
       if (!pgbench) return;
-      note(...(await pgbenchSteps(pgbench, database, RUNS_AT_ONCE)));
-      note(...(await pgbenchSteps(pgbench, database, FEW_CLIENTS)));
+      await notePgbench(pgbench, measured, RUNS_AT_ONCE, note);
+      await notePgbench(pgbench, measured, FEW_CLIENTS, note);
     });
     return [...figuresOf(fast), ...slowFigures(slow)];
   } finally {
+    await meter.close();
     await database.drop();
   }
 };
 
-/** The name of a figure, and its value. */
-async function pgbenchSteps(
+type Note = (name: string, value: number) => void;
+
+async function notePgbench(
   pgbench: string,
-  database: BenchDatabase,
+  { database, meter }: Measured,
   clients: number,
-): Promise<[string, number]> {
-  const which = clients === RUNS_AT_ONCE ? '' : `${clients}_clients_`;
-  return [`pgbench_${which}steps_per_second`, await measurePgbench(pgbench, database, clients)];
+  note: Note,
+): Promise<void> {
+  const name = clients === RUNS_AT_ONCE ? 'pgbench' : `pgbench_${clients}_clients`;
+  const found = await measurePgbench(pgbench, database, meter, clients);
+  note(`${name}_steps_per_second`, found.stepsPerSecond);
+  note(`${name}_server_cpu_us_per_step`, found.serverCpuUs);
+  note(`${name}_wal_kb_per_step`, found.walKb);
 }
 
 /**
@@ -102,6 +124,7 @@ function figuresOf({ engine, beside }: Rounds): Figure[] {
       engine.map((round) => round.walKb),
       'kB',
     ),
+    ...cpuFigures(engine, beside.get('pgbench_server_cpu_us_per_step')),
     figure('steps', 'steps_per_second', ours, '1/s'),
   ];
   const others = [...beside].map(([name, values]) =>
@@ -110,10 +133,31 @@ function figuresOf({ engine, beside }: Rounds): Figure[] {
   return [...found, ...others];
 }
 
+function cpuFigures(engine: readonly Engine[], pgbench: number[] | undefined): Figure[] {
+  const worker = engine.map(({ workerCpuUs }) => workerCpuUs);
+  const server = engine.map(({ serverCpuUs }) => serverCpuUs);
+  const both = engine.map(({ workerCpuUs, serverCpuUs }) => workerCpuUs + serverCpuUs);
+  return [
+    figure('steps', 'cpu_us_per_step', both, 'µs'),
+    figure('steps', 'worker_cpu_us_per_step', worker, 'µs'),
+    figure('steps', 'server_cpu_us_per_step', server, 'µs'),
+    ...(pgbench
+      ? [figure('steps', 'server_cpu_vs_pgbench_ratio', ratios(server, pgbench), 'ratio')]
+      : []),
+    figure(
+      'steps',
+      'cores_busy',
+      engine.map(({ coresBusy }) => coresBusy),
+      'count',
+    ),
+  ];
+}
+
 function unitOf(name: string): string {
   if (name.endsWith('per_second')) {
     return '1/s';
   }
+  if (name.endsWith('cpu_us_per_step')) return 'µs';
   return name.endsWith('wal_kb_per_step') ? 'kB' : 'count';
 }
 
@@ -140,17 +184,19 @@ function slowFigures({ engine, beside }: Rounds): Figure[] {
 /** Round by round, ours and then the others, so that whatever else the machine does hits all of them. */
 async function measureRounds(
   { talk }: BenchContext,
-  database: BenchDatabase,
+  measured: Measured,
   count: number,
-  measureOthers: (note: (name: string, value: number) => void) => Promise<void>,
+  measureOthers: (note: Note) => Promise<void>,
 ): Promise<Rounds> {
   const engine: Engine[] = [];
   const beside = new Map<string, number[]>();
   for (let round = 1; round <= count; round += 1) {
-    engine.push(await measureEngine(database));
+    engine.push(await measureEngine(measured));
     await measureOthers((name, value) => beside.set(name, [...(beside.get(name) ?? []), value]));
   }
   talk(`howdah ${spread(engine.map((round) => round.stepsPerSecond))}`);
+  talk(`worker CPU µs per step ${spread(engine.map((round) => round.workerCpuUs))}`);
+  talk(`server CPU µs per step ${spread(engine.map((round) => round.serverCpuUs))}`);
   for (const [name, values] of beside) {
     talk(`${name} ${spread(values)}`);
   }
@@ -174,33 +220,49 @@ async function measureBeside(context: BenchContext, system: string) {
   };
 }
 
-async function measureEngine({ url, pool }: BenchDatabase): Promise<Engine> {
-  const worker = await startEngine({ url, concurrency: RUNS_AT_ONCE });
+async function measureEngine({ database, meter }: Measured): Promise<Engine> {
+  const worker = await startWorkerProcess({ url: database.url, concurrency: RUNS_AT_ONCE });
+  const read = async () => ({
+    ...(await counters(meter.client)),
+    workerUs: (await worker.usage()).cpuSeconds * 1e6,
+    serverUs: meter.cpuUs(),
+  });
   try {
-    await pool.query(
+    await database.pool.query(
       `do $do$ begin if not exists (select from howdah.agents where name = 'bench') then ${BENCH_AGENT}; end if; end $do$`,
     );
-    await runAll(pool, RUNS_AT_ONCE); // warm: plans, connections, code
-    const before = await counters(pool);
-    const ids = await runAll(pool, RUNS);
-    const after = await counters(pool);
-    const { rows } = await pool.query(
+    await runAll(database, meter, worker, WARM_RUNS);
+    const before = await read();
+    const ids = await runAll(database, meter, worker, RUNS);
+    const after = await read();
+    const { rows } = await database.pool.query(
       `select count(*)::int as steps, extract(epoch from max(finished_at) - min(started_at))::float8 as seconds
        from howdah.steps where execution_id = any ($1)`,
       [ids],
     );
     const { steps: done, seconds } = rows[0];
+    const workerUs = after.workerUs - before.workerUs;
+    const serverUs = after.serverUs - before.serverUs;
     return {
       stepsPerSecond: done / seconds,
       transactions: (after.commits - before.commits) / done,
       walKb: (after.wal - before.wal) / 1024 / done,
+      workerCpuUs: workerUs / done,
+      serverCpuUs: serverUs / done,
+      coresBusy: (workerUs + serverUs) / 1e6 / seconds,
     };
   } finally {
-    await worker.stop(0);
+    await worker.stop();
   }
 }
 
-async function runAll(pool: BenchDatabase['pool'], runs: number): Promise<string[]> {
+/** Inserts runs and waits for their ends. The CPU of the insert counts, that of the waiting does not. */
+async function runAll(
+  { pool }: BenchDatabase,
+  { client }: ServerMeter,
+  { child }: WorkerProcess,
+  runs: number,
+): Promise<string[]> {
   const { rows } = await pool.query(
     `insert into howdah.executions (agent_id, input)
      select howdah.agent('bench'), $1 || ' ping' from generate_series(1, $2::int) returning id`,
@@ -208,12 +270,15 @@ async function runAll(pool: BenchDatabase['pool'], runs: number): Promise<string
   );
   const ids = rows.map((row) => row.id);
   for (;;) {
-    const open = await pool.query(
+    const open = await client.query(
       'select count(*)::int as runs from howdah.executions where id = any ($1) and completed_at is null',
       [ids],
     );
     if (open.rows[0].runs === 0) {
       return ids;
+    }
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`the worker ended with ${child.exitCode ?? child.signalCode}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }

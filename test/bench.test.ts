@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,11 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseArguments } from '../bench/arguments.ts';
 import { BARS, failures, judge } from '../bench/bars.ts';
 import { BENCHES } from '../bench/benches.ts';
+import { treeCpuUs } from '../bench/cpu.ts';
 import { documentOf } from '../bench/document.ts';
 import { BENCH_AGENT } from '../bench/engine.ts';
 import { figure, ratios } from '../bench/figures.ts';
 import { ON_RUNS, ON_USERS } from '../bench/guards.ts';
 import { BENCH_NAMES } from '../bench/names.ts';
+import { openServerMeter } from '../bench/server-meter.ts';
 import { readStepLog, surplus } from '../bench/step-log.ts';
 import { startJob, systemsFor } from '../bench/systems.ts';
 import { markdownTable, textTable } from '../bench/table.ts';
@@ -128,6 +131,39 @@ describe('the tables', () => {
   });
 });
 
+describe.skipIf(process.platform !== 'linux')('CPU of a process and its children', () => {
+  const BURN = `const begun = process.resourceUsage().userCPUTime;
+    while (process.resourceUsage().userCPUTime < begun + 300_000);
+    process.send('burnt'); process.on('message', () => process.exit());`;
+  const LEAST_US = 280_000; // ticks are coarse
+
+  const burner = async (): Promise<ChildProcess> => {
+    const child = spawn(process.execPath, ['--eval', BURN], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    await once(child, 'message');
+    return child;
+  };
+
+  test('counts children that live but those left out, and children that have ended', async () => {
+    const before = treeCpuUs(process.pid) ?? Number.NaN;
+    const child = await burner();
+    try {
+      const all = treeCpuUs(process.pid) ?? Number.NaN;
+      expect(all - before).toBeGreaterThan(LEAST_US);
+      expect(treeCpuUs(process.pid, [child.pid as number])).toBeLessThan(all - LEAST_US / 2);
+    } finally {
+      child.send('end');
+      await once(child, 'exit');
+    }
+    expect((treeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(LEAST_US);
+  });
+
+  test('is undefined for a process that is not there', () => {
+    expect(treeCpuUs(2 ** 30)).toBeUndefined();
+  });
+});
+
 describe('processes that are measured', () => {
   let database: TestDatabase;
   let empty: TestDatabase;
@@ -167,6 +203,12 @@ describe('processes that are measured', () => {
     } finally {
       await worker.stop();
     }
+  });
+
+  test('CPU of a server that the bench did not start is not measured', async () => {
+    const meter = await openServerMeter({}, database);
+    expect(meter.cpuUs()).toBeNaN();
+    await meter.close();
   });
 
   test('a system runs its job on its own tables, and begins no step again', async () => {
