@@ -9,6 +9,8 @@ export type Options = {
   rounds: number | undefined;
   /** The Markdown file to write the tables to. */
   write: string | undefined;
+  /** The folder of another checkout to compare with. */
+  against: string | undefined;
 };
 
 /** What a command line asks for; throws a sentence for the person who wrote it. */
@@ -23,11 +25,15 @@ export function parseArguments(words: readonly string[], known: readonly string[
       peers: { type: 'boolean', default: true },
       rounds: { type: 'string' },
       write: { type: 'string' },
+      against: { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => name !== 'all' && !known.includes(name));
   if (unknown.length > 0) {
     throw new Error(`there is no bench ${unknown.join(', ')}; there are: ${known.join(', ')}, all`);
+  }
+  if (values.against !== undefined && (values.check || values.write !== undefined)) {
+    throw new Error('--against compares figures, and goes with neither --check nor --write');
   }
   const isAll = positionals.length === 0 || positionals.includes('all');
   return {
@@ -37,6 +43,7 @@ export function parseArguments(words: readonly string[], known: readonly string[
     peers: values.peers,
     rounds: values.rounds === undefined ? undefined : count(values.rounds),
     write: values.write,
+    against: values.against,
   };
 }
 

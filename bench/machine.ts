@@ -10,6 +10,16 @@ const SETTINGS = [
   'max_wal_size',
 ];
 
+/** The day, the cores, and what else ran. */
+export function describeHost(): string[] {
+  const [load = 0] = loadavg();
+  const model = cpus()[0]?.model.trim() || 'unknown processor';
+  return [
+    `${new Date().toISOString().slice(0, 16)}Z`,
+    `${availableParallelism()} cores (${model}), ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${process.arch}; load average at the start ${load.toFixed(2)}`,
+  ];
+}
+
 /** What a figure depends on, in lines: the day, the machine, the versions, how the server is set, what else ran. */
 export async function describeMachine({ url }: BenchServer): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
@@ -20,11 +30,8 @@ export async function describeMachine({ url }: BenchServer): Promise<string[]> {
          (select string_agg(format('%s %s', name, current_setting(name)), ', ') from unnest($1::text[]) as name) as settings`,
       [SETTINGS],
     );
-    const [load = 0] = loadavg();
-    const model = cpus()[0]?.model.trim() || 'unknown processor';
     return [
-      `${new Date().toISOString().slice(0, 16)}Z`,
-      `${availableParallelism()} cores (${model}), ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${process.arch}; load average at the start ${load.toFixed(2)}`,
+      ...describeHost(),
       `Node ${process.version}, PostgreSQL ${rows[0].version} (${rows[0].settings})`,
     ];
   } finally {

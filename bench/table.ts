@@ -1,5 +1,6 @@
 import type { Judged } from './bars.ts';
 import { BENCHES } from './benches.ts';
+import type { ComparedFigure } from './comparison.ts';
 import { OWN_DURABILITY, SYSTEMS } from './systems.ts';
 
 const HEAD = ['figure', 'min', 'median', 'max', 'unit', 'goal', '', 'bar', ''];
@@ -22,12 +23,22 @@ export function benchTable(
   const cells = [HEAD, ...figures.map(cellsOf)].map((row) =>
     isJudged ? row : row.slice(0, HEAD.indexOf('goal')),
   );
-  const widths = HEAD.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  const lines = cells.map((row) => row.map((cell, column) => pad(cell, column, widths)).join('  '));
   const bench = figures[0]?.bench ?? '';
-  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...lines.map((line) => line.trimEnd())].join(
-    '\n',
-  );
+  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...aligned(cells, 3)].join('\n');
+}
+
+const COMPARED_HEAD = ['figure', 'old', 'new', 'new/old', 'least', 'most', 'unit'];
+
+/** The table of one bench on two checkouts: medians, then new over old with its least and most. */
+export function comparisonTable(figures: readonly ComparedFigure[]): string {
+  const cells = figures.map((one) => [
+    nameOf(one),
+    ...[one.old, one.new, one.ratio, one.min_ratio, one.max_ratio].map(numberCell),
+    one.unit,
+  ]);
+  const bench = figures[0]?.bench ?? '';
+  const lines = aligned([COMPARED_HEAD, ...cells], 5);
+  return [`── ${bench}: ${countsOf(bench, false)}`, ...lines, ''].join('\n');
 }
 
 /** How safe a step is in each system that was measured, a line for each. */
@@ -72,12 +83,11 @@ function cellsOf({
   clears,
   role,
 }: Judged): string[] {
-  const indent = role === null ? '' : `· ${role} `;
   const verdict = (yes: boolean | null, good: string, bad: string): string =>
     yes === null ? '' : yes ? good : bad;
   return [
-    `${indent}${figure}`,
-    ...[min, value, max].map((number) => (Number.isNaN(number) ? '—' : String(number))),
+    nameOf({ figure, role }),
+    ...[min, value, max].map(numberCell),
     unit,
     bound ?? '',
     verdict(holds, 'holds', 'misses'),
@@ -86,10 +96,25 @@ function cellsOf({
   ];
 }
 
-/** Names to the left, numbers to the right. */
-function pad(cell: string, column: number, widths: readonly number[]): string {
-  const width = widths[column] ?? 0;
-  return column >= 1 && column <= 3 ? cell.padStart(width) : cell.padEnd(width);
+function nameOf({ figure, role }: Pick<Judged, 'figure' | 'role'>): string {
+  return role === null ? figure : `· ${role} ${figure}`;
+}
+
+function numberCell(value: number): string {
+  return Number.isNaN(value) ? '—' : String(value);
+}
+
+/** Lines of a table: the columns of numbers, which follow the name, to the right, all others to the left. */
+function aligned(cells: readonly string[][], numbers: number): string[] {
+  const columns = Math.max(...cells.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  const pad = (cell: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return column >= 1 && column <= numbers ? cell.padStart(width) : cell.padEnd(width);
+  };
+  return cells.map((row) => row.map(pad).join('  ').trimEnd());
 }
 
 /** How safe a step is in each system that was measured. */

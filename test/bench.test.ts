@@ -1,22 +1,35 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { basename, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startAgainst } from '../bench/against.ts';
 import { parseArguments } from '../bench/arguments.ts';
 import { BARS, failures, judge } from '../bench/bars.ts';
 import { BENCHES } from '../bench/benches.ts';
+import { compareFigures } from '../bench/comparison.ts';
 import { treeCpuUs } from '../bench/cpu.ts';
 import { documentOf } from '../bench/document.ts';
 import { BENCH_AGENT } from '../bench/engine.ts';
 import { figure, ratios } from '../bench/figures.ts';
 import { ON_RUNS, ON_USERS } from '../bench/guards.ts';
 import { BENCH_NAMES } from '../bench/names.ts';
+import { PRIVATE_FILES, prepareOldCheckout } from '../bench/old-checkout.ts';
 import { openServerMeter } from '../bench/server-meter.ts';
 import { readStepLog, surplus } from '../bench/step-log.ts';
 import { startJob, systemsFor } from '../bench/systems.ts';
-import { markdownTable, textTable } from '../bench/table.ts';
+import { comparisonTable, markdownTable, textTable } from '../bench/table.ts';
 import { startWorkerProcess } from '../bench/worker-process.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from './support/database.ts';
 
@@ -40,13 +53,17 @@ describe('the command line', () => {
       peers: false,
       rounds: 5,
       write: 'x.md',
+      against: undefined,
     });
+    expect(parseArguments(['--against', '../old'], known).against).toBe('../old');
   });
 
   test.each([
     [['speed'], /no bench speed.*steps, latency, bulk, all/],
     [['--rounds', '0'], /at least 1/],
     [['--fast'], /--fast/],
+    [['--against', '../old', '--check'], /neither --check nor --write/],
+    [['--against', '../old', '--write', 'x.md'], /neither --check nor --write/],
   ])('refuses %j', (words, reason) => {
     expect(() => parseArguments(words, known)).toThrow(reason);
   });
@@ -128,6 +145,92 @@ describe('the tables', () => {
     expect(page).toContain('npm run bench -- recovery --write docs/benchmarks.md');
     expect(page).toContain('- 2 cores');
     expect(page).not.toContain('- **dbos**');
+  });
+});
+
+describe('a comparison of two checkouts', () => {
+  const round = (ms: number, count: number) => [
+    figure('latency', 'wait_ms', ms, 'ms'),
+    figure('latency', 'calls', count, 'count'),
+  ];
+
+  test('has medians, and new over old of each round', () => {
+    const [wait] = compareFigures(
+      [round(10, 1), round(20, 1), round(40, 1)],
+      [round(20, 1), round(10, 1), round(60, 1)],
+    );
+    expect(wait).toEqual({
+      ...{ bench: 'latency', figure: 'wait_ms', unit: 'ms', role: null },
+      ...{ old: 20, new: 20, ratio: 1.5, min_ratio: 0.5, max_ratio: 2 },
+    });
+  });
+
+  test('leaves out rounds that broke, and shows a dash for what one side lacks', () => {
+    const compared = compareFigures(
+      [[], [figure('latency', 'wait_ms', 10, 'ms'), figure('latency', 'gone', 1, 'ms')]],
+      [round(99, 0), round(30, 0)],
+    );
+    expect(compared).toMatchObject([
+      { figure: 'wait_ms', old: 10, new: 30, ratio: 3, min_ratio: 3, max_ratio: 3 },
+      { figure: 'calls', old: Number.NaN, new: 0, ratio: Number.NaN },
+      { figure: 'gone', old: 1, new: Number.NaN },
+    ]);
+    expect(comparisonTable(compared).split('\n')).toEqual(
+      expect.arrayContaining([
+        'figure   old  new  new/old  least  most  unit',
+        'calls      —    0        —      —     —  count',
+      ]),
+    );
+  });
+});
+
+describe('another checkout to compare with', () => {
+  const root = resolve(import.meta.dirname, '..');
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'howdah-test-checkout-'));
+    for (const name of readdirSync(root).filter((one) => one !== 'bench' && one !== '.git')) {
+      symlinkSync(join(root, name), join(folder, name));
+    }
+    const filter = (path: string): boolean => basename(path) !== 'node_modules';
+    cpSync(join(root, 'bench'), join(folder, 'bench'), { recursive: true, filter });
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('is measured by this bench, with its own private files and engine', async () => {
+    writeFileSync(join(folder, 'bench/figures.ts'), 'throw new Error("not to be loaded");');
+    const byHand = `${readFileSync(join(root, 'bench/by-hand.ts'), 'utf8')}// older\n`;
+    writeFileSync(join(folder, 'bench/by-hand.ts'), byHand);
+    const old = await prepareOldCheckout(folder);
+    try {
+      expect(old.how).toMatch(/^both sides are measured by this bench;.* by-hand\.ts,/);
+      expect(old.folder).not.toBe(folder);
+      expect(readFileSync(join(old.folder, 'bench/by-hand.ts'), 'utf8')).toBe(byHand);
+      expect(realpathSync(join(old.folder, 'src'))).toBe(join(root, 'src'));
+    } finally {
+      old.remove();
+    }
+    expect(existsSync(old.folder)).toBe(false);
+  });
+
+  test('is measured by its own bench where this one cannot load its files', async () => {
+    writeFileSync(join(folder, 'bench/by-hand.ts'), 'export const older = 1;');
+    const old = await prepareOldCheckout(folder);
+    expect(old.folder).toBe(folder);
+    expect(old.how).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
+  });
+
+  test('must be one', async () => {
+    await expect(prepareOldCheckout(tmpdir())).rejects.toThrow(/has no bench\/main\.ts/);
+  });
+
+  test('gives all files of the bench that use private tables and functions', () => {
+    const files = readdirSync(join(root, 'bench'))
+      .filter((name) => name.endsWith('.ts'))
+      .filter((name) => readFileSync(join(root, 'bench', name), 'utf8').includes('howdah_private'));
+    expect(PRIVATE_FILES).toEqual(expect.arrayContaining(files));
   });
 });
 
@@ -224,6 +327,26 @@ describe('processes that are measured', () => {
     expect(notes.filter(({ what }) => what === 'end').length).toBe(4);
     expect(surplus(notes, 'begin')).toBe(0);
     expect((await empty.pool.query('select * from steps')).rowCount).toBe(4);
+  });
+
+  test('a comparison runs each round of a bench on both checkouts in turn', async () => {
+    vi.stubEnv('BENCH_PG_URL', database.url);
+    const talk: string[] = [];
+    const against = { against: '.', names: ['size'], rounds: 2 };
+    const sides = await startAgainst(against, (line) => talk.push(line));
+    const compared: ReturnType<typeof compareFigures> = [];
+    try {
+      expect(await sides.run((figures) => compared.push(...figures))).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+      await sides.stop();
+    }
+    const begun = talk.filter((line) => line.includes('──')).map((line) => line.split(' ')[0]);
+    expect(begun).toEqual(['old', 'new', 'old', 'new']);
+    expect(compared).toMatchObject([
+      { figure: 'dependencies', ratio: 1, min_ratio: 1, max_ratio: 1 },
+      { figure: 'installed_mb', ratio: 1 },
+    ]);
   });
 
   test('a step log may end in half a line, and counts what was done again', () => {
