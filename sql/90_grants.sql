@@ -46,6 +46,8 @@ begin
 end $$;
 alter function howdah_private.erase_log(uuid[], boolean) owner to howdah_eraser;
 alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
+alter function howdah_private.delete_replaced_run(howdah.executions, uuid, oid)
+  owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 alter function howdah_private.rename_in_log(uuid[], text, text) owner to howdah_eraser;
@@ -619,7 +621,11 @@ grant execute on function
   howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
   to howdah_app, howdah_analyst, howdah_eraser;
 grant execute on function
-  howdah_private.delete_log(uuid[]), howdah_private.erase_answer_log(uuid, text),
+  howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
+  howdah_private.delete_replaced_run(howdah.executions, uuid, oid),
+  howdah_private.erase_answer_log(uuid, text),
+  howdah_private.has_not_begun(howdah.executions),
+  howdah_private.is_replaced_by(howdah.executions, howdah.executions),
   howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text),
   howdah_private.rename_in_log(uuid[], text, text)
   to howdah_eraser;

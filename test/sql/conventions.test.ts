@@ -42,6 +42,7 @@ const DEFINERS_OF_THE_TOOLS = [
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
+  'howdah_private.delete_replaced_run(howdah.executions,uuid,oid)',
   'howdah_private.erase_answer_log(uuid,text)',
   'howdah_private.erase_log(uuid[],boolean)',
   'howdah_private.rename_author(uuid,text,text)',

@@ -31,9 +31,14 @@ as $$
 declare
   v_fault record;
 begin
-  if length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null
-    and num_nonnulls(e.debounce_key, e.debounce_ms) = 0 then
-    return; -- before the list of faults, which a statement with thousands of rows would notice
+  -- before the lists of faults, which a statement with thousands of rows would notice
+  if (e.concurrency_key is null
+      or length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null)
+    and (num_nonnulls(e.debounce_key, e.debounce_ms) = 0
+      or e.debounce_ms > 0 and length(e.debounce_key) <= 500
+        and howdah_private.name_fault(e.debounce_key) is null
+        and num_nonnulls(e.idempotency_key, e.session_id, e.parent_execution_id) = 0) then
+    return;
   end if;
   select f.* into v_fault
   from (values
@@ -85,43 +90,43 @@ end $$;
 -- Returns the new row of a debounced run: with the id of the run of its key, if that has not begun.
 -- A run of another month is in another partition, and a row cannot change its partition here. Such
 -- a run is cancelled instead.
+--
+-- A statement may insert thousands of rows of one key. Each version of a row makes the next look-up
+-- of that row slower, so the row of the key is locked and not updated. `plan_cache_mode`: a plan
+-- that is made anew for each row takes longer than the rest.
 create or replace function howdah_private.debounce(e howdah.executions, partition oid)
   returns howdah.executions
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_target constant uuid := coalesce(e.agent_id, e.workflow_id);
   v_caller constant text := howdah_private.debounce_caller(e);
-  v_last uuid;
+  v_last constant uuid := howdah_private.lock_debounce_key(e, v_target, v_caller);
+  v_other_month uuid;
   v_run record;
 begin
-  insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
-  values (e.tenant_id, v_target, v_caller, e.debounce_key, e.id)
-  on conflict (tenant_id, target_id, caller, key) do update set execution_id = d.execution_id
-  returning d.execution_id into v_last;
   e.run_at := greatest(
     e.run_at, clock_timestamp() + e.debounce_ms * interval '1 millisecond');
   if v_last = e.id then
     return e;
   end if;
-  select r.id::uuid as id, r.status, r.created_at, r.moves, r.tableoid as partition into v_run
-  from howdah.executions as r
-  where r.id = v_last and r.tenant_id = e.tenant_id and r.debounce_key = e.debounce_key
-    and coalesce(r.agent_id, r.workflow_id) = v_target and howdah_private.has_not_begun(r)
-  for update;
-  if v_run.partition = debounce.partition then
-    e.id := v_run.id;
-    e.root_execution_id := v_run.id;
+  v_run := howdah_private.delete_replaced_run(e, v_last, debounce.partition);
+  if v_run.status is not null then
+    e.id := v_last;
+    e.root_execution_id := v_last;
     e.created_at := v_run.created_at;
     e.moves := v_run.moves;
     e.status := case when v_run.status = 'paused' then 'paused' else e.status end;
     e.debounced_at := clock_timestamp();
-    perform howdah_private.delete_replaced_run(v_run.id);
     return e;
-  elsif v_run.id is not null then
+  end if;
+  select r.id::uuid into v_other_month from howdah.executions as r
+  where r.id = v_last and howdah_private.is_replaced_by(r, e) and r.tableoid <> debounce.partition
+  for update;
+  if found then
     e.debounced_at := clock_timestamp();
-    perform howdah_private.terminate_runs(array[v_run.id], 'cancelled', null);
+    perform howdah_private.terminate_runs(array[v_other_month], 'cancelled', null);
   end if;
   update howdah_private.debounced_runs as d set execution_id = e.id
   where d.tenant_id = e.tenant_id and d.target_id = v_target and d.caller = v_caller
@@ -129,21 +134,77 @@ begin
   return e;
 end $$;
 
+-- Locks the debounce key of a new run, and returns the last run of the key: the new one, if the key
+-- is new. The row of a key is deleted some time after its run has begun, so it may vanish between
+-- two statements.
+create or replace function howdah_private.lock_debounce_key(
+  e howdah.executions, target_id uuid, caller text
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_last uuid;
+begin
+  loop
+    select d.execution_id into v_last from howdah_private.debounced_runs as d
+    where d.tenant_id = e.tenant_id and d.target_id = lock_debounce_key.target_id
+      and d.caller = lock_debounce_key.caller and d.key = e.debounce_key
+    for update;
+    exit when found;
+    insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
+    values (e.tenant_id, lock_debounce_key.target_id, lock_debounce_key.caller, e.debounce_key,
+      e.id)
+    on conflict do nothing
+    returning d.execution_id into v_last;
+    exit when found;
+  end loop;
+  return v_last;
+end $$;
+
 -- Returns whether no worker has claimed the run, and nothing is in its log.
 create or replace function howdah_private.has_not_begun(e howdah.executions) returns boolean
   language sql immutable
   return e.fence = 0 and e.step_count = 0 and e.status in ('queued', 'waiting', 'paused');
 
+-- Returns whether a new row replaces a run: one of its key that has not begun.
+create or replace function howdah_private.is_replaced_by(
+  run howdah.executions, new_run howdah.executions
+) returns boolean
+  language sql immutable
+  return run.tenant_id = new_run.tenant_id and run.debounce_key = new_run.debounce_key
+    and coalesce(run.agent_id, run.workflow_id) = coalesce(new_run.agent_id, new_run.workflow_id)
+    and howdah_private.has_not_begun(run);
+
 -- Deletes the row of a run that a new row replaces, with what others have written for its input.
-create or replace function howdah_private.delete_replaced_run(id uuid) returns void
+-- Returns nulls if the run has begun or is in another partition. A run that has not begun has no
+-- log to delete.
+create or replace function howdah_private.delete_replaced_run(
+  new_run howdah.executions, id uuid, partition oid,
+  out status howdah.execution_status, out created_at timestamptz, out moves int
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+begin
+  delete from howdah.executions as r
+  where r.id = delete_replaced_run.id and howdah_private.is_replaced_by(r, new_run)
+    and r.tableoid = delete_replaced_run.partition
+  returning r.status, r.created_at, r.moves into status, created_at, moves;
+  if found then
+    perform howdah_private.delete_replaced_input(delete_replaced_run.id);
+  end if;
+end $$;
+
+-- Deletes what others have written for the input of a run that a new row replaces.
+create or replace function howdah_private.delete_replaced_input(id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_run.id;
-  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_run.id;
-  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_run.id;
-  perform howdah_private.delete_log(array[delete_replaced_run.id]);
+  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
+  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
+  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
 end $$;
 
 -- Deletes up to a thousand keys whose runs have begun. Part of repair_queue, which may hold runs:

@@ -17,6 +17,7 @@ import {
   one,
   openSession,
   refusal,
+  rolledBack,
   unique,
 } from '../support.ts';
 
@@ -121,6 +122,25 @@ describe('a debounced run', () => {
     expect(new Set(rows.map(({ id }) => id)).size).toBe(2);
     expect((await inputs()).sort()).toEqual(['a3', 'b2']);
     for (const { id } of await runs()) expect(await jobsOf(db.pool, id)).toHaveLength(1);
+  });
+
+  // each version of a row makes the next look-up of that row slower
+  test('of many rows of one statement writes the row of its key once', async () => {
+    await rolledBack(db.pool, async (client) => {
+      const writes = () =>
+        one(
+          client,
+          `select n_tup_ins::int as inserts, n_tup_upd::int as updates
+           from pg_stat_xact_user_tables where relid = 'howdah_private.debounced_runs'::regclass`,
+        );
+      const before = await writes(); // with those of earlier transactions of the connection
+      await client.query(
+        `insert into howdah.executions (agent_id, input, debounce_key, debounce_ms)
+         select $1, n, 'k', $2 from generate_series(1, 50) as n`,
+        [agent, HOUR],
+      );
+      expect(await writes()).toEqual({ ...before, inserts: before.inserts + 1 });
+    });
   });
 
   test('is given back by run() and run_workflow(), which take its key', async () => {
