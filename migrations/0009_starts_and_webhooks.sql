@@ -17,6 +17,7 @@ create table howdah.schedules (
   session_id uuid,
   user_id uuid,
   priority smallint not null default 0,
+  concurrency_key text,
   overlap_policy howdah.overlap_policy not null default 'allow',
   catchup_policy howdah.catchup_policy not null default 'one',
   is_active boolean not null default true,
@@ -60,6 +61,8 @@ comment on column howdah.schedules.cron is
 comment on column howdah.schedules.timezone is 'Time zone of cron, a name of pg_timezone_names.';
 comment on column howdah.schedules.session_id is
   'Session that the runs are turns of. Null starts runs without a session.';
+comment on column howdah.schedules.concurrency_key is
+  'Key of the runs, such as customer-42, for limits of scope key.';
 comment on column howdah.schedules.is_active is
   'False pauses the schedule. When it becomes true again, the schedule continues from now and '
   'runs none of the missed times.';

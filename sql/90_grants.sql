@@ -332,11 +332,11 @@ grant select on howdah.schedules to howdah_app, howdah_analyst;
 grant
   insert (
     name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
-    overlap_policy, catchup_policy, is_active
+    concurrency_key, overlap_policy, catchup_policy, is_active
   ),
   update (
     name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
-    overlap_policy, catchup_policy, is_active
+    concurrency_key, overlap_policy, catchup_policy, is_active
   ),
   delete
   on howdah.schedules to howdah_app;

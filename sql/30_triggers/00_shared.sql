@@ -147,5 +147,5 @@ begin
     message = format('%s of %s %s', tg_argv[0], tg_table_name,
       howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
     detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
-    hint = 'Use one line of visible text as the name.';
+    hint = format('Use one line of visible text for %s.', tg_argv[0]);
 end $$;

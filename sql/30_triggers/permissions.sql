@@ -109,7 +109,7 @@ create or replace trigger _030_permit_session before insert or update on howdah.
   for each row execute function howdah_private.tg__permit_session();
 create or replace trigger _030_permit_session
   before insert or update of session_id, cron, timezone, agent_id, workflow_id, input, input_data,
-    metadata, priority, overlap_policy, catchup_policy
+    metadata, priority, concurrency_key, overlap_policy, catchup_policy
   on howdah.schedules
   for each row when (new.session_id is not null)
   execute function howdah_private.tg__permit_session();

@@ -101,14 +101,14 @@ create or replace trigger _200_set_user before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__set_user();
 create or replace trigger _210_set_user
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
-    priority, overlap_policy, catchup_policy
+    priority, concurrency_key, overlap_policy, catchup_policy
   on howdah.schedules
   for each row when (
     (new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata,
-      new.session_id, new.priority, new.overlap_policy, new.catchup_policy)
+      new.session_id, new.priority, new.concurrency_key, new.overlap_policy, new.catchup_policy)
     is distinct from
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
-      old.session_id, old.priority, old.overlap_policy, old.catchup_policy))
+      old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))
   execute function howdah_private.tg_schedules__set_user();
 create or replace trigger _300_check
   before insert or update of cron, timezone, agent_id, workflow_id, input, metadata
@@ -118,8 +118,13 @@ create or replace trigger _310_check_input
   before insert or update of input, input_data on howdah.schedules
   for each row when (octet_length(new.input) > 1024 or new.input_data is not null)
   execute function howdah_private.tg_schedules__check_input();
-create or replace trigger _320_refuse_keys before insert or update of name on howdah.schedules
-  for each row execute function howdah_private.tg__refuse_keys_in_texts('name');
+create or replace trigger _320_refuse_keys
+  before insert or update of name, concurrency_key on howdah.schedules
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'concurrency_key');
 create or replace trigger _400_plan
   before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();
+create or replace trigger _995_refuse_unreadable_key
+  before insert or update of concurrency_key on howdah.schedules
+  for each row when (howdah_private.name_fault(new.concurrency_key) is not null)
+  execute function howdah_private.tg__refuse_unreadable_name('concurrency_key');

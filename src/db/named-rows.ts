@@ -89,8 +89,8 @@ const KINDS = {
     table: 'schedules',
     joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id`,
     list: `t.id, t.name, ${RUNS}, t.cron, t.timezone, t.is_active, t.next_at, t.last_at`,
-    show: `t.input, t.input_data, t.metadata, t.overlap_policy, t.catchup_policy, t.priority, t.last_execution_id,
-      t.last_error, ${TIMES}`,
+    show: `t.input, t.input_data, t.metadata, t.overlap_policy, t.catchup_policy, t.priority, t.concurrency_key,
+      t.last_execution_id, t.last_error, ${TIMES}`,
   },
   webhooks: {
     table: 'webhooks',

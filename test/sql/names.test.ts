@@ -43,7 +43,7 @@ describe('a name is one line of text', () => {
       const refused = await refusal(insert(table, { ...row, [column]: name }));
       expect(refused).toMatchObject({
         code: 'HWINV',
-        hint: 'Use one line of visible text as the name.',
+        hint: `Use one line of visible text for ${column}.`,
       });
       expect(refused.message).toMatch(new RegExp(`^${column} of ${table} contains a `));
       expect(JSON.parse(refused.detail ?? '')).toEqual({ table, field: column });

@@ -38,6 +38,7 @@ as $$
     ('executions', 'metadata', null, null),
     ('executions', 'overrides', null, null),
     ('schedules', 'input', null, null),
+    ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),
     ('skills', 'content', 61440, 'bytes'),
     ('mail', 'content', 32768, 'bytes'),

@@ -37,6 +37,7 @@ function withSchedule(command: Command): Command {
     .option('--agent <name>', 'who is run')
     .option('--workflow <name>', 'what is run, in the place of an agent')
     .requiredOption('--input <text>', `what it is told; ${ELSEWHERE}`)
+    .option('--concurrency-key <key>', 'a key of yours, such as customer-42: docs/limits.md')
     .option('--paused', 'begin no runs before it is resumed');
 }
 
@@ -46,11 +47,12 @@ type Options = {
   agent?: string;
   workflow?: string;
   input: string;
+  concurrencyKey?: string;
   paused?: true;
 };
 
 async function columnsOf(io: CliIo, [name]: readonly string[], options: object) {
-  const { cron, timezone, agent, workflow, input, paused } = options as Options;
+  const { cron, timezone, agent, workflow, input, concurrencyKey, paused } = options as Options;
   if ((agent === undefined) === (workflow === undefined)) {
     throw new HowdahError('EUSAGE', 'a schedule runs one agent or one workflow', {
       hint: 'Say which: --agent NAME, or --workflow NAME.',
@@ -62,6 +64,7 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
     ...{ agent, workflow },
     input: await givenText(io, '--input', input),
     ...(timezone !== undefined && { timezone }),
+    ...(concurrencyKey !== undefined && { concurrency_key: concurrencyKey }),
     ...(paused && { is_active: false }),
   };
 }

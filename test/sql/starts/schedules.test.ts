@@ -64,6 +64,30 @@ describe('schedules', () => {
     );
     return id;
   };
+  test('hands its concurrency key to the runs of its times and out of turn', async () => {
+    const id = await make({ concurrency_key: 'customer-42', next_at: new Date() });
+    await fireAll(db.pool);
+    await db.pool.query('select howdah.run_schedule($1)', [id]);
+    expect(
+      await all(
+        db.pool,
+        `select concurrency_key from howdah.executions
+         where metadata ->> 'schedule' = (select name from howdah.schedules where id = $1)`,
+        [id],
+      ),
+    ).toEqual([{ concurrency_key: 'customer-42' }, { concurrency_key: 'customer-42' }]);
+  });
+
+  test.each(['', ' ', 'a\nb', 'x'.repeat(501)])(
+    'refuses the concurrency key %j, which no run may have',
+    async (concurrency_key) => {
+      expect(await refusal(make({ concurrency_key }))).toMatchObject({
+        code: 'HWINV',
+        fields: expect.objectContaining({ field: 'concurrency_key' }),
+      });
+    },
+  );
+
   const row = (id: string) => one(db.pool, 'select * from howdah.schedules where id = $1', [id]);
   const runsOf = (id: string) =>
     all(
