@@ -27,6 +27,16 @@ export function inOurWords(error: PgError): Words | undefined {
   return { ...told, ...(Object.keys(where).length > 0 && { detail: where }) };
 }
 
+/** Sentences for unique constraints whose columns alone do not say what to change. */
+const duplicates: Readonly<Record<string, Words>> = {
+  limits_tenant_id_scope_subject_id_key_metric_period_key: {
+    code: 'HWCNF',
+    message: 'there is a limit for the same use already',
+    hint: 'Change max_value of the limit with this scope, subject_id, key, metric and period.',
+    detail: { field: 'scope, subject_id, key, metric, period' },
+  },
+};
+
 /** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
 export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> = {
   '22021': unstorable,
@@ -39,11 +49,12 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
     detail: { field: column },
   }),
   '23503': foreignKey,
-  '23505': (error) => ({
-    code: 'HWCNF',
-    message: `there is a row with this ${wordsOf(error)} already`,
-    hint: `Take another ${wordsOf(error)}, or change the row that has it.`,
-  }),
+  '23505': (error) =>
+    duplicates[error.constraint ?? ''] ?? {
+      code: 'HWCNF',
+      message: `there is a row with this ${wordsOf(error)} already`,
+      hint: `Take another ${wordsOf(error)}, or change the row that has it.`,
+    },
   '23514': ({ constraint = 'a rule' }) => ({
     code: 'HWINV',
     message: `the row breaks the rule “${constraint.replaceAll('_', ' ')}”`,

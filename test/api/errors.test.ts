@@ -83,6 +83,27 @@ describe('errors of Postgres that a client causes', () => {
     expect(error?.extensions.hint).toBe('Take another name, or change the row that has it.');
   });
 
+  test.each([
+    '{ scope: key, key: "customer-42", metric: running_runs, maxValue: "1" }',
+    '{ scope: key, metric: running_runs, maxValue: "1" }',
+    '{ metric: runs, period: day, maxValue: "1000000" }',
+    '{ scope: user, metric: cost, maxValue: "1000000" }',
+  ])('a second limit of the same use: %s', async (limit) => {
+    const create = `mutation { createLimit(input: { limit: ${limit} }) { limit { id } } }`;
+    expect(await ask(api, create)).toHaveProperty('data.createLimit.limit.id');
+    const { errors } = await ask(api, create);
+    expect(errors).toMatchObject([
+      {
+        extensions: {
+          code: 'HWCNF',
+          hint: expect.stringContaining('max_value'),
+          detail: { table: 'limits', field: 'scope, subject_id, key, metric, period' },
+        },
+      },
+    ]);
+    await db.pool.query('delete from howdah.limits');
+  });
+
   test('a constraint reads as a sentence', async () => {
     const error = await failure(
       'mutation { createAgent(input: { agent: { name: "x", maxSteps: 0 } }) { query { nodeId } } }',
