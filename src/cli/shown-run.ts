@@ -22,6 +22,8 @@ export async function printRun(
       ? `agent     ${execution.agent}, version ${execution.agent_version}`
       : `workflow  ${execution.workflow}, version ${execution.workflow_version}`,
   );
+  const keys = keysOf(execution);
+  if (keys) io.out(`keys      ${plainText(keys)}`);
   io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
   io.out(`input     ${plainText(execution.input)}`);
   for (const step of steps) io.out(stepLine({ ...io, color: false }, step));
@@ -30,6 +32,16 @@ export async function printRun(
   if (error || execution.output !== null) {
     io.out(error ? `error     ${error}` : `output    ${plainText(execution.output ?? '')}`);
   }
+}
+
+function keysOf(execution: ShownRun['execution']): string {
+  const { concurrency_key, debounce_key, debounce_ms } = execution;
+  return [
+    concurrency_key !== null && `concurrency_key ${concurrency_key}`,
+    debounce_key !== null && `debounce_key ${debounce_key} (${debounce_ms} ms)`,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 /** The tree it belongs to. */

@@ -54,6 +54,21 @@ const still = (told: CliResult) => ({
 
 const call = { name: 'calculator', id: 'c1', arguments: { expression: '6 * 7', a: 1, of: [1.5] } };
 
+test('howdah show and explain name the keys of a run', async () => {
+  const agent = await makeAgent(db.pool, { script: [] });
+  const id = await makeRun(db.pool, {
+    agent_id: agent,
+    concurrency_key: 'customer-42',
+    debounce_key: 'order A-1001',
+    debounce_ms: 3_600_000,
+  });
+  const keys = 'keys      concurrency_key customer-42, debounce_key order A-1001 (3600000 ms)\n';
+  for (const cli of [here, there]) {
+    expect((await cli('show', id)).stdout).toContain(keys);
+    expect((await cli('explain', id)).stdout).toContain('by debounce_key order A-1001: waits for');
+  }
+});
+
 describe('howdah show over a server prints what it prints out of the database', () => {
   const runs: Record<string, () => Promise<string>> = {
     'of a run that answered': async () => {

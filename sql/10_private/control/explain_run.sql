@@ -22,6 +22,31 @@ create or replace function howdah_private.utc_text(at timestamptz) returns text
   language sql stable
   return to_char(utc_text.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"');
 
+-- Formats a number with its noun: 1 run, 2 runs.
+create or replace function howdah_private.count_text(count bigint, noun text) returns text
+  language sql immutable
+  return count_text.count || ' ' || count_text.noun
+    || case when count_text.count = 1 then '' else 's' end;
+
+-- Explains a run that starts at a later time. Another insert with its debounce key replaces it.
+create or replace function howdah_private.why_scheduled(e howdah.executions, due_at timestamptz)
+  returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when e.debounce_key is null or not howdah_private.has_not_begun(e)
+      then howdah_private.explained('scheduled', s.summary)
+    else howdah_private.explained('scheduled',
+      format('%s; another insert with the debounce key "%s" replaces it and postpones it',
+        s.summary, e.debounce_key),
+      jsonb_build_array(jsonb_build_object(
+        'kind', 'debounce_key', 'id', null, 'name', e.debounce_key,
+        'detail', concat('waits for ', e.debounce_ms, ' ms without another insert',
+          '; its input was last replaced at ' || howdah_private.utc_text(e.debounced_at))))) end
+  from (select 'the run starts at ' || howdah_private.utc_text(why_scheduled.due_at)) as s (summary)
+$$;
+
 -- Explains a run that is due now or at a later time. Counts at most a hundred runs of the tenant
 -- that are ahead of it.
 create or replace function howdah_private.why_due(e howdah.executions) returns jsonb
@@ -33,8 +58,7 @@ declare
   v_before int;
 begin
   if v_due_at > clock_timestamp() then
-    return howdah_private.explained('scheduled',
-      format('the run starts at %s', howdah_private.utc_text(v_due_at)));
+    return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',
       jsonb_build_array(jsonb_build_object(
@@ -51,9 +75,11 @@ begin
     limit 100
   ) as o;
   return howdah_private.explained('in_queue', format(
-    'the run has been due since %s; %s due runs of its tenant are ahead of it',
+    'the run has been due since %s; %s of its tenant %s ahead of it',
     howdah_private.utc_text(v_due_at),
-    case v_before when 100 then '100 or more' else v_before::text end
+    case v_before when 100 then '100 or more due runs'
+      else howdah_private.count_text(v_before, 'due run') end,
+    case v_before when 1 then 'is' else 'are' end
   ));
 end $$;
 
@@ -227,15 +253,16 @@ declare
     'the model ' || (select m.name from howdah.models as m where m.id = l.model_id),
     'the agent ' || (select a.name from howdah.agents as a where a.id = l.agent_id),
     case when l.scope = 'key'
-      then format('the concurrency key %L', reached_limit_text.concurrency_key) end,
+      then format('the concurrency key "%s"', reached_limit_text.concurrency_key) end,
     case when l.scope = 'tool' then 'tools named ' else 'the model ' end || l.key,
     'the ' || replace(l.scope::text, '_', ' '));
   v_max text := trim_scale(l.max_value)::text;
 begin
   if l.metric = 'running_runs' then
-    return format('at most %s runs of %s run at once, and as many run now', v_max, v_of);
+    return format('at most %s of %s may run at once, and this limit is reached',
+      howdah_private.count_text(l.max_value::bigint, 'run'), v_of);
   elsif howdah_private.is_call_limit(l) then
-    return format('calls of %s are limited to %s%s, and there is room for no other', v_of, v_max,
+    return format('calls of %s are limited to %s%s, and this limit is reached', v_of, v_max,
       case l.metric when 'running_calls' then ' at once' when 'calls' then ' per minute'
         else ' tokens per minute' end);
   end if;
@@ -261,10 +288,12 @@ create or replace function howdah_private.why_ended(e howdah.executions) returns
         then format('the run completed with an answer (%s)', e.stop_reason)
       when e.status = 'cancelled' then 'the run was cancelled'
       else format('the run failed (%s)%s', e.stop_reason, ': ' || (e.error ->> 'message')) end
-    || case e.stop_reason when 'max_steps' then format('; its limit is %s model calls', e.max_steps)
-      when 'max_tokens' then format('; its limit is %s tokens', e.max_tokens)
+    || case e.stop_reason when 'max_steps'
+        then '; its limit is ' || howdah_private.count_text(e.max_steps, 'model call')
+      when 'max_tokens' then '; its limit is ' || howdah_private.count_text(e.max_tokens, 'token')
       when 'max_cost' then format('; its limit is a cost of %s', trim_scale(e.max_cost))
-      when 'max_time' then format('; its limit is %s seconds of active time', e.max_seconds)
+      when 'max_time' then format('; its limit is %s of active time',
+          howdah_private.count_text(e.max_seconds, 'second'))
       else '' end,
     null,
     case when e.status in ('failed', 'cancelled') then jsonb_build_array(

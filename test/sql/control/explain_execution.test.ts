@@ -62,13 +62,26 @@ test('of a run that is to begin later says when', async () => {
   });
 });
 
+test('of a debounced run names its key, and when its input was replaced', async () => {
+  const keys = { debounce_key: "Anna's order", debounce_ms: 3_600_000 };
+  const id = await makeRun(db.pool, { agent_id: agent, ...keys });
+  const blocker = { kind: 'debounce_key', id: null, name: "Anna's order" };
+  expect(await explain(id)).toMatchObject({
+    reason: 'scheduled',
+    summary: expect.stringContaining('the debounce key "Anna\'s order"'),
+    blocked_by: [{ ...blocker, detail: 'waits for 3600000 ms without another insert' }],
+  });
+  expect(await makeRun(db.pool, { agent_id: agent, ...keys })).toBe(id);
+  expect((await explain(id)).blocked_by[0].detail).toContain('last replaced at 20');
+});
+
 test('of a due run says how many are before it, and that nobody does the work', async () => {
   const first = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-01' });
   const second = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-02' });
   const urgent = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-03', priority: -1 });
   const before = async (id: string) => (await explain(id)).summary.split('; ')[1];
   expect(await before(urgent)).toBe('0 due runs of its tenant are ahead of it');
-  expect(await before(first)).toBe('1 due runs of its tenant are ahead of it');
+  expect(await before(first)).toBe('1 due run of its tenant is ahead of it');
   expect(await before(second)).toBe('2 due runs of its tenant are ahead of it');
   expect(await explain(second)).toMatchObject({ reason: 'in_queue', blocked_by: [], next: [] });
   await hear('-1 day');
@@ -182,7 +195,7 @@ test('of a parked run names the limit, with its figures', async () => {
   expect(await explain(id)).toMatchObject({
     status: 'waiting',
     reason: 'limit',
-    summary: 'at most 1 runs of the agent desk run at once, and as many run now',
+    summary: 'at most 1 run of the agent desk may run at once, and this limit is reached',
     blocked_by: [{ kind: 'limit', id: limit.id }],
   });
   await db.pool.query('delete from howdah.limits');
@@ -224,7 +237,7 @@ test('of a run that may not make its call names the limit, of the installation w
   expect(own.found).toMatchObject({
     status: 'waiting',
     reason: 'limit',
-    summary: 'calls of the tool stamp are limited to 1 at once, and there is room for no other',
+    summary: 'calls of the tool stamp are limited to 1 at once, and this limit is reached',
     blocked_by: [{ kind: 'limit', id: own.limit }],
   });
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');

@@ -266,7 +266,7 @@ describe('limits of concurrency keys', () => {
       ids[1],
     ]);
     const summary =
-      "at most 1 runs of the concurrency key 'customer-42' run at once, and as many run now";
+      'at most 1 run of the concurrency key "customer-42" may run at once, and this limit is reached';
     expect(explained).toMatchObject({
       reason: 'limit',
       summary,
