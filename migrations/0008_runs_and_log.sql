@@ -125,6 +125,8 @@ create index executions_session_id_idx
   on howdah.executions (tenant_id, session_id, turn) where session_id is not null;
 create index executions_user_id_idx
   on howdah.executions (tenant_id, user_id) where user_id is not null;
+create index executions_concurrency_key_idx
+  on howdah.executions (tenant_id, concurrency_key, id) where concurrency_key is not null;
 create index executions_owner_idx
   on howdah.executions (owner_worker) where owner_worker is not null;
 create index executions_completed_at_idx

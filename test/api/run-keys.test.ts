@@ -198,6 +198,27 @@ describe('the command line', () => {
   });
 });
 
+test('runs are found by their concurrency key over GraphQL', async () => {
+  const concurrency_key = `customer of ${agent}`;
+  const { id } = await one(
+    db.pool,
+    'insert into howdah.executions (agent_id, input, concurrency_key) values ($1, $2, $3) returning id',
+    [agent_id, 'hi', concurrency_key],
+  );
+  await db.pool.query('insert into howdah.executions (agent_id, input) values ($1, $2)', [
+    agent_id,
+    'without a key',
+  ]);
+  expect(
+    await ask(
+      api,
+      'query ($key: String!) { executions(condition: { concurrencyKey: $key }) { nodes { id } } }',
+      { key: concurrency_key },
+      token,
+    ),
+  ).toMatchObject({ errors: [], data: { executions: { nodes: [{ id }] } } });
+});
+
 test('a limit of keys is made and seen over GraphQL', async () => {
   const { id: tenant } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
   const admin = (await makeApiKey(db.pool, tenant, { role: 'admin' })).key;

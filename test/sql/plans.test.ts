@@ -370,6 +370,10 @@ describe('with a history of several months', () => {
         text: 'select count(*) from howdah.executions where tenant_id = $1 and user_id = $2',
         values: () => [known.tenant, known.user],
       },
+      executions_concurrency_key_idx: {
+        text: 'select * from howdah.executions where tenant_id = $1 and concurrency_key = $2 order by id desc limit 20',
+        values: () => [known.tenant, 'customer-42'],
+      },
       executions_parent_idx: {
         text: 'select * from howdah.executions where parent_execution_id = $1',
         values: () => [known.root],
