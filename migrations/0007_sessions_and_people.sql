@@ -21,6 +21,7 @@ create table howdah.sessions (
   forked_from_session_id uuid,
   contents_erased_at timestamptz,
   forked_from_turn int,
+  late_turns int[],
   state jsonb not null default '{}',
   title text,
   unique (tenant_id, id),
@@ -52,6 +53,9 @@ alter table howdah.sessions enable row level security, force row level security;
 comment on table howdah.sessions is
   'Conversations of several runs, one turn each. Only one run of a session is live at a time; the '
   'next run waits for its turn.';
+comment on column howdah.sessions.late_turns is
+  'Turns that were retried or resumed after later turns were taken: their new messages are written '
+  'after messages of later turns. Null if there are none.';
 comment on column howdah.sessions.turns is
   'Number of runs so far, equal to the turn of the last run.';
 comment on column howdah.sessions.policy is

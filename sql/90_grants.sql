@@ -811,7 +811,8 @@ grant execute on function
   howdah_private.lower_trust_to_source(uuid, uuid)
   to howdah_app;
 grant execute on function
-  howdah_private.live_runs(uuid[]), howdah_private.session_messages_after(uuid[], int[], int[], int)
+  howdah_private.live_runs(uuid[]),
+  howdah_private.session_messages_after(uuid[], int[], int[], int, int[], int[])
   to howdah_authenticator;
 grant execute on function howdah_private.call_todo(uuid, jsonb) to howdah_worker;
 

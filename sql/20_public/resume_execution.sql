@@ -11,6 +11,11 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
+  if howdah_private.needs_turn(v_execution) then
+    update howdah.sessions as s
+    set late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+    where s.id = v_execution.session_id and s.turns > v_execution.turn;
+  end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
   set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'

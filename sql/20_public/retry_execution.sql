@@ -18,7 +18,9 @@ begin
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
-    update howdah.sessions as s set live_execution_id = v_live, last_activity_at = now()
+    update howdah.sessions as s
+    set live_execution_id = v_live, last_activity_at = now(),
+      late_turns = howdah_private.late_turns_with(s, v_execution.turn)
     where s.id = v_execution.session_id;
   end if;
   update howdah.executions as e

@@ -181,7 +181,7 @@ export class SessionFeed {
       for (const subscriber of this.#sessions.get(id)?.subscribers ?? []) {
         if (!subscriber.hasRoom) continue;
         const { cursor } = subscriber;
-        const key = `${id} ${cursor.turn}.${cursor.seq}`;
+        const key = `${id} ${JSON.stringify(cursor)}`;
         const place = places.get(key) ?? { id, cursor, to: [] };
         place.to.push(subscriber);
         places.set(key, place);

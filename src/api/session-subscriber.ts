@@ -39,7 +39,7 @@ export function followMessages(
     },
     push(rows) {
       for (const row of rows.slice(0, MOST_BUFFERED - queue.size)) {
-        cursor = { turn: row.turn, seq: row.seq };
+        cursor = row.cursor;
         queue.push(row);
       }
     },

@@ -18,13 +18,37 @@ export type RunState = {
   marker: string;
 };
 
-/** A place in the conversation of a session: a message of a turn. Cursors are written `turn.seq`. */
-export type SessionCursor = { turn: number; seq: number };
+/** A place in the conversation of a session: a message of a turn. */
+export type SessionPlace = { turn: number; seq: number };
+
+/**
+ * `turn` and `seq` name the furthest message that a reader has. `latest` names the last written message that the reader
+ * has. The two differ when an earlier turn was retried or resumed after later turns. Without `latest`, messages of such
+ * turns are left out.
+ */
+export type SessionCursor = SessionPlace & { latest?: SessionPlace };
 
 /** A message as a feed carries it: the columns of `howdah.messages`, times as text. */
-export type SessionRow = SessionCursor & {
+export type SessionRow = SessionPlace & {
   session_id: string;
+  /** Cursor of a reader who has this message and all before it. */
+  cursor: SessionCursor;
   message: Readonly<Record<string, Json>>;
+};
+
+/** `turn.seq`, and behind it the last written message where that is another one: `3.1~2.4`. */
+export function sessionCursorText({ turn, seq, latest }: SessionCursor): string {
+  const furthest = `${turn}.${seq}`;
+  const last = latest && `${latest.turn}.${latest.seq}`;
+  return last === undefined || last === furthest ? furthest : `${furthest}~${last}`;
+}
+
+type FoundMessage = Omit<SessionRow, 'cursor'> & {
+  place: number;
+  cursor_turn: number;
+  cursor_seq: number;
+  latest_turn: number;
+  latest_seq: number;
 };
 
 /** What came of asking somebody who gave no answer that counts; without a fault, he would not say. */
@@ -98,15 +122,27 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
       );
     },
     async messagesAfter(cursors, atMost) {
-      return connection.query<SessionRow & { place: number }>(
-        'select * from howdah_private.session_messages_after($1, $2, $3, $4)',
+      const rows = await connection.query<FoundMessage>(
+        'select * from howdah_private.session_messages_after($1, $2, $3, $4, $5, $6)',
         [
           cursors.map(([id]) => id),
           cursors.map(([, { turn }]) => turn),
           cursors.map(([, { seq }]) => seq),
           atMost,
+          cursors.map(([, { latest }]) => latest?.turn ?? null),
+          cursors.map(([, { latest }]) => latest?.seq ?? null),
         ],
       );
+      return rows.map(({ cursor_turn, cursor_seq, latest_turn, latest_seq, ...row }) => ({
+        ...row,
+        cursor: {
+          turn: cursor_turn,
+          seq: cursor_seq,
+          ...(cursors[row.place - 1]?.[1].latest && {
+            latest: { turn: latest_turn, seq: latest_seq },
+          }),
+        },
+      }));
     },
     async liveRuns(ids) {
       const rows = await connection.query<{ session_id: string; execution_id: string | null }>(

@@ -6,6 +6,7 @@ import {
   claim,
   commit,
   completed,
+  failed,
   makeAgent,
   makeRun,
   makeSession,
@@ -49,10 +50,13 @@ const told = (items: { cursor: string; content: string }[]) =>
 
 /** A turn in the hands of a worker that is only a row. */
 async function begin(session: string, input: string) {
-  const id = await makeRun(db.pool, { agent_id: agent, session_id: session, input });
+  return goOn(await makeRun(db.pool, { agent_id: agent, session_id: session, input }));
+}
+
+async function goOn(id: string) {
   const [run] = await claim(db.pool, worker, [id]);
-  if (!run) throw new Error(`the turn of ${input} has not come`);
-  let after = 0;
+  if (!run) throw new Error(`the turn of ${id} has not come`);
+  let after = run.step_count;
   const write = async (steps: object[], silently: boolean, to?: object) => {
     const [result] = await commit(db.pool, worker, [
       { id, fence: run.fence, after, steps: steps as [], ...(to && { to: { ...to } }) },
@@ -75,6 +79,7 @@ async function begin(session: string, input: string) {
         })),
         false,
       ),
+    fail: () => write([], false, failed),
     finish: ({ silently = false } = {}) =>
       write([{ kind: 'output', output: completed.output }], silently, completed),
   };
@@ -127,6 +132,51 @@ describe('sessionMessages', () => {
       ['1.1 one', '1.2 1', '1.3 2', '1.4 3', '2.1 two', '2.2 zwei'],
     ]);
     await second.finish();
+  });
+
+  test('gives what an earlier turn says that is retried after later ones, as it is written', async () => {
+    const session = await makeSession(db.pool);
+    const first = await begin(session, 'one');
+    await first.fail();
+    const second = await begin(session, 'two');
+    await second.say('zwei');
+    await second.finish();
+    const followed = [followSession(session), followSession(session, '2.2')];
+    await until(() => followed[0]?.items.length === 3);
+    await db.pool.query('select howdah.retry_execution($1)', [first.id]);
+    const again = await goOn(first.id);
+    await again.say('uno');
+    await again.say('due');
+    await again.finish();
+    const third = await begin(session, 'three');
+    followed.push(followSession(session, '2.2~1.2'), followSession(session));
+    const late = ['2.2~1.2 uno', '2.2~1.3 due', '3.1 three'];
+    await until(() => followed.flatMap(({ items }) => items).length === 6 + 3 + 2 + 6);
+    expect(followed.map(({ items }) => told(items))).toEqual([
+      ['1.1 one', '2.1 two', '2.2 zwei', ...late],
+      late,
+      late.slice(1),
+      ['1.1 one', '1.2 uno', '1.3 due', '2.1~1.3 two', '2.2~1.3 zwei', '3.1 three'],
+    ]);
+    await third.finish();
+  });
+
+  test('gives what a paused turn says that is resumed after later ones', async () => {
+    const session = await makeSession(db.pool);
+    const first = await begin(session, 'one');
+    const second = await makeRun(db.pool, { agent_id: agent, session_id: session, input: 'two' });
+    await db.pool.query('select howdah.pause_execution($1)', [second]);
+    await first.finish();
+    const third = await begin(session, 'three');
+    const followed = followSession(session);
+    await until(() => followed.items.length === 2);
+    await third.finish();
+    await db.pool.query('select howdah.resume_execution($1)', [second]);
+    const resumed = await goOn(second);
+    await resumed.say('zwei');
+    await until(() => followed.items.length === 4);
+    expect(told(followed.items)).toEqual(['1.1 one', '3.1 three', '3.1~2.1 two', '3.1~2.2 zwei']);
+    await resumed.finish();
   });
 
   test('a message looks the same in the feed and in a query', async () => {
@@ -226,7 +276,15 @@ describe('sessionMessages', () => {
   test('messages are kept up to a bound, and asked for again when half of them are taken', async () => {
     let asked = 0;
     const subscriber = followMessages({ turn: 0, seq: 0 }, { onRoom: () => asked++, onClose() {} });
-    subscriber.push(count(1, 2_000).map((seq) => ({ session_id: '', turn: 1, seq, message: {} })));
+    subscriber.push(
+      count(1, 2_000).map((seq) => ({
+        session_id: '',
+        turn: 1,
+        seq,
+        cursor: { turn: 1, seq },
+        message: {},
+      })),
+    );
     expect([subscriber.cursor, subscriber.hasRoom]).toEqual([{ turn: 1, seq: 500 }, false]);
     for (let taken = 0; taken < 250; taken += 1) await subscriber.events.next();
     expect([asked, subscriber.hasRoom]).toEqual([1, true]);

@@ -1,34 +1,98 @@
--- Returns the messages of sessions after the given cursors, for live feeds, in the order of the
--- turns.
+-- Returns the place of a message in the order in which the messages of a session are written.
+create or replace function howdah_private.place_in_writing(
+  created_at timestamptz, turn int, seq int
+) returns numeric[]
+  language sql stable
+  return array[extract(epoch from place_in_writing.created_at) * 1000000,
+    place_in_writing.turn, place_in_writing.seq];
+
+-- Returns the messages of sessions after the given cursors, for live feeds. The new messages of
+-- late turns come first, in the order of writing. Those of the following turns come in their order.
 --
 -- A turn begins when the previous one has ended. So a reader who sees a message of a turn sees all
--- messages of earlier turns, and (turn, seq) is a cursor without gaps. The exception is an earlier
--- turn that is retried or resumed after later ones: its new messages lie behind the cursor, and a
--- reader gets them by a query (docs/sessions.md). Messages are read through the runs: if a run has
--- created its session for todos, its earlier messages have no session_id.
--- `place` is the position of the cursor, from 1: one session may be given more than once.
+-- messages of earlier turns, and (turn, seq) is a cursor without gaps. The exception is a late
+-- turn: an earlier turn that is retried or resumed after later ones. One run of a session is live
+-- at a time, so its messages are written one after the other. So created_at tells which messages of
+-- a late turn are new. A cursor therefore names two messages: the furthest in the order
+-- of turns (turn, seq), and the last written one (latest), mostly the same. A clock that is set
+-- back can hide messages of late turns, but no others. Without `latest_turns` no late turn is read.
+--
+-- Messages are read through the runs: if a run has created its session for todos, its earlier
+-- messages have no session_id. `place` is the position of the cursor, from 1: one session may be
+-- given more than once. plpgsql keeps the plan, which names every partition three times.
 create or replace function howdah_private.session_messages_after(
-  ids uuid[], turns int[], seqs int[], at_most int
-) returns table (place int, session_id uuid, turn int, seq int, message jsonb)
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  ids uuid[], turns int[], seqs int[], at_most int,
+  latest_turns int[] default null, latest_seqs int[] default null
+) returns table (
+    place int, session_id uuid, turn int, seq int, message jsonb,
+    cursor_turn int, cursor_seq int, latest_turn int, latest_seq int
+  )
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
-  select i.place::int, i.id, t.turn, t.seq, t.message
-  from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
-    with ordinality as i (id, turn, seq, place)
-  join howdah.sessions as s on s.id = i.id
-  cross join lateral (
-    select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
-      'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
-    from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id
-    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
-      and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
-    order by e.turn, m.seq
-    limit session_messages_after.at_most
-  ) as t
-  order by i.place, t.turn, t.seq
-$$;
+#variable_conflict use_column
+begin
+  return query
+  with cursors as (
+    select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
+      case when i.latest_turn is not null then s.late_turns end as late_turns,
+      case when i.latest_turn is not null and s.late_turns is not null then (
+        select howdah_private.place_in_writing(m.created_at, e.turn, m.seq)
+        from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+        where e.tenant_id = s.tenant_id and e.session_id = s.id
+          and e.parent_execution_id is null and e.turn = i.latest_turn and m.seq = i.latest_seq
+      ) end as latest
+    from unnest(session_messages_after.ids, session_messages_after.turns,
+      session_messages_after.seqs, session_messages_after.latest_turns,
+      session_messages_after.latest_seqs)
+      with ordinality as i (id, turn, seq, latest_turn, latest_seq, place)
+    join howdah.sessions as s on s.id = i.id
+  ),
+  found as (
+    select c.place, c.session_id, c.latest as cursor_latest, t.*,
+      case when t.is_late then c.turn else t.turn end as cursor_turn,
+      case when t.is_late then c.seq else t.seq end as cursor_seq,
+      row_number() over (partition by c.place
+        order by t.is_late desc, case when t.is_late then t.written end, t.turn, t.seq) as position
+    from cursors as c
+    cross join lateral (
+      (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      cross join howdah_private.place_in_writing(m.created_at, e.turn, m.seq) as w (written)
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
+        and w.written > c.latest
+      order by w.written limit session_messages_after.at_most)
+      union all
+      (select false, e.turn, m.seq,
+        howdah_private.place_in_writing(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn >= c.turn
+        and (e.turn > c.turn or m.seq > c.seq)
+      order by e.turn, m.seq limit session_messages_after.at_most)
+    ) as t
+  )
+  select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
+      'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
+    f.cursor_turn, f.cursor_seq, f.latest[2]::int, f.latest[3]::int
+  from (
+    select x.*, greatest(x.cursor_latest,
+      max(x.written) over (partition by x.place order by x.position)) as latest
+    from found as x where x.position <= session_messages_after.at_most
+  ) as f
+  order by f.place, f.position;
+end $$;
+
+-- Returns the late turns of a session when this turn goes on: those that went on after a later turn
+-- was taken.
+create or replace function howdah_private.late_turns_with(s howdah.sessions, turn int)
+  returns int[]
+  language sql immutable
+  return case
+    when late_turns_with.turn >= s.turns or late_turns_with.turn = any (s.late_turns)
+      then s.late_turns
+    else s.late_turns || late_turns_with.turn end;
 
 -- Returns the live runs of sessions, whose changes are announced during a turn. Deleted sessions
 -- are left out.

@@ -2,7 +2,7 @@ import './environment.ts';
 import { type PgCodec, type PgResource, TYPES } from 'postgraphile/@dataplan/pg';
 import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
 import type { Json } from '../../contracts/json.ts';
-import type { FeedRow, SessionRow } from '../../db/feed.ts';
+import { type FeedRow, type SessionRow, sessionCursorText } from '../../db/feed.ts';
 
 /** The columns as fields of GraphQL take them. */
 type Row = Record<string, unknown>;
@@ -47,7 +47,7 @@ function rowOf(event: FeedEvent, resource: PgResource): Row {
   const known = decoded.get(event);
   if (known) return known;
   const columns = 'step' in event ? event.step : event.message;
-  const row: Row = 'turn' in event ? { cursor: `${event.turn}.${event.seq}` } : {};
+  const row: Row = 'turn' in event ? { cursor: sessionCursorText(event.cursor) } : {};
   for (const [column, { codec }] of Object.entries(resource.codec.attributes ?? {})) {
     row[column] = decode(codec, columns[column] ?? null);
   }

@@ -128,10 +128,14 @@ function noSession(id: string): GraphQLError {
   });
 }
 
-/** `turn.seq` as clients write it; nothing is the beginning. */
+/** A cursor as clients write it; nothing is the beginning. */
 function readCursor(text: FeedTopic['after']): SessionCursor {
-  const [, turn, seq] = /^(\d{1,9})\.(\d{1,9})$/.exec(String(text || '0.0')) ?? [];
-  if (turn && seq) return { turn: Number(turn), seq: Number(seq) };
+  const [, turn, seq, latestTurn = turn, latestSeq = seq] =
+    /^(\d{1,9})\.(\d{1,9})(?:~(\d{1,9})\.(\d{1,9}))?$/.exec(String(text || '0.0')) ?? [];
+  if (turn && seq) {
+    const latest = { turn: Number(latestTurn), seq: Number(latestSeq) };
+    return { turn: Number(turn), seq: Number(seq), latest };
+  }
   throw new GraphQLError(`${text} is no cursor of a session`, {
     extensions: {
       code: 'HWINV',

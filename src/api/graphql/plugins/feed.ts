@@ -46,13 +46,14 @@ const typeDefs = gql`
 
     """
     The messages of a session after the cursor \`after\` (the \`cursor\` of the last one you have), then each new one as it
-    commits: in order of turn and seq, without gaps or repeats, of turns that begin later too. Ends with the session.
+    commits: in order of turn and seq, without gaps or repeats, of turns that begin later too. When an earlier turn is
+    retried or resumed after later ones, its new messages come as they are written. Ends with the session.
     """
     sessionMessages(sessionId: UUID!, after: String): Message
   }
 
   extend type Message {
-    """Its place in its session, \`turn.seq\`; null outside of one."""
+    """Place of the message in its session: \`turn.seq\`. In a subscription it also names the last written message, where that is another one: \`3.1~2.4\`. Null outside of a session."""
     cursor: String
   }
 
