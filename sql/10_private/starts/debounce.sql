@@ -53,7 +53,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s %s', v_fault.field, v_fault.text),
       detail = jsonb_build_object('field', v_fault.field)::text,
-      hint = format('Use one line of visible text as %1$s, such as customer-42, or omit %1$s.',
+      hint = format('Use one line of visible text for %1$s, such as customer-42, or omit %1$s.',
         v_fault.field);
   elsif v_fault.size > 500 then
     perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
