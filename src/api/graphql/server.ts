@@ -1,6 +1,5 @@
 import './environment.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { postgraphile } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { BUSY, RETRY_AFTER } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
@@ -16,6 +15,7 @@ import { loadOperations } from './operations.ts';
 import type { Bodies } from './plugins/requests.ts';
 import { type ServingOptions, servingPreset } from './preset.ts';
 import { shapeFault } from './request.ts';
+import { schemaOf } from './schema-cache.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 import { transactionAs } from './transaction-as.ts';
 
@@ -43,15 +43,14 @@ export type GraphqlServer = {
   close(): Promise<void>;
 };
 
-/** Builds the schema and what serves it: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`. */
+/** Creates the server of the schema: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`. */
 export async function createGraphqlServer(options: GraphqlOptions): Promise<GraphqlServer> {
   const { introspection } = options;
   const bodies: Bodies = new WeakMap();
   const operations =
     options.operations === undefined ? undefined : loadOperations(options.operations);
-  const instance = postgraphile(servingPreset({ ...options, bodies, operations }));
-  const serv = instance.createServ(grafserv);
-  await instance.getSchema();
+  const preset = servingPreset({ ...options, bodies, operations });
+  const serv = grafserv({ preset, schema: await schemaOf(options.pool) });
   await serv.ready();
   const requests = createServer(); // never listens: grafserv knows no other way to be given requests
   await serv.addTo(requests, false);
@@ -69,7 +68,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
     upgrade: sockets.upgrade,
     closeSockets: sockets.close,
     async close() {
-      await instance.release();
+      await serv.release();
     },
   };
 }

@@ -1,0 +1,114 @@
+import './environment.ts';
+import { makeSchema } from 'postgraphile';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
+import type { GraphQLSchema } from 'postgraphile/graphql';
+import { inTransaction, type Pool } from '../../db/pool.ts';
+import { schemaPreset } from './preset.ts';
+
+/** Maximum number of cached schemas. Each takes tens of megabytes. */
+const MOST_SCHEMAS = 2;
+
+type Built = { version: string; schema: GraphQLSchema };
+
+/** The schemas used most recently, by the version of the catalogue. The newest is last. */
+const schemas = new Map<string, Promise<Built>>();
+
+/**
+ * Returns the GraphQL schema of a database. Building one takes a second of the processor. A schema is
+ * built from the catalogue alone, and plans take their connection from the context of an operation.
+ * So databases with equal catalogues, such as copies of one template, share one schema.
+ */
+export async function schemaOf(pool: Pool): Promise<GraphQLSchema> {
+  const { version } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
+  // another server may be building it; its database may fail or change meanwhile
+  const shared = await schemas.get(version)?.catch(() => undefined);
+  if (shared?.version === version) {
+    keep(version, Promise.resolve(shared));
+    return shared.schema;
+  }
+  const building = buildSchema(pool);
+  keep(version, building);
+  const built = await building.catch(() => undefined);
+  if (built?.version !== version && schemas.get(version) === building) schemas.delete(version);
+  return (await building).schema;
+}
+
+/** Keeps a schema as the newest, and forgets the oldest. */
+function keep(version: string, built: Promise<Built>): void {
+  schemas.delete(version);
+  schemas.set(version, built);
+  for (const oldest of [...schemas.keys()].slice(0, -MOST_SCHEMAS)) schemas.delete(oldest);
+}
+
+/**
+ * Reads version and introspection in one statement. makeSchema gets that introspection and sends no
+ * query.
+ */
+async function buildSchema(pool: Pool): Promise<Built> {
+  const text = `select (${CATALOGUE_VERSION}) as version, (${makeIntrospectionQuery()}) as introspection`;
+  const catalogue = await read(pool, text);
+  const { version } = catalogue;
+  const rows = [catalogue];
+  const { pgServices = [], ...preset } = schemaPreset(pool);
+  const client = { query: async () => ({ rows: rows.splice(0) }) };
+  const withPgClient = (async (_settings, work) => work(client as never)) as WithPgClient;
+  const adaptor = { createWithPgClient: () => withPgClient } as never;
+  const services = pgServices.map((service) => ({
+    ...service,
+    adaptor,
+    adaptorSettings: undefined,
+  }));
+  return { version, schema: (await makeSchema({ ...preset, pgServices: services })).schema };
+}
+
+type Catalogue = { version: string; introspection: string };
+
+function read(pool: Pool, text: string): Promise<Catalogue> {
+  return inTransaction(pool, async (client) => {
+    await client.query('set local role howdah_app');
+    const { rows } = await client.query(text);
+    return rows[0];
+  });
+}
+
+/** Catalogues that the introspection reads, without roles and pg_database. */
+const CATALOGUES = [
+  'pg_am',
+  'pg_attribute',
+  'pg_class',
+  'pg_constraint',
+  'pg_depend',
+  'pg_description',
+  'pg_enum',
+  'pg_extension',
+  'pg_index',
+  'pg_inherits',
+  'pg_language',
+  'pg_namespace',
+  'pg_policy',
+  'pg_proc',
+  'pg_range',
+  'pg_type',
+];
+
+/**
+ * Identifies the catalogue by its row versions, without reading the rows: each was written by one
+ * transaction at one place, and only copying a database repeats both. Vacuum and analyze change
+ * statistics in place and leave the versions as they are. Copies of a whole server may repeat
+ * versions too, so the time at which the server started is part of it.
+ */
+const CATALOGUE_VERSION = `
+  select concat_ws(' ', pg_postmaster_start_time(), (
+      select string_agg(concat_ws(' ', r.oid, r.rolinherit, r.rolsuper), ',' order by r.oid)
+      from pg_catalog.pg_roles as r where pg_catalog.pg_has_role(current_user, r.oid, 'member')
+    ), (
+      select string_agg(c.rows, ' ' order by c.name)
+      from (${CATALOGUES.map(rowVersions).join(' union all ')}) as c
+    ))`;
+
+function rowVersions(name: string): string {
+  return `select '${name}' as name, sha256(convert_to(
+      string_agg(concat(c.ctid, c.xmin), ',' order by c.ctid), 'UTF8'))::text as rows
+    from pg_catalog.${name} as c`;
+}
