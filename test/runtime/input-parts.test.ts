@@ -231,7 +231,7 @@ describe('an insert', () => {
     const refused = await refusal(insert(parts));
     expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(message) });
     expect(refused.message).toContain(field);
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field });
+    expect(refused.fields).toEqual({ field });
   });
 
   test('refuses resources that are not there, or of another tenant', async () => {

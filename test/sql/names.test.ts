@@ -46,7 +46,7 @@ describe('a name is one line of text', () => {
         hint: `Use one line of visible text for ${column}.`,
       });
       expect(refused.message).toMatch(new RegExp(`^${column} of ${table} contains a `));
-      expect(JSON.parse(refused.detail ?? '')).toEqual({ table, field: column });
+      expect(refused.fields).toEqual({ table, field: column });
     }
     for (const name of ['', ' ', '\u00a0']) {
       const refused = await refusal(insert(table, { ...row, [column]: name }));

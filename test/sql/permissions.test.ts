@@ -319,7 +319,7 @@ describe('permissions', () => {
         code: 'HWDEN',
         fields: { role: 'viewer', action: 'manage', object: 'models', required_role: 'admin' },
       });
-      expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+      expect(refused.fields).toMatchObject({
         object: 'models',
         action: 'manage',
         role: 'viewer',
@@ -345,7 +345,7 @@ describe('permissions', () => {
           },
           hint: 'The key has the scopes read,run. Create a key with manage too, or without scopes.',
         });
-        expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+        expect(refused.fields).toMatchObject({
           scopes: 'read,run',
           required_scope: 'manage',
         });

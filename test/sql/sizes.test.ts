@@ -95,7 +95,7 @@ describe('beyond its limit', () => {
     expect(refused.message).toMatch(
       new RegExp(`^${column} has \\d+ ${unit}, at most ${most} are allowed$`),
     );
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: column, most, unit });
+    expect(refused.fields).toEqual({ field: column, most, unit });
   });
 
   test('an update is refused too, and what is just small enough is not', async () => {

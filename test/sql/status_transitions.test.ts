@@ -59,7 +59,7 @@ describe('status_transitions', () => {
           code: 'HWCNF',
           fields: { from, to },
         });
-        expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, from, to });
+        expect(refused.fields).toEqual({ execution_id: id, from, to });
       }
     }
   });

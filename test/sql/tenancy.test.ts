@@ -589,7 +589,7 @@ describe('tenants', () => {
       const insert = 'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)';
       const refused = await refusal(db.pool.query(insert, [login, a]));
       expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(words) });
-      expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'login', login });
+      expect(refused.fields).toEqual({ field: 'login', login });
     });
 
     test('is nobody for an unbound login, which sees nothing and can do nothing', async () => {

@@ -162,7 +162,7 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
         message: `version ${before} of ${what} '${old.name}' uses model ${old.model} ${ELSEWHERE}`,
         hint: expect.stringContaining(`with version ${before + 1};`),
       });
-      expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+      expect(refused.fields).toMatchObject({
         field: 'version',
         [`${what}_version_id`]: expect.any(String),
       });

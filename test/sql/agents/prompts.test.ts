@@ -263,7 +263,7 @@ describe('an agent', () => {
       code: 'HWINV',
       message: expect.stringMatching(/^input_data for prompt prompt \d+: customer /),
     });
-    expect(JSON.parse(unfit.detail ?? '')).toMatchObject({ field: 'input_data' });
+    expect(unfit.fields).toMatchObject({ field: 'input_data' });
     expect((await run({ customer: 'Ada', more: 1 })).rowCount).toBe(1);
     await db.pool.query(
       `update howdah.agents set prompt_values = '{"customer": "Eve"}' where id = $1`,

@@ -178,7 +178,7 @@ describe('cancel_execution', () => {
       code: 'HWTRM',
       fields: { status: 'completed', execution_id: id },
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: id, status: 'completed' });
+    expect(refused.fields).toEqual({ execution_id: id, status: 'completed' });
     expect(refused.hint).toBeTruthy();
     const twice = await make();
     await cancel(twice);

@@ -136,7 +136,7 @@ describe('retry_execution', () => {
     const refused = await refusal(retry(child));
     expect(refused).toMatchObject({ code: 'HWCNF' });
     expect(refused.hint).toContain(root);
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({ root_execution_id: root });
+    expect(refused.fields).toMatchObject({ root_execution_id: root });
   });
 
   test('two at once: one goes through, the other finds it live', async () => {
@@ -280,7 +280,7 @@ describe('retry_execution', () => {
       const refused = await refusal(retry(id));
       expect(refused).toMatchObject({ code: 'HWCNF' });
       expect(refused.hint).toContain('howdah.fork_execution');
-      expect(JSON.parse(refused.detail ?? '')).toMatchObject({ compensation_id: undoing.id });
+      expect(refused.fields).toMatchObject({ compensation_id: undoing.id });
     });
 
     test('is refused when what a child of it did was taken back', async () => {

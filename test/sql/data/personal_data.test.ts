@@ -313,7 +313,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     await claim(db.pool, worker, runs.slice(0, 1));
     const refused = await refusal(erase(db.pool, ada.id, mode));
     expect(refused.code).toBe('HWCNF');
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: runs[0], live: 2 });
+    expect(refused.fields).toEqual({ execution_id: runs[0], live: 2 });
     await erase(db.pool, ada.id, mode, true);
     const noted = await all(
       db.pool,

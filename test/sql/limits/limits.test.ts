@@ -775,7 +775,7 @@ describe('limits of usage', () => {
         fields: { used: 1000, scope: 'tenant', metric: 'storage', max_value: 1000 },
       });
       // it will not be free by itself
-      expect(JSON.parse(refused.detail as string)).toMatchObject({
+      expect(refused.fields).toMatchObject({
         retry_at: null,
         retry_after_seconds: null,
       });
@@ -895,7 +895,7 @@ describe('limits of usage', () => {
           message: expect.stringContaining(`the limit of ${scope} ${first} is reached: at most 2`),
           hint: expect.stringContaining('a limit for this subject alone, which takes its place'),
         });
-        expect(JSON.parse(refused.detail as string)).toMatchObject({
+        expect(refused.fields).toMatchObject({
           limit_id: id,
           scope,
           subject_id: first,
@@ -1273,7 +1273,7 @@ describe('limits of usage', () => {
       await own(5);
       await run();
       const refused = await refusal(run());
-      expect(JSON.parse(refused.detail ?? '')).toMatchObject({ limit_id: imposed, used: 2 });
+      expect(refused.fields).toMatchObject({ limit_id: imposed, used: 2 });
       expect(
         await refusal(own(5).then(() => limit({ metric: 'runs', max_value: 1 }))),
       ).toMatchObject({ code: '23505' });

@@ -88,7 +88,7 @@ describe('a setting', () => {
           ),
           hint: expect.stringMatching(/The default is|By default there is no limit/),
         });
-        expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'value', key });
+        expect(refused.fields).toMatchObject({ field: 'value', key });
       }
     }
     expect(await refusal(set('max_steps', 1.5))).toMatchObject({
@@ -116,7 +116,7 @@ describe('a setting', () => {
       fields: { field: 'key' },
       hint: expect.stringContaining(hint),
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'key' });
+    expect(refused.fields).toEqual({ field: 'key' });
   });
 
   test('stands there once', async () => {
@@ -244,7 +244,7 @@ describe('input_bytes', () => {
       message: 'input has 2001 bytes, at most 2000 are allowed',
       hint: expect.stringContaining('The setting input_bytes can raise this limit.'),
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'input' });
+    expect(refused.fields).toEqual({ field: 'input' });
     expect(await insert({ agent_id, input_data: JSON.stringify(large) })).toMatchObject({
       code: 'HWINV',
       message: 'input_data has 2003 bytes, at most 2000 are allowed',

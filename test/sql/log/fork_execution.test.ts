@@ -232,7 +232,7 @@ describe('fork_execution', () => {
     for (const seq of [-1, 3]) {
       const refused = await refusal(fork(id, { seq }));
       expect(refused).toMatchObject({ code: 'HWINV' });
-      expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'seq', steps: 2 });
+      expect(refused.fields).toEqual({ field: 'seq', steps: 2 });
     }
   });
 

@@ -168,6 +168,6 @@ test.each([
 ])('a %s that is no digest, address or word is refused: %s', async (field, text, value) => {
   const refused = await refusal(db.pool.query(text, [value]));
   expect(refused).toMatchObject({ code: 'HWINV' });
-  expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field });
+  expect(refused.fields).toMatchObject({ field });
   expect(await sessions()).toEqual([]);
 });

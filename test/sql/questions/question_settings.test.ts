@@ -144,7 +144,7 @@ describe('settings of a question', () => {
       hint: expect.stringContaining(hint),
     });
     expect(refused.message).toContain(`configuration.${path.split('.').slice(0, 2).join('.')}`);
-    expect(JSON.parse(refused.detail ?? '').path).toContain(`configuration.${path}`);
+    expect(refused.fields?.path).toContain(`configuration.${path}`);
   });
 
   test.each([

@@ -103,7 +103,7 @@ describe('a schema', () => {
       message: expect.stringMatching(message),
       hint: expect.stringContaining('The answer must satisfy: '),
     });
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'answer', question_id: id });
+    expect(refused.fields).toMatchObject({ field: 'answer', question_id: id });
     expect((await questionRow(db.pool, id)).status).toBe('open');
   });
 
@@ -397,7 +397,7 @@ describe('the first answer wins', () => {
     expect(refused).toMatchObject({ code: 'HWCNF', hint: 'The first answer counts.' });
     const { answered_by } = await questionRow(db.pool, id);
     expect(refused.message).toContain(`answered by ${answered_by}`);
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({
+    expect(refused.fields).toMatchObject({
       status: 'answered',
       answer: 'one',
       answered_by,

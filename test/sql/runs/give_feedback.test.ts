@@ -85,7 +85,7 @@ describe('refused is', () => {
     const id = await makeRun(db.pool);
     const refused = await refusal(db.pool.query(GIVE, [id, ...given]));
     expect(refused).toMatchObject({ code, hint: expect.any(String) });
-    if (field !== undefined) expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field });
+    if (field !== undefined) expect(refused.fields).toMatchObject({ field });
     expect(await said(id)).toEqual([]);
   });
 

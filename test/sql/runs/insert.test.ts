@@ -329,7 +329,7 @@ describe('inserting executions', () => {
     for (const id of [nowhere, foreign]) {
       const refused = await refusal(insert('agent_id, input', `$1, 'x'`, [id]));
       expect(refused).toMatchObject({ code: 'HWNTF', fields: { agent_id: id } });
-      expect(JSON.parse(refused.detail ?? '')).toEqual({ agent_id: id });
+      expect(refused.fields).toEqual({ agent_id: id });
       expect(refused.hint).toContain('howdah.agent(');
     }
     expect(await refusal(insert('input', `'x'`))).toMatchObject({
@@ -378,13 +378,13 @@ describe('inserting executions', () => {
   test('refuses input that is missing or too large, naming the field', async () => {
     const missing = await refusal(insert('agent_id', '$1', [agent]));
     expect(missing).toMatchObject({ code: 'HWINV', message: 'input is missing' });
-    expect(JSON.parse(missing.detail ?? '')).toEqual({ field: 'input' });
+    expect(missing.fields).toEqual({ field: 'input' });
     const large = await refusal(insert('agent_id, input', '$1, $2', [agent, 'ä'.repeat(524_289)]));
     expect(large).toMatchObject({
       code: 'HWINV',
       message: 'input has 1048578 bytes, at most 1048576 are allowed',
     });
-    expect(JSON.parse(large.detail ?? '')).toEqual({ field: 'input' });
+    expect(large.fields).toEqual({ field: 'input' });
     await insert('agent_id, input', '$1, $2', [agent, 'x'.repeat(1_048_576)]);
   });
 
@@ -401,7 +401,7 @@ describe('inserting executions', () => {
       code: 'HWCNF',
       message: "the idempotency key 'twice' is already in use",
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ execution_id: first });
+    expect(refused.fields).toEqual({ execution_id: first });
     expect(refused.hint).toContain('howdah.run(');
   });
 

@@ -220,7 +220,7 @@ describe('howdah.run', () => {
       db.pool.query(`select howdah.run('support', 'hi', session_id => $1)`, [id]),
     );
     expect(refused).toMatchObject({ code: 'HWNTF', fields: { session_id: id } });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ session_id: id });
+    expect(refused.fields).toEqual({ session_id: id });
     expect(refused.hint).toContain('howdah.sessions');
   });
 

@@ -180,7 +180,7 @@ describe('fork_session', () => {
     const id = await talked('One.', 'Two.');
     const refused = await refusal(fork(id, 'x', turn));
     expect(refused).toMatchObject({ code: 'HWINV', hint: 'Use a turn from 1 to 2.' });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'turn', turns: 2 });
+    expect(refused.fields).toEqual({ field: 'turn', turns: 2 });
   });
 
   test('refuses turn 2 of one', async () => {

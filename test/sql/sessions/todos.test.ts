@@ -327,7 +327,7 @@ describe('the tool', () => {
         message: expect.stringMatching(/; the positions in the list are 1, 2$/),
       });
       expect(refused.message).toContain(message);
-      expect(JSON.parse(refused.detail ?? '')).toEqual({ field });
+      expect(refused.fields).toEqual({ field });
     }
     expect(shown(await call(db.pool, run, { action: 'list' }))).toEqual(['1 a', '2 b']);
     expect(

@@ -207,7 +207,7 @@ describe('schedule_times', () => {
       message: expect.stringContaining(message),
       hint: expect.stringContaining("'0 9 * * MON-FRI'"),
     });
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'cron', part });
+    expect(refused.fields).toMatchObject({ field: 'cron', part });
   });
 
   test('refuses what is far too long', async () => {
@@ -235,7 +235,7 @@ describe('schedule_times', () => {
       db.pool.query(`select howdah.schedule_times('@daily', $1)`, [timezone]),
     );
     expect(refused).toMatchObject({ code: 'HWINV', hint: expect.stringContaining(hint) });
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'timezone' });
+    expect(refused.fields).toMatchObject({ field: 'timezone' });
   });
 
   test.each([

@@ -151,7 +151,7 @@ describe('schedules', () => {
       );
       for (const refused of [inserted, updated]) {
         expect(refused).toMatchObject({ code, hint: expect.any(String) });
-        expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field });
+        expect(refused.fields).toMatchObject({ field });
         expect(refused.message).toContain(field === 'agent_id' ? 'agent' : field);
       }
     });

@@ -454,7 +454,7 @@ describe('watch_table', () => {
       ),
       hint: expect.stringContaining('Write one expression'),
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field, expression: text });
+    expect(refused.fields).toEqual({ field, expression: text });
     expect(
       await all(db.pool, 'select 1 from howdah.table_triggers where table_name = $1', [table]),
     ).toEqual([]);

@@ -376,7 +376,7 @@ describe('webhooks', () => {
   ])('%j is refused by %s', async (columns, check, field) => {
     const refused = await refusal(makeWebhook(columns));
     expect(refused.code).toBe('HWINV');
-    expect(JSON.parse(refused.detail ?? '')).toMatchObject({ constraint: check });
+    expect(refused.fields).toMatchObject({ constraint: check });
     expect(refused.hint).toContain(field === 'url' ? 'Write url' : 'execution.completed');
   });
 

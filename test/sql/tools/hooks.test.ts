@@ -90,7 +90,7 @@ describe('hooks', () => {
     expect(refused).toMatchObject({ code: 'HWINV' });
     expect(refused.message).toMatch(new RegExp(message));
     expect(refused.hint).toMatch(hint);
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'function', function: name });
+    expect(refused.fields).toEqual({ field: 'function', function: name });
   });
 
   test('refuse a missing function, an unknown event and a time-out that is none', async () => {

@@ -205,7 +205,7 @@ describe('register_sql_tool', () => {
   ])('refuses %s: %s', async (signature, reason) => {
     const refusal = await refused(signature);
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(reason) });
-    expect(JSON.parse(refusal.detail ?? '')).toHaveProperty('function');
+    expect(refusal.fields).toHaveProperty('function');
     expect(refusal.hint).toBeTruthy();
   });
 
