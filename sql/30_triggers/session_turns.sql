@@ -78,9 +78,11 @@ declare
   v_session howdah.sessions;
   v_interrupts boolean;
   v_has_to_wait boolean;
+  v_no_wake_up uuid[]; -- runs that proposed to wait
   v_promoted uuid[] := '{}';
 begin
   perform howdah_private.lock_turns(take_turns.ids, v_locked);
+  v_no_wake_up := howdah_private.propose_no_wait(take_turns.ids, v_locked);
   for v_run in
     select e.* from howdah.executions as e where e.id = any (take_turns.ids)
     order by e.session_id, e.turn, e.id
@@ -109,9 +111,9 @@ begin
         status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
         waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
       where e.id = v_run.id;
-      if not v_has_to_wait and v_run.status = 'waiting' then
-        v_promoted := v_promoted || v_run.id::uuid;
-      end if;
+    end if;
+    if not v_has_to_wait and (v_run.status = 'waiting' or v_run.id = any (v_no_wake_up)) then
+      v_promoted := v_promoted || v_run.id::uuid;
     end if;
   end loop;
   perform howdah_private.enqueue_advance(array(
@@ -122,6 +124,30 @@ begin
   return array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (take_turns.ids) and e.status <> 'queued');
+end $$;
+
+-- Lets new runs of interrupted sessions propose to be queued instead of to wait. The policy may
+-- have changed to interrupt since a row was proposed. The end of the live run would pass the turn
+-- to a row that waits, and the row would interrupt itself. Returns the runs that proposed to wait.
+create or replace function howdah_private.propose_no_wait(ids uuid[], interrupted uuid[])
+  returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_changed uuid[] := '{}';
+begin
+  if cardinality(propose_no_wait.interrupted) > 0 then
+    with changed as (
+      update howdah.executions as e set status = 'queued', waiting_for = null
+      where e.id = any (propose_no_wait.ids) and e.status = 'waiting' and e.session_id in (
+        select s.id from howdah.sessions as s
+        where s.live_execution_id = any (propose_no_wait.interrupted))
+      returning e.id::uuid
+    )
+    select coalesce(array_agg(c.id), '{}') into v_changed from changed as c;
+  end if;
+  return v_changed;
 end $$;
 
 -- Locks the sessions of new runs, and then the runs that wait in the interrupted sessions, both in
@@ -293,9 +319,8 @@ end $$;
 
 -- Passes the turn of a session to the next run that waits for it. The next run is locked while it
 -- is chosen, so a run that is just being cancelled is passed over. Who ends several runs has locked
--- the next ones (lock_sessions_of). A run that only waited for its
--- turn, also while paused, holds none and does not come here. That keeps the order of locks: live
--- run, session, next run.
+-- the next ones (lock_sessions_of). A run that only waited for its turn, also while paused, holds
+-- none and does not come here. That keeps the order of locks: live run, session, next run.
 create or replace function howdah_private.pass_turn(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

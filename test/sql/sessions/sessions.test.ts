@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { inTransaction } from '../../../src/db/pool.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import {
   all,
@@ -523,6 +524,27 @@ describe('turns of a session', () => {
     await holder.query('commit');
     await inserted;
     for (const id of [low, high]) expect(await statusOf(id)).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('a run that proposed to wait before its session came to interrupt does not end itself', async () => {
+    const session = await makeSession(db.pool);
+    const live = await say(session);
+    const statement = `insert into howdah.executions (agent_id, session_id, input)
+      select $1, x.session_id, x.input
+      from (select $2::uuid as session_id, 'first' as input
+        union all select null, pg_temp.begin_to_interrupt($2)) as x returning id`;
+    const rows = await inTransaction(db.pool, async (client) => {
+      // changes the policy after the first row has proposed its turn
+      await client.query(`create function pg_temp.begin_to_interrupt(session uuid) returns text
+        language plpgsql as $$ begin
+          update howdah.sessions set policy = 'interrupt' where id = session; return 'second';
+        end $$`);
+      return (await client.query(statement, [agent, session])).rows;
+    });
+    expect(await statusOf(live)).toMatchObject({ status: 'cancelled' });
+    expect(await statusOf(rows[0].id)).toMatchObject({ status: 'queued', turn: 2 });
+    expect(await liveOf(session)).toBe(rows[0].id);
+    expect(await jobsOf(db.pool, rows[0].id)).toHaveLength(1);
   });
 
   test('of many runs that one statement gives to a session to interrupt, the last one is live', async () => {
