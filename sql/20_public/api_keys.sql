@@ -15,6 +15,7 @@ declare
   v_scopes text[];
   v_row howdah.api_keys;
 begin
+  perform howdah_private.lock_caller();
   perform howdah_private.permit('api_keys', 'manage');
   v_scopes := howdah_private.scopes_of_key(create_api_key.scopes);
   perform howdah_private.check_api_key(v_role, v_scopes, create_api_key.user_id);

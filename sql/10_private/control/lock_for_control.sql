@@ -45,7 +45,8 @@ create or replace function howdah_private.needs_turn(e howdah.executions) return
 
 -- Locks a run for resume or retry, and before it the session in which the run needs a turn. The end
 -- of the live run locks the session and then the next run (pass_turn). It may have
--- seen this run wait for its turn before the run was paused or ended.
+-- seen this run wait for its turn before the run was paused or ended. The row of the caller comes
+-- first, since a retry writes the name of the caller into the log (lock_caller).
 --
 -- The run may begin or cease to need a turn while this call waits for a lock. Then the rollback of
 -- the inner block releases the locks, and they are taken again in the right order.
@@ -57,6 +58,7 @@ declare
   v_execution howdah.executions := howdah_private.controllable_run(lock_to_continue.id);
   v_needs_turn boolean;
 begin
+  perform howdah_private.lock_caller();
   if v_execution.session_id is null or v_execution.parent_execution_id is not null then
     return howdah_private.lock_for_control(lock_to_continue.id);
   end if;

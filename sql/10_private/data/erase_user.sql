@@ -129,8 +129,9 @@ begin
 end $$;
 
 -- Returns the rows that the erasure of a user locks: the runs and sessions of the user, runs of
--- others with a copied history or an answer in the inbox, questions with the name of the user,
--- sessions that were forked from those of the user, and messages to agents.
+-- others with a copied history, questions with the name of the user, sessions that were forked from
+-- those of the user, and messages to agents. Also runs of others whose log or inbox has an answer
+-- or message of the user, and their forks. A fork locks its original, and copies the log.
 create or replace function howdah_private.data_of_user(
   u howdah.users, out runs uuid[], out other_runs uuid[], out questions uuid[],
   out sessions uuid[], out mail uuid[]
@@ -148,7 +149,14 @@ begin
     where e.tenant_id = u.tenant_id and e.session_id = any (v_forks) and e.turn = 1
       and e.history is not null
     union
-    select i.execution_id from howdah_private.inbox_answers(u) as i
+    select c.id from howdah.questions as q
+    cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    union
+    select c.id from howdah_private.mail_of_user(u, runs) as m
+    cross join lateral howdah_private.run_and_forks(
+      m.tenant_id, m.received_by_execution_id) as c (id)
+    where m.received_by_execution_id is not null
     order by 1
   );
   questions := array(
@@ -241,8 +249,8 @@ begin
 end $$;
 
 -- Erases messages that the user, or a run of the user, sent to agents, and their copies in the runs
--- of other users that received them. Deletes messages that no run has received. The caller has
--- locked the messages, so no run is receiving one.
+-- of other users that received them, and in forks of those. Deletes messages that no run has
+-- received. The caller has locked the messages, so no run is receiving one.
 create or replace function howdah_private.erase_mail(u howdah.users, runs uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -250,8 +258,10 @@ as $$
 declare
   v_mail uuid[] := array(select m.id from howdah_private.mail_of_user(u, erase_mail.runs) as m);
 begin
-  perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
+  perform howdah_private.erase_answer_log(c.id, m.received_call_id)
   from howdah.mail as m
+  cross join lateral howdah_private.run_and_forks(
+    m.tenant_id, m.received_by_execution_id) as c (id)
   where m.id = any (v_mail) and m.received_by_execution_id <> all (erase_mail.runs);
   delete from howdah.mail as m where m.id = any (v_mail) and m.received_at is null;
   update howdah.mail as m set content = '[erased]', subject = null where m.id = any (v_mail);

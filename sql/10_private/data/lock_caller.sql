@@ -1,6 +1,7 @@
--- Locks the row of the current user, before the name of the user is written into a row that names
--- its author. An erasure of the user then waits until this transaction ends, and finds the name. A
--- caller that comes after the erasure waits for it, and is no longer an active user.
+-- Locks the row of the current user, before a function writes the name of the user into data of
+-- others. An erasure of the user then waits until this transaction ends, and finds the name. A call
+-- that comes during the erasure waits for it, and then writes the new name. Versions of definitions
+-- and runs for other users are written without this lock.
 create or replace function howdah_private.lock_caller() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -432,22 +432,24 @@ async function makePausedRun(): Promise<Asked> {
   return { bob, run, questions: Object.fromEntries(rows.map((row) => [row.call_id, row.id])) };
 }
 
-/** Answers questions as a person. */
-async function answerAs(
-  user: { id: string },
-  answers: [id: string, text: string, data?: object][],
-) {
-  await committed(db.pool, async (client) => {
+/** Works as a person, in a transaction that commits. */
+const actAs = <T>(user: { id: string }, work: (client: Db) => Promise<T>) =>
+  committed(db.pool, async (client) => {
     const { tenant } = await one(client, 'select howdah.current_tenant() as tenant');
     await takeRole(client, 'howdah_app', {
       'howdah.tenant_id': tenant,
       'howdah.user_id': user.id,
     });
+    return work(client);
+  });
+
+/** Answers questions as a person. */
+const answerAs = (user: { id: string }, answers: [id: string, text: string, data?: object][]) =>
+  actAs(user, async (client) => {
     for (const [id, text, data] of answers) {
       await client.query('select howdah.answer_question($1, $2, $3)', [id, text, data ?? null]);
     }
   });
-}
 
 test('answers that wait in the inbox of another run are erased', async () => {
   const ada = await makeUser('admin');
@@ -549,6 +551,14 @@ describe('what a user writes in a transaction that is still open', () => {
           text,
         ]),
     ],
+    [
+      'a retry',
+      async (client, { run }) => {
+        await db.pool.query('select howdah.cancel_execution($1)', [run]);
+        await client.query('select howdah.retry_execution($1)', [run]);
+      },
+    ],
+    ['an API key', (client) => client.query(`select howdah.create_api_key('robot')`)],
   ];
   test.each(writes)('is waited for and erased: %s', async (_, write) => {
     const ada = await makeUser('admin');
@@ -599,15 +609,6 @@ test('an answer that waits for an erasure is refused', async () => {
 test('the name of a user goes from logs of others, and from their forks', async () => {
   const ada = await makeUser('admin');
   const { bob, run, questions } = await makePausedRun();
-  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
-  const actAs = (user: { id: string }, text: string, values: unknown[]) =>
-    committed(db.pool, async (client) => {
-      await takeRole(client, 'howdah_app', {
-        'howdah.tenant_id': tenant,
-        'howdah.user_id': user.id,
-      });
-      return one(client, text, values);
-    });
   const reply = `reply of ${ada.name}`;
   await answerAs(ada, [
     [questions.q as string, reply],
@@ -616,12 +617,16 @@ test('the name of a user goes from logs of others, and from their forks', async 
   ]);
   await db.pool.query('select howdah.resume_execution($1)', [run]);
   await finish(db.pool, worker, run, failed);
-  await actAs(ada, 'select howdah.retry_execution($1)', [run]);
+  await actAs(ada, (client) => client.query('select howdah.retry_execution($1)', [run]));
   await finish(db.pool, worker, run, failed);
-  const { id: fork } = await actAs(ada, 'select * from howdah.fork_execution($1)', [run]);
+  const { id: fork } = await actAs(ada, (client) =>
+    one(client, 'select * from howdah.fork_execution($1)', [run]),
+  );
   await finish(db.pool, worker, fork, failed);
   await db.pool.query('update howdah.users set role = $2 where id = $1', [bob.id, 'admin']);
-  const { id: copy } = await actAs(bob, 'select * from howdah.fork_execution($1)', [fork]);
+  const { id: copy } = await actAs(bob, (client) =>
+    one(client, 'select * from howdah.fork_execution($1)', [fork]),
+  );
   await finish(db.pool, worker, copy, failed);
   expect(await traces(db.pool, ada.name)).toContain('howdah.steps');
 
@@ -636,6 +641,85 @@ test('the name of a user goes from logs of others, and from their forks', async 
   );
   expect(approvals).toEqual([{ by: `erased-${ada.id}`, data: { amount: 7 } }]);
   expect(await brokenRules(db.pool)).toEqual([]);
+});
+
+describe('a fork of a run of another', () => {
+  /** Each leaves a text of the user in the log of a run of another user. */
+  const readers: [string, (ada: { id: string; name: string }, text: string) => Promise<string>][] =
+    [
+      [
+        'an answer',
+        async (ada, text) => {
+          const { run, questions } = await makePausedRun();
+          await answerAs(ada, [[questions.q as string, text]]);
+          await db.pool.query('select howdah.resume_execution($1)', [run]);
+          await claim(db.pool, worker, [run]); // takes the answer from the inbox
+          return run;
+        },
+      ],
+      [
+        'mail',
+        async (ada, text) => {
+          const to_agent_id = await makeAgent(db.pool);
+          const bob = await makeUser();
+          const run = await makeRun(db.pool, { agent_id: to_agent_id, user_id: bob.id });
+          await actAs(ada, (client) =>
+            client.query('insert into howdah.mail (to_agent_id, content) values ($1, $2)', [
+              to_agent_id,
+              text,
+            ]),
+          );
+          const [claimed] = await claim(db.pool, worker, [run]);
+          const { value } = await one(
+            db.pool,
+            `select value from howdah_private.call_receive($1, 'call_1', '{}')`,
+            [run],
+          );
+          const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
+          const call = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
+          const steps = [{ ...call, messages: [told] }];
+          await commit(db.pool, worker, [{ id: run, fence: claimed?.fence, after: 0, steps }]);
+          return run;
+        },
+      ],
+    ];
+
+  test.each(readers)('loses what the user wrote: %s', async (_, read) => {
+    const ada = await makeUser('admin');
+    const text = `words of ${ada.name}`;
+    const run = await read(ada, text);
+    const { id: fork } = await one(db.pool, 'select * from howdah.fork_execution($1)', [run]);
+    const { id: copy } = await one(db.pool, 'select * from howdah.fork_execution($1)', [fork]);
+    expect(await traces(db.pool, text)).toContain('howdah.steps');
+    await erase(db.pool, ada.id);
+    expect(await traces(db.pool, text)).toEqual([]);
+    const named = await traces(db.pool, ada.name);
+    expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
+    await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as r (id)', [
+      [run, fork, copy],
+    ]);
+  });
+
+  test.each(readers)('is waited for in its transaction: %s', async (_, read) => {
+    const ada = await makeUser('admin');
+    const text = `words of ${ada.name}`;
+    const run = await read(ada, text);
+    const { id: fork } = await one(db.pool, 'select * from howdah.fork_execution($1)', [run]);
+    const [forking, erasing] = [await openSession(db.url), await openSession(db.url)];
+    await forking.query('begin');
+    const { id: copy } = await one(forking, 'select * from howdah.fork_execution($1)', [fork]);
+    const erased = erase(erasing, ada.id);
+    await Promise.race([erased, isBlocked(db.pool, erasing)]);
+    await forking.query('commit');
+    await erased;
+    expect(await traces(db.pool, text)).toEqual([]);
+    const named = await traces(db.pool, ada.name);
+    expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
+    await Promise.all([forking.end(), erasing.end()]);
+    await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as r (id)', [
+      [run, fork, copy],
+    ]);
+  });
 });
 
 test('an erasure has no lock while it waits for a fork of a session of the user', async () => {
