@@ -8,7 +8,7 @@
 -- it checked. Workers call it about once a second. If no tenant wants erasure, a call reads two
 -- indexes without entries. Otherwise one worker at a time locks the erasure mark, which says for
 -- all tenants how far the queue is filled. The mark is a row, since any role may take an advisory
--- lock. The nightly retention (retain) finds what this function misses: runs that ended in a
+-- lock. The nightly retention (retain_tenant) finds what this function misses: runs that ended in a
 -- transaction longer than the grace, and runs that ended before the tenant set the policy.
 create or replace function howdah_private.erase_ended(
   batch int default 100, grace interval default '30 seconds'
@@ -139,6 +139,9 @@ exception when others then
     begin
       perform howdah_private.erase_trees(array[v_id]);
     exception when others then
+      if howdah_private.is_transient_error(sqlstate) then
+        raise;
+      end if;
       raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
       update howdah_private.erasures_due as d set due_at = now() + interval '1 hour'
       where d.execution_id = v_id;

@@ -436,6 +436,30 @@ test('an error with one run erases the others, and that run is tried again later
   expect(await inputOf(broken.id)).toBe('[erased]');
 });
 
+test('a full disk while runs are erased one by one postpones none of them', async () => {
+  const run = await sing();
+  await run.end();
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, comment, created_by)
+     values ($1, 1, 'nice', 'ada')`,
+    [run.id],
+  );
+  // a sequence counts attempts that are rolled back, too: the first is for all runs at once
+  await db.pool.query(
+    `create sequence public.attempts;
+     create function public.fail() returns trigger language plpgsql security definer as $$ begin
+       if nextval('public.attempts') = 1 then raise exception 'this run is broken'; end if;
+       raise exception using errcode = 'disk_full', message = 'no space left on device';
+     end $$;
+     create trigger fail before update on howdah.feedback_entries
+       for each row execute function public.fail()`,
+  );
+  expect(await refusal(erase())).toMatchObject({ code: '53100' });
+  await db.pool.query('drop function public.fail cascade; drop sequence public.attempts');
+  await erase();
+  expect(await inputOf(run.id)).toBe('[erased]');
+});
+
 test('a tenant that keeps contents keeps them, and one that begins to keep them, too', async () => {
   const others = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id: others });
