@@ -14,7 +14,8 @@ export async function mcpEndpoints(url: string, token: string): Promise<Endpoint
     ...httpEndpoint(url, { path: '/mcp', templates: wholeBody(body) }),
     name: `MCP ${name}`,
   });
-  const clientInfo = { name: 'x', version: '1' };
+  const icons = [{ src: 'https://example.com/icon.png', mimeType: 'image/png', sizes: ['48x48'] }];
+  const clientInfo = { name: 'x', version: '1', icons };
   return [
     endpoint(
       'initialize',
