@@ -387,6 +387,47 @@ create table howdah.board_entries (
 alter table howdah.board_entries enable row level security, force row level security;
 CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id);
 
+create table howdah.deleted_run_usage (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  runs bigint not null,
+  completed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  steps bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  roots bigint default 0 not null,
+  day date not null,
+  cost numeric not null,
+  constraint deleted_run_usage_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
+  constraint deleted_run_usage_pkey PRIMARY KEY (id),
+  constraint deleted_run_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint deleted_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
+);
+alter table howdah.deleted_run_usage enable row level security, force row level security;
+
+create table howdah.deleted_step_usage (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  model_id uuid,
+  steps bigint not null,
+  errors bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  day date not null,
+  kind howdah.step_kind not null,
+  cost numeric not null,
+  tool text,
+  constraint deleted_step_usage_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
+  constraint deleted_step_usage_pkey PRIMARY KEY (id),
+  constraint deleted_step_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.deleted_step_usage enable row level security, force row level security;
+
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -493,6 +534,7 @@ alter table howdah.executions enable row level security, force row level securit
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
@@ -577,47 +619,6 @@ create table howdah.hooks (
 alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
-
-create table howdah.kept_steps (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid not null,
-  model_id uuid,
-  steps bigint not null,
-  errors bigint not null,
-  tokens_in bigint not null,
-  tokens_out bigint not null,
-  day date not null,
-  kind howdah.step_kind not null,
-  cost numeric not null,
-  tool text,
-  constraint kept_steps_tenant_id_day_kind_model_id_tool_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
-  constraint kept_steps_pkey PRIMARY KEY (id),
-  constraint kept_steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
-);
-alter table howdah.kept_steps enable row level security, force row level security;
-
-create table howdah.kept_usage (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid not null,
-  agent_id uuid,
-  agent_version_id uuid,
-  workflow_id uuid,
-  runs bigint not null,
-  completed bigint not null,
-  failed bigint not null,
-  cancelled bigint not null,
-  steps bigint not null,
-  tokens_in bigint not null,
-  tokens_out bigint not null,
-  roots bigint default 0 not null,
-  day date not null,
-  cost numeric not null,
-  constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
-  constraint kept_usage_pkey PRIMARY KEY (id),
-  constraint kept_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint all_kept_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
-);
-alter table howdah.kept_usage enable row level security, force row level security;
 
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
@@ -1034,13 +1035,14 @@ create table howdah.resources (
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text))),
   constraint sha256_is_hex CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint size_is_not_negative CHECK ((size >= 0)),
-  constraint storage_path_is_relative CHECK (((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text))),
+  constraint storage_path_is_relative CHECK (((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{0,2}(/|$)'::text))),
   constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text))),
   constraint uri_is_an_address_of_its_own CHECK (((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)))
 );
 alter table howdah.resources enable row level security, force row level security;
 CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
 CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX resources_storage_path_idx ON howdah.resources USING btree (storage_path) WHERE (storage_path IS NOT NULL);
 CREATE INDEX resources_uri_idx ON howdah.resources USING btree (tenant_id, uri, id) WHERE (uri IS NOT NULL);
 
 create table howdah.retention_policies (
@@ -1076,6 +1078,7 @@ create table howdah.schedules (
   session_id uuid,
   user_id uuid,
   priority smallint default 0 not null,
+  concurrency_key text,
   overlap_policy howdah.overlap_policy default 'allow'::howdah.overlap_policy not null,
   catchup_policy howdah.catchup_policy default 'one'::howdah.catchup_policy not null,
   is_active boolean default true not null,
@@ -1146,6 +1149,7 @@ create table howdah.sessions (
   forked_from_session_id uuid,
   contents_erased_at timestamp with time zone,
   forked_from_turn integer,
+  late_turns integer[],
   state jsonb default '{}'::jsonb not null,
   title text,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
@@ -1736,6 +1740,20 @@ create table howdah_private.debounced_runs (
 alter table howdah_private.debounced_runs enable row level security, force row level security;
 CREATE INDEX debounced_runs_execution_id_idx ON howdah_private.debounced_runs USING btree (execution_id);
 
+create table howdah_private.deleted_subject_usage (
+  tenant_id uuid not null,
+  subject_id uuid not null,
+  roots bigint not null,
+  tokens bigint not null,
+  scope howdah.limit_scope not null,
+  day date not null,
+  cost numeric not null,
+  constraint deleted_subject_usage_pkey PRIMARY KEY (tenant_id, scope, subject_id, day),
+  constraint deleted_subject_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint scope_is_user_or_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
+);
+alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
+
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -1759,6 +1777,18 @@ create table howdah_private.erasures_due (
 alter table howdah_private.erasures_due enable row level security, force row level security;
 CREATE INDEX erasures_due_due_at_idx ON howdah_private.erasures_due USING btree (due_at);
 CREATE INDEX erasures_due_tenant_id_idx ON howdah_private.erasures_due USING btree (tenant_id);
+
+create table howdah_private.file_deletions (
+  id uuid default howdah.uuid_v7() not null,
+  created_at timestamp with time zone default now() not null,
+  due_at timestamp with time zone default now() not null,
+  attempts integer default 0 not null,
+  storage_path text not null,
+  last_error text,
+  constraint file_deletions_pkey PRIMARY KEY (id)
+);
+alter table howdah_private.file_deletions enable row level security, force row level security;
+CREATE INDEX file_deletions_due_at_idx ON howdah_private.file_deletions USING btree (due_at);
 
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null,
@@ -1797,20 +1827,6 @@ create table howdah_private.installation (
   constraint there_is_one CHECK (is_current)
 );
 alter table howdah_private.installation enable row level security, force row level security;
-
-create table howdah_private.kept_subjects (
-  tenant_id uuid not null,
-  subject_id uuid not null,
-  roots bigint not null,
-  tokens bigint not null,
-  scope howdah.limit_scope not null,
-  day date not null,
-  cost numeric not null,
-  constraint kept_subjects_pkey PRIMARY KEY (tenant_id, scope, subject_id, day),
-  constraint kept_subjects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint kept_figures_are_of_a_user_or_a_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
-);
-alter table howdah_private.kept_subjects enable row level security, force row level security;
 
 create table howdah_private.limit_counters (
   limit_id uuid not null,
@@ -2093,7 +2109,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
-  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content,
+  perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
     add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
@@ -2123,7 +2139,7 @@ declare
   v_known text[];
 begin
   if nullif(current_setting('howdah.pinned_agent_name', true), '') = agent.name
-    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    and pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound() then
     return current_setting('howdah.pinned_agent', true);
   end if;
   select a.id into v_id from howdah.agents as a
@@ -2184,7 +2200,7 @@ declare
   v_question howdah.questions := howdah_private.lock_question(answer_question.id);
   v_answer record;
 begin
-  perform howdah_private.refuse_answerer(v_question);
+  perform howdah_private.check_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
   perform howdah_private.audit_action(v_question.tenant_id,
@@ -2206,7 +2222,7 @@ declare
   v_result jsonb;
 begin
   perform howdah_private.permit('agent_systems', 'manage');
-  perform howdah_private.refuse_system_shape(apply_agent_system.document,
+  perform howdah_private.check_system_shape(apply_agent_system.document,
     apply_agent_system.source);
   -- serializes applies of a tenant: two at once would not see what the other one claims
   perform pg_advisory_xact_lock(hashtextextended('howdah.systems ' || howdah.current_tenant(), 0));
@@ -2233,7 +2249,7 @@ AS $function$
 declare
   v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
-  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  perform howdah_private.check_question_kind(v_question, 'approval');
   if approve.remember in ('agent', 'session') then
     perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
   end if;
@@ -2358,9 +2374,10 @@ declare
   v_scopes text[];
   v_row howdah.api_keys;
 begin
+  perform howdah_private.lock_caller();
   perform howdah_private.permit('api_keys', 'manage');
   v_scopes := howdah_private.scopes_of_key(create_api_key.scopes);
-  perform howdah_private.refuse_api_key(v_role, v_scopes, create_api_key.user_id);
+  perform howdah_private.check_api_key(v_role, v_scopes, create_api_key.user_id);
   if create_api_key.expires_at <= now() or coalesce(create_api_key.name, '') !~ '\S'
     or length(create_api_key.name) > 100 then
     raise exception using errcode = 'HWINV',
@@ -2538,7 +2555,7 @@ begin
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'See howdah.agents for the agents that exist.';
   end if;
-  perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
+  perform howdah_private.check_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $function$
 ;
@@ -2610,7 +2627,7 @@ begin
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'See howdah.workflows for the workflows that exist.';
   end if;
-  perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
+  perform howdah_private.check_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $function$
 ;
@@ -2713,7 +2730,7 @@ CREATE OR REPLACE FUNCTION howdah.erase_user(user_id uuid, mode howdah.erasure_m
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_user howdah.users := howdah_private.user_of_tenant(erase_user.user_id);
+  v_user howdah.users := howdah_private.find_user(erase_user.user_id);
   v_sessions uuid[];
   v_runs uuid[];
   v_trees uuid[] := '{}';
@@ -2721,7 +2738,7 @@ declare
 begin
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
-  perform howdah_private.lock_usage_counting() where erase_user.mode = 'delete';
+  perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id
@@ -2735,10 +2752,10 @@ begin
       where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
     );
     v_runs := array(select r.id from unnest(v_runs) as r (id) where r.id <> all (v_trees));
-    v_counts := howdah_private.add_counts(v_counts, howdah_private.delete_runs(v_trees));
+    v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.delete_runs(v_trees));
   end if;
-  v_counts := howdah_private.add_counts(v_counts, howdah_private.erase_runs(v_runs));
-  v_counts := howdah_private.add_counts(v_counts,
+  v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.erase_runs(v_runs));
+  v_counts := howdah_private.merge_erasure_results(v_counts,
     howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
   perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
   if erase_user.mode = 'delete' then
@@ -2828,7 +2845,7 @@ begin
   if v_id is null then
     return; -- the caller acts for the tenant and is no user
   end if;
-  v_user := howdah_private.user_of_tenant(v_id);
+  v_user := howdah_private.find_user(v_id);
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
@@ -2904,7 +2921,7 @@ declare
   v_data jsonb;
   v_messages int;
 begin
-  perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
     fork_execution.changes);
   insert into howdah.executions (
@@ -2969,7 +2986,7 @@ CREATE OR REPLACE FUNCTION howdah.fork_session(session_id uuid, content text, tu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
+  v_session howdah.sessions := howdah_private.find_session(fork_session.session_id);
   v_user_id uuid := howdah_private.author(v_session.user_id);
   v_turn int;
   v_trust howdah.trust;
@@ -2981,13 +2998,13 @@ begin
   -- a concurrent erasure either commits before this lock, and the fork copies nothing erased, or
   -- finds the fork
   perform from howdah.sessions as s where s.id = v_session.id for key share;
-  v_session := howdah_private.session_of(v_session.id);
+  v_session := howdah_private.find_session(v_session.id);
   v_turn := coalesce(fork_session.turn, v_session.turns);
-  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content,
+  perform howdah_private.check_message_content(v_session.tenant_id, fork_session.content,
     fork_session.input_parts);
-  perform howdah_private.refuse_forked_turn(v_session, v_turn);
+  perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
-  perform howdah_private.refuse_long_branch(v_turn, v_history);
+  perform howdah_private.check_fork_size(v_turn, v_history);
   select max(e.trust) into v_trust from howdah.executions as e
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
     and (e.status = 'completed' or e.history is not null);
@@ -3007,7 +3024,7 @@ begin
   );
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
   where e.tenant_id = v_session.tenant_id and e.session_id = v_id;
-  return howdah_private.session_of(v_id);
+  return howdah_private.find_session(v_id);
 end $function$
 ;
 
@@ -3265,7 +3282,7 @@ begin
   select p.* into v_proc from pg_catalog.pg_proc as p where p.oid = v_function;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n
   where n.oid = v_proc.pronamespace;
-  perform howdah_private.refuse_unfit_tool(v_proc, v_schema);
+  perform howdah_private.check_sql_tool(v_proc, v_schema);
   execute format('grant usage on schema %I to howdah_app', v_schema);
   execute format('grant execute on function %s to howdah_app', v_function);
   insert into howdah.tools as t (name, description, kind, parameters, configuration, effect)
@@ -3303,7 +3320,7 @@ AS $function$
 declare
   v_question howdah.questions := howdah_private.lock_question(reject.question_id);
 begin
-  perform howdah_private.refuse_other_kind(v_question, 'approval');
+  perform howdah_private.check_question_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
 end $function$
 ;
@@ -3324,7 +3341,7 @@ begin
     perform howdah_private.refuse_unknown_secret(remove_secret.name);
   end if;
   if not coalesce(remove_secret.force, false) then
-    perform howdah_private.refuse_used_secret(v_secret);
+    perform howdah_private.check_secret_unused(v_secret);
   end if;
   delete from howdah.secrets as s where s.id = v_secret.id;
   return v_secret;
@@ -3352,7 +3369,8 @@ begin
     raise exception using errcode = 'HWINV', message = 'variables is not a JSON object',
       detail = '{"field": "variables"}', hint = 'Pass values by name, such as {"tone": "kind"}.';
   end if;
-  perform howdah_private.refuse_values('variables', v_prompt ->> 'name', v_prompt -> 'variables',
+  perform howdah_private.check_value_names(
+    'variables', v_prompt ->> 'name', v_prompt -> 'variables',
     jsonb_strip_nulls(render_prompt.variables));
   return howdah_private.rendered_prompt(v_prompt, render_prompt.variables);
 end $function$
@@ -3579,6 +3597,11 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
+  if howdah_private.needs_turn(v_execution) then
+    update howdah.sessions as s
+    set late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+    where s.id = v_execution.session_id and s.turns > v_execution.turn;
+  end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
   update howdah.executions as e
   set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'
@@ -3613,7 +3636,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
   v_live uuid;
 begin
-  perform howdah_private.refuse_retry(v_execution);
+  perform howdah_private.check_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,
       howdah_private.version_after(v_execution.id, v_execution.step_count)));
@@ -3621,7 +3644,9 @@ begin
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
-    update howdah.sessions as s set live_execution_id = v_live, last_activity_at = now()
+    update howdah.sessions as s
+    set live_execution_id = v_live, last_activity_at = now(),
+      late_turns = howdah_private.late_turns_with(s, v_execution.turn)
     where s.id = v_execution.session_id;
   end if;
   update howdah.executions as e
@@ -3785,7 +3810,7 @@ CREATE OR REPLACE FUNCTION howdah.schedule_times(cron text, timezone text DEFAUL
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_timezone(schedule_times.timezone);
+  perform howdah_private.check_timezone(schedule_times.timezone);
   if schedule_times.count is null or schedule_times.count not between 1 and 1000 then
     raise exception using errcode = 'HWINV',
       message = format('count is %s, but must be from 1 to 1000',
@@ -3811,16 +3836,16 @@ CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, in
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
+  v_session howdah.sessions := howdah_private.find_session(send_message.session_id);
   v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
   perform howdah_private.permit_control('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
-  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, v_parts);
+  perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
   --
   -- its agent or policy may have changed meanwhile
-  v_session := howdah_private.session_of(v_session.id);
+  v_session := howdah_private.find_session(v_session.id);
   if v_session.policy <> 'steer'
     or not howdah_private.steer_session(v_session.id, send_message.content, v_parts) then
     if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
@@ -3834,7 +3859,7 @@ begin
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id,
       coalesce(send_message.content, ''), v_parts, howdah_private.author(v_session.user_id));
   end if;
-  return howdah_private.session_of(v_session.id);
+  return howdah_private.find_session(v_session.id);
 end $function$
 ;
 
@@ -3845,7 +3870,7 @@ CREATE OR REPLACE FUNCTION howdah.session_state(session_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_session howdah.sessions := howdah_private.session_of(session_state.session_id);
+  v_session howdah.sessions := howdah_private.find_session(session_state.session_id);
 begin
   return jsonb_build_object(
     'version', howdah_private.session_version(v_session.id),
@@ -3934,7 +3959,7 @@ CREATE OR REPLACE FUNCTION howdah.switch_agent(session_id uuid, agent text DEFAU
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
+  v_session howdah.sessions := howdah_private.find_session(switch_agent.session_id);
   v_next record;
 begin
   perform howdah_private.permit_control('session', v_session.id,
@@ -4176,7 +4201,7 @@ begin
     where watch_table.workflow is not null;
   v_watch.input := coalesce(watch_table.input,
     format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
-  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  perform howdah_private.check_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition),
     ('concurrency_key', watch_table.concurrency_key), ('debounce_key', watch_table.debounce_key)
   ) as f (field, expression)
@@ -4201,7 +4226,7 @@ begin
     key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
     debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
   returning * into v_watch;
-  perform howdah_private.set_watch(v_table, v_watch);
+  perform howdah_private.create_watch_triggers(v_table, v_watch);
   return v_watch;
 end $function$
 ;
@@ -4389,19 +4414,6 @@ begin
   end if;
   return coalesce(v_name, session_user::text);
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.add_counts(a jsonb, b jsonb)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_object_agg(k.key, case when k.key = 'files'
-    then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
-    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
-  from jsonb_object_keys(add_counts.a || add_counts.b) as k (key)
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_data_key(key jsonb, replacing boolean)
@@ -5326,7 +5338,7 @@ begin
   where s.execution_id = v_ids[1] and s.kind = 'question'
     and answer_client_calls.results
       @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
-  perform howdah_private.follow_own(execution_id);
+  perform howdah_private.register_follower(execution_id);
 end $function$
 ;
 
@@ -5368,7 +5380,7 @@ begin
   perform howdah.answer_question((n.entry ->> 'interruptId')::uuid, a.answer, a.data)
   from jsonb_array_elements(answer_interrupts.entries) with ordinality as n (entry, place)
   cross join lateral howdah_private.parse_interrupt_answer(n.entry -> 'payload') as a;
-  perform howdah_private.follow_own(execution_id);
+  perform howdah_private.register_follower(execution_id);
 end $function$
 ;
 
@@ -5405,6 +5417,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.applies_to_each(l howdah.limits)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((l).is_per_tenant OR (((l).subject_id IS NULL) AND ((l).scope = ANY (ARRAY['user'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'session'::howdah.limit_scope, 'api_key'::howdah.limit_scope]))) OR (((l).key IS NULL) AND ((l).scope = 'key'::howdah.limit_scope)))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_agent(system_name text, name text, entry jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -5417,7 +5436,7 @@ begin
   select a.id, a.agent_system_id into v_id, v_owner_id from howdah.agents as a
   where a.name = apply_agent.name and a.tenant_id = howdah.current_tenant()
     and a.deleted_at is null;
-  perform howdah_private.refuse_owned('agent', apply_agent.name, v_owner_id, system_name);
+  perform howdah_private.check_part_owner('agent', apply_agent.name, v_owner_id, system_name);
   if v_id is null then
     insert into howdah.agents (name) values (apply_agent.name) returning id into v_id;
   end if;
@@ -5596,7 +5615,7 @@ declare
     from howdah_private.functions_of(system_name, array[name]) as f);
   v_created oid[];
 begin
-  perform howdah_private.refuse_function_of(system_name, name);
+  perform howdah_private.check_function_definition(system_name, name);
   -- serializes with other tenants: a database has the function once
   perform pg_advisory_xact_lock(hashtextextended('howdah.functions ' || system_name, 0));
   perform howdah_private.run_statements(array[
@@ -5628,7 +5647,7 @@ begin
     format('revoke all on function %s from public', v_created[1]::regprocedure),
     format('grant all on function %s to howdah_app', v_created[1]::regprocedure),
     format('comment on function %s is %L', v_created[1]::regprocedure, entry ->> 'comment')]);
-  perform howdah_private.refuse_unfit_function(system_name, name, v_created[1]);
+  perform howdah_private.check_bundled_function(system_name, name, v_created[1]);
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
@@ -5692,7 +5711,8 @@ declare
 begin
   select s.* into v_server from howdah.mcp_servers as s
   where s.name = apply_mcp_server.name and s.tenant_id = howdah.current_tenant();
-  perform howdah_private.refuse_owned('MCP server', apply_mcp_server.name, v_server.agent_system_id,
+  perform howdah_private.check_part_owner(
+    'MCP server', apply_mcp_server.name, v_server.agent_system_id,
     system_name);
   if v_server.id is null then
     insert into howdah.mcp_servers (name, type, configuration, description,
@@ -5763,7 +5783,7 @@ begin
   if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
     return;
   end if;
-  perform howdah_private.refuse_owned('model', apply_model.name, v_model.agent_system_id,
+  perform howdah_private.check_part_owner('model', apply_model.name, v_model.agent_system_id,
     system_name);
   if v_model.id is null then
     insert into howdah.models (name, provider, model)
@@ -5823,7 +5843,7 @@ begin
   select p.* into v_prompt from howdah.prompts as p
   where p.name = apply_prompt.name and p.tenant_id = howdah.current_tenant()
     and p.deleted_at is null;
-  perform howdah_private.refuse_owned('prompt', apply_prompt.name, v_prompt.agent_system_id,
+  perform howdah_private.check_part_owner('prompt', apply_prompt.name, v_prompt.agent_system_id,
     system_name);
   if v_prompt.id is null then
     insert into howdah.prompts (name, description, template, variables)
@@ -5851,7 +5871,7 @@ begin
   select s.* into v_skill from howdah.skills as s
   where s.name = apply_skill.name and s.tenant_id = howdah.current_tenant()
     and s.deleted_at is null;
-  perform howdah_private.refuse_owned('skill', apply_skill.name, v_skill.agent_system_id,
+  perform howdah_private.check_part_owner('skill', apply_skill.name, v_skill.agent_system_id,
     system_name);
   if v_skill.id is null then
     insert into howdah.skills (name, description, content, is_active)
@@ -5953,7 +5973,8 @@ declare
 begin
   select t.* into v_tool from howdah.tools as t
   where t.name = apply_tool.name and t.tenant_id = howdah.current_tenant();
-  perform howdah_private.refuse_owned('tool', apply_tool.name, v_tool.agent_system_id, system_name);
+  perform howdah_private.check_part_owner(
+    'tool', apply_tool.name, v_tool.agent_system_id, system_name);
   if v_tool.kind <> v_kind then
     raise exception using errcode = 'HWCNF',
       message = format('tool %s already exists with kind %s', to_jsonb(apply_tool.name),
@@ -6010,7 +6031,7 @@ begin
   select w.id, w.agent_system_id into v_id, v_owner_id from howdah.workflows as w
   where w.name = apply_workflow.name and w.tenant_id = howdah.current_tenant()
     and w.deleted_at is null;
-  perform howdah_private.refuse_owned('workflow', apply_workflow.name, v_owner_id, system_name);
+  perform howdah_private.check_part_owner('workflow', apply_workflow.name, v_owner_id, system_name);
   if v_id is null then
     insert into howdah.workflows (name, type, configuration)
     values (apply_workflow.name, v_type, v_configuration)
@@ -6270,7 +6291,9 @@ begin
     begin
       perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
       perform from howdah.executions as e where e.id = v_id for update;
+      perform from howdah.questions as q where q.id = v_id for update;
       perform from howdah.sessions as s where s.id = v_id for update;
+      perform from howdah.mail as m where m.id = v_id for update;
       perform from howdah.users as u where u.id = v_id for update;
       raise exception using errcode = 'triggered_action_exception';
     exception when triggered_action_exception then
@@ -6480,10 +6503,10 @@ begin
       begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'),
       begin_conversation.idempotency_key
     ) returning executions.id into v_first;
-    perform howdah_private.trust_branch(v_first, begin_conversation.previous)
+    perform howdah_private.lower_trust_to_source(v_first, begin_conversation.previous)
     where v_previous.said is not null;
   end if;
-  perform howdah_private.follow_own(v_first) where is_followed;
+  perform howdah_private.register_follower(v_first) where is_followed;
   return v_first;
 end $function$
 ;
@@ -6638,7 +6661,7 @@ begin
       begin_task.input_parts, coalesce(begin_task.metadata, '{}'), begin_task.idempotency_key)
     returning executions.id into v_first;
   end if;
-  perform howdah_private.follow_own(v_first);
+  perform howdah_private.register_follower(v_first);
   return v_first;
 end $function$
 ;
@@ -6683,25 +6706,22 @@ AS $function$
 declare
   v_user_id uuid;
   v_trust howdah.trust;
-  v_payload text;
 begin
-  perform pg_current_xact_id(); -- assigns the id that the seal contains
   select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
-  v_payload := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' '
-    || coalesce(v_trust, 'external');
-  return v_payload || ' ' || howdah_private.binding_seal(v_payload);
+  return howdah_private.signed_binding(
+    binding.tenant_id, v_user_id, v_trust, binding.execution_id);
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.binding_seal(said text)
+CREATE OR REPLACE FUNCTION howdah_private.binding_seal(payload text)
  RETURNS text
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select encode(sha256(i.binding_key || sha256(i.binding_key || convert_to(
-    pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
+    pg_current_xact_id_if_assigned() || ' ' || binding_seal.payload, 'UTF8'))), 'hex')
   from howdah_private.installation as i
 $function$
 ;
@@ -6718,6 +6738,19 @@ begin
   else
     perform pg_advisory_xact_lock(howdah_private.usage_lock_key(l.tenant_id));
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.block_usage_counting()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  lock table howdah.executions in row exclusive mode;
+  perform from howdah_private.closed_months as m
+  where m.dropped_at is null and m.runs is null order by m.month for share;
 end $function$
 ;
 
@@ -6762,6 +6795,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.bound_execution_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select nullif(split_part(current_setting('howdah.bound', true), ' ', 4), '-')::uuid
+  where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.bound_trust()
  RETURNS howdah.trust
  LANGUAGE sql
@@ -6772,6 +6816,36 @@ AS $function$
     'external')::howdah.trust
   where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bounded_max_cost(e howdah.executions, maximum numeric)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if coalesce(e.parent_execution_id, e.forked_from_execution_id,
+    e.compensates_execution_id) is not null then
+    return e.max_cost;
+  end if;
+  if (e.max_cost > 0 and e.max_cost < 'infinity') is not true then
+    raise exception using errcode = 'HWINV', message = 'max_cost must be a finite number above 0',
+      detail = jsonb_build_object('field', 'max_cost')::text,
+      hint = 'Omit max_cost to use the limit of the agent or workflow, if it has one.';
+  elsif e.max_cost > bounded_max_cost.maximum and not howdah_private.is_trusted() then
+    raise exception using errcode = 'HWDEN',
+      message = format('max_cost %s exceeds the limit of its %s, %s', e.max_cost,
+        case when e.workflow_id is null then 'agent' else 'workflow' end,
+        trim_scale(bounded_max_cost.maximum)),
+      detail = jsonb_build_object('field', 'max_cost', 'most', bounded_max_cost.maximum)::text,
+      hint = format(
+        'A run can lower this limit but not raise it: use at most %s, or omit max_cost.',
+        trim_scale(bounded_max_cost.maximum)
+      );
+  end if;
+  return e.max_cost;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.builtin_settings(name text, OUT settings jsonb, OUT example text)
@@ -7230,7 +7304,7 @@ declare
   v_expected int := coalesce((arguments ->> 'expected_version')::int, 0);
   v_version int;
 begin
-  perform howdah_private.refuse_entry(v_run.root_execution_id, v_key, arguments -> 'value');
+  perform howdah_private.check_board_entry(v_run.root_execution_id, v_key, arguments -> 'value');
   if v_expected = 0 then
     insert into howdah.board_entries as b (tenant_id, root_execution_id, key, value,
       written_by_execution_id)
@@ -7629,7 +7703,7 @@ begin
   end if;
   v_mail.thread_id := coalesce(v_reply.thread_id,
     howdah_private.find_thread(v_run, arguments ->> 'thread'));
-  perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id,
+  perform howdah_private.check_mail_loop(v_run, v_mail.thread_id,
     call_send_message.configuration);
   insert into howdah.mail (
     tenant_id, to_agent_id, to_execution_id, is_within_tree, from_execution_id, thread_id,
@@ -7756,7 +7830,7 @@ declare
 begin
   v_file.name := arguments ->> 'name';
   v_file.type := lower(coalesce(arguments ->> 'type', 'text/plain'));
-  perform howdah_private.refuse_file(v_run, v_file.type, octet_length(v_bytes));
+  perform howdah_private.check_tool_file(v_run, v_file.type, octet_length(v_bytes));
   insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id,
     session_id, metadata)
   select v_run.tenant_id, v_file.name, v_file.type, v_bytes, v_run.root_execution_id, e.session_id,
@@ -8038,6 +8112,474 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_answer_is_newest(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (
+    select howdah_private.has_later_run(w) from howdah.watched_rows as w
+    where w.execution_id = check_answer_is_newest.execution_id
+  ) then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the row of execution %s has changed during the write of its answer',
+        check_answer_is_newest.execution_id),
+      detail = jsonb_build_object('execution_id', check_answer_is_newest.execution_id)::text;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_answerer(q howdah.questions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_user howdah.users;
+  v_role howdah.user_role := howdah.current_user_role();
+  v_may_answer boolean;
+begin
+  if q.status <> 'open' then
+    raise exception using errcode = 'HWCNF',
+      message = format('question %s is no longer open: %s%s', q.id, q.status,
+        ' by ' || q.answered_by),
+      detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
+        'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
+      hint = 'The first answer counts.';
+  end if;
+  if q.expires_at <= clock_timestamp()
+    and (q.escalate_to is null or q.escalated_at is not null) then
+    raise exception using errcode = 'HWCNF',
+      message = format('the deadline of question %s has passed', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
+      hint = 'A worker will apply its default answer, or fail its run if it has none.';
+  end if;
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN',
+      message = format('a tool may not answer question %s', q.id),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Let a person answer it, or set a default answer: docs/people.md.';
+  end if;
+  select u.* into v_user from howdah.users as u
+  where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  perform howdah_private.permit('executions', 'run') where v_role is not null;
+  v_may_answer := v_role in ('owner', 'admin')
+    or v_role = q.required_role
+    or (q.escalated_at is not null and q.escalate_to = case
+      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text
+      else v_user.username end)
+    or (q.kind = 'question' and q.required_role is null and exists (
+      select from howdah.executions as e
+      where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
+    ));
+  if v_role = 'viewer' or v_may_answer is not true then
+    raise exception using errcode = 'HWDEN',
+      message = case when v_role is null
+        then format('a deleted user may not answer question %s', q.id)
+        else format('%s may not answer question %s', howdah_private.caller_label(), q.id) end,
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
+        'required_role', q.required_role)::text,
+      hint = case when q.kind = 'question'
+        then 'The user of the run, an admin or an owner may answer it.'
+        else format('The roles that may answer it: owner, admin%s.',
+          case when q.required_role = 'member' then ', member' end) end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_api_key(role howdah.user_role, scopes text[], user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_own howdah.user_role := howdah.current_user_role();
+  v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_user howdah.users;
+  v_inactive text := (
+    select t.slug from howdah.tenants as t
+    where t.id = howdah.current_tenant() and not t.is_active);
+begin
+  if v_inactive is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the tenant %s is not active', v_inactive),
+      detail = jsonb_build_object('tenant', v_inactive)::text,
+      hint = 'This key would not work: its tenant is inactive. '
+        'An owner of the database can set tenants.is_active to true.';
+  end if;
+  if check_api_key.user_id is not null then
+    select u.* into v_user from howdah.users as u
+    where u.id = check_api_key.user_id and u.tenant_id = v_tenant_id;
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = format('there is no user %s', check_api_key.user_id),
+        detail = jsonb_build_object('user_id', check_api_key.user_id)::text,
+        hint = 'See howdah.users for the users that exist.';
+    elsif not v_user.is_active or check_api_key.role < v_user.role then
+      raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
+        message = case when v_user.is_active
+          then format('%s is %s, and the key of a user cannot have a higher role',
+            v_user.username, v_user.role)
+          else format('%s is not active', v_user.username) end,
+        detail = jsonb_build_object(
+          'field', 'role', 'role', check_api_key.role, 'user_role', v_user.role)::text,
+        hint = case when v_user.is_active
+          then format('Use role => %L or lower, or raise the role of the user.', v_user.role)
+          else 'Use an active user, or set users.is_active to true.' end;
+    end if;
+  end if;
+  if least(check_api_key.role, v_user.role) < v_own then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not create a key that acts as %s', howdah_private.caller_label(),
+        least(check_api_key.role, v_user.role)),
+      detail = jsonb_build_object(
+        'role', v_own, 'required_role', least(check_api_key.role, v_user.role))::text,
+      hint = format('A key cannot have more rights than its creator. Use role => %L or lower, '
+        'and a user of that role or lower.', v_own);
+  elsif not howdah_private.is_trusted()
+    and not check_api_key.scopes <@ string_to_array(v_own_scopes, ',') then
+    raise exception using errcode = 'HWDEN',
+      message = format('this key has the scopes %s, and cannot create a key with other scopes',
+        v_own_scopes),
+      detail = jsonb_build_object(
+        'scopes', check_api_key.scopes, 'own_scopes', v_own_scopes)::text,
+      hint = format('Use scopes => %L.', string_to_array(v_own_scopes, ','));
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_board_entry(root_id uuid, key text, value jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_bytes int := octet_length(check_board_entry.value::text);
+  v_fault text := case
+    when coalesce(check_board_entry.key, '') !~ '\S' or check_board_entry.key ~ '[[:cntrl:]]'
+      or length(check_board_entry.key) > 200
+      then 'key must be one line of 1 to 200 characters'
+    when check_board_entry.value is null then 'value is missing'
+    when v_bytes > 32768 then format('value has %s bytes, at most 32768 are allowed', v_bytes) end;
+begin
+  if v_fault is null and not exists (
+      select from howdah.board_entries as b
+      where b.root_execution_id = check_board_entry.root_id and b.key = check_board_entry.key
+    ) and (select count(*) from howdah.board_entries as b
+      where b.root_execution_id = check_board_entry.root_id) >= 1000 then
+    v_fault := 'the board already has the maximum of 1000 keys';
+  end if;
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = v_fault,
+      detail = jsonb_build_object('field',
+        case when v_fault ~ '^value' then 'value' else 'key' end)::text,
+      hint = 'Call board_read without a key to list the keys. '
+        'Divide a long value over several keys.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_builtin_settings(name text, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known record := howdah_private.builtin_settings(check_builtin_settings.name);
+  v_names text[] := array(select jsonb_object_keys(v_known.settings));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings),
+    check_builtin_settings.configuration);
+  v_name text;
+begin
+  if cardinality(v_faults) > 0 then
+    select k.key into v_name
+    from jsonb_object_keys(check_builtin_settings.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
+        v_known.example);
+  end if;
+  perform howdah_private.lock_secrets(check_builtin_settings.configuration);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_bundled_function(system_name text, name text, id oid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_reason text := (
+    select case when p.prosecdef
+      then 'it is security definer, so its callers would have the privileges of the owner'
+      when not l.lanpltrusted then format('%s is not a trusted language', l.lanname) end
+    from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
+    where p.oid = check_bundled_function.id);
+begin
+  perform howdah_private.refuse_function(system_name, check_bundled_function.name, 'definition',
+    format('%I.%I cannot belong to an agent system: %s', system_name,
+      check_bundled_function.name, v_reason),
+    'Functions of agent systems run with the privileges of the caller. '
+    'Grant howdah_app the privileges they need.')
+  where v_reason is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_client_tools(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if e.workflow_id is not null or jsonb_typeof(e.client_tools) <> 'array'
+    or jsonb_array_length(e.client_tools) > 128 or octet_length(e.client_tools::text) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = case
+        when e.workflow_id is not null then 'the run of a workflow cannot have client_tools'
+        else 'client_tools must be a list of at most 128 tools and 1 MB' end,
+      detail = jsonb_build_object('field', 'client_tools')::text,
+      hint = case
+        when e.workflow_id is not null
+          then 'Give the tools to members of the workflow, or run an agent.'
+        else 'Omit tools that are not needed.' end;
+  end if;
+  select t.position - 1 as index,
+    coalesce(howdah_private.client_tool_fault(t.tool), format('.name: %s', n.reason)) as fault
+  into v_fault
+  from jsonb_array_elements(e.client_tools) with ordinality as t (tool, position)
+  cross join lateral (
+    select case
+      when exists (
+        select from jsonb_array_elements(e.client_tools) with ordinality as o (tool, position)
+        where o.tool ->> 'name' = t.tool ->> 'name' and o.position < t.position
+      ) then 'two tools have this name'
+      when e.forked_from_execution_id is null and exists (
+        select from howdah.agent_versions as v
+        cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
+        where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+          and (d.tool ->> 'name' = t.tool ->> 'name' or d.tool -> 'aliases' ? (t.tool ->> 'name'))
+      ) then 'the agent already has a tool of this name'
+    end as reason
+  ) as n
+  where howdah_private.client_tool_fault(t.tool) is not null or n.reason is not null
+  order by t.position limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('client_tools[%s]%s', v_fault.index, v_fault.fault),
+      detail = jsonb_build_object('field', format('client_tools[%s]', v_fault.index))::text,
+      hint = 'A tool is {"name": "get_weather", "description": "…", '
+        '"parameters": {"type": "object", …}}.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_embedding_model(name text, tenant_id uuid, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if howdah_private.decides_by_embedding(check_embedding_model.configuration)
+    and howdah_private.deciding_model(
+    check_embedding_model.tenant_id, check_embedding_model.configuration) is null then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', check_embedding_model.name,
+        howdah_private.no_embedding_model(check_embedding_model.configuration)),
+      detail = '{"field": "configuration", "path": "configuration.model"}',
+      hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
+        'or of provider local, which needs no key and compares letters. '
+        'Or name an existing one in configuration.model.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_engine(a howdah.agents)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[];
+  v_url text := coalesce(a.engine_configuration ->> 'base_url', a.engine_configuration ->> 'url');
+begin
+  if a.engine = 'a2a' then
+    raise exception using errcode = 'HWINV', message = 'engine a2a is not available yet',
+      detail = jsonb_build_object('field', 'engine', 'agent', a.name)::text,
+      hint = 'Use http for an agent behind a URL, '
+        'or openai for an agent with the chat completions API of OpenAI.';
+  end if;
+  v_faults := howdah_private.json_faults(howdah.engine_schema(a.engine), a.engine_configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('engine_configuration of agent %L: %s', a.name,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'engine_configuration', 'faults',
+        to_jsonb(v_faults))::text,
+      hint = format('For the schema, call howdah.engine_schema(%L).', a.engine);
+  end if;
+  perform howdah_private.check_plain_secrets('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_plain_secret('engine_configuration', 'headers.' || h.name)
+  from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
+  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
+  if v_url ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV',
+      message = 'engine_configuration has a user name or password in its URL',
+      detail = jsonb_build_object('field', 'engine_configuration')::text,
+      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
+        'and set secret_name to its name.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_file_count(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (
+    select count(*) >= 200 from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
+  ) then
+    raise exception using errcode = 'HWQTA',
+      message = 'maximum number of files of a task (200) reached',
+      hint = 'Combine related contents in one file.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_fork(e howdah.executions, seq integer, input text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_not_erased(e);
+  if e.compensates_execution_id is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s undoes the calls of execution %s and cannot be forked',
+        e.id, e.compensates_execution_id),
+      detail = jsonb_build_object(
+        'execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id
+      )::text,
+      hint = format('Fork execution %s instead.', e.compensates_execution_id);
+  end if;
+  if check_fork.seq not between 0 and e.step_count then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s steps, so it cannot be forked after step %s',
+        e.id, e.step_count, check_fork.seq),
+      detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
+      hint = format(
+        'Use a seq from 0 to %s. See howdah.execution_timeline for the steps.', e.step_count
+      );
+  end if;
+  if e.workflow_id is not null and check_fork.seq > 0 and check_fork.input is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'a fork of a workflow run takes a new input only at seq 0',
+      detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
+      hint = 'Omit input, or fork at seq 0.';
+  end if;
+  perform howdah_private.check_input_size(
+    'input', octet_length(check_fork.input), howdah_private.max_input_bytes(e.tenant_id)
+  )
+  where octet_length(check_fork.input) > 1024;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_fork_size(turn integer, history jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if jsonb_array_length(check_fork_size.history) > 2000
+    or octet_length(check_fork_size.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
+        check_fork_size.turn),
+      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork after an earlier turn.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_forked_turn(s howdah.sessions, turn integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live int;
+  v_hidden int;
+begin
+  if s.agent_id is null and s.workflow_id is null then
+    raise exception using errcode = 'HWINV',
+      message = format('session %s has no agent', s.id),
+      detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
+      hint = 'Use howdah.switch_agent(id, agent) to set one.';
+  elsif check_forked_turn.turn not between 1 and s.turns then
+    raise exception using errcode = 'HWINV',
+      message = case when s.turns = 0 then format('session %s has no turns to fork', s.id)
+        else format('session %s has %s and cannot be forked after turn %s', s.id,
+          case s.turns when 1 then 'one turn' else s.turns || ' turns' end,
+          check_forked_turn.turn) end,
+      detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
+      hint = case s.turns when 0 then 'Send a message to the session first.'
+        when 1 then 'Use turn 1, or omit turn.'
+        else format('Use a turn from 1 to %s.', s.turns) end;
+  end if;
+  select min(e.turn) into v_live from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
+    and e.parent_execution_id is null and e.completed_at is null;
+  if v_live is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('turn %s of session %s has not ended', v_live, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
+      hint = case when v_live > 1
+        then format('Wait until it ends, or fork after turn %s.', v_live - 1)
+        else 'Wait until it ends.' end;
+  end if;
+  select min(e.turn) into v_hidden from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
+    and e.parent_execution_id is null
+    and (e.status = 'completed'
+      or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
+    and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if v_hidden is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not read turn %s of session %s',
+        howdah_private.caller_label(), v_hidden, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
+      hint = case when v_hidden > 1
+        then format('Fork after turn %s, or ask', v_hidden - 1) else 'Ask' end
+        || ' an admin or owner to fork the session.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_function_body(system_name text, name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -8063,6 +8605,1642 @@ exception
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_function_definition(system_name text, name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may apply functions',
+      detail = jsonb_build_object('function', check_function_definition.name)::text,
+      hint = 'Apply the document as the owner of the database: npx howdah db url.';
+  elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$'
+    or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
+    perform howdah_private.refuse_function(system_name, name, 'name',
+      format('the schema of its functions is named like the agent system, '
+        'and %s is not a valid schema name', to_jsonb(system_name)),
+      'Use lower-case letters, digits and _, and a name that nothing else in the database has.');
+  elsif exists (select from howdah_private.functions_of(system_name, array[name])) and not exists (
+    select from howdah.agent_systems as s
+    where s.name = check_function_definition.system_name
+      and check_function_definition.name = any (s.functions)
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('function %I.%I already exists and does not belong to an agent system',
+        system_name, name),
+      detail = jsonb_build_object('function', system_name || '.' || name)::text,
+      hint = 'Rename the function or the system, or drop that function first.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_function_exists(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "required": ["schema", "function", "arguments"],
+    "properties": {
+      "schema": {"type": "string", "minLength": 1},
+      "function": {"type": "string", "minLength": 1},
+      "returns_set": {"type": "boolean"},
+      "arguments": {
+        "type": "array",
+        "items": {
+          "type": "object", "required": ["name", "type"],
+          "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "type": {"type": "string", "minLength": 1},
+            "optional": {"type": "boolean"}
+          }
+        }
+      }
+    }
+  }', check_function_exists.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'a SQL tool needs a function: configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = 'To make a function a tool, call howdah.register_sql_tool(signature).';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_history(history jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if jsonb_typeof(check_history.history) <> 'array'
+    or jsonb_array_length(check_history.history) > 2000
+    or octet_length(check_history.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = 'history must be a list of at most 2000 messages and 8 MB',
+      detail = jsonb_build_object('field', 'history')::text,
+      hint = 'Omit old messages, or use a session, which stores the conversation.';
+  end if;
+  select m.position - 1 as index, f.fault into v_fault
+  from jsonb_array_elements(check_history.history) with ordinality as m (message, position)
+  cross join lateral howdah_private.history_fault(m.message) as f (fault)
+  where f.fault is not null order by m.position limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('history[%s]%s', v_fault.index, v_fault.fault),
+      detail = jsonb_build_object('field', format('history[%s]', v_fault.index))::text,
+      hint = 'A message is {"role": "user", "content": "…"}; tool_calls is a list of '
+        '{"id", "name", "arguments"}.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_http_tool(parameters jsonb, configuration jsonb, of_agent boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known jsonb := howdah_private.http_settings(check_http_tool.of_agent);
+  v_names text[] := array(select jsonb_object_keys(v_known));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known)
+      || case when check_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
+    check_http_tool.configuration);
+  v_name text;
+begin
+  if cardinality(v_faults) = 0 and not check_http_tool.of_agent then
+    v_faults := howdah_private.http_faults(check_http_tool.parameters,
+      check_http_tool.configuration);
+  end if;
+  if cardinality(v_faults) > 0 then
+    select k.key into v_name from jsonb_object_keys(check_http_tool.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
+        'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
+        'with order as a required property of parameters.');
+  end if;
+  perform howdah_private.lock_secrets(check_http_tool.configuration);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_input(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id,
+      e.compensates_execution_id, e.table_trigger_id) is null
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
+begin
+  if e.input is null then
+    raise exception using errcode = 'HWINV', message = 'input is missing',
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Set input to the text for the agent. Structured data goes into input_data.';
+  end if;
+  perform howdah_private.check_input_size('input', octet_length(e.input), v_most);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_input_size(field text, size integer, maximum integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_input_size.size > check_input_size.maximum then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has %s bytes, at most %s are allowed',
+        check_input_size.field, check_input_size.size,
+        check_input_size.maximum),
+      detail = jsonb_build_object('field', check_input_size.field)::text,
+      hint = 'Provide a large text through a tool that the agent reads piece by piece.'
+        || case when check_input_size.maximum < 1048576
+          then ' The setting input_bytes can raise this limit.' else '' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_leftovers(state text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_now text := howdah_private.sandbox_state();
+  v_before jsonb := split_part(check_leftovers.state, '|', 2);
+  v_reason text := case
+    when split_part(v_now, '|', 1) is distinct from split_part(check_leftovers.state, '|', 1)
+      then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
+    when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
+    else (
+      select format('it wrote the table %s, which has a deferrable trigger or constraint '
+        'that may run code of a tenant', w.key::oid::regclass)
+      from jsonb_each_text(split_part(v_now, '|', 2)::jsonb) as w
+      where not current_setting('track_counts')::boolean
+        or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
+      limit 1)
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN',
+      message = 'this call cannot be committed: ' || v_reason,
+      hint = 'Tools and hooks share a transaction with their step, '
+        'so nothing they leave may run in it later. '
+        'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_mail_loop(run howdah.executions, thread_id uuid, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_in_thread int := coalesce((configuration ->> 'max_per_thread')::int, 50);
+  v_in_tree int := coalesce((configuration ->> 'max_per_tree')::int, 200);
+  v_reason text;
+begin
+  if (select count(*) from (
+    select from howdah.mail as m
+    where m.tenant_id = run.tenant_id and m.thread_id = check_mail_loop.thread_id
+      and m.from_execution_id is not null
+    limit v_in_thread
+  ) as t) >= v_in_thread then
+    v_reason := format('maximum number of messages of agents in a thread (%s) reached',
+      v_in_thread);
+  elsif (select count(*) from (
+    select from howdah.mail as m where m.tenant_id = run.tenant_id
+      and m.root_execution_id = run.root_execution_id limit v_in_tree
+  ) as t) >= v_in_tree then
+    v_reason := format('maximum number of messages from one tree of runs (%s) reached', v_in_tree);
+  end if;
+  if v_reason is not null then
+    raise exception using errcode = 'HWQTA',
+      message = v_reason || '; the message was not sent',
+      detail = jsonb_build_object('thread_id', check_mail_loop.thread_id)::text,
+      hint = 'Finish with what you know, and list the open points in your answer.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_map_data(workflow jsonb, input_data jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
+    and jsonb_typeof(check_map_data.input_data) is distinct from 'array' then
+    raise exception using errcode = 'HWINV',
+      message = 'input_data is not a JSON array, but a map runs over the items of an array',
+      detail = jsonb_build_object('field', 'input_data')::text,
+      hint = 'Pass an array, such as ["a", "b"], or set configuration.query.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_mcp_server(s howdah.mcp_servers)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(howdah.mcp_server_schema(s.type), s.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of MCP server %L: %s', s.name,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('For the schema, call howdah.mcp_server_schema(%L).', s.type);
+  end if;
+  perform howdah_private.check_plain_secrets('configuration', s.configuration - 'secrets');
+  perform howdah_private.check_plain_secrets('configuration',
+    jsonb_path_query_array(s.configuration, '$.secrets.*'));
+  perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
+  from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
+  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
+  if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration.url contains a user name or password',
+      detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
+      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
+        'and name the secret in secret_name or secrets.';
+  end if;
+  if exists (
+    select from howdah.models as m
+    where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
+      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the purpose of the sampling model of MCP server %L is not llm', s.name),
+      detail = jsonb_build_object('field', 'sampling_model_id', 'server', s.name)::text,
+      hint = 'Name a model with purpose llm. '
+        'Without a model, sampling requests of the server are refused.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_mcp_session_count(session text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_caller constant uuid := howdah_private.mcp_caller();
+  v_most constant int := howdah_private.max_mcp_sessions();
+  v_share constant int := howdah_private.max_mcp_sessions_of_caller();
+  v_of_all int;
+  v_of_caller int;
+begin
+  if exists (
+    select from howdah_private.mcp_sessions as s
+    where s.tenant_id = v_tenant_id and s.session = check_mcp_session_count.session
+  ) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
+  select count(*), count(*) filter (where s.caller = v_caller) into v_of_all, v_of_caller
+  from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
+  if v_of_all >= v_most or v_of_caller >= v_share then
+    raise exception using errcode = 'HWQTA',
+      message = format('maximum number of MCP sessions with subscriptions of this %s (%s) reached',
+        case when v_of_all >= v_most then 'tenant' else 'caller' end,
+        case when v_of_all >= v_most then v_most else v_share end),
+      detail = jsonb_build_object('max_sessions',
+        case when v_of_all >= v_most then v_most else v_share end)::text,
+      hint = 'Reuse existing sessions. A session is deleted when no stream has read it for a day.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_member(what text, name text, tenant_id uuid, id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+  v_named text[];
+begin
+  select count(*), (array_agg(w.name order by w.name) filter (
+    where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  into v_count, v_named
+  from howdah.workflows as w
+  where w.tenant_id = check_member.tenant_id and w.deleted_at is null and exists (
+    select from howdah.workflow_agents as x
+    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
+      and case check_member.what when 'agent' then x.agent_id
+        else x.member_workflow_id end = check_member.id
+  );
+  if v_count > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is a member of %s', check_member.what, check_member.name,
+        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
+      detail = jsonb_build_object('field', 'id', check_member.what || '_id', check_member.id,
+        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
+      hint = 'Remove it from these workflows first: delete its rows of howdah.workflow_agents. '
+        'Or delete the workflows.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_member_question(question jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case
+    when check_member_question.question is null then null
+    when jsonb_typeof(question) <> 'object' then 'is not an object'
+    when jsonb_typeof(question -> 'prompt') is distinct from 'string'
+      or question ->> 'prompt' !~ '\S' then 'has no prompt'
+    when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
+      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")'))
+        then 'has options that are not a list of strings'
+  end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = 'question ' || v_fault,
+      detail = jsonb_build_object('field', 'question')::text,
+      hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
+  end if;
+  perform howdah_private.check_question_settings(
+    jsonb_build_object('question', question - array['prompt', 'options']), true)
+  where question is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_message_content(tenant_id uuid, content text, input_parts jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_parts jsonb := nullif(nullif(check_message_content.input_parts, 'null'), '[]');
+begin
+  perform howdah_private.check_parts(check_message_content.tenant_id, v_parts)
+  where v_parts is not null;
+  if coalesce(check_message_content.content, '') !~ '\S' and v_parts is null then
+    raise exception using errcode = 'HWINV', message = 'content is empty',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Put the text into content, and images and files into input_parts.';
+  end if;
+  perform howdah_private.check_input_size('content', octet_length(check_message_content.content),
+    howdah_private.max_input_bytes(check_message_content.tenant_id))
+  where octet_length(check_message_content.content) > 1024;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_month_blockers(month date, blockers text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if cardinality(check_month_blockers.blockers) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('month %s cannot be dropped: %s',
+        to_char(check_month_blockers.month, 'YYYY-MM'),
+        array_to_string(check_month_blockers.blockers, ', ')),
+      detail = jsonb_build_object(
+        'month', check_month_blockers.month, 'blockers', check_month_blockers.blockers)::text,
+      hint = 'List the months and what blocks them: howdah retention months';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_month_stays(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = check_month_stays.month and c.dropped_at is null
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('month %s is being dropped', to_char(check_month_stays.month, 'YYYY-MM')),
+      detail = jsonb_build_object('month', check_month_stays.month)::text,
+      hint = 'Finish the drop first: howdah retention';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_no_live_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (check_no_live_runs.ids) and e.completed_at is null order by e.id
+  );
+begin
+  if cardinality(v_live) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s runs of the user have not ended, such as %s',
+        cardinality(v_live), v_live[1]),
+      detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
+      hint = 'Wait until they have ended, or cancel them with cancel_live => true.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_not_erased(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if e.contents_erased_at is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s were erased at %s',
+        e.id, e.contents_erased_at),
+      detail = jsonb_build_object(
+        'execution_id', e.id, 'contents_erased_at', e.contents_erased_at
+      )::text,
+      hint = 'Start a new run.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_overrides(e howdah.executions, engine text, tools text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  select f.* into v_fault from (
+    select '' as field, 'apply to runs of an agent, not of a workflow' as fault,
+      'Run an agent, or configure the members of the workflow.' as fix
+    where e.workflow_id is not null
+    union all
+    select f.field, f.fault, f.fix from howdah_private.overrides_fault(e.overrides) as f
+    union all
+    select '.' || k.key,
+      format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
+      'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
+    from (values ('model'), ('request_params')) as k (key)
+    where check_overrides.engine is not null and e.overrides ? k.key
+    union all
+    select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
+      coalesce(
+        'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
+        'The agent has no tools.'
+      )
+    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
+      when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
+    where t.name <> all (check_overrides.tools)
+  ) as f limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('overrides%s %s', v_fault.field, v_fault.fault),
+      detail = jsonb_build_object('field', 'overrides' || v_fault.field)::text, hint = v_fault.fix;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_part_exists(field text, names text[], known text[], aliases text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  select n.name into v_name from unnest(check_part_exists.names)
+    with ordinality as n (name, place)
+  where n.name <> all (known || aliases) order by n.place limit 1;
+  if v_name is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no %s named %L', rtrim(field, 's'), v_name),
+    detail = jsonb_build_object('field', field, 'name', v_name)::text,
+    hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
+      'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_part_owner(what text, name text, owner_id uuid, system_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_owner text := (select s.name from howdah.agent_systems as s
+    where s.id = check_part_owner.owner_id and s.tenant_id = v_tenant_id);
+begin
+  perform howdah_private.permit('agent_systems', 'read');
+  if v_owner <> check_part_owner.system_name then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %s belongs to the agent system %s', what,
+        to_jsonb(check_part_owner.name),
+        to_jsonb(v_owner)),
+      detail = jsonb_build_object(
+        'what', what, 'name', check_part_owner.name, 'owner', v_owner)::text,
+      hint = case what when 'model'
+        then 'To share the model, describe it exactly as that system does, or choose another name.'
+        else 'Choose another name, or change the object in the file of that system.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_parts(tenant uuid, parts jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if jsonb_typeof(check_parts.parts) <> 'array' or jsonb_array_length(check_parts.parts) > 100
+    or octet_length(check_parts.parts::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = 'input_parts must be a list of at most 100 parts and 8 MB',
+      detail = jsonb_build_object('field', 'input_parts')::text,
+      hint = 'Store a large file in howdah.resources and refer to it: '
+        '[{"type": "resource", "resource_id": "…"}].';
+  end if;
+  select p.place - 1 as index, f.field, f.reason into v_fault
+  from jsonb_array_elements(check_parts.parts) with ordinality as p (part, place)
+  cross join lateral howdah_private.part_fault(p.part) as f
+  order by p.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('input_parts[%s].%s %s', v_fault.index, v_fault.field, v_fault.reason),
+      detail = jsonb_build_object(
+        'field', format('input_parts[%s].%s', v_fault.index, v_fault.field)
+      )::text,
+      hint = 'Parts follow the OpenAI format: '
+        '{"type": "image_url", "image_url": {"url": "https://…"}}, '
+        'or {"type": "resource", "resource_id": "…"}.';
+  end if;
+  select p.place - 1 as index, p.part ->> 'resource_id' as id into v_fault
+  from jsonb_array_elements(check_parts.parts) with ordinality as p (part, place)
+  where p.part ->> 'type' = 'resource' and not exists (
+    select from howdah.resources as r
+    where r.id = case p.part ->> 'type' when 'resource' then (p.part ->> 'resource_id')::uuid end
+      and r.tenant_id = check_parts.tenant
+  )
+  order by p.place limit 1;
+  if found then
+    raise exception using errcode = 'HWNTF',
+      message = format('input_parts[%s].resource_id: there is no resource %s',
+        v_fault.index, v_fault.id),
+      detail = jsonb_build_object('field', format('input_parts[%s].resource_id', v_fault.index),
+        'resource_id', v_fault.id)::text,
+      hint = 'See howdah.resources for the resources that exist.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_plain_secrets(field text, document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_path text;
+begin
+  if not howdah_private.may_contain_secret(check_plain_secrets.document) then
+    return;
+  end if;
+  with recursive entries (path, name, value) as (
+    select check_plain_secrets.field, ''::text, check_plain_secrets.document
+    union all
+    select e.path || '.' || c.name, c.name, c.value
+    from entries as e
+    cross join lateral (
+      select o.key as name, o.value
+      from jsonb_each(case jsonb_typeof(e.value) when 'object' then e.value else '{}' end) as o
+      union all
+      select (a.place - 1)::text, a.value
+      from jsonb_array_elements(case jsonb_typeof(e.value) when 'array' then e.value else '[]' end)
+        with ordinality as a (value, place)
+    ) as c
+  )
+  select e.path into v_path from entries as e
+  where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
+    howdah_private.is_secret_name(e.name) or howdah_private.contains_secret(e.value #>> '{}')
+  )
+  limit 1;
+  if v_path is not null then
+    perform howdah_private.refuse_plain_secret(check_plain_secrets.field, v_path);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_prompt_values(version_id uuid, input_data jsonb)
+ RETURNS void
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
+    check_prompt_values.input_data, 'input_data')
+  from howdah.agent_versions as v
+  where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_query_schemas(plan json, schemas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table constant text := howdah_private.table_outside_schemas(check_query_schemas.plan,
+    check_query_schemas.schemas);
+begin
+  if v_table is not null then
+    raise exception using errcode = 'HWDEN',
+      -- through a view: a direct name was refused before
+      message = 'the query reads a table that is in none of the schemas this tool may read',
+      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_question_answer(settings jsonb, is_ask_user boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema jsonb := nullif(check_question_answer.settings -> 'schema', 'null');
+  v_default jsonb := nullif(check_question_answer.settings -> 'default_answer', 'null');
+  v_fault text;
+begin
+  if v_schema is not null and not is_ask_user then
+    perform howdah_private.refuse_question_setting('question.schema', 'is only for ask_user',
+      'Edited arguments of a call are checked against the tool''s parameters.');
+  elsif jsonb_typeof(v_schema) <> 'object' then
+    perform howdah_private.refuse_question_setting('question.schema', 'is not an object',
+      '{"schema": {"type": "boolean"}}');
+  end if;
+  perform howdah_private.check_schema('configuration.question.schema', coalesce(v_schema, '{}'));
+  v_fault := howdah_private.unsupported_schema_keyword(v_schema);
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.schema.' || v_fault,
+      'cannot be checked in an answer',
+      'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
+  end if;
+  v_fault := case
+    when v_default is null then null
+    when jsonb_typeof(v_default) <> 'string' then 'is not a string'
+    when not is_ask_user and v_default #>> '{}' not in ('approve', 'reject')
+      then 'is neither approve nor reject'
+    when v_schema is not null
+      then 'does not satisfy the schema: ' || (howdah_private.json_faults(v_schema,
+      coalesce(howdah_private.answer_value(v_default #>> '{}', v_schema), v_default)))[1]
+    when v_default #>> '{}' !~ '\S' then 'is empty'
+  end;
+  if v_fault is not null then
+    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
+      case when is_ask_user
+        then 'Write the answer as a string. For a schema, the string holds JSON: "{\"ok\": true}"'
+        else 'Write "approve" or "reject".' end);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_question_kind(q howdah.questions, kind howdah.question_kind)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if q.kind <> check_question_kind.kind then
+    raise exception using errcode = 'HWINV',
+      message = format('question %s is of kind %s, not %s', q.id, q.kind, check_question_kind.kind),
+      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
+      hint = 'Answer it with howdah.answer_question instead.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_question_people(settings jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_role jsonb := nullif(check_question_people.settings -> 'required_role', 'null');
+  v_escalate_to jsonb := nullif(check_question_people.settings -> 'escalate_to', 'null');
+begin
+  if v_role not in ('"owner"', '"admin"', '"member"') then
+    perform howdah_private.refuse_question_setting('question.required_role',
+      case v_role when '"viewer"' then 'is viewer, and viewers never answer'
+        else format('is %s, which is not a role', left(v_role::text, 60)) end,
+      'The roles that may answer: owner, admin, member');
+  end if;
+  if jsonb_typeof(v_escalate_to) <> 'string' or v_escalate_to #>> '{}' !~ '\S'
+    or v_escalate_to = '"viewer"' then
+    perform howdah_private.refuse_question_setting('question.escalate_to',
+      case v_escalate_to when '"viewer"' then 'is viewer, and viewers never answer'
+        else 'is not the name of a role or a user' end,
+      'A role (owner, admin, member) or a username.');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_question_settings(configuration jsonb, is_ask_user boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_settings jsonb := check_question_settings.configuration -> 'question';
+  v_known constant text[] :=
+    array['schema', 'expires_in_seconds', 'default_answer', 'required_role', 'escalate_to'];
+  v_key text;
+  v_seconds jsonb := nullif(v_settings -> 'expires_in_seconds', 'null');
+begin
+  if coalesce(v_settings, 'null') = 'null' then
+    return;
+  end if;
+  if jsonb_typeof(v_settings) <> 'object' then
+    perform howdah_private.refuse_question_setting('question', 'is not an object',
+      '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
+  end if;
+  select k.key into v_key from jsonb_object_keys(v_settings) as k (key)
+  where k.key <> all (v_known) limit 1;
+  if found then
+    perform howdah_private.refuse_question_setting('question.' || v_key,
+      'is not a setting of a question',
+      coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
+        'The settings: ' || array_to_string(v_known, ', ')));
+  end if;
+  if jsonb_typeof(v_seconds) <> 'number'
+    or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
+    perform howdah_private.refuse_question_setting('question.expires_in_seconds',
+      'is not a positive number of seconds',
+      'One hour: 3600. At most 1000000000.');
+  end if;
+  perform howdah_private.check_question_people(v_settings);
+  perform howdah_private.check_question_answer(v_settings, is_ask_user);
+  foreach v_key in array array['default_answer', 'escalate_to'] loop
+    if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
+      perform howdah_private.refuse_question_setting('question.' || v_key,
+        'has no effect without a deadline',
+        'Set a deadline: "expires_in_seconds": 3600');
+    end if;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_recipient(m howdah.mail, run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent howdah.agents;
+begin
+  if m.to_agent_id is null
+    or (run.id is not null and m.to_agent_id is distinct from run.agent_id) then
+    raise exception using errcode = 'HWINV',
+      message = case
+        when run.id is null then 'to_agent_id is missing'
+        when run.agent_id is null
+          then format('execution %s runs a workflow, and workflows have no mailbox', run.id)
+        else format('execution %s is not a run of agent %s', run.id, m.to_agent_id) end,
+      detail = jsonb_build_object('field', case when run.agent_id is null and run.id is not null
+        then 'to_execution_id' else 'to_agent_id' end)::text,
+      hint = 'Set to_agent_id to howdah.agent(name), or set to_execution_id alone.';
+  end if;
+  select a.* into v_agent from howdah.agents as a
+  where a.id = m.to_agent_id and a.tenant_id = m.tenant_id and howdah_private.sees_agent(a.id);
+  if not found or v_agent.deleted_at is not null or not v_agent.is_active then
+    raise exception using errcode = case when v_agent.id is null then 'HWNTF' else 'HWCNF' end,
+      message = case
+        when v_agent.id is null then format('there is no agent %s', m.to_agent_id)
+        when v_agent.deleted_at is null then format('agent %L is not active', v_agent.name)
+        else format('agent %L is deleted', v_agent.name) end,
+      detail = jsonb_build_object('field', 'to_agent_id', 'agent_id', m.to_agent_id)::text,
+      hint = 'Set to_agent_id to howdah.agent(name). See howdah.agents for the agents that exist.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_references(field text, schema jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_found record;
+begin
+  if not jsonb_path_exists(check_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
+    or jsonb_path_exists(check_references.schema, 'strict $.**."$id"') then
+    return;
+  end if;
+  select r.path, r.reference into v_found
+  from howdah_private.schema_references(check_references.field, check_references.schema) as r
+  where r.reference not like '#%'
+    or (r.reference like '#/%'
+      and howdah_private.resolve_schema_reference(check_references.schema, r.reference) is null)
+  order by r.path limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is not a usable JSON Schema: %s: %s %s', check_references.field,
+        v_found.path, to_jsonb(left(v_found.reference, 200)),
+        case when v_found.reference like '#%' then 'does not exist'
+          else 'is in another document' end),
+      detail = jsonb_build_object('field', check_references.field, 'path', v_found.path)::text,
+      hint = 'Move the target of the reference to $defs, and refer to it as #/$defs/NAME.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_request_limits(tenant_id uuid, user_id uuid, api_key_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_over record;
+begin
+  select l as reached, s.id as subject_id, coalesce(c.used, 0) as used into v_over
+  from howdah_private.usage_limits(check_request_limits.tenant_id, '{requests}') as l
+  cross join lateral (values (howdah_private.limit_subject(
+    l, check_request_limits.tenant_id, check_request_limits.user_id, null, null,
+    check_request_limits.api_key_id))) as s (id)
+  left join howdah_private.limit_counters as c on c.limit_id = l.id and c.subject_id = s.id
+    and c.started_at = howdah_private.period_begins(l.period, clock_timestamp())
+  where s.id is not null and coalesce(c.used, 0) + 1 > l.max_value
+    and not howdah_private.is_replaced(l, s.id)
+  order by l.period desc limit 1;
+  if found then
+    perform howdah_private.refuse_usage(
+      v_over.reached, v_over.subject_id, v_over.used, 1, clock_timestamp());
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_request_params(field text, params jsonb, known jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new text[] := array(
+    select k.key
+    from jsonb_object_keys(case jsonb_typeof(check_request_params.params)
+      when 'object' then check_request_params.params else '{}' end) as k (key)
+    where check_request_params.params -> k.key
+      is distinct from check_request_params.known -> k.key order by 1);
+  v_name text;
+  v_editable text := (select string_agg(p, ', ' order by p)
+    from howdah_private.editor_params() as p);
+begin
+  select n into v_name from unnest(v_new) as n
+  where n in (select howdah_private.reserved_params()) limit 1;
+  if v_name is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s.%s is set by Howdah itself', check_request_params.field, v_name),
+      detail = jsonb_build_object('field', check_request_params.field || '.' || v_name)::text,
+      hint = 'Omit it. The model, the tools and the conversation come from the run.';
+  end if;
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select n into v_name from unnest(v_new) as n
+  where n not in (select howdah_private.editor_params()) limit 1;
+  if v_name is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s.%s may be set by an admin or owner, not by %s',
+        check_request_params.field, left(v_name, 60),
+        coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
+      detail = jsonb_build_object('field', check_request_params.field || '.' || left(v_name, 60),
+        'required_role', 'admin')::text,
+      hint = format('Users who may edit the agent may set %s.', v_editable);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_result_limit(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576},
+      "result_trust": {"enum": ["user", "internal", "external"]}, "dry_run": {"type": "boolean"}}}',
+    check_result_limit.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = case
+        when v_faults[1] like '%dry_run%' then '{"dry_run": false}'
+        when v_faults[1] like '%result_trust%' then '{"result_trust": "internal"}'
+        else '{"max_result_bytes": 65536}' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_retry(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_compensation uuid;
+begin
+  if e.status = 'completed' then
+    perform howdah_private.refuse_ended(e, 'retried');
+  end if;
+  perform howdah_private.check_not_erased(e);
+  -- Compensations of completed runs below count too: their log no longer describes the effects.
+  select c.id into v_compensation from howdah.executions as c
+  where c.compensates_execution_id in (
+    select e.id union all
+    select r.id from howdah.executions as r
+    where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
+      and r.status = 'completed' and e.id::uuid = any (r.ancestors)
+  )
+  order by c.id desc limit 1;
+  if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
+    raise exception using errcode = 'HWCNF',
+      message = case
+        when e.completed_at is null then format('execution %s has not ended: %s', e.id, e.status)
+        when e.parent_execution_id is not null
+          then format('execution %s is part of execution %s', e.id, e.root_execution_id)
+        else format('the effects of execution %s were undone by execution %s',
+          e.id, v_compensation) end,
+      detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
+        'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
+      hint = case
+        when e.status = 'paused' then 'Use howdah.resume_execution to continue it.'
+        when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
+        when e.parent_execution_id is not null
+          then format('Retry execution %s as a whole.', e.root_execution_id)
+        else 'Use howdah.fork_execution with seq 0 to start again.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_run(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_large record;
+  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id,
+      e.forked_from_execution_id, e.compensates_execution_id) is null
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
+begin
+  if jsonb_typeof(e.metadata) is distinct from 'object' then
+    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
+  if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
+    raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',
+      detail = jsonb_build_object('field', 'callback_url')::text,
+      hint = 'Write it as https://host/path, at most 2000 characters, '
+        'with no user, password or space in it.';
+  end if;
+  if num_nonnulls(e.concurrency_key, e.debounce_key, e.debounce_ms) > 0 then
+    perform howdah_private.check_run_keys(e);
+  end if;
+  if e.metadata = '{}' and num_nonnulls(e.idempotency_key, e.input_data) = 0 then
+    return;
+  end if;
+  select * into v_large
+  from (values
+    ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
+    ('input_data', octet_length(e.input_data::text), v_most, 'bytes'),
+    ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
+  ) as f (field, size, most, unit)
+  where f.size > f.most;
+  if found then
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
+  end if;
+  -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
+  if e.forked_from_execution_id is null and e.table_trigger_id is null then
+    perform howdah_private.check_plain_secrets('metadata', e.metadata);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_run_keys(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  -- before the lists of faults, which a statement with thousands of rows would notice
+  if (e.concurrency_key is null
+      or length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null)
+    and (num_nonnulls(e.debounce_key, e.debounce_ms) = 0
+      or e.debounce_ms > 0 and length(e.debounce_key) <= 500
+        and howdah_private.name_fault(e.debounce_key) is null
+        and num_nonnulls(e.idempotency_key, e.session_id, e.parent_execution_id) = 0) then
+    return;
+  end if;
+  select f.* into v_fault
+  from (values
+    ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
+  ) as k (field, value)
+  cross join lateral (
+    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
+  ) as f
+  where f.size > 500 or f.text is not null
+  limit 1;
+  if v_fault.text is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s %s', v_fault.field, v_fault.text),
+      detail = jsonb_build_object('field', v_fault.field)::text,
+      hint = format('Use one line of visible text for %1$s, such as customer-42, or omit %1$s.',
+        v_fault.field);
+  elsif v_fault.size > 500 then
+    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
+  end if;
+  select * into v_fault
+  from (values
+    ('debounce_ms', e.debounce_ms <= 0,
+      format('debounce_ms must be a positive number of milliseconds, not %s', e.debounce_ms),
+      'Set debounce_ms to the length of the window, such as 5000.'),
+    ('debounce_key', e.debounce_key is null and e.debounce_ms is not null,
+      'debounce_ms needs a debounce_key',
+      'Set debounce_key to what the inserts have in common, such as customer-42, or omit '
+        'debounce_ms.'),
+    ('debounce_ms', e.debounce_key is not null and e.debounce_ms is null,
+      'debounce_key needs debounce_ms',
+      'Set debounce_ms to the length of the window in milliseconds, such as 5000.'),
+    ('idempotency_key', e.debounce_key is not null and e.idempotency_key is not null,
+      'a run has an idempotency_key or a debounce_key, not both',
+      'Omit idempotency_key: a repeated insert with the debounce_key makes no second run.'),
+    ('session_id', e.debounce_key is not null and e.session_id is not null,
+      'a run in a session cannot be debounced',
+      'Omit session_id or debounce_key: every message of a conversation has a run.'),
+    ('parent_execution_id', e.debounce_key is not null and e.parent_execution_id is not null,
+      'a child run cannot be debounced', 'Omit debounce_key and debounce_ms.')
+  ) as f (field, is_fault, message, hint)
+  where f.is_fault
+  limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = v_fault.message,
+      detail = jsonb_build_object('field', v_fault.field)::text, hint = v_fault.hint;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_schema(field text, schema jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := howdah_private.schema_size_fault(check_schema.schema);
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is too large a JSON Schema: %s', check_schema.field, v_fault),
+      detail = jsonb_build_object('field', check_schema.field)::text,
+      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as '
+        '#/$defs/NAME.';
+  end if;
+  v_fault := howdah_private.schema_fault(check_schema.schema, check_schema.field);
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is not a JSON Schema: %s', check_schema.field, v_fault),
+      detail = jsonb_build_object(
+        'field', check_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
+      hint = 'See draft 2020-12: https://json-schema.org/draft/2020-12';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_secret_in_prose(field text, prose text)
+ RETURNS void
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.refuse_plain_secret(
+    check_secret_in_prose.field, check_secret_in_prose.field)
+  where howdah_private.prose_contains_secret(check_secret_in_prose.prose)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_secret_unused(secret howdah.secrets)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_users text[] := array(
+    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u
+    order by 1);
+begin
+  if v_users <> '{}' then
+    raise exception using errcode = 'HWCNF',
+      message = format('secret %L is used by %s', secret.name, array_to_string(v_users, ', ')),
+      detail = jsonb_build_object('secret', secret.name, 'used_by', v_users)::text,
+      hint = 'Change them to another secret first. Use --force to delete the secret anyway: '
+        'calls that need the secret then fail.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_sql_tool(p pg_proc, schema name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_reason text := case
+    when check_sql_tool.schema in (
+        'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
+      ) or check_sql_tool.schema like 'pg\_%' then 'it is in a system schema'
+    when check_sql_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
+    when p.prokind <> 'f' then 'it is not a plain function'
+    when p.provariadic <> 0 then 'it is variadic'
+    when exists (
+      select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
+      where coalesce(a.name, '') = ''
+    ) then 'an argument has no name, but models pass arguments by name'
+    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype)
+      then 'it is a trigger function'
+    when exists (
+      select from unnest(p.proargtypes::oid[] || p.prorettype) as x (type)
+      join pg_catalog.pg_type as t on t.oid = x.type
+      where t.typtype = 'p' and t.typname not in ('void', 'record')
+    ) then 'it has a polymorphic or pseudo-type'
+    when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s.%s cannot be a tool: %s', check_sql_tool.schema, p.proname, v_reason),
+      detail = jsonb_build_object('function', p.oid::regprocedure::text)::text,
+      hint = 'Write a plain function with named arguments in a schema of your own.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_sub_run_settings(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "additionalProperties": false, "properties": {
+      "question": {"type": "object"},
+      "mission_override": {"type": "string", "minLength": 1},
+      "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
+      "suppress_markdown": {"type": "boolean"},
+      "ephemeral": {"type": "boolean"},
+      "handoff": {"type": "boolean"},
+      "weight": {"type": "number", "exclusiveMinimum": 0},
+      "budget": {"type": "object", "additionalProperties": false, "properties": {
+        "max_steps": {"type": "integer", "minimum": 1},
+        "max_tokens": {"type": "integer", "minimum": 1},
+        "max_cost": {"type": "number", "exclusiveMinimum": 0},
+        "max_seconds": {"type": "integer", "minimum": 1}
+      }}
+    }
+  }', check_sub_run_settings.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, '
+        '"suppress_markdown": true}';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_subscription_size(session text, resource text, mark text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_large record;
+begin
+  select * into v_large from (values
+    ('session', length(check_subscription_size.session), 200),
+    ('uri', length(check_subscription_size.resource), 2000),
+    ('said', length(check_subscription_size.mark), 200)
+  ) as f (field, size, maximum) where f.size > f.maximum;
+  if found then
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.maximum, 'characters');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_system_shape(document jsonb, source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.agent_system_schema();
+  v_sections constant text[] := howdah_private.system_sections();
+  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
+    select jsonb_object_agg(p.key,
+      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    from jsonb_each(v_schema -> 'properties') as p));
+  v_faults jsonb[];
+  v_object record;
+begin
+  if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
+    raise exception using errcode = 'HWINV', message = 'the agent system is larger than 1 MB',
+      detail = '{"field": "document"}',
+      hint = 'Split it into several systems with different names.';
+  end if;
+  v_faults := howdah_private.located_faults(v_heading, coalesce(document, 'null'),
+    'the document', '{}');
+  for v_object in
+    select s.section, e.key as name, e.value as entry
+    from unnest(v_sections) with ordinality as s (section, place)
+    cross join lateral jsonb_each(
+      case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    order by s.place, e.key collate "C"
+  loop
+    v_faults := v_faults || howdah_private.located_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry,
+      v_object.name, array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- enough for one report
+  end loop;
+  v_faults := v_faults || array(
+    select howdah_private.system_fault('/' || t.field,
+      t.field || ' holds a key, and a file must not contain keys')
+    from (values ('name'), ('description')) as t (field)
+    where howdah_private.prose_contains_secret(document ->> t.field));
+  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_template(template text, variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(select k.name
+    from jsonb_object_keys(check_template.variables) as k (name) order by 1);
+  v_name text;
+  v_before text;
+begin
+  select x.name, left(check_template.template, x.end_position - length(x.marker))
+    into v_name, v_before
+  from (
+    select p.place, p.marker, howdah_private.marker_name(p.marker) as name,
+      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (
+        order by p.place))::int as end_position
+    from howdah_private.template_parts(check_template.template) as p
+  ) as x
+  where x.marker is not null and x.name <> all (v_known)
+  order by x.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('template, line %s, column %s: {{%s}} is not a variable%s',
+        cardinality(string_to_array(v_before || '.', E'\n')),
+        length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
+        coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
+      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60),
+        'position', length(v_before) + 1)::text,
+      hint = case when v_known = '{}'
+        then 'Declare it in variables, such as {"name": {"type": "string"}}.'
+        else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_tenant_code(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_reason text := howdah_private.tenant_code_reason(check_tenant_code.watched);
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('cannot write an answer into %s: %s', check_tenant_code.watched, v_reason);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_timezone(timezone text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_like text;
+begin
+  if check_timezone.timezone ~ '^(UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+)$' then
+    begin
+      perform now() at time zone check_timezone.timezone;
+      return;
+    exception when invalid_parameter_value then
+      null; -- the query below looks for a similar name
+    end;
+  elsif exists (
+    select from pg_catalog.pg_timezone_names as z where z.name = check_timezone.timezone
+  ) then
+    return;
+  end if;
+  select z.name into v_like from pg_catalog.pg_timezone_names as z
+  where lower(regexp_replace(z.name, '^.*/', ''))
+    = lower(regexp_replace(replace(btrim(check_timezone.timezone), ' ', '_'), '^.*/', ''))
+  order by z.name limit 1;
+  raise exception using errcode = 'HWINV',
+    message = case when check_timezone.timezone is null then 'timezone is missing'
+      else format('timezone %L is not known', check_timezone.timezone) end,
+    detail = jsonb_build_object('field', 'timezone', 'value', check_timezone.timezone)::text,
+    hint = coalesce('Did you mean ''' || v_like || '''?',
+      'Use a name of pg_timezone_names, for example ''Europe/Berlin'' or ''UTC''.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_tool_file(run howdah.executions, type text, bytes integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case when not howdah_private.is_text_type(check_tool_file.type)
+      then format('type %s is not a text type', to_jsonb(left(check_tool_file.type, 100)))
+    when check_tool_file.bytes > 262144
+      then format('content has %s bytes, at most 262144 are allowed', check_tool_file.bytes) end;
+begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = v_fault,
+      detail = jsonb_build_object('field', split_part(v_fault, ' ', 1))::text,
+      hint = 'Text types are text/*, JSON, XML, YAML and similar. '
+        'Divide a long text over several files.';
+  end if;
+  perform howdah_private.check_file_count(run);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_value_names(field text, prompt text, variables jsonb, vals jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[] := array(
+    select k.name from jsonb_object_keys(check_value_names.variables) as k (name)
+    order by 1);
+  v_faults text[];
+  v_name text;
+begin
+  select k.name into v_name from jsonb_object_keys(check_value_names.vals) as k (name)
+  where k.name <> all (v_known) order by 1 limit 1;
+  v_faults := case when v_name is not null
+    then array[format('%s is not a variable of the prompt%s', to_jsonb(v_name),
+      coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
+    else howdah_private.json_faults(
+      howdah_private.values_schema(check_value_names.variables, false),
+      check_value_names.vals) end;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: %s', check_value_names.field, check_value_names.prompt,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_strip_nulls(jsonb_build_object(
+        'field', check_value_names.field, 'prompt', check_value_names.prompt,
+        'path', check_value_names.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'),
+        'faults', to_jsonb(v_faults)))::text,
+      hint = case when v_known = '{}' then 'The prompt has no variables.'
+        else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_variables(variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schema constant jsonb := howdah_private.values_schema(check_variables.variables, false);
+  v_faults text[] := howdah_private.json_faults('{
+    "maxProperties": 100,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
+    "additionalProperties": {"type": "object", "required": ["type"], "properties": {
+      "type": {"enum": ["string", "number", "integer", "boolean"]},
+      "description": {"type": "string"}
+    }}
+  }', check_variables.variables);
+  v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
+begin
+  if v_faults = '{}' and v_unknown is not null then
+    v_faults := array[format('%s cannot be checked', v_unknown)];
+  elsif v_faults = '{}' then
+    perform howdah_private.check_schema('variables', v_schema);
+    v_faults := howdah_private.json_faults(v_schema,
+      howdah_private.prompt_values(check_variables.variables, null, null));
+    v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'variables: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
+      hint = '{"customer": {"type": "string"}, '
+        '"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_version(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if e.workflow_id is not null then
+    if not exists (
+      select from howdah.workflow_versions as v
+      where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
+        and v.tenant_id = e.tenant_id
+    ) then
+      raise exception using errcode = 'foreign_key_violation',
+        message = format('workflow %s has no version %s', e.workflow_id, e.workflow_version_id),
+        detail = jsonb_build_object('workflow_id', e.workflow_id,
+          'workflow_version_id', e.workflow_version_id)::text,
+        hint = 'See howdah.workflow_versions for the versions that exist.';
+    end if;
+  elsif not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.agent_id = e.agent_id
+      and v.tenant_id = e.tenant_id
+  ) then
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('agent %s has no version %s', e.agent_id, e.agent_version_id),
+      detail = jsonb_build_object('agent_id', e.agent_id,
+        'agent_version_id', e.agent_version_id)::text,
+      hint = 'See howdah.agent_versions for the versions that exist.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_version_unused(what text, name text, prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agents text;
+begin
+  select string_agg(u.name, ', ' order by u.name) into v_agents from (
+    select a.name from howdah.agents as a
+    where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
+      a.prompt_id = check_version_unused.prompt_id
+      or exists (select from howdah.agent_skills as g
+        where g.agent_id = a.id and g.skill_id = check_version_unused.skill_id)
+    )
+    order by a.name limit 8
+  ) as u;
+  if v_agents is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s %L is in use: %s',
+        check_version_unused.what, check_version_unused.name, v_agents),
+      detail = jsonb_build_object('prompt_id', check_version_unused.prompt_id,
+        'skill_id', check_version_unused.skill_id)::text,
+      hint = 'Remove it from these agents first.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_watch_expression(watched regclass, field text, expression text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_relname name;
+begin
+  select c.relname into v_relname from pg_catalog.pg_class as c
+  where c.oid = check_watch_expression.watched;
+  perform howdah_private.plan_watch(format(
+    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s '
+    'and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
+    watched, v_relname, expression, case field when 'condition' then '' else 'is null' end));
+exception when insufficient_privilege then
+  raise exception using errcode = 'HWDEN',
+    message = format('%s cannot be evaluated: %s', field, sqlerrm),
+    detail = jsonb_build_object('field', field)::text,
+    hint = 'The expression runs with the privileges of howdah_app. Grant howdah_app privileges on '
+      'the tables, functions and schemas of the expression.';
+when others then
+  raise exception using errcode = 'HWINV',
+    message = format('%s is not an expression over the columns of %s: %s', field, watched, sqlerrm),
+    detail = jsonb_build_object('field', field, 'expression', expression)::text,
+    hint = case field when 'condition'
+      then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
+      when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+        || 'write functions with their schema.'
+      else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
+        || 'write functions with their schema.' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_workflow_configuration(name text, type howdah.workflow_type, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    howdah.workflow_schema(check_workflow_configuration.type),
+    check_workflow_configuration.configuration);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration of workflow %L: %s', check_workflow_configuration.name,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('For the schema, call howdah.workflow_schema(%L).',
+        check_workflow_configuration.type);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.checked_overrides(e howdah.executions)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -8075,11 +10253,11 @@ declare
     where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   );
 begin
-  perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
+  perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
     order by 1
   ));
-  perform howdah_private.refuse_plain_secrets('overrides', e.overrides);
+  perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.permit_overrides(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model'
     then jsonb_build_object('model', howdah_private.model_of_run(
@@ -8347,6 +10525,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.claim_file_deletions(batch integer DEFAULT 100)
+ RETURNS TABLE(id uuid, storage_path text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select d.id from howdah_private.file_deletions as d
+    where d.due_at <= now() order by d.due_at limit claim_file_deletions.batch
+    for update skip locked
+  );
+begin
+  delete from howdah_private.file_deletions as d
+  where d.id = any (v_ids) and exists (
+    select from howdah.resources as r where r.storage_path = d.storage_path);
+  return query
+  update howdah_private.file_deletions as d
+  set attempts = d.attempts + 1,
+    due_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 20), interval '1 day')
+  where d.id = any (v_ids)
+  returning d.id, d.storage_path;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_idempotency_key(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_first uuid := howdah_private.reserve_idempotency_key(
+    e.tenant_id, e.idempotency_key, e.id);
+begin
+  if v_first <> e.id then
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is already in use', e.idempotency_key),
+      detail = jsonb_build_object('execution_id', v_first)::text,
+      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_parts(system_id uuid, own jsonb, document jsonb, release boolean)
  RETURNS void
  LANGUAGE sql
@@ -8418,28 +10640,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.clear_sessions(batch integer DEFAULT 1000)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ids uuid[] := array(
-    select s.id from howdah.sessions as s
-    join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
-    where s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
-      and s.live_execution_id is null
-      and not exists (
-        select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
-    order by s.id limit clear_sessions.batch for update of s skip locked
-  );
-begin
-  perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;
-  return cardinality(v_ids);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.client_tool_fault(tool jsonb)
  RETURNS text
  LANGUAGE sql
@@ -8473,16 +10673,16 @@ declare
   v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  perform howdah_private.start_closing_month(close_month.month);
+  perform howdah_private.freeze_month(close_month.month);
   select c.* into v_closing from howdah_private.closed_months as c
   where c.month = close_month.month for update;
   if v_closing.runs is not null then
     return v_closing.runs;
   end if;
-  perform howdah_private.refuse_blocked_month(close_month.month,
+  perform howdah_private.check_month_blockers(close_month.month,
     array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or session with runs in other months'
-      from howdah_private.trees_across_months(close_month.month)));
+      from howdah_private.unaligned_trees(close_month.month)));
   perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
@@ -8492,17 +10692,6 @@ begin
   where c.month = close_month.month;
   return v_runs;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.closing_months()
- RETURNS TABLE(first_id uuid, next_id uuid)
- LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select m.first_id, m.next_id from howdah_private.closed_months as m
-  where m.dropped_at is null and m.runs is not null
-$function$
 ;
 
 CREATE OR REPLACE PROCEDURE howdah_private.commit_outside_of_blocks()
@@ -9063,7 +11252,7 @@ AS $function$
       and c.started_at = howdah_private.period_begins(q.period, clock_timestamp())
   where l.name = 'quota_nearly_used' and q.max_value > 0
     and c.used >= q.max_value * l.threshold / 100
-    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
+    and not (howdah_private.applies_to_each(q) and howdah_private.is_replaced(q, c.subject_id))
 $function$
 ;
 
@@ -9163,7 +11352,7 @@ CREATE OR REPLACE FUNCTION howdah_private.content_digest(content jsonb)
 RETURN sha256(convert_to((content)::text, 'UTF8'::name))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.contents_kept_until(e howdah.executions)
+CREATE OR REPLACE FUNCTION howdah_private.contents_needed_until(e howdah.executions)
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -9229,7 +11418,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uuid, most integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uuid, max_messages integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -9242,7 +11431,7 @@ AS $function$
     where x.execution_id = conversation_messages.execution_id
       and x.tenant_id = howdah.current_tenant()
       and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
-    order by x.seq desc limit conversation_messages.most
+    order by x.seq desc limit conversation_messages.max_messages
   ) as m
 $function$
 ;
@@ -9403,7 +11592,7 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   for v_place in 1 .. coalesce(cardinality(count_requests.tenants), 0) loop
     begin
-      perform howdah_private.refuse_request(
+      perform howdah_private.check_request_limits(
         tenants[v_place], users[v_place], api_keys[v_place]);
       perform howdah_private.consume_limits(jsonb_build_array(jsonb_build_object(
         'metric', 'requests', 'amount', 1, 'at', clock_timestamp(),
@@ -9464,6 +11653,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_text(count bigint, noun text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((count || ' '::text) || noun) || CASE WHEN (count = 1) THEN ''::text ELSE 's'::text END)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.counted_calls(l howdah.limits)
  RETURNS numeric
  LANGUAGE sql
@@ -9481,6 +11677,17 @@ AS $function$
       select coalesce(sum(c.tokens), 0) from howdah_private.limited_calls as c
       where c.limit_id = l.id and c.ended_at > clock_timestamp() - interval '1 minute')
     end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.counted_months()
+ RETURNS TABLE(first_id uuid, next_id uuid)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.first_id, m.next_id from howdah_private.closed_months as m
+  where m.dropped_at is null and m.runs is not null
 $function$
 ;
 
@@ -9514,6 +11721,38 @@ begin
     end loop;
   end loop;
   return v_crc # 4294967295;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.create_watch_triggers(watched regclass, watch howdah.table_triggers)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.watch_name((watch).id);
+  v_rights jsonb;
+  v_statement text;
+begin
+  perform howdah_private.drop_watch((watch).id);
+  v_rights := howdah_private.rights_to_grant(watched, watch);
+  if (watch).on_event like 'insert%' then
+    execute format('create trigger %I after insert on %s referencing new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L, %L)',
+      v_name, watched, (watch).id, v_rights);
+  end if;
+  if (watch).on_event like '%update' then
+    execute format('create trigger %I after update on %s '
+      'referencing old table as old_rows new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L, %L)',
+      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
+      watched, (watch).id, v_rights);
+  end if;
+  for v_statement in
+    select r.statement from howdah_private.writer_grant_statements(watched) as r
+  loop
+    execute v_statement;
+  end loop;
 end $function$
 ;
 
@@ -9696,7 +11935,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(most integer)
+CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(max_rows integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -9707,9 +11946,47 @@ AS $function$
     select k as key from howdah_private.master_keys as m
     join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
     where m.retired_at is null
-    limit data_keys_to_rewrap.most
+    limit data_keys_to_rewrap.max_rows
   ) as old
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.data_of_user(u howdah.users, OUT runs uuid[], OUT other_runs uuid[], OUT questions uuid[], OUT sessions uuid[], OUT mail uuid[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_forks uuid[];
+begin
+  runs := howdah_private.runs_of_user(u);
+  v_forks := array(select f.id from howdah_private.forked_sessions(u, runs) as f);
+  other_runs := array(
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = u.tenant_id and e.session_id = any (v_forks) and e.turn = 1
+      and e.history is not null
+    union
+    select c.id from howdah.questions as q
+    cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    union
+    select c.id from howdah_private.mail_of_user(u, runs) as m
+    cross join lateral howdah_private.run_and_forks(
+      m.tenant_id, m.received_by_execution_id) as c (id)
+    where m.received_by_execution_id is not null
+    order by 1
+  );
+  questions := array(
+    select q.id from howdah.questions as q
+    where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to) order by q.id
+  );
+  sessions := array(
+    select s.id from unnest(howdah_private.sessions_of_user(u, runs) || v_forks) as s (id)
+    group by s.id order by s.id
+  );
+  mail := array(select m.id from howdah_private.mail_of_user(u, runs) as m order by m.id);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.debounce(e howdah.executions, partition oid)
@@ -9717,39 +11994,36 @@ CREATE OR REPLACE FUNCTION howdah_private.debounce(e howdah.executions, partitio
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_target constant uuid := coalesce(e.agent_id, e.workflow_id);
   v_caller constant text := howdah_private.debounce_caller(e);
-  v_last uuid;
+  v_last constant uuid := howdah_private.lock_debounce_key(e, v_target, v_caller);
+  v_other_month uuid;
   v_run record;
 begin
-  insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
-  values (e.tenant_id, v_target, v_caller, e.debounce_key, e.id)
-  on conflict (tenant_id, target_id, caller, key) do update set execution_id = d.execution_id
-  returning d.execution_id into v_last;
   e.run_at := greatest(
     e.run_at, clock_timestamp() + e.debounce_ms * interval '1 millisecond');
   if v_last = e.id then
     return e;
   end if;
-  select r.id::uuid as id, r.status, r.created_at, r.moves, r.tableoid as partition into v_run
-  from howdah.executions as r
-  where r.id = v_last and r.tenant_id = e.tenant_id and r.debounce_key = e.debounce_key
-    and coalesce(r.agent_id, r.workflow_id) = v_target and howdah_private.has_not_begun(r)
-  for update;
-  if v_run.partition = debounce.partition then
-    e.id := v_run.id;
-    e.root_execution_id := v_run.id;
+  v_run := howdah_private.delete_replaced_run(e, v_last, debounce.partition);
+  if v_run.status is not null then
+    e.id := v_last;
+    e.root_execution_id := v_last;
     e.created_at := v_run.created_at;
     e.moves := v_run.moves;
     e.status := case when v_run.status = 'paused' then 'paused' else e.status end;
     e.debounced_at := clock_timestamp();
-    perform howdah_private.delete_replaced_run(v_run.id);
     return e;
-  elsif v_run.id is not null then
+  end if;
+  select r.id::uuid into v_other_month from howdah.executions as r
+  where r.id = v_last and howdah_private.is_replaced_by(r, e) and r.tableoid <> debounce.partition
+  for update;
+  if found then
     e.debounced_at := clock_timestamp();
-    perform howdah_private.terminate_runs(array[v_run.id], 'cancelled', null);
+    perform howdah_private.terminate_runs(array[v_other_month], 'cancelled', null);
   end if;
   update howdah_private.debounced_runs as d set execution_id = e.id
   where d.tenant_id = e.tenant_id and d.target_id = v_target and d.caller = v_caller
@@ -9852,58 +12126,20 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_closed_side_rows(month date, batch integer DEFAULT 1000)
- RETURNS integer
- LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION howdah_private.delete_files(ids uuid[])
+ RETURNS jsonb
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_closed howdah_private.closed_months;
-  v_ids uuid[];
-begin
-  select c.* into v_closed from howdah_private.closed_months as c
-  where c.month = delete_closed_side_rows.month and c.dropped_at is null for update;
-  v_ids := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id >= v_closed.first_id and e.id < v_closed.next_id
-      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
-    order by e.id limit delete_closed_side_rows.batch
-  );
-  if cardinality(v_ids) > 0 then
-    perform howdah_private.delete_side_rows(v_ids);
-    delete from howdah.questions as q where q.execution_id = any (v_ids);
-    delete from howdah.approvals as a where a.execution_id = any (v_ids);
-    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
-    where c.month = delete_closed_side_rows.month;
-  end if;
-  return cardinality(v_ids);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.delete_entangled_trees(month date, batch integer DEFAULT 200)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_roots uuid[];
-begin
-  if exists (select from howdah_private.month_blockers(delete_entangled_trees.month)) then
-    return 0;
-  end if;
-  v_roots := array(select howdah_private.trees_across_months(
-    delete_entangled_trees.month, delete_entangled_trees.batch));
-  perform howdah_private.delete_runs(array(
-    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
-    union all
-    select e.id::uuid from howdah.executions as e
-    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
-  )) where cardinality(v_roots) > 0;
-  return cardinality(v_roots);
-end $function$
+  with gone as (
+    delete from howdah.resources as r where r.id = any (delete_files.ids) returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    '[]'))
+  from gone as g
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_log(ids uuid[], OUT steps bigint, OUT messages bigint, OUT executions bigint)
@@ -9969,7 +12205,7 @@ AS $function$
     where l.id is null
       or o.started_at
         < howdah_private.period_begins(l.period, clock_timestamp()) - interval '1 day'
-      or (l.period is null and howdah_private.is_for_each(l) and not case l.scope
+      or (l.period is null and howdah_private.applies_to_each(l) and not case l.scope
         when 'system' then exists (select from howdah.tenants as t where t.id = o.subject_id)
         when 'user' then exists (select from howdah.users as u where u.id = o.subject_id)
         when 'agent' then exists (select from howdah.agents as a where a.id = o.subject_id)
@@ -10003,17 +12239,49 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_run(id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_receivers()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour';
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_input(id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_run.id;
-  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_run.id;
-  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_run.id;
-  perform howdah_private.delete_log(array[delete_replaced_run.id]);
+  delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
+  delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
+  delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_run(new_run howdah.executions, id uuid, partition oid, OUT status howdah.execution_status, OUT created_at timestamp with time zone, OUT moves integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  delete from howdah.executions as r
+  where r.id = delete_replaced_run.id and howdah_private.is_replaced_by(r, new_run)
+    and r.tableoid = delete_replaced_run.partition
+  returning r.status, r.created_at, r.moves into status, created_at, moves;
+  if found then
+    perform howdah_private.delete_replaced_input(delete_replaced_run.id);
+  end if;
 end $function$
 ;
 
@@ -10068,8 +12336,6 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_side_rows(ids uuid[], keep_keys
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_found jsonb;
 begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
@@ -10087,18 +12353,66 @@ begin
   delete from howdah.mail as m
   where m.from_execution_id = any (delete_side_rows.ids)
     and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
-  with gone as (
+  return howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
     -- the index of runs begins with the tenant
-    delete from howdah.resources as r
     where r.execution_id = any (delete_side_rows.ids) and r.tenant_id = any (array(
-        select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
-    returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_found from gone as g;
-  return v_found;
+      select e.tenant_id from howdah.executions as e where e.id = any (delete_side_rows.ids)))
+  ));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_side_rows_of_month(month date, batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_closed howdah_private.closed_months;
+  v_ids uuid[];
+begin
+  select c.* into v_closed from howdah_private.closed_months as c
+  where c.month = delete_side_rows_of_month.month and c.dropped_at is null for update;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closed.first_id and e.id < v_closed.next_id
+      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
+    order by e.id limit delete_side_rows_of_month.batch
+  );
+  if cardinality(v_ids) > 0 then
+    perform howdah_private.delete_side_rows(v_ids);
+    delete from howdah.questions as q where q.execution_id = any (v_ids);
+    delete from howdah.approvals as a where a.execution_id = any (v_ids);
+    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
+    where c.month = delete_side_rows_of_month.month;
+  end if;
+  return cardinality(v_ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_unaligned_trees(month date, batch integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_roots uuid[];
+begin
+  if exists (select from howdah_private.month_blockers(delete_unaligned_trees.month)) then
+    return 0;
+  end if;
+  v_roots := array(select howdah_private.unaligned_trees(
+    delete_unaligned_trees.month, delete_unaligned_trees.batch));
+  perform howdah_private.delete_runs(array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
+    union all
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
+  )) where cardinality(v_roots) > 0;
+  return cardinality(v_roots);
 end $function$
 ;
 
@@ -10110,7 +12424,7 @@ CREATE OR REPLACE FUNCTION howdah_private.deleted_usage(l howdah.limits, since t
 AS $function$
   select s.id, case l.metric when 'runs' then k.roots when 'cost' then k.cost
     else k.tokens_in + k.tokens_out end
-  from howdah.kept_usage as k
+  from howdah.deleted_run_usage as k
   cross join lateral (
     values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
   ) as s (id)
@@ -10120,7 +12434,7 @@ AS $function$
   union all
   select k.subject_id,
     case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
-  from howdah_private.kept_subjects as k
+  from howdah_private.deleted_subject_usage as k
   where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
     and k.subject_id = coalesce(l.subject_id, k.subject_id)
     and k.day >= (deleted_usage.since at time zone 'UTC')::date
@@ -10401,15 +12715,28 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_watch(watch_id uuid)
 AS $function$
 declare
   v_trigger record;
+  v_right record;
 begin
   for v_trigger in
-    select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
+    select t.tgname, t.tgrelid::regclass as watched,
+      array(select g from howdah_private.rights_granted_for(t) as g) as rights
+    from pg_catalog.pg_trigger as t
     where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
-    perform howdah_private.set_writer_rights(v_trigger.watched);
+    for v_right in
+      select g."column", g.privilege
+      from unnest(v_trigger.rights) as g ("column" name, privilege text)
+      where howdah_private.has_writer_right(v_trigger.watched, g."column", g.privilege)
+        and not exists (
+          select from howdah_private.needed_writer_rights(v_trigger.watched) as n
+          where (n."column", n.privilege) = (g."column", g.privilege))
+    loop
+      execute format('revoke %s (%I) on %s from howdah_writer',
+        v_right.privilege, v_right."column", v_trigger.watched);
+    end loop;
   end loop;
 end $function$
 ;
@@ -10975,7 +13302,7 @@ with deliveries as (
   select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(),
     jsonb_build_object(
       'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
-      'data', howdah_private.event_data(e) || enqueue_webhooks.more)
+      'data', howdah_private.event_payload(e) || enqueue_webhooks.more)
   from (
     select h.id, h.url from howdah.webhooks as h
     where h.tenant_id = e.tenant_id and h.is_active and enqueue_webhooks.event = any (h.events)
@@ -11013,6 +13340,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with tim
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   v_table text;
@@ -11035,17 +13363,23 @@ AS $function$
 declare
   v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
   v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
+  v_partition regclass := to_regclass('howdah_private.' || v_name);
 begin
-  if to_regclass('howdah_private.' || v_name) is not null then
+  if howdah_private.is_attached(v_partition) then
     return false;
   end if;
-  execute format('create table howdah_private.%I (like howdah.%I including all '
-      'excluding indexes excluding comments) with (%s)',
-    v_name, ensure_partition.partitioned,
-    howdah_private.partition_settings(ensure_partition.partitioned));
-  execute format(
-    'alter table howdah_private.%I enable row level security, force row level security', v_name
-  );
+  perform howdah_private.check_month_stays(v_from::date);
+  if v_partition is null then
+    execute format('create table howdah_private.%I (like howdah.%I including all '
+        'excluding indexes excluding comments) with (%s)',
+      v_name, ensure_partition.partitioned,
+      howdah_private.partition_settings(ensure_partition.partitioned));
+    execute format(
+      'alter table howdah_private.%I enable row level security, force row level security', v_name);
+  elsif exists (select from pg_catalog.pg_inherits as i where i.inhrelid = v_partition) then
+    execute format('alter table howdah.%I detach partition howdah_private.%I finalize',
+      ensure_partition.partitioned, v_name);
+  end if;
   execute format(
     'alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
     ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
@@ -11065,6 +13399,8 @@ declare
   v_table text;
   v_made int := 0;
   v_moment timestamptz;
+  v_code text;
+  v_message text;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
@@ -11072,10 +13408,21 @@ begin
       + v_month_no * interval '1 month') at time zone 'utc';
     foreach v_table in array howdah_private.partitioned_tables() loop
       exit when v_made >= ensure_partitions.max_partitions;
-      v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
+      begin
+        v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
+      exception when others then
+        if howdah_private.is_transient_error(sqlstate) then
+          raise;
+        end if;
+        v_code := sqlstate;
+        v_message := format('a partition of %s could not be made: %s', v_table, sqlerrm);
+      end;
     end loop;
   end loop;
-  perform howdah_private.settle_partitions()
+  if v_message is not null and v_made = 0 then
+    raise exception using errcode = v_code, message = v_message;
+  end if;
+  perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
 end $function$
@@ -11196,6 +13543,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.erase_calls(calls jsonb, arguments text DEFAULT '{}'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when erase_calls.calls is not null then coalesce(jsonb_agg(
+    jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
+      'arguments', erase_calls.arguments) order by c.place), '[]') end
+  from jsonb_array_elements(erase_calls.calls) with ordinality as c (call, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erase_due(batch integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -11229,7 +13589,7 @@ begin
   update howdah_private.erasures_due as d
   set due_at = coalesce(r.kept_until, now() + interval '1 second')
   from (
-    select e.id, e.session_id, howdah_private.contents_kept_until(e) as kept_until
+    select e.id, e.session_id, howdah_private.contents_needed_until(e) as kept_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
@@ -11237,20 +13597,41 @@ begin
     r.kept_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
-  with gone as (
-    delete from howdah_private.erasures_due as d
-    where d.execution_id = any (v_due) and d.due_at <= now() returning d.execution_id as id
-  )
-  select array_agg(g.id), array_agg(distinct e.session_id) filter (where e.session_id is not null)
-  into v_roots, v_sessions from gone as g join howdah.executions as e on e.id = g.id;
-  if v_roots is not null then
-    perform howdah_private.erase_runs(v_roots || array(
-      select c.id::uuid from howdah.executions as c
-      where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
-    ), keep_keys => true);
-    perform howdah_private.erase_sessions(coalesce(v_sessions, '{}'), false);
-  end if;
+  perform howdah_private.erase_due_runs(array(
+    select d.execution_id from howdah_private.erasures_due as d
+    where d.execution_id = any (v_due) and d.due_at <= now()
+  ));
   return cardinality(v_due);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_due_runs(roots uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  perform howdah_private.erase_trees(erase_due_runs.roots)
+  where cardinality(erase_due_runs.roots) > 0;
+exception when others then
+  if howdah_private.is_transient_error(sqlstate) then
+    raise;
+  end if;
+  foreach v_id in array erase_due_runs.roots loop
+    begin
+      perform howdah_private.erase_trees(array[v_id]);
+    exception when others then
+      if howdah_private.is_transient_error(sqlstate) then
+        raise;
+      end if;
+      raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
+      update howdah_private.erasures_due as d set due_at = now() + interval '1 hour'
+      where d.execution_id = v_id;
+    end;
+  end loop;
 end $function$
 ;
 
@@ -11286,27 +13667,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.erase_error(error jsonb, word text DEFAULT '[erased]'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when erase_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
+    'code', error -> 'code', 'message', erase_error.word, 'retryable', error -> 'retryable',
+    'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
+      then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erase_forks(u howdah.users, runs uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with recursive forks (id, title) as (
-    select f.id, case when s.user_id = u.id then s.title end
-    from howdah.sessions as s
-    join howdah.sessions as f on f.tenant_id = s.tenant_id and f.forked_from_session_id = s.id
-    where s.tenant_id = u.tenant_id and s.id in (
-      select o.id from howdah.sessions as o where o.tenant_id = u.tenant_id and o.user_id = u.id
-      union
-      select e.session_id from howdah.executions as e where e.id = any (erase_forks.runs)
-    ) and (s.user_id = u.id or exists (
-      select from howdah.executions as e
-      where e.id = any (erase_forks.runs) and e.session_id = s.id and e.turn <= f.forked_from_turn
-    ))
-    union
-    select f.id, k.title from forks as k
-    join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
+  with forks as (
+    select f.* from howdah_private.forked_sessions(u, erase_forks.runs) as f
   ),
   untitled as (
     update howdah.sessions as s set title = '[erased]'
@@ -11320,29 +13701,19 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_inbox_answers(u howdah.users, runs uuid[])
  RETURNS void
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_entries bigint[];
-begin
-  v_entries := array(
-    select i.id from howdah.questions as q
-    join howdah_private.inbox as i
-      on i.execution_id = q.execution_id and i.kind = 'answer'
-      and i.output ->> 'question_id' = q.id::text
-    where q.tenant_id = u.tenant_id and q.answered_by = u.username
-      and q.execution_id <> all (erase_inbox_answers.runs)
-    order by i.execution_id, i.id
-    for update of i
-  );
   update howdah_private.inbox as i
   set output = i.output || case i.output ->> 'kind' when 'question'
     then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
-  where i.id = any (v_entries)
-    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject');
-end $function$
+  where i.id in (
+      select a.id from howdah_private.inbox_answers(u) as a
+      where a.execution_id <> all (erase_inbox_answers.runs)
+    )
+    and (i.output ->> 'kind' = 'question' or i.output ->> 'answer' = 'reject')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], keep_keys boolean, OUT steps bigint, OUT messages bigint, OUT executions bigint)
@@ -11355,20 +13726,20 @@ begin
   update howdah.steps as s
   set input = case when s.input is not null then '"[erased]"'::jsonb end,
     output = case when s.output is not null then '"[erased]"'::jsonb end,
-    error = howdah_private.erased_error(s.error), annotations = null
+    error = howdah_private.erase_error(s.error), annotations = null
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah.messages as m
   set content = case when m.content is not null or m.parts is not null then '[erased]' end,
     parts = null,
-    tool_calls = howdah_private.erased_calls(m.tool_calls)
+    tool_calls = howdah_private.erase_calls(m.tool_calls)
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null,
     client_tools = null, overrides = e.overrides - 'request_params',
     output = case when e.output is not null then '[erased]' end, output_data = null,
-    error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
+    error = howdah_private.erase_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
@@ -11385,29 +13756,16 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_mail(u howdah.users, runs uuid[]
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_gone int;
-  v_count int;
+  v_mail uuid[] := array(select m.id from howdah_private.mail_of_user(u, erase_mail.runs) as m);
 begin
-  perform from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-  order by m.id for update;
-  perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
+  perform howdah_private.erase_answer_log(c.id, m.received_call_id)
   from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-    and m.received_by_execution_id <> all (erase_mail.runs);
-  delete from howdah.mail as m
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
-    and m.received_at is null;
-  get diagnostics v_gone = row_count;
-  update howdah.mail as m
-  set content = '[erased]', subject = null
-  where m.tenant_id = u.tenant_id
-    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs));
-  get diagnostics v_count = row_count;
-  return v_gone + v_count;
+  cross join lateral howdah_private.run_and_forks(
+    m.tenant_id, m.received_by_execution_id) as c (id)
+  where m.id = any (v_mail) and m.received_by_execution_id <> all (erase_mail.runs);
+  delete from howdah.mail as m where m.id = any (v_mail) and m.received_at is null;
+  update howdah.mail as m set content = '[erased]', subject = null where m.id = any (v_mail);
+  return cardinality(v_mail);
 end $function$
 ;
 
@@ -11425,7 +13783,7 @@ begin
   set prompt = '[erased]', schema = null, options = null, default_answer = null,
     answer_data = null, preview = null,
     tool_call = case when q.tool_call is not null
-      then howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0 end,
+      then howdah_private.erase_calls(jsonb_build_array(q.tool_call)) -> 0 end,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]'
       else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
@@ -11449,18 +13807,13 @@ declare
   v_sessions bigint;
   v_files jsonb;
 begin
-  with gone as (
+  v_files := howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
     -- the index of sessions begins with the tenant
-    delete from howdah.resources as r
     where r.session_id = any (erase_sessions.ids) and r.execution_id is null
       and r.tenant_id = any (array(
         select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)))
-    returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_files from gone as g;
+  ));
   update howdah.todos as t set title = '[erased]', note = null
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
@@ -11476,6 +13829,25 @@ begin
       select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id
     );
   return jsonb_build_object('sessions', v_sessions, 'todos', v_todos) || v_files;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_trees(roots uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.erasures_due as d where d.execution_id = any (erase_trees.roots);
+  perform howdah_private.erase_runs(erase_trees.roots || array(
+    select c.id::uuid from howdah.executions as c
+    where c.root_execution_id = any (erase_trees.roots) and c.parent_execution_id is not null
+  ), keep_keys => true);
+  perform howdah_private.erase_sessions(array(
+    select distinct e.session_id from howdah.executions as e
+    where e.id = any (erase_trees.roots) and e.session_id is not null
+  ), false);
 end $function$
 ;
 
@@ -11502,17 +13874,14 @@ begin
   loop
     v_answers := v_answers + 1;
     if v_answer.is_in_log then
-      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
+      perform howdah_private.erase_answer_log(c.id, v_answer.call_id)
+      from howdah_private.run_and_forks(u.tenant_id, v_answer.execution_id) as c (id);
     end if;
   end loop;
-  with gone as (
-    delete from howdah.resources as r
-    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
-    '[]'))
-  into v_files from gone as g;
+  v_files := howdah_private.delete_files(array(
+    select r.id from howdah.resources as r
+    where r.tenant_id = u.tenant_id and r.created_by = u.username
+  ));
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object(
@@ -11520,33 +13889,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb, arguments text DEFAULT '{}'::text)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when erased_calls.calls is not null then coalesce(jsonb_agg(
-    jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
-      'arguments', erased_calls.arguments) order by c.place), '[]') end
-  from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.erased_error(error jsonb, word text DEFAULT '[erased]'::text)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when erased_error.error is not null then jsonb_strip_nulls(jsonb_build_object(
-    'code', error -> 'code', 'message', erased_error.word, 'retryable', error -> 'retryable',
-    'cause', case when error #>> '{cause,reason}' ~ '^[A-Z_]{1,40}$'
-      then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.event_data(e howdah.executions)
+CREATE OR REPLACE FUNCTION howdah_private.event_payload(e howdah.executions)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -12177,6 +14520,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.find_session(id uuid)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.sessions as x where x.id = find_session.id)
+    else howdah.current_tenant() end;
+  v_session howdah.sessions;
+begin
+  select s.* into v_session from howdah.sessions as s
+  where s.id = find_session.id and s.tenant_id = v_tenant_id
+    and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no session %s', find_session.id),
+      detail = jsonb_build_object('session_id', find_session.id)::text,
+      hint = 'Use howdah.start_session(agent) to start one. '
+        'See howdah.sessions for the sessions that exist.';
+  end if;
+  return v_session;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_thread(run howdah.executions, thread text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -12265,6 +14634,30 @@ AS $function$
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
     <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_user(id uuid)
+ RETURNS howdah.users
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.users as x where x.id = find_user.id)
+    else howdah.current_tenant() end;
+  v_user howdah.users;
+begin
+  select u.* into v_user from howdah.users as u
+  where u.id = find_user.id and u.tenant_id = v_tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no user %s', find_user.id),
+      detail = jsonb_build_object('user_id', find_user.id)::text,
+      hint = 'See howdah.users for the users that exist.';
+  end if;
+  return v_user;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_violations(since timestamp with time zone)
@@ -12591,7 +14984,48 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.fire_moment(schedule howdah.schedules, at timestamp with time zone, OUT id uuid, OUT error jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.fire_schedule(schedule howdah.schedules, until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_schedule howdah.schedules := fire_schedule.schedule;
+  v_due record := howdah_private.due_times(v_schedule, fire_schedule.until);
+  v_at timestamptz;
+  v_run record;
+  v_errors jsonb := '[]';
+  v_fired int := 0;
+begin
+  if v_due.is_cut then
+    v_errors := jsonb_build_array(howdah_private.schedule_error('catchup',
+      'more than 100 times were due: only the 100 newest were run', null, null,
+      v_schedule.next_at));
+  end if;
+  foreach v_at in array v_due.moments loop
+    v_run := howdah_private.fire_scheduled_time(v_schedule, v_at);
+    if v_run.error is not null then
+      v_errors := v_errors || v_run.error;
+    elsif v_run.id is not null then
+      v_schedule.last_execution_id := v_run.id;
+      v_schedule.last_at := v_at;
+      v_fired := v_fired + 1;
+    end if;
+  end loop;
+  update howdah.schedules as s
+  set next_at = (select t.at from howdah_private.cron_times(
+        s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
+    retry_at = null, last_at = v_schedule.last_at,
+    last_execution_id = v_schedule.last_execution_id,
+    last_error = (v_errors -> -1) || case when jsonb_array_length(v_errors) > 1
+      then jsonb_build_object('earlier', v_errors - -1) else '{}' end
+  where s.id = v_schedule.id;
+  return v_fired;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fire_scheduled_time(schedule howdah.schedules, at timestamp with time zone, OUT id uuid, OUT error jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -12599,7 +15033,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fire_moment(schedule howdah.schedules,
 AS $function$
 declare
   v_id uuid := howdah.uuid_v7();
-  v_moment text := howdah_private.timestamp_key(fire_moment.at);
+  v_moment text := howdah_private.timestamp_key(fire_scheduled_time.at);
   v_key text := format('schedule:%s:%s', (schedule).id, v_moment);
   v_detail text;
   v_hint text;
@@ -12636,44 +15070,8 @@ exception when others then
     raise;
   end if;
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-  error := howdah_private.schedule_error(sqlstate, sqlerrm, v_detail, v_hint, fire_moment.at);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.fire_schedule(schedule howdah.schedules, until timestamp with time zone)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_schedule howdah.schedules := fire_schedule.schedule;
-  v_due record := howdah_private.due_times(v_schedule, fire_schedule.until);
-  v_at timestamptz;
-  v_run record;
-  v_fired int := 0;
-begin
-  v_schedule.last_error := case when v_due.is_cut then howdah_private.schedule_error('catchup',
-    'more than 100 times were due: only the 100 newest were run', null, null,
-    v_schedule.next_at) end;
-  foreach v_at in array v_due.moments loop
-    v_run := howdah_private.fire_moment(v_schedule, v_at);
-    if v_run.error is not null then
-      v_schedule.last_error := v_run.error;
-      exit;
-    elsif v_run.id is not null then
-      v_schedule.last_execution_id := v_run.id;
-      v_schedule.last_at := v_at;
-      v_fired := v_fired + 1;
-    end if;
-  end loop;
-  update howdah.schedules as s
-  set next_at = (select t.at from howdah_private.cron_times(
-        s.cron, s.timezone, fire_schedule.until, 'infinity', 1) as t (at)),
-    retry_at = null, last_at = v_schedule.last_at,
-    last_execution_id = v_schedule.last_execution_id, last_error = v_schedule.last_error
-  where s.id = v_schedule.id;
-  return v_fired;
+  error := howdah_private.schedule_error(
+    sqlstate, sqlerrm, v_detail, v_hint, fire_scheduled_time.at);
 end $function$
 ;
 
@@ -12838,20 +15236,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.follow_own(execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-begin
-  perform howdah_private.watch(e.id::uuid, array[e.id::uuid]) from howdah.executions as e
-  where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
  RETURNS void
  LANGUAGE sql
@@ -12859,7 +15243,7 @@ CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
 AS $function$
   select set_config('howdah.pinned_tenant', '', true),
     set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_terms', '', true)
+    set_config('howdah.pinned_run_defaults', '', true)
 $function$
 ;
 
@@ -12918,16 +15302,43 @@ begin
       v_data, forked_data.changes, v_version #> '{agent,prompt,variables}'
     );
   end if;
-  perform howdah_private.refuse_large_input(
+  perform howdah_private.check_input_size(
     'input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id)
   );
   if e.workflow_id is null then
-    perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
+    perform howdah_private.check_prompt_values(forked_data.version_id, v_data);
   else
-    perform howdah_private.refuse_data_of_map(v_version -> 'workflow', v_data);
+    perform howdah_private.check_map_data(v_version -> 'workflow', v_data);
   end if;
   return v_data;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forked_sessions(u howdah.users, runs uuid[])
+ RETURNS TABLE(id uuid, title text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive forks (id, title) as (
+    select f.id, case when s.user_id = u.id then s.title end
+    from howdah.sessions as s
+    join howdah.sessions as f on f.tenant_id = s.tenant_id and f.forked_from_session_id = s.id
+    where s.tenant_id = u.tenant_id and s.id in (
+      select o.id from howdah.sessions as o where o.tenant_id = u.tenant_id and o.user_id = u.id
+      union
+      select e.session_id from howdah.executions as e where e.id = any (forked_sessions.runs)
+    ) and (s.user_id = u.id or exists (
+      select from howdah.executions as e
+      where e.id = any (forked_sessions.runs) and e.session_id = s.id
+        and e.turn <= f.forked_from_turn
+    ))
+    union
+    select f.id, k.title from forks as k
+    join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
+  )
+  select f.id, f.title from forks as f
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, seq integer, version integer)
@@ -12969,6 +15380,41 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(freeze_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(freeze_month.month)).next_id;
+  v_live bigint;
+begin
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = freeze_month.month and c.dropped_at is null
+  ) then
+    return;
+  end if;
+  execute format('lock table howdah_private.%I in share row exclusive mode',
+    'executions_' || to_char(freeze_month.month, 'YYYY_MM'));
+  select count(*) into v_live from howdah.executions as e
+  where e.id >= v_first and e.id < v_next
+    and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.check_month_blockers(
+    freeze_month.month, array[format('%s runs have not ended', v_live)])
+  where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id)
+  values (freeze_month.month, v_first, v_next)
+  on conflict on constraint closed_months_pkey do update
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at,
+    dropped_at = null;
+  execute howdah_private.freeze_month_statement(freeze_month.month);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.freeze_month_statement(month date)
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -12978,7 +15424,7 @@ AS $function$
     before insert or delete or update of status, tokens_in, tokens_out, cost, step_count '
     'on howdah_private.%I
     for each row execute function howdah_private.tg__refuse_closed()',
-    'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+    'executions_' || to_char(freeze_month_statement.month, 'YYYY_MM'))
 $function$
 ;
 
@@ -13233,6 +15679,21 @@ CREATE OR REPLACE FUNCTION howdah_private.has_trusted_login()
 AS $function$
   select not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_writer_right(watched regclass, "column" name, privilege text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
+    where a.attrelid = has_writer_right.watched and a.attname = has_writer_right."column"
+      and x.grantee = 'howdah_writer'::regrole
+      and lower(x.privilege_type) = has_writer_right.privilege
+  )
 $function$
 ;
 
@@ -13578,6 +16039,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.inbox_answers(u howdah.users)
+ RETURNS SETOF howdah_private.inbox
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.* from howdah.questions as q
+  join howdah_private.inbox as i
+    on i.execution_id = q.execution_id and i.kind = 'answer'
+    and i.output ->> 'question_id' = q.id::text
+  where q.tenant_id = u.tenant_id and q.answered_by = u.username
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.inherited_trust(e howdah.executions)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -13662,11 +16137,11 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
 AS $function$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority,
-    idempotency_key, metadata
+    concurrency_key, idempotency_key, metadata
   ) values (
     insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
     (schedule).workflow_id, (schedule).session_id, (schedule).input, (schedule).input_data,
-    (schedule).priority, insert_scheduled.key,
+    (schedule).priority, (schedule).concurrency_key, insert_scheduled.key,
     (schedule).metadata || insert_scheduled.metadata
   )
 $function$
@@ -13684,7 +16159,7 @@ declare
   v_hint text;
 begin
   with due as materialized (
-    select r.* from howdah_private.rows_to_run(insert_watched_runs.watch,
+    select r.* from howdah_private.runs_for_changed_rows(insert_watched_runs.watch,
       insert_watched_runs.watched, insert_watched_runs.rows, insert_watched_runs.old_rows) as r
   ),
   runs as (
@@ -13794,6 +16269,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_attached(partition regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_catalog.pg_inherits as i
+    where i.inhrelid = is_attached.partition and not i.inhdetachpending)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_author(user_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -13819,13 +16306,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_call_limit(l howdah.limits)
 RETURN (((l).scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])) AND ((l).metric <> 'running_runs'::howdah.limit_metric))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_call_of_tool(call_id text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true)
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.is_client_call(q howdah.questions)
  RETURNS boolean
  LANGUAGE sql
@@ -13838,13 +16318,6 @@ AS $function$
       and e.client_tools @> jsonb_build_array(jsonb_build_object('name', q.tool_call ->> 'name'))
   )
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_for_each(l howdah.limits)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN ((l).is_per_tenant OR (((l).subject_id IS NULL) AND ((l).scope = ANY (ARRAY['user'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'session'::howdah.limit_scope, 'api_key'::howdah.limit_scope]))) OR (((l).key IS NULL) AND ((l).scope = 'key'::howdah.limit_scope)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
@@ -13984,7 +16457,14 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced(l howdah.limits, subject_i
  RETURNS boolean
  LANGUAGE sql
  STABLE
-RETURN (howdah_private.is_for_each(l) AND (EXISTS (SELECT FROM howdah.limits o WHERE ((o.metric = (is_replaced.l).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.l).period)) AND (o.is_imposed OR (NOT (is_replaced.l).is_imposed)) AND CASE WHEN (is_replaced.l).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.limit_scope)) ELSE ((o.tenant_id = (is_replaced.l).tenant_id) AND (o.scope = (is_replaced.l).scope) AND (COALESCE(o.subject_id, howdah_private.key_subject(o.key)) = is_replaced.subject_id)) END))))
+RETURN (howdah_private.applies_to_each(l) AND (EXISTS (SELECT FROM howdah.limits o WHERE ((o.metric = (is_replaced.l).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.l).period)) AND (o.is_imposed = (is_replaced.l).is_imposed) AND CASE WHEN (is_replaced.l).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.limit_scope)) ELSE ((o.tenant_id = (is_replaced.l).tenant_id) AND (o.scope = (is_replaced.l).scope) AND (COALESCE(o.subject_id, howdah_private.key_subject(o.key)) = is_replaced.subject_id)) END))))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_replaced_by(run howdah.executions, new_run howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.has_not_begun(run))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
@@ -14055,6 +16535,13 @@ AS $function$
     '|^application/(json|xml|yaml|x-yaml|toml|sql|javascript|x-ndjson|csv)(;|$)'
     '|[+](json|xml|yaml)(;|$)')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_tool_call_id(call_id text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_transient_error(code text)
@@ -14832,25 +17319,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.keep_key(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_first uuid := howdah_private.reserve_idempotency_key(
-    e.tenant_id, e.idempotency_key, e.id);
-begin
-  if v_first <> e.id then
-    raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is known already', e.idempotency_key),
-      detail = jsonb_build_object('execution_id', v_first)::text,
-      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -15095,6 +17563,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.late_turns_with(s howdah.sessions, turn integer)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN ((turn >= (s).turns) OR (turn = ANY ((s).late_turns))) THEN (s).late_turns ELSE ((s).late_turns || turn) END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
  RETURNS text
  LANGUAGE sql
@@ -15135,18 +17610,20 @@ begin
     return query
     select null::uuid, k.key, k.used, k.waiting, null::timestamptz, null::timestamptz
     from howdah_private.use_of_keys(v_limit) as k;
-  elsif howdah_private.is_for_each(v_limit) then
+  elsif howdah_private.applies_to_each(v_limit) then
     return query
-    select c.subject_id, null::text, c.used, (
-        select count(*)::int from howdah_private.parked_runs as p
-        where p.limit_id = v_limit.id and p.subject_id = c.subject_id
-      ), nullif(v_began_at, '-infinity'), v_ends_at
-    from howdah_private.limit_counters as c
-    where c.limit_id = v_limit.id and c.started_at = v_began_at and c.used > 0
-      and not howdah_private.is_replaced(v_limit, c.subject_id)
-      and (
-        not v_limit.is_per_tenant or v_is_operator or c.subject_id = howdah.current_tenant()
-      );
+    select s.id, null::text, sum(s.used), sum(s.waiting)::int, nullif(v_began_at, '-infinity'),
+      v_ends_at
+    from (
+      select c.subject_id as id, c.used, 0 as waiting from howdah_private.limit_counters as c
+      where c.limit_id = v_limit.id and c.started_at = v_began_at and c.used > 0
+      union all
+      select p.subject_id, 0, 1 from howdah_private.parked_runs as p
+      where p.limit_id = v_limit.id and p.subject_id is not null
+    ) as s
+    where not howdah_private.is_replaced(v_limit, s.id)
+      and (not v_limit.is_per_tenant or v_is_operator or s.id = howdah.current_tenant())
+    group by s.id;
   elsif (v_limit.scope = 'system' or v_limit.key is not null) and not v_is_operator then
     return query select null::uuid, null::text, null::numeric, null::int,
       nullif(v_began_at, '-infinity'), v_ends_at;
@@ -15183,11 +17660,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.list_names(names text[], most integer)
+CREATE OR REPLACE FUNCTION howdah_private.list_names(names text[], max_names integer)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
-RETURN NULLIF((array_to_string((names)[1:most], ', '::text) || CASE WHEN (cardinality(names) > most) THEN ', …'::text ELSE ''::text END), ''::text)
+RETURN NULLIF((array_to_string((names)[1:max_names], ', '::text) || CASE WHEN (cardinality(names) > max_names) THEN ', …'::text ELSE ''::text END), ''::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
@@ -15303,6 +17780,69 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_caller()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.users as u where u.id = howdah.current_user_id() for key share;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_dead_worker(patience interval, reaper uuid, except_ids uuid[])
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select w.id from howdah_private.workers as w
+    where w.id <> all (lock_dead_worker.except_ids) and (
+      w.heartbeat_at < clock_timestamp() - lock_dead_worker.patience
+        and w.id is distinct from lock_dead_worker.reaper
+      or not exists (
+        select from pg_catalog.pg_locks as l
+        where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+          and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
+          and l.database = (
+            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+          )
+      )
+    )
+    order by random() limit 1 for update skip locked
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_debounce_key(e howdah.executions, target_id uuid, caller text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_last uuid;
+begin
+  loop
+    select d.execution_id into v_last from howdah_private.debounced_runs as d
+    where d.tenant_id = e.tenant_id and d.target_id = lock_debounce_key.target_id
+      and d.caller = lock_debounce_key.caller and d.key = e.debounce_key
+    for update;
+    exit when found;
+    insert into howdah_private.debounced_runs as d (tenant_id, target_id, caller, key, execution_id)
+    values (e.tenant_id, lock_debounce_key.target_id, lock_debounce_key.caller, e.debounce_key,
+      e.id)
+    on conflict do nothing
+    returning d.execution_id into v_last;
+    exit when found;
+  end loop;
+  return v_last;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_files(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -15346,6 +17886,7 @@ declare
     else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
+  perform howdah_private.lock_caller();
   select q.* into v_question from howdah.questions as q
   where q.id = lock_question.id and q.tenant_id = v_tenant_id and exists (
     select from howdah.executions as e where e.id = q.execution_id
@@ -15395,10 +17936,13 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_runs_for_deletion(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.lock_usage_counting();
+  perform howdah_private.block_usage_counting();
   return array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (lock_runs_for_deletion.ids) order by e.id for update);
+    select r.id from (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id = any (lock_runs_for_deletion.ids) order by e.depth, e.id for update
+    ) as r
+    order by r.id);
 end $function$
 ;
 
@@ -15416,24 +17960,21 @@ declare
     where e.id = any (lock_runs_to_interrupt.ids) and s.policy = 'interrupt' order by s.id
   );
   v_live uuid[];
-  v_locked uuid[] := '{}';
 begin
   perform howdah_private.lock_senders(s.id)
   from unnest(v_sessions) with ordinality as s (id, place) order by s.place;
   loop
-    v_live := array(
-      select s.live_execution_id from howdah.sessions as s
-      where s.id = any (v_sessions) and s.live_execution_id <> all (v_locked) and exists (
-        select from howdah.executions as e
-        where e.id = any (lock_runs_to_interrupt.ids) and e.session_id = s.id
-          and howdah_private.may_interrupt(s.live_execution_id, e)
-      )
-    );
+    v_live := howdah_private.runs_to_interrupt(lock_runs_to_interrupt.ids, v_sessions);
     exit when cardinality(v_live) = 0;
-    perform howdah_private.lock_subtree(v_live);
-    v_locked := v_locked || v_live;
+    begin
+      perform howdah_private.lock_subtree(v_live);
+      exit when
+        howdah_private.runs_to_interrupt(lock_runs_to_interrupt.ids, v_sessions) <@ v_live;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then null; -- another run is live by now
+    end;
   end loop;
-  return v_locked;
+  return v_live;
 end $function$
 ;
 
@@ -15480,15 +18021,29 @@ declare
   v_ids uuid[] := array(select i.id from unnest(lock_sessions_of.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
+  v_sessions uuid[];
+  v_next uuid[];
 begin
-  perform from howdah.sessions as s
-  where s.id in (
-    select e.session_id from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and e.parent_execution_id is null
-      and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
-  )
-  order by s.id for no key update;
+  v_sessions := array(
+    select s.id from howdah.sessions as s
+    where s.id in (
+      select e.session_id from howdah.executions as e
+      where e.id = any (v_ids) and e.id between v_first and v_last
+        and e.parent_execution_id is null
+        and coalesce(e.waiting_for, e.paused_from) is distinct from 'turn'
+    )
+    order by s.id for no key update
+  );
+  while cardinality(v_sessions) > 1 loop
+    v_next := howdah_private.next_turns(v_sessions, v_ids);
+    exit when cardinality(v_next) < 2;
+    begin
+      perform from howdah.executions as e where e.id = any (v_next) order by e.id for no key update;
+      exit when howdah_private.next_turns(v_sessions, v_ids) <@ v_next;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then null; -- another run is next by now
+    end;
+  end loop;
 end $function$
 ;
 
@@ -15514,6 +18069,7 @@ declare
   v_execution howdah.executions := howdah_private.controllable_run(lock_to_continue.id);
   v_needs_turn boolean;
 begin
+  perform howdah_private.lock_caller();
   if v_execution.session_id is null or v_execution.parent_execution_id is not null then
     return howdah_private.lock_for_control(lock_to_continue.id);
   end if;
@@ -15547,16 +18103,24 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_usage_counting()
+CREATE OR REPLACE FUNCTION howdah_private.lock_turns(ids uuid[], interrupted uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
-  lock table howdah.executions in row exclusive mode;
-  perform from howdah_private.closed_months as m
-  where m.dropped_at is null and m.runs is null order by m.month for share;
+  perform from howdah.sessions as s
+  where s.id in (select e.session_id from howdah.executions as e where e.id = any (lock_turns.ids))
+  order by s.id for no key update;
+  if cardinality(lock_turns.interrupted) > 0 then
+    perform from howdah.executions as e
+    join howdah.sessions as s on s.id = e.session_id and s.tenant_id = e.tenant_id
+    where s.live_execution_id = any (lock_turns.interrupted) and e.id <> all (lock_turns.ids)
+      and e.status = 'waiting' and e.waiting_for = 'turn'
+    order by e.id for no key update of e;
+  end if;
 end $function$
 ;
 
@@ -15567,38 +18131,41 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_user_data(u howdah.users, cancel_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_runs uuid[];
-  v_sessions uuid[];
+  v_data record;
+  v_data_now record;
 begin
   loop
-    v_runs := howdah_private.runs_of_user(u);
-    v_sessions := howdah_private.sessions_of_user(u, v_runs);
+    select d.* into v_data from howdah_private.data_of_user(u) as d;
     begin
-      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_runs)
+      perform from howdah_private.debounced_runs as d where d.execution_id = any (v_data.runs)
       order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
       if lock_user_data.cancel_live then
-        perform howdah_private.cancel_runs(v_runs);
+        perform howdah_private.cancel_runs(v_data.runs);
       else
-        perform howdah_private.refuse_live_runs(v_runs);
+        perform howdah_private.check_no_live_runs(v_data.runs);
       end if;
-      perform from howdah.executions as e where e.id = any (v_runs)
+      perform from howdah.executions as e where e.id = any (v_data.runs || v_data.other_runs)
       order by e.depth, e.id for update nowait;
-      perform from howdah.sessions as s where s.id = any (v_sessions) order by s.id
+      perform from howdah.questions as q where q.id = any (v_data.questions) order by q.id
       for update nowait;
+      perform from howdah.sessions as s where s.id = any (v_data.sessions) order by s.id
+      for update nowait;
+      perform from howdah.mail as m where m.id = any (v_data.mail) order by m.id for update nowait;
       perform from howdah.users as x where x.id = u.id for update nowait;
-      if howdah_private.runs_of_user(u) = v_runs
-        and howdah_private.sessions_of_user(u, v_runs) = v_sessions
-        and not exists (
-          select from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
-        ) then
-        return v_runs;
+      select d.* into v_data_now from howdah_private.data_of_user(u) as d;
+      if v_data_now is not distinct from v_data and not exists (
+        select from howdah.executions as e
+        where e.id = any (v_data.runs) and e.completed_at is null
+      ) then
+        return v_data.runs;
       end if;
       raise exception using errcode = 'triggered_action_exception';
     exception
       when triggered_action_exception then
         continue;
       when lock_not_available then
-        perform howdah_private.await_locks(v_runs || v_sessions || u.id);
+        perform howdah_private.await_locks(v_data.runs || v_data.other_runs || v_data.questions
+          || v_data.sessions || v_data.mail || u.id);
     end;
   end loop;
 end $function$
@@ -15663,6 +18230,46 @@ AS $function$
   where not exists (
     select from howdah.executions as e where e.id = i.id and e.owner_worker = lost_runs.worker
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lower_trust_to_source(execution_id uuid, previous uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_trust howdah.trust;
+begin
+  select greatest(p.trust, (
+    select max(e.trust) from howdah.executions as e
+    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
+      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
+  )) into v_trust
+  from howdah.executions as p
+  where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
+  perform howdah_private.permit_control(
+    'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
+  )
+  from howdah.executions as e
+  where e.id = lower_trust_to_source.execution_id and e.tenant_id = v_tenant_id;
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.id = lower_trust_to_source.execution_id and e.tenant_id = v_tenant_id
+    and e.status = 'queued';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mail_of_user(u howdah.users, runs uuid[])
+ RETURNS SETOF howdah.mail
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.* from howdah.mail as m
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (mail_of_user.runs))
 $function$
 ;
 
@@ -16173,6 +18780,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.merge_erasure_results(a jsonb, b jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_object_agg(k.key, case when k.key = 'files'
+    then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
+    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
+  from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.message_json(m howdah.messages)
  RETURNS jsonb
  LANGUAGE sql
@@ -16250,7 +18870,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, most bigint)
+CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, last_position bigint)
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -16259,7 +18879,7 @@ AS $function$
   select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
   from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
     with ordinality as s (messages, position)
-  where s.position <= messages_in_steps.most
+  where s.position <= messages_in_steps.last_position
 $function$
 ;
 
@@ -16541,6 +19161,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.needed_writer_rights(watched regclass DEFAULT NULL::regclass)
+ RETURNS TABLE(relation regclass, "column" name, privilege text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct t.tgrelid::regclass, c.name::name, c.privilege
+  from howdah.table_triggers as w
+  join pg_catalog.pg_trigger as t
+    on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
+    and t.tgname in (
+      howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
+  cross join lateral (
+    select k.name, 'select' from unnest(w.key_columns || w.into_column) as k (name)
+    union all
+    select w.into_column, 'update'
+  ) as c (name, privilege)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+  where w.into_column is not null
+    and t.tgrelid = coalesce(needed_writer_rights.watched, t.tgrelid)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.needs_turn(e howdah.executions)
  RETURNS boolean
  LANGUAGE sql
@@ -16643,6 +19287,27 @@ CREATE OR REPLACE FUNCTION howdah_private.next_step(action text, id uuid)
  LANGUAGE sql
  IMMUTABLE
 RETURN jsonb_build_object('action', action, 'id', id)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_turns(sessions uuid[], except_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    select n.id from howdah.sessions as s
+    cross join lateral (
+      select e.id::uuid as id from howdah.executions as e
+      where e.tenant_id = s.tenant_id and e.session_id = s.id
+        and e.status = 'waiting' and e.waiting_for = 'turn'
+        and e.id <> all (next_turns.except_ids)
+      order by e.turn limit 1
+    ) as n
+    where s.id = any (next_turns.sessions)
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb)
@@ -16757,7 +19422,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.old_months()
- RETURNS TABLE(month date, is_closed boolean, runs bigint, holds text[])
+ RETURNS TABLE(month date, is_closed boolean, runs bigint, blockers text[])
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -16975,36 +19640,6 @@ begin
   end if;
   perform howdah_private.permit_version(coalesce(e.agent_version_id, e.workflow_version_id));
   return coalesce(e.agent_version_id, e.workflow_version_id);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.owned_budget(e howdah.executions, most numeric)
- RETURNS numeric
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if coalesce(e.parent_execution_id, e.forked_from_execution_id,
-    e.compensates_execution_id) is not null then
-    return e.max_cost;
-  end if;
-  if (e.max_cost > 0 and e.max_cost < 'infinity') is not true then
-    raise exception using errcode = 'HWINV', message = 'max_cost must be a finite number above 0',
-      detail = jsonb_build_object('field', 'max_cost')::text,
-      hint = 'Omit max_cost to use the limit of the agent or workflow, if it has one.';
-  elsif e.max_cost > owned_budget.most and not howdah_private.is_trusted() then
-    raise exception using errcode = 'HWDEN',
-      message = format('max_cost %s exceeds the limit of its %s, %s', e.max_cost,
-        case when e.workflow_id is null then 'agent' else 'workflow' end,
-        trim_scale(owned_budget.most)),
-      detail = jsonb_build_object('field', 'max_cost', 'most', owned_budget.most)::text,
-      hint = format(
-        'A run can lower this limit but not raise it: use at most %s, or omit max_cost.',
-        trim_scale(owned_budget.most)
-      );
-  end if;
-  return e.max_cost;
 end $function$
 ;
 
@@ -17637,7 +20272,7 @@ declare
     ) as x order by x.place, x.field limit 1
   );
 begin
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_request_params(
     'overrides.request_params', e.overrides -> 'request_params'
   )
   where v_restricted is null
@@ -17669,7 +20304,7 @@ begin
   if not howdah_private.is_trusted() then
     perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
       s.user_id)
-    from howdah_private.session_of(permit_session.session_id) as s;
+    from howdah_private.find_session(permit_session.session_id) as s;
   end if;
 end $function$
 ;
@@ -17831,6 +20466,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.place_in_writing(created_at timestamp with time zone, turn integer, seq integer)
+ RETURNS numeric[]
+ LANGUAGE sql
+ STABLE
+RETURN ARRAY[(EXTRACT(epoch FROM created_at) * (1000000)::numeric), (turn)::numeric, (seq)::numeric]
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17985,18 +20627,18 @@ begin
   end if;
   if num_nonnulls(e.forked_from_execution_id, e.compensates_execution_id) > 0
     or (v_has_ended and num_nonnulls(e.agent_version_id, e.workflow_version_id) > 0) then
-    perform howdah_private.refuse_foreign_version(e);
+    perform howdah_private.check_version(e);
   end if;
   if e.input_parts is not null then
-    perform howdah_private.refuse_parts(e.tenant_id, e.input_parts);
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
-    perform howdah_private.refuse_history(e.history);
+    perform howdah_private.check_history(e.history);
     e.history := nullif(e.history, '[]');
   end if;
   if e.client_tools is not null then
-    perform howdah_private.refuse_client_tools(e);
+    perform howdah_private.check_client_tools(e);
     e.client_tools := nullif(e.client_tools, '[]');
   end if;
   if e.overrides is not null and e.parent_execution_id is null and not v_has_ended then
@@ -18006,7 +20648,7 @@ begin
     e := howdah_private.place_below_parent(e);
   end if;
   if e.idempotency_key is not null then
-    perform howdah_private.keep_key(e);
+    perform howdah_private.claim_idempotency_key(e);
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
@@ -18037,11 +20679,11 @@ begin
   end if;
   v_workflow := howdah_private.workflow_to_run(e);
   if e.input is null or octet_length(e.input) > 1024 then
-    perform howdah_private.refuse_input(e)
+    perform howdah_private.check_input(e)
     where e.input is null or octet_length(e.input) > 1048576
       or exists (select from howdah.settings);
   end if;
-  perform howdah_private.refuse_unfit_run(e);
+  perform howdah_private.check_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
       when e.workflow_version_id is not null then howdah_private.own_version(e)
@@ -18057,7 +20699,7 @@ begin
           'workflow', v_workflow.name)::text,
         hint = 'See howdah.workflows for the workflow and howdah.workflow_agents for its members.';
     elsif v_workflow.type = 'map' then
-      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), e.input_data);
+      perform howdah_private.check_map_data(to_jsonb(v_workflow), e.input_data);
     end if;
   end if;
   e.status := 'queued';
@@ -18067,7 +20709,7 @@ begin
   e.max_tokens := coalesce(
     e.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
   e.max_cost := case when e.max_cost is null then v_workflow.max_cost
-    else howdah_private.owned_budget(e, v_workflow.max_cost) end;
+    else howdah_private.bounded_max_cost(e, v_workflow.max_cost) end;
   e.max_seconds := coalesce(
     e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   e.run_at := coalesce(e.run_at, now());
@@ -18116,13 +20758,12 @@ begin
     return jsonb_build_object('done', 'failed',
       'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
   end if;
-  v_reason := howdah_private.tenant_code_in(v_watched);
+  v_reason := howdah_private.tenant_code_reason(v_watched);
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
       'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
   end if;
-  perform set_config('lock_timeout', '5s', true),
-    set_config('howdah.writing_back', v_row.watches::text, true);
+  perform set_config('lock_timeout', '5s', true);
   return jsonb_build_object(
     'table', v_watched::oid::text,
     'statement', howdah_private.write_statement(v_watched, v_watch),
@@ -18250,6 +20891,30 @@ AS $function$
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.propose_no_wait(ids uuid[], interrupted uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_changed uuid[] := '{}';
+begin
+  if cardinality(propose_no_wait.interrupted) > 0 then
+    with changed as (
+      update howdah.executions as e set status = 'queued', waiting_for = null
+      where e.id = any (propose_no_wait.ids) and e.status = 'waiting' and e.session_id in (
+        select s.id from howdah.sessions as s
+        where s.live_execution_id = any (propose_no_wait.interrupted))
+      returning e.id::uuid
+    )
+    select coalesce(array_agg(c.id), '{}') into v_changed from changed as c;
+  end if;
+  return v_changed;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
@@ -18632,6 +21297,7 @@ declare
     else howdah.current_tenant() end;
   v_run howdah.executions;
 begin
+  perform howdah_private.lock_caller();
   select e.* into v_run from howdah.executions as e
   where e.id = rated_run.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
@@ -18693,15 +21359,16 @@ declare
     'the model ' || (select m.name from howdah.models as m where m.id = l.model_id),
     'the agent ' || (select a.name from howdah.agents as a where a.id = l.agent_id),
     case when l.scope = 'key'
-      then format('the concurrency key %L', reached_limit_text.concurrency_key) end,
+      then format('the concurrency key "%s"', reached_limit_text.concurrency_key) end,
     case when l.scope = 'tool' then 'tools named ' else 'the model ' end || l.key,
     'the ' || replace(l.scope::text, '_', ' '));
   v_max text := trim_scale(l.max_value)::text;
 begin
   if l.metric = 'running_runs' then
-    return format('at most %s runs of %s run at once, and as many run now', v_max, v_of);
+    return format('at most %s of %s may run at once, and this limit is reached',
+      howdah_private.count_text(l.max_value::bigint, 'run'), v_of);
   elsif howdah_private.is_call_limit(l) then
-    return format('calls of %s are limited to %s%s, and there is room for no other', v_of, v_max,
+    return format('calls of %s are limited to %s%s, and this limit is reached', v_of, v_max,
       case l.metric when 'running_calls' then ' at once' when 'calls' then ' per minute'
         else ' tokens per minute' end);
   end if;
@@ -18783,29 +21450,52 @@ CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT
 AS $function$
 declare
   v_worker uuid;
+  v_failed uuid[] := '{}';
+  v_code text;
+  v_message text;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'workers'
   for no key update skip locked;
   if not found then
     return; -- another worker does the work
   end if;
-  select w.id into v_worker from howdah_private.workers as w
-  where w.heartbeat_at < clock_timestamp() - reap_workers.patience
-      and w.id is distinct from reap_workers.reaper
-    or not exists (
-      select from pg_catalog.pg_locks as l
-      where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
-        and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
-        and l.database = (
-          select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-        )
-    )
-  order by random() limit 1 for update skip locked;
-  if found then
-    perform howdah_private.forget_worker(v_worker);
-    return next v_worker;
+  loop
+    v_worker := null;
+    begin
+      v_worker := howdah_private.lock_dead_worker(
+        reap_workers.patience, reap_workers.reaper, v_failed);
+      exit when v_worker is null;
+      perform howdah_private.forget_worker(v_worker);
+      return next v_worker;
+      return;
+    exception when others then
+      if v_worker is null then
+        raise;
+      end if;
+      v_failed := v_failed || v_worker;
+      get stacked diagnostics v_code = returned_sqlstate, v_message = message_text;
+    end;
+  end loop;
+  if v_message is not null then
+    raise exception using errcode = v_code,
+      message = format('dead worker %s could not be removed: %s',
+        v_failed[cardinality(v_failed)], v_message),
+      detail = jsonb_build_object('workers', v_failed)::text;
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], failed uuid[], errors text[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.file_deletions as d where d.id = any (record_file_deletions.deleted);
+  update howdah_private.file_deletions as d set last_error = left(f.error, 200)
+  from unnest(record_file_deletions.failed, record_file_deletions.errors) as f (id, error)
+  where d.id = f.id;
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.record_hook_results(id uuid, metrics jsonb)
@@ -18924,16 +21614,16 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.record_month(month date, archive text DEFAULT NULL::text, is_dropped boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION howdah_private.record_month_progress(month date, archive text DEFAULT NULL::text, is_dropped boolean DEFAULT false)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah_private.closed_months as c
-  set archive = coalesce(record_month.archive, c.archive),
-    dropped_at = case when record_month.is_dropped then now() else c.dropped_at end
-  where c.month = record_month.month
+  set archive = coalesce(record_month_progress.archive, c.archive),
+    dropped_at = case when record_month_progress.is_dropped then now() else c.dropped_at end
+  where c.month = record_month_progress.month
 $function$
 ;
 
@@ -19025,10 +21715,10 @@ AS $function$
     select jsonb_object_agg(f.key, case
       when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]')
         then f.value
-      when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
-      when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
+      when f.key = 'error' then howdah_private.erase_error(f.value, '[redacted]')
+      when f.key = 'tool_calls' then howdah_private.erase_calls(f.value, '[redacted]')
       when f.key = 'tool_call'
-        then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
+        then howdah_private.erase_calls(jsonb_build_array(f.value), '[redacted]') -> 0
       when f.key = 'metrics' and f.value ? 'finish_reason'
         then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)
@@ -19197,251 +21887,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_answerer(q howdah.questions)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_user howdah.users;
-  v_role howdah.user_role := howdah.current_user_role();
-  v_may_answer boolean;
-begin
-  if q.status <> 'open' then
-    raise exception using errcode = 'HWCNF',
-      message = format('question %s is no longer open: %s%s', q.id, q.status,
-        ' by ' || q.answered_by),
-      detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
-        'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
-      hint = 'The first answer counts.';
-  end if;
-  if q.expires_at <= clock_timestamp()
-    and (q.escalate_to is null or q.escalated_at is not null) then
-    raise exception using errcode = 'HWCNF',
-      message = format('the deadline of question %s has passed', q.id),
-      detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
-      hint = 'A worker will apply its default answer, or fail its run if it has none.';
-  end if;
-  if howdah_private.is_bound() then
-    raise exception using errcode = 'HWDEN',
-      message = format('a tool may not answer question %s', q.id),
-      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = 'Let a person answer it, or set a default answer: docs/people.md.';
-  end if;
-  select u.* into v_user from howdah.users as u
-  where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
-  if howdah_private.is_trusted() then
-    return;
-  end if;
-  perform howdah_private.permit('executions', 'run') where v_role is not null;
-  v_may_answer := v_role in ('owner', 'admin')
-    or v_role = q.required_role
-    or (q.escalated_at is not null and q.escalate_to = case
-      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text
-      else v_user.username end)
-    or (q.kind = 'question' and q.required_role is null and exists (
-      select from howdah.executions as e
-      where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
-    ));
-  if v_role = 'viewer' or v_may_answer is not true then
-    raise exception using errcode = 'HWDEN',
-      message = case when v_role is null
-        then format('a deleted user may not answer question %s', q.id)
-        else format('%s may not answer question %s', howdah_private.caller_label(), q.id) end,
-      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
-        'required_role', q.required_role)::text,
-      hint = case when q.kind = 'question'
-        then 'The user of the run, an admin or an owner may answer it.'
-        else format('The roles that may answer it: owner, admin%s.',
-          case when q.required_role = 'member' then ', member' end) end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_api_key(role howdah.user_role, scopes text[], user_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_own howdah.user_role := howdah.current_user_role();
-  v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
-  v_user howdah.users;
-  v_inactive text := (
-    select t.slug from howdah.tenants as t
-    where t.id = howdah.current_tenant() and not t.is_active);
-begin
-  if v_inactive is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('the tenant %s is not active', v_inactive),
-      detail = jsonb_build_object('tenant', v_inactive)::text,
-      hint = 'This key would not work: its tenant is inactive. '
-        'An owner of the database can set tenants.is_active to true.';
-  end if;
-  if refuse_api_key.user_id is not null then
-    select u.* into v_user from howdah.users as u
-    where u.id = refuse_api_key.user_id and u.tenant_id = v_tenant_id;
-    if not found then
-      raise exception using errcode = 'HWNTF',
-        message = format('there is no user %s', refuse_api_key.user_id),
-        detail = jsonb_build_object('user_id', refuse_api_key.user_id)::text,
-        hint = 'See howdah.users for the users that exist.';
-    elsif not v_user.is_active or refuse_api_key.role < v_user.role then
-      raise exception using errcode = case when v_user.is_active then 'HWINV' else 'HWCNF' end,
-        message = case when v_user.is_active
-          then format('%s is %s, and the key of a user cannot have a higher role',
-            v_user.username, v_user.role)
-          else format('%s is not active', v_user.username) end,
-        detail = jsonb_build_object(
-          'field', 'role', 'role', refuse_api_key.role, 'user_role', v_user.role)::text,
-        hint = case when v_user.is_active
-          then format('Use role => %L or lower, or raise the role of the user.', v_user.role)
-          else 'Use an active user, or set users.is_active to true.' end;
-    end if;
-  end if;
-  if least(refuse_api_key.role, v_user.role) < v_own then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s may not create a key that acts as %s', howdah_private.caller_label(),
-        least(refuse_api_key.role, v_user.role)),
-      detail = jsonb_build_object(
-        'role', v_own, 'required_role', least(refuse_api_key.role, v_user.role))::text,
-      hint = format('A key cannot have more rights than its creator. Use role => %L or lower, '
-        'and a user of that role or lower.', v_own);
-  elsif not howdah_private.is_trusted()
-    and not refuse_api_key.scopes <@ string_to_array(v_own_scopes, ',') then
-    raise exception using errcode = 'HWDEN',
-      message = format('this key has the scopes %s, and cannot create a key with other scopes',
-        v_own_scopes),
-      detail = jsonb_build_object(
-        'scopes', refuse_api_key.scopes, 'own_scopes', v_own_scopes)::text,
-      hint = format('Use scopes => %L.', string_to_array(v_own_scopes, ','));
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_blocked_month(month date, holds text[])
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if cardinality(refuse_blocked_month.holds) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('month %s cannot be dropped: %s',
-        to_char(refuse_blocked_month.month, 'YYYY-MM'),
-        array_to_string(refuse_blocked_month.holds, ', ')),
-      detail = jsonb_build_object(
-        'month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
-      hint = 'List the months and what blocks them: howdah retention months';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_builtin_settings(name text, configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
-  v_names text[] := array(select jsonb_object_keys(v_known.settings));
-  v_faults text[] := howdah_private.json_faults(
-    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings),
-    refuse_builtin_settings.configuration);
-  v_name text;
-begin
-  if cardinality(v_faults) > 0 then
-    select k.key into v_name
-    from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
-    where k.key <> all (v_names) order by 1 limit 1;
-    raise exception using errcode = 'HWINV',
-      message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
-        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
-        v_known.example);
-  end if;
-  perform howdah_private.lock_secrets(refuse_builtin_settings.configuration);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_client_tools(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault record;
-begin
-  if e.workflow_id is not null or jsonb_typeof(e.client_tools) <> 'array'
-    or jsonb_array_length(e.client_tools) > 128 or octet_length(e.client_tools::text) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case
-        when e.workflow_id is not null then 'the run of a workflow cannot have client_tools'
-        else 'client_tools must be a list of at most 128 tools and 1 MB' end,
-      detail = jsonb_build_object('field', 'client_tools')::text,
-      hint = case
-        when e.workflow_id is not null
-          then 'Give the tools to members of the workflow, or run an agent.'
-        else 'Omit tools that are not needed.' end;
-  end if;
-  select t.position - 1 as index,
-    coalesce(howdah_private.client_tool_fault(t.tool), format('.name: %s', n.reason)) as fault
-  into v_fault
-  from jsonb_array_elements(e.client_tools) with ordinality as t (tool, position)
-  cross join lateral (
-    select case
-      when exists (
-        select from jsonb_array_elements(e.client_tools) with ordinality as o (tool, position)
-        where o.tool ->> 'name' = t.tool ->> 'name' and o.position < t.position
-      ) then 'two tools have this name'
-      when e.forked_from_execution_id is null and exists (
-        select from howdah.agent_versions as v
-        cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
-        where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
-          and (d.tool ->> 'name' = t.tool ->> 'name' or d.tool -> 'aliases' ? (t.tool ->> 'name'))
-      ) then 'the agent already has a tool of this name'
-    end as reason
-  ) as n
-  where howdah_private.client_tool_fault(t.tool) is not null or n.reason is not null
-  order by t.position limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('client_tools[%s]%s', v_fault.index, v_fault.fault),
-      detail = jsonb_build_object('field', format('client_tools[%s]', v_fault.index))::text,
-      hint = 'A tool is {"name": "get_weather", "description": "…", '
-        '"parameters": {"type": "object", …}}.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
-begin
-  perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
-  if coalesce(refuse_content.content, '') !~ '\S' and v_parts is null then
-    raise exception using errcode = 'HWINV', message = 'content is empty',
-      detail = jsonb_build_object('field', 'content')::text,
-      hint = 'Put the text into content, and images and files into input_parts.';
-  end if;
-  perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
-    howdah_private.max_input_bytes(refuse_content.tenant_id))
-  where octet_length(refuse_content.content) > 1024;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_cron(message text, part text, value text)
  RETURNS void
  LANGUAGE plpgsql
@@ -19456,44 +21901,6 @@ begin
     hint = 'Write five fields: minute hour day-of-month month day-of-week. ''0 9 * * MON-FRI'' is '
       'nine o''clock on weekdays, ''*/15 * * * *'' is every quarter of an hour. @hourly, @daily, '
       '@weekly, @monthly and @yearly work as well.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
-    and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
-    raise exception using errcode = 'HWINV',
-      message = 'input_data is not a JSON array, but a map runs over the items of an array',
-      detail = jsonb_build_object('field', 'input_data')::text,
-      hint = 'Pass an array, such as ["a", "b"], or set configuration.query.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration)
-    and howdah_private.deciding_model(
-    refuse_embedding_model.tenant_id, refuse_embedding_model.configuration) is null then
-    raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', refuse_embedding_model.name,
-        howdah_private.no_embedding_model(refuse_embedding_model.configuration)),
-      detail = '{"field": "configuration", "path": "configuration.model"}',
-      hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
-        'or of provider local, which needs no key and compares letters. '
-        'Or name an existing one in configuration.model.';
-  end if;
 end $function$
 ;
 
@@ -19521,279 +21928,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_endless_mail(run howdah.executions, thread_id uuid, configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_in_thread int := coalesce((configuration ->> 'max_per_thread')::int, 50);
-  v_in_tree int := coalesce((configuration ->> 'max_per_tree')::int, 200);
-  v_reason text;
-begin
-  if (select count(*) from (
-    select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = refuse_endless_mail.thread_id
-      and m.from_execution_id is not null
-    limit v_in_thread
-  ) as t) >= v_in_thread then
-    v_reason := format('maximum number of messages of agents in a thread (%s) reached',
-      v_in_thread);
-  elsif (select count(*) from (
-    select from howdah.mail as m where m.tenant_id = run.tenant_id
-      and m.root_execution_id = run.root_execution_id limit v_in_tree
-  ) as t) >= v_in_tree then
-    v_reason := format('maximum number of messages from one tree of runs (%s) reached', v_in_tree);
-  end if;
-  if v_reason is not null then
-    raise exception using errcode = 'HWQTA',
-      message = v_reason || '; the message was not sent',
-      detail = jsonb_build_object('thread_id', refuse_endless_mail.thread_id)::text,
-      hint = 'Finish with what you know, and list the open points in your answer.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_engine(a howdah.agents)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[];
-  v_url text := coalesce(a.engine_configuration ->> 'base_url', a.engine_configuration ->> 'url');
-begin
-  if a.engine = 'a2a' then
-    raise exception using errcode = 'HWINV', message = 'engine a2a is not available yet',
-      detail = jsonb_build_object('field', 'engine', 'agent', a.name)::text,
-      hint = 'Use http for an agent behind a URL, '
-        'or openai for an agent with the chat completions API of OpenAI.';
-  end if;
-  v_faults := howdah_private.json_faults(howdah.engine_schema(a.engine), a.engine_configuration);
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('engine_configuration of agent %L: %s', a.name,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'engine_configuration', 'faults',
-        to_jsonb(v_faults))::text,
-      hint = format('For the schema, call howdah.engine_schema(%L).', a.engine);
-  end if;
-  perform howdah_private.refuse_plain_secrets('engine_configuration', a.engine_configuration);
-  perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
-  from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
-  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
-  if v_url ~* '^https?://[^/?#\s]*@' then
-    raise exception using errcode = 'HWINV',
-      message = 'engine_configuration has a user name or password in its URL',
-      detail = jsonb_build_object('field', 'engine_configuration')::text,
-      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
-        'and set secret_name to its name.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_entry(root_id uuid, key text, value jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_bytes int := octet_length(refuse_entry.value::text);
-  v_fault text := case
-    when coalesce(refuse_entry.key, '') !~ '\S' or refuse_entry.key ~ '[[:cntrl:]]'
-      or length(refuse_entry.key) > 200
-      then 'key must be one line of 1 to 200 characters'
-    when refuse_entry.value is null then 'value is missing'
-    when v_bytes > 32768 then format('value has %s bytes, at most 32768 are allowed', v_bytes) end;
-begin
-  if v_fault is null and not exists (
-      select from howdah.board_entries as b
-      where b.root_execution_id = refuse_entry.root_id and b.key = refuse_entry.key
-    ) and (select count(*) from howdah.board_entries as b
-      where b.root_execution_id = refuse_entry.root_id) >= 1000 then
-    v_fault := 'the board already has the maximum of 1000 keys';
-  end if;
-  if v_fault is not null then
-    raise exception using errcode = 'HWINV', message = v_fault,
-      detail = jsonb_build_object('field',
-        case when v_fault ~ '^value' then 'value' else 'key' end)::text,
-      hint = 'Call board_read without a key to list the keys. '
-        'Divide a long value over several keys.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_erased(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if e.contents_erased_at is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('the contents of execution %s were erased at %s',
-        e.id, e.contents_erased_at),
-      detail = jsonb_build_object(
-        'execution_id', e.id, 'contents_erased_at', e.contents_erased_at
-      )::text,
-      hint = 'Start a new run.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_file(run howdah.executions, type text, bytes integer)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text := case when not howdah_private.is_text_type(refuse_file.type)
-      then format('type %s is not a text type', to_jsonb(left(refuse_file.type, 100)))
-    when refuse_file.bytes > 262144
-      then format('content has %s bytes, at most 262144 are allowed', refuse_file.bytes) end;
-begin
-  if v_fault is not null then
-    raise exception using errcode = 'HWINV', message = v_fault,
-      detail = jsonb_build_object('field', split_part(v_fault, ' ', 1))::text,
-      hint = 'Text types are text/*, JSON, XML, YAML and similar. '
-        'Divide a long text over several files.';
-  end if;
-  perform howdah_private.refuse_more_files(run);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_foreign_version(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if e.workflow_id is not null then
-    if not exists (
-      select from howdah.workflow_versions as v
-      where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
-        and v.tenant_id = e.tenant_id
-    ) then
-      raise exception using errcode = 'foreign_key_violation',
-        message = format('workflow %s has no version %s', e.workflow_id, e.workflow_version_id),
-        detail = jsonb_build_object('workflow_id', e.workflow_id,
-          'workflow_version_id', e.workflow_version_id)::text,
-        hint = 'See howdah.workflow_versions for the versions that exist.';
-    end if;
-  elsif not exists (
-    select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and v.agent_id = e.agent_id
-      and v.tenant_id = e.tenant_id
-  ) then
-    raise exception using errcode = 'foreign_key_violation',
-      message = format('agent %s has no version %s', e.agent_id, e.agent_version_id),
-      detail = jsonb_build_object('agent_id', e.agent_id,
-        'agent_version_id', e.agent_version_id)::text,
-      hint = 'See howdah.agent_versions for the versions that exist.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_fork(e howdah.executions, seq integer, input text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.refuse_erased(e);
-  if e.compensates_execution_id is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('execution %s undoes the calls of execution %s and cannot be forked',
-        e.id, e.compensates_execution_id),
-      detail = jsonb_build_object(
-        'execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id
-      )::text,
-      hint = format('Fork execution %s instead.', e.compensates_execution_id);
-  end if;
-  if refuse_fork.seq not between 0 and e.step_count then
-    raise exception using errcode = 'HWINV',
-      message = format('execution %s has %s steps, so it cannot be forked after step %s',
-        e.id, e.step_count, refuse_fork.seq),
-      detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
-      hint = format(
-        'Use a seq from 0 to %s. See howdah.execution_timeline for the steps.', e.step_count
-      );
-  end if;
-  if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
-    raise exception using errcode = 'HWINV',
-      message = 'a fork of a workflow run takes a new input only at seq 0',
-      detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
-      hint = 'Omit input, or fork at seq 0.';
-  end if;
-  perform howdah_private.refuse_large_input(
-    'input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id)
-  )
-  where octet_length(refuse_fork.input) > 1024;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_forked_turn(s howdah.sessions, turn integer)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_live int;
-  v_hidden int;
-begin
-  if s.agent_id is null and s.workflow_id is null then
-    raise exception using errcode = 'HWINV',
-      message = format('session %s has no agent', s.id),
-      detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
-      hint = 'Use howdah.switch_agent(id, agent) to set one.';
-  elsif refuse_forked_turn.turn not between 1 and s.turns then
-    raise exception using errcode = 'HWINV',
-      message = case when s.turns = 0 then format('session %s has no turns to fork', s.id)
-        else format('session %s has %s and cannot be forked after turn %s', s.id,
-          case s.turns when 1 then 'one turn' else s.turns || ' turns' end,
-          refuse_forked_turn.turn) end,
-      detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
-      hint = case s.turns when 0 then 'Send a message to the session first.'
-        when 1 then 'Use turn 1, or omit turn.'
-        else format('Use a turn from 1 to %s.', s.turns) end;
-  end if;
-  select min(e.turn) into v_live from howdah.executions as e
-  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
-    and e.parent_execution_id is null and e.completed_at is null;
-  if v_live is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('turn %s of session %s has not ended', v_live, s.id),
-      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
-      hint = case when v_live > 1
-        then format('Wait until it ends, or fork after turn %s.', v_live - 1)
-        else 'Wait until it ends.' end;
-  end if;
-  select min(e.turn) into v_hidden from howdah.executions as e
-  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
-    and e.parent_execution_id is null
-    and (e.status = 'completed'
-      or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
-    and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
-  if v_hidden is not null then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s may not read turn %s of session %s',
-        howdah_private.caller_label(), v_hidden, s.id),
-      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
-      hint = case when v_hidden > 1
-        then format('Fork after turn %s, or ask', v_hidden - 1) else 'Ask' end
-        || ' an admin or owner to fork the session.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_function(system_name text, name text, field text, message text, hint text)
  RETURNS void
  LANGUAGE plpgsql
@@ -19805,165 +21939,6 @@ begin
     detail = jsonb_build_object('field', refuse_function.field,
       'function', refuse_function.system_name || '.' || refuse_function.name)::text,
     hint = refuse_function.hint;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_function_of(system_name text, name text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may apply functions',
-      detail = jsonb_build_object('function', refuse_function_of.name)::text,
-      hint = 'Apply the document as the owner of the database: npx howdah db url.';
-  elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$'
-    or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
-    perform howdah_private.refuse_function(system_name, name, 'name',
-      format('the schema of its functions is named like the agent system, '
-        'and %s is not a valid schema name', to_jsonb(system_name)),
-      'Use lower-case letters, digits and _, and a name that nothing else in the database has.');
-  elsif exists (select from howdah_private.functions_of(system_name, array[name])) and not exists (
-    select from howdah.agent_systems as s
-    where s.name = refuse_function_of.system_name and refuse_function_of.name = any (s.functions)
-  ) then
-    raise exception using errcode = 'HWCNF',
-      message = format('function %I.%I already exists and does not belong to an agent system',
-        system_name, name),
-      detail = jsonb_build_object('function', system_name || '.' || name)::text,
-      hint = 'Rename the function or the system, or drop that function first.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_history(history jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault record;
-begin
-  if jsonb_typeof(refuse_history.history) <> 'array'
-    or jsonb_array_length(refuse_history.history) > 2000
-    or octet_length(refuse_history.history::text) > 8388608 then
-    raise exception using errcode = 'HWINV',
-      message = 'history must be a list of at most 2000 messages and 8 MB',
-      detail = jsonb_build_object('field', 'history')::text,
-      hint = 'Omit old messages, or use a session, which stores the conversation.';
-  end if;
-  select m.position - 1 as index, f.fault into v_fault
-  from jsonb_array_elements(refuse_history.history) with ordinality as m (message, position)
-  cross join lateral howdah_private.history_fault(m.message) as f (fault)
-  where f.fault is not null order by m.position limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('history[%s]%s', v_fault.index, v_fault.fault),
-      detail = jsonb_build_object('field', format('history[%s]', v_fault.index))::text,
-      hint = 'A message is {"role": "user", "content": "…"}; tool_calls is a list of '
-        '{"id", "name", "arguments"}.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_http_tool(parameters jsonb, configuration jsonb, of_agent boolean)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_known jsonb := howdah_private.http_settings(refuse_http_tool.of_agent);
-  v_names text[] := array(select jsonb_object_keys(v_known));
-  v_faults text[] := howdah_private.json_faults(
-    jsonb_build_object('additionalProperties', false, 'properties', v_known)
-      || case when refuse_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
-    refuse_http_tool.configuration);
-  v_name text;
-begin
-  if cardinality(v_faults) = 0 and not refuse_http_tool.of_agent then
-    v_faults := howdah_private.http_faults(refuse_http_tool.parameters,
-      refuse_http_tool.configuration);
-  end if;
-  if cardinality(v_faults) > 0 then
-    select k.key into v_name from jsonb_object_keys(refuse_http_tool.configuration) as k (key)
-    where k.key <> all (v_names) order by 1 limit 1;
-    raise exception using errcode = 'HWINV',
-      message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
-        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
-        'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
-        'with order as a required property of parameters.');
-  end if;
-  perform howdah_private.lock_secrets(refuse_http_tool.configuration);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_agents text;
-begin
-  select string_agg(u.name, ', ' order by u.name) into v_agents from (
-    select a.name from howdah.agents as a
-    where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
-      a.prompt_id = refuse_in_use.prompt_id
-      or exists (select from howdah.agent_skills as g
-        where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
-    )
-    order by a.name limit 8
-  ) as u;
-  if v_agents is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('%s %L is in use: %s', refuse_in_use.what, refuse_in_use.name, v_agents),
-      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id,
-        'skill_id', refuse_in_use.skill_id)::text,
-      hint = 'Remove it from these agents first.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_input(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id,
-      e.compensates_execution_id, e.table_trigger_id) is null
-    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
-begin
-  if e.input is null then
-    raise exception using errcode = 'HWINV', message = 'input is missing',
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Set input to the text for the agent. Structured data goes into input_data.';
-  end if;
-  perform howdah_private.refuse_large_input('input', octet_length(e.input), v_most);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_key(field text, path text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s holds a key, and keys never stand in a row', refuse_key.path),
-    detail = jsonb_build_object('field', refuse_key.field, 'path', refuse_key.path)::text,
-    hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
-      'Then write the name of the secret, such as in secret_name of a model.';
 end $function$
 ;
 
@@ -19998,475 +21973,6 @@ begin
     detail = jsonb_build_object(
       'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
     hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_large_input(field text, size integer, most integer)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if refuse_large_input.size > refuse_large_input.most then
-    raise exception using errcode = 'HWINV',
-      message = format('%s has %s bytes, at most %s are allowed',
-        refuse_large_input.field, refuse_large_input.size,
-        refuse_large_input.most),
-      detail = jsonb_build_object('field', refuse_large_input.field)::text,
-      hint = 'Provide a large text through a tool that the agent reads piece by piece.'
-        || case when refuse_large_input.most < 1048576
-          then ' The setting input_bytes can raise this limit.' else '' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_large_subscription(session text, resource text, mark text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_large record;
-begin
-  select * into v_large from (values
-    ('session', length(refuse_large_subscription.session), 200),
-    ('uri', length(refuse_large_subscription.resource), 2000),
-    ('said', length(refuse_large_subscription.mark), 200)
-  ) as f (field, size, most) where f.size > f.most;
-  if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_now text := howdah_private.sandbox_state();
-  v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
-  v_reason text := case
-    when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
-      then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
-    when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
-    else (
-      select format('it wrote the table %s, which has a deferrable trigger or constraint '
-        'that may run code of a tenant', w.key::oid::regclass)
-      from jsonb_each_text(split_part(v_now, '|', 2)::jsonb) as w
-      where not current_setting('track_counts')::boolean
-        or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
-      limit 1)
-  end;
-begin
-  if v_reason is not null then
-    raise exception using errcode = 'HWDEN',
-      message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step, '
-        'so nothing they leave may run in it later. '
-        'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_live_runs(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_live uuid[] := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (refuse_live_runs.ids) and e.completed_at is null order by e.id
-  );
-begin
-  if cardinality(v_live) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('%s runs of the user have not ended, such as %s',
-        cardinality(v_live), v_live[1]),
-      detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
-      hint = 'Wait until they have ended, or cancel them with cancel_live => true.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_long_branch(turn integer, history jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if jsonb_array_length(refuse_long_branch.history) > 2000
-    or octet_length(refuse_long_branch.history::text) > 8388608 then
-    raise exception using errcode = 'HWINV',
-      message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
-        refuse_long_branch.turn),
-      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork after an earlier turn.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_mcp_server(s howdah.mcp_servers)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults(howdah.mcp_server_schema(s.type), s.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('configuration of MCP server %L: %s', s.name,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('For the schema, call howdah.mcp_server_schema(%L).', s.type);
-  end if;
-  perform howdah_private.refuse_plain_secrets('configuration', s.configuration - 'secrets');
-  perform howdah_private.refuse_plain_secrets('configuration',
-    jsonb_path_query_array(s.configuration, '$.secrets.*'));
-  perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
-  from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
-  where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
-  if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
-    raise exception using errcode = 'HWINV',
-      message = 'configuration.url contains a user name or password',
-      detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
-      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
-        'and name the secret in secret_name or secrets.';
-  end if;
-  if exists (
-    select from howdah.models as m
-    where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
-      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
-  ) then
-    raise exception using errcode = 'HWINV',
-      message = format('the purpose of the sampling model of MCP server %L is not llm', s.name),
-      detail = jsonb_build_object('field', 'sampling_model_id', 'server', s.name)::text,
-      hint = 'Name a model with purpose llm. '
-        'Without a model, sampling requests of the server are refused.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_count int;
-  v_named text[];
-begin
-  select count(*), (array_agg(w.name order by w.name) filter (
-    where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
-  into v_count, v_named
-  from howdah.workflows as w
-  where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
-    select from howdah.workflow_agents as x
-    where x.tenant_id = w.tenant_id and x.workflow_id = w.id
-      and case refuse_member.what when 'agent' then x.agent_id
-        else x.member_workflow_id end = refuse_member.id
-  );
-  if v_count > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('%s %L is a member of %s', refuse_member.what, refuse_member.name,
-        coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
-      detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
-        'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
-      hint = 'Remove it from these workflows first: delete its rows of howdah.workflow_agents. '
-        'Or delete the workflows.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_member_question(question jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text := case
-    when refuse_member_question.question is null then null
-    when jsonb_typeof(question) <> 'object' then 'is not an object'
-    when jsonb_typeof(question -> 'prompt') is distinct from 'string'
-      or question ->> 'prompt' !~ '\S' then 'has no prompt'
-    when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
-      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")'))
-        then 'has options that are not a list of strings'
-  end;
-begin
-  if v_fault is not null then
-    raise exception using errcode = 'HWINV', message = 'question ' || v_fault,
-      detail = jsonb_build_object('field', 'question')::text,
-      hint = '{"prompt": "May this be published? {{output}}", "options": ["yes", "no"]}';
-  end if;
-  perform howdah_private.refuse_question_settings(
-    jsonb_build_object('question', question - array['prompt', 'options']), true)
-  where question is not null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_function(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults('{
-    "required": ["schema", "function", "arguments"],
-    "properties": {
-      "schema": {"type": "string", "minLength": 1},
-      "function": {"type": "string", "minLength": 1},
-      "returns_set": {"type": "boolean"},
-      "arguments": {
-        "type": "array",
-        "items": {
-          "type": "object", "required": ["name", "type"],
-          "properties": {
-            "name": {"type": "string", "minLength": 1},
-            "type": {"type": "string", "minLength": 1},
-            "optional": {"type": "boolean"}
-          }
-        }
-      }
-    }
-  }', refuse_missing_function.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = 'a SQL tool needs a function: configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = 'To make a function a tool, call howdah.register_sql_tool(signature).';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_more_files(run howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if (
-    select count(*) >= 200 from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
-  ) then
-    raise exception using errcode = 'HWQTA',
-      message = 'maximum number of files of a task (200) reached',
-      hint = 'Combine related contents in one file.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_more_mcp_sessions(session text)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_caller constant uuid := howdah_private.mcp_caller();
-  v_most constant int := howdah_private.max_mcp_sessions();
-  v_share constant int := howdah_private.max_mcp_sessions_of_caller();
-  v_of_all int;
-  v_of_caller int;
-begin
-  if exists (
-    select from howdah_private.mcp_sessions as s
-    where s.tenant_id = v_tenant_id and s.session = refuse_more_mcp_sessions.session
-  ) then
-    return;
-  end if;
-  perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
-  select count(*), count(*) filter (where s.caller = v_caller) into v_of_all, v_of_caller
-  from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
-  if v_of_all >= v_most or v_of_caller >= v_share then
-    raise exception using errcode = 'HWQTA',
-      message = format('maximum number of MCP sessions with subscriptions of this %s (%s) reached',
-        case when v_of_all >= v_most then 'tenant' else 'caller' end,
-        case when v_of_all >= v_most then v_most else v_share end),
-      detail = jsonb_build_object('max_sessions',
-        case when v_of_all >= v_most then v_most else v_share end)::text,
-      hint = 'Reuse existing sessions. A session is deleted when no stream has read it for a day.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_old_answer(execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if (
-    select howdah_private.has_later_run(w) from howdah.watched_rows as w
-    where w.execution_id = refuse_old_answer.execution_id
-  ) then
-    raise exception using errcode = 'serialization_failure',
-      message = format('the row of execution %s has changed during the write of its answer',
-        refuse_old_answer.execution_id),
-      detail = jsonb_build_object('execution_id', refuse_old_answer.execution_id)::text;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_other_kind(q howdah.questions, kind howdah.question_kind)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if q.kind <> refuse_other_kind.kind then
-    raise exception using errcode = 'HWINV',
-      message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
-      detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = 'Answer it with howdah.answer_question instead.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schemas text[])
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan,
-    refuse_other_schemas.schemas);
-begin
-  if v_table is not null then
-    raise exception using errcode = 'HWDEN',
-      -- through a view: a direct name was refused before
-      message = 'the query reads a table that is in none of the schemas this tool may read',
-      hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_overrides(e howdah.executions, engine text, tools text[])
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault record;
-begin
-  select f.* into v_fault from (
-    select '' as field, 'apply to runs of an agent, not of a workflow' as fault,
-      'Run an agent, or configure the members of the workflow.' as fix
-    where e.workflow_id is not null
-    union all
-    select f.field, f.fault, f.fix from howdah_private.overrides_fault(e.overrides) as f
-    union all
-    select '.' || k.key,
-      format('does not apply to an agent with an external engine (%s)', refuse_overrides.engine),
-      'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
-    from (values ('model'), ('request_params')) as k (key)
-    where refuse_overrides.engine is not null and e.overrides ? k.key
-    union all
-    select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
-      coalesce(
-        'The agent has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.',
-        'The agent has no tools.'
-      )
-    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
-      when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
-    where t.name <> all (refuse_overrides.tools)
-  ) as f limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('overrides%s %s', v_fault.field, v_fault.fault),
-      detail = jsonb_build_object('field', 'overrides' || v_fault.field)::text, hint = v_fault.fix;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_owned(what text, name text, owner_id uuid, system_name text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_owner text := (select s.name from howdah.agent_systems as s
-    where s.id = refuse_owned.owner_id and s.tenant_id = v_tenant_id);
-begin
-  perform howdah_private.permit('agent_systems', 'read');
-  if v_owner <> refuse_owned.system_name then
-    raise exception using errcode = 'HWCNF',
-      message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name),
-        to_jsonb(v_owner)),
-      detail = jsonb_build_object('what', what, 'name', refuse_owned.name, 'owner', v_owner)::text,
-      hint = case what when 'model'
-        then 'To share the model, describe it exactly as that system does, or choose another name.'
-        else 'Choose another name, or change the object in the file of that system.' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_parts(tenant uuid, parts jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault record;
-begin
-  if jsonb_typeof(refuse_parts.parts) <> 'array' or jsonb_array_length(refuse_parts.parts) > 100
-    or octet_length(refuse_parts.parts::text) > 8388608 then
-    raise exception using errcode = 'HWINV',
-      message = 'input_parts must be a list of at most 100 parts and 8 MB',
-      detail = jsonb_build_object('field', 'input_parts')::text,
-      hint = 'Store a large file in howdah.resources and refer to it: '
-        '[{"type": "resource", "resource_id": "…"}].';
-  end if;
-  select p.place - 1 as index, f.field, f.reason into v_fault
-  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
-  cross join lateral howdah_private.part_fault(p.part) as f
-  order by p.place limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('input_parts[%s].%s %s', v_fault.index, v_fault.field, v_fault.reason),
-      detail = jsonb_build_object(
-        'field', format('input_parts[%s].%s', v_fault.index, v_fault.field)
-      )::text,
-      hint = 'Parts follow the OpenAI format: '
-        '{"type": "image_url", "image_url": {"url": "https://…"}}, '
-        'or {"type": "resource", "resource_id": "…"}.';
-  end if;
-  select p.place - 1 as index, p.part ->> 'resource_id' as id into v_fault
-  from jsonb_array_elements(refuse_parts.parts) with ordinality as p (part, place)
-  where p.part ->> 'type' = 'resource' and not exists (
-    select from howdah.resources as r
-    where r.id = case p.part ->> 'type' when 'resource' then (p.part ->> 'resource_id')::uuid end
-      and r.tenant_id = refuse_parts.tenant
-  )
-  order by p.place limit 1;
-  if found then
-    raise exception using errcode = 'HWNTF',
-      message = format('input_parts[%s].resource_id: there is no resource %s',
-        v_fault.index, v_fault.id),
-      detail = jsonb_build_object('field', format('input_parts[%s].resource_id', v_fault.index),
-        'resource_id', v_fault.id)::text,
-      hint = 'See howdah.resources for the resources that exist.';
-  end if;
 end $function$
 ;
 
@@ -20512,123 +22018,19 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_secrets(field text, document jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_secret(field text, path text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_path text;
 begin
-  if not howdah_private.may_contain_secret(refuse_plain_secrets.document) then
-    return;
-  end if;
-  with recursive entries (path, name, value) as (
-    select refuse_plain_secrets.field, ''::text, refuse_plain_secrets.document
-    union all
-    select e.path || '.' || c.name, c.name, c.value
-    from entries as e
-    cross join lateral (
-      select o.key as name, o.value
-      from jsonb_each(case jsonb_typeof(e.value) when 'object' then e.value else '{}' end) as o
-      union all
-      select (a.place - 1)::text, a.value
-      from jsonb_array_elements(case jsonb_typeof(e.value) when 'array' then e.value else '[]' end)
-        with ordinality as a (value, place)
-    ) as c
-  )
-  select e.path into v_path from entries as e
-  where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
-    howdah_private.is_secret_name(e.name) or howdah_private.contains_secret(e.value #>> '{}')
-  )
-  limit 1;
-  if v_path is not null then
-    perform howdah_private.refuse_key(refuse_plain_secrets.field, v_path);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb)
- RETURNS void
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
-    refuse_prompt_values.input_data, 'input_data')
-  from howdah.agent_versions as v
-  where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_question_answer(settings jsonb, is_ask_user boolean)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_schema jsonb := nullif(refuse_question_answer.settings -> 'schema', 'null');
-  v_default jsonb := nullif(refuse_question_answer.settings -> 'default_answer', 'null');
-  v_fault text;
-begin
-  if v_schema is not null and not is_ask_user then
-    perform howdah_private.refuse_question_setting('question.schema', 'is only for ask_user',
-      'Edited arguments of a call are checked against the tool''s parameters.');
-  elsif jsonb_typeof(v_schema) <> 'object' then
-    perform howdah_private.refuse_question_setting('question.schema', 'is not an object',
-      '{"schema": {"type": "boolean"}}');
-  end if;
-  perform howdah_private.refuse_schema('configuration.question.schema', coalesce(v_schema, '{}'));
-  v_fault := howdah_private.unsupported_schema_keyword(v_schema);
-  if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.schema.' || v_fault,
-      'cannot be checked in an answer',
-      'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
-  end if;
-  v_fault := case
-    when v_default is null then null
-    when jsonb_typeof(v_default) <> 'string' then 'is not a string'
-    when not is_ask_user and v_default #>> '{}' not in ('approve', 'reject')
-      then 'is neither approve nor reject'
-    when v_schema is not null
-      then 'does not satisfy the schema: ' || (howdah_private.json_faults(v_schema,
-      coalesce(howdah_private.answer_value(v_default #>> '{}', v_schema), v_default)))[1]
-    when v_default #>> '{}' !~ '\S' then 'is empty'
-  end;
-  if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
-      case when is_ask_user
-        then 'Write the answer as a string. For a schema, the string holds JSON: "{\"ok\": true}"'
-        else 'Write "approve" or "reject".' end);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_question_people(settings jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_role jsonb := nullif(refuse_question_people.settings -> 'required_role', 'null');
-  v_escalate_to jsonb := nullif(refuse_question_people.settings -> 'escalate_to', 'null');
-begin
-  if v_role not in ('"owner"', '"admin"', '"member"') then
-    perform howdah_private.refuse_question_setting('question.required_role',
-      case v_role when '"viewer"' then 'is viewer, and viewers never answer'
-        else format('is %s, which is not a role', left(v_role::text, 60)) end,
-      'The roles that may answer: owner, admin, member');
-  end if;
-  if jsonb_typeof(v_escalate_to) <> 'string' or v_escalate_to #>> '{}' !~ '\S'
-    or v_escalate_to = '"viewer"' then
-    perform howdah_private.refuse_question_setting('question.escalate_to',
-      case v_escalate_to when '"viewer"' then 'is viewer, and viewers never answer'
-        else 'is not the name of a role or a user' end,
-      'A role (owner, admin, member) or a username.');
-  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('%s holds a key, and keys never stand in a row', refuse_plain_secret.path),
+    detail = jsonb_build_object(
+      'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
+    hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
+      'Then write the name of the secret, such as in secret_name of a model.';
 end $function$
 ;
 
@@ -20644,252 +22046,6 @@ begin
       refuse_question_setting.fault),
     detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
     hint = refuse_question_setting.hint;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_question_settings(configuration jsonb, is_ask_user boolean)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_settings jsonb := refuse_question_settings.configuration -> 'question';
-  v_known constant text[] :=
-    array['schema', 'expires_in_seconds', 'default_answer', 'required_role', 'escalate_to'];
-  v_key text;
-  v_seconds jsonb := nullif(v_settings -> 'expires_in_seconds', 'null');
-begin
-  if coalesce(v_settings, 'null') = 'null' then
-    return;
-  end if;
-  if jsonb_typeof(v_settings) <> 'object' then
-    perform howdah_private.refuse_question_setting('question', 'is not an object',
-      '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
-  end if;
-  select k.key into v_key from jsonb_object_keys(v_settings) as k (key)
-  where k.key <> all (v_known) limit 1;
-  if found then
-    perform howdah_private.refuse_question_setting('question.' || v_key,
-      'is not a setting of a question',
-      coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
-        'The settings: ' || array_to_string(v_known, ', ')));
-  end if;
-  if jsonb_typeof(v_seconds) <> 'number'
-    or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
-    perform howdah_private.refuse_question_setting('question.expires_in_seconds',
-      'is not a positive number of seconds',
-      'One hour: 3600. At most 1000000000.');
-  end if;
-  perform howdah_private.refuse_question_people(v_settings);
-  perform howdah_private.refuse_question_answer(v_settings, is_ask_user);
-  foreach v_key in array array['default_answer', 'escalate_to'] loop
-    if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
-      perform howdah_private.refuse_question_setting('question.' || v_key,
-        'has no effect without a deadline',
-        'Set a deadline: "expires_in_seconds": 3600');
-    end if;
-  end loop;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_recipient(m howdah.mail, run howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_agent howdah.agents;
-begin
-  if m.to_agent_id is null
-    or (run.id is not null and m.to_agent_id is distinct from run.agent_id) then
-    raise exception using errcode = 'HWINV',
-      message = case
-        when run.id is null then 'to_agent_id is missing'
-        when run.agent_id is null
-          then format('execution %s runs a workflow, and workflows have no mailbox', run.id)
-        else format('execution %s is not a run of agent %s', run.id, m.to_agent_id) end,
-      detail = jsonb_build_object('field', case when run.agent_id is null and run.id is not null
-        then 'to_execution_id' else 'to_agent_id' end)::text,
-      hint = 'Set to_agent_id to howdah.agent(name), or set to_execution_id alone.';
-  end if;
-  select a.* into v_agent from howdah.agents as a
-  where a.id = m.to_agent_id and a.tenant_id = m.tenant_id and howdah_private.sees_agent(a.id);
-  if not found or v_agent.deleted_at is not null or not v_agent.is_active then
-    raise exception using errcode = case when v_agent.id is null then 'HWNTF' else 'HWCNF' end,
-      message = case
-        when v_agent.id is null then format('there is no agent %s', m.to_agent_id)
-        when v_agent.deleted_at is null then format('agent %L is not active', v_agent.name)
-        else format('agent %L is deleted', v_agent.name) end,
-      detail = jsonb_build_object('field', 'to_agent_id', 'agent_id', m.to_agent_id)::text,
-      hint = 'Set to_agent_id to howdah.agent(name). See howdah.agents for the agents that exist.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_references(field text, schema jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_found record;
-begin
-  if not jsonb_path_exists(refuse_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
-    or jsonb_path_exists(refuse_references.schema, 'strict $.**."$id"') then
-    return;
-  end if;
-  select r.path, r.reference into v_found
-  from howdah_private.schema_references(refuse_references.field, refuse_references.schema) as r
-  where r.reference not like '#%'
-    or (r.reference like '#/%'
-      and howdah_private.resolve_schema_reference(refuse_references.schema, r.reference) is null)
-  order by r.path limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('%s is not a usable JSON Schema: %s: %s %s', refuse_references.field,
-        v_found.path, to_jsonb(left(v_found.reference, 200)),
-        case when v_found.reference like '#%' then 'does not exist'
-          else 'is in another document' end),
-      detail = jsonb_build_object('field', refuse_references.field, 'path', v_found.path)::text,
-      hint = 'Move the target of the reference to $defs, and refer to it as #/$defs/NAME.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_request(tenant_id uuid, user_id uuid, api_key_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_over record;
-begin
-  select l as reached, s.id as subject_id, coalesce(c.used, 0) as used into v_over
-  from howdah_private.usage_limits(refuse_request.tenant_id, '{requests}') as l
-  cross join lateral (values (howdah_private.limit_subject(
-    l, refuse_request.tenant_id, refuse_request.user_id, null, null,
-    refuse_request.api_key_id))) as s (id)
-  left join howdah_private.limit_counters as c on c.limit_id = l.id and c.subject_id = s.id
-    and c.started_at = howdah_private.period_begins(l.period, clock_timestamp())
-  where s.id is not null and coalesce(c.used, 0) + 1 > l.max_value
-    and not howdah_private.is_replaced(l, s.id)
-  order by l.period desc limit 1;
-  if found then
-    perform howdah_private.refuse_usage(
-      v_over.reached, v_over.subject_id, v_over.used, 1, clock_timestamp());
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_request_params(field text, params jsonb, known jsonb DEFAULT '{}'::jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_new text[] := array(
-    select k.key
-    from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params)
-      when 'object' then refuse_request_params.params else '{}' end) as k (key)
-    where refuse_request_params.params -> k.key
-      is distinct from refuse_request_params.known -> k.key order by 1);
-  v_name text;
-  v_editable text := (select string_agg(p, ', ' order by p)
-    from howdah_private.editor_params() as p);
-begin
-  select n into v_name from unnest(v_new) as n
-  where n in (select howdah_private.reserved_params()) limit 1;
-  if v_name is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
-      detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
-      hint = 'Omit it. The model, the tools and the conversation come from the run.';
-  end if;
-  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
-    return;
-  end if;
-  select n into v_name from unnest(v_new) as n
-  where n not in (select howdah_private.editor_params()) limit 1;
-  if v_name is not null then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s.%s may be set by an admin or owner, not by %s',
-        refuse_request_params.field, left(v_name, 60),
-        coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
-      detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60),
-        'required_role', 'admin')::text,
-      hint = format('Users who may edit the agent may set %s.', v_editable);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_result_limit(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults(
-    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576},
-      "result_trust": {"enum": ["user", "internal", "external"]}, "dry_run": {"type": "boolean"}}}',
-    refuse_result_limit.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = case
-        when v_faults[1] like '%dry_run%' then '{"dry_run": false}'
-        when v_faults[1] like '%result_trust%' then '{"result_trust": "internal"}'
-        else '{"max_result_bytes": 65536}' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_retry(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_compensation uuid;
-begin
-  if e.status = 'completed' then
-    perform howdah_private.refuse_ended(e, 'retried');
-  end if;
-  perform howdah_private.refuse_erased(e);
-  -- Compensations of completed runs below count too: their log no longer describes the effects.
-  select c.id into v_compensation from howdah.executions as c
-  where c.compensates_execution_id in (
-    select e.id union all
-    select r.id from howdah.executions as r
-    where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
-      and r.status = 'completed' and e.id::uuid = any (r.ancestors)
-  )
-  order by c.id desc limit 1;
-  if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
-    raise exception using errcode = 'HWCNF',
-      message = case
-        when e.completed_at is null then format('execution %s has not ended: %s', e.id, e.status)
-        when e.parent_execution_id is not null
-          then format('execution %s is part of execution %s', e.id, e.root_execution_id)
-        else format('the effects of execution %s were undone by execution %s',
-          e.id, v_compensation) end,
-      detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
-        'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
-      hint = case
-        when e.status = 'paused' then 'Use howdah.resume_execution to continue it.'
-        when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
-        when e.parent_execution_id is not null
-          then format('Retry execution %s as a whole.', e.root_execution_id)
-        else 'Use howdah.fork_execution with seq 0 to start again.' end;
-  end if;
 end $function$
 ;
 
@@ -20927,140 +22083,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_run_keys(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault record;
-begin
-  if length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null
-    and num_nonnulls(e.debounce_key, e.debounce_ms) = 0 then
-    return; -- before the list of faults, which a statement with thousands of rows would notice
-  end if;
-  select f.* into v_fault
-  from (values
-    ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
-  ) as k (field, value)
-  cross join lateral (
-    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
-  ) as f
-  where f.size > 500 or f.text is not null
-  limit 1;
-  if v_fault.text is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s %s', v_fault.field, v_fault.text),
-      detail = jsonb_build_object('field', v_fault.field)::text,
-      hint = format('Use one line of visible text as %1$s, such as customer-42, or omit %1$s.',
-        v_fault.field);
-  elsif v_fault.size > 500 then
-    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
-  end if;
-  select * into v_fault
-  from (values
-    ('debounce_ms', e.debounce_ms <= 0,
-      format('debounce_ms must be a positive number of milliseconds, not %s', e.debounce_ms),
-      'Set debounce_ms to the length of the window, such as 5000.'),
-    ('debounce_key', e.debounce_key is null and e.debounce_ms is not null,
-      'debounce_ms needs a debounce_key',
-      'Set debounce_key to what the inserts have in common, such as customer-42, or omit '
-        'debounce_ms.'),
-    ('debounce_ms', e.debounce_key is not null and e.debounce_ms is null,
-      'debounce_key needs debounce_ms',
-      'Set debounce_ms to the length of the window in milliseconds, such as 5000.'),
-    ('idempotency_key', e.debounce_key is not null and e.idempotency_key is not null,
-      'a run has an idempotency_key or a debounce_key, not both',
-      'Omit idempotency_key: a repeated insert with the debounce_key makes no second run.'),
-    ('session_id', e.debounce_key is not null and e.session_id is not null,
-      'a run in a session cannot be debounced',
-      'Omit session_id or debounce_key: every message of a conversation has a run.'),
-    ('parent_execution_id', e.debounce_key is not null and e.parent_execution_id is not null,
-      'a child run cannot be debounced', 'Omit debounce_key and debounce_ms.')
-  ) as f (field, is_fault, message, hint)
-  where f.is_fault
-  limit 1;
-  if found then
-    raise exception using errcode = 'HWINV', message = v_fault.message,
-      detail = jsonb_build_object('field', v_fault.field)::text, hint = v_fault.hint;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text := howdah_private.schema_size_fault(refuse_schema.schema);
-begin
-  if v_fault is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
-      detail = jsonb_build_object('field', refuse_schema.field)::text,
-      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as '
-        '#/$defs/NAME.';
-  end if;
-  v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
-  if v_fault is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
-      detail = jsonb_build_object(
-        'field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
-      hint = 'See draft 2020-12: https://json-schema.org/draft/2020-12';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_secret_in_prose(field text, prose text)
- RETURNS void
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.refuse_key(refuse_secret_in_prose.field, refuse_secret_in_prose.field)
-  where howdah_private.prose_contains_secret(refuse_secret_in_prose.prose)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_sub_run_settings(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults('{
-    "additionalProperties": false, "properties": {
-      "question": {"type": "object"},
-      "mission_override": {"type": "string", "minLength": 1},
-      "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}},
-      "suppress_markdown": {"type": "boolean"},
-      "ephemeral": {"type": "boolean"},
-      "handoff": {"type": "boolean"},
-      "weight": {"type": "number", "exclusiveMinimum": 0},
-      "budget": {"type": "object", "additionalProperties": false, "properties": {
-        "max_steps": {"type": "integer", "minimum": 1},
-        "max_tokens": {"type": "integer", "minimum": 1},
-        "max_cost": {"type": "number", "exclusiveMinimum": 0},
-        "max_seconds": {"type": "integer", "minimum": 1}
-      }}
-    }
-  }', refuse_sub_run_settings.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = 'configuration: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, '
-        '"suppress_markdown": true}';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_system(faults jsonb[])
  RETURNS void
  LANGUAGE plpgsql
@@ -21079,137 +22101,6 @@ begin
     detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
     hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1),
       'See docs/files.md for the format of agent systems.');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_system_shape(document jsonb, source text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_schema constant jsonb := howdah_private.agent_system_schema();
-  v_sections constant text[] := howdah_private.system_sections();
-  v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
-    select jsonb_object_agg(p.key,
-      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
-    from jsonb_each(v_schema -> 'properties') as p));
-  v_faults jsonb[];
-  v_object record;
-begin
-  if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
-    raise exception using errcode = 'HWINV', message = 'the agent system is larger than 1 MB',
-      detail = '{"field": "document"}',
-      hint = 'Split it into several systems with different names.';
-  end if;
-  v_faults := howdah_private.located_faults(v_heading, coalesce(document, 'null'),
-    'the document', '{}');
-  for v_object in
-    select s.section, e.key as name, e.value as entry
-    from unnest(v_sections) with ordinality as s (section, place)
-    cross join lateral jsonb_each(
-      case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
-    order by s.place, e.key collate "C"
-  loop
-    v_faults := v_faults || howdah_private.located_faults(
-      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry,
-      v_object.name, array[v_object.section, v_object.name]);
-    exit when cardinality(v_faults) >= 100; -- enough for one report
-  end loop;
-  v_faults := v_faults || array(
-    select howdah_private.system_fault('/' || t.field,
-      t.field || ' holds a key, and a file must not contain keys')
-    from (values ('name'), ('description')) as t (field)
-    where howdah_private.prose_contains_secret(document ->> t.field));
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_template(template text, variables jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_known text[] := array(select k.name
-    from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
-  v_name text;
-  v_before text;
-begin
-  select x.name, left(refuse_template.template, x.end_position - length(x.marker))
-    into v_name, v_before
-  from (
-    select p.place, p.marker, howdah_private.marker_name(p.marker) as name,
-      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (
-        order by p.place))::int as end_position
-    from howdah_private.template_parts(refuse_template.template) as p
-  ) as x
-  where x.marker is not null and x.name <> all (v_known)
-  order by x.place limit 1;
-  if found then
-    raise exception using errcode = 'HWINV',
-      message = format('template, line %s, column %s: {{%s}} is not a variable%s',
-        cardinality(string_to_array(v_before || '.', E'\n')),
-        length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
-        coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
-      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60),
-        'position', length(v_before) + 1)::text,
-      hint = case when v_known = '{}'
-        then 'Declare it in variables, such as {"name": {"type": "string"}}.'
-        else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_tenant_code(watched regclass)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_reason text := howdah_private.tenant_code_in(refuse_tenant_code.watched);
-begin
-  if v_reason is not null then
-    raise exception using errcode = 'HWDEN',
-      message = format('cannot write an answer into %s: %s', refuse_tenant_code.watched, v_reason);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_timezone(timezone text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_like text;
-begin
-  if refuse_timezone.timezone ~ '^(UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+)$' then
-    begin
-      perform now() at time zone refuse_timezone.timezone;
-      return;
-    exception when invalid_parameter_value then
-      null; -- the query below looks for a similar name
-    end;
-  elsif exists (
-    select from pg_catalog.pg_timezone_names as z where z.name = refuse_timezone.timezone
-  ) then
-    return;
-  end if;
-  select z.name into v_like from pg_catalog.pg_timezone_names as z
-  where lower(regexp_replace(z.name, '^.*/', ''))
-    = lower(regexp_replace(replace(btrim(refuse_timezone.timezone), ' ', '_'), '^.*/', ''))
-  order by z.name limit 1;
-  raise exception using errcode = 'HWINV',
-    message = case when refuse_timezone.timezone is null then 'timezone is missing'
-      else format('timezone %L is not known', refuse_timezone.timezone) end,
-    detail = jsonb_build_object('field', 'timezone', 'value', refuse_timezone.timezone)::text,
-    hint = coalesce('Did you mean ''' || v_like || '''?',
-      'Use a name of pg_timezone_names, for example ''Europe/Berlin'' or ''UTC''.');
 end $function$
 ;
 
@@ -21247,107 +22138,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_function(system_name text, name text, id oid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_reason text := (
-    select case when p.prosecdef
-      then 'it is security definer, so its callers would have the privileges of the owner'
-      when not l.lanpltrusted then format('%s is not a trusted language', l.lanname) end
-    from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
-    where p.oid = refuse_unfit_function.id);
-begin
-  perform howdah_private.refuse_function(system_name, refuse_unfit_function.name, 'definition',
-    format('%I.%I cannot belong to an agent system: %s', system_name,
-      refuse_unfit_function.name, v_reason),
-    'Functions of agent systems run with the privileges of the caller. '
-    'Grant howdah_app the privileges they need.')
-  where v_reason is not null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_run(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_large record;
-  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id,
-      e.forked_from_execution_id, e.compensates_execution_id) is null
-    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
-begin
-  if jsonb_typeof(e.metadata) is distinct from 'object' then
-    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
-  end if;
-  if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
-    raise exception using errcode = 'HWINV', message = 'callback_url is no address of HTTP',
-      detail = jsonb_build_object('field', 'callback_url')::text,
-      hint = 'Write it as https://host/path, at most 2000 characters, '
-        'with no user, password or space in it.';
-  end if;
-  if num_nonnulls(e.concurrency_key, e.debounce_key, e.debounce_ms) > 0 then
-    perform howdah_private.refuse_run_keys(e);
-  end if;
-  select * into v_large
-  from (values
-    ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
-    ('input_data', octet_length(e.input_data::text), v_most, 'bytes'),
-    ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
-  ) as f (field, size, most, unit)
-  where f.size > f.most;
-  if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
-  end if;
-  -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
-  if e.forked_from_execution_id is null and e.table_trigger_id is null then
-    perform howdah_private.refuse_plain_secrets('metadata', e.metadata);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_tool(p pg_proc, schema name)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_reason text := case
-    when refuse_unfit_tool.schema in (
-        'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
-      ) or refuse_unfit_tool.schema like 'pg\_%' then 'it is in a system schema'
-    when refuse_unfit_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
-    when p.prokind <> 'f' then 'it is not a plain function'
-    when p.provariadic <> 0 then 'it is variadic'
-    when exists (
-      select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
-      where coalesce(a.name, '') = ''
-    ) then 'an argument has no name, but models pass arguments by name'
-    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype)
-      then 'it is a trigger function'
-    when exists (
-      select from unnest(p.proargtypes::oid[] || p.prorettype) as x (type)
-      join pg_catalog.pg_type as t on t.oid = x.type
-      where t.typtype = 'p' and t.typname not in ('void', 'record')
-    ) then 'it has a polymorphic or pseudo-type'
-    when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
-  end;
-begin
-  if v_reason is not null then
-    raise exception using errcode = 'HWINV',
-      message = format('%s.%s cannot be a tool: %s', refuse_unfit_tool.schema, p.proname, v_reason),
-      detail = jsonb_build_object('function', p.oid::regprocedure::text)::text,
-      hint = 'Write a plain function with named arguments in a schema of your own.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown(relation name, field name, referenced name, id text, rule name)
  RETURNS void
  LANGUAGE plpgsql
@@ -21362,29 +22152,6 @@ begin
       'id', refuse_unknown.id, 'constraint', rule)::text,
     hint = format('Use the id of a row that you see in howdah.%s.', referenced),
     schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_part(field text, names text[], known text[], aliases text[] DEFAULT '{}'::text[])
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_name text;
-begin
-  select n.name into v_name from unnest(refuse_unknown_part.names)
-    with ordinality as n (name, place)
-  where n.name <> all (known || aliases) order by n.place limit 1;
-  if v_name is null then
-    return;
-  end if;
-  raise exception using errcode = 'HWNTF',
-    message = format('there is no %s named %L', rtrim(field, 's'), v_name),
-    detail = jsonb_build_object('field', field, 'name', v_name)::text,
-    hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
-      'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
 end $function$
 ;
 
@@ -21441,7 +22208,7 @@ begin
       ' per ' || l.period, trim_scale(refuse_usage.used), trim_scale(refuse_usage.amount),
       '; it resets at ' || v_resets_at),
     detail = jsonb_build_object('limit_id', l.id, 'scope', l.scope,
-      'subject_id', case when howdah_private.is_for_each(l) then refuse_usage.subject_id
+      'subject_id', case when howdah_private.applies_to_each(l) then refuse_usage.subject_id
         else l.subject_id end,
       'metric', l.metric, 'period', l.period, 'max_value', l.max_value,
       'used', refuse_usage.used, 'retry_at', v_resets_at,
@@ -21454,7 +22221,7 @@ begin
         case when l.metric = 'storage' then 'Delete resources, or'
           when v_ends_at is null or l.max_value = 0 then 'Ask an admin to'
           else 'Wait until then, or ask an admin to' end,
-        l.id, case when howdah_private.is_for_each(l)
+        l.id, case when howdah_private.applies_to_each(l)
           then ', or write a limit for this subject alone, which takes its place' end) end;
 end $function$
 ;
@@ -21475,151 +22242,6 @@ begin
         rtrim(refuse_used.relation, 's'))
       else format('Change or delete the rows of howdah.%s first.', referencing) end,
     schema = 'howdah', table = refuse_used.relation, constraint = rule;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_used_secret(secret howdah.secrets)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_users text[] := array(
-    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u
-    order by 1);
-begin
-  if v_users <> '{}' then
-    raise exception using errcode = 'HWCNF',
-      message = format('secret %L is used by %s', secret.name, array_to_string(v_users, ', ')),
-      detail = jsonb_build_object('secret', secret.name, 'used_by', v_users)::text,
-      hint = 'Change them to another secret first. Use --force to delete the secret anyway: '
-        'calls that need the secret then fail.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_values(field text, prompt text, variables jsonb, vals jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name)
-    order by 1);
-  v_faults text[];
-  v_name text;
-begin
-  select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
-  where k.name <> all (v_known) order by 1 limit 1;
-  v_faults := case when v_name is not null
-    then array[format('%s is not a variable of the prompt%s', to_jsonb(v_name),
-      coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
-    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false),
-      refuse_values.vals) end;
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_strip_nulls(jsonb_build_object(
-        'field', refuse_values.field, 'prompt', refuse_values.prompt,
-        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'),
-        'faults', to_jsonb(v_faults)))::text,
-      hint = case when v_known = '{}' then 'The prompt has no variables.'
-        else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_variables(variables jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_schema constant jsonb := howdah_private.values_schema(refuse_variables.variables, false);
-  v_faults text[] := howdah_private.json_faults('{
-    "maxProperties": 100,
-    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
-    "additionalProperties": {"type": "object", "required": ["type"], "properties": {
-      "type": {"enum": ["string", "number", "integer", "boolean"]},
-      "description": {"type": "string"}
-    }}
-  }', refuse_variables.variables);
-  v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
-begin
-  if v_faults = '{}' and v_unknown is not null then
-    v_faults := array[format('%s cannot be checked', v_unknown)];
-  elsif v_faults = '{}' then
-    perform howdah_private.refuse_schema('variables', v_schema);
-    v_faults := howdah_private.json_faults(v_schema,
-      howdah_private.prompt_values(refuse_variables.variables, null, null));
-    v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
-  end if;
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = 'variables: ' || array_to_string(v_faults, '; '),
-      detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"customer": {"type": "string"}, '
-        '"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_watch_expression(watched regclass, field text, expression text)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_relname name;
-begin
-  select c.relname into v_relname from pg_catalog.pg_class as c
-  where c.oid = refuse_watch_expression.watched;
-  perform howdah_private.plan_watch(format(
-    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s '
-    'and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
-    watched, v_relname, expression, case field when 'condition' then '' else 'is null' end));
-exception when insufficient_privilege then
-  raise exception using errcode = 'HWDEN',
-    message = format('%s cannot be evaluated: %s', field, sqlerrm),
-    detail = jsonb_build_object('field', field)::text,
-    hint = 'The expression runs with the privileges of howdah_app. Grant howdah_app privileges on '
-      'the tables, functions and schemas of the expression.';
-when others then
-  raise exception using errcode = 'HWINV',
-    message = format('%s is not an expression over the columns of %s: %s', field, watched, sqlerrm),
-    detail = jsonb_build_object('field', field, 'expression', expression)::text,
-    hint = case field when 'condition'
-      then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
-      when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
-        || 'write functions with their schema.'
-      else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
-        || 'write functions with their schema.' end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_workflow_configuration(name text, type howdah.workflow_type, configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_faults text[] := howdah_private.json_faults(
-    howdah.workflow_schema(refuse_workflow_configuration.type),
-    refuse_workflow_configuration.configuration);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('For the schema, call howdah.workflow_schema(%L).',
-        refuse_workflow_configuration.type);
-  end if;
 end $function$
 ;
 
@@ -21710,6 +22332,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.register_follower(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.watch(e.id::uuid, array[e.id::uuid]) from howdah.executions as e
+  where e.id = register_follower.execution_id and e.tenant_id = v_tenant_id
+    and e.completed_at is null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer, only_tenants uuid[] DEFAULT NULL::uuid[], only_members uuid[] DEFAULT NULL::uuid[], master_keys text[] DEFAULT '{}'::text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -21749,6 +22386,7 @@ CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uu
 AS $function$
 declare
   v_released uuid[];
+  v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
@@ -21782,13 +22420,17 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
+  v_poison := array(
+    select e.id::uuid from howdah.executions as e
+    where release_executions.is_dead and e.id = any (v_released)
+      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
+  );
+  perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
   perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
-  from howdah.executions as e
-  where release_executions.is_dead and e.id = any (v_released)
-    and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20);
+  from howdah.executions as e where e.id = any (v_poison);
 
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
@@ -21872,12 +22514,12 @@ AS $function$
     select l, l.id, l.tenant_id, l.max_value, null::text as key
     from howdah.limits as l
     where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-      and not howdah_private.is_for_each(l)
+      and not howdah_private.applies_to_each(l)
     union all
     select l, l.id, l.tenant_id, l.max_value, k.key
     from howdah.limits as l cross join unnest(remaining_runs.keys) as k (key)
     where l.metric = 'running_runs' and l.tenant_id = any (remaining_runs.tenants)
-      and howdah_private.is_for_each(l)
+      and howdah_private.applies_to_each(l)
       and not howdah_private.is_replaced(l, howdah_private.key_subject(k.key))
   )
   select w.l, w.key, w.max_value::int - coalesce((
@@ -22035,6 +22677,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rename_in_log(ids uuid[], name text, new_name text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.steps as s
+  set output = case when s.output ->> 'by' = rename_in_log.name
+      then s.output || jsonb_build_object('by', rename_in_log.new_name) else s.output end,
+    input = case when s.input ->> 'by' = rename_in_log.name
+      then s.input || jsonb_build_object('by', rename_in_log.new_name) else s.input end
+  where s.execution_id = any (rename_in_log.ids)
+    and (s.kind = 'answer' and s.output ->> 'by' = rename_in_log.name
+      or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name text)
  RETURNS void
  LANGUAGE sql
@@ -22043,10 +22702,17 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name t
 AS $function$
   update howdah_private.inbox as i
   set output = i.output || jsonb_build_object('by', new_name)
-  from howdah.questions as q
-  where q.tenant_id = u.tenant_id and q.answered_by = u.username
-    and i.execution_id = q.execution_id and i.kind = 'answer'
-    and i.output ->> 'question_id' = q.id::text;
+  where i.id in (select a.id from howdah_private.inbox_answers(u) as a);
+  select howdah_private.rename_in_log(array(
+    select c.id from howdah.questions as q
+    cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+    union
+    select c.id from howdah.audit_log as l
+    cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
+    where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
+      and l.action in ('retry', 'fork')
+  ), u.username, new_name);
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
     escalate_to = case
@@ -22102,24 +22768,19 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reopen_month(month date)
+CREATE OR REPLACE FUNCTION howdah_private.reopen_erased_sessions(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_partition regclass := to_regclass(
-    'howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
 begin
-  delete from howdah_private.closed_months as c
-  where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
-  if found and exists (
-    select from pg_catalog.pg_trigger as t
-    where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed'
-  ) then
-    execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
-  end if;
+  perform from howdah.sessions as s
+  where s.id = any (reopen_erased_sessions.ids) and s.contents_erased_at is not null
+  order by s.id for no key update;
+  update howdah.sessions as s
+  set last_activity_at = greatest(s.last_activity_at, now()), contents_erased_at = null
+  where s.id = any (reopen_erased_sessions.ids) and s.contents_erased_at is not null;
 end $function$
 ;
 
@@ -22211,6 +22872,54 @@ begin
   )
   select array_agg(w.id) into v_lost from woken as w;
   return coalesce(v_lost, '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.repair_partitions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_change text;
+begin
+  for v_change in
+    select format('create trigger _100_refuse_truncate before truncate on %s
+        for each statement execute function howdah_private.tg__refuse_change()',
+      i.inhrelid::regclass)
+    from pg_catalog.pg_inherits as i
+    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+    union all
+    select howdah_private.freeze_month_statement(m.month)
+    from howdah_private.closed_months as m
+    where m.dropped_at is null and exists (
+      select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
+        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM'))
+        and not exists (
+          select from pg_catalog.pg_trigger as t
+          where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
+    )
+    union all
+    select format('alter table %s set (%s)', c.oid::regclass, w.settings)
+    from pg_catalog.pg_inherits as i
+    join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    join pg_catalog.pg_class as p on p.oid = i.inhparent
+    cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
+    where i.inhparent in (
+        'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+      and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
+  loop
+    begin
+      execute v_change;
+    exception when lock_not_available then
+      null;
+    end;
+  end loop;
 end $function$
 ;
 
@@ -22667,7 +23376,7 @@ begin
       hint = format('Only the owner of a table may watch it: grant %s to %I, '
         'or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
-  v_reason := howdah_private.tenant_code_in(v_class.oid);
+  v_reason := howdah_private.tenant_code_reason(v_class.oid);
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
@@ -22796,42 +23505,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.retain(batch integer DEFAULT 200)
+CREATE OR REPLACE FUNCTION howdah_private.retain_history(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_policy howdah.retention_policies;
-  v_done int := 0;
+  v_done int := howdah_private.retain_runs(
+    retain_history.tenant_id, retain_history.until, retain_history.batch,
+    retain_history.is_delete);
 begin
-  perform howdah_private.lock_usage_counting(); -- before all locks of the rows that are counted
-  -- receivers of runs that have ended
-  delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour';
-  for v_policy in
-    select p.* from howdah.retention_policies as p order by p.id for update skip locked
-  loop
-    v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    -- runs and sessions of policies by month are deleted with their month (drop_months.sql)
-    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then
-      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
-    end if;
-    if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain.batch);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain.batch, false);
-    elsif v_policy.keep_contents_days is not null then
-      v_done := v_done + howdah_private.retain_runs(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
-      v_done := v_done + howdah_private.retain_sessions(v_policy.tenant_id,
-        now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
-    end if;
-  end loop;
-  return v_done;
+  return case when v_done > 0 then v_done
+    else howdah_private.retain_sessions(
+      retain_history.tenant_id, retain_history.until, retain_history.batch,
+      retain_history.is_delete) end;
 end $function$
 ;
 
@@ -22940,6 +23628,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.retain_tenant(tenant_id uuid, batch integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_policy howdah.retention_policies;
+  v_done int := 0;
+begin
+  perform howdah_private.block_usage_counting(); -- before all locks of the rows that are counted
+  select p.* into v_policy from howdah.retention_policies as p
+  where p.tenant_id = retain_tenant.tenant_id for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  if v_policy.is_by_month then
+    -- runs are deleted with their month (drop_months.sql), which may leave sessions without runs
+    v_done := howdah_private.retain_sessions(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_runs_days), retain_tenant.batch, true);
+  elsif v_policy.keep_runs_days is not null then
+    v_done := howdah_private.retain_history(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_runs_days), retain_tenant.batch, true);
+  end if;
+  if v_done = 0 and v_policy.keep_contents_days > 0 then
+    v_done := howdah_private.retain_history(v_policy.tenant_id,
+      now() - make_interval(days => v_policy.keep_contents_days), retain_tenant.batch, false);
+  elsif v_done = 0 and v_policy.keep_contents_days = 0 then
+    v_done := howdah_private.enqueue_missed_erasures(v_policy.tenant_id, retain_tenant.batch);
+    if v_done = 0 then
+      v_done := howdah_private.retain_sessions(v_policy.tenant_id,
+        now() - make_interval(mins => v_policy.keep_sessions_minutes), retain_tenant.batch, false);
+    end if;
+  end if;
+  if v_done = 0 then
+    v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
+  end if;
+  return v_done;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -22957,6 +23686,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rights_granted_for(trigger pg_trigger)
+ RETURNS TABLE("column" name, privilege text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select g."column", g.privilege
+  from jsonb_to_recordset(case when (trigger).tgnargs = 2 then convert_from(
+    substr((trigger).tgargs, 38, length((trigger).tgargs) - 38), getdatabaseencoding())::jsonb
+  end) as g ("column" name, privilege text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rights_to_grant(watched regclass, watch howdah.table_triggers)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
+  from (
+    select k.name::name, 'select' as privilege
+    from unnest((watch).key_columns || (watch).into_column) as k (name)
+    union all
+    select (watch).into_column::name, 'update'
+  ) as n
+  where (watch).into_column is not null and (
+    not howdah_private.has_writer_right(rights_to_grant.watched, n.name, n.privilege)
+    or (n.name, n.privilege) in (
+      select g."column", g.privilege
+      from pg_catalog.pg_trigger as t cross join lateral howdah_private.rights_granted_for(t) as g
+      where t.tgrelid = rights_to_grant.watched
+        and t.tgfoid = 'howdah_private.tg__watch'::regproc))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -22965,7 +23730,7 @@ CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id 
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 begin
-  insert into howdah_private.kept_subjects as k
+  insert into howdah_private.deleted_subject_usage as k
     (tenant_id, scope, subject_id, day, roots, tokens, cost)
   select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
     count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
@@ -22974,7 +23739,7 @@ begin
   cross join lateral (
     select 'user'::howdah.limit_scope, e.user_id
     where not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
     union all
     select 'session', howdah_private.session_of_run(e) where roll_up_subjects.ids is not null
@@ -23000,7 +23765,7 @@ declare
   v_last_id uuid := coalesce(
     roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
 begin
-  insert into howdah.kept_steps as k
+  insert into howdah.deleted_step_usage as k
     (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
   select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
     count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
@@ -23008,7 +23773,7 @@ begin
   from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
   cross join lateral (
-    select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end
+    select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
@@ -23016,14 +23781,14 @@ begin
       or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
     and (s.model_id is not null or t.tool is not null)
     and not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, kind, model_id, tool) do update
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
     cost = k.cost + excluded.cost;
-  insert into howdah.kept_usage as k
+  insert into howdah.deleted_run_usage as k
     (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
       cancelled, steps, tokens_in, tokens_out, cost)
   select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id,
@@ -23037,7 +23802,7 @@ begin
     and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids))
     and e.compensates_execution_id is null
     and not exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
@@ -23115,6 +23880,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.row_parsing_query(watched regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when bool_or(a.attgenerated = 'v') then format(
+      'select %s from (select (howdah_rows.image::%s).*) as howdah_row',
+      string_agg(case when a.attgenerated = 'v'
+        then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
+        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum),
+      row_parsing_query.watched)
+    else format('select (howdah_rows.image::%s).*', row_parsing_query.watched) end
+  from pg_catalog.pg_attribute as a
+  left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = row_parsing_query.watched and a.attnum > 0 and not a.attisdropped
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rows_before(counted jsonb, lists integer, results text[], bounds jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23174,7 +23958,7 @@ begin
   perform set_config('search_path', rows_of_query.path, true);
   for v_plan in execute 'explain (verbose, format json) ' || v_query loop
     if schemas is not null then
-      perform howdah_private.refuse_other_schemas(v_plan, schemas);
+      perform howdah_private.check_query_schemas(v_plan, schemas);
     end if;
     v_cost := pg_catalog.json_extract_path_text(v_plan, '0', 'Plan', 'Total Cost');
   end loop;
@@ -23199,37 +23983,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.rows_to_run(watch howdah.table_triggers, watched regclass, rows text[], old_rows text[])
- RETURNS TABLE(id uuid, input text, row_key jsonb, value_sha256 bytea, concurrency_key text, debounce_key text)
+CREATE OR REPLACE FUNCTION howdah_private.run_and_forks(tenant_id uuid, id uuid)
+ RETURNS SETOF uuid
  LANGUAGE sql
- SECURITY DEFINER
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with query as materialized (
-    select howdah_private.watch_query(rows_to_run.watched, rows_to_run.watch) as text
-  ),
-  inputs as materialized (
-    select h.* from query as q
-    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.rows) as h
-    where h.input is not null
-  ),
-  old_inputs as materialized (
-    select h.* from query as q
-    cross join lateral howdah_private.watched_inputs(q.text, rows_to_run.old_rows) as h
-  ),
-  changed as (
-    select h.place, h.input, h.row_key, h.value,
-      case when h.concurrency_key ~ '\S' then h.concurrency_key end as concurrency_key,
-      case when h.debounce_key ~ '\S' then h.debounce_key end as debounce_key,
-      max(h.place) over (partition by h.debounce_key) as last_place
-    from inputs as h left join old_inputs as b on b.row_key = h.row_key
-    where b.input is distinct from h.input
+  with recursive copies (id) as (
+    select run_and_forks.id
+    union
+    select (l.detail ->> 'fork_id')::uuid from copies as c
+    join howdah.audit_log as l
+      on l.tenant_id = run_and_forks.tenant_id and l.object_id = c.id::text
+        and l.object = 'executions' and l.action = 'fork'
   )
-  select howdah.uuid_v7(), c.input, c.row_key, sha256(convert_to(c.value, 'UTF8')),
-    c.concurrency_key, c.debounce_key
-  from changed as c
-  where c.debounce_key is null or c.place = c.last_place
-  order by c.debounce_key collate "C" nulls first, c.place
+  select c.id from copies as c
 $function$
 ;
 
@@ -23282,6 +24050,67 @@ begin
     returning executions.id into v_first;
   end if;
   return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_defaults_of_agent(e howdah.executions, may_pin boolean)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent howdah.agents;
+  v_defaults text[];
+  v_limits jsonb;
+begin
+  if e.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  end if;
+  select a.* into v_agent from howdah.agents as a
+  where a.id = e.agent_id and a.tenant_id = e.tenant_id
+    and (not a.is_restricted or e.table_trigger_id is not null
+      or e.compensates_execution_id is not null or howdah_private.sees_agent(a.id));
+  if not found then
+    raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when e.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', e.agent_id) end,
+      detail = jsonb_build_object('agent_id', e.agent_id)::text,
+      hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
+        'The id of a workflow goes into workflow_id.';
+  end if;
+  -- compensation runs for a hidden, deleted or inactive agent, too
+  if (v_agent.deleted_at is not null or not v_agent.is_active)
+    and e.compensates_execution_id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is %s', v_agent.name,
+        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
+      hint = case when v_agent.deleted_at is not null
+        then 'A deleted agent cannot be restored. Create a new agent with that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  v_defaults := array[e.agent_id::text, e.tenant_id::text,
+    case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
+    v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
+    v_agent.max_seconds::text, v_agent.prompt_id::text];
+  if exists (select from howdah.settings) then
+    v_limits := howdah_private.settings_of(
+      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+    v_defaults[4:7] := array[
+      coalesce(v_defaults[4], v_limits ->> 'max_steps'),
+      coalesce(v_defaults[5], v_limits ->> 'max_tokens'),
+      coalesce(v_defaults[6], v_limits ->> 'max_cost'),
+      coalesce(v_defaults[7], v_limits ->> 'max_seconds')];
+  end if;
+  if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
+    and v_agent.is_active and v_agent.deleted_at is null
+    and current_setting('howdah.pinned_tenant', true) <> '' then
+    perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
+  end if;
+  return v_defaults;
 end $function$
 ;
 
@@ -23529,6 +24358,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_for_changed_rows(watch howdah.table_triggers, watched regclass, rows text[], old_rows text[])
+ RETURNS TABLE(id uuid, input text, row_key jsonb, value_sha256 bytea, concurrency_key text, debounce_key text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with query as materialized (
+    select howdah_private.watch_query(
+      runs_for_changed_rows.watched, runs_for_changed_rows.watch) as text
+  ),
+  inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, runs_for_changed_rows.rows) as h
+    where h.input is not null
+  ),
+  old_inputs as materialized (
+    select h.* from query as q
+    cross join lateral howdah_private.watched_inputs(q.text, runs_for_changed_rows.old_rows) as h
+  ),
+  changed as (
+    select h.place, h.input, h.row_key, h.value,
+      case when h.concurrency_key ~ '\S' then h.concurrency_key end as concurrency_key,
+      case when h.debounce_key ~ '\S' then h.debounce_key end as debounce_key,
+      max(h.place) over (partition by h.debounce_key) as last_place
+    from inputs as h left join old_inputs as b on b.row_key = h.row_key
+    where b.input is distinct from h.input
+  )
+  select howdah.uuid_v7(), c.input, c.row_key, sha256(convert_to(c.value, 'UTF8')),
+    c.concurrency_key, c.debounce_key
+  from changed as c
+  where c.debounce_key is null or c.place = c.last_place
+  order by c.debounce_key collate "C" nulls first, c.place
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_in_scope(scope howdah_private.workers, last_tenant_id uuid, room integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -23613,6 +24477,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_to_interrupt(ids uuid[], sessions uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return array(
+    select s.live_execution_id from howdah.sessions as s
+    where s.id = any (runs_to_interrupt.sessions) and exists (
+      select from howdah.executions as e
+      where e.id = any (runs_to_interrupt.ids) and e.session_id = s.id
+        and howdah_private.may_interrupt(s.live_execution_id, e)
+    ) and s.live_execution_id is not null
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_to_trace(lag interval DEFAULT '00:00:03'::interval, at_most integer DEFAULT 1000)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -23659,7 +24542,7 @@ AS $function$
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
     and e.completed_at >= runs_with_spending.since
     and not (howdah_private.counts_closed_months(l) and exists (
-      select from howdah_private.closing_months() as m
+      select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id
     ))
 $function$
@@ -23936,7 +24819,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, most integer)
+CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, max_rows integer)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -23948,7 +24831,7 @@ AS $function$
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
     join howdah.secrets as s on s.id = c.secret_id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
-    limit secrets_to_reseal.most
+    limit secrets_to_reseal.max_rows
   ) as old
 $function$
 ;
@@ -24238,53 +25121,65 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer)
- RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select i.place::int, i.id, t.turn, t.seq, t.message
-  from unnest(session_messages_after.ids, session_messages_after.turns, session_messages_after.seqs)
-    with ordinality as i (id, turn, seq, place)
-  join howdah.sessions as s on s.id = i.id
-  cross join lateral (
-    select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
-      'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
-    from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id
-    where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
-      and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
-    order by e.turn, m.seq
-    limit session_messages_after.at_most
-  ) as t
-  order by i.place, t.turn, t.seq
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.session_of(id uuid)
- RETURNS howdah.sessions
+CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, latest_turns integer[] DEFAULT NULL::integer[], latest_seqs integer[] DEFAULT NULL::integer[])
+ RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, latest_turn integer, latest_seq integer)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
-declare
-  v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id)
-    else howdah.current_tenant() end;
-  v_session howdah.sessions;
+#variable_conflict use_column
 begin
-  select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id
-    and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', session_of.id),
-      detail = jsonb_build_object('session_id', session_of.id)::text,
-      hint = 'Use howdah.start_session(agent) to start one. '
-        'See howdah.sessions for the sessions that exist.';
-  end if;
-  return v_session;
+  return query
+  with cursors as (
+    select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
+      case when i.latest_turn is not null then s.late_turns end as late_turns,
+      case when i.latest_turn is not null and s.late_turns is not null then (
+        select howdah_private.place_in_writing(m.created_at, e.turn, m.seq)
+        from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+        where e.tenant_id = s.tenant_id and e.session_id = s.id
+          and e.parent_execution_id is null and e.turn = i.latest_turn and m.seq = i.latest_seq
+      ) end as latest
+    from unnest(session_messages_after.ids, session_messages_after.turns,
+      session_messages_after.seqs, session_messages_after.latest_turns,
+      session_messages_after.latest_seqs)
+      with ordinality as i (id, turn, seq, latest_turn, latest_seq, place)
+    join howdah.sessions as s on s.id = i.id
+  ),
+  found as (
+    select c.place, c.session_id, c.latest as cursor_latest, t.*,
+      case when t.is_late then c.turn else t.turn end as cursor_turn,
+      case when t.is_late then c.seq else t.seq end as cursor_seq,
+      row_number() over (partition by c.place
+        order by t.is_late desc, case when t.is_late then t.written end, t.turn, t.seq) as position
+    from cursors as c
+    cross join lateral (
+      (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      cross join howdah_private.place_in_writing(m.created_at, e.turn, m.seq) as w (written)
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
+        and w.written > c.latest
+      order by w.written limit session_messages_after.at_most)
+      union all
+      (select false, e.turn, m.seq,
+        howdah_private.place_in_writing(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn >= c.turn
+        and (e.turn > c.turn or m.seq > c.seq)
+      order by e.turn, m.seq limit session_messages_after.at_most)
+    ) as t
+  )
+  select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
+      'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
+    f.cursor_turn, f.cursor_seq, f.latest[2]::int, f.latest[3]::int
+  from (
+    select x.*, greatest(x.cursor_latest,
+      max(x.written) over (partition by x.place order by x.position)) as latest
+    from found as x where x.position <= session_messages_after.at_most
+  ) as f
+  order by f.place, f.position;
 end $function$
 ;
 
@@ -24433,7 +25328,7 @@ declare
   v_current jsonb;
   v_wanted jsonb;
 begin
-  perform howdah_private.refuse_unknown_part('models', set_agent_models.names, array(
+  perform howdah_private.check_part_exists('models', set_agent_models.names, array(
     select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
     order by m.name));
   select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id,
@@ -24469,7 +25364,7 @@ AS $function$
 declare
   v_servers uuid[];
 begin
-  perform howdah_private.refuse_unknown_part('servers', set_agent_servers.names,
+  perform howdah_private.check_part_exists('servers', set_agent_servers.names,
     array(select s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant()
       order by s.name));
   v_servers := array(
@@ -24493,7 +25388,7 @@ AS $function$
 declare
   v_tools uuid[];
 begin
-  perform howdah_private.refuse_unknown_part('tools', set_agent_tools.names,
+  perform howdah_private.check_part_exists('tools', set_agent_tools.names,
     array(select t.name from howdah.tools as t where t.tenant_id = howdah.current_tenant()
       order by t.name),
     array(select unnest(t.aliases) from howdah.tools as t
@@ -24516,9 +25411,9 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.refuse_large_subscription(set_mcp_log_level.session, null,
+  select howdah_private.check_subscription_size(set_mcp_log_level.session, null,
     set_mcp_log_level.log_level);
-  select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
+  select howdah_private.check_mcp_session_count(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(),
     set_mcp_log_level.log_level,
@@ -24592,31 +25487,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.set_watch(watched regclass, watch howdah.table_triggers)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_name text := howdah_private.watch_name((watch).id);
-begin
-  perform howdah_private.drop_watch((watch).id);
-  if (watch).on_event like 'insert%' then
-    execute format('create trigger %I after insert on %s referencing new table as new_rows '
-      'for each statement execute function howdah_private.tg__watch(%L)',
-      v_name, watched, (watch).id);
-  end if;
-  if (watch).on_event like '%update' then
-    execute format('create trigger %I after update on %s '
-      'referencing old table as old_rows new table as new_rows '
-      'for each statement execute function howdah_private.tg__watch(%L)',
-      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
-      watched, (watch).id);
-  end if;
-  perform howdah_private.set_writer_rights(set_watch.watched);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.set_workflow_members(workflow_id uuid, members jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -24631,29 +25501,13 @@ declare
     select w.name from howdah.workflows as w
     where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name);
 begin
-  perform howdah_private.refuse_unknown_part('members',
+  perform howdah_private.check_part_exists('members',
     array(select m.name from howdah_private.entry_members(v_entry) as m
       where m.what = k.what and m.name is not null), k.known)
   from (values ('agent', v_agents), ('workflow', v_workflows),
     ('member', v_agents || v_workflows)) as k (what, known);
   perform howdah_private.apply_members(w.name, v_entry, false) from howdah.workflows as w
   where w.id = set_workflow_members.workflow_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.set_writer_rights(watched regclass)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_statement text;
-begin
-  for v_statement in
-    select r.statement from howdah_private.writer_rights(set_writer_rights.watched) as r
-  loop
-    execute v_statement;
-  end loop;
 end $function$
 ;
 
@@ -24749,53 +25603,6 @@ CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb
  LANGUAGE sql
  IMMUTABLE
 RETURN (configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text])
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.settle_partitions()
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET lock_timeout TO '2s'
-AS $function$
-declare
-  v_change text;
-begin
-  for v_change in
-    select format('create trigger _100_refuse_truncate before truncate on %s
-        for each statement execute function howdah_private.tg__refuse_change()',
-      i.inhrelid::regclass)
-    from pg_catalog.pg_inherits as i
-    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
-    )
-    union all
-    select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
-    where m.dropped_at is null and exists (
-      select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
-        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM'))
-        and not exists (
-          select from pg_catalog.pg_trigger as t
-          where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
-    )
-    union all
-    select format('alter table %s set (%s)', c.oid::regclass, w.settings)
-    from pg_catalog.pg_inherits as i
-    join pg_catalog.pg_class as c on c.oid = i.inhrelid
-    join pg_catalog.pg_class as p on p.oid = i.inhparent
-    cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
-    where i.inhparent in (
-        'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
-      and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
-  loop
-    begin
-      execute v_change;
-    exception when lock_not_available then
-      null;
-    end;
-  end loop;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.settle_question(id uuid, status howdah.question_status, answer text, data jsonb, actor text)
@@ -25020,6 +25827,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.signed_binding(tenant_id uuid, user_id uuid, trust howdah.trust, execution_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_payload constant text := array_to_string(array[signed_binding.tenant_id::text,
+    signed_binding.user_id::text, coalesce(signed_binding.trust, 'external')::text,
+    signed_binding.execution_id::text], ' ', '-');
+begin
+  perform pg_current_xact_id(); -- assigns the id that the seal contains
+  return v_payload || ' ' || howdah_private.binding_seal(v_payload);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
  RETURNS text
  LANGUAGE sql
@@ -25077,6 +25900,7 @@ AS $function$
     ('executions', 'metadata', null, null),
     ('executions', 'overrides', null, null),
     ('schedules', 'input', null, null),
+    ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),
     ('skills', 'content', 61440, 'bytes'),
     ('mail', 'content', 32768, 'bytes'),
@@ -25250,41 +26074,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.start_closing_month(month date)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first uuid := (howdah_private.month_bounds(start_closing_month.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(start_closing_month.month)).next_id;
-  v_live bigint;
-begin
-  if exists (
-    select from howdah_private.closed_months as c
-    where c.month = start_closing_month.month and c.dropped_at is null
-  ) then
-    return;
-  end if;
-  execute format('lock table howdah_private.%I in share row exclusive mode',
-    'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
-  select count(*) into v_live from howdah.executions as e
-  where e.id >= v_first and e.id < v_next
-    and e.status in ('queued', 'running', 'waiting', 'paused');
-  perform howdah_private.refuse_blocked_month(
-    start_closing_month.month, array[format('%s runs have not ended', v_live)])
-  where v_live > 0;
-  insert into howdah_private.closed_months as c (month, first_id, next_id)
-  values (start_closing_month.month, v_first, v_next)
-  on conflict on constraint closed_months_pkey do update
-  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at,
-    dropped_at = null;
-  execute howdah_private.freeze_month(start_closing_month.month);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -25444,7 +26233,7 @@ begin
   if found then
     return v_id;
   end if;
-  perform howdah_private.refuse_more_files(run);
+  perform howdah_private.check_file_count(run);
   insert into howdah.resources as r (
     tenant_id, name, type, bytes, execution_id, session_id, metadata
   )
@@ -25662,9 +26451,9 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_large_subscription(subscribe_mcp_to.session,
+  perform howdah_private.check_subscription_size(subscribe_mcp_to.session,
     subscribe_mcp_to.resource, subscribe_mcp_to.mark);
-  perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
+  perform howdah_private.check_mcp_session_count(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller,
     subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
@@ -26525,11 +27314,11 @@ declare
   v_session howdah.sessions;
   v_interrupts boolean;
   v_has_to_wait boolean;
+  v_no_wake_up uuid[]; -- runs that proposed to wait
   v_promoted uuid[] := '{}';
 begin
-  perform from howdah.sessions as s
-  where s.id in (select e.session_id from howdah.executions as e where e.id = any (take_turns.ids))
-  order by s.id for no key update;
+  perform howdah_private.lock_turns(take_turns.ids, v_locked);
+  v_no_wake_up := howdah_private.propose_no_wait(take_turns.ids, v_locked);
   for v_run in
     select e.* from howdah.executions as e where e.id = any (take_turns.ids)
     order by e.session_id, e.turn, e.id
@@ -26558,9 +27347,9 @@ begin
         status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
         waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
       where e.id = v_run.id;
-      if not v_has_to_wait and v_run.status = 'waiting' then
-        v_promoted := v_promoted || v_run.id::uuid;
-      end if;
+    end if;
+    if not v_has_to_wait and (v_run.status = 'waiting' or v_run.id = any (v_no_wake_up)) then
+      v_promoted := v_promoted || v_run.id::uuid;
     end if;
   end loop;
   perform howdah_private.enqueue_advance(array(
@@ -26645,14 +27434,14 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tenant_code_in(watched regclass)
+CREATE OR REPLACE FUNCTION howdah_private.tenant_code_reason(watched regclass)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with recursive tables (oid) as (
-    select tenant_code_in.watched::oid
+    select tenant_code_reason.watched::oid
     union
     select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
   ),
@@ -26711,6 +27500,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tenants_with_retention()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.tenant_id from howdah.retention_policies as p order by p.tenant_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.terminate_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -26759,67 +27558,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
- RETURNS text[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_agent howdah.agents;
-  v_terms text[];
-  v_limits jsonb;
-begin
-  if e.tenant_id is null then
-    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
-      detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
-  end if;
-  select a.* into v_agent from howdah.agents as a
-  where a.id = e.agent_id and a.tenant_id = e.tenant_id
-    and (not a.is_restricted or e.table_trigger_id is not null
-      or e.compensates_execution_id is not null or howdah_private.sees_agent(a.id));
-  if not found then
-    raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when e.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', e.agent_id) end,
-      detail = jsonb_build_object('agent_id', e.agent_id)::text,
-      hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
-        'The id of a workflow goes into workflow_id.';
-  end if;
-  -- compensation runs for a hidden, deleted or inactive agent, too
-  if (v_agent.deleted_at is not null or not v_agent.is_active)
-    and e.compensates_execution_id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent.name,
-        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
-      hint = case when v_agent.deleted_at is not null
-        then 'A deleted agent cannot be restored. Create a new agent with that name.'
-        else 'Set its is_active to true.' end;
-  end if;
-  v_terms := array[e.agent_id::text, e.tenant_id::text,
-    case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
-    v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
-    v_agent.max_seconds::text, v_agent.prompt_id::text];
-  if exists (select from howdah.settings) then
-    v_limits := howdah_private.settings_of(
-      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
-    v_terms[4:7] := array[
-      coalesce(v_terms[4], v_limits ->> 'max_steps'),
-      coalesce(v_terms[5], v_limits ->> 'max_tokens'),
-      coalesce(v_terms[6], v_limits ->> 'max_cost'),
-      coalesce(v_terms[7], v_limits ->> 'max_seconds')];
-  end if;
-  if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
-    and v_agent.is_active and v_agent.deleted_at is null
-    and current_setting('howdah.pinned_tenant', true) <> '' then
-    perform set_config('howdah.pinned_terms', v_terms::text, true);
-  end if;
-  return v_terms;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.text_array(list jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -26858,7 +27596,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__delete_stored_usage()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.kept_subjects as k using gone as g
+  delete from howdah_private.deleted_subject_usage as k using gone as g
   where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
     and k.subject_id = g.id;
   return null;
@@ -26990,7 +27728,7 @@ declare
   v_row constant jsonb := to_jsonb(new);
 begin
   for i in 0 .. tg_nargs - 1 loop
-    perform howdah_private.refuse_secret_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
+    perform howdah_private.check_secret_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
   end loop;
   return new;
 end $function$
@@ -27028,7 +27766,7 @@ begin
     message = format('%s of %s %s', tg_argv[0], tg_table_name,
       howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
     detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
-    hint = 'Use one line of visible text as the name.';
+    hint = format('Use one line of visible text for %s.', tg_argv[0]);
 end $function$
 ;
 
@@ -27059,7 +27797,7 @@ declare
 begin
   select w.* into v_watch from howdah.table_triggers as w
   where w.id = tg_argv[0]::uuid and w.is_active;
-  v_path := howdah_private.watch_path(v_watch.id, tg_relid) where v_watch.id is not null;
+  v_path := howdah_private.watch_chain(v_watch.id, tg_relid) where v_watch.id is not null;
   if v_path is null then
     return null;
   elsif tg_op = 'INSERT' then
@@ -27135,8 +27873,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('request_params', new.request_params);
-  perform howdah_private.refuse_request_params('request_params', new.request_params,
+  perform howdah_private.check_plain_secrets('request_params', new.request_params);
+  perform howdah_private.check_request_params('request_params', new.request_params,
     case when tg_op = 'UPDATE' and old.model_id = new.model_id
       then old.request_params else '{}' end);
   return new;
@@ -27337,7 +28075,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__check_source()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_key('source', format('line %s of source', f.fault ->> 'line'))
+  perform howdah_private.refuse_plain_secret(
+    'source', format('line %s of source', f.fault ->> 'line'))
   from unnest(howdah_private.source_faults(new.source)) as f (fault);
   return new;
 end $function$
@@ -27398,20 +28137,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_request_params(
     'configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.tool_id = new.tool_id
       then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
-  perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
+  perform howdah_private.check_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
-  perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_question_settings(new.configuration, exists (
+  perform howdah_private.check_result_limit(new.configuration);
+  perform howdah_private.check_question_settings(new.configuration, exists (
     select from howdah.tools as t
     where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
-  perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
+  perform howdah_private.check_builtin_settings(t.name, new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin';
-  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true)
+  perform howdah_private.check_http_tool(t.parameters, new.configuration, of_agent => true)
   from howdah.tools as t where t.id = new.tool_id and t.kind = 'http';
   return new;
 end $function$
@@ -27504,7 +28243,7 @@ begin
   if current_user <> 'howdah_engine' then
     perform howdah_private.permit('models', 'manage');
   end if;
-  perform howdah_private.refuse_engine(new);
+  perform howdah_private.check_engine(new);
   return new;
 end $function$
 ;
@@ -27515,8 +28254,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_schema('output_schema', new.output_schema);
-  perform howdah_private.refuse_plain_secrets('output_schema', new.output_schema);
+  perform howdah_private.check_schema('output_schema', new.output_schema);
+  perform howdah_private.check_plain_secrets('output_schema', new.output_schema);
   return new;
 end $function$
 ;
@@ -27549,8 +28288,8 @@ begin
       detail = jsonb_build_object('field', 'prompt_values')::text,
       hint = 'Set prompt_id, or leave prompt_values empty.';
   elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
-    perform howdah_private.refuse_plain_secrets('prompt_values', new.prompt_values);
-    perform howdah_private.refuse_values(
+    perform howdah_private.check_plain_secrets('prompt_values', new.prompt_values);
+    perform howdah_private.check_value_names(
       'prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
   end if;
   return new;
@@ -27564,7 +28303,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__forget_pins()
 AS $function$
 begin
   perform set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_terms', '', true);
+    set_config('howdah.pinned_run_defaults', '', true);
   return null;
 end $function$
 ;
@@ -27974,6 +28713,59 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.cancelled is null then array[null, 'cancelled']
+    when n.completed is null then array[null, 'completed']
+    when n.cost is null then array[null, 'cost']
+    when n.day is null then array[null, 'day']
+    when n.failed is null then array[null, 'failed']
+    when n.runs is null then array[null, 'runs']
+    when n.steps is null then array[null, 'steps']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.tokens_in is null then array[null, 'tokens_in']
+    when n.tokens_out is null then array[null, 'tokens_out']
+    when not (runs = ((completed + failed) + cancelled)) then array['deleted_runs_have_ended', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.cost is null then array[null, 'cost']
+    when n.day is null then array[null, 'day']
+    when n.errors is null then array[null, 'errors']
+    when n.kind is null then array[null, 'kind']
+    when n.steps is null then array[null, 'steps']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.tokens_in is null then array[null, 'tokens_in']
+    when n.tokens_out is null then array[null, 'tokens_out']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -28003,7 +28795,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_version()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_foreign_version(new);
+  perform howdah_private.check_version(new);
   return new;
 end $function$
 ;
@@ -28180,25 +28972,26 @@ AS $function$
 declare
   v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
     and not howdah_private.is_bound();
-  v_terms text[] := case
-    when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
+  v_defaults text[] := case
+    when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
-    v_terms := howdah_private.terms_of_agent(new, v_may_pin);
+  elsif (v_defaults[1] = new.agent_id::text
+    and v_defaults[2] = new.tenant_id::text) is not true then
+    v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
-  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric
-    else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
-  new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
+  new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
+  new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
+    else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new)
+    perform howdah_private.check_input(new)
     where new.input is null or octet_length(new.input) > 1048576
       or exists (select from howdah.settings);
   end if;
@@ -28208,15 +29001,15 @@ begin
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
       and howdah_private.may_contain_secret(new.metadata)) then
-    perform howdah_private.refuse_unfit_run(new);
+    perform howdah_private.check_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    v_has_prompt := coalesce(v_terms[8]::uuid, new.agent_version_id) is not null;
+    v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case
       when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_terms[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
+      else coalesce(v_defaults[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
     if v_has_prompt and new.parent_execution_id is null then
-      perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
+      perform howdah_private.check_prompt_values(new.agent_version_id, new.input_data);
     end if;
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
@@ -28411,59 +29204,6 @@ begin
     perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_kept_steps__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.cost is null then array[null, 'cost']
-    when n.day is null then array[null, 'day']
-    when n.errors is null then array[null, 'errors']
-    when n.kind is null then array[null, 'kind']
-    when n.steps is null then array[null, 'steps']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.tokens_in is null then array[null, 'tokens_in']
-    when n.tokens_out is null then array[null, 'tokens_out']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_kept_usage__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.cancelled is null then array[null, 'cancelled']
-    when n.completed is null then array[null, 'completed']
-    when n.cost is null then array[null, 'cost']
-    when n.day is null then array[null, 'day']
-    when n.failed is null then array[null, 'failed']
-    when n.runs is null then array[null, 'runs']
-    when n.steps is null then array[null, 'steps']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.tokens_in is null then array[null, 'tokens_in']
-    when n.tokens_out is null then array[null, 'tokens_out']
-    when not (runs = ((completed + failed) + cancelled)) then array['all_kept_runs_have_ended', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
 end $function$
 ;
 
@@ -28704,9 +29444,10 @@ begin
     end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
-  perform howdah_private.refuse_recipient(new, v_run);
+  perform howdah_private.check_recipient(new, v_run);
   new.thread_id := howdah_private.mail_thread(new);
   if new.from_execution_id is null then
+    perform howdah_private.lock_caller();
     new.created_by := howdah_private.actor();
   else
     new.created_by := null;
@@ -28873,7 +29614,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__check()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_mcp_server(new);
+  perform howdah_private.check_mcp_server(new);
   return new;
 end $function$
 ;
@@ -29068,7 +29809,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(new.secret_name));
+  perform howdah_private.check_plain_secrets('secret_name', to_jsonb(new.secret_name));
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name
   for key share;
   if not found then
@@ -29155,9 +29896,9 @@ begin
         'to its name.',
         regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
-  perform howdah_private.refuse_plain_secrets('base_url',
+  perform howdah_private.check_plain_secrets('base_url',
     to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
-  perform howdah_private.refuse_plain_secrets('capabilities', new.capabilities);
+  perform howdah_private.check_plain_secrets('capabilities', new.capabilities);
   return new;
 end $function$
 ;
@@ -29309,13 +30050,13 @@ AS $function$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_plain_secrets('variables', new.variables);
+  perform howdah_private.check_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
-    perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
+    perform howdah_private.refuse_plain_secret('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
     where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
-    perform howdah_private.refuse_variables(new.variables);
-    perform howdah_private.refuse_template(new.template, new.variables);
+    perform howdah_private.check_variables(new.variables);
+    perform howdah_private.check_template(new.template, new.variables);
   end if;
   if tg_op = 'UPDATE' and new.variables <> old.variables then
     for v_agent in
@@ -29324,7 +30065,7 @@ begin
         and a.prompt_values <> '{}'
       order by a.name
     loop
-      perform howdah_private.refuse_values(
+      perform howdah_private.check_value_names(
         format('prompt_values of agent %s', v_agent.name), new.name, new.variables,
         v_agent.prompt_values);
     end loop;
@@ -29355,7 +30096,7 @@ AS $function$
 begin
   perform howdah_private.permit_dependent_agents(new.id, null);
   if new.deleted_at is not null and old.deleted_at is null then
-    perform howdah_private.refuse_in_use('prompt', new.name, new.id, null);
+    perform howdah_private.check_version_unused('prompt', new.name, new.id, null);
   end if;
   return new;
 end $function$
@@ -29518,6 +30259,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__enqueue_file_deletions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.file_deletions (storage_path)
+  select distinct d.storage_path from deleted_rows as d where d.storage_path is not null;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__keep_origin()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -29580,7 +30334,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__record_activity()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.touch_erased_sessions(array[new.session_id]);
+  perform howdah_private.reopen_erased_sessions(array[new.session_id]);
   return null;
 end $function$
 ;
@@ -29605,7 +30359,7 @@ begin
     when not ((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text)) then array['name_is_one_short_line', null]
     when not (sha256 ~ '^[0-9a-f]{64}$'::text) then array['sha256_is_hex', null]
     when not (size >= 0) then array['size_is_not_negative', null]
-    when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text)) then array['storage_path_is_relative', null]
+    when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{0,2}(/|$)'::text)) then array['storage_path_is_relative', null]
     when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['type_is_a_mime_type', null]
     when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['uri_is_an_address_of_its_own', null]
   end into v_refused from (select new.*) as n;
@@ -29622,7 +30376,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_keys()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
   return new;
 end $function$
 ;
@@ -29647,6 +30401,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__sign()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.lock_caller();
   new.created_by := howdah_private.actor();
   return new;
 end $function$
@@ -29705,9 +30460,9 @@ begin
       hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
         v_kind);
   end if;
-  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
-  perform howdah_private.refuse_timezone(new.timezone);
+  perform howdah_private.check_timezone(new.timezone);
   return new;
 end $function$
 ;
@@ -29719,7 +30474,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check_input()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_large_input(
+  perform howdah_private.check_input_size(
     f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
   from (values
     ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))
@@ -29865,7 +30620,7 @@ AS $function$
 begin
   if current_user <> 'howdah_engine'
     and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
-    perform howdah_private.refuse_used_secret(old);
+    perform howdah_private.check_secret_unused(old);
   end if;
   return old;
 end $function$
@@ -30052,7 +30807,7 @@ AS $function$
 begin
   perform howdah_private.permit_dependent_agents(null, new.id);
   if new.deleted_at is not null and old.deleted_at is null then
-    perform howdah_private.refuse_in_use('skill', new.name, null, new.id);
+    perform howdah_private.check_version_unused('skill', new.name, null, new.id);
   end if;
   return new;
 end $function$
@@ -30164,7 +30919,7 @@ begin
         old.into_column, old.key_columns, old.concurrency_key, old.debounce_key) then
     return new; -- the table was dropped or renamed
   end if;
-  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  perform howdah_private.check_watch_expression(v_table, f.field, f.expression)
   from (values ('input', new.input), ('condition', new.condition),
     ('concurrency_key', new.concurrency_key), ('debounce_key', new.debounce_key)
   ) as f (field, expression)
@@ -30238,7 +30993,7 @@ declare
 begin
   if (v_table, new.on_event, new.into_column, new.key_columns) is distinct from
       (howdah_private.watched_table(new.id), old.on_event, old.into_column, old.key_columns) then
-    perform howdah_private.set_watch(v_table, new) where v_table is not null;
+    perform howdah_private.create_watch_triggers(v_table, new) where v_table is not null;
   end if;
   return null;
 end $function$
@@ -30332,7 +31087,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_todos__record_activity()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.touch_erased_sessions(array(
+  perform howdah_private.reopen_erased_sessions(array(
     select distinct c.session_id from changed as c
     where c.title <> '[erased]' or c.note is not null));
   return null;
@@ -30423,18 +31178,18 @@ begin
   -- A new built-in tool has the parameters of its definition. Each new tenant has all these tools,
   -- so their known schemas and empty configurations are not checked each time.
   if new.kind <> 'builtin' or tg_op = 'UPDATE' then
-    perform howdah_private.refuse_schema('parameters', new.parameters);
+    perform howdah_private.check_schema('parameters', new.parameters);
     -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
-    perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-    perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+    perform howdah_private.check_references('parameters', new.parameters) where new.kind <> 'mcp';
+    perform howdah_private.check_plain_secrets('parameters', new.parameters);
   end if;
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_question_settings(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
-  perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_builtin_settings(new.name, new.configuration)
+  perform howdah_private.check_result_limit(new.configuration);
+  perform howdah_private.check_builtin_settings(new.name, new.configuration)
   where new.kind = 'builtin' and new.configuration <> '{}';
-  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false)
+  perform howdah_private.check_http_tool(new.parameters, new.configuration, of_agent => false)
   where new.kind = 'http';
   return new;
 end $function$
@@ -30529,9 +31284,9 @@ begin
       hint = 'Ask the owner of the database to call howdah.register_sql_tool(signature).';
   end if;
   if tg_op = 'INSERT' then
-    perform howdah_private.refuse_missing_function(new.configuration);
+    perform howdah_private.check_function_exists(new.configuration);
   elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
-    perform howdah_private.refuse_missing_function(new.configuration);
+    perform howdah_private.check_function_exists(new.configuration);
   end if;
   return new;
 end $function$
@@ -30761,7 +31516,7 @@ declare
   v_name text;
 begin
   foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(v_name));
+    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
     perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
     for key share;
     if not found then
@@ -30821,9 +31576,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_sub_run_settings(new.configuration);
-  perform howdah_private.refuse_member_question(new.question);
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_sub_run_settings(new.configuration);
+  perform howdah_private.check_member_question(new.question);
   return new;
 end $function$
 ;
@@ -30994,8 +31749,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_request_params(
+  perform howdah_private.check_plain_secrets('configuration', new.configuration);
+  perform howdah_private.check_request_params(
     'configuration.request_params', new.configuration -> 'request_params',
     case
       when tg_op = 'UPDATE'
@@ -31003,8 +31758,8 @@ begin
         then coalesce(old.configuration -> 'request_params', '{}')
       else '{}'
     end);
-  perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
-  perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
+  perform howdah_private.check_workflow_configuration(new.name, new.type, new.configuration);
+  perform howdah_private.check_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
 end $function$
 ;
@@ -31098,7 +31853,7 @@ CREATE OR REPLACE FUNCTION howdah_private.timestamp_key(at timestamp with time z
 AS $function$ select (to_jsonb(timestamp_key.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text, value jsonb, most integer)
+CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text, value jsonb, max_length integer)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
@@ -31110,10 +31865,10 @@ begin
   if v_text is null then
     return null;
   end if;
-  if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.most
+  if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.max_length
     or (todo_text.field <> 'note' and v_text !~ '\S') then
     perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
-      format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.most));
+      format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.max_length));
   end if;
   return nullif(btrim(v_text, E' \t\r\n'), '');
 end $function$
@@ -31209,7 +31964,7 @@ declare
   v_local timestamp;
   v_offset interval;
 begin
-  perform howdah_private.refuse_timezone(v_timezone);
+  perform howdah_private.check_timezone(v_timezone);
   v_local := v_at at time zone v_timezone;
   v_offset := v_local - v_utc;
   return jsonb_build_object(
@@ -31271,22 +32026,6 @@ AS $function$
     and not exists (select from howdah.agent_tools as o
       where o.agent_id = g.agent_id and o.tool_id = t.id)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.touch_erased_sessions(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform from howdah.sessions as s
-  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null
-  order by s.id for no key update;
-  update howdah.sessions as s
-  set last_activity_at = greatest(s.last_activity_at, now()), contents_erased_at = null
-  where s.id = any (touch_erased_sessions.ids) and s.contents_erased_at is not null;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.touched_rows(tbl jsonb, mark text, lists integer, most_rows integer, most_bytes bigint)
@@ -31356,61 +32095,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.trees_across_months(month date, batch integer DEFAULT 1)
- RETURNS SETOF uuid
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first uuid := (howdah_private.month_bounds(trees_across_months.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(trees_across_months.month)).next_id;
-begin
-  return query
-  select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id < v_first
-    and e.id >= v_first and e.id < v_next
-  union
-  select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id >= v_first
-    and e.root_execution_id < v_next and e.id >= v_next
-  union
-  select e.root_execution_id from howdah.executions as e
-  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
-  where e.id >= v_first and e.id < v_next
-    and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
-  limit trees_across_months.batch;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.trust_branch(execution_id uuid, previous uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_trust howdah.trust;
-begin
-  select greatest(p.trust, (
-    select max(e.trust) from howdah.executions as e
-    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
-      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
-  )) into v_trust
-  from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
-  perform howdah_private.permit_control(
-    'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
-  )
-  from howdah.executions as e
-  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id;
-  update howdah.executions as e set trust = greatest(e.trust, v_trust)
-  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_to integer)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -31473,6 +32157,56 @@ AS $function$
   end::jsonb
   from pg_catalog.pg_type as t where t.oid = type_schema.type
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unaligned_trees(month date, batch integer DEFAULT 1)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(unaligned_trees.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(unaligned_trees.month)).next_id;
+begin
+  return query
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id < v_first
+    and e.id >= v_first and e.id < v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id >= v_first
+    and e.root_execution_id < v_next and e.id >= v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+  where e.id >= v_first and e.id < v_next
+    and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
+  limit unaligned_trees.batch;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unfreeze_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_partition regclass := to_regclass(
+    'howdah_private.executions_' || to_char(unfreeze_month.month, 'YYYY_MM'));
+begin
+  delete from howdah_private.closed_months as c
+  where c.month = unfreeze_month.month and c.runs is null and c.dropped_at is null;
+  if found and exists (
+    select from pg_catalog.pg_trigger as t
+    where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed'
+  ) then
+    execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unread_mail(run howdah.executions, thread_id uuid)
@@ -31661,7 +32395,17 @@ AS $function$
   cross join lateral (
     select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))
   ) as p (relation)
-  where l.name = 'partitions_missing' and to_regclass(p.relation) is null
+  where l.name = 'partitions_missing'
+    and not howdah_private.is_attached(to_regclass(p.relation))
+  union all
+  select l.name, null, 'files', min(d.created_at),
+    format('files to delete: %s, last error: %s', count(*),
+      coalesce((array_agg(d.last_error order by d.due_at desc)
+        filter (where d.last_error is not null))[1], 'none'))
+  from howdah_private.alert_limits as l
+  join howdah_private.file_deletions as d on d.created_at < howdah_private.long_ago(l.threshold)
+  where l.name = 'files_not_deleted'
+  group by l.name
   union all
   select l.name, h.tenant_id, t.slug, a.created_at,
     format('the log has %s rows, its last checkpoint is at %s', h.seq, k.seq)
@@ -31757,7 +32501,7 @@ begin
           and e.parent_execution_id is null and e.compensates_execution_id is null
           and s.id is not null
           and not (howdah_private.counts_closed_months(l) and exists (
-            select from howdah_private.closing_months() as m
+            select from howdah_private.counted_months() as m
             where e.id >= m.first_id and e.id < m.next_id
           ))
         union all
@@ -31814,13 +32558,13 @@ AS $function$
   )
   select coalesce(l.key, r.key), (count(*) filter (where r.is_running))::numeric,
     (count(*) filter (where not r.is_running))::int
-  from (select l.key is null as is_for_each) as x
-  left join runs as r on case when x.is_for_each
+  from (select l.key is null as applies_to_each) as x
+  left join runs as r on case when x.applies_to_each
     then not howdah_private.is_replaced(l, howdah_private.key_subject(r.key))
     else r.key = l.key end
-  where not x.is_for_each or r.key is not null
+  where not x.applies_to_each or r.key is not null
   group by 1
-  having bool_or(r.is_visible) or not bool_or(x.is_for_each)
+  having bool_or(r.is_visible) or not bool_or(x.applies_to_each)
 $function$
 ;
 
@@ -31850,28 +32594,15 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.user_of_tenant(id uuid)
- RETURNS howdah.users
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION howdah_private.userless_binding(tenant_id uuid, execution_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id)
-    else howdah.current_tenant() end;
-  v_user howdah.users;
-begin
-  select u.* into v_user from howdah.users as u
-  where u.id = user_of_tenant.id and u.tenant_id = v_tenant_id;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no user %s', user_of_tenant.id),
-      detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
-      hint = 'See howdah.users for the users that exist.';
-  end if;
-  return v_user;
-end $function$
+  select howdah_private.signed_binding(
+    userless_binding.tenant_id, null, null, userless_binding.execution_id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.users_of_secret(tenant_id uuid, name text)
@@ -31943,7 +32674,7 @@ AS $function$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
 begin
-  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
+  if v_parts[5] = howdah_private.binding_seal(array_to_string(v_parts[:4], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $function$
@@ -32211,6 +32942,41 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.watch_chain(watch_id uuid, watched regclass)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_path uuid[];
+begin
+  if howdah_private.is_bound() then
+    if not exists (select from howdah_private.verified_binding()) then
+      raise exception using errcode = 'HWDEN',
+        message = format('this statement may not write the watched table %s: '
+          'the setting howdah.bound was changed', watch_chain.watched),
+        detail = jsonb_build_object('table_trigger_id', watch_chain.watch_id)::text,
+        hint = 'Do not change howdah.bound: it identifies the run of the statement.';
+    end if;
+    select w.watches into v_path from howdah.executions as e
+    join howdah.watched_rows as w on w.execution_id = e.root_execution_id
+    where e.id = howdah_private.bound_execution_id();
+  end if;
+  if watch_chain.watch_id = any (v_path) and current_setting('role') = 'howdah_writer' then
+    return null;
+  elsif cardinality(v_path) > 7 then
+    raise exception using errcode = 'HWCNF',
+      message = format('maximum chain of watches (8) reached: %s would be the ninth',
+        watch_chain.watched),
+      detail = jsonb_build_object('table_trigger_id', watch_chain.watch_id)::text,
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
+        'narrow the condition of the watch.';
+  end if;
+  return v_path || watch_chain.watch_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watch_name(watch_id uuid)
  RETURNS text
  LANGUAGE sql
@@ -32219,37 +32985,6 @@ CREATE OR REPLACE FUNCTION howdah_private.watch_name(watch_id uuid)
 AS $function$
   select 'howdah_watch_' || replace(watch_name.watch_id::text, '-', '')
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.watch_path(watch_id uuid, watched regclass)
- RETURNS uuid[]
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_path uuid[] := case when current_setting('role') = 'howdah_writer'
-    then nullif(current_setting('howdah.writing_back', true), '') end;
-  v_calling uuid := case when howdah_private.is_bound()
-    then nullif(current_setting('howdah.calling', true), '') end;
-begin
-  if watch_path.watch_id = any (v_path) then
-    return null;
-  elsif v_calling is not null then
-    select w.watches into v_path from howdah.executions as e
-    join howdah.watched_rows as w on w.execution_id = e.root_execution_id
-    where e.id = v_calling;
-  end if;
-  if cardinality(v_path) > 7 then
-    raise exception using errcode = 'HWCNF',
-      message = format('maximum chain of watches (8) reached: %s would be the ninth',
-        watch_path.watched),
-      detail = jsonb_build_object('table_trigger_id', watch_path.watch_id)::text,
-      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
-        'narrow the condition of the watch.';
-  end if;
-  return v_path || watch_path.watch_id;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watch_query(watched regclass, watch howdah.table_triggers)
@@ -32269,7 +33004,7 @@ AS $function$
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
-    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'),
+    howdah_private.row_parsing_query(c.oid), c.relname, coalesce((watch).condition, 'true'),
     coalesce((watch).concurrency_key, 'null'), coalesce((watch).debounce_key, 'null'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $function$
@@ -32320,24 +33055,6 @@ exception when data_exception or syntax_error_or_access_rule_violation or invali
   perform howdah_private.refuse_unreadable_row(
     watched_keys.watch, watched_keys.watched, sqlerrm);
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.watched_row(watched regclass)
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when bool_or(a.attgenerated = 'v') then format(
-      'select %s from (select (howdah_rows.image::%s).*) as howdah_row',
-      string_agg(case when a.attgenerated = 'v'
-        then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
-        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum), watched_row.watched)
-    else format('select (howdah_rows.image::%s).*', watched_row.watched) end
-  from pg_catalog.pg_attribute as a
-  left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watched_table(watch_id uuid)
@@ -32433,8 +33150,7 @@ declare
   v_before int;
 begin
   if v_due_at > clock_timestamp() then
-    return howdah_private.explained('scheduled',
-      format('the run starts at %s', howdah_private.utc_text(v_due_at)));
+    return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',
       jsonb_build_array(jsonb_build_object(
@@ -32451,9 +33167,11 @@ begin
     limit 100
   ) as o;
   return howdah_private.explained('in_queue', format(
-    'the run has been due since %s; %s due runs of its tenant are ahead of it',
+    'the run has been due since %s; %s of its tenant %s ahead of it',
     howdah_private.utc_text(v_due_at),
-    case v_before when 100 then '100 or more' else v_before::text end
+    case v_before when 100 then '100 or more due runs'
+      else howdah_private.count_text(v_before, 'due run') end,
+    case v_before when 1 then 'is' else 'are' end
   ));
 end $function$
 ;
@@ -32462,7 +33180,7 @@ CREATE OR REPLACE FUNCTION howdah_private.why_ended(e howdah.executions)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN howdah_private.explained(CASE (e).status WHEN 'failed'::howdah.execution_status THEN ((e).stop_reason)::text ELSE ((e).status)::text END, (CASE WHEN (((e).status = 'completed'::howdah.execution_status) AND ((e).stop_reason = 'final_answer'::howdah.stop_reason)) THEN 'the run completed with its final answer'::text WHEN ((e).status = 'completed'::howdah.execution_status) THEN format('the run completed with an answer (%s)'::text, (e).stop_reason) WHEN ((e).status = 'cancelled'::howdah.execution_status) THEN 'the run was cancelled'::text ELSE format('the run failed (%s)%s'::text, (e).stop_reason, (': '::text || ((e).error ->> 'message'::text))) END || CASE (e).stop_reason WHEN 'max_steps'::howdah.stop_reason THEN format('; its limit is %s model calls'::text, (e).max_steps) WHEN 'max_tokens'::howdah.stop_reason THEN format('; its limit is %s tokens'::text, (e).max_tokens) WHEN 'max_cost'::howdah.stop_reason THEN format('; its limit is a cost of %s'::text, trim_scale((e).max_cost)) WHEN 'max_time'::howdah.stop_reason THEN format('; its limit is %s seconds of active time'::text, (e).max_seconds) ELSE ''::text END), NULL::jsonb, CASE WHEN ((e).status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_array(CASE WHEN ((e).parent_execution_id IS NULL) THEN howdah_private.next_step('retry_execution'::text, ((e).id)::uuid) ELSE howdah_private.next_step('explain_execution'::text, (e).parent_execution_id) END) ELSE NULL::jsonb END)
+RETURN howdah_private.explained(CASE (e).status WHEN 'failed'::howdah.execution_status THEN ((e).stop_reason)::text ELSE ((e).status)::text END, (CASE WHEN (((e).status = 'completed'::howdah.execution_status) AND ((e).stop_reason = 'final_answer'::howdah.stop_reason)) THEN 'the run completed with its final answer'::text WHEN ((e).status = 'completed'::howdah.execution_status) THEN format('the run completed with an answer (%s)'::text, (e).stop_reason) WHEN ((e).status = 'cancelled'::howdah.execution_status) THEN 'the run was cancelled'::text ELSE format('the run failed (%s)%s'::text, (e).stop_reason, (': '::text || ((e).error ->> 'message'::text))) END || CASE (e).stop_reason WHEN 'max_steps'::howdah.stop_reason THEN ('; its limit is '::text || howdah_private.count_text(((e).max_steps)::bigint, 'model call'::text)) WHEN 'max_tokens'::howdah.stop_reason THEN ('; its limit is '::text || howdah_private.count_text((e).max_tokens, 'token'::text)) WHEN 'max_cost'::howdah.stop_reason THEN format('; its limit is a cost of %s'::text, trim_scale((e).max_cost)) WHEN 'max_time'::howdah.stop_reason THEN format('; its limit is %s of active time'::text, howdah_private.count_text(((e).max_seconds)::bigint, 'second'::text)) ELSE ''::text END), NULL::jsonb, CASE WHEN ((e).status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_array(CASE WHEN ((e).parent_execution_id IS NULL) THEN howdah_private.next_step('retry_execution'::text, ((e).id)::uuid) ELSE howdah_private.next_step('explain_execution'::text, (e).parent_execution_id) END) ELSE NULL::jsonb END)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.why_parked(e howdah.executions)
@@ -32549,6 +33267,26 @@ begin
   return howdah_private.explained('at_work', concat('a worker executes the run', v_last,
     case when e.is_pause_requested then '; it pauses once the current step is committed' end));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_scheduled(e howdah.executions, due_at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when e.debounce_key is null or not howdah_private.has_not_begun(e)
+      then howdah_private.explained('scheduled', s.summary)
+    else howdah_private.explained('scheduled',
+      format('%s; another insert with the debounce key "%s" replaces it and postpones it',
+        s.summary, e.debounce_key),
+      jsonb_build_array(jsonb_build_object(
+        'kind', 'debounce_key', 'id', null, 'name', e.debounce_key,
+        'detail', concat('waits for ', e.debounce_ms, ' ms without another insert',
+          '; its input was last replaced at ' || howdah_private.utc_text(e.debounced_at))))) end
+  from (select 'the run starts at ' || howdah_private.utc_text(why_scheduled.due_at)) as s (summary)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.why_turn(e howdah.executions)
@@ -33256,60 +33994,25 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.writer_rights(watched regclass DEFAULT NULL::regclass)
+CREATE OR REPLACE FUNCTION howdah_private.writer_grant_statements(watched regclass DEFAULT NULL::regclass)
  RETURNS TABLE(relation regclass, statement text)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with needed as (
-    select distinct t.tgrelid as relid, c.name::name as attname, c.privilege
-    from howdah.table_triggers as w
-    join pg_catalog.pg_trigger as t
-      on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
-      and t.tgname in (
-        howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
-    cross join lateral (
-      select k.name, 'SELECT' from unnest(w.key_columns || w.into_column) as k (name)
-      union all
-      select w.into_column, 'UPDATE'
-    ) as c (name, privilege)
-    join pg_catalog.pg_attribute as a
-      on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
-    where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
-  ),
-  existing as (
-    select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
-    from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
-    where a.attacl is not null and not a.attisdropped
-      and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
-      and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
-  ),
-  missing as (
-    select n.* from needed as n
-    where not exists (
-      select from existing as h
-      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege)
-        and h.grantee = 'howdah_writer'::regrole)
-  ),
-  obsolete as (
-    select h.* from existing as h
-    where h.grantee = 'howdah_tool'::regrole or not exists (
-      select from needed as n
-      where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
+  with missing as (
+    select n.relation, n."column", n.privilege
+    from howdah_private.needed_writer_rights(writer_grant_statements.watched) as n
+    where not howdah_private.has_writer_right(n.relation, n."column", n.privilege)
   )
   select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
-  where c.oid in (select m.relid from missing as m)
+  where c.oid in (select m.relation from missing as m)
     and not has_schema_privilege('howdah_writer', s.oid, 'usage')
   union all
-  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer',
-    m.privilege, m.attname, m.relid::regclass)
+  select m.relation,
+    format('grant %s (%I) on %s to howdah_writer', m.privilege, m."column", m.relation)
   from missing as m
-  union all
-  select h.relid::regclass, format('revoke %s (%I) on %s from %s',
-    h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
-  from obsolete as h
 $function$
 ;
 
@@ -33349,7 +34052,7 @@ create view howdah.agent_performance with (security_invoker=true) as
             percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
            FROM howdah.executions e
           WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.closing_months() m(first_id, next_id)
+                   FROM howdah_private.counted_months() m(first_id, next_id)
                   WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
           GROUP BY e.tenant_id, e.agent_id, e.agent_version_id
         UNION ALL
@@ -33368,7 +34071,7 @@ create view howdah.agent_performance with (security_invoker=true) as
             NULL::double precision AS seconds_p50,
             NULL::double precision AS seconds_p95,
             NULL::double precision AS seconds_p99
-           FROM howdah.kept_usage k) u
+           FROM howdah.deleted_run_usage k) u
      JOIN howdah.agents a ON ((a.id = u.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
   GROUP BY u.tenant_id, u.agent_id, a.name, v.version;
@@ -33432,7 +34135,7 @@ create view howdah.daily_usage with (security_invoker=true) as
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
            FROM howdah.executions e
           WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.closing_months() m(first_id, next_id)
+                   FROM howdah_private.counted_months() m(first_id, next_id)
                   WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
           GROUP BY e.tenant_id, (((e.created_at AT TIME ZONE 'UTC'::text))::date), e.agent_id, e.workflow_id
         UNION ALL
@@ -33450,7 +34153,7 @@ create view howdah.daily_usage with (security_invoker=true) as
             k.cost,
             NULL::double precision AS seconds_p50,
             NULL::double precision AS seconds_p95
-           FROM howdah.kept_usage k) u
+           FROM howdah.deleted_run_usage k) u
      LEFT JOIN howdah.agents a ON ((a.id = u.agent_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = u.workflow_id)))
   GROUP BY u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
@@ -33694,7 +34397,7 @@ create view howdah.model_usage with (security_invoker=true) as
           WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM howdah.executions f
                   WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.closing_months() c(first_id, next_id)
+                   FROM howdah_private.counted_months() c(first_id, next_id)
                   WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
           GROUP BY s.tenant_id, s.model_id
         UNION ALL
@@ -33714,7 +34417,7 @@ create view howdah.model_usage with (security_invoker=true) as
             NULL::double precision AS seconds_p50,
             NULL::double precision AS seconds_p95,
             NULL::double precision AS seconds_p99
-           FROM howdah.kept_steps k
+           FROM howdah.deleted_step_usage k
           WHERE (k.model_id IS NOT NULL)) u
      LEFT JOIN howdah.models m ON ((m.id = u.model_id)))
   GROUP BY u.tenant_id, u.model_id, m.name, m.provider;
@@ -33806,10 +34509,10 @@ create view howdah.tool_performance with (security_invoker=true) as
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p95,
             percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p99
            FROM howdah.steps s
-          WHERE ((s.kind = 'tool'::howdah.step_kind) AND howdah_private.is_call_of_tool(s.call_id) AND (NOT (EXISTS ( SELECT
+          WHERE ((s.kind = 'tool'::howdah.step_kind) AND howdah_private.is_tool_call_id(s.call_id) AND (NOT (EXISTS ( SELECT
                    FROM howdah.executions f
                   WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.closing_months() c(first_id, next_id)
+                   FROM howdah_private.counted_months() c(first_id, next_id)
                   WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
           GROUP BY s.tenant_id, s.name
         UNION ALL
@@ -33820,7 +34523,7 @@ create view howdah.tool_performance with (security_invoker=true) as
             NULL::double precision AS seconds_p50,
             NULL::double precision AS seconds_p95,
             NULL::double precision AS seconds_p99
-           FROM howdah.kept_steps k
+           FROM howdah.deleted_step_usage k
           WHERE (k.tool IS NOT NULL)) u
   GROUP BY tenant_id, tool;
 
@@ -34081,6 +34784,10 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXE
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.deleted_run_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.deleted_step_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid();
+
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('executions', 'run');
 
 CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit_agents();
@@ -34144,10 +34851,6 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, workflow_id, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.kept_steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_steps__refuse_invalid();
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.kept_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_usage__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_unknown();
 
@@ -34383,6 +35086,8 @@ CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH R
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_resources__refuse_keys();
 
+CREATE TRIGGER _400_enqueue_file_deletions AFTER DELETE ON howdah.resources REFERENCING OLD TABLE AS deleted_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_resources__enqueue_file_deletions();
+
 CREATE TRIGGER _400_record_activity AFTER INSERT ON howdah.resources FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.execution_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_resources__record_activity();
 
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
@@ -34411,21 +35116,21 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
-CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
+CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (length(new.concurrency_key) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__set_user();
 
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg_schedules__set_user();
+CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg_schedules__set_user();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
 CREATE TRIGGER _310_check_input BEFORE INSERT OR UPDATE OF input, input_data ON howdah.schedules FOR EACH ROW WHEN (((octet_length(new.input) > 1024) OR (new.input_data IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_schedules__check_input();
 
-CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name');
+CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF name, concurrency_key ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'concurrency_key');
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
@@ -34436,6 +35141,8 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, workflow_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_key BEFORE INSERT OR UPDATE OF concurrency_key ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.concurrency_key) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('concurrency_key');
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -34959,6 +35666,26 @@ CASE
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
 END));
 
+create policy engine on howdah.deleted_run_usage to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.deleted_run_usage to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.deleted_run_usage to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
+create policy engine on howdah.deleted_step_usage to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.deleted_step_usage to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.deleted_step_usage to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
 create policy eraser on howdah.executions to howdah_eraser using (true) with check (true);
@@ -35012,26 +35739,6 @@ create policy engine on howdah.hooks to howdah_engine using (true) with check (t
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
-
-create policy engine on howdah.kept_steps to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.kept_steps to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
-
-create policy engine on howdah.kept_usage to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.kept_usage to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.kept_usage to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -35499,6 +36206,10 @@ create policy engine on howdah_private.debounced_runs to howdah_engine using (tr
 
 create policy operator on howdah_private.debounced_runs to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.deleted_subject_usage to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
@@ -35506,6 +36217,10 @@ create policy operator on howdah_private.ended_runs to howdah_owner using (true)
 create policy engine on howdah_private.erasures_due to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.erasures_due to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.file_deletions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.file_deletions to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
 
@@ -35518,10 +36233,6 @@ create policy operator on howdah_private.inbox to howdah_owner using (true) with
 create policy engine on howdah_private.installation to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.installation to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.kept_subjects to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.kept_subjects to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.limit_counters to howdah_engine using (true) with check (true);
 
@@ -36165,6 +36876,8 @@ grant insert, update on column howdah.schedules.agent_id to howdah_app;
 
 grant insert, update on column howdah.schedules.catchup_policy to howdah_app;
 
+grant insert, update on column howdah.schedules.concurrency_key to howdah_app;
+
 grant insert, update on column howdah.schedules.cron to howdah_app;
 
 grant insert, update on column howdah.schedules.input to howdah_app;
@@ -36691,8 +37404,6 @@ grant execute on function howdah_private.active_agent(text) to howdah_engine;
 
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.add_counts(jsonb,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admission_lock_key(howdah.limits) to howdah_engine;
@@ -36746,6 +37457,8 @@ grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.answering_model(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.applies_to_each(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_app;
 
@@ -36861,7 +37574,11 @@ grant execute on function howdah_private.board_entry(uuid,text) to howdah_engine
 
 grant execute on function howdah_private.board_entry_now(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.bound_execution_id() to howdah_engine;
+
 grant execute on function howdah_private.bound_trust() to howdah_engine;
+
+grant execute on function howdah_private.bounded_max_cost(howdah.executions,numeric) to howdah_engine;
 
 grant execute on function howdah_private.builtin_settings(text) to howdah_engine;
 
@@ -36929,25 +37646,153 @@ grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
 grant execute on function howdah_private.channel(text) to howdah_worker;
 
+grant execute on function howdah_private.check_answer_is_newest(uuid) to howdah_worker;
+
+grant execute on function howdah_private.check_board_entry(uuid,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_builtin_settings(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_bundled_function(text,text,oid) to howdah_engine;
+
+grant execute on function howdah_private.check_embedding_model(text,uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_embedding_model(text,uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_engine(howdah.agents) to howdah_app;
+
+grant execute on function howdah_private.check_file_count(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_fork(howdah.executions,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.check_fork_size(integer,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.check_function_body(text,text) to howdah_app;
 
 grant execute on function howdah_private.check_function_body(text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_function_definition(text,text) to howdah_app;
+
+grant execute on function howdah_private.check_function_definition(text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_function_exists(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_history(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_http_tool(jsonb,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.check_input(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
+
+grant execute on function howdah_private.check_mail_loop(howdah.executions,uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_map_data(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_mcp_server(howdah.mcp_servers) to howdah_app;
+
+grant execute on function howdah_private.check_mcp_session_count(text) to howdah_engine;
+
+grant execute on function howdah_private.check_member_question(jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_member_question(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_month_blockers(date,text[]) to howdah_engine;
+
+grant execute on function howdah_private.check_month_stays(date) to howdah_engine;
+
+grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_overrides(howdah.executions,text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.check_part_exists(text,text[],text[],text[]) to howdah_app;
+
+grant execute on function howdah_private.check_part_exists(text,text[],text[],text[]) to howdah_engine;
+
+grant execute on function howdah_private.check_part_owner(text,text,uuid,text) to howdah_app;
+
+grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_reader;
+
+grant execute on function howdah_private.check_question_kind(howdah.questions,howdah.question_kind) to howdah_engine;
+
+grant execute on function howdah_private.check_question_people(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_question_settings(jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.check_recipient(howdah.mail,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_references(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_references(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_result_limit(jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_retry(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_run(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_run_keys(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_schema(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_schema(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_app;
+
+grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_sql_tool(pg_proc,name) to howdah_engine;
+
+grant execute on function howdah_private.check_sub_run_settings(jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_subscription_size(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_system_shape(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.check_template(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_tenant_code(regclass) to howdah_worker;
+
+grant execute on function howdah_private.check_timezone(text) to howdah_app;
+
+grant execute on function howdah_private.check_timezone(text) to howdah_engine;
+
+grant execute on function howdah_private.check_tool_file(howdah.executions,text,integer) to howdah_engine;
+
+grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_variables(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_watch_expression(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
+grant execute on function howdah_private.claim_file_deletions(integer) to howdah_worker;
 
-grant execute on function howdah_private.clear_sessions(integer) to howdah_owner;
+grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.close_month(date) to howdah_owner;
-
-grant execute on function howdah_private.closing_months() to howdah_analyst;
-
-grant execute on function howdah_private.closing_months() to howdah_app;
 
 grant execute on function howdah_private.commit_outside_of_blocks() to howdah_analyst;
 
@@ -37007,11 +37852,19 @@ grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.count_text(bigint,text) to howdah_engine;
+
+grant execute on function howdah_private.counted_months() to howdah_analyst;
+
+grant execute on function howdah_private.counted_months() to howdah_app;
+
 grant execute on function howdah_private.counts_closed_months(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.counts_deleted_runs(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
+
+grant execute on function howdah_private.create_watch_triggers(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.cron_field(text,text) to howdah_app;
 
@@ -37047,11 +37900,17 @@ grant execute on function howdah_private.default_owner_alerts() to howdah_app;
 
 grant execute on function howdah_private.default_owner_alerts() to howdah_engine;
 
-grant execute on function howdah_private.delete_closed_side_rows(date,integer) to howdah_owner;
-
-grant execute on function howdah_private.delete_entangled_trees(date,integer) to howdah_owner;
-
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
+
+grant execute on function howdah_private.delete_replaced_input(uuid) to howdah_eraser;
+
+grant execute on function howdah_private.delete_replaced_run(howdah.executions,uuid,oid) to howdah_engine;
+
+grant execute on function howdah_private.delete_side_rows_of_month(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.delete_unaligned_trees(date,integer) to howdah_owner;
 
 grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worker;
 
@@ -37129,27 +37988,27 @@ grant execute on function howdah_private.entry_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_analyst;
+
+grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_eraser;
+
 grant execute on function howdah_private.erase_ended(integer,interval) to howdah_worker;
+
+grant execute on function howdah_private.erase_error(jsonb,text) to howdah_analyst;
+
+grant execute on function howdah_private.erase_error(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.erase_error(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.erase_error(jsonb,text) to howdah_eraser;
 
 grant execute on function howdah_private.erase_log(uuid[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_analyst;
-
-grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_app;
-
-grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_engine;
-
-grant execute on function howdah_private.erased_calls(jsonb,text) to howdah_eraser;
-
-grant execute on function howdah_private.erased_error(jsonb,text) to howdah_analyst;
-
-grant execute on function howdah_private.erased_error(jsonb,text) to howdah_app;
-
-grant execute on function howdah_private.erased_error(jsonb,text) to howdah_engine;
-
-grant execute on function howdah_private.erased_error(jsonb,text) to howdah_eraser;
-
-grant execute on function howdah_private.event_data(howdah.executions) to howdah_engine;
+grant execute on function howdah_private.event_payload(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.execution_messages_of(uuid) to howdah_app;
 
@@ -37239,13 +38098,13 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
-grant execute on function howdah_private.follow_own(uuid) to howdah_app;
-
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
 grant execute on function howdah_private.freeze_month(date) to howdah_engine;
+
+grant execute on function howdah_private.freeze_month_statement(date) to howdah_engine;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
 
@@ -37271,9 +38130,13 @@ grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howd
 
 grant execute on function howdah_private.has_not_begun(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.has_not_begun(howdah.executions) to howdah_eraser;
+
 grant execute on function howdah_private.has_settings() to howdah_worker;
 
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
+
+grant execute on function howdah_private.has_writer_right(regclass,name,text) to howdah_engine;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
@@ -37321,6 +38184,8 @@ grant execute on function howdah_private.is_among_lockers(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
+grant execute on function howdah_private.is_attached(regclass) to howdah_engine;
+
 grant execute on function howdah_private.is_author(uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_bound() to howdah_analyst;
@@ -37337,17 +38202,9 @@ grant execute on function howdah_private.is_bound() to howdah_writer;
 
 grant execute on function howdah_private.is_call_limit(howdah.limits) to howdah_engine;
 
-grant execute on function howdah_private.is_call_of_tool(text) to howdah_analyst;
-
-grant execute on function howdah_private.is_call_of_tool(text) to howdah_app;
-
-grant execute on function howdah_private.is_call_of_tool(text) to howdah_engine;
-
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_app;
 
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
-
-grant execute on function howdah_private.is_for_each(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
 
@@ -37377,6 +38234,10 @@ grant execute on function howdah_private.is_participant(howdah.executions,howdah
 
 grant execute on function howdah_private.is_replaced(howdah.limits,uuid) to howdah_engine;
 
+grant execute on function howdah_private.is_replaced_by(howdah.executions,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_replaced_by(howdah.executions,howdah.executions) to howdah_eraser;
+
 grant execute on function howdah_private.is_secret_name(text) to howdah_app;
 
 grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
@@ -37388,6 +38249,12 @@ grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 grant execute on function howdah_private.is_text_type(text) to howdah_app;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_engine;
+
+grant execute on function howdah_private.is_tool_call_id(text) to howdah_analyst;
+
+grant execute on function howdah_private.is_tool_call_id(text) to howdah_app;
+
+grant execute on function howdah_private.is_tool_call_id(text) to howdah_engine;
 
 grant execute on function howdah_private.is_transient_error(text) to howdah_engine;
 
@@ -37515,6 +38382,8 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
+grant execute on function howdah_private.late_turns_with(howdah.sessions,integer) to howdah_engine;
+
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_engine;
@@ -37564,6 +38433,8 @@ grant execute on function howdah_private.log_differences(uuid,uuid,integer) to h
 grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
 grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.lower_trust_to_source(uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.mail_recipient(howdah.mail) to howdah_engine;
 
@@ -37639,6 +38510,8 @@ grant execute on function howdah_private.mcp_subscriptions(uuid[],text[]) to how
 
 grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
 
+grant execute on function howdah_private.merge_erasure_results(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_analyst;
 
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_app;
@@ -37677,6 +38550,8 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.needed_writer_rights(regclass) to howdah_engine;
+
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
@@ -37696,8 +38571,6 @@ grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
-
-grant execute on function howdah_private.owned_budget(howdah.executions,numeric) to howdah_engine;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -37762,6 +38635,8 @@ grant execute on function howdah_private.permit_session(uuid) to howdah_app;
 grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
+
+grant execute on function howdah_private.place_in_writing(timestamp with time zone,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
 
@@ -37835,6 +38710,8 @@ grant execute on function howdah_private.reading_rules() to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
 
+grant execute on function howdah_private.record_file_deletions(uuid[],uuid[],text[]) to howdah_worker;
+
 grant execute on function howdah_private.record_hook_results(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_failure(uuid,text,text) to howdah_worker;
@@ -37843,7 +38720,7 @@ grant execute on function howdah_private.record_mcp_prompts(uuid,text,jsonb) to 
 
 grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
 
-grant execute on function howdah_private.record_month(date,text,boolean) to howdah_owner;
+grant execute on function howdah_private.record_month_progress(date,text,boolean) to howdah_owner;
 
 grant execute on function howdah_private.recount_limit(uuid,xid8) to howdah_worker;
 
@@ -37869,51 +38746,15 @@ grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to 
 
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_blocked_month(date,text[]) to howdah_engine;
-
-grant execute on function howdah_private.refuse_builtin_settings(text,jsonb) to howdah_app;
-
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_data_of_map(jsonb,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_endless_mail(howdah.executions,uuid,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_app;
-
-grant execute on function howdah_private.refuse_entry(uuid,text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_erased(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_file(howdah.executions,text,integer) to howdah_engine;
-
-grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_function_of(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_function_of(text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
-
-grant execute on function howdah_private.refuse_input(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_key(text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_known_key(text,uuid) to howdah_engine;
 
@@ -37921,111 +38762,27 @@ grant execute on function howdah_private.refuse_large(text,integer,integer,text,
 
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_large_input(text,integer,integer) to howdah_engine;
-
-grant execute on function howdah_private.refuse_large_subscription(text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
-
-grant execute on function howdah_private.refuse_long_branch(integer,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_mcp_server(howdah.mcp_servers) to howdah_app;
-
-grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_missing_function(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_more_files(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_more_mcp_sessions(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_old_answer(uuid) to howdah_worker;
-
-grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
-
-grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_engine;
-
-grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
-
-grant execute on function howdah_private.refuse_overrides(howdah.executions,text,text[]) to howdah_engine;
-
-grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.refuse_path(jsonb,text[],jsonb) to howdah_engine;
 
-grant execute on function howdah_private.refuse_plain_secrets(text,jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_app;
 
-grant execute on function howdah_private.refuse_plain_secrets(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
+grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_question_settings(jsonb,boolean) to howdah_app;
-
-grant execute on function howdah_private.refuse_recipient(howdah.mail,howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_request_params(text,jsonb,jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_request_params(text,jsonb,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_result_limit(jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_retry(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_engine;
 
-grant execute on function howdah_private.refuse_run_keys(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_secret_in_prose(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_secret_in_prose(text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
-
 grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_app;
 
 grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine;
-
-grant execute on function howdah_private.refuse_system_shape(jsonb,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_template(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_tenant_code(regclass) to howdah_worker;
-
-grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
-
-grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_turn(uuid,uuid) to howdah_engine;
 
-grant execute on function howdah_private.refuse_unfit_function(text,text,oid) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unfit_run(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
-
 grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],text[]) to howdah_app;
-
-grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
@@ -38035,19 +38792,11 @@ grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric
 
 grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
-grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_analyst;
-
-grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_watch_expression(regclass,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
-
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
+
+grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[],text[]) to howdah_worker;
 
@@ -38073,13 +38822,15 @@ grant execute on function howdah_private.rename_duplicate_columns(json) to howda
 
 grant execute on function howdah_private.rename_duplicate_columns(json) to howdah_reader;
 
+grant execute on function howdah_private.rename_in_log(uuid[],text,text) to howdah_engine;
+
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_analyst;
 
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
 
-grant execute on function howdah_private.reopen_month(date) to howdah_engine;
-
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.repair_partitions() to howdah_engine;
 
 grant execute on function howdah_private.repair_queue(interval,integer) to howdah_worker;
 
@@ -38115,11 +38866,17 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_app
 
 grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.retain(integer) to howdah_worker;
+grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.rights_granted_for(pg_trigger) to howdah_engine;
+
+grant execute on function howdah_private.rights_to_grant(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
 
@@ -38227,7 +38984,7 @@ grant execute on function howdah_private.session_history(uuid,uuid,integer) to h
 
 grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_engine;
 
-grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer) to howdah_authenticator;
+grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer,integer[],integer[]) to howdah_authenticator;
 
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
@@ -38261,13 +39018,9 @@ grant execute on function howdah_private.set_request_params(uuid,jsonb) to howda
 
 grant execute on function howdah_private.set_request_params(uuid,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.set_watch(regclass,howdah.table_triggers) to howdah_engine;
-
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.set_writer_rights(regclass) to howdah_engine;
 
 grant execute on function howdah_private.setting(uuid,text) to howdah_engine;
 
@@ -38284,8 +39037,6 @@ grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_ana
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_app;
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
@@ -38326,8 +39077,6 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
 
 grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
-
-grant execute on function howdah_private.start_closing_month(date) to howdah_engine;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_analyst;
 
@@ -38453,9 +39202,11 @@ grant execute on function howdah_private.take_request_key(text,text) to howdah_a
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
 
-grant execute on function howdah_private.tenant_code_in(regclass) to howdah_engine;
+grant execute on function howdah_private.tenant_code_reason(regclass) to howdah_engine;
 
 grant execute on function howdah_private.tenant_trigger_writes() to howdah_worker;
+
+grant execute on function howdah_private.tenants_with_retention() to howdah_worker;
 
 grant execute on function howdah_private.text_array(jsonb) to howdah_app;
 
@@ -38529,6 +39280,10 @@ grant execute on function howdah_private.tg_approvals__refuse_invalid() to howda
 
 grant execute on function howdah_private.tg_board_entries__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_deleted_run_usage__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_deleted_step_usage__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
 grant execute on function howdah_private.tg_feedback_entries__refuse_invalid() to howdah_engine;
@@ -38540,10 +39295,6 @@ grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_kept_steps__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_kept_usage__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
@@ -38711,11 +39462,11 @@ grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
 
-grant execute on function howdah_private.trees_across_months(date,integer) to howdah_owner;
-
-grant execute on function howdah_private.trust_branch(uuid,uuid) to howdah_app;
-
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
+
+grant execute on function howdah_private.unaligned_trees(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 
@@ -38732,6 +39483,8 @@ grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenti
 grant execute on function howdah_private.usage_limits(uuid,howdah.limit_metric[]) to howdah_engine;
 
 grant execute on function howdah_private.usage_lock_key(uuid) to howdah_engine;
+
+grant execute on function howdah_private.userless_binding(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.users_of_secret(uuid,text) to howdah_engine;
 
@@ -38789,13 +39542,13 @@ grant execute on function howdah_private.watched_among(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
 
-grant execute on function howdah_private.watched_row(regclass) to howdah_engine;
-
 grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
 
 grant execute on function howdah_private.watches_on(regclass) to howdah_engine;
 
 grant execute on function howdah_private.why_ended(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.why_scheduled(howdah.executions,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 
@@ -38859,7 +39612,7 @@ grant execute on function howdah_private.write_system(jsonb,text,boolean) to how
 
 grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_engine;
 
-grant execute on function howdah_private.writer_rights(regclass) to howdah_engine;
+grant execute on function howdah_private.writer_grant_statements(regclass) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
@@ -38933,6 +39686,18 @@ grant select on table howdah.board_entries to howdah_app;
 
 grant delete, insert, select, update on table howdah.board_entries to howdah_engine;
 
+grant select on table howdah.deleted_run_usage to howdah_analyst;
+
+grant select on table howdah.deleted_run_usage to howdah_app;
+
+grant delete, insert, select, update on table howdah.deleted_run_usage to howdah_engine;
+
+grant select on table howdah.deleted_step_usage to howdah_analyst;
+
+grant select on table howdah.deleted_step_usage to howdah_app;
+
+grant delete, insert, select, update on table howdah.deleted_step_usage to howdah_engine;
+
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
 grant delete, select, update on table howdah.executions to howdah_eraser;
@@ -38954,18 +39719,6 @@ grant select on table howdah.hooks to howdah_analyst;
 grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
-
-grant select on table howdah.kept_steps to howdah_analyst;
-
-grant select on table howdah.kept_steps to howdah_app;
-
-grant delete, insert, select, update on table howdah.kept_steps to howdah_engine;
-
-grant select on table howdah.kept_usage to howdah_analyst;
-
-grant select on table howdah.kept_usage to howdah_app;
-
-grant delete, insert, select, update on table howdah.kept_usage to howdah_engine;
 
 grant select on table howdah.limits to howdah_analyst;
 
@@ -39199,17 +39952,19 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.erasures_due to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.file_deletions to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.inbox to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.installation to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.kept_subjects to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limit_counters to howdah_engine;
 
@@ -39699,6 +40454,58 @@ comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
 
 comment on column howdah.daily_usage.workflow_id is 'The workflow.';
 
+comment on column howdah.deleted_run_usage.agent_id is 'The agent.';
+
+comment on column howdah.deleted_run_usage.agent_version_id is 'Pinned version of the runs. Null for workflows.';
+
+comment on column howdah.deleted_run_usage.cancelled is 'Number of runs that were cancelled.';
+
+comment on column howdah.deleted_run_usage.completed is 'Number of runs that ended with an answer.';
+
+comment on column howdah.deleted_run_usage.cost is 'Cost of model calls, at the prices when the step was committed.';
+
+comment on column howdah.deleted_run_usage.day is 'Day in UTC on which the runs were inserted.';
+
+comment on column howdah.deleted_run_usage.failed is 'Number of runs that ended with an error or at a limit.';
+
+comment on column howdah.deleted_run_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.deleted_run_usage.roots is 'Number of root runs. Limits made later count them.';
+
+comment on column howdah.deleted_run_usage.runs is 'Number of runs.';
+
+comment on column howdah.deleted_run_usage.steps is 'Number of steps, without steps that forks share with their originals.';
+
+comment on column howdah.deleted_run_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.deleted_run_usage.tokens_in is 'Tokens read by models.';
+
+comment on column howdah.deleted_run_usage.tokens_out is 'Tokens written by models.';
+
+comment on column howdah.deleted_run_usage.workflow_id is 'The workflow.';
+
+comment on column howdah.deleted_step_usage.cost is 'Cost of model calls, at the prices when the step was committed.';
+
+comment on column howdah.deleted_step_usage.day is 'Day in UTC on which the steps began.';
+
+comment on column howdah.deleted_step_usage.errors is 'Number of these steps with an error.';
+
+comment on column howdah.deleted_step_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.deleted_step_usage.kind is 'The kind.';
+
+comment on column howdah.deleted_step_usage.model_id is 'The model.';
+
+comment on column howdah.deleted_step_usage.steps is 'Number of steps, without steps that forks share with their originals.';
+
+comment on column howdah.deleted_step_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.deleted_step_usage.tokens_in is 'Tokens read by models.';
+
+comment on column howdah.deleted_step_usage.tokens_out is 'Tokens written by models.';
+
+comment on column howdah.deleted_step_usage.tool is 'The tool, by name.';
+
 comment on column howdah.effects.arguments is 'The arguments of the call.';
 
 comment on column howdah.effects.call_id is 'Id of the tool call, as given by the model.';
@@ -40006,58 +40813,6 @@ comment on column howdah.hooks.timeout_ms is 'Time limit of one call in millisec
 comment on column howdah.hooks.updated_at is 'Time of the last change.';
 
 comment on column howdah.hooks.workflow_id is 'Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.';
-
-comment on column howdah.kept_steps.cost is 'Cost of model calls, at the prices when the step was committed.';
-
-comment on column howdah.kept_steps.day is 'Day in UTC on which the steps began.';
-
-comment on column howdah.kept_steps.errors is 'Number of these steps with an error.';
-
-comment on column howdah.kept_steps.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.kept_steps.kind is 'The kind.';
-
-comment on column howdah.kept_steps.model_id is 'The model.';
-
-comment on column howdah.kept_steps.steps is 'Number of steps, without steps that forks share with their originals.';
-
-comment on column howdah.kept_steps.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.kept_steps.tokens_in is 'Tokens read by models.';
-
-comment on column howdah.kept_steps.tokens_out is 'Tokens written by models.';
-
-comment on column howdah.kept_steps.tool is 'The tool, by name.';
-
-comment on column howdah.kept_usage.agent_id is 'The agent.';
-
-comment on column howdah.kept_usage.agent_version_id is 'Pinned version of the runs. Null for workflows.';
-
-comment on column howdah.kept_usage.cancelled is 'Number of runs that were cancelled.';
-
-comment on column howdah.kept_usage.completed is 'Number of runs that ended with an answer.';
-
-comment on column howdah.kept_usage.cost is 'Cost of model calls, at the prices when the step was committed.';
-
-comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
-
-comment on column howdah.kept_usage.failed is 'Number of runs that ended with an error or at a limit.';
-
-comment on column howdah.kept_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.kept_usage.roots is 'Number of root runs. Limits made later count them.';
-
-comment on column howdah.kept_usage.runs is 'Number of runs.';
-
-comment on column howdah.kept_usage.steps is 'Number of steps, without steps that forks share with their originals.';
-
-comment on column howdah.kept_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.kept_usage.tokens_in is 'Tokens read by models.';
-
-comment on column howdah.kept_usage.tokens_out is 'Tokens written by models.';
-
-comment on column howdah.kept_usage.workflow_id is 'The workflow.';
 
 comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
 
@@ -40592,6 +41347,8 @@ comment on column howdah.schedules.agent_id is 'The agent.';
 
 comment on column howdah.schedules.catchup_policy is 'What to do with missed times: skip, one, all.';
 
+comment on column howdah.schedules.concurrency_key is 'Key of the runs, such as customer-42, for limits of scope key.';
+
 comment on column howdah.schedules.created_at is 'Time of creation.';
 
 comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or @hourly, @daily, @weekly, @monthly, @yearly.';
@@ -40606,7 +41363,7 @@ comment on column howdah.schedules.is_active is 'False pauses the schedule. When
 
 comment on column howdah.schedules.last_at is 'Last time that started a run.';
 
-comment on column howdah.schedules.last_error is 'Reason why the last time did not start every run: {code, message, detail, hint, scheduled_for}. Null after a success.';
+comment on column howdah.schedules.last_error is 'Newest refusal of the last firing: {code, message, detail, hint, scheduled_for, earlier}. `earlier` lists the refusals before it. Null if every due time was run or skipped.';
 
 comment on column howdah.schedules.last_execution_id is 'Run that the last time started.';
 
@@ -40670,6 +41427,8 @@ comment on column howdah.sessions.last_active_on is '@behavior -*
 Day of the last activity, in UTC.';
 
 comment on column howdah.sessions.last_activity_at is 'Time of the last activity.';
+
+comment on column howdah.sessions.late_turns is 'Turns that were retried or resumed after later turns were taken: their new messages are written after messages of later turns. Null if there are none.';
 
 comment on column howdah.sessions.live_execution_id is 'Root run that has the turn. Changed under the lock of this row.';
 
@@ -41159,21 +41918,27 @@ comment on column howdah_private.debounced_runs.caller is 'Whose inserts make on
 
 comment on column howdah_private.debounced_runs.target_id is 'The agent or workflow.';
 
+comment on column howdah_private.deleted_subject_usage.day is 'Day in UTC on which the runs were inserted.';
+
+comment on column howdah_private.deleted_subject_usage.roots is 'Number of runs, without children and compensations.';
+
+comment on column howdah_private.deleted_subject_usage.scope is 'user or session.';
+
+comment on column howdah_private.deleted_subject_usage.subject_id is 'User or session of the runs.';
+
+comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
+
+comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
+
+comment on column howdah_private.file_deletions.last_error is 'Reason why the last attempt failed.';
+
+comment on column howdah_private.file_deletions.storage_path is 'Path of the file, relative to HOWDAH_HOME/resources of the workers.';
+
 comment on column howdah_private.inbox.trust is 'Trust of the event. Null means that a person wrote it.';
 
 comment on column howdah_private.installation.binding_key is 'Key with which workers sign the tenant and user on whose behalf user SQL runs.';
 
 comment on column howdah_private.installation.channel_suffix is 'End of the names of the live-feed channels.';
-
-comment on column howdah_private.kept_subjects.day is 'Day in UTC on which the runs were inserted.';
-
-comment on column howdah_private.kept_subjects.roots is 'Number of runs, without children and compensations.';
-
-comment on column howdah_private.kept_subjects.scope is 'user or session.';
-
-comment on column howdah_private.kept_subjects.subject_id is 'User or session of the runs.';
-
-comment on column howdah_private.kept_subjects.tokens is 'Input and output tokens, children included.';
 
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
 
@@ -41254,7 +42019,7 @@ comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'Returns the
 
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSON Schema of agents.engine_configuration for this engine.';
 
-comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind and the files to remove. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
+comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside of the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
 
 comment on routine howdah.explain_execution(uuid) is 'Explains the current state of a run: {execution_id, status, since, reason, summary, blocked_by, next}. next lists the possible actions and their targets.';
 
@@ -41397,6 +42162,12 @@ comment on table howdah.board_entries is '@foreignKey (root_execution_id) refere
 @foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten
 Values that the runs of one tree share, by key. The tool board_write names the version that it read; a stale write is refused and returns the current value.';
 
+comment on table howdah.deleted_run_usage is '@behavior -*
+Rollup of deleted runs per day and agent version or workflow. daily_usage and agent_performance add it to the usage of existing runs.';
+
+comment on table howdah.deleted_step_usage is '@behavior -*
+Rollup of steps of deleted runs per day and model or tool. model_usage and tool_performance add it to the usage of existing runs.';
+
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
 @foreignKey (workflow_id) references howdah.workflows (id)
@@ -41409,12 +42180,6 @@ Feedback of people and automatic checks on runs, written by howdah.give_feedback
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only an owner of the database writes the rows.';
-
-comment on table howdah.kept_steps is '@behavior -*
-Rollup of steps of deleted runs per day and model or tool. model_usage and tool_performance add it to the usage of existing runs.';
-
-comment on table howdah.kept_usage is '@behavior -*
-Rollup of deleted runs per day and agent version or workflow. daily_usage and agent_performance add it to the usage of existing runs.';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 
@@ -41507,23 +42272,25 @@ comment on table howdah_private.background_tasks is 'Periodic work that only one
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
-comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. kept_usage and kept_steps count their runs; no other view includes them.';
+comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. deleted_run_usage and deleted_step_usage count their runs; no other view includes them.';
 
 comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypted with a master key. Each tenant has one current key; older keys stay until a rotation has re-encrypted their secrets.';
 
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
 
+comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
+
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 
 comment on table howdah_private.erasures_due is 'Ended root runs whose contents must be erased. A worker deletes the row when it has erased them.';
+
+comment on table howdah_private.file_deletions is 'Files in the resource folder of the workers that retention or erasure has deleted from howdah.resources. A worker deletes the row when it has deleted the file.';
 
 comment on table howdah_private.idempotency_keys is 'Run of each idempotency key. A row is inserted and deleted together with its run.';
 
 comment on table howdah_private.inbox is 'Events for a live run that are not in its log yet. The worker that owns the run moves them to the log at its next step and deletes the rows.';
 
 comment on table howdah_private.installation is 'One row: random values that differ per database.';
-
-comment on table howdah_private.kept_subjects is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
 
 comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at, changed by the transaction that uses it under the lock of the row.';
 
@@ -41568,7 +42335,7 @@ comment on view howdah.execution_tree is '@foreignKey (root_execution_id) refere
 A run and all runs below it, with the usage of each run alone and with its children: where root_execution_id = … order by path. The relation tree of any run returns the whole tree.';
 
 comment on view howdah.limit_usage is '@foreignKey (limit_id) references howdah.limits (id)|@foreignFieldName usages
-Current use of each limit. A limit for each has a row for each subject that used something and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';
+Current use of each limit. A limit for each has a row for each subject that used something in the current period or has runs that wait, and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';
 
 comment on view howdah.message_sources is 'The source of each message that a run received, and its trust: input, tools with URL, MCP server or child run, guards, summaries.';
 

@@ -899,6 +899,116 @@ export interface DailyUsage {
   workflow_id: string | null;
 }
 
+export interface DeletedRunUsage {
+  /**
+   * The agent.
+   */
+  agent_id: string | null;
+  /**
+   * Pinned version of the runs. Null for workflows.
+   */
+  agent_version_id: string | null;
+  /**
+   * Number of runs that were cancelled.
+   */
+  cancelled: Int8;
+  /**
+   * Number of runs that ended with an answer.
+   */
+  completed: Int8;
+  /**
+   * Cost of model calls, at the prices when the step was committed.
+   */
+  cost: Numeric;
+  /**
+   * Day in UTC on which the runs were inserted.
+   */
+  day: Timestamp;
+  /**
+   * Number of runs that ended with an error or at a limit.
+   */
+  failed: Int8;
+  /**
+   * Primary key, a uuid v7; the order of ids is the order of creation.
+   */
+  id: Generated<string>;
+  /**
+   * Number of root runs. Limits made later count them.
+   */
+  roots: Generated<Int8>;
+  /**
+   * Number of runs.
+   */
+  runs: Int8;
+  /**
+   * Number of steps, without steps that forks share with their originals.
+   */
+  steps: Int8;
+  /**
+   * The tenant that owns the row; no other tenant can see it.
+   */
+  tenant_id: string;
+  /**
+   * Tokens read by models.
+   */
+  tokens_in: Int8;
+  /**
+   * Tokens written by models.
+   */
+  tokens_out: Int8;
+  /**
+   * The workflow.
+   */
+  workflow_id: string | null;
+}
+
+export interface DeletedStepUsage {
+  /**
+   * Cost of model calls, at the prices when the step was committed.
+   */
+  cost: Numeric;
+  /**
+   * Day in UTC on which the steps began.
+   */
+  day: Timestamp;
+  /**
+   * Number of these steps with an error.
+   */
+  errors: Int8;
+  /**
+   * Primary key, a uuid v7; the order of ids is the order of creation.
+   */
+  id: Generated<string>;
+  /**
+   * The kind.
+   */
+  kind: StepKind;
+  /**
+   * The model.
+   */
+  model_id: string | null;
+  /**
+   * Number of steps, without steps that forks share with their originals.
+   */
+  steps: Int8;
+  /**
+   * The tenant that owns the row; no other tenant can see it.
+   */
+  tenant_id: string;
+  /**
+   * Tokens read by models.
+   */
+  tokens_in: Int8;
+  /**
+   * Tokens written by models.
+   */
+  tokens_out: Int8;
+  /**
+   * The tool, by name.
+   */
+  tool: string | null;
+}
+
 export interface Effects {
   /**
    * The arguments of the call.
@@ -1530,116 +1640,6 @@ export interface Hooks {
   updated_at: Generated<Timestamp>;
   /**
    * Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.
-   */
-  workflow_id: string | null;
-}
-
-export interface KeptSteps {
-  /**
-   * Cost of model calls, at the prices when the step was committed.
-   */
-  cost: Numeric;
-  /**
-   * Day in UTC on which the steps began.
-   */
-  day: Timestamp;
-  /**
-   * Number of these steps with an error.
-   */
-  errors: Int8;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
-  id: Generated<string>;
-  /**
-   * The kind.
-   */
-  kind: StepKind;
-  /**
-   * The model.
-   */
-  model_id: string | null;
-  /**
-   * Number of steps, without steps that forks share with their originals.
-   */
-  steps: Int8;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
-  tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
-  tokens_in: Int8;
-  /**
-   * Tokens written by models.
-   */
-  tokens_out: Int8;
-  /**
-   * The tool, by name.
-   */
-  tool: string | null;
-}
-
-export interface KeptUsage {
-  /**
-   * The agent.
-   */
-  agent_id: string | null;
-  /**
-   * Pinned version of the runs. Null for workflows.
-   */
-  agent_version_id: string | null;
-  /**
-   * Number of runs that were cancelled.
-   */
-  cancelled: Int8;
-  /**
-   * Number of runs that ended with an answer.
-   */
-  completed: Int8;
-  /**
-   * Cost of model calls, at the prices when the step was committed.
-   */
-  cost: Numeric;
-  /**
-   * Day in UTC on which the runs were inserted.
-   */
-  day: Timestamp;
-  /**
-   * Number of runs that ended with an error or at a limit.
-   */
-  failed: Int8;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
-  id: Generated<string>;
-  /**
-   * Number of root runs. Limits made later count them.
-   */
-  roots: Generated<Int8>;
-  /**
-   * Number of runs.
-   */
-  runs: Int8;
-  /**
-   * Number of steps, without steps that forks share with their originals.
-   */
-  steps: Int8;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
-  tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
-  tokens_in: Int8;
-  /**
-   * Tokens written by models.
-   */
-  tokens_out: Int8;
-  /**
-   * The workflow.
    */
   workflow_id: string | null;
 }
@@ -2769,6 +2769,10 @@ export interface Schedules {
    */
   catchup_policy: Generated<CatchupPolicy>;
   /**
+   * Key of the runs, such as customer-42, for limits of scope key.
+   */
+  concurrency_key: string | null;
+  /**
    * Time of creation.
    */
   created_at: Generated<Timestamp>;
@@ -2797,7 +2801,7 @@ export interface Schedules {
    */
   last_at: Timestamp | null;
   /**
-   * Reason why the last time did not start every run: {code, message, detail, hint, scheduled_for}. Null after a success.
+   * Newest refusal of the last firing: {code, message, detail, hint, scheduled_for, earlier}. `earlier` lists the refusals before it. Null if every due time was run or skipped.
    */
   last_error: Json | null;
   /**
@@ -2931,6 +2935,10 @@ export interface Sessions {
    * Time of the last activity.
    */
   last_activity_at: Generated<Timestamp>;
+  /**
+   * Turns that were retried or resumed after later turns were taken: their new messages are written after messages of later turns. Null if there are none.
+   */
+  late_turns: number[] | null;
   /**
    * Root run that has the turn. Changed under the lock of this row.
    */
@@ -3943,6 +3951,8 @@ export interface DB {
   audit_log: AuditLog;
   board_entries: BoardEntries;
   daily_usage: DailyUsage;
+  deleted_run_usage: DeletedRunUsage;
+  deleted_step_usage: DeletedStepUsage;
   effects: Effects;
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
@@ -3950,8 +3960,6 @@ export interface DB {
   feedback_entries: FeedbackEntries;
   grants: Grants;
   hooks: Hooks;
-  kept_steps: KeptSteps;
-  kept_usage: KeptUsage;
   limit_usage: LimitUsage;
   limits: Limits;
   mail: Mail;
