@@ -3,12 +3,14 @@ import type { Logger as Log } from 'pino';
 import { eraseEnded } from '../src/db/maintenance.ts';
 import type { Pool } from '../src/db/pool.ts';
 import {
+  enqueueAlerts,
   enter,
+  expireQuestions,
+  fireSchedules,
   healQueue,
   type Presence,
   reapWorkers,
   SilentDatabase,
-  tick,
 } from '../src/db/presence.ts';
 import { deleteStoredFiles } from '../src/db/stored-files.ts';
 import type { WorkerScope } from '../src/db/worker-scope.ts';
@@ -129,7 +131,23 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   });
 
-  const fire = reporting('schedules were not fired; tried again in a second', () => tick(pool));
+  const fire = reporting('schedules were not fired; tried again in a second', () =>
+    fireSchedules(pool),
+  );
+
+  const expire = reporting('questions were not expired; tried again in a second', () =>
+    expireQuestions(pool),
+  );
+
+  const alert = reporting('alert rules were not enqueued; tried again in a second', () =>
+    enqueueAlerts(pool),
+  );
+
+  const tick = async (): Promise<void> => {
+    await fire();
+    await expire();
+    await alert();
+  };
 
   const erase = reporting('contents were not erased; tried again in a second', async () => {
     await eraseEnded(pool);
@@ -152,7 +170,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   const chores = [
     every(BEAT_MS, beat),
     every(REAP_MS, reap),
-    every(TICK_MS, fire),
+    every(TICK_MS, tick),
     every(TICK_MS, erase),
     every(HEAL_MS, heal),
     every(FILES_MS, deleteFiles),

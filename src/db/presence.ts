@@ -166,14 +166,22 @@ export async function deliverMail(pool: Pool, agent: string, tenant: string): Pr
 const BATCHES_PER_TICK = 100;
 
 /**
- * Fires schedules, closes questions and asks alert rules that are due; one worker at a time does, the others come back at once.
- * Each batch of schedules is a transaction of its own. What is left after many batches waits for the next tick.
+ * Fires schedules that are due. One worker at a time does, the others come back at once. Each batch
+ * is a transaction of its own. The schedules left after many batches wait for the next tick.
  */
-export async function tick(pool: Pool): Promise<void> {
+export async function fireSchedules(pool: Pool): Promise<void> {
   for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
     const { rows } = await pool.query(`select howdah_private.run_timers('schedules') as is_more`);
     if (!rows[0].is_more) break;
   }
+}
+
+/** Handles questions past their deadline. One worker at a time does. */
+export async function expireQuestions(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.run_timers('questions')`);
+}
+
+/** Enqueues checks of the alert rules that are due. One worker at a time does. */
+export async function enqueueAlerts(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.run_timers('alerts')`);
 }

@@ -1,14 +1,17 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
+const lines: string[] = [];
+const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
 const database = testDatabase();
 const workers: Worker[] = [];
 
 beforeAll(async () => {
-  workers.push(await startTestWorker(database.url));
+  workers.push(await startTestWorker(database.url, { log }));
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(1_000)));
@@ -95,4 +98,47 @@ test('a schedule that cannot run keeps neither the others nor the worker from wo
   );
   expect(rows).toEqual([{ code: 'HWCNF' }]);
   expect(await countOf('doomed')).toBe(0);
+});
+
+/** Makes a function fail until the function that is returned is called. */
+async function without(name: string): Promise<() => Promise<unknown>> {
+  const rename = (from: string, to: string) =>
+    database.pool.query(`alter function howdah_private.${from} rename to ${to}`);
+  await rename(name, `${name}_away`);
+  return () => rename(`${name}_away`, name);
+}
+
+test('schedules that fail keep neither questions nor alerts, nor questions alerts', async () => {
+  await Promise.all(workers.splice(1).map((worker) => worker.stop(1_000))); // one log
+  const { pool } = database;
+  const withSchedules = await without('fire_schedules');
+  const withQuestions = await without('expire_questions');
+  try {
+    await expect.poll(() => lines.join('')).toMatch(/expire_questions.*questions were not expired/);
+    expect(lines.join('')).toMatch(/fire_schedules.*schedules were not fired/);
+    const { rows } = await pool.query(
+      `insert into howdah.alert_rules (name, query) values ('one', 'select 1') returning id`,
+    );
+    const checked = `select from howdah.alert_rules where id = $1 and state = 'firing'`;
+    await eventually(pool, 'the alert rule is checked', checked, [rows[0].id]);
+  } finally {
+    await withQuestions();
+  }
+  try {
+    const agent = await makeAgent(pool, { script: [] });
+    const { rows } = await pool.query(
+      `with run as (
+         insert into howdah.executions (agent_id, input, run_at)
+         values ($1, 'go', now() + interval '1 day') returning id
+       )
+       insert into howdah.questions (execution_id, root_execution_id, kind, prompt, expires_at)
+       select id, id, 'question', 'Which one?', now() from run returning id`,
+      [agent],
+    );
+    const expired = `select from howdah.questions where id = $1 and status = 'expired'`;
+    await eventually(pool, 'the question expires', expired, [rows[0].id]);
+  } finally {
+    await withSchedules();
+  }
+  await another('after the error');
 });
