@@ -1,6 +1,17 @@
 -- Trigger functions that several tables share. The file sorts first, because the other files of
 -- this folder create triggers with them.
 
+-- Locks the row of the caller before the rows of a statement, since the new versions of these rows
+-- have the name of the caller (lock_caller).
+create or replace function howdah_private.tg__lock_caller() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.lock_caller();
+  return null;
+end $$;
+
 -- Sets updated_at.
 create or replace function howdah_private.tg__stamp() returns trigger
   language plpgsql volatile

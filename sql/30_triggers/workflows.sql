@@ -167,6 +167,8 @@ begin
   return null;
 end $$;
 
+create or replace trigger _005_lock_caller before insert or update on howdah.workflows
+  for each statement execute function howdah_private.tg__lock_caller();
 create or replace trigger _100_stamp before update on howdah.workflows
   for each row when (old.version_is_stale = new.version_is_stale)
   execute function howdah_private.tg__stamp();

@@ -130,8 +130,9 @@ end $$;
 
 -- Returns the rows that the erasure of a user locks: the runs and sessions of the user, runs of
 -- others with a copied history, questions with the name of the user, sessions that were forked from
--- those of the user, and messages to agents. Also runs of others whose log or inbox has an answer
--- or message of the user, and their forks. A fork locks its original, and copies the log.
+-- those of the user, and messages to agents. Also runs of others that the user inserted, runs of
+-- others whose log or inbox has an answer or message of the user or says that the user retried or
+-- forked them, and forks of all these. A fork locks its original, and copies the log.
 create or replace function howdah_private.data_of_user(
   u howdah.users, out runs uuid[], out other_runs uuid[], out questions uuid[],
   out sessions uuid[], out mail uuid[]
@@ -157,6 +158,11 @@ begin
     cross join lateral howdah_private.run_and_forks(
       m.tenant_id, m.received_by_execution_id) as c (id)
     where m.received_by_execution_id is not null
+    union
+    select c.id from howdah_private.runs_continued_by(u) as c (id)
+    union
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = u.tenant_id and e.created_by = u.username and e.id <> all (runs)
     order by 1
   );
   questions := array(
@@ -349,6 +355,17 @@ as $$
   select c.id from copies as c
 $$;
 
+-- Returns the runs that a user retried or forked, and forks of those.
+create or replace function howdah_private.runs_continued_by(u howdah.users) returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select c.id from howdah.audit_log as l
+  cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
+  where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
+    and l.action in ('retry', 'fork')
+$$;
+
 -- Erases the answers of the user to questions of other runs, the messages to agents, and the files
 -- and comments of the user.
 create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[])
@@ -401,10 +418,7 @@ as $$
     cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
     where q.tenant_id = u.tenant_id and q.answered_by = u.username
     union
-    select c.id from howdah.audit_log as l
-    cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
-    where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
-      and l.action in ('retry', 'fork')
+    select c.id from howdah_private.runs_continued_by(u) as c (id)
   ), u.username, new_name);
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,

@@ -559,6 +559,40 @@ describe('what a user writes in a transaction that is still open', () => {
       },
     ],
     ['an API key', (client) => client.query(`select howdah.create_api_key('robot')`)],
+    [
+      'a version of an agent',
+      (client, _, text) =>
+        client.query('update howdah.agents set instruction = $2 where id = $1', [
+          agent,
+          `${text.length} words`,
+        ]),
+    ],
+    [
+      'a version of a workflow',
+      (client, { run }) =>
+        client.query(
+          `with chain as (
+             insert into howdah.workflows (name, type) values ('chain ' || $1::text, 'chain') returning id
+           )
+           insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order)
+           select id, $2, 1 from chain`,
+          [run, agent],
+        ),
+    ],
+    [
+      'a version of a prompt',
+      (client, { run }) =>
+        client.query(`insert into howdah.prompts (name, template) values ($1, 'Be kind.')`, [run]),
+    ],
+    [
+      'a version of a skill',
+      (client, { run }) =>
+        client.query(
+          `insert into howdah.skills (name, description, content)
+           values ('s' || right($1::text, 12), 'Say hello', 'Hello')`,
+          [run],
+        ),
+    ],
   ];
   test.each(writes)('is waited for and erased: %s', async (_, write) => {
     const ada = await makeUser('admin');
@@ -572,6 +606,7 @@ describe('what a user writes in a transaction that is still open', () => {
       'howdah.user_id': ada.id,
     });
     await write(writing, asked, text);
+    await writing.query('set constraints all immediate'); // versions of definitions
     const erased = erase(erasing, ada.id);
     await Promise.race([erased, isBlocked(db.pool, erasing)]);
     await writing.query('commit');
@@ -720,6 +755,61 @@ describe('a fork of a run of another', () => {
       [run, fork, copy],
     ]);
   });
+});
+
+test.each(['retried', 'forked'])(
+  'a fork of a run that the user only %s is waited for in its transaction',
+  async (what) => {
+    const [ada, bob] = [await makeUser('admin'), await makeUser()];
+    const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
+    await db.pool.query('select howdah.cancel_execution($1)', [run]);
+    const { id } = await actAs(ada, (client) =>
+      one(
+        client,
+        what === 'retried'
+          ? 'select * from howdah.retry_execution($1)'
+          : 'select * from howdah.fork_execution($1)',
+        [run],
+      ),
+    );
+    await db.pool.query(
+      `update howdah.executions set user_id = $2 where id = $1 and user_id <> $2`,
+      [id, bob.id],
+    );
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    const [forking, erasing] = [await openSession(db.url), await openSession(db.url)];
+    await forking.query('begin');
+    const { id: copy } = await one(forking, 'select * from howdah.fork_execution($1)', [id]);
+    const erased = erase(erasing, ada.id);
+    await Promise.race([erased, isBlocked(db.pool, erasing)]);
+    await forking.query('commit');
+    await erased;
+    const named = await traces(db.pool, ada.name);
+    expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
+    await Promise.all([forking.end(), erasing.end()]);
+    await db.pool.query('select howdah.cancel_execution($1)', [copy]);
+  },
+);
+
+test('an erasure has no lock while it waits for a run of another that the user inserted', async () => {
+  const [ada, bob] = [await makeUser('admin'), await makeUser()];
+  const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
+  const run = await actAs(ada, (client) => makeRun(client, { agent_id: agent }));
+  await db.pool.query('update howdah.executions set user_id = $2 where id = $1', [run, bob.id]);
+  const [holding, erasing] = [await openSession(db.url), await openSession(db.url)];
+  await holding.query('begin');
+  await holding.query('select from howdah.executions where id = $1 for no key update', [run]);
+  const erased = erase(erasing, ada.id);
+  await isBlocked(db.pool, erasing);
+  // in the order of locks: sessions after runs
+  await holding.query('select from howdah.sessions where id = $1 for update', [session]);
+  await holding.query('commit');
+  await erased;
+  expect(
+    await one(db.pool, 'select created_by from howdah.executions where id = $1', [run]),
+  ).toEqual({ created_by: `erased-${ada.id}` });
+  await Promise.all([holding.end(), erasing.end()]);
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
 test('an erasure has no lock while it waits for a fork of a session of the user', async () => {
