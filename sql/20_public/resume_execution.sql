@@ -13,7 +13,7 @@ begin
   end if;
   if howdah_private.needs_turn(v_execution) then
     update howdah.sessions as s
-    set late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+    set late_turns = howdah_private.add_late_turn(s, v_execution.turn)
     where s.id = v_execution.session_id and s.turns > v_execution.turn;
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);

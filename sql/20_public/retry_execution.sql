@@ -20,7 +20,7 @@ begin
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
     update howdah.sessions as s
     set live_execution_id = v_live, last_activity_at = now(),
-      late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+      late_turns = howdah_private.add_late_turn(s, v_execution.turn)
     where s.id = v_execution.session_id;
   end if;
   update howdah.executions as e

@@ -1,10 +1,10 @@
 -- Returns the place of a message in the order in which the messages of a session are written.
-create or replace function howdah_private.place_in_writing(
+create or replace function howdah_private.write_position(
   created_at timestamptz, turn int, seq int
 ) returns numeric[]
   language sql stable
-  return array[extract(epoch from place_in_writing.created_at) * 1000000,
-    place_in_writing.turn, place_in_writing.seq];
+  return array[extract(epoch from write_position.created_at) * 1000000,
+    write_position.turn, write_position.seq];
 
 -- Returns the messages of sessions after the given cursors, for live feeds. The new messages of
 -- late turns come first, in the order of writing. Those of the following turns come in their order.
@@ -37,7 +37,7 @@ begin
     select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
       case when i.latest_turn is not null then s.late_turns end as late_turns,
       case when i.latest_turn is not null and s.late_turns is not null then (
-        select howdah_private.place_in_writing(m.created_at, e.turn, m.seq)
+        select howdah_private.write_position(m.created_at, e.turn, m.seq)
         from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
         where e.tenant_id = s.tenant_id and e.session_id = s.id
           and e.parent_execution_id is null and e.turn = i.latest_turn and m.seq = i.latest_seq
@@ -58,14 +58,14 @@ begin
     cross join lateral (
       (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
-      cross join howdah_private.place_in_writing(m.created_at, e.turn, m.seq) as w (written)
+      cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
         and w.written > c.latest
       order by w.written limit session_messages_after.at_most)
       union all
       (select false, e.turn, m.seq,
-        howdah_private.place_in_writing(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
+        howdah_private.write_position(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn >= c.turn
@@ -86,13 +86,13 @@ end $$;
 
 -- Returns the late turns of a session when this turn goes on: those that went on after a later turn
 -- was taken.
-create or replace function howdah_private.late_turns_with(s howdah.sessions, turn int)
+create or replace function howdah_private.add_late_turn(s howdah.sessions, turn int)
   returns int[]
   language sql immutable
   return case
-    when late_turns_with.turn >= s.turns or late_turns_with.turn = any (s.late_turns)
+    when add_late_turn.turn >= s.turns or add_late_turn.turn = any (s.late_turns)
       then s.late_turns
-    else s.late_turns || late_turns_with.turn end;
+    else s.late_turns || add_late_turn.turn end;
 
 -- Returns the live runs of sessions, whose changes are announced during a turn. Deleted sessions
 -- are left out.

@@ -154,7 +154,7 @@ $$;
 
 -- Returns the column privileges that howdah_writer needs for the watches of all tenants, since they
 -- share the role. A watch has them from its triggers on.
-create or replace function howdah_private.needed_writer_rights(watched regclass default null)
+create or replace function howdah_private.needed_writer_privileges(watched regclass default null)
   returns table (relation regclass, "column" name, privilege text)
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -173,11 +173,11 @@ as $$
   join pg_catalog.pg_attribute as a
     on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
   where w.into_column is not null
-    and t.tgrelid = coalesce(needed_writer_rights.watched, t.tgrelid)
+    and t.tgrelid = coalesce(needed_writer_privileges.watched, t.tgrelid)
 $$;
 
 -- Returns whether howdah_writer was granted a privilege on a column, and not only on its table.
-create or replace function howdah_private.has_writer_right(
+create or replace function howdah_private.has_writer_privilege(
   watched regclass, "column" name, privilege text
 ) returns boolean
   language sql stable
@@ -185,9 +185,9 @@ create or replace function howdah_private.has_writer_right(
 as $$
   select exists (
     select from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
-    where a.attrelid = has_writer_right.watched and a.attname = has_writer_right."column"
+    where a.attrelid = has_writer_privilege.watched and a.attname = has_writer_privilege."column"
       and x.grantee = 'howdah_writer'::regrole
-      and lower(x.privilege_type) = has_writer_right.privilege
+      and lower(x.privilege_type) = has_writer_privilege.privilege
   )
 $$;
 
@@ -200,8 +200,8 @@ create or replace function howdah_private.writer_grant_statements(watched regcla
 as $$
   with missing as (
     select n.relation, n."column", n.privilege
-    from howdah_private.needed_writer_rights(writer_grant_statements.watched) as n
-    where not howdah_private.has_writer_right(n.relation, n."column", n.privilege)
+    from howdah_private.needed_writer_privileges(writer_grant_statements.watched) as n
+    where not howdah_private.has_writer_privilege(n.relation, n."column", n.privilege)
   )
   select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
@@ -216,7 +216,7 @@ $$;
 -- Returns the privileges that were granted for a trigger of a watch. A trigger of the table has
 -- them as its second argument, behind the 36 bytes of the id and a zero byte. So they last as long
 -- as the trigger, also in a backup of the table.
-create or replace function howdah_private.rights_granted_for(trigger pg_catalog.pg_trigger)
+create or replace function howdah_private.privileges_granted_for(trigger pg_catalog.pg_trigger)
   returns table ("column" name, privilege text)
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -230,7 +230,7 @@ $$;
 -- Returns the privileges that are granted for a watch: those that howdah_writer lacks, and those
 -- that were granted for another watch of the table. An operator granted all others, and nobody else
 -- revokes them.
-create or replace function howdah_private.rights_to_grant(
+create or replace function howdah_private.privileges_to_grant(
   watched regclass, watch howdah.table_triggers
 ) returns jsonb
   language sql stable
@@ -244,11 +244,12 @@ as $$
     select (watch).into_column::name, 'update'
   ) as n
   where (watch).into_column is not null and (
-    not howdah_private.has_writer_right(rights_to_grant.watched, n.name, n.privilege)
+    not howdah_private.has_writer_privilege(privileges_to_grant.watched, n.name, n.privilege)
     or (n.name, n.privilege) in (
       select g."column", g.privilege
-      from pg_catalog.pg_trigger as t cross join lateral howdah_private.rights_granted_for(t) as g
-      where t.tgrelid = rights_to_grant.watched
+      from pg_catalog.pg_trigger as t
+      cross join lateral howdah_private.privileges_granted_for(t) as g
+      where t.tgrelid = privileges_to_grant.watched
         and t.tgfoid = 'howdah_private.tg__watch'::regproc))
 $$;
 
@@ -263,22 +264,22 @@ create or replace function howdah_private.create_watch_triggers(
 as $$
 declare
   v_name text := howdah_private.watch_name((watch).id);
-  v_rights jsonb;
+  v_privileges jsonb;
   v_statement text;
 begin
   perform howdah_private.drop_watch((watch).id);
-  v_rights := howdah_private.rights_to_grant(watched, watch);
+  v_privileges := howdah_private.privileges_to_grant(watched, watch);
   if (watch).on_event like 'insert%' then
     execute format('create trigger %I after insert on %s referencing new table as new_rows '
       'for each statement execute function howdah_private.tg__watch(%L, %L)',
-      v_name, watched, (watch).id, v_rights);
+      v_name, watched, (watch).id, v_privileges);
   end if;
   if (watch).on_event like '%update' then
     execute format('create trigger %I after update on %s '
       'referencing old table as old_rows new table as new_rows '
       'for each statement execute function howdah_private.tg__watch(%L, %L)',
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
-      watched, (watch).id, v_rights);
+      watched, (watch).id, v_privileges);
   end if;
   for v_statement in
     select r.statement from howdah_private.writer_grant_statements(watched) as r
@@ -296,27 +297,27 @@ create or replace function howdah_private.drop_watch(watch_id uuid) returns void
 as $$
 declare
   v_trigger record;
-  v_right record;
+  v_privilege record;
 begin
   for v_trigger in
     select t.tgname, t.tgrelid::regclass as watched,
-      array(select g from howdah_private.rights_granted_for(t) as g) as rights
+      array(select g from howdah_private.privileges_granted_for(t) as g) as privileges
     from pg_catalog.pg_trigger as t
     where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
-    for v_right in
+    for v_privilege in
       select g."column", g.privilege
-      from unnest(v_trigger.rights) as g ("column" name, privilege text)
-      where howdah_private.has_writer_right(v_trigger.watched, g."column", g.privilege)
+      from unnest(v_trigger.privileges) as g ("column" name, privilege text)
+      where howdah_private.has_writer_privilege(v_trigger.watched, g."column", g.privilege)
         and not exists (
-          select from howdah_private.needed_writer_rights(v_trigger.watched) as n
+          select from howdah_private.needed_writer_privileges(v_trigger.watched) as n
           where (n."column", n.privilege) = (g."column", g.privilege))
     loop
       execute format('revoke %s (%I) on %s from howdah_writer',
-        v_right.privilege, v_right."column", v_trigger.watched);
+        v_privilege.privilege, v_privilege."column", v_trigger.watched);
     end loop;
   end loop;
 end $$;
