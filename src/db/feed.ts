@@ -22,11 +22,11 @@ export type RunState = {
 export type SessionPlace = { turn: number; seq: number };
 
 /**
- * `turn` and `seq` name the furthest message that a reader has. `latest` names the last written message that the reader
- * has. The two differ when an earlier turn was retried or resumed after later turns. Without `latest`, messages of such
- * turns are left out.
+ * `turn` and `seq` name the furthest message that a reader has. `lastWritten` names the last
+ * written message that the reader has. The two differ when an earlier turn was retried or resumed
+ * after later turns. Without `lastWritten`, messages of such turns are left out.
  */
-export type SessionCursor = SessionPlace & { latest?: SessionPlace };
+export type SessionCursor = SessionPlace & { lastWritten?: SessionPlace };
 
 /** A message as a feed carries it: the columns of `howdah.messages`, times as text. */
 export type SessionRow = SessionPlace & {
@@ -37,9 +37,9 @@ export type SessionRow = SessionPlace & {
 };
 
 /** `turn.seq`, and behind it the last written message where that is another one: `3.1~2.4`. */
-export function sessionCursorText({ turn, seq, latest }: SessionCursor): string {
+export function sessionCursorText({ turn, seq, lastWritten }: SessionCursor): string {
   const furthest = `${turn}.${seq}`;
-  const last = latest && `${latest.turn}.${latest.seq}`;
+  const last = lastWritten && `${lastWritten.turn}.${lastWritten.seq}`;
   return last === undefined || last === furthest ? furthest : `${furthest}~${last}`;
 }
 
@@ -47,8 +47,8 @@ type FoundMessage = Omit<SessionRow, 'cursor'> & {
   place: number;
   cursor_turn: number;
   cursor_seq: number;
-  latest_turn: number;
-  latest_seq: number;
+  last_written_turn: number;
+  last_written_seq: number;
 };
 
 /** What came of asking somebody who gave no answer that counts; without a fault, he would not say. */
@@ -129,20 +129,22 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
           cursors.map(([, { turn }]) => turn),
           cursors.map(([, { seq }]) => seq),
           atMost,
-          cursors.map(([, { latest }]) => latest?.turn ?? null),
-          cursors.map(([, { latest }]) => latest?.seq ?? null),
+          cursors.map(([, { lastWritten }]) => lastWritten?.turn ?? null),
+          cursors.map(([, { lastWritten }]) => lastWritten?.seq ?? null),
         ],
       );
-      return rows.map(({ cursor_turn, cursor_seq, latest_turn, latest_seq, ...row }) => ({
-        ...row,
-        cursor: {
-          turn: cursor_turn,
-          seq: cursor_seq,
-          ...(cursors[row.place - 1]?.[1].latest && {
-            latest: { turn: latest_turn, seq: latest_seq },
-          }),
-        },
-      }));
+      return rows.map(
+        ({ cursor_turn, cursor_seq, last_written_turn, last_written_seq, ...row }) => ({
+          ...row,
+          cursor: {
+            turn: cursor_turn,
+            seq: cursor_seq,
+            ...(cursors[row.place - 1]?.[1].lastWritten && {
+              lastWritten: { turn: last_written_turn, seq: last_written_seq },
+            }),
+          },
+        }),
+      );
     },
     async liveRuns(ids) {
       const rows = await connection.query<{ session_id: string; execution_id: string | null }>(

@@ -14,18 +14,18 @@ create or replace function howdah_private.write_position(
 -- turn: an earlier turn that is retried or resumed after later ones. One run of a session is live
 -- at a time, so its messages are written one after the other. So created_at tells which messages of
 -- a late turn are new. A cursor therefore names two messages: the furthest in the order
--- of turns (turn, seq), and the last written one (latest), mostly the same. A clock that is set
--- back can hide messages of late turns, but no others. Without `latest_turns` no late turn is read.
+-- of turns (turn, seq), and the last written one, mostly the same. A clock that is set back can
+-- hide messages of late turns, but no others. Without `last_written_turns` no late turn is read.
 --
 -- Messages are read through the runs: if a run has created its session for todos, its earlier
 -- messages have no session_id. `place` is the position of the cursor, from 1: one session may be
 -- given more than once. plpgsql keeps the plan, which names every partition three times.
 create or replace function howdah_private.session_messages_after(
   ids uuid[], turns int[], seqs int[], at_most int,
-  latest_turns int[] default null, latest_seqs int[] default null
+  last_written_turns int[] default null, last_written_seqs int[] default null
 ) returns table (
     place int, session_id uuid, turn int, seq int, message jsonb,
-    cursor_turn int, cursor_seq int, latest_turn int, latest_seq int
+    cursor_turn int, cursor_seq int, last_written_turn int, last_written_seq int
   )
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -35,21 +35,22 @@ begin
   return query
   with cursors as (
     select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
-      case when i.latest_turn is not null then s.late_turns end as late_turns,
-      case when i.latest_turn is not null and s.late_turns is not null then (
+      case when i.last_written_turn is not null then s.late_turns end as late_turns,
+      case when i.last_written_turn is not null and s.late_turns is not null then (
         select howdah_private.write_position(m.created_at, e.turn, m.seq)
         from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
         where e.tenant_id = s.tenant_id and e.session_id = s.id
-          and e.parent_execution_id is null and e.turn = i.latest_turn and m.seq = i.latest_seq
-      ) end as latest
+          and e.parent_execution_id is null
+          and e.turn = i.last_written_turn and m.seq = i.last_written_seq
+      ) end as last_written
     from unnest(session_messages_after.ids, session_messages_after.turns,
-      session_messages_after.seqs, session_messages_after.latest_turns,
-      session_messages_after.latest_seqs)
-      with ordinality as i (id, turn, seq, latest_turn, latest_seq, place)
+      session_messages_after.seqs, session_messages_after.last_written_turns,
+      session_messages_after.last_written_seqs)
+      with ordinality as i (id, turn, seq, last_written_turn, last_written_seq, place)
     join howdah.sessions as s on s.id = i.id
   ),
   found as (
-    select c.place, c.session_id, c.latest as cursor_latest, t.*,
+    select c.place, c.session_id, c.last_written as cursor_last_written, t.*,
       case when t.is_late then c.turn else t.turn end as cursor_turn,
       case when t.is_late then c.seq else t.seq end as cursor_seq,
       row_number() over (partition by c.place
@@ -61,7 +62,7 @@ begin
       cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
-        and w.written > c.latest
+        and w.written > c.last_written
       order by w.written limit session_messages_after.at_most)
       union all
       (select false, e.turn, m.seq,
@@ -75,10 +76,10 @@ begin
   )
   select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
       'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
-    f.cursor_turn, f.cursor_seq, f.latest[2]::int, f.latest[3]::int
+    f.cursor_turn, f.cursor_seq, f.last_written[2]::int, f.last_written[3]::int
   from (
-    select x.*, greatest(x.cursor_latest,
-      max(x.written) over (partition by x.place order by x.position)) as latest
+    select x.*, greatest(x.cursor_last_written,
+      max(x.written) over (partition by x.place order by x.position)) as last_written
     from found as x where x.position <= session_messages_after.at_most
   ) as f
   order by f.place, f.position;

@@ -130,11 +130,11 @@ function noSession(id: string): GraphQLError {
 
 /** A cursor as clients write it; nothing is the beginning. */
 function readCursor(text: FeedTopic['after']): SessionCursor {
-  const [, turn, seq, latestTurn = turn, latestSeq = seq] =
+  const [, turn, seq, lastTurn = turn, lastSeq = seq] =
     /^(\d{1,9})\.(\d{1,9})(?:~(\d{1,9})\.(\d{1,9}))?$/.exec(String(text || '0.0')) ?? [];
   if (turn && seq) {
-    const latest = { turn: Number(latestTurn), seq: Number(latestSeq) };
-    return { turn: Number(turn), seq: Number(seq), latest };
+    const lastWritten = { turn: Number(lastTurn), seq: Number(lastSeq) };
+    return { turn: Number(turn), seq: Number(seq), lastWritten };
   }
   throw new GraphQLError(`${text} is no cursor of a session`, {
     extensions: {
