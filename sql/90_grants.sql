@@ -36,8 +36,8 @@ begin
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
         'repair_partitions', 'freeze_month', 'unfreeze_month')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author',
-        'rename_in_log',
+      and p.proname not in ('erase_log', 'delete_log', 'delete_replaced_run', 'erase_answer_log',
+        'rename_author', 'rename_in_log',
         'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
