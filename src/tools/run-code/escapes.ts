@@ -106,9 +106,17 @@ export const ESCAPES: readonly Escape[] = [
   python('a gigabyte written', 'import os\nwhile True: os.write(1, b"x" * 100000)', 'result'),
 ];
 
-/** The job an escape is tried as. */
-export function escapeJob({ code, expected }: Pick<Escape, 'code' | 'expected'>): CodeJob {
-  const timeout_ms = expected === 'time' ? 300 : 10_000;
+/**
+ * Returns the job that tries an escape. The time of JavaScript begins when its interpreter runs, so
+ * a short time suffices. Python starts within its time.
+ */
+export function escapeJob({
+  code,
+  expected,
+  language,
+}: Pick<Escape, 'code' | 'expected'> & Partial<Escape>): CodeJob {
+  const endless_ms = language === 'python' ? 300 : 100;
+  const timeout_ms = expected === 'time' ? endless_ms : 10_000;
   return { code, data: null, files: [], timeout_ms, memory_mb: 32 };
 }
 
