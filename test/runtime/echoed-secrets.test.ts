@@ -93,19 +93,33 @@ const servers = createServer(async (request, response) => {
   const values = sentIn(request.headers);
   for (const value of values) sentToTools.add(value);
   const body = await text(request);
-  if (request.url?.startsWith('/mcp')) return answerMcp(body, echo(values), response);
+  if (request.url?.startsWith('/mcp')) return answerMcp(body, values, response);
   const status = Number(/\d+$/.exec(request.url ?? '')?.[0] ?? 200);
   const type = request.url?.includes('html') ? 'text/html' : 'application/json';
   const said =
     type === 'text/html'
-      ? `<html><title>x</title><body>${html(echo(values))}</body>`
+      ? `<html><title>x</title><body>${html(values.join(' and '))}</body>`
       : JSON.stringify({ said: echo(values), [echo(values)]: values });
-  response.writeHead(status, { 'content-type': type, 'x-request-id': encodeURI(echo(values)) });
+  response.writeHead(status, {
+    'content-type': type,
+    'x-request-id': encodeURI(values.join(' and ')),
+  });
   response.end(said);
 });
 
-function answerMcp(body: string, said: string, response: ServerResponse): void {
+/** Returns bytes that are no text, as Base64, in which the Base64 of no secret stands. */
+function binaryFile(values: readonly string[]): string {
+  const encoded = values.map(encodeURIComponent);
+  const twice = encoded.map(encodeURIComponent);
+  return Buffer.concat([NO_TEXT, Buffer.from([...encoded, ...twice].join(' and '))]).toString(
+    'base64',
+  );
+}
+const NO_TEXT = Buffer.from([0, 255]);
+
+function answerMcp(body: string, values: readonly string[], response: ServerResponse): void {
   if (body === '') return void response.writeHead(405).end();
+  const said = echo(values);
   const { id, method, params } = JSON.parse(body);
   const reply = (answer: object) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -123,38 +137,49 @@ function answerMcp(body: string, said: string, response: ServerResponse): void {
     };
     const annotations = { readOnlyHint: true, title: said };
     const tool = (name: string) => ({ name, description: said, inputSchema, annotations });
-    reply({ result: { tools: [tool('read'), tool('fail'), tool('refuse')] } });
+    reply({ result: { tools: ['read', 'spoil', 'fail', 'refuse'].map(tool) } });
   } else if (params?.name === 'fail') {
     reply({ result: { isError: true, content: [{ type: 'text', text: said }] } });
   } else if (params?.name === 'refuse') {
     reply({ error: { code: -32_000, message: said, data: { said } } });
   } else if (method === 'tools/call') {
     const uri = `file:///${encodeURIComponent(said.slice(0, 200))}`;
+    const file = (mimeType: string, blob: string) => ({
+      type: 'resource',
+      resource: { uri, mimeType, blob },
+    });
     const content = [
       // a secret lies where a long text is cut
       {
         type: 'resource',
         resource: { uri, text: `${'x'.repeat(1_990)}${said}${'y'.repeat(40_000)}` },
       },
-      { type: 'resource', resource: { uri, mimeType: 'application/octet-stream', blob: base64 } },
-      { type: 'resource', resource: { uri, mimeType: 'text/plain', blob: base64 } },
+      file('application/zip', binaryFile(values)),
       { type: 'resource_link', uri, name: said, description: said },
       { type: 'text', text: said },
     ];
-    reply({ result: { content, structuredContent: { [said]: said } } });
+    // what is redacted is no Base64 any more
+    const spoilt = [file('application/octet-stream', base64), file('text/plain', base64)];
+    const isSpoilt = params?.name === 'spoil';
+    reply({
+      result: { content: isSpoilt ? spoilt : content, structuredContent: { [said]: said } },
+    });
   } else if (id === undefined) response.writeHead(202).end();
   else reply({ error: { code: -32_601, message: said } });
 }
 
+/** Calls of the model, each with the code of its error. */
 const CALLS = [
-  ['http_request', { url: 'BASE/json' }],
-  ['http_request', { url: 'BASE/html' }],
-  ['http_request', { url: 'BASE/html', html: 'source' }],
-  ['http_request', { url: 'BASE/fails/500' }],
-  ['http_request', { url: 'BASE/refuses/401' }],
-  ['own__read', {}],
-  ['own__fail', {}],
-  ['own__refuse', {}],
+  ['http_request', { url: 'BASE/refused' }, 'invalid_arguments'],
+  ['http_request', { url: 'BASE/json' }, null],
+  ['http_request', { url: 'BASE/html' }, null],
+  ['http_request', { url: 'BASE/html', html: 'source' }, null],
+  ['http_request', { url: 'BASE/fails/500' }, 'overloaded'],
+  ['http_request', { url: 'BASE/refuses/401' }, null],
+  ['own__read', {}, null],
+  ['own__spoil', {}, 'bad_answer'],
+  ['own__fail', {}, 'tool_failed'],
+  ['own__refuse', {}, 'tool_failed'],
 ] as const;
 
 beforeAll(async () => {
@@ -177,7 +202,9 @@ beforeAll(async () => {
     const letters = [...said].map((content) => ({
       choices: [{ index: 0, delta: { content }, finish_reason: null }],
     }));
-    const call = JSON.stringify({ ...args, said }).replaceAll('BASE', base);
+    // the first call of http_request is refused for its arguments
+    const more = name === 'http_request' && turn > 0 ? {} : { said };
+    const call = JSON.stringify({ ...args, ...more }).replaceAll('BASE', base);
     const tool_calls = name && [
       { index: 0, id: `call-${turn}`, type: 'function', function: { name, arguments: call } },
     ];
@@ -278,10 +305,19 @@ test('every server is sent its secrets and repeats them', async () => {
   );
   expect(rows).toMatchObject([{ status: 'completed' }]);
   const { rows: calls } = await database.pool.query(
-    `select name from howdah.steps where execution_id = $1 and kind = 'tool' order by seq`,
+    `select name, error ->> 'code' as fault from howdah.steps
+     where execution_id = $1 and kind = 'tool' order by seq`,
     [rows[0].id],
   );
-  expect(calls.map(({ name }) => name)).toEqual(CALLS.map(([name]) => name));
+  expect(calls.map(({ name, fault }) => [name, fault])).toEqual(
+    CALLS.map(([name, , fault]) => [name, fault]),
+  );
+  const { rows: files } = await database.pool.query(
+    `select count(*)::int as binary from howdah.resources
+     where substr(bytes, 1, 2) = $1 and position('***'::bytea in bytes) > 0`,
+    [NO_TEXT],
+  );
+  expect(files).toEqual([{ binary: 1 }]);
   expect([...sentToTools].sort()).toEqual(Object.values(SECRETS).sort());
   const ids = [rows[0].id];
   for (const [secret, status] of [
