@@ -178,6 +178,53 @@ describe('limits of concurrency keys', () => {
     }
   });
 
+  test('workers that claim runs of two tenants in opposite order do not deadlock', async () => {
+    const other = await makeTenant(db.pool);
+    const keyed = async (tenant_id: string): Promise<[string, string]> => {
+      await db.pool.query(
+        `insert into howdah.limits (tenant_id, scope, metric, max_value)
+         values ($1, 'key', 'running_runs', 1)`,
+        [tenant_id],
+      );
+      const agent_id = await makeAgent(db.pool, { tenant_id });
+      const columns = { tenant_id, agent_id, concurrency_key: 'customer-42' };
+      return [await makeRun(db.pool, columns), await makeRun(db.pool, columns)];
+    };
+    const [low, high] = [tenant, other].toSorted() as [string, string];
+    const ids = { low: await keyed(low), high: await keyed(high) };
+    const [gate, first, second] = await Promise.all([
+      openSession(db.url),
+      openSession(db.url),
+      openSession(db.url),
+    ]);
+    await gate.query('begin');
+    await gate.query(
+      'select pg_advisory_xact_lock(howdah_private.running_lock_key(t)) from unnest($1::uuid[]) as t',
+      [[low]],
+    );
+    const claimWith = async (client: typeof first, list: string[]) =>
+      client.query('select execution_id from howdah_private.claim_executions($1, $2, 2, null)', [
+        await makeWorker(db.pool),
+        list,
+      ]);
+    const claimed = [
+      claimWith(first, [ids.low[0], ids.high[0]]),
+      claimWith(second, [ids.high[1], ids.low[1]]),
+    ];
+    await isBlocked(db.pool, first);
+    await isBlocked(db.pool, second);
+    await gate.query('commit');
+    const results = await Promise.all(claimed);
+    expect(results.flatMap(({ rows }) => rows)).toHaveLength(2);
+    expect((await states([...ids.low, ...ids.high])).toSorted()).toEqual([
+      'quota',
+      'quota',
+      'running',
+      'running',
+    ]);
+    await Promise.all([gate, first, second].map((client) => client.end()));
+  });
+
   test('a run that a claim parks while its key gets a limit of its own goes on', async () => {
     await limit(null, 1);
     const [first, second] = await runs('a', 2);

@@ -873,6 +873,37 @@ describe('limits of usage', () => {
         ).map((row) => [row.subject_id, [Number(row.used), Number(row.remaining)]]),
       );
 
+    test('user: two inserts that name two users in opposite order do not deadlock', async () => {
+      const [low, high] = [await makeUser(), await makeUser()].toSorted() as [string, string];
+      const id = await limit({ scope: 'user', metric: 'runs', max_value: 9 });
+      await run({ user_id: low });
+      await run({ user_id: high });
+      const [gate, first, second] = await Promise.all([
+        openSession(db.url),
+        openSession(db.url),
+        openSession(db.url),
+      ]);
+      const insert = `insert into howdah.executions (tenant_id, agent_id, input, user_id)
+        select $1, $2, 'x', u.id from unnest($3::uuid[]) with ordinality as u (id, place)
+        order by u.place`;
+      await gate.query('begin');
+      await gate.query(
+        `select from howdah_private.limit_counters
+         where limit_id = $1 and subject_id = $2 for update`,
+        [id, low],
+      );
+      const inserted = [
+        first.query(insert, [tenant, agent, [low, high]]),
+        second.query(insert, [tenant, agent, [high, low]]),
+      ];
+      await isBlocked(db.pool, first);
+      await isBlocked(db.pool, second);
+      await gate.query('commit');
+      await Promise.all(inserted);
+      expect(await usages(id)).toEqual({ [low]: [3, 6], [high]: [3, 6] });
+      await Promise.all([gate, first, second].map((client) => client.end()));
+    });
+
     test('user, agent and session refuse the one that is beyond, and nobody else', async () => {
       const [ada, bob] = [await makeUser(), await makeUser()];
       const other = await makeAgent(db.pool, { tenant_id: tenant });
