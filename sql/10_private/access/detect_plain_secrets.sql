@@ -1,6 +1,22 @@
 -- Detection of secrets in plain text. Rows must not contain keys: a free-form document is refused
 -- if any value in it, at any depth, looks like a key by its name or by its shape.
 
+-- Tests whether a document contains a fragment of any name or shape of a key. A document without
+-- such a fragment needs no search, which would cost more than the rest of an insert with metadata.
+-- Uses words instead of a regular expression: 2 µs instead of 20. A new session would also compile
+-- the regular expressions, which takes 11 ms.
+create or replace function howdah_private.may_contain_secret(document jsonb) returns boolean
+  language sql immutable
+  return lower(document::text) like any (array[
+    '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%',
+    '%authorization%', '%cookie%', '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%sk.%', '%rk-%',
+    '%rk\_%', '%rk.%', '%xai-%', '%xai\_%', '%xai.%', '%pplx%', '%r8-%', '%r8\_%', '%r8.%',
+    '%gho%', '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%', '%hf-%', '%hf\_%', '%hf.%', '%npm-%',
+    '%npm\_%', '%npm.%', '%dop\_v1%', '%hwd-%', '%hwd\_%', '%hwd.%', '%lin\_api%', '%ntn-%',
+    '%ntn\_%', '%ntn.%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%', '%sg-%',
+    '%sg\_%', '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
+  ]);
+
 -- Recognizes names of fields whose text is a key: apiKey, X-Api-Key, client_secret, GITHUB_TOKEN.
 -- Does not match max_tokens, stop_token and secret_name.
 create or replace function howdah_private.is_secret_name(name text) returns boolean
@@ -56,20 +72,23 @@ create or replace function howdah_private.prose_contains_secret(prose text) retu
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select prose ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
-      || '([A-Za-z0-9]{1,12}[-_]){0,3}'
-      || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
-      || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
-      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}'
-      || '|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
-      || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
-      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
-      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
-      || ')')
+  select howdah_private.may_contain_secret(to_jsonb(prose)) and (
+    prose ~ ('(^|[^A-Za-z0-9_-])('
+        || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
+        || '([A-Za-z0-9]{1,12}[-_]){0,3}'
+        || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
+        || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
+        || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}'
+        || '|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
+        || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
+        || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
+        || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+        || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
+    or prose ~* ('[?&;#]' || howdah_private.key_parameters()
+        || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
+  )
 $$;
 
 -- Recognizes lines such as `password: Tr0ub4dor`: the name of a key, followed by one word of
@@ -106,20 +125,6 @@ as $$
     check_secret_in_prose.field, check_secret_in_prose.field)
   where howdah_private.prose_contains_secret(check_secret_in_prose.prose)
 $$;
-
--- Tests whether a document contains a fragment of any name or shape above. A document without such
--- a fragment needs no search, which would cost more than the rest of an insert with metadata. Uses
--- words instead of a regular expression: 2 µs instead of 20.
-create or replace function howdah_private.may_contain_secret(document jsonb) returns boolean
-  language sql immutable
-  return lower(document::text) like any (array[
-    '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%',
-    '%authorization%', '%cookie%', '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%rk\_%', '%xai-%',
-    '%xai\_%', '%pplx%', '%r8-%', '%r8\_%', '%gho%', '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%',
-    '%hf-%', '%hf\_%', '%npm-%', '%npm\_%', '%dop\_v1%', '%hwd-%', '%hwd\_%', '%lin\_api%',
-    '%ntn-%', '%ntn\_%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%', '%sg.%',
-    '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
-  ]);
 
 -- Refuses a document that contains a key, with the path of the key.
 create or replace function howdah_private.check_plain_secrets(field text, document jsonb)

@@ -425,6 +425,10 @@ describe('keys never stand in a row', () => {
         () => null,
         (error) => error,
       );
+  const VENDORS =
+    'sk rk gsk xai pplx r8 hf npm dop_v1 hwd lin_api ntn whsec SG gho ghp ghs ghu ghr glpat'.split(
+      ' ',
+    );
   const LONG = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8';
 
   test.each([
@@ -544,6 +548,7 @@ describe('keys never stand in a row', () => {
         `-----BEGIN PRIVATE KEY-----\n${LONG}${LONG}`,
         `https://example.com/?api_key=${LONG}`,
         `https://me:${LONG}@example.com`,
+        ...VENDORS.flatMap((vendor) => ['-', '_', '.'].map((mark) => `${vendor}${mark}${LONG}`)),
       ];
       const { rows } = await db.pool.query(
         'select k.key from unnest($1::text[]) as k (key) where not howdah_private.prose_contains_secret($2 || k.key || $3)',
