@@ -17,17 +17,23 @@ create or replace function howdah_private.release_executions(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_held uuid[];
+  v_has_children boolean;
   v_released uuid[];
   v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
 begin
-  -- lock in the common order: a root locked after another run's child would be out of order
-  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
+  select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
+  from howdah.executions as e
   where e.owner_worker = release_executions.worker
-    and (release_executions.ids is null or e.id = any (release_executions.ids))
-  having bool_or(e.depth > 0);
+    and (release_executions.ids is null or e.id = any (release_executions.ids));
+  if v_held is null then
+    return 0; -- each worker stops this way: the statements below would be planned for nothing
+  end if;
+  -- lock in the common order: a root locked after another run's child would be out of order
+  perform howdah_private.lock_ancestors(v_held) where v_has_children;
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker
