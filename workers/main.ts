@@ -69,6 +69,8 @@ export type WorkerOptions = {
   audit?: AuditAnchor;
   /** A connection to the database that does not answer for so long is given up; 30 s. */
   answerWithinMs?: number;
+  /** Wake-ups and chores at once, each with a connection; 8. */
+  wakeUpSlots?: number;
   log: Log;
   /** Looks at what runs do. */
   observe?: ObserveRun | undefined;
@@ -216,6 +218,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const queue = await startQueue({
     open,
     log,
+    slots: options.wakeUpSlots ?? MOST.queue,
     tasks: options.scope ? withoutWakeUps(tasks) : tasks,
     onNews: () => lookOut?.nudge(),
     onReplaced: () => presence?.renew('its queue was replaced'),

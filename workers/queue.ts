@@ -9,15 +9,11 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
-import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import type { Pool } from '../src/db/pool.ts';
 import { forgivingPool } from './forgiving-pool.ts';
 import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
 import { cronItems } from './task-list.ts';
 
-/** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
-const WAKE_UP_SLOTS = 8;
-const { queue: MOST } = MOST_CONNECTIONS.worker;
 const RETURN_MS = 250;
 /** Longer than a statement whose connection has been lost may still be under way. */
 const UNLOCK_MS = 500;
@@ -25,6 +21,8 @@ const UNLOCK_MS = 500;
 export type QueueOptions = {
   /** Opens connections for it: how they are named, and how many at most. */
   open(applicationName: string, max: number): Pool;
+  /** Jobs at once, and so connections. A run leaves its slot as soon as it is claimed. */
+  slots: number;
   tasks: TaskList;
   log: Log;
   /** Somebody added jobs. */
@@ -132,7 +130,7 @@ async function startRunner(
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
   events.on('pool:listen:notification', () => options.onNews());
   const searched = firstSearch(events);
-  const pool = forgivingPool(options.open('howdah-worker', MOST));
+  const pool = forgivingPool(options.open('howdah-worker', options.slots));
   let knownMigration: number | undefined;
   filterNotifications(events, async () => {
     const latest = await latestBreakingMigration(pool);
@@ -147,7 +145,7 @@ async function startRunner(
     logger: workerLogger(options.log),
     preset: {
       worker: {
-        concurrentJobs: WAKE_UP_SLOTS,
+        concurrentJobs: options.slots,
         pollInterval: 1000,
         completeJobBatchDelay: 0,
         failJobBatchDelay: 0,

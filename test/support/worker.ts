@@ -50,6 +50,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
       environment: { PATH: process.env.PATH ?? '' },
     },
     concurrency: options.concurrency ?? 100,
+    wakeUpSlots: 3, // each has a connection, whose first statements cost as much as a whole test
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
