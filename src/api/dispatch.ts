@@ -42,6 +42,7 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
   const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
   const refusalOf = createGate(options);
   const server = createServer(serverOptions(requestMs));
+  server.on('connection', departure.watchConnection);
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
     departure.watch(response);

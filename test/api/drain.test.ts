@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -69,8 +70,10 @@ test('a server that drains says so, answers all the same, and keeps no connectio
   expect(await send(api, 'GET', '/api/agents')).toMatchObject({ status: 200, connection: 'close' });
 });
 
-test('a request under way is answered, and no new connection taken', async () => {
+test('a request under way is answered, and no other connection kept or taken', async () => {
   const api = await startGoing();
+  const silent = connect(api.port, '127.0.0.1').resume();
+  const isEnded = once(silent, 'close');
   const agent = await makeAgent(db.pool);
   const holder = await db.pool.connect();
   try {
@@ -85,6 +88,7 @@ test('a request under way is answered, and no new connection taken', async () =>
     );
     const closed = api.close();
     await expect(send(api, 'GET', '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await isEnded;
     await holder.query('rollback');
     expect(await answered).toMatchObject({ status: 200, connection: 'close' });
     await closed;
