@@ -8,7 +8,7 @@ export const OWN_PROCESS = [
   'test/providers/sentence.test.ts',
   'test/runtime/long-answers.test.ts',
   'test/runtime/waiting.test.ts',
-  'test/systems/parse-yaml.test.ts',
+  'test/systems/hostile-yaml.test.ts',
   'test/telemetry/log.test.ts',
   'test/tools/calculator.test.ts',
   'test/tools/extract-pattern.test.ts',

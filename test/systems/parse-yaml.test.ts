@@ -2,49 +2,9 @@ import { expect, test, vi } from 'vitest';
 import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import { functionsIn } from '../../src/db/function-text.ts';
 import { readSystems } from '../../src/systems/apply.ts';
-import { localReader, threadReader } from '../../src/systems/file-reader.ts';
+import { threadReader } from '../../src/systems/file-reader.ts';
 import { parseYaml } from '../../src/systems/parse-yaml.ts';
 import { readFile } from '../../src/systems/read-file.ts';
-import { shapeFaults } from '../../src/systems/shape.ts';
-import { hostileYaml, plainYaml } from '../support/hostile-bodies.ts';
-
-const SIZE = 50_000;
-/**
- * A hostile text may take this many times as long as a plain one. Quadratic time takes a hundred
- * times.
- */
-const MARGIN = 20;
-
-/** Returns the least processor time of three runs, in milliseconds. */
-function cost(work: () => void): number {
-  const times = [0, 1, 2].map(() => {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1000;
-  });
-  return Math.min(...times);
-}
-
-function readAndCheck(text: string): void {
-  const { document, faults } = readFile(text);
-  if (faults.length > 0) return;
-  const found = shapeFaults(document);
-  expect(found.length).toBeLessThanOrEqual(100);
-}
-
-let plainMs: number | undefined;
-const plain = () => {
-  plainMs ??= cost(() => readAndCheck(plainYaml(SIZE)));
-  return plainMs;
-};
-
-test.each(Object.entries(hostileYaml(SIZE)))(
-  '%s: is read at the price of a plain file',
-  (_, text) => {
-    expect(cost(() => readAndCheck(text))).toBeLessThan(MARGIN * Math.max(plain(), 20));
-  },
-);
 
 test('what has too many tokens or aliases, or is nested too deep, is refused before it is parsed', () => {
   const bounds = { bytes: 1024 * 1024, tokens: 1_000, isJson: false };
@@ -123,27 +83,6 @@ test('functions of a text are found in one pass', async () => {
   expect(wrong.faults[1]).toMatchObject({ line: 1, column: 10 });
 });
 
-/** Texts below all limits that take longest to read, to check or to parse as SQL. */
-const LARGEST: Record<string, string> = {
-  'a list': `version: v1\nname: x\na: [${'a,'.repeat(24_000)}]`,
-  'aliases of a large anchor': `a: &a [${'x,'.repeat(16_000)}]\nb: [*a,*a,*a]`,
-  'agents that are none': `version: v1\nname: x\nagents: {${Array.from({ length: 15_000 }, (_, i) => `a${i}: 1`)}}`,
-  'statements in a function': `version: v1\nname: x\nfunctions: {f: {definition: "${'select 1;'.repeat(40_000)}"}}`,
-};
-
-test.each(Object.entries(LARGEST))('%s: a large file is read in a thread', async (_, text) => {
-  const files = [{ name: 'x.yaml', text }];
-  const threads = new ThreadPool({ size: 1 });
-  const run = vi.spyOn(threads, 'run');
-  const here = await readSystems(files, localReader);
-  expect(run).not.toHaveBeenCalled();
-  const there = await readSystems(files, threadReader('a tenant', { threads }));
-  expect(run).toHaveBeenCalled();
-  const plain = (all: typeof here) =>
-    all.map(({ read, checked }) => [read.document, read.faults, checked]);
-  expect(plain(there)).toEqual(plain(here));
-});
-
 test('many small files of one request are read in a thread, too', async () => {
   const threads = new ThreadPool({ size: 1 });
   const run = vi.spyOn(threads, 'run');
@@ -155,13 +94,4 @@ test('many small files of one request are read in a thread, too', async () => {
     calls.push(run.mock.calls.length);
   }
   expect(calls).toEqual([0, 0, 2, 4]);
-});
-
-test('a file that takes too long is refused by its name', async () => {
-  const file = { name: 'slow.yaml', text: String(LARGEST['a list']) };
-  const reading = readSystems([file], threadReader('a tenant', { deadline_ms: 1 }));
-  await expect(reading).rejects.toMatchObject({
-    code: 'HWINV',
-    message: expect.stringContaining('slow.yaml takes more than'),
-  });
 });
