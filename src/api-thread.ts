@@ -1,9 +1,11 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Api } from './api/server.ts';
 import { moduleBeside } from './concurrency/thread-pool.ts';
-import type { Config } from './config.ts';
+import { type Config, ownEnvironment } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Json } from './contracts/json.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
@@ -119,7 +121,11 @@ type ApiThread = {
 };
 
 function startThread(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<ApiThread> {
-  const worker = new Worker(new URL(data.program ?? PROGRAM), { workerData: data, execArgv: [] });
+  const worker = new Worker(new URL(data.program ?? PROGRAM), {
+    workerData: data,
+    execArgv: [],
+    env: threadEnvironment(),
+  });
   const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   worker.on('error', end);
@@ -157,6 +163,15 @@ function startThread(data: ApiThreadData, metrics: ApiMetrics | undefined): Prom
       }
     });
   });
+}
+
+/**
+ * Returns the environment of this process, with the compile cache of this thread. A thread has no
+ * compile cache of its own: it would compile the API anew at each start.
+ */
+function threadEnvironment(): NodeJS.ProcessEnv {
+  const cache = getCompileCacheDir();
+  return { ...ownEnvironment(), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) };
 }
 
 /** Returns a function that adds what the thread reports to the metrics of the process. */

@@ -31,8 +31,8 @@ import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom.ts';
 import { createEgress } from '../src/tools/egress.ts';
+import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
 import type { LineOptions } from '../src/tools/mcp/line.ts';
-import { createMcpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { createSender } from '../src/tools/webhooks/send.ts';
@@ -132,7 +132,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
   );
-  const mcp = createMcpPool({
+  const mcp = createLazyMcpPool({
     ...(options.mcp ?? NO_WAYS),
     rows: mcpRowsOn<McpServer>(pool),
     readSecret,

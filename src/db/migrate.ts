@@ -1,4 +1,3 @@
-import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { type Client, createClient } from './pool.ts';
@@ -192,6 +191,7 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
   };
   client.query = guarded as typeof client.query;
   try {
+    const { runner } = await import('node-pg-migrate'); // rarely needed, and 17 MB
     const done = await runner({
       dbClient: client,
       dir: MIGRATIONS,

@@ -1,4 +1,4 @@
-import OpenAI, { APIError } from 'openai';
+import type OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json.ts';
@@ -25,6 +25,7 @@ import {
   isTooLong,
 } from './openai/fold.ts';
 import { errorRedaction } from './openai/redact.ts';
+import { loadSdk, type Sdk } from './openai/sdk.ts';
 import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
 import { failureOf } from './openai/thrown.ts';
 import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/watch.ts';
@@ -61,6 +62,7 @@ async function exchange<T>(
   context: ModelCallContext,
   send: (line: Line) => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
+  const sdk = await loadSdk();
   if (context.signal.aborted) return cancelled();
   const reserved = reservedParam(model);
   if (reserved !== undefined) {
@@ -78,12 +80,13 @@ async function exchange<T>(
   let outcome: Outcome<T> | undefined;
   try {
     outcome = await send({
-      client: clientFor(target.value, options.fetch ?? fetch, context),
+      sdk,
+      client: clientFor(sdk, target.value, options.fetch ?? fetch, context),
       watch,
       peer,
     });
   } catch (error) {
-    outcome = failureOf(error, peer);
+    outcome = failureOf(error, peer, sdk);
   } finally {
     watch.stop(outcome?.ok !== true);
   }
@@ -94,6 +97,7 @@ async function exchange<T>(
 
 /** Everything is said out loud, so that the client reads nothing from the process's environment. */
 function clientFor(
+  { OpenAI }: Sdk,
   { baseUrl, key }: Target,
   fetch: Fetch,
   { traceparent }: ModelCallContext,
@@ -142,7 +146,7 @@ async function readStream(
   stream: AsyncIterable<unknown>,
   fold: Fold,
   filter: StreamRedaction,
-  { context, watch, peer }: Call,
+  { context, watch, peer, sdk }: Call,
 ): Promise<Failed | null> {
   try {
     for await (const chunk of stream) {
@@ -154,7 +158,7 @@ async function readStream(
       }
     }
   } catch (error) {
-    if (fold.finish === null || error instanceof APIError) return failureOf(error, peer);
+    if (fold.finish === null || error instanceof sdk.APIError) return failureOf(error, peer, sdk);
   }
   return null;
 }

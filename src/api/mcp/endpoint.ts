@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createMcpHttp } from '../../mcp-server/http.ts';
+import type { McpHttp } from '../../mcp-server/http.ts';
 import { RETRY_AFTER } from '../admission.ts';
 import { whenClosed } from '../departure.ts';
 import { readJson } from '../json-body.ts';
@@ -32,7 +32,7 @@ export type McpEndpoint = {
 export function createMcpEndpoint(options: McpOptions): McpEndpoint {
   const { login, countRequest, limits, onError } = options;
   const callerOf = createCallers(options);
-  const mcp = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
+  const mcp = createLazyMcpHttp();
   const underWay = new Set<AbortController>();
   return {
     serves: (path) => path === '/mcp',
@@ -78,6 +78,28 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
     async close() {
       await mcp.close();
       for (const leaving of underWay) leaving.abort();
+    },
+  };
+}
+
+/** Loads the protocol with the first request: it takes 0.15 s of CPU and 34 MB. */
+function createLazyMcpHttp(): McpHttp {
+  let opening: Promise<McpHttp> | undefined;
+  let isClosed = false;
+  const open = async (): Promise<McpHttp> => {
+    const { createMcpHttp } = await import('../../mcp-server/http.ts');
+    const mcp = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
+    if (isClosed) await mcp.close();
+    return mcp;
+  };
+  return {
+    async handle(request) {
+      opening ??= open();
+      return (await opening).handle(request);
+    },
+    async close() {
+      isClosed = true;
+      await (await opening)?.close();
     },
   };
 }

@@ -5,10 +5,11 @@ import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/
 import { failed } from '../failure.ts';
 import { estimateTokens } from '../tokens.ts';
 import { type Peer, toldFailure, webPage } from './failures.ts';
+import type { Sdk } from './sdk.ts';
 import type { Watch } from './watch.ts';
 
 /** The way to one server, for one request. */
-export type Line = { client: OpenAI; watch: Watch; peer: Peer };
+export type Line = { sdk: Sdk; client: OpenAI; watch: Watch; peer: Peer };
 
 /** As many texts as every server takes at once: OpenAI would take 2048, text-embeddings-inference takes 32. */
 const AT_ONCE = 32;

@@ -1,11 +1,15 @@
-import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
 import type { JsonObject } from '../../contracts/json.ts';
 import { type Failed, failed } from '../failure.ts';
 import { httpFailure, type Peer, toldFailure } from './failures.ts';
 import { redact } from './redact.ts';
+import type { Sdk } from './sdk.ts';
 
 /** Any failure as data. An error the client did not make came out of a body: that answer is broken. */
-export function failureOf(error: unknown, peer: Peer): Failed {
+export function failureOf(
+  error: unknown,
+  peer: Peer,
+  { APIConnectionError, APIConnectionTimeoutError, APIError }: Sdk,
+): Failed {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof APIConnectionTimeoutError) {
     return failed('timeout', `${peer.host} could not be reached in time.`, causeOf(error, peer));
