@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Api } from './api/server.ts';
 import {
   type ApiCommand,
@@ -17,7 +17,6 @@ import { openLog } from './telemetry.ts';
 const STATE_MS = 1_000;
 const METRICS_MS = 5_000;
 
-const data = workerData as ApiThreadData;
 const report = (message: ApiReport): void => parentPort?.postMessage(message);
 const metricsRequests = new Map<number, (text: string | undefined) => void>();
 
@@ -64,25 +63,31 @@ function metricsOfProcess(contentType: string): ApiMetrics {
   };
 }
 
-function follow(api: Api): void {
-  parentPort?.on('message', async (command: ApiCommand) => {
-    if (command.do === 'show_metrics') metricsRequests.get(command.id)?.(command.text);
-    else if (command.do === 'drain') api.drain();
-    else {
-      await api.close();
-      report({ is: 'closed' });
-    }
-  });
-}
+let api: Api | undefined;
 
-try {
-  const { url, config, terminal, metricsType } = data;
+parentPort?.on('message', async (command: ApiCommand) => {
+  switch (command.do) {
+    case 'start':
+      return start(command.data).catch((error) =>
+        report({ is: 'failed', error: serializeError(error) }),
+      );
+    case 'show_metrics':
+      return metricsRequests.get(command.id)?.(command.text);
+    case 'drain':
+      return api?.drain();
+    case 'close':
+      await api?.close();
+      return report({ is: 'closed' });
+  }
+});
+
+async function start({ url, config, terminal, metricsType }: ApiThreadData): Promise<void> {
   const secretKeys = config.secretKeys.map((key) => Buffer.from(key)); // copied between threads as plain bytes
   const own = { ...config, secretKeys };
   const metrics = metricsType === undefined ? undefined : metricsOfProcess(metricsType);
-  const api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });
-  follow(api);
+  api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });
   report({ is: 'ready', url: api.url, port: api.port });
-} catch (error) {
-  report({ is: 'failed', error: serializeError(error) });
 }
+
+// Loads the packages of the API before the command to start. An error of loading is reported then.
+void import('./api/server.ts').catch(() => {});

@@ -28,6 +28,7 @@ export type ApiThreadData = ApiThreadOptions & { metricsType: string | undefined
 
 /** A command of the process to the thread. */
 export type ApiCommand =
+  | { do: 'start'; data: ApiThreadData }
   | { do: 'drain' | 'close' }
   | { do: 'show_metrics'; id: number; text: string | undefined };
 
@@ -68,16 +69,15 @@ const CLOSE_MS = 30_000;
 export async function startApiThread(
   options: ApiThreadOptions,
   { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
+  loaded: LoadedThread = loadApiThread(options.program),
 ): Promise<Api> {
   let isClosing = false;
   let thread: ApiThread;
 
-  const start = async (port: number): Promise<ApiThread> => {
+  const start = async (port: number, from: LoadedThread): Promise<ApiThread> => {
     const config = { ...options.config, port };
-    const started = await startThread(
-      { ...options, config, metricsType: metrics?.contentType },
-      metrics,
-    );
+    const data = { ...options, config, metricsType: metrics?.contentType };
+    const started = await startThread(from, data, metrics);
     void started.ended.then((reason) => (isClosing ? undefined : restart(reason)));
     return started;
   };
@@ -86,7 +86,7 @@ export async function startApiThread(
     while (!isClosing) {
       try {
         await delay(RESTART_MS);
-        const next = await start(thread.port);
+        const next = await start(thread.port, loadApiThread(options.program));
         if (isClosing) await next.close();
         thread = next;
         return;
@@ -99,7 +99,7 @@ export async function startApiThread(
     }
   };
 
-  thread = await start(options.config.port);
+  thread = await start(options.config.port, loaded);
   return {
     url: thread.url,
     port: thread.port,
@@ -120,19 +120,32 @@ type ApiThread = {
   close(): Promise<void>;
 };
 
-function startThread(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<ApiThread> {
-  const worker = new Worker(new URL(data.program ?? PROGRAM), {
-    workerData: data,
-    execArgv: [],
-    env: threadEnvironment(),
-  });
+/** A thread that has loaded the API, or is loading it. */
+export type LoadedThread = {
+  worker: Worker;
+  /** Resolves with the reason when the thread has ended. */
+  ended: Promise<Error>;
+};
+
+/**
+ * Starts a thread that loads the packages of the API and waits for `startApiThread`. Loading takes
+ * a second of CPU, which a process that starts can spend while the database starts.
+ */
+export function loadApiThread(program: string = PROGRAM): LoadedThread {
+  const worker = new Worker(new URL(program), { execArgv: [], env: threadEnvironment() });
   const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
-  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   worker.on('error', end);
-  worker.on('exit', (code) => {
-    end(new Error(`the API thread ended with exit code ${code}`));
-    close();
-  });
+  worker.on('exit', (code) => end(new Error(`the API thread ended with exit code ${code}`)));
+  return { worker, ended };
+}
+
+function startThread(
+  { worker, ended }: LoadedThread,
+  data: ApiThreadData,
+  metrics: ApiMetrics | undefined,
+): Promise<ApiThread> {
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+  void ended.then(() => close());
   const send = (message: ApiCommand): void => worker.postMessage(message);
   const relay = relayTo(metrics, send);
   return new Promise((resolve, reject) => {
@@ -162,6 +175,7 @@ function startThread(data: ApiThreadData, metrics: ApiMetrics | undefined): Prom
           relay(report);
       }
     });
+    send({ do: 'start', data });
   });
 }
 

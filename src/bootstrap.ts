@@ -1,33 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { startWorker, type Worker } from '../workers/main.ts';
-import { migrateQueue } from '../workers/migrate-queue.ts';
-import { openTools, type ToolSources } from '../workers/registered-tools.ts';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import type { Worker } from '../workers/main.ts';
 import type { Api } from './api/server.ts';
-import { startApiThread } from './api-thread.ts';
+import { type LoadedThread, loadApiThread, startApiThread } from './api-thread.ts';
 import type { Config } from './config.ts';
-import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
-import type { CustomEngine } from './contracts/engine.ts';
-import { HowdahError } from './contracts/errors.ts';
-import type { Hooks } from './contracts/hook.ts';
 import { awaitServer } from './db/await-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
-import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker-scope.ts';
-import { createEngines, findEngine } from './engines/registry.ts';
-import { releaseVersion } from './package-root.ts';
-import { createProviders, findProvider } from './providers/registry.ts';
-import { armFailpoint } from './runtime/failpoints.ts';
-import { checkedMasterKeys, serveApi } from './serve-api.ts';
+import { followEnvironment } from './default-model.ts';
+import type { Extensions } from './open-worker.ts';
+import { serveApi } from './serve-api.ts';
 import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
-import { calculatorTool } from './tools/calculator.ts';
-import { createEgress } from './tools/egress.ts';
-import { extractTool } from './tools/extract.ts';
-import { httpRequestTool } from './tools/http-request.ts';
-import { runCodeTool } from './tools/run-code.ts';
 
+export { followEnvironment } from './default-model.ts';
+export type { Extensions } from './open-worker.ts';
 export { masterKeysOf } from './serve-api.ts';
 export { openTelemetry } from './telemetry.ts';
 
@@ -46,6 +34,22 @@ export async function openDatabase(
   return { url, isEmbedded: true };
 }
 
+/** Loads the packages of a worker while `opening` waits for the programs of the database. */
+export async function loadWorkerDuring<T>(opening: Promise<T>): Promise<T> {
+  opening.catch(() => {}); // it is awaited below
+  await nextTurn(); // loading blocks this thread: initdb starts first
+  await loadWorker();
+  return opening;
+}
+
+const loadWorker = () => import('./open-worker.ts');
+
+/** Starts a worker with the providers of this environment. Its packages are loaded with the call. */
+export async function openWorker(...worker: Parameters<OpenWorker>): Promise<Worker> {
+  return (await loadWorker()).openWorker(...worker);
+}
+type OpenWorker = Awaited<ReturnType<typeof loadWorker>>['openWorker'];
+
 const WAIT_SECONDS = 20;
 
 /** The same, once it takes connections: a given one may be started later than we are. */
@@ -61,91 +65,9 @@ export async function awaitDatabase(
 
 /** Brings the schema up to date. Gives the migrations applied. */
 export function migrateDatabase(url: string): Promise<string[]> {
-  return migrateUp(url, migrateQueue);
-}
-
-/** Lets the models named `default` follow this environment: what starts does so, what only looks does not. */
-export async function followEnvironment(url: string, config: Config): Promise<void> {
-  refuseUnknownProvider(config);
-  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
-  try {
-    await syncDefaultModel(pool, defaultModelRow(config));
-  } finally {
-    await pool.end();
-  }
-}
-
-function refuseUnknownProvider(config: Config): void {
-  const found = findProvider(createProviders({}), {
-    provider: defaultModelRow(config).provider,
-    base_url: config.defaultModel.baseUrl ?? null,
-  });
-  if (!found.ok) {
-    throw new HowdahError('HWINV', `LLM_PROVIDER: ${found.error.message}`, {
-      hint: 'Set LLM_PROVIDER to one of those, or set LLM_URL to the address of an OpenAI-compatible server.',
-      detail: { variable: 'LLM_PROVIDER' },
-    });
-  }
-}
-
-/** A model whose URL stands in the environment is reached as any OpenAI-compatible server is. */
-function defaultModelRow(config: Config): { provider: string; model: string } {
-  const { provider, model, baseUrl } = config.defaultModel;
-  return { provider: baseUrl === undefined ? provider : 'openai', model };
-}
-
-/** What a program adds to its worker, and how it starts. */
-export type Extensions = ToolSources & {
-  /** How long a given server is waited for that takes no connections yet, in seconds; 20. */
-  waitSeconds?: number;
-  /** How long the API says that it is not ready, and answers all the same, before it closes, in seconds; 0. */
-  drainSeconds?: number;
-  /** What the worker is there for; all runs when empty. */
-  only?: readonly ScopeTerm[];
-  engines?: readonly CustomEngine[];
-  hooks?: Hooks;
-  /** The same by ids, where it is known. */
-  scope?: WorkerScope | undefined;
-};
-
-/** Starts a worker with the providers of this environment. */
-export async function openWorker(
-  url: string,
-  config: Config,
-  telemetry: Telemetry,
-  extensions: Extensions = {},
-): Promise<Worker> {
-  armFailpoint(config.failpoint);
-  const masterKeys = await checkedMasterKeys(url, config);
-  const providers = createProviders({
-    OPENAI_API_KEY:
-      defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
-    OPENAI_BASE_URL: config.defaultModel.baseUrl,
-  });
-  const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
-  return startWorker({
-    url,
-    ...telemetry.forWorker,
-    tools: extensions.tools ?? [],
-    hooks: extensions.hooks ?? {},
-    scope: extensions.scope,
-    builtins: [
-      calculatorTool,
-      httpRequestTool({ allowPrivate: config.egressAllow }),
-      runCodeTool({ path: config.path }),
-      extractTool,
-    ],
-    mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
-    concurrency: config.workerConcurrency,
-    release: releaseVersion(),
-    resourceFolder: config.resourceFolder,
-    archiveFolder: config.archiveFolder,
-    masterKeys,
-    audit: {
-      file: checkpointFile(config.home),
-      keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
-    },
-    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
+  return migrateUp(url, async (queueUrl) => {
+    const { migrateQueue } = await import('../workers/migrate-queue.ts');
+    await migrateQueue(queueUrl);
   });
 }
 
@@ -168,6 +90,9 @@ export type Howdah = {
 
 const STARTING = [{ name: 'presence', ok: false, reason: 'This worker is starting.' }];
 
+/** The parts of a Howdah, with the thread of its API where it has one. */
+type Parts = { api: boolean; worker: boolean; thread: LoadedThread | undefined };
+
 /** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
 export async function openHowdah(
   config: Config,
@@ -175,8 +100,25 @@ export async function openHowdah(
   talk: (line: string) => void,
   extensions: Extensions = {},
 ): Promise<Howdah> {
-  const { url, isEmbedded } = await awaitDatabase(config, talk, extensions.waitSeconds);
-  await migrateDatabase(url);
+  const opening = awaitDatabase(config, talk, extensions.waitSeconds);
+  const thread = parts.api && parts.worker ? loadApiThread() : undefined;
+  try {
+    const { url, isEmbedded } = await (parts.worker ? loadWorkerDuring(opening) : opening);
+    await migrateDatabase(url);
+    return await openParts({ url, isEmbedded }, config, { ...parts, thread }, talk, extensions);
+  } catch (error) {
+    await thread?.worker.terminate();
+    throw error;
+  }
+}
+
+async function openParts(
+  { url, isEmbedded }: Database,
+  config: Config,
+  parts: Parts,
+  talk: (line: string) => void,
+  extensions: Extensions,
+): Promise<Howdah> {
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
@@ -214,6 +156,11 @@ export async function openHowdah(
   }
 }
 
+async function openTools(...tools: Parameters<OpenTools>): ReturnType<OpenTools> {
+  return (await import('../workers/registered-tools.ts')).openTools(...tools);
+}
+type OpenTools = typeof import('../workers/registered-tools.ts').openTools;
+
 async function scopeOf(url: string, terms: readonly ScopeTerm[]): Promise<WorkerScope | undefined> {
   const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
   return resolveScope(pool, terms).finally(() => pool.end());
@@ -228,10 +175,10 @@ async function defaultModelInWords(url: string): Promise<string> {
 async function openApi(
   url: string,
   config: Config,
-  parts: { worker: boolean },
+  { thread }: Parts,
   { log, metrics }: Telemetry,
 ): Promise<Api> {
-  if (!parts.worker) return serveApi(url, config, { log, metrics });
+  if (!thread) return serveApi(url, config, { log, metrics });
   const options = { url, config, terminal: terminalOf(process.stderr) };
-  return startApiThread(options, { log, metrics });
+  return startApiThread(options, { log, metrics }, thread);
 }

@@ -44,12 +44,20 @@ const LOADED_WHEN_CALLED = [
 ];
 
 test.each([
-  ['bootstrap.ts', ['pg', 'graphile-worker']],
+  ['bootstrap.ts', ['pg', 'pino']],
+  ['open-worker.ts', ['pg', 'graphile-worker']],
   ['api/server.ts', ['pg', 'fastify', 'postgraphile']],
 ])('%s loads no package that only a call needs', (file, needed) => {
   const packages = packagesOf(file);
   expect(needed.filter((name) => !packages.has(name))).toEqual([]);
   expect(LOADED_WHEN_CALLED.filter((name) => packages.has(name))).toEqual([]);
+});
+
+test('commands that only read load nothing of a worker', () => {
+  const packages = packagesOf('bootstrap.ts');
+  expect(['graphile-worker', 'ajv', 'htmlparser2'].filter((name) => packages.has(name))).toEqual(
+    [],
+  );
 });
 
 test('the thread of the API uses the compile cache of its process', () => {

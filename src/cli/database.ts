@@ -28,16 +28,18 @@ export async function databaseToAsk(io: CliIo) {
 
 /**
  * Opens the database for one command and closes it afterwards, whatever happens. An owner finds it migrated; `isMaker` says that a
- * database without our schema is given one, which is otherwise taken for the wrong one; `isHere` that no server could be meant.
+ * database without our schema is given one, which is otherwise taken for the wrong one; `isHere` that no server could be meant;
+ * `isWorker` that the command will work as a worker, whose packages are loaded meanwhile.
  */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
-  { isMaker = false, isHere = false } = {},
+  { isMaker = false, isHere = false, isWorker = false } = {},
 ): Promise<T> {
-  const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
+  const { loadWorkerDuring, migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
-  const { url, isEmbedded } = isHere ? await openDatabase(config, io.err) : await databaseToAsk(io);
+  const opening = isHere ? openDatabase(config, io.err) : databaseToAsk(io);
+  const { url, isEmbedded } = await (isWorker ? loadWorkerDuring(opening) : opening);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
     const state = await schemaState(pool);

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { HowdahError } from '../../contracts/errors.ts';
 
 /** Absolute paths of the three programs a server needs. */
@@ -33,13 +32,15 @@ export function binariesIn(folder: string): Binaries {
 }
 
 /** The major version of a server's binaries: 15, 16, 17, 18. */
-export async function majorVersion(binaries: Binaries): Promise<number> {
-  const { stdout } = await promisify(execFile)(binaries.postgres, ['--version']).catch((cause) => {
+export function majorVersion(binaries: Binaries): number {
+  try {
+    const version = execFileSync(binaries.postgres, ['--version'], { encoding: 'utf8' });
+    return Number(/\d+/.exec(version)?.[0]);
+  } catch (cause) {
     const hint = `Its libraries need glibc, which Alpine does not have. ${ownServer}`;
-    const message = `${binaries.postgres} does not run on this machine: ${cause.message.trim()}`;
+    const message = `${binaries.postgres} does not run on this machine: ${String(cause).trim()}`;
     throw new HowdahError('EPOSTGRES', message, { hint, cause });
-  });
-  return Number(/\d+/.exec(stdout)?.[0]);
+  }
 }
 
 function packageFolder(name: string): string {

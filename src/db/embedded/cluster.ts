@@ -45,7 +45,7 @@ export async function ensureCluster(
   account: Account | undefined,
   log: (line: string) => void,
 ): Promise<void> {
-  const major = await majorVersion(binaries);
+  const major = majorVersion(binaries);
   if (existsSync(dataDir)) {
     if (readdirSync(dataDir).length > 0) return checkVersion(dataDir, major);
   }

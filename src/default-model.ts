@@ -1,0 +1,35 @@
+import type { Config } from './config.ts';
+import { HowdahError } from './contracts/errors.ts';
+import { syncDefaultModel } from './db/maintenance.ts';
+import { createPool } from './db/pool.ts';
+import { createProviders, findProvider } from './providers/registry.ts';
+
+/** Lets the models named `default` follow this environment: what starts does so, what only looks does not. */
+export async function followEnvironment(url: string, config: Config): Promise<void> {
+  refuseUnknownProvider(config);
+  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
+  try {
+    await syncDefaultModel(pool, defaultModelRow(config));
+  } finally {
+    await pool.end();
+  }
+}
+
+function refuseUnknownProvider(config: Config): void {
+  const found = findProvider(createProviders({}), {
+    provider: defaultModelRow(config).provider,
+    base_url: config.defaultModel.baseUrl ?? null,
+  });
+  if (!found.ok) {
+    throw new HowdahError('HWINV', `LLM_PROVIDER: ${found.error.message}`, {
+      hint: 'Set LLM_PROVIDER to one of those, or set LLM_URL to the address of an OpenAI-compatible server.',
+      detail: { variable: 'LLM_PROVIDER' },
+    });
+  }
+}
+
+/** A model whose URL stands in the environment is reached as any OpenAI-compatible server is. */
+export function defaultModelRow(config: Config): { provider: string; model: string } {
+  const { provider, model, baseUrl } = config.defaultModel;
+  return { provider: baseUrl === undefined ? provider : 'openai', model };
+}

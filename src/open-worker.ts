@@ -1,0 +1,74 @@
+import { startWorker, type Worker } from '../workers/main.ts';
+import type { ToolSources } from '../workers/registered-tools.ts';
+import type { Config } from './config.ts';
+import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
+import type { CustomEngine } from './contracts/engine.ts';
+import type { Hooks } from './contracts/hook.ts';
+import type { ScopeTerm, WorkerScope } from './db/worker-scope.ts';
+import { defaultModelRow } from './default-model.ts';
+import { createEngines, findEngine } from './engines/registry.ts';
+import { releaseVersion } from './package-root.ts';
+import { createProviders, findProvider } from './providers/registry.ts';
+import { armFailpoint } from './runtime/failpoints.ts';
+import { checkedMasterKeys } from './serve-api.ts';
+import type { Telemetry } from './telemetry.ts';
+import { calculatorTool } from './tools/calculator.ts';
+import { createEgress } from './tools/egress.ts';
+import { extractTool } from './tools/extract.ts';
+import { httpRequestTool } from './tools/http-request.ts';
+import { runCodeTool } from './tools/run-code.ts';
+
+/** What a program adds to its worker, and how it starts. */
+export type Extensions = ToolSources & {
+  /** How long a given server is waited for that takes no connections yet, in seconds; 20. */
+  waitSeconds?: number;
+  /** How long the API says that it is not ready, and answers all the same, before it closes, in seconds; 0. */
+  drainSeconds?: number;
+  /** What the worker is there for; all runs when empty. */
+  only?: readonly ScopeTerm[];
+  engines?: readonly CustomEngine[];
+  hooks?: Hooks;
+  /** The same by ids, where it is known. */
+  scope?: WorkerScope | undefined;
+};
+
+/** Starts a worker with the providers of this environment. */
+export async function openWorker(
+  url: string,
+  config: Config,
+  telemetry: Telemetry,
+  extensions: Extensions = {},
+): Promise<Worker> {
+  armFailpoint(config.failpoint);
+  const masterKeys = await checkedMasterKeys(url, config);
+  const providers = createProviders({
+    OPENAI_API_KEY:
+      defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
+    OPENAI_BASE_URL: config.defaultModel.baseUrl,
+  });
+  const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
+  return startWorker({
+    url,
+    ...telemetry.forWorker,
+    tools: extensions.tools ?? [],
+    hooks: extensions.hooks ?? {},
+    scope: extensions.scope,
+    builtins: [
+      calculatorTool,
+      httpRequestTool({ allowPrivate: config.egressAllow }),
+      runCodeTool({ path: config.path }),
+      extractTool,
+    ],
+    mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
+    concurrency: config.workerConcurrency,
+    release: releaseVersion(),
+    resourceFolder: config.resourceFolder,
+    archiveFolder: config.archiveFolder,
+    masterKeys,
+    audit: {
+      file: checkpointFile(config.home),
+      keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
+    },
+    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
+  });
+}
