@@ -13,32 +13,41 @@ export type Sight = {
   close(): void;
 };
 
-type Follower = { watching: Watching; end(): void };
+/** Those who follow the same with the same rights, and how each is ended. */
+type Followers = { watching: Watching; ends: Set<() => void> };
 
 /** Asks the database about all followers at once. `onShown` is told whom something was given. */
 export function createSight(pool: Pool, onShown: (watching: Watching) => void = () => {}): Sight {
-  const followers = new Set<Follower>();
-  const sees = createLookup({
-    keyOf: ({ tenantId, userId, role, id }: Watching) => `${tenantId} ${userId} ${role} ${id}`,
-    ask: (all) => whoSees(pool, all),
-  });
+  const followed = new Map<string, Followers>();
+  const sees = createLookup({ keyOf, ask: (all) => whoSees(pool, all) });
   const sweep = async () => {
-    const checks = [...followers].map(async (follower) => {
-      if (!(await sees(follower.watching))) follower.end();
+    // once for all followers of a run: each check allocates, and a thousand run in one turn
+    const checks = Array.from(followed.values(), async ({ watching, ends }) => {
+      if (await sees(watching)) return;
+      for (const end of [...ends]) end();
     });
     await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
+  };
+  /** Returns how to leave. */
+  const follow = (watching: Watching, end: () => void): (() => void) => {
+    const key = keyOf(watching);
+    const same = followed.get(key) ?? { watching, ends: new Set() };
+    followed.set(key, same);
+    same.ends.add(end);
+    return () => {
+      same.ends.delete(end);
+      if (same.ends.size === 0 && followed.get(key) === same) followed.delete(key);
+    };
   };
   const timer = setInterval(sweep, FRESH_MS);
   return {
     whileSeen(events, watching, gone) {
       let isGone = false;
-      const end = () => {
+      const leave = follow(watching, () => {
         isGone = true;
-        followers.delete(follower);
+        leave();
         void events.return?.();
-      };
-      const follower = { watching, end };
-      followers.add(follower);
+      });
       return {
         [Symbol.asyncIterator]() {
           return this;
@@ -46,16 +55,20 @@ export function createSight(pool: Pool, onShown: (watching: Watching) => void = 
         async next() {
           const item = await events.next();
           if (isGone) throw gone();
-          if (item.done) followers.delete(follower);
+          if (item.done) leave();
           else onShown(watching);
           return item;
         },
         async return() {
-          followers.delete(follower);
+          leave();
           return (await events.return?.()) ?? { done: true, value: undefined };
         },
       };
     },
     close: () => clearInterval(timer),
   };
+}
+
+function keyOf({ tenantId, userId, role, id }: Watching): string {
+  return `${tenantId} ${userId} ${role} ${id}`;
 }

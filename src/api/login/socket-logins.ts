@@ -6,7 +6,7 @@ import type { Exists } from './existence.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
 import { hasExpired } from './standing.ts';
-import { sweepGuests } from './sweep.ts';
+import { type Guest, sweepGuests } from './sweep.ts';
 import { type Identity, type Refusal, refused, type Verdict } from './verdict.ts';
 
 /** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
@@ -55,16 +55,18 @@ export type SocketLoginOptions = {
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
   const unauthenticated = new Set<WebSocket>();
-  const endSweep = sweepGuests(options.exists, () =>
-    [...sockets].flatMap((socket) => {
+  const guestsOf = function* (): Iterable<Guest> {
+    for (const socket of sockets) {
       const identity = identities.get(socket);
+      if (!identity) continue;
       const leave = (refusal: Refusal) => {
         identities.delete(socket); // what he still sends comes from nobody
         turnAway(socket, refusal, FORBIDDEN);
       };
-      return identity ? [{ identity, leave }] : [];
-    }),
-  );
+      yield { identity, leave };
+    }
+  };
+  const endSweep = sweepGuests(options.exists, guestsOf);
   return {
     register(socket) {
       unauthenticated.add(socket);
