@@ -70,7 +70,7 @@ export const BENCHES: Record<string, Entry> = {
   coldstart: {
     run: coldstart,
     counts:
-      'In an empty folder: `howdah start` until it is ready, `howdah demo` until the first answer (both make a cluster and migrate); `howdah --help`; resident memory of the server process, API and worker without Postgres, two seconds after it was ready. Limits: making and starting the cluster alone, and Node doing nothing.',
+      'In an empty folder: `howdah start` until it is ready, `howdah demo` until the first answer (both make a cluster and migrate); `howdah --help`; resident memory of the server process, API and worker without Postgres, two and fifteen seconds after it was ready. Limits: making and starting the cluster alone, and Node doing nothing.',
   },
   size: {
     run: size,

@@ -13,6 +13,8 @@ import type { BenchServer } from './server.ts';
 const HOWDAH = join(PACKAGE_ROOT, 'bin/howdah');
 const HELP_CALLS = 10;
 const REST_MS = 2_000;
+/** V8 returns what a start used once nothing happens, after eight to ten seconds. */
+const IDLE_MS = 15_000;
 
 /** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
 export const coldstart: Bench = async ({ rounds, server }) => {
@@ -24,6 +26,7 @@ export const coldstart: Bench = async ({ rounds, server }) => {
   const help: number[] = [];
   const node: number[] = [];
   const rest: number[] = [];
+  const idle: number[] = [];
   for (let round = 1; round <= rounds(3); round += 1) {
     seconds.demo.push(await inEmptyHome(server, (home) => until(home, 'demo', /\d+ {2}output/)));
     seconds.start.push(
@@ -31,6 +34,8 @@ export const coldstart: Bench = async ({ rounds, server }) => {
         until(home, 'start', /Howdah is ready/, async (child) => {
           await sleep(REST_MS);
           rest.push(residentMb(child));
+          await sleep(IDLE_MS - REST_MS);
+          idle.push(residentMb(child));
           child.kill('SIGTERM');
         }),
       ),
@@ -54,6 +59,7 @@ export const coldstart: Bench = async ({ rounds, server }) => {
     figure('coldstart', 'help_vs_node_ratio', ratios(help, node), 'ratio'),
     figure('coldstart', 'bare_node_ms', node, 'ms', at),
     figure('coldstart', 'rest_rss_mb', rest, 'MB'),
+    figure('coldstart', 'idle_rss_mb', idle, 'MB'),
   ];
 };
 
