@@ -56,6 +56,16 @@ export const BARS: Record<string, Bar> = {
     atMost: 5,
     because: 'a step is one round trip and one commit',
   },
+  start_lag_half_full_ms_p99: {
+    bench: 'start-lag',
+    atMost: 1_000,
+    because: 'the goal itself, twenty times what it is: a full worker must not hold a wake-up back',
+  },
+  start_lag_nearly_full_ms_p99: {
+    bench: 'start-lag',
+    atMost: 2_000,
+    because: 'beyond it wake-ups go from one full worker to the next',
+  },
   waiting_vs_promises_ratio: {
     bench: 'waiting',
     atMost: 2.8,

@@ -10,6 +10,7 @@ import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { size } from './size.ts';
 import { saidSize } from './sizes.ts';
+import { startLag } from './start-lag.ts';
 import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
 import { waiting } from './waiting.ts';
@@ -55,6 +56,11 @@ export const BENCHES: Record<string, Entry> = {
     run: subscribers,
     counts:
       '1,000 GraphQL subscribers on sockets of their own, ten to a run, and every run makes two steps a second: from before the commit of a step until a client has it. The clients share these cores. Limit: LISTEN and a frame to each socket of the run, with nothing read, ordered or replayed. Flat out: commits as fast as one connection can.',
+  },
+  'start-lag': {
+    run: startLag,
+    counts:
+      'Four workers of 10 slots each, and long runs that hold slots: from before the insert of a short run to its first model request, 200 of them one at a time. Half full: the long runs hold all slots of two workers. Nearly full: they hold 38 of the 40 slots.',
   },
   waiting: {
     run: waiting,

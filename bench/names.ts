@@ -7,6 +7,7 @@ export const BENCH_NAMES = [
   'guards',
   'query',
   'subscribers',
+  'start-lag',
   'waiting',
   'recovery',
   'coldstart',
