@@ -772,13 +772,15 @@ grant execute on procedure howdah_private.commit_outside_of_blocks() to howdah_a
 -- Room queue.
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 grant execute on function
+  howdah_private.announce_due_runs(),
   howdah_private.claim_executions(uuid, uuid[], int, uuid, int), howdah_private.forget_worker(uuid),
   howdah_private.has_due_work(uuid), howdah_private.heartbeat(uuid),
   howdah_private.lost_runs(uuid, uuid[]), howdah_private.reap_workers(interval, uuid),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.release_unknown(uuid, uuid[]), howdah_private.repair_queue(interval, int),
-  howdah_private.report_master_keys(uuid, text[]), howdah_private.run_timers(text),
+  howdah_private.report_master_keys(uuid, text[]), howdah_private.return_wake_ups(uuid[]),
+  howdah_private.run_timers(text),
   howdah_private.shares(uuid, uuid[]), howdah_private.take_inbox(uuid, uuid, int, int)
   to howdah_worker;
 

@@ -1,51 +1,72 @@
-/** Whoever adds to the queue says so; what becomes due by the clock is found within this time. */
-const LOOK_MS = 1_000;
-/** After a look that found nothing; what is added meanwhile is found by the next one. */
+/** The pause after a look that found nothing. The next look finds what comes in that pause. */
 const LEAST_PAUSE_MS = 20;
-/** Such a look through a long queue may take long: the pause after it is so many times that. */
+/** A look through a long queue may take long. The pause after it is this many times as long. */
 const PAUSES_PER_LOOK = 9;
+/** The longest pause after a look that found nothing. */
+const MOST_PAUSE_MS = 1_000;
+
+/** The result of a look for due runs. */
+export type LookResult = 'found' | 'nothing' | 'no_room';
 
 export type LookOut = {
-  /** Something may be due. */
+  /** Looks, since something may be due. */
   nudge(): void;
+  /** Looks if there was no room for what may be due. Call when a run has left. */
+  room(): void;
   /** Waits for the look under way. */
   stop(): Promise<void>;
 };
 
 /**
- * Calls `look` when it is nudged, and each second; never two at a time. Looks that find nothing (they give false) take at
- * most a tenth of the time.
+ * Calls `look` at once and when it is nudged, never two at a time. Looks that find nothing take at
+ * most a tenth of the time. A look without room is made up for when there is room.
+ *
+ * With `everyMs`, looks are also repeated after that time. Without, a look that found runs is
+ * followed by another one at once, because each look takes only a part of the due runs.
  */
-export function keepLooking(look: () => Promise<boolean>): LookOut {
+export function keepLooking(
+  look: () => Promise<LookResult>,
+  { everyMs }: { everyMs?: number } = {},
+): LookOut {
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
   let isNudged = false;
   let isOver = false;
+  let mayBeMore = true;
   let earliest = 0;
 
   const plan = (ms: number): void => {
     clearTimeout(timer);
     timer = setTimeout(begin, ms);
   };
+  const nudge = (): void => {
+    mayBeMore = true;
+    if (isNudged || isOver) return;
+    isNudged = true;
+    if (!underWay) plan(Math.max(0, earliest - performance.now()));
+  };
   const begin = (): void => {
     isNudged = false;
-    const begun = performance.now();
-    underWay = look().then((found) => {
+    mayBeMore = true; // until the look says otherwise: a run may leave meanwhile
+    const start = performance.now();
+    underWay = look().then((result) => {
       underWay = undefined;
       const now = performance.now();
-      const pause = found ? 0 : Math.max(LEAST_PAUSE_MS, (now - begun) * PAUSES_PER_LOOK);
-      earliest = now + Math.min(pause, LOOK_MS);
-      if (!isOver) plan(isNudged ? earliest - now : LOOK_MS);
+      const pause = Math.max(LEAST_PAUSE_MS, (now - start) * PAUSES_PER_LOOK);
+      earliest = result === 'nothing' ? now + Math.min(pause, MOST_PAUSE_MS) : now;
+      mayBeMore = isNudged || result !== 'nothing';
+      isNudged ||= result === 'found' && everyMs === undefined;
+      if (isOver) return;
+      if (isNudged) plan(earliest - now);
+      else if (everyMs !== undefined) plan(everyMs);
     });
   };
 
   plan(0);
   return {
-    nudge() {
-      if (!isNudged && !isOver) {
-        isNudged = true;
-        if (!underWay) plan(Math.max(0, earliest - performance.now()));
-      }
+    nudge,
+    room() {
+      if (mayBeMore) nudge();
     },
     async stop() {
       isOver = true;

@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import { throttle } from '../src/concurrency/throttle.ts';
 import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
 import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
@@ -106,6 +107,10 @@ export type Worker = {
 const ANSWER_MS = 30_000;
 /** The share of the client's time-out that the server may use. */
 const SERVER_SHARE = 0.8;
+/** The pause between two requests to other workers to look for due runs. */
+const ASK_OTHERS_MS = 100;
+/** A worker with a scope finds within this time what becomes due by the clock. */
+const SCOPED_LOOK_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
 
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
@@ -188,7 +193,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     stream: notifier.stream,
     tell: (note) => notifier.tell(note),
     observe: options.observe,
-    onRoom: () => lookOut?.nudge(),
+    onFull: throttle(ASK_OTHERS_MS, notifier.announceDueRuns),
+    onRoom: () => lookOut?.room(),
     onRetry: ({ what, error, attempt }) => {
       metrics?.recovered(`${what}_retry`);
       log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
@@ -220,7 +226,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
     slots: options.wakeUpSlots ?? MOST.queue,
     tasks: options.scope ? withoutWakeUps(tasks) : tasks,
-    onNews: () => lookOut?.nudge(),
+    onNews: () => options.scope && lookOut?.nudge(),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   metrics?.watchPool('queue', () => queue.pool);
@@ -239,11 +245,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       void runtime
         .abort(id)
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
+    onDueRuns: () => lookOut?.nudge(),
     onWorker: (id) => runtime.setWorker(id),
     onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
-  if (options.scope) lookOut = keepLooking(runtime.look);
+  lookOut = keepLooking(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
 
   return {
     get inFlight() {

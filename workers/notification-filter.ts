@@ -1,4 +1,5 @@
 import type { WorkerEvents } from 'graphile-worker';
+import { throttle } from '../src/concurrency/throttle.ts';
 import type { Notification, Pool, PoolClient } from '../src/db/pool.ts';
 
 /**
@@ -98,26 +99,4 @@ function countOf(payload = ''): number {
   } catch {
     return 1;
   }
-}
-
-/**
- * Returns a function that runs `work` at once, and then at most once per `pauseMs`. Calls during a
- * pause run it once more after the pause.
- */
-function throttle(pauseMs: number, work: () => void | Promise<void>): () => void {
-  let isResting = false;
-  let isDue = false;
-  const begin = async (): Promise<void> => {
-    isResting = true;
-    isDue = false;
-    await work();
-    setTimeout(() => {
-      isResting = false;
-      if (isDue) void begin();
-    }, pauseMs).unref();
-  };
-  return () => {
-    isDue = true;
-    if (!isResting) void begin();
-  };
 }

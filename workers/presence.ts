@@ -33,6 +33,7 @@ export type KeepPresenceOptions = {
   resourceFolder?: string | undefined;
   log: Log;
   onControl(executionId: string): void;
+  onDueRuns(): void;
   /**
    * A new identity: at the start, and again after the old one was lost; null in between. Whatever the old one owned is
    * not ours.

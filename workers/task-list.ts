@@ -34,7 +34,7 @@ export function taskList(
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
-    advance: advanceTask(runtime, ready),
+    advance: advanceTask(pools.pool, runtime, ready),
     audit_checkpoints: auditCheckpointsTask(pools.pool, audit.anchor, audit.log),
     check_alert: checkAlertTask(pools, audit.log),
     deliver_mail: deliverMailTask(pools.pool),

@@ -19,6 +19,8 @@ export type Notifier = {
   stream: OpenSink;
   /** Passes on what a tool says while it works; lost without harm. */
   tell(note: ToolNote): void;
+  /** Asks workers with room to look for due runs. Never waits, never fails. */
+  announceDueRuns(): void;
   close(): Promise<void>;
 };
 
@@ -51,14 +53,18 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     const { rows } = await pool.query<{ id: string }>(asked, [ids]);
     return rows.map(({ id }) => id);
   }, streamed.add);
+  let announcing: Promise<unknown> = Promise.resolve();
   return {
     announce: announced.add,
     stream: (answer, isHeard) =>
       isHeard ? { say: inPlace(answer, streamed.add), end: () => {} } : unheard.open(answer),
     tell: noted.add,
+    announceDueRuns() {
+      announcing = pool.query('select howdah_private.announce_due_runs()').catch(() => {});
+    },
     async close() {
       unheard.close();
-      await Promise.all([announced.over(), streamed.over(), noted.over()]);
+      await Promise.all([announced.over(), streamed.over(), noted.over(), announcing]);
       await pool.end();
     },
   };

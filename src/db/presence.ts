@@ -32,6 +32,8 @@ export type PresenceOptions = {
   masterKeys(): Promise<string[]>;
   /** A run of some worker was cancelled. */
   onControl(executionId: string): void;
+  /** A worker without room has taken a wake-up. */
+  onDueRuns(): void;
   /** The session, and with it the presence, is lost. */
   onLost(reason: Error): void;
 };
@@ -55,7 +57,10 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   };
   client.on('error', lost);
   client.on('end', () => lost(new Error('the connection that shows this worker alive has ended')));
-  client.on('notification', (message) => options.onControl(message.payload ?? ''));
+  client.on('notification', ({ channel, payload }) => {
+    if (channel.startsWith('howdah_due_runs')) options.onDueRuns();
+    else options.onControl(payload ?? '');
+  });
   const close = async (): Promise<void> => {
     closed = true;
     await client.end().catch(() => {});
@@ -101,7 +106,7 @@ async function register(
     `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
      set tcp_user_timeout = 10000`,
   );
-  await listenTo(client, ['control']);
+  await listenTo(client, ['control', 'due_runs']);
   await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
     options.worker,
     options.poolId,
@@ -132,6 +137,11 @@ export async function* reapWorkers(pool: Pool, reaper: string | undefined): Asyn
     if (rows.length === 0) return;
     yield rows[0].worker;
   }
+}
+
+/** Enqueues wake-ups again for those of the runs that are still due. */
+export async function returnWakeUps(pool: Pool, executionIds: string[]): Promise<void> {
+  await pool.query('select howdah_private.return_wake_ups($1)', [executionIds]);
 }
 
 /** Gives runs that are due but have no wake-up one again. Gives how many there were: zero, if all is well. */

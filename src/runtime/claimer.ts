@@ -91,13 +91,14 @@ export class Claimer {
     this.#present.resolve();
   }
 
-  /** Claims what is due for this worker without having been woken for it, as far as there is room; whether there was any. */
-  async look(): Promise<boolean> {
+  /** Claims runs that are due for this worker without their wake-ups, as many as there is room for. */
+  async look(): Promise<'found' | 'nothing' | 'no_room'> {
     while (this.#underWay) {
       await this.#underWay;
     }
     const kept = this.#options.reserve(MOST_AT_ONCE);
-    return kept > 0 && (await this.#fill(kept));
+    if (kept === 0) return 'no_room';
+    return (await this.#fill(kept)) ? 'found' : 'nothing';
   }
 
   /** It is held now, or will not be. */

@@ -17,7 +17,9 @@ export type RuntimeOptions = {
   /** Called when a statement of the runtime has failed and is retried. */
   onRetry?(retry: Retry): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
-  /** A run has left. */
+  /** A wake-up has come for which there is no room here. */
+  onFull?(): void;
+  /** A run has left, or a wake-up that came to nothing. */
   onRoom?(): void;
   /** Looks at the runs that are held. */
   observe?: ObserveRun | undefined;

@@ -43,8 +43,8 @@ export class Runtime {
   readonly #claimer: Claimer;
   readonly #retries: Retries;
   #draining = false;
-  /** Claims due runs without a wake-up: for a worker that is there for some runs only, to which wake-ups say nothing. */
-  readonly look = (): Promise<boolean> => this.#claimer.look();
+  /** Claims due runs without their wake-ups. */
+  readonly look = (): ReturnType<Claimer['look']> => this.#claimer.look();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -114,18 +114,24 @@ export class Runtime {
     const isIn = this.#slots.acquire(priority);
     if (this.#slots.waiting > 0) {
       this.#crowd.watch();
+      this.#options.onFull?.();
     }
     if (!(await isIn)) {
       return false;
     }
     try {
       const claimed = await this.#claimer.claim(executionId);
-      await (claimed ? this.#hold(claimed) : this.#slots.release());
+      await (claimed ? this.#hold(claimed) : this.#leave());
       return !this.#draining;
     } catch (error) {
-      this.#slots.release();
+      this.#leave();
       throw error;
     }
+  }
+
+  #leave(): void {
+    this.#slots.release();
+    this.#options.onRoom?.();
   }
 
   /** The run is said to be cancelled or taken over, as anybody could: when it is, what it has in the air is aborted. */
@@ -156,7 +162,7 @@ export class Runtime {
     }
     for (const run of runs) {
       this.#hold(run).catch((error) => {
-        this.#slots.release();
+        this.#leave();
         this.#options.onError(error, run.execution_id, run.tenant_id);
       });
     }
@@ -183,7 +189,7 @@ export class Runtime {
     }
     const observer = await this.#observerOf(claimed, definition);
     if (owner !== this.#claimer.worker) {
-      this.#slots.release(); // handed back with all the others
+      this.#leave(); // handed back with all the others
       return;
     }
     const hooks = this.#hooksOf(claimed, definition);
@@ -200,8 +206,7 @@ export class Runtime {
       if (this.#held.get(run.id)?.run === run) {
         this.#held.delete(run.id); // and not the same run, claimed again meanwhile
       }
-      this.#slots.release();
-      this.#options.onRoom?.();
+      this.#leave();
     });
     this.#held.set(run.id, { run, done });
   }

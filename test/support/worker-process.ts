@@ -34,6 +34,7 @@ const {
   OPENAI_BASE_URL,
   EGRESS_ALLOW,
   SCOPE,
+  CONCURRENCY,
   WAIT,
   GRACE_MS = '10000',
 } = process.env;
@@ -51,6 +52,7 @@ const worker = await startTestWorker(DATABASE_URL, {
   egressAllow: EGRESS_ALLOW === undefined ? [] : [EGRESS_ALLOW],
   scope: SCOPE === undefined ? undefined : JSON.parse(SCOPE),
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
+  ...(CONCURRENCY === undefined ? {} : { concurrency: Number(CONCURRENCY) }),
 });
 process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));
 console.log('ready');

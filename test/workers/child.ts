@@ -20,6 +20,7 @@ type ProcessOptions = {
   graceMs?: number;
   egressAllow?: string;
   scope?: WorkerScope;
+  concurrency?: number;
 };
 
 /** Starts a worker in a process of its own; resolves when it takes runs. */
@@ -53,7 +54,7 @@ export async function loadWorkerProcess(
 
 function spawnWorker(
   url: string,
-  { openai, graceMs, egressAllow, scope }: ProcessOptions,
+  { openai, graceMs, egressAllow, scope, concurrency }: ProcessOptions,
   extra: Record<string, string>,
 ): ChildProcess {
   const child = spawn(process.execPath, [ENTRY], {
@@ -65,6 +66,7 @@ function spawnWorker(
       ...(graceMs === undefined ? {} : { GRACE_MS: String(graceMs) }),
       ...(egressAllow === undefined ? {} : { EGRESS_ALLOW: egressAllow }),
       ...(scope === undefined ? {} : { SCOPE: JSON.stringify(scope) }),
+      ...(concurrency === undefined ? {} : { CONCURRENCY: String(concurrency) }),
       ...extra,
     },
   });

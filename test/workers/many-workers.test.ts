@@ -79,6 +79,54 @@ describe('two workers on one database', () => {
     );
   });
 
+  test('a worker that gets room begins runs whose wake-ups a full one holds, and may hold on', async () => {
+    const { pool } = database;
+    answerTo = ({ body }) =>
+      JSON.stringify(body.messages).includes('long') ? { stall: 'before_headers' } : done;
+    const agent = await asking();
+    const full = await startWorkerProcess(database.url, { openai: server.url, concurrency: 1 });
+    await insert(agent, 1, 'long');
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
+    await startHere(1);
+    const [here] = await insert(agent, 1, 'long');
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
+    // eight wake-ups each: both have taken all they can
+    const ids = await insert(agent, 16);
+    await eventually(
+      pool,
+      'all wake-ups wait for room',
+      `select from graphile_worker._private_jobs
+       where key like any ($1) and locked_at is not null having count(*) = 16`,
+      [ids.map((id) => `${id}%`)],
+    );
+    const heldThere = async () => {
+      const { rows } = await pool.query(
+        `select j.key from graphile_worker._private_jobs as j
+         join howdah_private.workers as w on w.pool_id = j.locked_by where w.pid = $1`,
+        [full.pid],
+      );
+      return rows.length;
+    };
+    await expect
+      .poll(
+        async () => {
+          full.signal('SIGCONT');
+          full.signal('SIGSTOP'); // from now on it can return no wake-up
+          return heldThere();
+        },
+        { timeout: 60_000 },
+      )
+      .toBeGreaterThan(0);
+    const held = await heldThere();
+    await pool.query('select howdah.cancel_execution($1)', [here]);
+    for (const id of ids) expect((await ended(pool, id)).status).toBe('completed');
+    expect(await heldThere()).toBe(held);
+    full.signal('SIGKILL');
+    await pool.query(
+      `select howdah.cancel_execution(id) from howdah.executions where completed_at is null`,
+    );
+  });
+
   test('one that drains or starts is invisible: every run ends once, none counts a crash', async () => {
     const { pool } = database;
     answerTo = async ({ body, left }) => {

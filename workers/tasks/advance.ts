@@ -1,4 +1,6 @@
 import type { Task } from 'graphile-worker';
+import type { Pool } from '../../src/db/pool.ts';
+import { returnWakeUps } from '../../src/db/presence.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { advancePayload } from '../payloads.ts';
 
@@ -6,14 +8,11 @@ import { advancePayload } from '../payloads.ts';
  * A wake-up, not a lease: the handler ends when the run is claimed, not when it is over. Doing it twice, or for a
  * run that somebody owns, does nothing.
  */
-export function advanceTask(runtime: Runtime, ready: Promise<void>): Task {
-  return async (payload, { job, addJob }) => {
+export function advanceTask(pool: Pool, runtime: Runtime, ready: Promise<void>): Task {
+  return async (payload, { job }) => {
     await ready;
     const { id } = advancePayload.parse(payload);
-    const isTaken = await runtime.wake(id, job.priority);
-    if (!isTaken) {
-      // Failing the job would wake the next worker only after a back-off.
-      await addJob('advance', { id }, { jobKey: id, priority: job.priority, runAt: job.run_at });
-    }
+    // Failing the job would wake the next worker only after a back-off.
+    if (!(await runtime.wake(id, job.priority))) await returnWakeUps(pool, [id]);
   };
 }

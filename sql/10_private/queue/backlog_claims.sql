@@ -17,7 +17,6 @@ declare
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
-    where d.has_queued
   );
   v_slots int[] := array[claim_backlog.room];
   v_workers int;
@@ -37,16 +36,24 @@ begin
     cross join lateral (
       select d.id, row_number() over () as place, count(*) over () as due_runs
       from (
-        select e.id::uuid as id from howdah.executions as e
+        (select e.id::uuid as id from howdah.executions as e
         where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
           and greatest(e.run_at, e.wake_at) <= v_now
           and e.id <> all (claim_backlog.except_ids)
           and e.id between v_ids.oldest and v_ids.youngest
         order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit t.slots * v_workers
+        limit t.slots * v_workers)
+        union all
+        (select e.id::uuid from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (claim_backlog.except_ids)
+          and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit t.slots * v_workers)
       ) as d
     ) as r
-    where r.place <= ceil(r.due_runs::numeric / v_workers)
+    where r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
 end $$;
 

@@ -30,3 +30,28 @@ begin
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;
 end $$;
+
+-- Enqueues wake-ups for those of the runs that are still due. A worker without room calls this for
+-- wake-ups that it has held for a while. Most of these runs other workers have claimed by then.
+create or replace function howdah_private.return_wake_ups(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (return_wake_ups.ids)
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0;
+end $$;
+
+-- Asks workers with room to look for due runs. A worker calls this when it has taken a wake-up and
+-- has no room for the run. Says nothing about which runs are due: a worker with room chooses by
+-- fair shares among all of them. A lost notification costs a second: then the wake-up is returned.
+create or replace function howdah_private.announce_due_runs() returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select pg_notify(howdah_private.channel('due_runs'), '')
+$$;

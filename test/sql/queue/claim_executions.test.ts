@@ -28,6 +28,29 @@ describe('claim_executions', () => {
 
   const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
 
+  test('wake-ups that found no room are returned for runs that are still due, once', async () => {
+    const ids = await Promise.all([1, 2].map(() => makeRun(db.pool, { agent_id: agent })));
+    const [due, claimed] = ids as [string, string];
+    const wakeUps = (id: string) =>
+      all(db.pool, 'select locked_by from graphile_worker._private_jobs where key like $1', [
+        `${id}%`,
+      ]);
+    await db.pool.query(
+      `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'a full worker'
+       where key = any ($1)`,
+      [ids],
+    );
+    await claim(db.pool, worker, [claimed]);
+    for (const _ of [1, 2]) {
+      await db.pool.query('select howdah_private.return_wake_ups($1)', [ids]);
+    }
+    const locked = { locked_by: 'a full worker' };
+    expect(await wakeUps(due)).toEqual(expect.arrayContaining([locked, { locked_by: null }]));
+    expect((await wakeUps(due)).length).toBe(2);
+    expect(await wakeUps(claimed)).toEqual([locked]);
+    await db.pool.query('select howdah.cancel_execution(i) from unnest($1::uuid[]) as i', [ids]);
+  });
+
   test('gives a run to the worker under a new fence, with all it needs to go on', async () => {
     const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
     const run = await rowOf(id);

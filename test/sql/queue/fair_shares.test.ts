@@ -286,7 +286,7 @@ describe('fair shares', () => {
       expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
     });
 
-    test('is given queued runs of a tenant whose best run is one whose timer rang', async () => {
+    test('is given the runs of a tenant whose timers rang, after its queued ones', async () => {
       const timed = await insert(0);
       await claim([timed]);
       await db.pool.query(
@@ -295,7 +295,8 @@ describe('fair shares', () => {
         [timed],
       );
       const ids = await many(0, 2);
-      expect(await claimWithRoom([], 5)).toEqual(ids);
+      expect(await claimWithRoom([], 2)).toEqual(ids);
+      expect(await claimWithRoom([], 5)).toEqual([timed]);
     });
 
     test('is given no more than its part when there are others', async () => {
