@@ -1,4 +1,3 @@
-import { v7 as uuidV7 } from 'uuid';
 import type { JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { StepRecord } from '../contracts/step.ts';
@@ -14,11 +13,10 @@ import { failpoint } from './failpoints.ts';
 import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
 import { ask, NOTHING_FOUND, refuse } from './let-out.ts';
-import { overridesIn } from './overrides.ts';
 import { leavesIntent, nameTools, plansOf } from './plan-call.ts';
-import { policyGuard } from './policy.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
-import { finished, intentOf } from './tool-steps.ts';
+import { beginChild, settleCalls, tellResult } from './settle-calls.ts';
+import { intentOf } from './tool-steps.ts';
 import { parkAtLimit } from './within-limits.ts';
 import type { World } from './world.ts';
 
@@ -34,7 +32,9 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
   if (over.length > 0) {
     return handOver(over, run);
   }
-  const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
+  await settleCalls(calls, run);
+  const left = await callsLeft(calls, run);
+  const moments = await Promise.all(left.map((call) => callTool(call, run, world)));
   const due = Math.min(...moments.filter((moment) => moment > 0 && moment !== AT_LIMIT));
   const delay_ms = Math.ceil(due - Date.now());
   if (!run.isHeld || run.isPauseRequested) {
@@ -53,6 +53,13 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
 
 /** Stands for a moment nobody knows: when a limit lets the call begin. */
 const AT_LIMIT = Number.POSITIVE_INFINITY;
+
+/** Returns those of the calls for which something is to be done now. */
+async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
+  const plans = await plansOf(run);
+  const ids = new Set(plans.flatMap(({ open, plan }) => (isLater(plan) ? [] : [open.call.id])));
+  return calls.filter(({ id }) => ids.has(id));
+}
 
 /** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
@@ -85,16 +92,9 @@ async function perform(
   world: World,
 ): Promise<number> {
   const started_at = new Date().toISOString();
-  const { call } = open;
   switch (plan.do) {
     case 'tell':
-      await run.commit([
-        {
-          ...finished(open, plan.name, plan.input, plan.outcome, started_at, run.limits.settings),
-          trust: plan.outcome.trust ?? 'system',
-        },
-        ...policyGuard(plan.outcome),
-      ]);
+      await run.commit(tellResult(plan, open, run));
       return 0;
     case 'ask':
       if (plan.question.kind === 'approval') {
@@ -102,34 +102,9 @@ async function perform(
       }
       await ask(plan.tool, plan.question, open, run, started_at);
       return 0;
-    case 'spawn': {
-      const { agent_id, workflow_id, configuration } = plan.tool;
-      const look = await run.lookThrough(plan.tool, { message: plan.message }, call.id);
-      if (look.isBlocked) {
-        await refuse(plan.tool.name, { message: '[withheld]' }, look, open, run, started_at);
-        return 0;
-      }
-      const { message } = look.value;
-      const child = {
-        id: uuidV7(),
-        ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
-        call_id: call.id,
-        input: message,
-        ...overridesIn(configuration),
-      };
-      await run.commit([
-        {
-          kind: 'child_started',
-          name: plan.tool.name,
-          call_id: call.id,
-          input: { message },
-          output: { execution_id: child.id },
-          child,
-        },
-        ...look.guards,
-      ]);
+    case 'spawn':
+      await run.commit(await beginChild(plan, open, run));
       return 0;
-    }
     case 'run':
       return callIt(plan, open, run, world);
   }

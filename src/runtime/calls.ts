@@ -41,28 +41,30 @@ export type OpenCall = {
   notBefore: number;
 };
 
-/** Calls of the last answer that have no result yet, in the order they were asked for. */
+/**
+ * Calls of the last answer that have no result yet, in the order they were asked for. Reads each call
+ * and each note once, since an answer may have thousands of calls.
+ */
 export function openCalls(state: RunState): OpenCall[] {
   const at = state.messages.findLastIndex((message) => message.role === 'assistant');
   const answer = state.messages[at];
   const done = new Set(state.messages.slice(at + 1).map((message) => message.tool_call_id));
-  const open = (answer?.tool_calls ?? []).filter((call) => !done.has(call.id));
-  return open.map((call) => ({
-    ...fold(call, answer?.seq ?? at + 1, state.attempts),
-    copies: copiesBefore(call, answer?.tool_calls ?? []),
-  }));
+  const copies = new Map<string, number>();
+  const open: OpenCall[] = [];
+  for (const call of answer?.tool_calls ?? []) {
+    const text = JSON.stringify([call.name, call.arguments]);
+    const before = copies.get(text) ?? 0;
+    copies.set(text, before + 1);
+    if (!done.has(call.id)) open.push(newCall(call, before, answer?.seq ?? at + 1));
+  }
+  fold(open, state.attempts);
+  return open;
 }
 
-function copiesBefore(call: ToolCall, all: readonly ToolCall[]): number {
-  return all
-    .slice(0, all.indexOf(call))
-    .filter((one) => one.name === call.name && one.arguments === call.arguments).length;
-}
-
-function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): OpenCall {
-  const open: OpenCall = {
+function newCall(call: ToolCall, copies: number, asked_seq: number): OpenCall {
+  return {
     call,
-    copies: 0,
+    copies,
     asked_seq,
     isBegun: false,
     begunWith: undefined,
@@ -75,14 +77,18 @@ function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): Op
     failures: [],
     notBefore: 0,
   };
+}
+
+/** Adds to the calls what the log says of each. */
+function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
+  const byId = Map.groupBy(calls, ({ call }) => call.id);
   for (const note of notes) {
-    if (note.call_id === call.id) {
-      add(open, note);
-    } else if (note.kind === 'retry' && note.name === RETRIED) {
-      forget(open);
+    const named = byId.get(note.call_id ?? '') ?? [];
+    for (const open of named) add(open, note);
+    if (note.kind === 'retry' && note.name === RETRIED) {
+      for (const open of calls) if (!named.includes(open)) forget(open);
     }
   }
-  return open;
 }
 
 /** The name of the step `retry_execution` leaves. */

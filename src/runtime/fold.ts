@@ -39,7 +39,9 @@ export function foldRecords(
   return {
     ...state,
     messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
-    attempts: records.reduce(state.task ? addNote : addAttempt, state.attempts),
+    attempts: state.task
+      ? [...state.attempts, ...records.map(noteOf)]
+      : addAttempts(state.attempts, records),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
     trust: trustAfter(state.trust, records),
@@ -75,15 +77,22 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
 }
 
 /** A model answer begins a new count; one that a call's server asked for is part of that call. */
-function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
-  const isResult = record.kind === 'tool'; // which is among the messages
-  return record.kind === 'model' && record.call_id === undefined
-    ? []
-    : addNote(attempts, isResult ? { ...record, output: null } : record);
+function addAttempts(
+  attempts: readonly StepNote[],
+  records: readonly StepRecord[],
+): readonly StepNote[] {
+  const answered = records.findLastIndex(
+    ({ kind, call_id }) => kind === 'model' && call_id === undefined,
+  );
+  // results are among the messages
+  const notes = records
+    .slice(answered + 1)
+    .map((record) => noteOf(record.kind === 'tool' ? { ...record, output: null } : record));
+  return answered < 0 ? [...attempts, ...notes] : notes;
 }
 
-function addNote(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
+function noteOf(record: StepRecord): StepNote {
   const { kind, name = null, call_id = null, input = null, error = null } = record;
   const { output = null } = record;
-  return [...attempts, { kind, name, call_id, input, output, error }];
+  return { kind, name, call_id, input, output, error };
 }

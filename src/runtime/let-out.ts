@@ -47,14 +47,27 @@ export async function ask(
 export async function refuse(
   name: string,
   args: Json,
-  { filter, guards }: { filter: string; guards: StepRecord[] },
+  look: Blocked,
   open: OpenCall,
   run: HeldRun,
   started_at: string,
 ): Promise<void> {
+  await run.commit(refusal(name, args, look, open, started_at));
+}
+
+type Blocked = { filter: string; guards: StepRecord[] };
+
+/** Returns the steps that tell the model that its call was not let out. */
+export function refusal(
+  name: string,
+  args: Json,
+  { filter, guards }: Blocked,
+  open: OpenCall,
+  started_at = new Date().toISOString(),
+): StepRecord[] {
   const error = blockedCall(`${name} was not called`, filter);
   const step = finished(open, name, args, { ok: false, error }, started_at);
-  await run.commit([{ ...step, trust: 'system' }, ...guards]);
+  return [{ ...step, trust: 'system' }, ...guards];
 }
 
 /** The files of a run, of which those that are text are looked through before they are kept. */

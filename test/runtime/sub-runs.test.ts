@@ -233,3 +233,25 @@ test('a member that keeps its conversation knows what it did in an earlier round
     output: 'a a',
   });
 });
+
+test('the children of one answer begin with one commit, and each result is told once', async () => {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'found' }] }));
+  const calls = Array.from({ length: 40 }, (_, n) => ({
+    name: tool,
+    arguments: { message: `Look for ${n}.` },
+  }));
+  const agent = await makeAgent(pool, {
+    script: [calling(...calls), { content: 'done' }],
+    tools: [tool],
+  });
+  const run = await runToEnd(pool, agent);
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await resultsOf(pool, run.id)).toEqual(calls.map(() => 'found'));
+  const { rows } = await pool.query(
+    `select count(*)::int as children, count(distinct s.xmin::text)::int as commits
+     from howdah.steps as s where s.execution_id = $1 and s.kind = 'child_started'`,
+    [run.id],
+  );
+  expect(rows).toEqual([{ children: 40, commits: 1 }]);
+});

@@ -1,0 +1,70 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { ToolCall } from '../contracts/message.ts';
+import type { StepRecord } from '../contracts/step.ts';
+import type { CallPlan } from './call-plan.ts';
+import type { OpenCall } from './calls.ts';
+import type { HeldRun } from './held-run.ts';
+import { refusal } from './let-out.ts';
+import { overridesIn } from './overrides.ts';
+import { plansOf } from './plan-call.ts';
+import { policyGuard } from './policy.ts';
+import { finished } from './tool-steps.ts';
+
+type Tell = Extract<CallPlan, { do: 'tell' }>;
+type Spawn = Extract<CallPlan, { do: 'spawn' }>;
+
+/**
+ * Settles the calls that call nothing, all with one commit: records results that are known, as the
+ * ends of children, and begins children. A commit for each would plan all calls anew a thousand
+ * times where an answer has a thousand calls, and begin the children one after the other.
+ */
+export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Promise<void> {
+  const ids = new Set(calls.map(({ id }) => id));
+  const planned = (await plansOf(run)).filter(({ open }) => ids.has(open.call.id));
+  const records: StepRecord[] = [];
+  for (const { plan, open } of planned) {
+    if (plan.do === 'tell') records.push(...tellResult(plan, open, run));
+    if (plan.do === 'spawn') records.push(...(await beginChild(plan, open, run)));
+  }
+  if (records.length > 0 && run.isHeld && !run.abort.signal.aborted) await run.commit(records);
+}
+
+/** Returns the steps that give the model a result that is known. */
+export function tellResult(
+  { name, input, outcome }: Tell,
+  open: OpenCall,
+  run: HeldRun,
+): StepRecord[] {
+  const started_at = new Date().toISOString();
+  const step = finished(open, name, input, outcome, started_at, run.limits.settings);
+  return [{ ...step, trust: outcome.trust ?? 'system' }, ...policyGuard(outcome)];
+}
+
+/** Returns the steps that begin the child of a call, or those that say why it was not let out. */
+export async function beginChild(
+  { tool, message: asked }: Spawn,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<StepRecord[]> {
+  const call_id = open.call.id;
+  const look = await run.lookThrough(tool, { message: asked }, call_id);
+  if (look.isBlocked) return refusal(tool.name, { message: '[withheld]' }, look, open);
+  const { agent_id, workflow_id, configuration } = tool;
+  const { message } = look.value;
+  const child = {
+    id: uuidV7(),
+    ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
+    call_id,
+    input: message,
+    ...overridesIn(configuration),
+  };
+  const begun: StepRecord = {
+    kind: 'child_started',
+    name: tool.name,
+    call_id,
+    input: { message },
+    output: { execution_id: child.id },
+    child,
+  };
+  return [begun, ...look.guards];
+}
