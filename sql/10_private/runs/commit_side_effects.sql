@@ -46,11 +46,11 @@ declare
   v_step record;
 begin
   for v_step in
-    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
+    select e.run, s.step -> 'question' as question,
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
-      select x as run, x.id, x.depth, x.workflow_id from howdah.executions as x
+      select x as run, x.id, x.depth from howdah.executions as x
       where x.id = c.id and x.fence = c.fence limit 1
     ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
@@ -58,22 +58,19 @@ begin
       select t.kind, t.output from howdah.steps as t
       where t.execution_id = c.id and t.seq = c.after + s.position
         and t.worker = after_commit.worker
-        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
-          or t.kind = 'handoff')
+        and (s.step ? 'question' or t.kind = 'handoff')
       limit 1
     ) as l
-    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
+    where s.step ? 'question' or s.step ->> 'kind' = 'handoff'
     order by e.depth, e.id, s.position
   loop
     if v_step.handoff is not null then
       perform howdah_private.apply_handoff(v_step.run, v_step.handoff);
-    elsif v_step.question is not null then
-      perform howdah_private.ask_question(v_step.run, v_step.question);
     else
-      perform howdah_private.spawn_child(v_step.run, v_step.child);
+      perform howdah_private.ask_question(v_step.run, v_step.question);
     end if;
   end loop;
-  perform howdah_private.follow_members(after_commit.worker, after_commit.commits);
+  perform howdah_private.begin_children(after_commit.worker, after_commit.commits);
   if exists (select from howdah_private.receivers) then
     -- mail may have come before the run began to wait for it
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
@@ -92,13 +89,13 @@ begin
   end if;
 end $$;
 
--- Starts the members that the steps of workflow runs announced.
-create or replace function howdah_private.follow_members(worker uuid, commits jsonb) returns void
+-- Starts the children that steps announced: members of workflows, and runs below calls of agents.
+create or replace function howdah_private.begin_children(worker uuid, commits jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.begin_members(e.run, t.children, c."to")
-  from jsonb_to_recordset(follow_members.commits)
+  from jsonb_to_recordset(begin_children.commits)
     as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   cross join lateral (
     select jsonb_agg(s.step -> 'child' order by s.position) as children
@@ -107,14 +104,15 @@ as $$
   ) as t
   cross join lateral (
     select x as run from howdah.executions as x
-    where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
+    where x.id = c.id and x.fence = c.fence
       and exists ( -- a commit writes all of its steps or none
         select from howdah.steps as l
-        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = follow_members.worker
+        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = begin_children.worker
       )
     limit 1
   ) as e
   where t.children is not null
+  order by (e.run).depth, c.id
 $$;
 
 -- Inserts a question, with the id that the worker gave it. Copies what listing the question at its
@@ -184,9 +182,9 @@ exception when others then
   perform howdah_private.wake_runs(array[parent.id]);
 end $$;
 
--- Starts the members that the run of a workflow announced in one commit. Inserts all in one
--- statement, or one by one when one is refused, so that only that one fails. Where the number of
--- members at work is limited, all wait for their turn first.
+-- Starts the children that a run announced in one commit. Inserts all in one statement, or one by
+-- one when one is refused, so that only that one fails. Where the number of members of a workflow
+-- at work is limited, all wait for their turn first.
 create or replace function howdah_private.begin_members(
   parent howdah.executions, children jsonb, move jsonb
 ) returns void
@@ -197,7 +195,8 @@ begin
   update howdah.executions as e
   set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
     members_at_once = (begin_members.move ->> 'members_at_once')::int
-  where e.id = begin_members.parent.id and e.completed_at is null;
+  where begin_members.parent.workflow_id is not null
+    and e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
       id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
@@ -212,6 +211,10 @@ begin
       budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
+      and c.id::text not in ( -- refused by an earlier attempt of the same commit
+        select i.output ->> 'execution_id' from howdah_private.inbox as i
+        where i.execution_id = begin_members.parent.id and i.kind = 'child'
+      )
     order by c.id;
   exception when others then
     if sqlstate ~ '^(40|53|55|57|58|XX)' then

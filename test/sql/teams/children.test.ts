@@ -163,6 +163,30 @@ describe('children', () => {
     expect(told?.output.error.message).toContain(word);
   });
 
+  test('of the calls of an agent begin by one statement', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'all'`);
+      const root = await makeRun(client, { agent_id: agent });
+      await claim(client, worker, [root]);
+      const steps = await all(
+        client,
+        `select 'child_started' as kind, 'call_' || i as call_id,
+           jsonb_build_object('id', howdah.uuid_v7(), 'agent_id', $1::uuid,
+             'call_id', 'call_' || i, 'input', 'Find out.') as child
+         from generate_series(1, 50) as i`,
+        [agent],
+      );
+      await commit(client, worker, [{ id: root, fence: 1, after: 0, steps }]);
+      expect(await rowIn(client, root)).toMatchObject({ live_children: 50 });
+      const calls = await all(
+        client,
+        `select funcname::text, calls::int from pg_stat_xact_user_functions
+         where funcname in ('spawn_child', 'count_children')`,
+      );
+      expect(calls).toEqual([{ funcname: 'count_children', calls: 1 }]);
+    });
+  });
+
   test('that are refused are reported once, also when the commit is sent again', async () => {
     const gone = await makeAgent(db.pool, { is_active: false });
     const root = await make();
@@ -423,7 +447,7 @@ describe('children', () => {
           const { ms } = await one(
             client,
             `select sum(self_time) as ms from pg_stat_xact_user_functions
-             where funcname in ('after_commit', 'follow_members')`,
+             where funcname in ('after_commit', 'begin_children')`,
           );
           return Number(ms);
         });
