@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import { control } from './control.ts';
+import { fanOut } from './fan-out.ts';
 import { guards } from './guards.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
@@ -61,6 +62,11 @@ export const BENCHES: Record<string, Entry> = {
     run: startLag,
     counts:
       'Four workers of 10 slots each, and long runs that hold slots: from before the insert of a short run to its first model request, 200 of them one at a time. Half full: the long runs hold all slots of two workers. Nearly full: they hold 38 of the 40 slots.',
+  },
+  'fan-out': {
+    run: fanOut,
+    counts:
+      'One run that begins 250, 1,000 and 2,000 children in one step, in a worker of 100 slots whose model answers at once: from before the insert of the run to the first model request of a child, and to the end of the run, which waits for all children; and CPU for each child. Map: a workflow that gives each item of a list to an agent, all at once. Calls: an agent that calls another one as often in a single answer.',
   },
   waiting: {
     run: waiting,

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { ToolCall } from '../src/contracts/message.ts';
 import type { ModelProvider } from '../src/contracts/model.ts';
 import type { CustomTool, ToolContext } from '../src/contracts/tool.ts';
 import { startWorker, type Worker } from '../workers/main.ts';
@@ -8,6 +9,8 @@ export type EngineOptions = {
   concurrency: number;
   /** Called when a model request of a run arrives; it is answered when what this gives has resolved. */
   onModelCall?: (input: string, signal: AbortSignal) => void | Promise<void>;
+  /** Returns the calls of a model's first answer, in the place of those the input says. */
+  firstCalls?: (input: string) => ToolCall[] | undefined;
   /** Called when the tool is called; it gives its bytes when what this gives has resolved. */
   onToolCall?: (context: ToolContext) => Promise<void>;
 };
@@ -28,12 +31,15 @@ export function startEngine(options: EngineOptions): Promise<Worker> {
       const calls = Number.parseInt(input, 10) || 0;
       const made = messages.filter(({ role }) => role === 'tool').length;
       const more = made < calls;
+      const firstCalls = made === 0 ? options.firstCalls?.(input) : undefined;
+      const pings = more ? [{ id: `call_${made}`, name: 'ping', arguments: '{}' }] : [];
+      const tool_calls = firstCalls ?? pings;
       return {
         ok: true,
         value: {
-          content: more ? null : 'done',
-          tool_calls: more ? [{ id: `call_${made}`, name: 'ping', arguments: '{}' }] : [],
-          finish_reason: more ? 'tool_calls' : 'stop',
+          content: tool_calls.length > 0 ? null : 'done',
+          tool_calls,
+          finish_reason: tool_calls.length > 0 ? 'tool_calls' : 'stop',
           usage: { tokens_in: 1, tokens_out: 1 },
         },
       };

@@ -8,6 +8,7 @@ export const BENCH_NAMES = [
   'query',
   'subscribers',
   'start-lag',
+  'fan-out',
   'waiting',
   'recovery',
   'coldstart',
