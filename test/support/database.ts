@@ -72,8 +72,7 @@ async function copyOf(template: string): Promise<TestDatabase> {
     `alter database ${name} set search_path = public`,
   );
   const url = withDatabase(server, name);
-  const pool = new pg.Pool({ connectionString: url, max: 10 });
-  pool.on('error', () => {});
+  const pool = openTestPool(url);
   return {
     url,
     pool,
@@ -82,6 +81,33 @@ async function copyOf(template: string): Promise<TestDatabase> {
       await sql(server, `drop database ${name} with (force)`);
     },
   };
+}
+
+/**
+ * Opens a pool that keeps a connection when Postgres refuses a statement on it. The pool of `pg`
+ * closes it then. Tests refuse a lot, and a new backend reads the catalog and plans all anew.
+ */
+function openTestPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 10, idleTimeoutMillis: 0 });
+  pool.on('error', () => {});
+  const query = async (...statement: Parameters<pg.PoolClient['query']>) => {
+    const client = await pool.connect();
+    const ignore = () => {};
+    client.on('error', ignore);
+    let isUsable = false;
+    try {
+      const result = await client.query(...statement);
+      isUsable = true;
+      return result;
+    } catch (error) {
+      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
+      throw error;
+    } finally {
+      client.off('error', ignore);
+      client.release(!isUsable);
+    }
+  };
+  return Object.assign(pool, { query });
 }
 
 /** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */
