@@ -15,9 +15,11 @@ import {
   makeRun,
   makeSession,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   openSession,
+  setRetention,
 } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -35,10 +37,7 @@ async function makeTenantWithOldRun(): Promise<{ tenant: string; run: string }> 
     `update howdah.executions set completed_at = now() - interval '9 days' where id = $1`,
     [run],
   );
-  await db.pool.query(
-    'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
-    [tenant],
-  );
+  await setRetention(db.pool, tenant, { keep_runs_days: 7 });
   await db.pool.query(
     `insert into howdah.feedback_entries (tenant_id, execution_id, score, created_by)
      values ($1, $2, 1, 'ada')`,
@@ -179,10 +178,7 @@ describe('files outside of the database', () => {
   });
 
   test('are deleted with a user, and the result names them', async () => {
-    const { id } = await one(
-      db.pool,
-      `insert into howdah.users (username) values ('grace') returning id`,
-    );
+    const { id } = await makeUser(db.pool);
     const session = await makeSession(db.pool, { user_id: id });
     await storeFile('hers', { session_id: session });
     const { done } = await one(db.pool, 'select howdah.erase_user($1) as done', [id]);
@@ -237,10 +233,7 @@ describe('files outside of the database', () => {
     await retain(db.pool);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 0, errors: [] });
     expect([await files(), await queued()]).toEqual([['shared'], []]);
-    await db.pool.query(
-      'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
-      [second.tenant],
-    );
+    await setRetention(db.pool, second.tenant, { keep_runs_days: 7 });
     await retain(db.pool);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 1, errors: [] });
     expect(await files()).toEqual([]);

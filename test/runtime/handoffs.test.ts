@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { committed, one, refusal, takeRole } from '../sql/support.ts';
+import { committed, one, refusal, runRow, takeRole } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
@@ -74,9 +74,6 @@ const approve = (id: string) =>
     id,
   ]);
 
-const rowOf = async (id: string) =>
-  (await database.pool.query('select * from howdah.executions where id = $1', [id])).rows[0];
-
 describe('a run that is handed over', () => {
   test('goes on with the other agent: its instruction, model and tools, the same log and budget', async () => {
     const { pool } = database;
@@ -93,7 +90,11 @@ describe('a run that is handed over', () => {
     const first = await triage(target, { max_steps: 40 });
     const run = await runToEnd(pool, first, 'I want my money back.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed', model_count: 3 });
-    expect(await rowOf(run.id)).toMatchObject({ agent_id: target, handoffs: 1, max_steps: 3 });
+    expect(await runRow(database.pool, run.id)).toMatchObject({
+      agent_id: target,
+      handoffs: 1,
+      max_steps: 3,
+    });
     expect(await kindsOf(pool, run.id)).toBe('model handoff model tool model output');
     const [, step] = await stepsOf(pool, run.id);
     expect(step).toMatchObject({
@@ -156,7 +157,7 @@ describe('a run that is handed over', () => {
     const run = await runToEnd(pool, first);
     expect(run.output).toBe('billed');
     expect(await kindsOf(pool, run.id)).toBe('model tool handoff tool model output');
-    expect((await rowOf(run.id)).agent_id).toBe(target);
+    expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
     expect((await resultsOf(pool, run.id))[2]).toContain('handed over to another agent');
     await expectEqual(pool, run.id);
   });
@@ -258,7 +259,7 @@ describe('a run that is handed over', () => {
     const run = await runToEnd(pool, first);
     const fork = async (seq: number) => {
       const { rows } = await pool.query('select (howdah.fork_execution($1, $2)).id', [run.id, seq]);
-      const { agent_id } = await rowOf(rows[0].id);
+      const { agent_id } = await runRow(database.pool, rows[0].id);
       return { agent_id, run: await ended(pool, rows[0].id) };
     };
     expect(await fork(0)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
@@ -266,8 +267,8 @@ describe('a run that is handed over', () => {
     const after = await fork(2);
     expect(after).toMatchObject({ agent_id: target, run: { output: 'billed' } });
     expect(await kindsOf(pool, after.run.id)).toBe('model handoff fork model output');
-    expect((await rowOf(after.run.id)).handoffs).toBe(1);
-    expect((await rowOf(run.id)).agent_id).toBe(target);
+    expect((await runRow(database.pool, after.run.id)).handoffs).toBe(1);
+    expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
   });
 });
 
@@ -366,7 +367,7 @@ describe('a worker that is killed', () => {
       await begin();
       expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
       expect(await kindsOf(pool, id)).toBe('model handoff model output');
-      expect((await rowOf(id)).agent_id).toBe(target);
+      expect((await runRow(database.pool, id)).agent_id).toBe(target);
     },
   );
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
+import { makeUser } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { calling, ended, makeAgent, resultsOf } from './arrange.ts';
@@ -425,13 +426,8 @@ describe('SQL that a model wrote, inside a tool,', () => {
 });
 
 describe('a tool has the rights of who began the run', () => {
-  async function makeUser(name: string, role: string): Promise<string> {
-    const { rows } = await database.pool.query(
-      'insert into howdah.users (username, role) values ($1, $2) returning id',
-      [name, role],
-    );
-    return rows[0].id;
-  }
+  const makeUserNamed = async (username: string, role: string) =>
+    (await makeUser(database.pool, { username, role })).id;
 
   test.each([
     ['viewer', 'viewer'],
@@ -439,13 +435,13 @@ describe('a tool has the rights of who began the run', () => {
     ['admin', 'member'],
     ['owner', 'member'],
   ])('but no more than a member: %s', async (role, acts) => {
-    const user = await makeUser(`is_${role}`, role);
+    const user = await makeUserNamed(`is_${role}`, role);
     const texts = [`select howdah.current_user_role() || ' ' || howdah.current_user_id()`];
     expect(await attack(texts, { user })).toEqual({ result: `${acts} ${user}` });
   });
 
   test('whatever it sets', async () => {
-    const user = await makeUser('sly', 'viewer');
+    const user = await makeUserNamed('sly', 'viewer');
     for (const name of ['howdah.user_id', 'howdah.role']) {
       const texts = [
         `select set_config('${name}', '', true)`,
@@ -459,7 +455,7 @@ describe('a tool has the rights of who began the run', () => {
 
   test('and none any more when that person is out', async () => {
     const { pool } = database;
-    const user = await makeUser('gone', 'member');
+    const user = await makeUserNamed('gone', 'member');
     await pool.query('update howdah.users set is_active = false where id = $1', [user]);
     const texts = [`insert into howdah.sessions (title) values ('mine')`];
     expect((await attack(texts, { user })).error).toMatchObject({ code: 'rejected' });
@@ -467,7 +463,10 @@ describe('a tool has the rights of who began the run', () => {
 
   test('sees the agents that person may see', async () => {
     const { pool } = database;
-    const [user, other] = [await makeUser('ann', 'member'), await makeUser('bob', 'member')];
+    const [user, other] = [
+      await makeUserNamed('ann', 'member'),
+      await makeUserNamed('bob', 'member'),
+    ];
     const { rows } = await pool.query(
       `insert into howdah.agents (name) values ('for_bob') returning id`,
     );
@@ -482,7 +481,7 @@ describe('a tool has the rights of who began the run', () => {
   });
 
   test("and what it begins is that person's", async () => {
-    const user = await makeUser('eve', 'member');
+    const user = await makeUserNamed('eve', 'member');
     const texts = [
       `select set_config('howdah.user_id', '', true)`,
       `select concat_ws(' ', (r).user_id, (r).created_by) from (select howdah.run('development', 'x', run_at => now() + interval '1 year') as r) as s`,

@@ -1,15 +1,5 @@
 import type pg from 'pg';
-import {
-  all,
-  claim,
-  commit,
-  type Db,
-  makeRun,
-  makeWorker,
-  one,
-  takeRole,
-  unique,
-} from './support.ts';
+import { all, claim, commit, type Db, makeRun, makeWorker, one, takeRole } from './support.ts';
 
 /** What a worker puts into a commit that asks; the rest has defaults. */
 export type Asked = {
@@ -64,16 +54,6 @@ export const inboxOf = (db: Db, execution: string) =>
   all(db, 'select kind, name, call_id, output from howdah_private.inbox where execution_id = $1', [
     execution,
   ]);
-
-/** A user of the tenant that `howdah.current_tenant()` is. */
-export async function makeUser(db: Db, role: string) {
-  const { id, username, tenant_id } = await one(
-    db,
-    'insert into howdah.users (username, role) values ($1, $2) returning id, username, tenant_id',
-    [unique(role), role],
-  );
-  return { id: id as string, username: username as string, tenant_id: tenant_id as string };
-}
 
 /** From here on the transaction speaks for that user, as the API's do. */
 export const actAs = (client: pg.PoolClient, user: { id: string; tenant_id: string }) =>

@@ -13,6 +13,7 @@ import {
   makeSession,
   makeTenant,
   makeTool,
+  makeUser,
   makeWorker,
   one,
   refusedInside,
@@ -130,11 +131,11 @@ describe('permissions', () => {
     const worker = await makeWorker(db.pool);
     tenant_id = await makeTenant(db.pool);
     const made = userRoles.map(async (role) => {
-      const id = await makeUser(role, role);
+      const { id } = await makeUser(db.pool, { tenant_id, username: role, role });
       return [role, { id, tenant_id, role }];
     });
     people = Object.fromEntries(await Promise.all(made));
-    other = await makeUser('somebody else', 'member');
+    other = (await makeUser(db.pool, { tenant_id, username: 'somebody else' })).id;
     desk = await makeAgent(db.pool, { tenant_id, name: 'desk' });
     const model_id = await makeModel(db.pool, { tenant_id });
     const tool_id = await makeTool(db.pool, { tenant_id });
@@ -206,12 +207,6 @@ describe('permissions', () => {
       [tenant_id, desk, people.member.id],
     );
   });
-
-  const makeUser = async (username: string, role: UserRole): Promise<string> => {
-    const text =
-      'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id';
-    return (await one(db.pool, text, [tenant_id, username, role])).id;
-  };
 
   /** As the API would act for this user; rolled back. */
   const as = <T>(
@@ -423,7 +418,7 @@ describe('permissions', () => {
       );
     expect(await roleOf(people.member, { 'howdah.role': 'owner' })).toBe('member');
     expect(await roleOf(people.owner, { 'howdah.role': 'viewer' })).toBe('viewer');
-    const gone = await makeUser('gone', 'owner');
+    const { id: gone } = await makeUser(db.pool, { tenant_id, username: 'gone', role: 'owner' });
     await db.pool.query('update howdah.users set is_active = false where id = $1', [gone]);
     await as({ id: gone }, async (client) => {
       expect((await one(client, 'select howdah.current_user_role() as role')).role).toBeNull();

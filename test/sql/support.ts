@@ -147,18 +147,34 @@ export function unique(prefix: string): string {
 }
 
 async function insert(db: Db, table: string, columns: Record<string, unknown>): Promise<string> {
+  return (await insertRow(db, table, columns, 'id')).id;
+}
+
+/** Inserts a row; returns the columns that `returning` names. */
+function insertRow(
+  db: Db,
+  table: string,
+  columns: Record<string, unknown>,
+  returning: string,
+): Promise<pg.QueryResultRow> {
   const names = Object.keys(columns).map((name) => pg.escapeIdentifier(name));
   const places = names.map((_, index) => `$${index + 1}`);
-  const { id } = await one(
+  return one(
     db,
-    `insert into howdah.${table} (${names.join(', ')}) values (${places.join(', ')}) returning id`,
+    `insert into howdah.${table} (${names}) values (${places}) returning ${returning}`,
     Object.values(columns),
   );
-  return id;
 }
 
 export function makeTenant(db: Db, slug = unique('tenant')): Promise<string> {
   return insert(db, 'tenants', { slug, name: slug });
+}
+
+export type User = { id: string; username: string; tenant_id: string };
+
+export async function makeUser(db: Db, columns: Record<string, unknown> = {}): Promise<User> {
+  const user = { username: unique('user'), ...columns };
+  return (await insertRow(db, 'users', user, 'id, username, tenant_id')) as User;
 }
 
 export function makeAgent(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
@@ -203,6 +219,30 @@ export async function makeRun(db: Db, columns: Record<string, unknown> = {}): Pr
   return insert(db, 'executions', { input: 'Where is A-1001?', ...columns, agent_id });
 }
 
+export async function makeRuns(
+  db: Db,
+  count: number,
+  columns: Record<string, unknown>,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let n = 0; n < count; n += 1) ids.push(await makeRun(db, columns));
+  return ids;
+}
+
+export const runRow = (db: Db, id: string) =>
+  one(db, 'select * from howdah.executions where id = $1', [id]);
+
+/** Status of each run in the order of ids. A run that waits has what it waits for as its status. */
+export async function statesOf(db: Db, ids: string[]): Promise<string[]> {
+  const rows = await all(
+    db,
+    `select coalesce(waiting_for::text, status::text) as state from howdah.executions
+     where id = any ($1) order by id`,
+    [ids],
+  );
+  return rows.map(({ state }) => state);
+}
+
 /** A worker that shows itself alive by its row alone. */
 export async function makeWorker(db: Db): Promise<string> {
   const id = randomUUID();
@@ -240,6 +280,18 @@ export async function claim(db: Db, worker: string, ids: string[]) {
     if (named.length === rows.length) break;
   }
   return [...claimed.values()].toSorted((a, b) => (a.execution_id < b.execution_id ? -1 : 1));
+}
+
+export type ClaimedRun = { id: string; fence: number; are_calls_limited: boolean };
+
+/** Claims in one call, in which limits may park runs. Returns the claimed ones by their ids. */
+export async function claimOnce(db: Db, worker: string, ids: string[]): Promise<ClaimedRun[]> {
+  return all<ClaimedRun>(
+    db,
+    `select execution_id as id, fence, are_calls_limited
+     from howdah_private.claim_executions($1, $2, 1, null) order by 1`,
+    [worker, ids],
+  );
 }
 
 export function commit(db: Db, worker: string, commits: CommitRow[]) {
@@ -290,6 +342,13 @@ export async function finish(
   if (result?.outcome !== 'committed') {
     throw new Error(`run ${id} could not be finished`);
   }
+}
+
+/** Completes a run that the worker has claimed and that has no steps yet. */
+export async function complete(db: Db, worker: string, id: string): Promise<void> {
+  const { fence } = await one(db, 'select fence from howdah.executions where id = $1', [id]);
+  const steps = [answer, { kind: 'output', output: 'done' }];
+  await commit(db, worker, [{ id, fence, after: 0, steps, to: completed }]);
 }
 
 /** Begins a child for a call of a run as its worker would; gives the child's id. */
@@ -398,6 +457,16 @@ export async function admitParked(db: Db): Promise<number> {
   return admitted;
 }
 
+/** Deletes all limits, and cancels the runs and deletes the jobs that earlier tests left. */
+export async function deleteLimits(db: Db): Promise<void> {
+  await db.query('delete from howdah.limits');
+  await db.query(
+    'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
+  );
+  await db.query('delete from graphile_worker._private_jobs');
+  await db.query('delete from howdah_private.parked_runs');
+}
+
 /** Runs the due jobs that count new limits again; returns for each whether it is done. */
 export async function recountLimits(db: Db): Promise<boolean[]> {
   const done: boolean[] = [];
@@ -413,6 +482,21 @@ export async function waitForRecount(pool: pg.Pool, id: string): Promise<void> {
   const { after } = await one(pool, 'select pg_current_xact_id()::text as after');
   const text = 'select where howdah_private.recount_limit($1, $2)';
   await eventually(pool, `limit ${id} is counted again`, text, [id, after], 240_000);
+}
+
+/** Sets the retention policy of a tenant, also where it has one. */
+export async function setRetention(
+  db: Db,
+  tenant_id: string,
+  { keep_contents_days = null, keep_runs_days = null }: Record<string, number | null>,
+): Promise<void> {
+  await db.query(
+    `insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days)
+     values ($1, $2, $3)
+     on conflict (tenant_id) do update
+     set keep_contents_days = excluded.keep_contents_days, keep_runs_days = excluded.keep_runs_days`,
+    [tenant_id, keep_contents_days, keep_runs_days],
+  );
 }
 
 /** Handles one batch of each tenant with a retention policy, and returns the number of rows. */

@@ -14,6 +14,7 @@ import {
   makeRun,
   makeSession,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   openSession,
@@ -41,9 +42,9 @@ describe('acting as another', () => {
     tenant = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
     agent = await makeAgent(db.pool, { name: 'clerk' });
     worker = await makeWorker(db.pool);
-    bea = await makeUser('bea', 'member');
-    mallory = await makeUser('mallory', 'member');
-    ada = await makeUser('ada', 'admin');
+    bea = (await makeUser(db.pool, { username: 'bea' })).id;
+    mallory = (await makeUser(db.pool, { username: 'mallory' })).id;
+    ada = (await makeUser(db.pool, { username: 'ada', role: 'admin' })).id;
   });
   afterAll(async () => {
     await db.drop();
@@ -51,15 +52,6 @@ describe('acting as another', () => {
     for (const login of logins) await client.query(`drop role ${login}`);
     await client.end();
   });
-
-  const makeUser = async (username: string, role: string): Promise<string> =>
-    (
-      await one(
-        db.pool,
-        'insert into howdah.users (username, role) values ($1, $2::howdah.user_role) returning id',
-        [username, role],
-      )
-    ).id;
 
   /**
    * Acts as a caller for the rest of the transaction: a user, or without one an API key of the

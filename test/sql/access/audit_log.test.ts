@@ -17,6 +17,7 @@ import {
   makeRun,
   makeTenant,
   makeTool,
+  makeUser,
   makeWorker,
   one,
   openSession,
@@ -222,16 +223,8 @@ describe('a change of a definition', () => {
 
   test('of what stands beside runs is noted where people make it, not where runs do', async () => {
     const tenant_id = await makeTenant(db.pool);
-    const makeUser = async (username: string, role: string) =>
-      (
-        await one(
-          db.pool,
-          'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id',
-          [tenant_id, username, role],
-        )
-      ).id;
-    const bea = await makeUser('bea', 'member');
-    const ada = await makeUser('ada', 'admin');
+    const { id: bea } = await makeUser(db.pool, { tenant_id, username: 'bea' });
+    const { id: ada } = await makeUser(db.pool, { tenant_id, username: 'ada', role: 'admin' });
     const agent_id = await agentOf(db.pool, tenant_id);
     const noted: (string | null)[][] = [];
     const as = async (user: string, text: string, values: unknown[] = []) => {

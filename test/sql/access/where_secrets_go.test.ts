@@ -8,6 +8,7 @@ import {
   makeModel,
   makeRun,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   refusedInside,
@@ -36,16 +37,8 @@ beforeAll(async () => {
       [tenant_id, name],
     );
   }
-  const user = async (username: string, role: string) =>
-    (
-      await one(
-        db.pool,
-        'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id',
-        [tenant_id, username, role],
-      )
-    ).id;
-  member = await user('mal', 'member');
-  admin = await user('boss', 'admin');
+  member = (await makeUser(db.pool, { tenant_id, username: 'mal', role: 'member' })).id;
+  admin = (await makeUser(db.pool, { tenant_id, username: 'boss', role: 'admin' })).id;
 });
 
 const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>) =>

@@ -6,6 +6,7 @@ import {
   makeAgent,
   makeSession,
   makeTenant,
+  makeUser,
   one,
   rolledBack,
   takeRole,
@@ -19,16 +20,8 @@ let bob: string;
 
 beforeAll(async () => {
   tenant_id = await makeTenant(database.pool);
-  const user = async (username: string) =>
-    (
-      await one(
-        database.pool,
-        `insert into howdah.users (tenant_id, username, role) values ($1, $2, 'member') returning id`,
-        [tenant_id, username],
-      )
-    ).id;
-  ann = await user('ann');
-  bob = await user('bob');
+  ann = (await makeUser(database.pool, { tenant_id, username: 'ann' })).id;
+  bob = (await makeUser(database.pool, { tenant_id, username: 'bob' })).id;
   await makeAgent(database.pool, { tenant_id, name: 'desk' });
   await makeAgent(database.pool, { tenant_id, name: 'clerk' });
   await makeAgent(database.pool, { tenant_id, name: 'anns own', user_id: ann });

@@ -10,6 +10,7 @@ import {
   makeSession,
   makeTenant,
   makeTool,
+  makeUser,
   one,
   refusedInside,
   rolledBack,
@@ -27,16 +28,8 @@ let secret: string;
 
 beforeAll(async () => {
   tenant_id = await makeTenant(db.pool);
-  const user = async (username: string, role: string) =>
-    (
-      await one(
-        db.pool,
-        'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id',
-        [tenant_id, username, role],
-      )
-    ).id;
-  member = await user('mal', 'member');
-  admin = await user('boss', 'admin');
+  member = (await makeUser(db.pool, { tenant_id, username: 'mal', role: 'member' })).id;
+  admin = (await makeUser(db.pool, { tenant_id, username: 'boss', role: 'admin' })).id;
   desk = await makeAgent(db.pool, { tenant_id, name: 'desk' });
   secret = await makeAgent(db.pool, {
     tenant_id,

@@ -18,6 +18,7 @@ import {
   one,
   openSession,
   refusal,
+  runRow,
   testClient,
 } from '../support.ts';
 
@@ -33,7 +34,6 @@ describe('cancel_execution', () => {
 
   const make = (columns: Record<string, unknown> = {}) =>
     makeRun(db.pool, { agent_id: agent, ...columns });
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const cancel = (id: string, client: { query: typeof db.pool.query } = db.pool) =>
     client.query('select * from howdah.cancel_execution($1)', [id]);
 
@@ -58,11 +58,15 @@ describe('cancel_execution', () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     await cancel(id);
-    expect(await rowOf(id)).toMatchObject({ status: 'cancelled', fence: 2, owner_worker: null });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'cancelled',
+      fence: 2,
+      owner_worker: null,
+    });
     expect(
       await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], more: true }]),
     ).toMatchObject([{ outcome: 'stale' }]);
-    expect(await rowOf(id)).toMatchObject({ step_count: 0 });
+    expect(await runRow(db.pool, id)).toMatchObject({ step_count: 0 });
   });
 
   test('ends a run that waits for a timer, and its wake-up', async () => {
@@ -71,7 +75,7 @@ describe('cancel_execution', () => {
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
     await cancel(id);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'cancelled',
       waiting_for: null,
       wake_at: null,
@@ -88,13 +92,13 @@ describe('cancel_execution', () => {
     await finish(db.pool, worker, done);
     await claim(db.pool, worker, [grandchild]);
     await cancel(child);
-    expect((await rowOf(child)).status).toBe('cancelled');
-    expect((await rowOf(grandchild)).status).toBe('cancelled');
-    expect((await rowOf(done)).status).toBe('completed');
-    expect((await rowOf(root)).status).toBe('queued');
-    expect((await rowOf(sibling)).status).toBe('queued');
+    expect((await runRow(db.pool, child)).status).toBe('cancelled');
+    expect((await runRow(db.pool, grandchild)).status).toBe('cancelled');
+    expect((await runRow(db.pool, done)).status).toBe('completed');
+    expect((await runRow(db.pool, root)).status).toBe('queued');
+    expect((await runRow(db.pool, sibling)).status).toBe('queued');
     await cancel(root);
-    expect((await rowOf(sibling)).status).toBe('cancelled');
+    expect((await runRow(db.pool, sibling)).status).toBe('cancelled');
   });
 
   test('tells the owners of what was running, and nobody about the rest', async () => {
@@ -202,7 +206,7 @@ describe('cancel_execution', () => {
         fields: { execution_id: nowhere },
       });
     });
-    expect((await rowOf(foreign)).status).toBe('queued');
+    expect((await runRow(db.pool, foreign)).status).toBe('queued');
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': other }, async (client) => {
       expect((await cancel(foreign, client)).rows).toMatchObject([{ status: 'cancelled' }]);
     });
@@ -268,7 +272,7 @@ describe('cancel_execution', () => {
     await isBlocked(db.pool, canceller);
     await committer.query('commit');
     expect(await refused).toMatchObject({ code: 'HWTRM' });
-    expect(await rowOf(id)).toMatchObject({ status: 'completed' });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'completed' });
   });
 
   test('a commit that came second is stale, and only its row', async () => {
@@ -302,7 +306,7 @@ describe('cancel_execution', () => {
     await isBlocked(db.pool, canceller);
     await inserter.query('commit');
     await cancelled;
-    expect((await rowOf(child)).status).toBe('cancelled');
+    expect((await runRow(db.pool, child)).status).toBe('cancelled');
   });
 
   test('a grandchild that is being inserted is cancelled too', async () => {
@@ -316,7 +320,7 @@ describe('cancel_execution', () => {
     await isBlocked(db.pool, canceller);
     await inserter.query('commit');
     await cancelled;
-    expect((await rowOf(child)).status).toBe('cancelled');
-    expect((await rowOf(grandchild)).status).toBe('cancelled');
+    expect((await runRow(db.pool, child)).status).toBe('cancelled');
+    expect((await runRow(db.pool, grandchild)).status).toBe('cancelled');
   });
 });

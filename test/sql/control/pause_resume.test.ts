@@ -17,6 +17,7 @@ import {
   one,
   refusal,
   release,
+  runRow,
   spawn,
   testClient,
 } from '../support.ts';
@@ -33,7 +34,6 @@ describe('pause_execution and resume_execution', () => {
 
   const make = (columns: Record<string, unknown> = {}) =>
     makeRun(db.pool, { agent_id: agent, ...columns });
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const pause = (id: string, client: Db = db.pool) =>
     one(client, 'select * from howdah.pause_execution($1)', [id]);
   const resume = (id: string, client: Db = db.pool) =>
@@ -68,7 +68,7 @@ describe('pause_execution and resume_execution', () => {
     const id = await make();
     await resume(id);
     await pause(id);
-    const before = await rowOf(id);
+    const before = await runRow(db.pool, id);
     expect(await pause(id)).toMatchObject({ status: 'paused', updated_at: before.updated_at });
     await resume(id);
     expect(await resume(id)).toMatchObject({ status: 'queued' });
@@ -79,7 +79,7 @@ describe('pause_execution and resume_execution', () => {
   test('a timer that has not rung is waited for again, and one that has is not', async () => {
     const id = await running();
     await step(id, { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 });
-    const { wake_at } = await rowOf(id);
+    const { wake_at } = await runRow(db.pool, id);
     expect(await pause(id)).toMatchObject({
       status: 'paused',
       waiting_for: null,
@@ -110,7 +110,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(id)).toMatchObject({ status: 'waiting', waiting_for: 'question' });
     await pause(id);
     await db.pool.query(`select howdah.answer_question($1, 'blue')`, [question.id]);
-    expect(await rowOf(id)).toMatchObject({ status: 'paused', has_inbox: true });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'paused', has_inbox: true });
     expect(await resume(id)).toMatchObject({ status: 'queued' });
     await claim(db.pool, worker, [id]);
     expect(
@@ -129,8 +129,8 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(next)).toMatchObject({ status: 'waiting', waiting_for: 'turn' });
     await pause(next);
     await finish(db.pool, worker, live);
-    expect(await rowOf(next)).toMatchObject({ status: 'paused' });
-    expect(await rowOf(last)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, next)).toMatchObject({ status: 'paused' });
+    expect(await runRow(db.pool, last)).toMatchObject({ status: 'queued' });
     await finish(db.pool, worker, last);
     expect(await resume(next)).toMatchObject({ status: 'queued' });
     const { live_execution_id } = await one(
@@ -146,9 +146,9 @@ describe('pause_execution and resume_execution', () => {
     const session_id = await makeSession(db.pool);
     const [live, next] = [await make({ session_id }), await make({ session_id })];
     await pause(live);
-    expect(await rowOf(next)).toMatchObject({ status: 'waiting', waiting_for: 'turn' });
+    expect(await runRow(db.pool, next)).toMatchObject({ status: 'waiting', waiting_for: 'turn' });
     await db.pool.query('select howdah.cancel_execution($1)', [live]);
-    expect(await rowOf(next)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
   });
 
   test('a running run is asked: what is in the air commits, then it parks', async () => {
@@ -159,7 +159,7 @@ describe('pause_execution and resume_execution', () => {
       { outcome: 'committed', status: 'running', is_pause_requested: true },
     ]);
     expect(await step(id, { status: 'paused' }, [], 1)).toMatchObject([{ status: 'paused' }]);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'paused',
       owner_worker: null,
       active_since: null,
@@ -175,7 +175,10 @@ describe('pause_execution and resume_execution', () => {
     await pause(id);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
     expect(await step(id, to)).toMatchObject([{ status: 'paused' }]);
-    expect(await rowOf(id)).toMatchObject({ paused_from: 'timer', is_pause_requested: false });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      paused_from: 'timer',
+      is_pause_requested: false,
+    });
     expect(await resume(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
   });
 
@@ -184,7 +187,10 @@ describe('pause_execution and resume_execution', () => {
     await pause(id);
     const steps = [answer, { kind: 'output', output: 'x' } as never];
     expect(await step(id, completed, steps)).toMatchObject([{ status: 'completed' }]);
-    expect(await rowOf(id)).toMatchObject({ status: 'completed', is_pause_requested: false });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'completed',
+      is_pause_requested: false,
+    });
     expect(await refusal(pause(id))).toMatchObject({ code: 'HWTRM' });
     expect(await refusal(resume(id))).toMatchObject({ code: 'HWTRM' });
   });
@@ -197,7 +203,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await step(id, { status: 'paused' }, [], 1)).toMatchObject([
       { outcome: 'committed', status: 'running', is_pause_requested: false },
     ]);
-    expect(await rowOf(id)).toMatchObject({ status: 'running', owner_worker: worker });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'running', owner_worker: worker });
   });
 
   test('of a run whose worker dies before it could park: it is paused, not queued', async () => {
@@ -206,7 +212,10 @@ describe('pause_execution and resume_execution', () => {
     await claim(db.pool, doomed, [id]);
     await pause(id);
     await release(db.pool, doomed, true);
-    expect(await rowOf(id)).toMatchObject({ status: 'paused', is_pause_requested: false });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'paused',
+      is_pause_requested: false,
+    });
     await db.pool.query('delete from howdah_private.workers where id = $1', [doomed]);
     expect(await resume(id)).toMatchObject({ status: 'queued' });
   });
@@ -231,17 +240,20 @@ describe('pause_execution and resume_execution', () => {
     const grandchild = await make({ parent_execution_id: child });
     await claim(db.pool, worker, [grandchild]);
     await pause(child);
-    expect(await rowOf(child)).toMatchObject({ status: 'paused' });
-    expect(await rowOf(grandchild)).toMatchObject({ status: 'running', is_pause_requested: true });
-    expect(await rowOf(sibling)).toMatchObject({ status: 'queued' });
-    expect(await rowOf(root)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, child)).toMatchObject({ status: 'paused' });
+    expect(await runRow(db.pool, grandchild)).toMatchObject({
+      status: 'running',
+      is_pause_requested: true,
+    });
+    expect(await runRow(db.pool, sibling)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued' });
     await resume(root);
-    expect(await rowOf(child)).toMatchObject({ status: 'queued' });
-    expect(await rowOf(grandchild)).toMatchObject({ is_pause_requested: false });
+    expect(await runRow(db.pool, child)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, grandchild)).toMatchObject({ is_pause_requested: false });
     await pause(root);
     await db.pool.query('select howdah.cancel_execution($1)', [root]);
     for (const id of [root, child, sibling, grandchild]) {
-      expect(await rowOf(id)).toMatchObject({
+      expect(await runRow(db.pool, id)).toMatchObject({
         status: 'cancelled',
         is_pause_requested: false,
         paused_from: null,
@@ -254,15 +266,15 @@ describe('pause_execution and resume_execution', () => {
     const root = await running();
     await pause(root);
     const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
-    expect(await rowOf(child)).toMatchObject({ status: 'paused' });
+    expect(await runRow(db.pool, child)).toMatchObject({ status: 'paused' });
     expect(await jobsOf(db.pool, child)).toEqual([]);
     await step(root, { status: 'waiting', waiting_for: 'child' }, [], 1);
-    expect(await rowOf(root)).toMatchObject({ status: 'paused', paused_from: 'child' });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'paused', paused_from: 'child' });
     expect(await resume(root)).toMatchObject({ status: 'waiting', waiting_for: 'child' });
-    expect(await rowOf(child)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, child)).toMatchObject({ status: 'queued' });
     expect(await jobsOf(db.pool, child)).toHaveLength(1);
     await finish(db.pool, worker, child);
-    expect(await rowOf(root)).toMatchObject({ status: 'queued', has_inbox: true });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued', has_inbox: true });
   });
 
   test('a child that ends while its parent is paused is heard after the resume', async () => {
@@ -272,7 +284,7 @@ describe('pause_execution and resume_execution', () => {
     await step(root, { status: 'waiting', waiting_for: 'child' }, [], 1);
     await pause(root);
     await step(child, completed, [answer, { kind: 'output', output: 'x' } as never]);
-    expect(await rowOf(root)).toMatchObject({ status: 'paused', has_inbox: true });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'paused', has_inbox: true });
     expect(await resume(root)).toMatchObject({ status: 'queued' });
   });
 

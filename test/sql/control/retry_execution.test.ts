@@ -21,6 +21,7 @@ import {
   makeWorker,
   one,
   refusal,
+  runRow,
   spawn,
   testClient,
 } from '../support.ts';
@@ -37,7 +38,6 @@ describe('retry_execution', () => {
 
   const make = (columns: Record<string, unknown> = {}) =>
     makeRun(db.pool, { agent_id: agent, ...columns });
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const retry = (id: string, client: Db = db.pool) =>
     one(client, 'select * from howdah.retry_execution($1)', [id]);
   const cancel = (id: string) => one(db.pool, 'select * from howdah.cancel_execution($1)', [id]);
@@ -167,9 +167,9 @@ describe('retry_execution', () => {
       expect(await retry(id)).toMatchObject({ status: 'queued', turn: 1 });
       expect(await liveOf(session_id)).toBe(id);
       const next = await make({ session_id });
-      expect(await rowOf(next)).toMatchObject({ status: 'waiting' });
+      expect(await runRow(db.pool, next)).toMatchObject({ status: 'waiting' });
       await finish(db.pool, worker, id);
-      expect(await rowOf(next)).toMatchObject({ status: 'queued' });
+      expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
     });
 
     test('waits for it when somebody has, and comes before later turns', async () => {
@@ -178,10 +178,10 @@ describe('retry_execution', () => {
       const [live, later] = [await make({ session_id }), await make({ session_id })];
       expect(await retry(id)).toMatchObject({ status: 'waiting', waiting_for: 'turn' });
       await finish(db.pool, worker, live);
-      expect(await rowOf(id)).toMatchObject({ status: 'queued' });
-      expect(await rowOf(later)).toMatchObject({ status: 'waiting' });
+      expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued' });
+      expect(await runRow(db.pool, later)).toMatchObject({ status: 'waiting' });
       await finish(db.pool, worker, id);
-      expect(await rowOf(later)).toMatchObject({ status: 'queued' });
+      expect(await runRow(db.pool, later)).toMatchObject({ status: 'queued' });
       await finish(db.pool, worker, later);
     });
 
@@ -232,12 +232,12 @@ describe('retry_execution', () => {
       await claim(db.pool, worker, [root]);
       const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
       await cancel(root);
-      expect(await rowOf(child)).toMatchObject({ status: 'cancelled' });
+      expect(await runRow(db.pool, child)).toMatchObject({ status: 'cancelled' });
       expect(await retry(root)).toMatchObject({ live_children: 0, has_inbox: false });
       const [claimed] = await claim(db.pool, worker, [root]);
       const again = { id: root, fence: claimed?.fence, after: 2 };
       const second = await spawn(db.pool, worker, again, agent);
-      expect(await rowOf(root)).toMatchObject({ live_children: 1 });
+      expect(await runRow(db.pool, root)).toMatchObject({ live_children: 1 });
       await cancel(second);
       await cancel(root);
     });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -16,14 +17,17 @@ import {
   makeRun,
   makeSession,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   openSession,
   refusal,
   retainBatch,
   rolledBack,
+  setRetention,
   spawn,
   takeRole,
+  type User,
 } from '../support.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
@@ -37,22 +41,14 @@ beforeAll(async () => {
 
 const pidOf = (client: unknown) => (client as { processID: number }).processID;
 
-let people = 0;
-
-async function makeUser(role = 'member', tenant?: string): Promise<{ id: string; name: string }> {
-  people += 1;
-  const name = `person-${people}`;
-  const { id } = await one(
-    db.pool,
-    `insert into howdah.users (tenant_id, username, email, role)
-     values (coalesce($3, howdah.current_tenant()), $1, $1 || '@example.com', $2) returning id`,
-    [name, role, tenant ?? null],
-  );
-  return { id, name };
+/** A user whose name is in no other text, not even as a part. */
+function makePerson(columns: Record<string, unknown> = {}): Promise<User> {
+  const username = `person-${randomUUID()}`;
+  return makeUser(db.pool, { username, email: `${username}@example.com`, ...columns });
 }
 
 /** A conversation of two turns with everything a run can leave behind, each text with the canary in it. */
-async function talk(user: { id: string; name: string }, canary: string): Promise<Talk> {
+async function talk(user: User, canary: string): Promise<Talk> {
   const sing = { said: canary, [canary]: [canary] };
   const session = await makeSession(db.pool, { user_id: user.id, title: canary, state: sing });
   await db.pool.query('insert into howdah.todos (session_id, title, note) values ($1, $2, $2)', [
@@ -77,7 +73,7 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
   await ask(user, run, canary);
   await db.pool.query(
     `insert into howdah.feedback_entries (execution_id, score, comment, created_by) values ($1, 1, $2, $3)`,
-    [run, canary, user.name],
+    [run, canary, user.username],
   );
   const lost = await makeRun(db.pool, columns);
   const error = {
@@ -90,7 +86,7 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
   await db.pool.query(
     `insert into howdah.api_keys (user_id, name, prefix, hash, created_by)
      values ($1::uuid, $2, 'hwd_' || right($1::text, 12), sha256('x'), $3)`,
-    [user.id, canary, user.name],
+    [user.id, canary, user.username],
   );
   await db.pool.query(
     `insert into howdah.resources (name, type, bytes, metadata, execution_id) values ($1::text, 'text/plain', convert_to($1::text, 'UTF8'), $2, $3)`,
@@ -151,14 +147,14 @@ async function work(run: string, canary: string, sing: object): Promise<string> 
   return child;
 }
 
-async function ask(user: { name: string }, run: string, canary: string): Promise<void> {
+async function ask(user: User, run: string, canary: string): Promise<void> {
   await db.pool.query(
     `insert into howdah.questions (execution_id, root_execution_id, kind, prompt, tool_call, options, answer, answer_data, default_answer,
        answered_by, answered_at, status, call_id)
      select id, root_execution_id, 'question', $2, jsonb_build_object('id', 'a', 'name', 'look_up', 'arguments', $2::text),
        jsonb_build_array($2::text), $2, to_jsonb($2::text), $2, $3, now(), 'answered', 'b'
      from howdah.executions where id = $1`,
-    [run, canary, user.name],
+    [run, canary, user.username],
   );
 }
 
@@ -190,8 +186,8 @@ const whole = (db: Db, user: string) =>
 
 describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
   test('nothing is left of what was said, sums and promises hold, and others keep theirs', async () => {
-    const [ada, bob] = [await makeUser(), await makeUser()];
-    const [hers, his] = [`canary-of-${ada.name}`, `canary-of-${bob.name}`];
+    const [ada, bob] = [await makePerson(), await makePerson()];
+    const [hers, his] = [`canary-of-${ada.username}`, `canary-of-${bob.username}`];
     const talks = { ada: await talk(ada, hers), bob: await talk(bob, his) };
     const before = { ada: await traces(db.pool, hers), bob: await whole(db.pool, bob.id) };
     expect(new Set(before.ada)).toEqual(
@@ -229,8 +225,8 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     });
     expect(done.steps).toBe(used.steps);
     expect(await traces(db.pool, hers)).toEqual([]);
-    expect(await traces(db.pool, `${ada.name}@`)).toEqual([]);
-    expect(await traces(db.pool, ada.name)).toEqual([]);
+    expect(await traces(db.pool, `${ada.username}@`)).toEqual([]);
+    expect(await traces(db.pool, ada.username)).toEqual([]);
     expect(await whole(db.pool, bob.id)).toEqual(before.bob);
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
     expect(await brokenRules(db.pool)).toEqual([]);
@@ -285,11 +281,11 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
   });
 
   test('what he answered where others were asked goes too, in the log as well', async () => {
-    const [ada, bob] = [await makeUser(), await makeUser()];
-    const { run } = await talk(bob, `words of ${bob.name}`);
-    await ask(ada, run, `answer of ${ada.name}`);
+    const [ada, bob] = [await makePerson(), await makePerson()];
+    const { run } = await talk(bob, `words of ${bob.username}`);
+    await ask(ada, run, `answer of ${ada.username}`);
     await erase(db.pool, ada.id, mode);
-    expect(await traces(db.pool, ada.name)).not.toContain('howdah.steps');
+    expect(await traces(db.pool, ada.username)).not.toContain('howdah.steps');
     const [question] = await all(
       db.pool,
       `select answer, answered_by from howdah.questions where execution_id = $1 and answered_by like 'erased-%'`,
@@ -301,12 +297,12 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
       `select content from howdah.messages where execution_id = $1 and role = 'tool' order by seq`,
       [run],
     );
-    expect(told.map(({ content }) => content)).toEqual([`words of ${bob.name}`, '[erased]']);
+    expect(told.map(({ content }) => content)).toEqual([`words of ${bob.username}`, '[erased]']);
     expect(await brokenRules(db.pool)).toEqual([]);
   });
 
   test('not under a live run, unless it is cancelled', async () => {
-    const ada = await makeUser();
+    const ada = await makePerson();
     const session = await makeSession(db.pool, { user_id: ada.id });
     const columns = { agent_id: agent, user_id: ada.id, session_id: session };
     const runs = [await makeRun(db.pool, columns), await makeRun(db.pool, columns)];
@@ -338,7 +334,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
 });
 
 test('a run that is just being inserted is waited for, and then it is live', async () => {
-  const ada = await makeUser();
+  const ada = await makePerson();
   const inserting = await openSession(db.url);
   const erasing = await openSession(db.url);
   await inserting.query('begin');
@@ -352,7 +348,7 @@ test('a run that is just being inserted is waited for, and then it is live', asy
 });
 
 test('a retry that has the session of a run is waited for without the run', async () => {
-  const ada = await makeUser();
+  const ada = await makePerson();
   const session_id = await makeSession(db.pool, { user_id: ada.id });
   const run = await makeRun(db.pool, { agent_id: agent, session_id, user_id: ada.id });
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
@@ -372,7 +368,7 @@ test('a retry that has the session of a run is waited for without the run', asyn
 });
 
 test('a run that is inserted before the locks is locked as well, so that nobody retries it', async () => {
-  const ada = await makeUser();
+  const ada = await makePerson();
   const [holding, inserting, erasing, retrying] = [
     await openSession(db.url),
     await openSession(db.url),
@@ -383,7 +379,7 @@ test('a run that is inserted before the locks is locked as well, so that nobody 
   await db.pool.query('select howdah.cancel_execution($1)', [first]);
   await db.pool.query(
     `insert into howdah.feedback_entries (execution_id, score, comment, created_by) values ($1, 1, 'nice', $2)`,
-    [first, ada.name],
+    [first, ada.username],
   );
   await holding.query('begin');
   await holding.query('select from howdah.feedback_entries where execution_id = $1 for update', [
@@ -417,7 +413,7 @@ test('a run that is inserted before the locks is locked as well, so that nobody 
 type Asked = { bob: { id: string }; run: string; questions: Record<string, string> };
 /** A paused run of another person, with open questions: their ids, by call. */
 async function makePausedRun(): Promise<Asked> {
-  const bob = await makeUser();
+  const bob = await makePerson();
   const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await db.pool.query('select howdah.pause_execution($1)', [run]);
   const rows = await all(
@@ -452,9 +448,9 @@ const answerAs = (user: { id: string }, answers: [id: string, text: string, data
   });
 
 test('answers that wait in the inbox of another run are erased', async () => {
-  const ada = await makeUser('admin');
+  const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
-  const canary = `reply of ${ada.name}`;
+  const canary = `reply of ${ada.username}`;
   await answerAs(ada, [
     [questions.q as string, canary],
     [questions.a as string, 'approve', { amount: 7 }],
@@ -463,7 +459,7 @@ test('answers that wait in the inbox of another run are erased', async () => {
   expect(await traces(db.pool, canary)).toContain('howdah_private.inbox');
   await erase(db.pool, ada.id);
   expect(await traces(db.pool, canary)).toEqual([]);
-  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  expect(new Set(await traces(db.pool, ada.username))).toEqual(new Set(['howdah.audit_log']));
   await db.pool.query('select howdah.resume_execution($1)', [run]);
   await claim(db.pool, worker, [run]);
   const steps = await all(
@@ -498,9 +494,9 @@ test('a question without a tool call has none after its erasure', async () => {
 });
 
 test('answers that just go from an inbox to the log are erased there', async () => {
-  const ada = await makeUser('admin');
+  const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
-  const canary = `reply of ${ada.name}`;
+  const canary = `reply of ${ada.username}`;
   await answerAs(ada, [[questions.q as string, canary]]);
   await db.pool.query('select howdah.resume_execution($1)', [run]);
   const [claiming, erasing] = [await openSession(db.url), await openSession(db.url)];
@@ -511,7 +507,7 @@ test('answers that just go from an inbox to the log are erased there', async () 
   await claiming.query('commit');
   await erased;
   expect(await traces(db.pool, canary)).toEqual([]);
-  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  expect(new Set(await traces(db.pool, ada.username))).toEqual(new Set(['howdah.audit_log']));
   await Promise.all([claiming.end(), erasing.end()]);
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
@@ -595,9 +591,9 @@ describe('what a user writes in a transaction that is still open', () => {
     ],
   ];
   test.each(writes)('is waited for and erased: %s', async (_, write) => {
-    const ada = await makeUser('admin');
+    const ada = await makePerson({ role: 'admin' });
     const asked = await makePausedRun();
-    const text = `words of ${ada.name}`;
+    const text = `words of ${ada.username}`;
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
     const [writing, erasing] = [await openSession(db.url), await openSession(db.url)];
     await writing.query('begin');
@@ -612,7 +608,7 @@ describe('what a user writes in a transaction that is still open', () => {
     await writing.query('commit');
     await erased;
     expect(await traces(db.pool, text)).toEqual([]);
-    const named = await traces(db.pool, ada.name);
+    const named = await traces(db.pool, ada.username);
     expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
     await Promise.all([writing.end(), erasing.end()]);
     await db.pool.query('select howdah.cancel_execution($1)', [asked.run]);
@@ -620,7 +616,7 @@ describe('what a user writes in a transaction that is still open', () => {
 });
 
 test('an answer that waits for an erasure is refused', async () => {
-  const ada = await makeUser('admin');
+  const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
   const [answering, erasing] = [await openSession(db.url), await openSession(db.url)];
@@ -642,9 +638,9 @@ test('an answer that waits for an erasure is refused', async () => {
 });
 
 test('the name of a user goes from logs of others, and from their forks', async () => {
-  const ada = await makeUser('admin');
+  const ada = await makePerson({ role: 'admin' });
   const { bob, run, questions } = await makePausedRun();
-  const reply = `reply of ${ada.name}`;
+  const reply = `reply of ${ada.username}`;
   await answerAs(ada, [
     [questions.q as string, reply],
     [questions.a as string, 'approve', { amount: 7 }],
@@ -663,11 +659,11 @@ test('the name of a user goes from logs of others, and from their forks', async 
     one(client, 'select * from howdah.fork_execution($1)', [fork]),
   );
   await finish(db.pool, worker, copy, failed);
-  expect(await traces(db.pool, ada.name)).toContain('howdah.steps');
+  expect(await traces(db.pool, ada.username)).toContain('howdah.steps');
 
   await erase(db.pool, ada.id);
   expect(await traces(db.pool, reply)).toEqual([]);
-  expect(new Set(await traces(db.pool, ada.name))).toEqual(new Set(['howdah.audit_log']));
+  expect(new Set(await traces(db.pool, ada.username))).toEqual(new Set(['howdah.audit_log']));
   const approvals = await all(
     db.pool,
     `select s.output ->> 'by' as by, s.output -> 'data' as data from howdah.steps as s
@@ -680,55 +676,54 @@ test('the name of a user goes from logs of others, and from their forks', async 
 
 describe('a fork of a run of another', () => {
   /** Each leaves a text of the user in the log of a run of another user. */
-  const readers: [string, (ada: { id: string; name: string }, text: string) => Promise<string>][] =
+  const readers: [string, (ada: User, text: string) => Promise<string>][] = [
     [
-      [
-        'an answer',
-        async (ada, text) => {
-          const { run, questions } = await makePausedRun();
-          await answerAs(ada, [[questions.q as string, text]]);
-          await db.pool.query('select howdah.resume_execution($1)', [run]);
-          await claim(db.pool, worker, [run]); // takes the answer from the inbox
-          return run;
-        },
-      ],
-      [
-        'mail',
-        async (ada, text) => {
-          const to_agent_id = await makeAgent(db.pool);
-          const bob = await makeUser();
-          const run = await makeRun(db.pool, { agent_id: to_agent_id, user_id: bob.id });
-          await actAs(ada, (client) =>
-            client.query('insert into howdah.mail (to_agent_id, content) values ($1, $2)', [
-              to_agent_id,
-              text,
-            ]),
-          );
-          const [claimed] = await claim(db.pool, worker, [run]);
-          const { value } = await one(
-            db.pool,
-            `select value from howdah_private.call_receive($1, 'call_1', '{}')`,
-            [run],
-          );
-          const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
-          const call = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
-          const steps = [{ ...call, messages: [told] }];
-          await commit(db.pool, worker, [{ id: run, fence: claimed?.fence, after: 0, steps }]);
-          return run;
-        },
-      ],
-    ];
+      'an answer',
+      async (ada, text) => {
+        const { run, questions } = await makePausedRun();
+        await answerAs(ada, [[questions.q as string, text]]);
+        await db.pool.query('select howdah.resume_execution($1)', [run]);
+        await claim(db.pool, worker, [run]); // takes the answer from the inbox
+        return run;
+      },
+    ],
+    [
+      'mail',
+      async (ada, text) => {
+        const to_agent_id = await makeAgent(db.pool);
+        const bob = await makePerson();
+        const run = await makeRun(db.pool, { agent_id: to_agent_id, user_id: bob.id });
+        await actAs(ada, (client) =>
+          client.query('insert into howdah.mail (to_agent_id, content) values ($1, $2)', [
+            to_agent_id,
+            text,
+          ]),
+        );
+        const [claimed] = await claim(db.pool, worker, [run]);
+        const { value } = await one(
+          db.pool,
+          `select value from howdah_private.call_receive($1, 'call_1', '{}')`,
+          [run],
+        );
+        const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
+        const call = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
+        const steps = [{ ...call, messages: [told] }];
+        await commit(db.pool, worker, [{ id: run, fence: claimed?.fence, after: 0, steps }]);
+        return run;
+      },
+    ],
+  ];
 
   test.each(readers)('loses what the user wrote: %s', async (_, read) => {
-    const ada = await makeUser('admin');
-    const text = `words of ${ada.name}`;
+    const ada = await makePerson({ role: 'admin' });
+    const text = `words of ${ada.username}`;
     const run = await read(ada, text);
     const { id: fork } = await one(db.pool, 'select * from howdah.fork_execution($1)', [run]);
     const { id: copy } = await one(db.pool, 'select * from howdah.fork_execution($1)', [fork]);
     expect(await traces(db.pool, text)).toContain('howdah.steps');
     await erase(db.pool, ada.id);
     expect(await traces(db.pool, text)).toEqual([]);
-    const named = await traces(db.pool, ada.name);
+    const named = await traces(db.pool, ada.username);
     expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
     await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as r (id)', [
       [run, fork, copy],
@@ -736,8 +731,8 @@ describe('a fork of a run of another', () => {
   });
 
   test.each(readers)('is waited for in its transaction: %s', async (_, read) => {
-    const ada = await makeUser('admin');
-    const text = `words of ${ada.name}`;
+    const ada = await makePerson({ role: 'admin' });
+    const text = `words of ${ada.username}`;
     const run = await read(ada, text);
     const { id: fork } = await one(db.pool, 'select * from howdah.fork_execution($1)', [run]);
     const [forking, erasing] = [await openSession(db.url), await openSession(db.url)];
@@ -748,7 +743,7 @@ describe('a fork of a run of another', () => {
     await forking.query('commit');
     await erased;
     expect(await traces(db.pool, text)).toEqual([]);
-    const named = await traces(db.pool, ada.name);
+    const named = await traces(db.pool, ada.username);
     expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
     await Promise.all([forking.end(), erasing.end()]);
     await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as r (id)', [
@@ -813,8 +808,8 @@ test('an erasure has no lock while it waits for a run of another that the user i
 });
 
 test('an erasure has no lock while it waits for a fork of a session of the user', async () => {
-  const [ada, bob] = [await makeUser(), await makeUser()];
-  const said = `words of ${ada.name}`;
+  const [ada, bob] = [await makePerson(), await makePerson()];
+  const said = `words of ${ada.username}`;
   const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
   const columns = { agent_id: agent, session_id: session, user_id: ada.id, input: said };
   await finish(db.pool, worker, await makeRun(db.pool, columns));
@@ -842,7 +837,7 @@ test('an erasure has no lock while it waits for a fork of a session of the user'
 });
 
 test('a run in the session of another goes, and the version of that session grows all the same', async () => {
-  const [ada, bob] = [await makeUser(), await makeUser()];
+  const [ada, bob] = [await makePerson(), await makePerson()];
   const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
   const mine = await makeRun(db.pool, { agent_id: agent, session_id: session, user_id: bob.id });
   await finish(db.pool, worker, mine);
@@ -896,8 +891,8 @@ test('what a session does while one of its runs is deleted stays in its version'
 test.each(['anonymise', 'delete'])(
   'a fork of his run goes with it, whoever forked: %s',
   async (mode) => {
-    const [ada, bob] = [await makeUser(), await makeUser('admin')];
-    const input = `words of ${ada.name}`;
+    const [ada, bob] = [await makePerson(), await makePerson({ role: 'admin' })];
+    const input = `words of ${ada.username}`;
     const run = await makeRun(db.pool, { agent_id: agent, user_id: ada.id, input });
     await finish(db.pool, worker, run);
     const fork = async (original: string) => {
@@ -923,7 +918,7 @@ test.each(['anonymise', 'delete'])(
 );
 
 test('a run below the run of another loses its contents and stays, so that the tree is whole', async () => {
-  const [ada, bob] = [await makeUser(), await makeUser()];
+  const [ada, bob] = [await makePerson(), await makePerson()];
   const parent = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await claim(db.pool, worker, [parent]);
   const child = await makeRun(db.pool, {
@@ -941,8 +936,8 @@ test('a run below the run of another loses its contents and stays, so that the t
 });
 
 test('an export has everything in it, one JSON document a line', async () => {
-  const ada = await makeUser();
-  const canary = `song of ${ada.name}`;
+  const ada = await makePerson();
+  const canary = `song of ${ada.username}`;
   const { run, lost } = await talk(ada, canary);
   const lines = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
   expect(lines.map(({ kind }) => kind)).toEqual([
@@ -954,7 +949,7 @@ test('an export has everything in it, one JSON document a line', async () => {
     'feedback',
     'resource',
   ]);
-  expect(lines[0]).toMatchObject({ format: 'howdah-user', version: 1, username: ada.name });
+  expect(lines[0]).toMatchObject({ format: 'howdah-user', version: 1, username: ada.username });
   expect(lines[1]).toMatchObject({ name: canary });
   expect(lines[1].hash).toBeUndefined();
   expect(lines[2]).toMatchObject({ title: canary, todos: [{ title: canary, note: canary }] });
@@ -970,10 +965,10 @@ test('an export has everything in it, one JSON document a line', async () => {
 });
 
 test('a redacted export has the same structure, and nothing that was said', async () => {
-  const [ada, bob] = [await makeUser(), await makeUser()];
-  const canary = `redacted song of ${ada.name}`;
+  const [ada, bob] = [await makePerson(), await makePerson()];
+  const canary = `redacted song of ${ada.username}`;
   const { run, child } = await talk(ada, canary);
-  const { run: his } = await talk(bob, `song of ${bob.name}`);
+  const { run: his } = await talk(bob, `song of ${bob.username}`);
   await ask(ada, his, canary);
   const rows = await all(db.pool, 'select howdah.export_user_data($1, true) as line', [ada.id]);
   const lines = rows.map(({ line }) => line);
@@ -984,7 +979,11 @@ test('a redacted export has the same structure, and nothing that was said', asyn
   for (const line of lines.filter(({ kind }) => kind !== 'api_key')) {
     expect(JSON.stringify(line)).not.toContain(canary);
   }
-  expect(lines[0]).toMatchObject({ username: ada.name, email: '[redacted]', contents: 'redacted' });
+  expect(lines[0]).toMatchObject({
+    username: ada.username,
+    email: '[redacted]',
+    contents: 'redacted',
+  });
   expect(lines[1].name).toBe(canary); // what somebody called it
   expect(lines[2]).toMatchObject({
     title: '[redacted]',
@@ -1010,7 +1009,7 @@ test('a redacted export has the same structure, and nothing that was said', asyn
     tool_calls: [call, { ...call, id: 'b' }],
   });
   expect(lines[3].questions).toMatchObject([
-    { status: 'answered', answered_by: ada.name, prompt: '[redacted]', tool_call: call },
+    { status: 'answered', answered_by: ada.username, prompt: '[redacted]', tool_call: call },
   ]);
   expect(lines[4].execution.error).toEqual({
     code: 'provider',
@@ -1078,8 +1077,11 @@ describe('who may', () => {
 
   test('a person his own export, an admin everybody’s but an owner’s end, another tenant nothing', async () => {
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
-    const [ada, bob] = [await makeUser(), await makeUser()];
-    const [admin, owner] = [await makeUser('admin'), await makeUser('owner')];
+    const [ada, bob] = [await makePerson(), await makePerson()];
+    const [admin, owner] = [
+      await makePerson({ role: 'admin' }),
+      await makePerson({ role: 'owner' }),
+    ];
     expect((await as('member', tenant, ada.id, EXPORT, [ada.id])).rowCount).toBe(1);
     expect((await as('member', tenant, ada.id, EXPORT, [null])).rowCount).toBe(1);
     expect((await as('member', tenant, '', EXPORT, [null])).rowCount).toBe(0);
@@ -1095,7 +1097,7 @@ describe('who may', () => {
       code: 'HWDEN',
     });
     const other = await makeTenant(db.pool);
-    const stranger = await makeUser('owner', other);
+    const stranger = await makePerson({ role: 'owner', tenant_id: other });
     for (const text of [ERASE, EXPORT]) {
       expect(await refusal(as('owner', other, stranger.id, text, [ada.id]))).toMatchObject({
         code: 'HWNTF',
@@ -1104,7 +1106,7 @@ describe('who may', () => {
   });
 
   test('nobody changes the log besides, the engine and the owner neither', async () => {
-    const { run } = await talk(await makeUser(), 'a song of nobody');
+    const { run } = await talk(await makePerson(), 'a song of nobody');
     for (const role of ['howdah_engine', 'howdah_owner', 'howdah_app']) {
       const refused = await refusal(
         asRole(db.pool, role, {}, (client) =>
@@ -1149,13 +1151,7 @@ describe('retention', () => {
     }
   }
   const keep = (tenant: string, contents: number | null, runs: number | null = null) =>
-    db.pool.query(
-      `insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_runs_days)
-       values ($1, $2, $3)
-       on conflict (tenant_id) do update
-       set keep_contents_days = excluded.keep_contents_days, keep_runs_days = excluded.keep_runs_days`,
-      [tenant, contents, runs],
-    );
+    setRetention(db.pool, tenant, { keep_contents_days: contents, keep_runs_days: runs });
   /** The inputs of the runs of a tenant, the newest first. */
   const inputsOf = async (tenant: string) =>
     (
@@ -1242,10 +1238,7 @@ describe('retention', () => {
       `update howdah.sessions set last_activity_at = now() - interval '20 days' where id = $1`,
       [session],
     );
-    await db.pool.query(
-      'insert into howdah.retention_policies (tenant_id, keep_contents_days) values ($1, 10)',
-      [tenant_id],
-    );
+    await keep(tenant_id, 10);
     await rolledBack(db.pool, async (client) => {
       await client.query('set local session_replication_role = replica'); // its end is in the log
       await client.query(
@@ -1391,10 +1384,7 @@ describe('retention', () => {
   test('is a chore of workers, and looks at no other tenant', async () => {
     const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
-    await db.pool.query(
-      'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
-      [mine],
-    );
+    await keep(mine, null, 7);
     await db.pool.query(`select graphile_worker.add_job('retention')`);
     const running = await startTestWorker(db.url);
     const left = 'select tenant_id from howdah.executions where tenant_id = any ($1)';

@@ -19,6 +19,7 @@ import {
   one,
   openSession,
   retainBatch,
+  setRetention,
   spawn,
   waitForRecount,
 } from '../support.ts';
@@ -133,10 +134,7 @@ describe('sums stay when runs are deleted', () => {
       `update howdah.executions set completed_at = now() - interval '9 days' where tenant_id = $1 and completed_at is not null`,
       [tenant_id],
     );
-    await db.pool.query(
-      'insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 7)',
-      [tenant_id],
-    );
+    await setRetention(db.pool, tenant_id, { keep_runs_days: 7 });
     for (;;) {
       const n = await retainBatch(db.pool, 2);
       expect(await sums()).toEqual(before);

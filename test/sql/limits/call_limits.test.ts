@@ -6,18 +6,22 @@ import {
   answer,
   asRole,
   brokenRules,
+  type ClaimedRun,
+  claimOnce,
   commit,
   completed,
+  deleteLimits,
   isBlocked,
   makeAgent,
   makeModel,
-  makeRun,
+  makeRuns,
   makeTenant,
   makeTool,
   makeWorker,
   one,
   openSession,
   refusal,
+  statesOf,
   unique,
 } from '../support.ts';
 
@@ -33,19 +37,13 @@ describe('limits of calls', () => {
     tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
   });
   beforeEach(async () => {
-    await db.pool.query('delete from howdah.limits');
-    await db.pool.query(
-      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
-    );
-    await db.pool.query('delete from graphile_worker._private_jobs');
-    await db.pool.query('delete from howdah_private.parked_runs');
+    await deleteLimits(db.pool);
     await db.pool.query('delete from howdah_private.limited_calls');
     agent = await makeAgent(db.pool);
     const name = unique('tool');
     tool = { id: await makeTool(db.pool, { name, kind: 'custom' }), name };
   });
 
-  type Held = { id: string; fence: number };
   type Called = { tool?: { id: string; name: string }; model?: { id: string; model: string } };
   const limit = async (columns: Record<string, unknown>) => {
     const period = columns.metric === 'running_calls' ? {} : { period: 'minute' };
@@ -56,24 +54,12 @@ describe('limits of calls', () => {
   };
   const ofTool = (metric: string, max_value: number) =>
     limit({ scope: 'tool', subject_id: tool.id, metric, max_value });
-  const claim = async (ids: string[]): Promise<Held[]> =>
-    (
-      await all(
-        db.pool,
-        'select execution_id, fence, are_calls_limited from howdah_private.claim_executions($1, $2, 1, null) order by 1',
-        [worker, ids],
-      )
-    ).map(({ execution_id, ...rest }) => ({ id: execution_id, ...rest }) as Held);
-  const runs = async (count: number, columns: Record<string, unknown> = {}) => {
-    const ids: string[] = [];
-    for (let n = 0; n < count; n += 1) {
-      ids.push(await makeRun(db.pool, { agent_id: agent, ...columns }));
-    }
-    return ids;
-  };
+  const claim = (ids: string[]) => claimOnce(db.pool, worker, ids);
+  const runs = (count: number, columns: Record<string, unknown> = {}) =>
+    makeRuns(db.pool, count, { agent_id: agent, ...columns });
   const held = async (count: number, columns: Record<string, unknown> = {}) =>
     claim(await runs(count, columns));
-  const begin = async (run: Held | undefined, called: Called = { tool }, parks = true) =>
+  const begin = async (run: ClaimedRun | undefined, called: Called = { tool }, parks = true) =>
     one(
       db.pool,
       'select outcome, call_id from howdah_private.begin_call($1, $2, $3, $4, $5, $6, $7, $8)',
@@ -82,7 +68,7 @@ describe('limits of calls', () => {
         ...[called.model?.id, called.model?.model, parks],
       ],
     ) as Promise<{ outcome: string; call_id: string | null }>;
-  const outcomes = async (of: (Held | undefined)[], called?: Called) => {
+  const outcomes = async (of: (ClaimedRun | undefined)[], called?: Called) => {
     const found: string[] = [];
     for (const run of of) found.push((await begin(run, called)).outcome);
     return found;
@@ -90,21 +76,18 @@ describe('limits of calls', () => {
   const end = (call_id: string | null, tokens = 0) =>
     db.pool.query('select howdah_private.end_call($1, $2)', [call_id, tokens]);
   /** As a worker does whose call may not begin. */
-  const park = (run: Held | undefined) =>
+  const park = (run: ClaimedRun | undefined) =>
     commit(db.pool, worker, [
       {
         ...{ id: run?.id ?? '', fence: run?.fence ?? 0, after: 0, steps: [] },
         ...{ to: { status: 'waiting', waiting_for: 'quota' }, more: true },
       },
     ]);
-  const states = async (of: (Held | undefined)[]) =>
-    (
-      await all(
-        db.pool,
-        `select coalesce(waiting_for::text, status::text) as state from howdah.executions where id = any ($1) order by id`,
-        [of.map((run) => run?.id)],
-      )
-    ).map(({ state }) => state);
+  const states = (of: (ClaimedRun | undefined)[]) =>
+    statesOf(
+      db.pool,
+      of.map((run) => run?.id ?? ''),
+    );
   /** As if a minute less so many seconds had gone by. */
   const minuteLess = (seconds: number) =>
     db.pool.query(
@@ -177,7 +160,7 @@ describe('limits of calls', () => {
     test.each([
       [
         'its worker dies',
-        async (run: Held) => {
+        async (run: ClaimedRun) => {
           await db.pool.query('select howdah_private.release_executions($1, $2, true)', [
             worker,
             [run.id],
@@ -186,13 +169,13 @@ describe('limits of calls', () => {
       ],
       [
         'it is cancelled',
-        async (run: Held) => {
+        async (run: ClaimedRun) => {
           await db.pool.query('select howdah.cancel_execution($1)', [run.id]);
         },
       ],
       [
         'it ends',
-        async (run: Held) => {
+        async (run: ClaimedRun) => {
           const steps = [answer, { kind: 'output', output: 'done' }];
           await commit(db.pool, worker, [{ ...run, after: 0, steps, to: completed }]);
         },
@@ -203,7 +186,7 @@ describe('limits of calls', () => {
       expect(await outcomes([a, b])).toEqual(['begun', 'full']);
       await park(b);
       await db.pool.query('delete from graphile_worker._private_jobs');
-      await stop(a as Held);
+      await stop(a as ClaimedRun);
       expect(await admitParked(db.pool)).toBe(1);
       expect((await states([b]))[0]).toBe('queued');
     });
@@ -380,11 +363,7 @@ describe('limits of calls', () => {
       await ofTool('running_calls', 1);
       const [mine] = await held(1);
       const [theirs] = await held(1, { tenant_id: other, agent_id: stranger });
-      expect(
-        [mine, theirs].map(
-          (run) => (run as Held & { are_calls_limited: boolean }).are_calls_limited,
-        ),
-      ).toEqual([true, false]);
+      expect([mine, theirs].map((run) => run?.are_calls_limited)).toEqual([true, false]);
       expect([await limited(mine?.id ?? ''), await limited(theirs?.id ?? '')]).toEqual([
         true,
         false,

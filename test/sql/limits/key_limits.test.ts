@@ -3,21 +3,24 @@ import { testDatabase } from '../../support/database.ts';
 import {
   admitParked,
   all,
-  answer,
   asRole,
   brokenRules,
+  claimOnce,
   commit,
-  completed,
+  complete,
+  deleteLimits,
   failed,
   isBlocked,
   makeAgent,
   makeRun,
+  makeRuns,
   makeTenant,
   makeWorker,
   one,
   openSession,
   refusal,
   spawn,
+  statesOf,
   unique,
 } from '../support.ts';
 
@@ -33,12 +36,7 @@ describe('limits of concurrency keys', () => {
   });
   beforeEach(async () => {
     expect(await brokenRules(db.pool)).toEqual([]);
-    await db.pool.query('delete from howdah.limits');
-    await db.pool.query(
-      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
-    );
-    await db.pool.query('delete from graphile_worker._private_jobs');
-    await db.pool.query('delete from howdah_private.parked_runs');
+    await deleteLimits(db.pool);
     agent = await makeAgent(db.pool);
   });
 
@@ -50,35 +48,12 @@ describe('limits of concurrency keys', () => {
         [key, max_value],
       )
     ).id;
-  const runs = async (concurrency_key: string | null, count: number) => {
-    const ids: string[] = [];
-    for (let n = 0; n < count; n += 1) {
-      ids.push(await makeRun(db.pool, { agent_id: agent, concurrency_key }));
-    }
-    return ids;
-  };
+  const runs = (concurrency_key: string | null, count: number) =>
+    makeRuns(db.pool, count, { agent_id: agent, concurrency_key });
   const claim = async (ids: string[]) =>
-    (
-      await all(
-        db.pool,
-        'select execution_id from howdah_private.claim_executions($1, $2, 1, null) order by 1',
-        [worker, ids],
-      )
-    ).map((row) => row.execution_id as string);
-  const states = async (ids: string[]) =>
-    (
-      await all(
-        db.pool,
-        `select coalesce(waiting_for::text, status::text) as state from howdah.executions
-         where id = any ($1) order by id`,
-        [ids],
-      )
-    ).map(({ state }) => state);
-  const end = async (id: string) => {
-    const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [id]);
-    const steps = [answer, { kind: 'output', output: 'done' }];
-    await commit(db.pool, worker, [{ id, fence, after: 0, steps, to: completed }]);
-  };
+    (await claimOnce(db.pool, worker, ids)).map(({ id }) => id);
+  const states = (ids: string[]) => statesOf(db.pool, ids);
+  const end = (id: string) => complete(db.pool, worker, id);
   const usage = () =>
     all(
       db.pool,

@@ -9,21 +9,26 @@ import {
   answer,
   asRole,
   brokenRules,
+  claimOnce,
   commit,
   committed,
+  deleteLimits,
   finish,
   isBlocked,
   makeAgent,
   makeModel,
   makeRun,
+  makeRuns,
   makeSession,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   openSession,
   recountLimits,
   refusal,
   spawn,
+  statesOf,
   takeRole,
   unique,
   waitForRecount,
@@ -49,12 +54,7 @@ describe('limits of usage', () => {
   });
   beforeEach(async () => {
     await clearOfTheHour();
-    await db.pool.query('delete from howdah.limits');
-    await db.pool.query(
-      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
-    );
-    await db.pool.query('delete from graphile_worker._private_jobs');
-    await db.pool.query('delete from howdah_private.parked_runs');
+    await deleteLimits(db.pool);
     // each test has a tenant of its own, so what ran before does not count
     tenant = await makeTenant(db.pool, `limit-${randomUUID()}`);
     agent = await makeAgent(db.pool, { tenant_id: tenant });
@@ -78,13 +78,8 @@ describe('limits of usage', () => {
     ).id as string;
   const run = (columns: Record<string, unknown> = {}) =>
     makeRun(db.pool, { tenant_id: tenant, agent_id: agent, ...columns });
-  const runs = async (count: number, columns: Record<string, unknown> = {}) => {
-    const ids: string[] = [];
-    for (let n = 0; n < count; n += 1) {
-      ids.push(await run(columns));
-    }
-    return ids;
-  };
+  const runs = (count: number, columns: Record<string, unknown> = {}) =>
+    makeRuns(db.pool, count, { tenant_id: tenant, agent_id: agent, ...columns });
   const bulk = (count: number, client: Pick<pg.Pool, 'query'> = db.pool) =>
     client.query(
       `insert into howdah.executions (tenant_id, agent_id, input) select $1, $2, 'x' from generate_series(1, $3)`,
@@ -109,21 +104,8 @@ describe('limits of usage', () => {
       [id],
     );
   };
-  const claim = async (ids: string[]) =>
-    all(
-      db.pool,
-      'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null) order by 1',
-      [worker, ids],
-    );
-  const states = async (ids: string[]) =>
-    (
-      await all(
-        db.pool,
-        `select coalesce(waiting_for::text, status::text) as state from howdah.executions
-         where id = any ($1) order by id`,
-        [ids],
-      )
-    ).map(({ state }) => state);
+  const claim = (ids: string[]) => claimOnce(db.pool, worker, ids);
+  const states = (ids: string[]) => statesOf(db.pool, ids);
   /** One model answer of 15 tokens; says whether the run may call a model again. */
   const spend = async (id: string, steps: Record<string, unknown>[] = [answer], to?: object) => {
     const { fence, step_count } = await one(
@@ -327,7 +309,12 @@ describe('limits of usage', () => {
       const id = await limit({ metric: 'runs', max_value: 1 });
       const parent = await run();
       const [claimed] = await claim([parent]);
-      await spawn(db.pool, worker, { id: parent, fence: claimed?.fence, after: 0 }, agent);
+      await spawn(
+        db.pool,
+        worker,
+        { id: parent, fence: claimed?.fence as number, after: 0 },
+        agent,
+      );
       await db.pool.query(
         `insert into howdah.executions (tenant_id, agent_id, agent_version_id, input, status, stop_reason, error, completed_at, created_by,
            root_execution_id, id, max_steps, max_seconds, created_at)
@@ -516,7 +503,7 @@ describe('limits of usage', () => {
         await holder.query('select from howdah.executions where id = $1 for no key update', [id]);
         await spender.query('begin');
         const spent = commit(spender, worker, [
-          { id: id as string, fence: run?.fence, after: 0, steps: [step], more: false },
+          { id: id as string, fence: run?.fence as number, after: 0, steps: [step], more: false },
         ]);
         await isBlocked(db.pool, spender); // it has seen that there is no limit
         const ours = await limit({ metric: 'tokens', max_value: 50 });
@@ -658,7 +645,7 @@ describe('limits of usage', () => {
       const child = await spawn(
         db.pool,
         worker,
-        { id: root as string, fence: claimed?.fence, after: 0 },
+        { id: root as string, fence: claimed?.fence as number, after: 0 },
         below,
       );
       const limits = [
@@ -854,14 +841,7 @@ describe('limits of usage', () => {
   });
 
   describe('for each', () => {
-    const makeUser = async () =>
-      (
-        await one(
-          db.pool,
-          'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
-          [tenant, unique('user')],
-        )
-      ).id as string;
+    const makeUserOfTenant = async () => (await makeUser(db.pool, { tenant_id: tenant })).id;
     const usages = async (id: string) =>
       Object.fromEntries(
         (
@@ -905,7 +885,7 @@ describe('limits of usage', () => {
     });
 
     test('user, agent and session refuse the one that is beyond, and nobody else', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const other = await makeAgent(db.pool, { tenant_id: tenant });
       const [here, there] = [
         await makeSession(db.pool, { tenant_id: tenant }),
@@ -939,7 +919,7 @@ describe('limits of usage', () => {
     });
 
     test('hold among 64 sessions at once, for each of its users alone', async () => {
-      const users = await Promise.all(Array.from({ length: 4 }, makeUser));
+      const users = await Promise.all(Array.from({ length: 4 }, makeUserOfTenant));
       const id = await limit({ scope: 'user', metric: 'runs', max_value: 20 });
       const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
       try {
@@ -974,7 +954,7 @@ describe('limits of usage', () => {
     });
 
     test('give way to a limit of the subject’s own, higher or lower, and hold again when that goes', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       await run({ user_id: ada });
       const id = await limit({ scope: 'user', metric: 'runs', max_value: 2 });
       const more = await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 3 });
@@ -991,7 +971,7 @@ describe('limits of usage', () => {
     });
 
     test('that an owner imposed give way to nothing that the tenant writes', async () => {
-      const ada = await makeUser();
+      const ada = await makeUserOfTenant();
       await limit({ scope: 'user', metric: 'runs', max_value: 1 });
       const own = await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
       await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [own]);
@@ -1000,7 +980,7 @@ describe('limits of usage', () => {
     });
 
     test('that the tenant writes hold beside what an owner imposes on a subject', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const each = await limit({ scope: 'user', metric: 'runs', max_value: 1 });
       await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [each]);
       await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
@@ -1017,7 +997,7 @@ describe('limits of usage', () => {
     });
 
     test('of tokens park the runs of one user, and let his alone go on when he gets more', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 15 });
       const [first, second] = await runs(2, { user_id: ada });
       const [third] = await runs(1, { user_id: bob });
@@ -1047,7 +1027,7 @@ describe('limits of usage', () => {
     });
 
     test('show whose runs wait, also where nothing is used', async () => {
-      const ada = await makeUser();
+      const ada = await makeUserOfTenant();
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
       const waits = await run({ user_id: ada });
       expect(await claim([waits])).toEqual([]);
@@ -1056,7 +1036,7 @@ describe('limits of usage', () => {
     });
 
     test('let nobody wait for the runs of another one, however many those are', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
       await db.pool.query(
         `insert into howdah.executions (tenant_id, agent_id, user_id, input) select $1, $2, $3, 'x' from generate_series(1, 230)`,
@@ -1077,7 +1057,11 @@ describe('limits of usage', () => {
     });
 
     test('of cost: they count what was spent before and while they were made, for each', async () => {
-      const [ada, bob, eve] = [await makeUser(), await makeUser(), await makeUser()];
+      const [ada, bob, eve] = [
+        await makeUserOfTenant(),
+        await makeUserOfTenant(),
+        await makeUserOfTenant(),
+      ];
       const model = await makeModel(db.pool, { input_price: 10_000, output_price: 10_000 });
       const step = { ...answer, model_id: model };
       const [before] = await runs(1, { user_id: ada });
@@ -1113,11 +1097,11 @@ describe('limits of usage', () => {
     });
 
     test('count a child for the session and the user of its root', async () => {
-      const ada = await makeUser();
+      const ada = await makeUserOfTenant();
       const session = await makeSession(db.pool, { tenant_id: tenant });
       const [root] = await runs(1, { session_id: session, user_id: ada });
       const [claimed] = await claim([root as string]);
-      const from = { id: root as string, fence: claimed?.fence, after: 0 };
+      const from = { id: root as string, fence: claimed?.fence as number, after: 0 };
       const child = await spawn(db.pool, worker, from, agent);
       const [ofSession, ofUser] = [
         await limit({ scope: 'session', metric: 'tokens', max_value: 100 }),
@@ -1159,7 +1143,7 @@ describe('limits of usage', () => {
     });
 
     test('of requests and of storage hold for each', async () => {
-      const [ada, bob] = [await makeUser(), await makeUser()];
+      const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       await limit({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
       const asked = await all(
         db.pool,

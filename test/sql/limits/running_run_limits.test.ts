@@ -3,20 +3,22 @@ import { testDatabase } from '../../support/database.ts';
 import {
   admitParked,
   all,
-  answer,
   asRole,
   brokenRules,
+  claimOnce,
   commit,
-  completed,
+  complete,
+  deleteLimits,
   isBlocked,
   makeAgent,
   makeModel,
-  makeRun,
+  makeRuns,
   makeTenant,
   makeWorker,
   one,
   openSession,
   refusal,
+  statesOf,
   testClient,
 } from '../support.ts';
 
@@ -32,12 +34,7 @@ describe('limits of running runs', () => {
   });
   beforeEach(async () => {
     expect(await brokenRules(db.pool)).toEqual([]);
-    await db.pool.query('delete from howdah.limits');
-    await db.pool.query(
-      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
-    );
-    await db.pool.query('delete from graphile_worker._private_jobs');
-    await db.pool.query('delete from howdah_private.parked_runs');
+    await deleteLimits(db.pool);
     agent = await makeAgent(db.pool);
   });
 
@@ -49,35 +46,12 @@ describe('limits of running runs', () => {
         [columns.scope ?? 'tenant', columns.subject_id, columns.max_value],
       )
     ).id as string;
-  const runs = async (count: number, columns: Record<string, unknown> = {}) => {
-    const ids: string[] = [];
-    for (let n = 0; n < count; n += 1) {
-      ids.push(await makeRun(db.pool, { agent_id: agent, ...columns }));
-    }
-    return ids;
-  };
+  const runs = (count: number, columns: Record<string, unknown> = {}) =>
+    makeRuns(db.pool, count, { agent_id: agent, ...columns });
   const claim = async (ids: string[]) =>
-    (
-      await all(
-        db.pool,
-        'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null) order by 1',
-        [worker, ids],
-      )
-    ).map((row) => row.execution_id as string);
-  const states = async (ids: string[]) =>
-    (
-      await all(
-        db.pool,
-        `select coalesce(waiting_for::text, status::text) as state from howdah.executions
-         where id = any ($1) order by id`,
-        [ids],
-      )
-    ).map(({ state }) => state);
-  const finish = async (id: string) => {
-    const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [id]);
-    const steps = [answer, { kind: 'output', output: 'done' }];
-    await commit(db.pool, worker, [{ id, fence, after: 0, steps, to: completed }]);
-  };
+    (await claimOnce(db.pool, worker, ids)).map(({ id }) => id);
+  const states = (ids: string[]) => statesOf(db.pool, ids);
+  const end = (id: string) => complete(db.pool, worker, id);
   const admit = () => admitParked(db.pool);
   const wakeUps = async (id: string) =>
     (await all(db.pool, 'select from graphile_worker._private_jobs where key like $1', [`${id}%`]))
@@ -89,7 +63,7 @@ describe('limits of running runs', () => {
     expect(await claim(ids)).toEqual(ids.slice(0, 2));
     expect(await states(ids)).toEqual(['running', 'running', 'quota', 'quota']);
     await db.pool.query(`delete from graphile_worker._private_jobs where key is not null`);
-    await finish(ids[0] as string);
+    await end(ids[0] as string);
     expect(await admit()).toBe(1);
     expect(await states(ids)).toEqual(['completed', 'running', 'queued', 'quota']);
     expect(await wakeUps(ids[2] as string)).toBe(1);
@@ -127,7 +101,7 @@ describe('limits of running runs', () => {
     const [old] = await runs(1, { priority: 3 });
     const [urgent] = await runs(1, { priority: 1 });
     await claim([first, old, urgent] as string[]);
-    await finish(first as string);
+    await end(first as string);
     await admit();
     expect(await states([old, urgent] as string[])).toEqual(['quota', 'queued']);
   });
@@ -212,7 +186,7 @@ describe('limits of running runs', () => {
     expect(await admit()).toBe(2);
     expect(await claim(ids)).toHaveLength(2);
     await db.pool.query('update howdah.limits set max_value = 2 where id = $1', [id]);
-    await finish(ids[0] as string);
+    await end(ids[0] as string);
     expect(await admit()).toBe(0);
     await db.pool.query('delete from howdah.limits where id = $1', [id]);
     expect(await admit()).toBe(3);
@@ -236,7 +210,7 @@ describe('limits of running runs', () => {
     await claim(ids);
     await db.pool.query('select howdah.cancel_execution($1)', [ids[1]]);
     await db.pool.query('select howdah.pause_execution($1)', [ids[2]]);
-    await finish(ids[0] as string);
+    await end(ids[0] as string);
     expect(await admit()).toBe(1); // the cancelled and the paused one are passed over
     expect(await states(ids)).toEqual(['completed', 'cancelled', 'paused', 'queued']);
     await claim([ids[3] as string]);
@@ -255,7 +229,7 @@ describe('limits of running runs', () => {
     const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select from howdah.executions where id = $1 for no key update', [ids[1]]);
-    await finish(ids[0] as string);
+    await end(ids[0] as string);
     expect(await admit()).toBe(0);
     await client.query('rollback');
     expect(await admit()).toBe(1);
@@ -306,7 +280,7 @@ describe('limits of running runs', () => {
   test('where there is none nobody looks for room', async () => {
     const [id] = await runs(1);
     await claim([id as string]);
-    await finish(id as string);
+    await end(id as string);
     expect(
       await all(
         db.pool,

@@ -9,12 +9,12 @@ import {
   makeAgent,
   makeRun,
   makeSession,
+  makeUser,
   makeWorker,
   one,
   refusal,
   rolledBack,
   takeRole,
-  unique,
 } from '../support.ts';
 
 // Whose words a fork holds, who may read them, and what takes them away again.
@@ -30,14 +30,6 @@ describe('what is forked', () => {
     worker = await makeWorker(db.pool);
   });
 
-  const makeUser = async (role = 'member'): Promise<string> =>
-    (
-      await one(
-        db.pool,
-        'insert into howdah.users (username, role) values ($1, $2::howdah.user_role) returning id',
-        [unique('user'), role],
-      )
-    ).id;
   /** What a token of this user says. */
   const as = (user: string, role = 'member') => ({
     ...{ 'howdah.tenant_id': tenant, 'howdah.user_id': user, 'howdah.role': role },
@@ -61,7 +53,7 @@ describe('what is forked', () => {
 
   describe('fork_session', () => {
     test('tells nobody what an agent that is hidden from him said', async () => {
-      const user = await makeUser();
+      const { id: user } = await makeUser(db.pool);
       const id = await talked({ user_id: user }, 'One.');
       const hidden = await makeAgent(db.pool);
       await db.pool.query('update howdah.sessions set agent_id = $2 where id = $1', [id, hidden]);
@@ -81,14 +73,14 @@ describe('what is forked', () => {
           hint: 'Fork after turn 1, or ask an admin or owner to fork the session.',
         });
       });
-      const admin = await makeUser('admin');
+      const { id: admin } = await makeUser(db.pool, { role: 'admin' });
       await asRole(db.pool, 'howdah_app', as(admin, 'admin'), async (client) => {
         expect(await fork(client, id)).toMatchObject({ forked_from_turn: 2 });
       });
     });
 
     test('tells nobody what a hidden agent began a fork with, also where its turn failed', async () => {
-      const user = await makeUser();
+      const { id: user } = await makeUser(db.pool);
       const hidden = await makeAgent(db.pool);
       const id = await talked({ agent_id: hidden, user_id: user }, 'One.');
       const branch = await fork(db.pool, id);
@@ -117,7 +109,7 @@ describe('what is forked', () => {
     ])(
       'waits for an erasure that is under way, in a session %s, and has nothing of his then',
       async (_, isHis) => {
-        const user = await makeUser();
+        const { id: user } = await makeUser(db.pool);
         const id = await makeSession(db.pool, { agent_id: agent, ...(isHis && { user_id: user }) });
         const said = { agent_id: agent, session_id: id, user_id: user, input: 'I am Grace.' };
         await finish(db.pool, worker, await makeRun(db.pool, said));
@@ -194,8 +186,8 @@ describe('what is forked', () => {
   });
 
   test.each(['anonymise', 'delete'])('goes with the person who said it: %s', async (mode) => {
-    const user = await makeUser();
-    const admin = await makeUser('admin');
+    const { id: user } = await makeUser(db.pool);
+    const { id: admin } = await makeUser(db.pool, { role: 'admin' });
     const id = await talked({ user_id: user, title: 'About Grace' }, 'I am Grace.');
     await rolledBack(db.pool, async (client) => {
       await takeRole(client, 'howdah_app', as(admin, 'admin'));

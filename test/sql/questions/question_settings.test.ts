@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, makeUser } from '../asking.ts';
-import { makeAgent, makeTool, one, refusal, refusedInside, rolledBack } from '../support.ts';
+import { actAs } from '../asking.ts';
+import {
+  makeAgent,
+  makeTool,
+  makeUser,
+  one,
+  refusal,
+  refusedInside,
+  rolledBack,
+} from '../support.ts';
 
 const db = testDatabase();
 let asking: string;
@@ -174,7 +182,7 @@ describe('settings of a question', () => {
   });
 
   test('are refused in an update as well, and to the application too', async () => {
-    const admin = await makeUser(db.pool, 'admin');
+    const admin = await makeUser(db.pool, { role: 'admin' });
     const tool = await makeTool(db.pool);
     await rolledBack(db.pool, async (client) => {
       await actAs(client, admin);

@@ -1,27 +1,29 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, answer, ask, inboxOf, makeUser, questionRow } from '../asking.ts';
+import { actAs, answer, ask, inboxOf, questionRow } from '../asking.ts';
 import {
   all,
   isBlocked,
   makeAgent,
   makeSession,
   makeTenant,
+  makeUser,
   one,
   refusal,
   refusedInside,
   rolledBack,
+  type User,
 } from '../support.ts';
 
 const db = testDatabase();
-const users: Record<string, Awaited<ReturnType<typeof makeUser>>> = {};
+const users: Record<string, User> = {};
 
 beforeAll(async () => {
   for (const role of ['owner', 'admin', 'member', 'viewer']) {
-    users[role] = await makeUser(db.pool, role);
+    users[role] = await makeUser(db.pool, { role });
   }
-  users.own = await makeUser(db.pool, 'member');
+  users.own = await makeUser(db.pool, { role: 'member' });
 });
 
 const statusOf = async (id: string) =>

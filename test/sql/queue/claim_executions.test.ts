@@ -13,6 +13,7 @@ import {
   makeSession,
   makeWorker,
   one,
+  runRow,
   testClient,
 } from '../support.ts';
 
@@ -25,8 +26,6 @@ describe('claim_executions', () => {
     agent = await makeAgent(db.pool, { max_steps: 2, max_seconds: 60 });
     worker = await makeWorker(db.pool);
   });
-
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
 
   test('wake-ups that found no room are returned for runs that are still due, once', async () => {
     const ids = await Promise.all([1, 2].map(() => makeRun(db.pool, { agent_id: agent })));
@@ -53,7 +52,7 @@ describe('claim_executions', () => {
 
   test('gives a run to the worker under a new fence, with all it needs to go on', async () => {
     const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
-    const run = await rowOf(id);
+    const run = await runRow(db.pool, id);
     const claims = await claim(db.pool, worker, [id]);
     expect(claims).toEqual([
       {
@@ -89,7 +88,7 @@ describe('claim_executions', () => {
     ]);
     expect(Number(claims[0]?.active_ms_left)).toBeGreaterThan(55_000);
     expect(Number(claims[0]?.active_ms_left)).toBeLessThanOrEqual(60_000);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'running',
       owner_worker: worker,
       fence: 1,
@@ -107,7 +106,7 @@ describe('claim_executions', () => {
     const claims = await Promise.all([claim(db.pool, worker, [id]), claim(db.pool, other, [id])]);
     expect(claims.flat()).toHaveLength(1);
     expect(await claim(db.pool, worker, [id])).toEqual([]);
-    expect(await rowOf(id)).toMatchObject({ fence: 1 });
+    expect(await runRow(db.pool, id)).toMatchObject({ fence: 1 });
   });
 
   test('many workers that want the same runs share them without waiting', async () => {
@@ -152,7 +151,11 @@ describe('claim_executions', () => {
     expect(await claim(db.pool, worker, [id])).toEqual([]);
     await db.pool.query('update howdah.executions set wake_at = now() where id = $1', [id]);
     expect(await claim(db.pool, worker, [id])).toMatchObject([{ fence: 2 }]);
-    expect(await rowOf(id)).toMatchObject({ status: 'running', waiting_for: null, wake_at: null });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'running',
+      waiting_for: null,
+      wake_at: null,
+    });
   });
 
   /** The death of a worker that holds the run. */
@@ -165,7 +168,10 @@ describe('claim_executions', () => {
       expect(await claim(db.pool, worker, [id])).toMatchObject([{ is_suspect }]);
       await crash(id);
     }
-    expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 4 });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'queued',
+      crashes_without_progress: 4,
+    });
   });
 
   test('a run whose worker dies a third time while it is at risk ends as poison', async () => {
@@ -182,7 +188,7 @@ describe('claim_executions', () => {
       await crash(id);
     }
     expect(await claim(db.pool, worker, [id])).toEqual([]);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'failed',
       stop_reason: 'poison',
       error: { code: 'internal', retryable: false, message: expect.stringContaining('3 workers') },
@@ -192,7 +198,7 @@ describe('claim_executions', () => {
     expect(
       await all(db.pool, 'select seq, kind, error from howdah.steps where execution_id = $1', [id]),
     ).toMatchObject([{ seq: 1, kind: 'error', error: { code: 'internal' } }]);
-    expect(await rowOf(next)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
   });
 
   test('twenty deaths end a run in any case', async () => {
@@ -201,7 +207,7 @@ describe('claim_executions', () => {
       await claim(db.pool, worker, [id]);
       await crash(id);
     }
-    expect(await rowOf(id)).toMatchObject({ status: 'failed', stop_reason: 'poison' });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'failed', stop_reason: 'poison' });
   });
 
   test('a commit clears a run of all suspicion', async () => {
@@ -216,10 +222,16 @@ describe('claim_executions', () => {
       ]);
       const step = { kind: 'retry', error: { code: 'timeout' } };
       await commit(db.pool, worker, [{ id, fence: run?.fence, after: n, steps: [step] }]);
-      expect(await rowOf(id)).toMatchObject({ at_risk: false, crashes_without_progress: 0 });
+      expect(await runRow(db.pool, id)).toMatchObject({
+        at_risk: false,
+        crashes_without_progress: 0,
+      });
       await crash(id);
     }
-    expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      status: 'queued',
+      crashes_without_progress: 1,
+    });
   });
 
   test('writes message 1 once, however often the run is claimed', async () => {
@@ -312,7 +324,7 @@ describe('claim_executions', () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await db.pool.query('select howdah_private.watch(gen_random_uuid(), array[$1::uuid])', [id]);
     expect(await claim(db.pool, worker, [id])).toMatchObject([{ watched: true }]);
-    const fence = (await rowOf(id)).fence;
+    const fence = (await runRow(db.pool, id)).fence;
     const to = { ...completed };
     const steps = [answer, { kind: 'output', output: completed.output }];
     expect(await commit(db.pool, worker, [{ id, fence, after: 0, steps, to }])).toMatchObject([

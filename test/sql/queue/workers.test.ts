@@ -15,6 +15,7 @@ import {
   one,
   refusal,
   rolledBack,
+  runRow,
   startWorkerSession,
   testClient,
 } from '../support.ts';
@@ -28,7 +29,6 @@ describe('presence of workers', () => {
   });
   afterEach(() => db.pool.query('delete from howdah_private.workers'));
 
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const reap = async (patience = '10 seconds') =>
     (await all(db.pool, 'select * from howdah_private.reap_workers($1)', [patience])).map(
       (row) => row.reap_workers,
@@ -56,14 +56,14 @@ describe('presence of workers', () => {
       [worker, [mine]],
     );
     expect(released).toBe(1);
-    expect(await rowOf(mine)).toMatchObject({
+    expect(await runRow(db.pool, mine)).toMatchObject({
       status: 'queued',
       owner_worker: null,
       fence: 2,
       crashes_without_progress: 0,
       active_since: null,
     });
-    expect(await rowOf(kept)).toMatchObject({ status: 'running', owner_worker: worker });
+    expect(await runRow(db.pool, kept)).toMatchObject({ status: 'running', owner_worker: worker });
     expect(await jobsOf(db.pool, mine)).toHaveLength(1);
     expect(
       await commit(db.pool, worker, [{ id: mine, fence: 1, after: 0, steps: [answer] }]),
@@ -79,7 +79,7 @@ describe('presence of workers', () => {
       [worker, [id]],
     );
     expect(released).toBe(0);
-    expect(await rowOf(id)).toMatchObject({ owner_worker: other, fence: 1 });
+    expect(await runRow(db.pool, id)).toMatchObject({ owner_worker: other, fence: 1 });
   });
 
   test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
@@ -89,7 +89,10 @@ describe('presence of workers', () => {
     await lockJob(waiting, poolId);
     await client.query('select howdah_private.forget_worker($1)', [worker]);
     await client.end();
-    expect(await rowOf(run)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
+    expect(await runRow(db.pool, run)).toMatchObject({
+      status: 'queued',
+      crashes_without_progress: 1,
+    });
     expect(await jobsOf(db.pool, waiting)).toMatchObject([{ is_available: true }]);
     expect(
       await all(db.pool, 'select 1 from howdah_private.workers where id = $1', [worker]),
@@ -108,9 +111,9 @@ describe('presence of workers', () => {
       'select * from howdah_private.reap_workers() as worker where worker = $1',
       [dead.id],
     );
-    expect(await rowOf(lost)).toMatchObject({ status: 'queued', fence: 2 });
+    expect(await runRow(db.pool, lost)).toMatchObject({ status: 'queued', fence: 2 });
     expect(await jobsOf(db.pool, lost)).toHaveLength(1);
-    expect(await rowOf(kept)).toMatchObject({
+    expect(await runRow(db.pool, kept)).toMatchObject({
       status: 'running',
       owner_worker: alive.id,
       fence: 1,
@@ -137,7 +140,7 @@ describe('presence of workers', () => {
     } finally {
       await db.pool.query('drop function howdah_private.refuse_removal() cascade');
     }
-    expect(await rowOf(id)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued' });
     expect(await reap()).toEqual([stuck]);
   });
 
@@ -160,7 +163,7 @@ describe('presence of workers', () => {
       );
       if (ago === null) await heal();
       else await reap();
-      const { status, active_ms } = await rowOf(id);
+      const { status, active_ms } = await runRow(db.pool, id);
       expect(status).toBe('queued');
       expect(Math.abs(Number(active_ms) - expected)).toBeLessThan(60_000);
     },
@@ -261,7 +264,7 @@ describe('presence of workers', () => {
     const runs = [await started(dead[0] as string), await started(dead[1] as string)];
     const [first, ...others] = await reap();
     expect(others).toEqual([]);
-    const statuses = await Promise.all(runs.map(async (id) => (await rowOf(id)).status));
+    const statuses = await Promise.all(runs.map(async (id) => (await runRow(db.pool, id)).status));
     expect(statuses.sort()).toEqual(['queued', 'running']);
     expect([first, ...(await reap())].sort()).toEqual(dead.sort());
     expect(await reap()).toEqual([]);
@@ -288,7 +291,7 @@ describe('presence of workers', () => {
     await isBlocked(db.pool, reaper);
     await committer.query('commit');
     expect(await reaped).toEqual([{ reap_workers: worker }]);
-    expect(await rowOf(id)).toMatchObject({ status: 'queued', fence: 2, step_count: 1 });
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued', fence: 2, step_count: 1 });
   });
 
   test('a commit that waited for the reaper is stale', async () => {
@@ -302,7 +305,11 @@ describe('presence of workers', () => {
     await isBlocked(db.pool, committer);
     await reaper.query('commit');
     expect(await result).toMatchObject([{ outcome: 'stale' }]);
-    expect(await rowOf(id)).toMatchObject({ step_count: 0, message_count: 1, tokens_in: '0' });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      step_count: 0,
+      message_count: 1,
+      tokens_in: '0',
+    });
   });
 
   test('a due run without a wake-up is healed, and nothing else', async () => {

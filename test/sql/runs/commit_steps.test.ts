@@ -16,6 +16,7 @@ import {
   one,
   openSession,
   refusal,
+  runRow,
   testClient,
 } from '../support.ts';
 
@@ -34,7 +35,6 @@ describe('commit_steps', () => {
     await claim(db.pool, worker, [id]);
     return id;
   };
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const stepsOf = (id: string) =>
     all(db.pool, 'select * from howdah.steps where execution_id = $1 order by seq', [id]);
   const messagesOf = (id: string) =>
@@ -97,7 +97,7 @@ describe('commit_steps', () => {
       { seq: 3, step_seq: 2, role: 'tool', content: 'shipped', trust: 'external' },
       { seq: 4, step_seq: 3, role: 'assistant', tokens_in: 10, tokens_out: 5 },
     ]);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       step_count: 3,
       model_count: 2,
       message_count: 4,
@@ -131,7 +131,7 @@ describe('commit_steps', () => {
       [5, 5, 'd', 4],
       [6, 5, 'e', 5],
     ]);
-    expect(await rowOf(id)).toMatchObject({ step_count: 5, message_count: 6 });
+    expect(await runRow(db.pool, id)).toMatchObject({ step_count: 5, message_count: 6 });
   });
 
   test('keeps a json null of a step as no value', async () => {
@@ -196,7 +196,7 @@ describe('commit_steps', () => {
     );
     for (const id of [oldFence, moved, taken, gone]) {
       expect(await stepsOf(id)).toEqual([]);
-      expect(await rowOf(id)).toMatchObject({ step_count: 0, tokens_in: '0' });
+      expect(await runRow(db.pool, id)).toMatchObject({ step_count: 0, tokens_in: '0' });
     }
     expect(await stepsOf(good)).toHaveLength(1);
   });
@@ -208,7 +208,11 @@ describe('commit_steps', () => {
     const again = await commit(db.pool, worker, [row]);
     expect(again).toEqual([{ ...first[0], active_ms_left: expect.any(String) }]);
     expect(await stepsOf(id)).toHaveLength(2);
-    expect(await rowOf(id)).toMatchObject({ step_count: 2, model_count: 2, tokens_in: '20' });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      step_count: 2,
+      model_count: 2,
+      tokens_in: '20',
+    });
   });
 
   test('says committed again when the lost answer was the last one', async () => {
@@ -233,7 +237,7 @@ describe('commit_steps', () => {
     await lost.query('commit');
     expect(await again).toMatchObject([{ outcome: 'committed', step_count: 2 }]);
     expect(await stepsOf(id)).toHaveLength(2);
-    expect(await rowOf(id)).toMatchObject({ step_count: 2, tokens_in: '20' });
+    expect(await runRow(db.pool, id)).toMatchObject({ step_count: 2, tokens_in: '20' });
   });
 
   test('counts tokens and prices them when the step commits', async () => {
@@ -254,7 +258,11 @@ describe('commit_steps', () => {
       { id, fence: 1, after: 2, steps: [step(model, 1000, 0), step(null, 1, 1), step(model)] },
     ]);
     expect((await stepsOf(id)).map((row) => row.cost)).toEqual(['0.0045', '0', '0.005', '0', '0']);
-    expect(await rowOf(id)).toMatchObject({ tokens_in: '2008', tokens_out: '209', cost: '0.0095' });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      tokens_in: '2008',
+      tokens_out: '209',
+      cost: '0.0095',
+    });
   });
 
   test.each([
@@ -294,7 +302,7 @@ describe('commit_steps', () => {
     );
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 0 };
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
-    const parked = await rowOf(id);
+    const parked = await runRow(db.pool, id);
     expect(Number(parked.active_ms)).toBeGreaterThanOrEqual(20_000);
     expect(Number(parked.active_ms)).toBeLessThan(30_000);
     expect(parked.active_since).toBeNull();
@@ -310,7 +318,7 @@ describe('commit_steps', () => {
     expect(await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps, to }])).toMatchObject([
       { status: 'completed' },
     ]);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'completed',
       stop_reason: 'final_answer',
       output: 'It is on its way.',
@@ -326,7 +334,7 @@ describe('commit_steps', () => {
     const id = await started();
     const steps = [{ kind: 'error', error: failed.error }];
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps, to: failed }]);
-    expect(await rowOf(id)).toMatchObject({
+    expect(await runRow(db.pool, id)).toMatchObject({
       status: 'failed',
       stop_reason: 'error',
       error: failed.error,
@@ -340,7 +348,7 @@ describe('commit_steps', () => {
     await db.pool.query('select graphile_worker.remove_job($1)', [id]);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer], to }]);
-    const run = await rowOf(id);
+    const run = await runRow(db.pool, id);
     expect(run).toMatchObject({ status: 'waiting', waiting_for: 'timer', owner_worker: null });
     const jobs = await jobsOf(db.pool, id);
     expect(jobs).toEqual([
@@ -377,7 +385,7 @@ describe('commit_steps', () => {
     });
     for (const id of [good, bad]) {
       expect(await stepsOf(id)).toEqual([]);
-      expect(await rowOf(id)).toMatchObject({ step_count: 0, message_count: 1 });
+      expect(await runRow(db.pool, id)).toMatchObject({ step_count: 0, message_count: 1 });
     }
   });
 

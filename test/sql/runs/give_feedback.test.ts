@@ -8,6 +8,7 @@ import {
   makeAgent,
   makeRun,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   refusal,
@@ -24,14 +25,8 @@ beforeAll(async () => {
   await finish(db.pool, await makeWorker(db.pool), run);
 });
 
-const makeUser = async (username: string, role = 'member') =>
-  (
-    await one(
-      db.pool,
-      'insert into howdah.users (username, role) values ($1, $2::text::howdah.user_role) returning id',
-      [username, role],
-    )
-  ).id as string;
+const makeUserNamed = async (username: string, role = 'member') =>
+  (await makeUser(db.pool, { username, role })).id;
 
 const as = (user: string, text: string, values: unknown[]) =>
   committed(db.pool, async (client) => {
@@ -47,7 +42,7 @@ const said = (id: string) =>
   );
 
 test('everybody says it once of a run, and once of each message; said again it replaces what he said', async () => {
-  const [ada, bob] = [await makeUser('ada'), await makeUser('bob')];
+  const [ada, bob] = [await makeUserNamed('ada'), await makeUserNamed('bob')];
   const [first] = await as(ada, GIVE, [run, 1, ' Just right. ', null]);
   expect(first).toMatchObject({ score: 1, comment: 'Just right.', created_by: 'ada' });
   const [again] = await as(ada, GIVE, [run, 0.25, null, null]);
@@ -90,7 +85,7 @@ describe('refused is', () => {
   });
 
   test('a viewer, and a key that may only read', async () => {
-    const eve = await makeUser('eve', 'viewer');
+    const eve = await makeUserNamed('eve', 'viewer');
     expect(await refusal(as(eve, GIVE, [run, 1, null, null]))).toMatchObject({ code: 'HWDEN' });
     const settings = {
       'howdah.tenant_id': tenant,
@@ -104,7 +99,7 @@ describe('refused is', () => {
   });
 
   test('a run of another tenant, and of an agent that is hidden, as one that is nowhere', async () => {
-    const eve = await makeUser('mallory');
+    const eve = await makeUserNamed('mallory');
     const other = await makeTenant(db.pool);
     const theirs = await makeRun(db.pool, {
       tenant_id: other,
@@ -131,7 +126,7 @@ describe('refused is', () => {
   });
 
   test('a row that is written past the function', async () => {
-    const ada = await makeUser('grace');
+    const ada = await makeUserNamed('grace');
     const write = `insert into howdah.feedback_entries (execution_id, score, created_by) values ($1, 1, 'bob')`;
     expect(await refusal(as(ada, write, [run]))).toMatchObject({ code: '42501' });
   });

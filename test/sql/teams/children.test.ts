@@ -21,6 +21,7 @@ import {
   refusal,
   release,
   rolledBack,
+  runRow,
   spawn,
   testClient,
 } from '../support.ts';
@@ -37,15 +38,12 @@ describe('children', () => {
 
   const make = (columns: Record<string, unknown> = {}) =>
     makeRun(db.pool, { agent_id: agent, ...columns });
-  const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const inboxOf = (id: string) =>
     all(
       db.pool,
       'select kind, call_id, output from howdah_private.inbox where execution_id = $1 order by id',
       [id],
     );
-  const rowIn = (client: Db, id: string) =>
-    one(client, 'select * from howdah.executions where id = $1', [id]);
   const output = { kind: 'output', output: 'x' };
   /** A running root with a running child, the root waiting for it. */
   const pair = async (child_agent = agent, columns: Record<string, unknown> = {}) => {
@@ -60,8 +58,8 @@ describe('children', () => {
 
   test('their end is told to the parent, which goes on', async () => {
     const { root, child } = await pair();
-    expect(await rowOf(root)).toMatchObject({ status: 'waiting', live_children: 1 });
-    expect(await rowOf(child)).toMatchObject({
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'waiting', live_children: 1 });
+    expect(await runRow(db.pool, child)).toMatchObject({
       root_execution_id: root,
       parent_execution_id: root,
       parent_call_id: 'a',
@@ -70,7 +68,7 @@ describe('children', () => {
     });
     const steps = [answer, output];
     await commit(db.pool, worker, [{ id: child, fence: 1, after: 0, steps, to: completed }]);
-    expect(await rowOf(root)).toMatchObject({ status: 'queued', live_children: 0 });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued', live_children: 0 });
     expect(await inboxOf(root)).toMatchObject([
       { kind: 'child', call_id: 'a', output: { execution_id: child, status: 'completed' } },
     ]);
@@ -87,7 +85,7 @@ describe('children', () => {
     const second = await pair();
     await db.pool.query('select howdah.cancel_execution($1)', [second.child]);
     expect(await inboxOf(second.root)).toMatchObject([{ output: { status: 'cancelled' } }]);
-    expect(await rowOf(second.root)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, second.root)).toMatchObject({ status: 'queued' });
   });
 
   test('are cancelled when their parent fails, with all below them', async () => {
@@ -102,8 +100,8 @@ describe('children', () => {
         to: failed,
       },
     ]);
-    expect(await rowOf(grandchild)).toMatchObject({ status: 'cancelled' });
-    expect(await rowOf(root)).toMatchObject({ status: 'queued' });
+    expect(await runRow(db.pool, grandchild)).toMatchObject({ status: 'cancelled' });
+    expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued' });
   });
 
   test('count what they use upwards, exactly once, also when a commit is sent again', async () => {
@@ -116,7 +114,7 @@ describe('children', () => {
     const stale = [{ id: grandchild, fence: 0, after: 1, steps: [answer] }];
     expect(await commit(db.pool, worker, stale)).toMatchObject([{ outcome: 'stale' }]);
     for (const id of [root, child]) {
-      expect(await rowOf(id)).toMatchObject({
+      expect(await runRow(db.pool, id)).toMatchObject({
         tokens_in: '0',
         children_tokens_in: '10',
         children_tokens_out: '5',
@@ -124,7 +122,7 @@ describe('children', () => {
     }
     const half = { kind: 'model', name: 'default', tokens_in: 3 };
     await commit(db.pool, worker, [{ id: grandchild, fence: 1, after: 1, steps: [half] }]);
-    expect(await rowOf(root)).toMatchObject({ children_tokens_in: '13' });
+    expect(await runRow(db.pool, root)).toMatchObject({ children_tokens_in: '13' });
   });
 
   test('stop at the limits of the runs above them', async () => {
@@ -144,7 +142,11 @@ describe('children', () => {
     await claim(db.pool, worker, [id]);
     const lost = await spawn(db.pool, worker, { id, fence: 1, after: 0 }, agent);
     expect(await all(db.pool, 'select from howdah.executions where id = $1', [lost])).toEqual([]);
-    expect(await rowOf(id)).toMatchObject({ live_children: 0, has_inbox: true, status: 'running' });
+    expect(await runRow(db.pool, id)).toMatchObject({
+      live_children: 0,
+      has_inbox: true,
+      status: 'running',
+    });
     const told = await inboxOf(id);
     expect(told).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
     expect(told[0]?.output.error.message).toContain('child runs (8)');
@@ -264,7 +266,10 @@ describe('children', () => {
     await committer.end();
     await reaper.end();
     await db.pool.query('delete from howdah_private.workers where id = $1', [doomed]);
-    expect(await rowOf(first)).toMatchObject({ status: 'queued', children_tokens_in: '10' });
+    expect(await runRow(db.pool, first)).toMatchObject({
+      status: 'queued',
+      children_tokens_in: '10',
+    });
   });
 
   describe('seen as a tree', () => {
@@ -386,7 +391,7 @@ describe('children', () => {
         const atFirst = await updates(client);
         await commit(client, worker, [beginning(team)]);
         expect((await updates(client)) - atFirst).toBeLessThan(10);
-        expect(await rowIn(client, team.run)).toMatchObject({ live_children: many });
+        expect(await runRow(client, team.run)).toMatchObject({ live_children: many });
         await claim(client, worker, team.ids);
         const before = await updates(client);
         const steps = [output];
@@ -396,7 +401,7 @@ describe('children', () => {
           team.ids.map((id) => ({ id, fence: 1, after: 0, steps, to: completed, more: true })),
         );
         expect((await updates(client)) - before).toBeLessThan(many + 10);
-        expect(await rowIn(client, team.run)).toMatchObject({
+        expect(await runRow(client, team.run)).toMatchObject({
           live_children: 0,
           status: 'queued',
           has_inbox: true,
@@ -421,7 +426,7 @@ describe('children', () => {
             ids.map((id) => ({ id, fence: 1, after: 0, steps: [output], to, more: true })),
           );
         await end(team.ids.slice(0, 2), completed);
-        expect(await rowIn(client, team.run)).toMatchObject({
+        expect(await runRow(client, team.run)).toMatchObject({
           live_children: 4,
           status: 'waiting',
         });
@@ -429,12 +434,15 @@ describe('children', () => {
           team.run,
         ]);
         await end(team.ids.slice(2, 4), completed);
-        expect(await rowIn(client, team.run)).toMatchObject({
+        expect(await runRow(client, team.run)).toMatchObject({
           live_children: 2,
           status: 'waiting',
         });
         await end(team.ids.slice(4, 5), failed);
-        expect(await rowIn(client, team.run)).toMatchObject({ live_children: 1, status: 'queued' });
+        expect(await runRow(client, team.run)).toMatchObject({
+          live_children: 1,
+          status: 'queued',
+        });
       });
     });
 

@@ -11,6 +11,7 @@ import {
   makeAgent,
   makeRun,
   makeTenant,
+  makeUser,
   makeWorker,
   one,
   openSession,
@@ -38,15 +39,6 @@ const write = (client: Db, columns: Record<string, unknown>) => {
     `insert into howdah.mail (${names.join(', ')}) values (${names.map((_, i) => `$${i + 1}`).join(', ')}) returning *`,
     Object.values(columns),
   );
-};
-const makeUser = async (role: string): Promise<{ id: string; name: string }> => {
-  const name = unique('person');
-  const { id } = await one(
-    db.pool,
-    'insert into howdah.users (username, role) values ($1, $2) returning id',
-    [name, role],
-  );
-  return { id, name };
 };
 const as = <T>(role: string, id: string, work: (client: Db) => Promise<T>) =>
   asRole(
@@ -83,11 +75,11 @@ describe('a person writes', () => {
   test('by a plain insert: to an agent, to a run, as a reply', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
-    const user = await makeUser('member');
+    const user = await makeUser(db.pool, { role: 'member' });
     await as('member', user.id, async (client) => {
       const first = await write(client, { to_agent_id: agent, subject: 'pump', content: 'one' });
       expect(first).toMatchObject({
-        created_by: user.name,
+        created_by: user.username,
         from_execution_id: null,
         trust: 'user',
         thread_id: first.id,
@@ -113,7 +105,7 @@ describe('a person writes', () => {
   test('and cannot say that somebody else did, nor change or take back what was said', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
-    const user = await makeUser('owner');
+    const user = await makeUser(db.pool, { role: 'owner' });
     await as('owner', user.id, async (client) => {
       await write(client, { to_agent_id: agent, content: 'x' });
       for (const [name, value] of [
@@ -186,8 +178,8 @@ describe('a person writes', () => {
 
   test('as roles and grants allow; a tool in SQL may not', async () => {
     const agent = await makeAgent(db.pool);
-    const viewer = await makeUser('viewer');
-    const member = await makeUser('member');
+    const viewer = await makeUser(db.pool, { role: 'viewer' });
+    const member = await makeUser(db.pool, { role: 'member' });
     const text = `insert into howdah.mail (to_agent_id, content) values ($1, 'x')`;
     await as('viewer', viewer.id, async (client) => {
       expect(await refusedInside(client, text, [agent])).toMatchObject({ code: 'HWDEN' });
@@ -231,7 +223,10 @@ describe('an agent writes', () => {
       await makeAgent(db.pool, { capabilities: ['needlework'] }),
       await makeAgent(db.pool, { capabilities: ['needlework'] }),
     ];
-    const [member, friend] = [await makeUser('member'), await makeUser('member')];
+    const [member, friend] = [
+      await makeUser(db.pool, { role: 'member' }),
+      await makeUser(db.pool, { role: 'member' }),
+    ];
     await db.pool.query(
       `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'run')`,
       [closed, friend.id],
@@ -534,7 +529,10 @@ describe('the board', () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
     await put(db.pool, run, { key: 'k', value: 1 });
-    const [member, friend] = [await makeUser('member'), await makeUser('member')];
+    const [member, friend] = [
+      await makeUser(db.pool, { role: 'member' }),
+      await makeUser(db.pool, { role: 'member' }),
+    ];
     const seen = (id: string) =>
       as('member', id, (client) =>
         all(client, 'select key from howdah.board_entries where root_execution_id = $1', [run]),
@@ -552,7 +550,7 @@ describe('the board', () => {
 describe('what was said goes', () => {
   const said = async () => {
     const [one, two] = [await makeAgent(db.pool), await makeAgent(db.pool)];
-    const user = await makeUser('member');
+    const user = await makeUser(db.pool, { role: 'member' });
     const mine = await makeRun(db.pool, { agent_id: one, user_id: user.id });
     const other = await makeRun(db.pool, { agent_id: two });
     const to = await nameOf(two);
@@ -617,7 +615,7 @@ describe('what was said goes', () => {
       ]);
       expect(done).toMatchObject({ mail: 3 });
       expect(await traces(canary)).toEqual([]);
-      expect(await traces(user.name)).toEqual([]);
+      expect(await traces(user.username)).toEqual([]);
       await db.pool.query('select howdah.cancel_execution($1)', [other]);
     },
   );
@@ -625,7 +623,7 @@ describe('what was said goes', () => {
   test('with a person who is erased while somebody else receives it', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
-    const user = await makeUser('member');
+    const user = await makeUser(db.pool, { role: 'member' });
     const canary = unique('canary');
     await as('member', user.id, async (client) => {
       await write(client, { to_agent_id: agent, content: canary });
@@ -646,7 +644,7 @@ describe('what was said goes', () => {
     expect(told.content).toContain(canary);
     expect((await erased).rows[0].done).toMatchObject({ mail: 1 });
     expect(await traces(canary)).toEqual([]);
-    expect(await traces(user.name)).toEqual([]);
+    expect(await traces(user.username)).toEqual([]);
     await Promise.all([receiving.end(), erasing.end()]);
     await db.pool.query('select howdah.cancel_execution($1)', [run]);
   });
