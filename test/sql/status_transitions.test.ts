@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../support/database.ts';
-import { all, committed, makeRun, makeWorker, one, refusal, testClient } from './support.ts';
+import { all, committed, makeRun, makeWorker, one, refusal } from './support.ts';
 
 const STATUSES = ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'];
 
@@ -32,11 +32,10 @@ describe('status_transitions', () => {
   /** Puts a run into a status without going there. */
   const place = async (status: string): Promise<string> => {
     const id = await makeRun(db.pool);
-    const client = await testClient(db.pool);
-    await client.query('begin');
-    await client.query('set local session_replication_role = replica');
-    await client.query(`update howdah.executions set ${settings(status)} where id = $1`, [id]);
-    await client.query('commit');
+    await committed(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica');
+      await client.query(`update howdah.executions set ${settings(status)} where id = $1`, [id]);
+    });
     return id;
   };
 

@@ -51,12 +51,23 @@ export async function takeRole(client: Db, role: string, settings: Record<string
 }
 
 /**
- * Connects a client for the rest of a test. The test closes it when it ends, also when it fails:
- * then a transaction that is still open holds no locks, and nobody waits for the client.
+ * Connects a client for the rest of a test. When the test ends, also when it fails, the connection
+ * goes back to the pool as if it were new. Inside a transaction or a statement it is closed: it
+ * holds no locks then, and nobody waits for the client.
  */
 export async function testClient(pool: pg.Pool): Promise<pg.PoolClient> {
   const client = await pool.connect();
-  onTestFinished(() => client.release(true));
+  onTestFinished(async () => {
+    const { readyForQuery } = client as unknown as { readyForQuery: boolean };
+    let isClean = false;
+    if (readyForQuery && client.getTransactionStatus() === 'I') {
+      isClean = await client.query('discard all').then(
+        () => true,
+        () => false,
+      );
+    }
+    client.release(!isClean);
+  });
   return client;
 }
 
