@@ -93,17 +93,39 @@ export function createPool(options: ConnectionOptions): Pool {
     client.on('error', ignore);
   });
   pool.on('remove', (client) => clients.delete(client));
-  if (options.isPooled) pooled(pool, settingsOf(options));
-  return pool;
+  return options.isPooled ? pooled(pool, settingsOf(options)) : keepingRefused(pool);
 }
 
 /** A statement that nobody has begun a transaction for gets one, where there are settings to say. */
-function pooled(pool: Pool, settings: Readonly<Record<string, string>>): void {
+function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
   pool.on('connect', (client) => keepToTransactions(client, settings));
-  if (Object.keys(settings).length === 0) return;
+  if (Object.keys(settings).length === 0) return keepingRefused(pool);
   const query = (...asked: Parameters<Client['query']>) =>
     inTransaction(pool, async (client) => client.query(...asked));
-  pool.query = query as Pool['query'];
+  return Object.assign(pool, { query });
+}
+
+/**
+ * Makes `pool.query` keep its connection when Postgres refuses the statement. The pool of `pg`
+ * closes it then, and the next statement waits for a new one, which reads the catalog and plans
+ * everything anew.
+ */
+export function keepingRefused(pool: Pool): Pool {
+  const query = async (...asked: Parameters<Client['query']>) => {
+    const client = await pool.connect();
+    let isUsable = false;
+    try {
+      const result = await client.query(...asked);
+      isUsable = true;
+      return result;
+    } catch (error) {
+      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
+      throw error;
+    } finally {
+      client.release(!isUsable);
+    }
+  };
+  return Object.assign(pool, { query });
 }
 
 const connected = new WeakMap<Pool, Set<PoolClient>>();

@@ -39,3 +39,17 @@ test('a connection that breaks between two queries fails the next one, not the p
   await ended;
   await expect(client.query('select 1')).rejects.toThrow('not queryable');
 });
+
+test('a pool keeps the connection of a statement that Postgres refuses', async () => {
+  const pool = createPool({ url: database.url, applicationName: 'howdah-cli', max: 1 });
+  const pid = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+  try {
+    const first = await pid();
+    await expect(pool.query('select 1 / 0')).rejects.toThrow('division by zero');
+    expect(await pid()).toBe(first);
+    await expect(pool.query('select pg_terminate_backend(pg_backend_pid())')).rejects.toThrow();
+    expect(await pid()).not.toBe(first);
+  } finally {
+    await pool.end();
+  }
+});

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { keepingRefused } from '../../src/db/pool.ts';
 import { sql, withDatabase } from './server.ts';
 
 export type TestDatabase = {
@@ -83,31 +84,12 @@ async function copyOf(template: string): Promise<TestDatabase> {
   };
 }
 
-/**
- * Opens a pool that keeps a connection when Postgres refuses a statement on it. The pool of `pg`
- * closes it then. Tests refuse a lot, and a new backend reads the catalog and plans all anew.
- */
+/** Opens the pool of a test. Its connections stay open, since a new backend plans everything anew. */
 function openTestPool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 10, idleTimeoutMillis: 0 });
   pool.on('error', () => {});
-  const query = async (...statement: Parameters<pg.PoolClient['query']>) => {
-    const client = await pool.connect();
-    const ignore = () => {};
-    client.on('error', ignore);
-    let isUsable = false;
-    try {
-      const result = await client.query(...statement);
-      isUsable = true;
-      return result;
-    } catch (error) {
-      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
-      throw error;
-    } finally {
-      client.off('error', ignore);
-      client.release(!isUsable);
-    }
-  };
-  return Object.assign(pool, { query });
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return keepingRefused(pool);
 }
 
 /** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */

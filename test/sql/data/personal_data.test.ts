@@ -755,7 +755,7 @@ describe('a fork of a run of another', () => {
 test.each(['retried', 'forked'])(
   'a fork of a run that the user only %s is waited for in its transaction',
   async (what) => {
-    const [ada, bob] = [await makeUser('admin'), await makeUser()];
+    const [ada, bob] = [await makePerson({ role: 'admin' }), await makePerson()];
     const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
     await db.pool.query('select howdah.cancel_execution($1)', [run]);
     const { id } = await actAs(ada, (client) =>
@@ -779,7 +779,7 @@ test.each(['retried', 'forked'])(
     await Promise.race([erased, isBlocked(db.pool, erasing)]);
     await forking.query('commit');
     await erased;
-    const named = await traces(db.pool, ada.name);
+    const named = await traces(db.pool, ada.username);
     expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
     await Promise.all([forking.end(), erasing.end()]);
     await db.pool.query('select howdah.cancel_execution($1)', [copy]);
@@ -787,7 +787,7 @@ test.each(['retried', 'forked'])(
 );
 
 test('an erasure has no lock while it waits for a run of another that the user inserted', async () => {
-  const [ada, bob] = [await makeUser('admin'), await makeUser()];
+  const [ada, bob] = [await makePerson({ role: 'admin' }), await makePerson()];
   const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
   const run = await actAs(ada, (client) => makeRun(client, { agent_id: agent }));
   await db.pool.query('update howdah.executions set user_id = $2 where id = $1', [run, bob.id]);

@@ -854,7 +854,8 @@ describe('limits of usage', () => {
       );
 
     test('user: two inserts that name two users in opposite order do not deadlock', async () => {
-      const [low, high] = [await makeUser(), await makeUser()].toSorted() as [string, string];
+      const users = [await makeUserOfTenant(), await makeUserOfTenant()];
+      const [low, high] = users.toSorted() as [string, string];
       const id = await limit({ scope: 'user', metric: 'runs', max_value: 9 });
       await run({ user_id: low });
       await run({ user_id: high });

@@ -179,7 +179,7 @@ describe('children', () => {
         [agent],
       );
       await commit(client, worker, [{ id: root, fence: 1, after: 0, steps }]);
-      expect(await rowIn(client, root)).toMatchObject({ live_children: 50 });
+      expect(await runRow(client, root)).toMatchObject({ live_children: 50 });
       const calls = await all(
         client,
         `select funcname::text, calls::int from pg_stat_xact_user_functions
