@@ -1,20 +1,17 @@
--- Claims beyond the wake-ups that came. Under a backlog, a worker with free slots need not wait for
--- each wake-up in turn: it is given as many due runs as it has room for.
+-- Claims beyond the wake-ups that came: as many due runs as a worker has room for. Under a backlog
+-- it need not wait for each wake-up in turn. A worker that starts, or that hears of due runs which
+-- another worker has no room for, finds them here.
 --
 -- The room is shared out slot by slot: each slot goes to the tenant with the fewest runs at work
 -- for its weight. Of the runs of a tenant the worker takes only its part, as if all workers asked
 -- at the same moment, so that others with room find some too.
---
--- `enable_sort`: see fair_share_claims.sql.
 create or replace function howdah_private.claim_backlog(
   last_tenant_id uuid, room int, except_ids uuid[]
 ) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
   );
@@ -34,27 +31,74 @@ begin
     select r.id
     from unnest(v_tenants, v_slots) as t (id, slots)
     cross join lateral (
-      select d.id, row_number() over () as place, count(*) over () as due_runs
-      from (
-        (select e.id::uuid as id from howdah.executions as e
-        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (claim_backlog.except_ids)
-          and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit t.slots * v_workers)
-        union all
-        (select e.id::uuid from howdah.executions as e
-        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (claim_backlog.except_ids)
-          and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit t.slots * v_workers)
-      ) as d
+      select d.id, d.place, count(*) over () as due_runs
+      from unnest(
+        howdah_private.due_runs(t.id, t.slots * v_workers, claim_backlog.except_ids)
+      ) with ordinality as d (id, place)
     ) as r
-    where r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
+    where t.slots > 0 and r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
+end $$;
+
+-- Returns the first due runs of a tenant, by priority and then by the time at which they were due.
+-- Each priority is read on its own: within one, the index is in the order of due times, so runs
+-- that sleep are not read. `enable_sort`: see fair_share_claims.sql.
+create or replace function howdah_private.due_runs(
+  tenant_id uuid, max_count int, except_ids uuid[]
+) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_sort = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_due uuid[] := '{}';
+  v_priority int := -32769; -- below every smallint
+begin
+  loop
+    select min(r.priority) into v_priority
+    from (
+      (select e.priority from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+      union all
+      (select e.priority from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+    ) as r;
+    exit when v_priority is null;
+    v_due := v_due || array(
+      select r.id
+      from (
+        (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
+        from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null
+          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit due_runs.max_count)
+        union all
+        (select e.id::uuid, greatest(e.run_at, e.wake_at)
+        from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer'
+          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit due_runs.max_count)
+      ) as r
+      order by r.due_at, r.id
+      limit due_runs.max_count - cardinality(v_due)
+    );
+    exit when cardinality(v_due) >= due_runs.max_count;
+  end loop;
+  return v_due;
 end $$;
 
 -- Returns how many of the free slots each tenant gets, in the order of the arrays. A slot goes to

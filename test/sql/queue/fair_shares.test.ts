@@ -286,7 +286,7 @@ describe('fair shares', () => {
       expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
     });
 
-    test('is given the runs of a tenant whose timers rang, after its queued ones', async () => {
+    test('is given the runs of a tenant by priority, then by due time, whether queued or timed', async () => {
       const timed = await insert(0);
       await claim([timed]);
       await db.pool.query(
@@ -295,8 +295,10 @@ describe('fair shares', () => {
         [timed],
       );
       const ids = await many(0, 2);
-      expect(await claimWithRoom([], 2)).toEqual(ids);
-      expect(await claimWithRoom([], 5)).toEqual([timed]);
+      await db.pool.query('update howdah.executions set priority = -1 where id = $1', [ids[1]]);
+      expect(await claimWithRoom([], 1)).toEqual([ids[1]]);
+      expect(await claimWithRoom([], 1)).toEqual([timed]);
+      expect(await claimWithRoom([], 5)).toEqual([ids[0]]);
     });
 
     test('is given no more than its part when there are others', async () => {
@@ -367,13 +369,7 @@ describe('fair shares', () => {
     expect(await due()).toEqual([tenants[1]?.id]);
   });
 
-  test.each([
-    'due_tenants',
-    'other_tenants_queued',
-    'next_due_run',
-    'runs_at_work',
-    'claim_backlog',
-  ])(
+  test.each(['due_tenants', 'other_tenants_queued', 'next_due_run', 'runs_at_work', 'due_runs'])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
       const { prosrc, proconfig } = await one(

@@ -31,9 +31,12 @@ describe('claiming beside a queue', () => {
     await client.connect();
     return client;
   };
+  /** Queues so many runs that are due, and as many that sleep. */
   const queue = (count: number) =>
     db.pool.query(
-      `insert into howdah.executions (tenant_id, agent_id, input) select $1, $2, 'x' from generate_series(1, $3)`,
+      `insert into howdah.executions (tenant_id, agent_id, input, run_at)
+       select $1, $2, 'x', now() + n * interval '1 day'
+       from generate_series(1, $3) cross join generate_series(0, 1) as n`,
       [busy.id, busy.agent, count],
     );
   const costs = async (client: pg.Client) => costsOf(client, await claimingCalls(client, busy.id));
