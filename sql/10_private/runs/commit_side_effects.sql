@@ -105,9 +105,10 @@ as $$
   cross join lateral (
     select x as run from howdah.executions as x
     where x.id = c.id and x.fence = c.fence
-      and exists ( -- a commit writes all of its steps or none
+      and exists ( -- a commit writes all of its steps or none: its last one is there
         select from howdah.steps as l
-        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = begin_children.worker
+        where l.execution_id = c.id and l.seq = c.after + jsonb_array_length(c.steps)
+          and l.worker = begin_children.worker
       )
     limit 1
   ) as e
@@ -211,9 +212,10 @@ begin
       budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
-      and c.id::text not in ( -- refused by an earlier attempt of the same commit
-        select i.output ->> 'execution_id' from howdah_private.inbox as i
+      and not exists ( -- refused by an earlier attempt of the same commit
+        select from howdah_private.inbox as i
         where i.execution_id = begin_members.parent.id and i.kind = 'child'
+          and i.output ->> 'execution_id' = c.id::text
       )
     order by c.id;
   exception when others then
@@ -221,7 +223,8 @@ begin
       raise;
     end if;
     perform howdah_private.spawn_child(parent, c.child)
-    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
+    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place)
+    order by c.place;
   end;
   perform howdah_private.admit_members(parent.id)
   where begin_members.move ->> 'members_at_once' is not null;
