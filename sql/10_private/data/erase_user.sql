@@ -146,7 +146,7 @@ begin
   runs := howdah_private.runs_of_user(u);
   v_forks := array(select f.id from howdah_private.forked_sessions(u, runs) as f);
   other_runs := array(
-    select e.id::uuid from howdah.executions as e
+    (select e.id::uuid from howdah.executions as e
     where e.tenant_id = u.tenant_id and e.session_id = any (v_forks) and e.turn = 1
       and e.history is not null
     union
@@ -162,7 +162,8 @@ begin
     select c.id from howdah_private.runs_continued_by(u) as c (id)
     union
     select e.id::uuid from howdah.executions as e
-    where e.tenant_id = u.tenant_id and e.created_by = u.username and e.id <> all (runs)
+    where e.tenant_id = u.tenant_id and e.created_by = u.username
+    ) except select r.id from unnest(runs) as r (id)
     order by 1
   );
   questions := array(

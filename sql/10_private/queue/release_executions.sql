@@ -30,7 +30,7 @@ begin
   where e.owner_worker = release_executions.worker
     and (release_executions.ids is null or e.id = any (release_executions.ids));
   if v_held is null then
-    return 0; -- each worker stops this way: the statements below would be planned for nothing
+    return 0; -- most workers stop without runs, and need no plans of the statements below
   end if;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;

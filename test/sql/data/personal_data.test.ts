@@ -752,6 +752,27 @@ describe('a fork of a run of another', () => {
   });
 });
 
+test('a run that its user inserts during the erasure waits for it, and is refused', async () => {
+  const ada = await makePerson({ role: 'admin' });
+  const [inserting, erasing] = [await openSession(db.url), await openSession(db.url)];
+  await inserting.query('begin');
+  const { tenant } = await one(inserting, 'select howdah.current_tenant() as tenant');
+  await takeRole(inserting, 'howdah_app', {
+    'howdah.tenant_id': tenant,
+    'howdah.user_id': ada.id,
+  });
+  await erasing.query('begin');
+  await erase(erasing, ada.id);
+  const inserted = refusal(
+    inserting.query(`insert into howdah.executions (agent_id, input) values ($1, 'x')`, [agent]),
+  );
+  await isBlocked(db.pool, inserting);
+  await erasing.query('commit');
+  expect(await inserted).toMatchObject({ code: 'HWNTF' });
+  await inserting.query('rollback');
+  await Promise.all([inserting.end(), erasing.end()]);
+});
+
 test.each(['retried', 'forked'])(
   'a fork of a run that the user only %s is waited for in its transaction',
   async (what) => {
