@@ -62,7 +62,8 @@ async function exchange<T>(
   context: ModelCallContext,
   send: (line: Line) => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
-  const sdk = await loadSdk();
+  const sdk = await loadSdk().catch(notLoaded);
+  if ('error' in sdk) return sdk;
   if (context.signal.aborted) return cancelled();
   const reserved = reservedParam(model);
   if (reserved !== undefined) {
@@ -93,6 +94,14 @@ async function exchange<T>(
   if (context.signal.aborted) return cancelled();
   const ended = late(outcome, watch, limits, peer) ?? outcome;
   return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
+}
+
+/** Returns the failure of a call for which the package `openai` could not be loaded. */
+function notLoaded(error: unknown): Failed {
+  const { message, code } = error as { message?: string; code?: unknown };
+  const reason = `The client of the model could not be loaded: ${message ?? String(error)}.`;
+  const cause = typeof code === 'string' ? { code } : undefined;
+  return failed('unreachable', reason, { cause });
 }
 
 /** Everything is said out loud, so that the client reads nothing from the process's environment. */

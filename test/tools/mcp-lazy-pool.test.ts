@@ -1,0 +1,65 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import type { ToolDefinition } from '../../src/contracts/definition.ts';
+import type { ToolContext } from '../../src/contracts/tool.ts';
+import { createLazyMcpPool } from '../../src/tools/mcp/lazy-pool.ts';
+import type { McpPool, McpPoolOptions } from '../../src/tools/mcp/pool.ts';
+import type { McpServer } from '../../src/tools/mcp/server.ts';
+
+const tool = { name: 'shop' } as ToolDefinition;
+const server = { name: 'shop' } as McpServer;
+const context = {} as ToolContext;
+
+/** A pool whose client fails to load so often, and what happened to it. */
+function poolAfter(failures: number) {
+  const events: string[] = [];
+  const opened: McpPool = {
+    call: async () => ({ ok: true, value: 'answer' }),
+    discover: async () => void events.push('discovered'),
+    close: async () => void events.push('closed'),
+  };
+  const rows = { fail: async (_: McpServer, reason: string) => void events.push(reason) };
+  const options = { rows, log: pino({ level: 'silent' }) } as unknown as McpPoolOptions;
+  let left = failures;
+  const pool = createLazyMcpPool(options, async () => {
+    if (left-- > 0) throw new Error('EMFILE: too many open files');
+    return { createMcpPool: () => opened };
+  });
+  return { pool, events };
+}
+
+const message = 'the MCP client for shop could not be loaded: EMFILE: too many open files';
+
+test('a call for which the client does not load fails as data; the next call loads it', async () => {
+  const { pool } = poolAfter(1);
+  expect(await pool.call(tool, {}, context)).toEqual({
+    ok: false,
+    error: {
+      ...{ code: 'unreachable', message, retryable: true },
+      cause: { server: 'shop', sent: false },
+    },
+  });
+  expect(await pool.call(tool, {}, context)).toEqual({ ok: true, value: 'answer' });
+});
+
+test('the failed discovery of a server is kept with it', async () => {
+  const { pool, events } = poolAfter(1);
+  await pool.discover(server);
+  await pool.discover(server);
+  expect(events).toEqual([message, 'discovered']);
+});
+
+test('a pool closes, whether its client was loaded or not', async () => {
+  const unused = poolAfter(0);
+  await unused.pool.close();
+  expect(unused.events).toEqual([]);
+  const failed = poolAfter(1);
+  const call = failed.pool.call(tool, {}, context);
+  await failed.pool.close();
+  expect(await call).toMatchObject({ ok: false });
+  expect(failed.events).toEqual([]);
+  const used = poolAfter(0);
+  await used.pool.call(tool, {}, context);
+  await used.pool.close();
+  expect(used.events).toEqual(['closed']);
+});
