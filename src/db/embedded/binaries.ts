@@ -7,6 +7,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 /** Absolute paths of the three programs a server needs. */
 export type Binaries = Readonly<{ initdb: string; pg_ctl: string; postgres: string }>;
 
+const VERSION_MS = 10_000;
 const ownServer = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
 
 /**
@@ -34,12 +35,19 @@ export function binariesIn(folder: string): Binaries {
 /** The major version of a server's binaries: 15, 16, 17, 18. */
 export function majorVersion(binaries: Binaries): number {
   try {
-    const version = execFileSync(binaries.postgres, ['--version'], { encoding: 'utf8' });
+    const version = execFileSync(binaries.postgres, ['--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'], // else its stderr goes to the terminal
+      timeout: VERSION_MS,
+    });
     return Number(/\d+/.exec(version)?.[0]);
   } catch (cause) {
-    const hint = `Its libraries need glibc, which Alpine does not have. ${ownServer}`;
-    const message = `${binaries.postgres} does not run on this machine: ${String(cause).trim()}`;
-    throw new HowdahError('EPOSTGRES', message, { hint, cause });
+    const { stderr, message } = cause as { stderr?: string; message: string };
+    const reason = stderr?.trim() || message;
+    throw new HowdahError('EPOSTGRES', `${binaries.postgres} does not run here: ${reason}`, {
+      hint: `Use a Linux with glibc, such as Debian: Alpine has none. ${ownServer}`,
+      cause,
+    });
   }
 }
 
