@@ -22,31 +22,32 @@ export function clientLeft(): HowdahError {
   return new HowdahError('57014', 'the client left before its answer');
 }
 
-/** A client that wants to ask has begun by then. */
-const SILENT_MS = 250;
+/** The time after `close` in which a client may send its first request on an open connection. */
+const UNUSED_CONNECTION_GRACE_MS = 250;
 
-/** How a server goes: first whoever asks is led away from it, then it lets nobody in any more. */
+/** The shutdown of a server: `begin` sends its clients elsewhere, then `close` ends the rest. */
 export type Departure = {
-  /** Nobody new is let in. */
+  /** True once the server takes no new connections. */
   readonly isClosing: boolean;
   /**
-   * Of every connection. Clients open some in advance. Node counts those as busy, so they would
-   * delay the end of the server.
+   * Watches a connection; call it for each. Clients open some in advance and send nothing. Node
+   * counts those as busy, so they would delay the end of the server.
    */
   watchConnection(socket: Socket): void;
-  /** Of every request. */
+  /** Watches the response of a request; call it for each. */
   watch(response: ServerResponse): void;
-  /** It goes: a connection ends with the answer on it. All are answered still. */
+  /** Ends each connection after its next response. All requests are still answered. */
   begin(): void;
+  /** Ends connections without a request as well, after a short grace period. */
   close(): void;
 };
 
-/** Of a server that stays until it is told to go. */
+/** Creates the departure of a server that runs until `begin` or `close` is called. */
 export function createDeparture(): Departure {
   let stage: 'here' | 'leaving' | 'closing' = 'here';
   const answering = new Set<ServerResponse>();
   const connections = new Set<Socket>();
-  const endSilent = () => {
+  const endUnused = () => {
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   };
   const begin = () => {
@@ -70,7 +71,9 @@ export function createDeparture(): Departure {
     close() {
       begin();
       stage = 'closing';
-      setTimeout(endSilent, SILENT_MS).unref();
+      // A busy loop runs its timers before it reads its sockets. The immediate runs after the read,
+      // so a request that has arrived counts.
+      setTimeout(() => setImmediate(endUnused), UNUSED_CONNECTION_GRACE_MS).unref();
     },
   };
 }

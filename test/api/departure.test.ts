@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createDeparture } from '../../src/api/departure.ts';
+
+const GRACE_MS = 250;
+
+/** A departure that watches one connection, which has sent nothing. */
+async function watchOne() {
+  const departure = createDeparture();
+  const server = createServer((socket) => {
+    departure.watchConnection(socket.on('error', () => {}).resume());
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  onTestFinished(() => void client.destroy());
+  client.on('error', () => {}).resume();
+  const [[socket]] = await Promise.all([accepted, once(client, 'connect')]);
+  return { departure, client, socket: socket as Socket };
+}
+
+/** Resolves after the loop has read its sockets, so the next read is a turn away. */
+const afterRead = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a connection without a request ends after the grace period', async () => {
+  const { departure, client } = await watchOne();
+  const closed = once(client, 'close');
+  departure.close();
+  await closed;
+});
+
+test('a request that a busy loop has not read yet keeps its connection', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { departure, client, socket } = await watchOne();
+  departure.close();
+  await afterRead();
+  client.write('GET / HTTP/1.1\r\n');
+  vi.advanceTimersByTime(GRACE_MS); // the loop was busy: the timer runs before the read
+  expect(socket.bytesRead).toBe(0);
+  await afterRead();
+  await afterRead();
+  expect(socket.destroyed).toBe(false);
+  expect(socket.bytesRead).toBeGreaterThan(0);
+});
