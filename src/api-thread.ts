@@ -139,6 +139,11 @@ export function loadApiThread(program: string = PROGRAM): LoadedThread {
   return { worker, ended };
 }
 
+/** Resolves as `work` does. Rejects with the reason when the thread ends first. */
+export function whileThreadRuns<T>({ ended }: LoadedThread, work: Promise<T>): Promise<T> {
+  return Promise.race([work, ended.then((reason) => Promise.reject(reason))]);
+}
+
 function startThread(
   { worker, ended }: LoadedThread,
   data: ApiThreadData,

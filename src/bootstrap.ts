@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Worker } from '../workers/main.ts';
 import type { Api } from './api/server.ts';
-import { type LoadedThread, loadApiThread, startApiThread } from './api-thread.ts';
+import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
 import type { Config } from './config.ts';
 import { awaitServer } from './db/await-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
@@ -101,9 +101,12 @@ export async function openHowdah(
   extensions: Extensions = {},
 ): Promise<Howdah> {
   const opening = awaitDatabase(config, talk, extensions.waitSeconds);
-  const thread = parts.api && parts.worker ? loadApiThread() : undefined;
+  opening.catch(() => {}); // it is awaited below, unless the thread fails before
+  let thread: LoadedThread | undefined;
   try {
-    const { url, isEmbedded } = await (parts.worker ? loadWorkerDuring(opening) : opening);
+    thread = parts.api && parts.worker ? loadApiThread() : undefined;
+    const ready = parts.worker ? loadWorkerDuring(opening) : opening;
+    const { url, isEmbedded } = await (thread ? whileThreadRuns(thread, ready) : ready);
     await migrateDatabase(url);
     return await openParts({ url, isEmbedded }, config, { ...parts, thread }, talk, extensions);
   } catch (error) {

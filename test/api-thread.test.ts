@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Worker as Thread } from 'node:worker_threads';
 import { pino } from 'pino';
 import { afterAll, expect, test, vi } from 'vitest';
-import { startApiThread } from '../src/api-thread.ts';
+import { loadApiThread, startApiThread, whileThreadRuns } from '../src/api-thread.ts';
 import { openHowdah } from '../src/bootstrap.ts';
 import { moduleBeside } from '../src/concurrency/thread-pool.ts';
 import { loadConfig } from '../src/config.ts';
@@ -101,6 +101,17 @@ test('a port that is taken is an error with a hint, as without a thread', async 
   } finally {
     await api.close();
   }
+});
+
+test('a thread that ends while the database starts ends the start with its reason', async () => {
+  const thread = loadApiThread('data:text/javascript,throw new Error("no API here")');
+  const database = Promise.withResolvers<string>();
+  await expect(whileThreadRuns(thread, database.promise)).rejects.toThrow('no API here');
+  const running = loadApiThread(program);
+  const opening = whileThreadRuns(running, database.promise);
+  database.resolve('open');
+  expect(await opening).toBe('open');
+  await running.worker.terminate();
 });
 
 /** Requests the URL repeatedly in a thread of its own, and counts the answers. */
