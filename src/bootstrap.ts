@@ -57,9 +57,10 @@ export async function awaitDatabase(
   config: Config,
   talk: (line: string) => void,
   seconds: number = WAIT_SECONDS,
+  signal?: AbortSignal,
 ): Promise<Database> {
   const database = await openDatabase(config, talk);
-  if (!database.isEmbedded) await awaitServer(database.url, seconds, talk);
+  if (!database.isEmbedded) await awaitServer(database.url, seconds, talk, signal);
   return database;
 }
 
@@ -100,7 +101,8 @@ export async function openHowdah(
   talk: (line: string) => void,
   extensions: Extensions = {},
 ): Promise<Howdah> {
-  const opening = awaitDatabase(config, talk, extensions.waitSeconds);
+  const giveUp = new AbortController(); // a wait left behind would keep the process alive
+  const opening = awaitDatabase(config, talk, extensions.waitSeconds, giveUp.signal);
   opening.catch(() => {}); // it is awaited below, unless the thread fails before
   let thread: LoadedThread | undefined;
   try {
@@ -110,6 +112,7 @@ export async function openHowdah(
     await migrateDatabase(url);
     return await openParts({ url, isEmbedded }, config, { ...parts, thread }, talk, extensions);
   } catch (error) {
+    giveUp.abort();
     await thread?.worker.terminate();
     throw error;
   }

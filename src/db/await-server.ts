@@ -8,13 +8,15 @@ const MAY_PASS =
 const PAUSE_MS = 250;
 
 /**
- * Waits until the server takes a connection, for at most so many seconds, and says once that it does. What waiting cannot mend
- * (a refused login, a database that is not there) is thrown at once, the rest when the time is over.
+ * Waits until the server takes a connection, for at most so many seconds, and says once that it
+ * waits. Throws at once what waiting cannot mend, such as a refused login or a missing database.
+ * Throws the rest when the time is over or `signal` fires.
  */
 export async function awaitServer(
   url: string,
   seconds: number,
   talk: (line: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   for (let isFirst = true; ; isFirst = false) {
@@ -25,7 +27,7 @@ export async function awaitServer(
       const { host } = new URL(url);
       talk(`No server takes connections at ${host} yet: waiting for up to ${seconds} s.`);
     }
-    await pause(PAUSE_MS);
+    await pause(PAUSE_MS, undefined, { signal });
   }
 }
 

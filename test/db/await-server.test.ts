@@ -26,6 +26,14 @@ describe('a server that takes no connections yet', () => {
     expect(said).toEqual([`No server takes connections at ${host} yet: waiting for up to 60 s.`]);
   });
 
+  test('is waited for until the caller gives up', async () => {
+    proxy.isDown = true;
+    const giveUp = new AbortController();
+    const waiting = awaitServer(proxy.url, 600, () => giveUp.abort(), giveUp.signal);
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    proxy.isDown = false;
+  });
+
   test('is waited for by a worker that was started before it', async () => {
     proxy.isDown = true;
     const worker = startCli(proxy.url, 'worker', '--wait', '2m');
