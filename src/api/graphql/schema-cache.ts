@@ -72,7 +72,11 @@ const INTROSPECTION = narrowed(makeIntrospectionQuery());
 
 function narrowed(query: string): string {
   const all = "where nspname <> 'information_schema'\n";
-  if (query.split(all).length !== 2) throw new Error('the introspection query has another form');
+  if (query.split(all).length !== 2) {
+    throw new Error(
+      'the package postgraphile has an introspection query that Howdah does not know; install the version in the package.json of howdah',
+    );
+  }
   return query.replace(
     all,
     `where nspname in ('howdah', 'pg_catalog')
