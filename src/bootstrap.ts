@@ -34,8 +34,8 @@ export async function openDatabase(
   return { url, isEmbedded: true };
 }
 
-/** Loads the packages of a worker while `opening` waits for the programs of the database. */
-export async function loadWorkerDuring<T>(opening: Promise<T>): Promise<T> {
+/** Loads the packages of a worker while the database opens, then resolves as `opening` does. */
+export async function loadWorkerAndAwait<T>(opening: Promise<T>): Promise<T> {
   opening.catch(() => {}); // it is awaited below
   await nextTurn(); // loading blocks this thread: initdb starts first
   await loadWorker();
@@ -45,7 +45,7 @@ export async function loadWorkerDuring<T>(opening: Promise<T>): Promise<T> {
 const loadWorker = () => import('./open-worker.ts');
 
 /** Starts a worker with the providers of this environment. Its packages are loaded with the call. */
-export async function openWorker(...worker: Parameters<OpenWorker>): Promise<Worker> {
+export async function loadAndOpenWorker(...worker: Parameters<OpenWorker>): Promise<Worker> {
   return (await loadWorker()).openWorker(...worker);
 }
 type OpenWorker = Awaited<ReturnType<typeof loadWorker>>['openWorker'];
@@ -107,7 +107,7 @@ export async function openHowdah(
   let thread: LoadedThread | undefined;
   try {
     thread = parts.api && parts.worker ? loadApiThread() : undefined;
-    const ready = parts.worker ? loadWorkerDuring(opening) : opening;
+    const ready = parts.worker ? loadWorkerAndAwait(opening) : opening;
     const { url, isEmbedded } = await (thread ? whileThreadRuns(thread, ready) : ready);
     await migrateDatabase(url);
     return await openParts({ url, isEmbedded }, config, { ...parts, thread }, talk, extensions);
@@ -129,14 +129,14 @@ async function openParts(
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
   const scope = await scopeOf(url, extensions.only ?? []);
-  const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
+  const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;
   const telemetry = await openTelemetry(url, config, { isServed: parts.api });
   const api = parts.api ? await openApi(url, config, parts, telemetry) : undefined;
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
     const given = { ...extensions, scope, tools: tools?.all() ?? [] };
-    worker = parts.worker ? await openWorker(url, config, telemetry, given) : undefined;
+    worker = parts.worker ? await loadAndOpenWorker(url, config, telemetry, given) : undefined;
     if (worker) tools?.follow(worker);
     return {
       databaseUrl: url,
@@ -162,7 +162,7 @@ async function openParts(
   }
 }
 
-async function openTools(...tools: Parameters<OpenTools>): ReturnType<OpenTools> {
+async function loadAndOpenTools(...tools: Parameters<OpenTools>): ReturnType<OpenTools> {
   return (await import('../workers/registered-tools.ts')).openTools(...tools);
 }
 type OpenTools = typeof import('../workers/registered-tools.ts').openTools;

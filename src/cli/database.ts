@@ -27,19 +27,22 @@ export async function databaseToAsk(io: CliIo) {
 }
 
 /**
- * Opens the database for one command and closes it afterwards, whatever happens. An owner finds it migrated; `isMaker` says that a
- * database without our schema is given one, which is otherwise taken for the wrong one; `isHere` that no server could be meant;
- * `isWorker` that the command will work as a worker, whose packages are loaded meanwhile.
+ * Opens the database for one command and closes it afterwards, whatever happens. Migrates it when
+ * the login is its owner. A database without our schema is taken for the wrong one.
+ *
+ * - `isMaker`: gives such a database the schema
+ * - `isHere`: the command never asks a server, so none can be meant
+ * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as one
  */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
-  { isMaker = false, isHere = false, isWorker = false } = {},
+  { isMaker = false, isHere = false, preloadWorker = false } = {},
 ): Promise<T> {
-  const { loadWorkerDuring, migrateDatabase, openDatabase } = await import('../bootstrap.ts');
+  const { loadWorkerAndAwait, migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
   const opening = isHere ? openDatabase(config, io.err) : databaseToAsk(io);
-  const { url, isEmbedded } = await (isWorker ? loadWorkerDuring(opening) : opening);
+  const { url, isEmbedded } = await (preloadWorker ? loadWorkerAndAwait(opening) : opening);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
     const state = await schemaState(pool);

@@ -20,11 +20,11 @@ export async function helpAsWorker<T>(
     );
     return work();
   }
-  const { followEnvironment, openTelemetry, openWorker } = await import('../bootstrap.ts');
+  const { followEnvironment, loadAndOpenWorker, openTelemetry } = await import('../bootstrap.ts');
   await followEnvironment(url, config);
   io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
   const telemetry = await openTelemetry(url, { ...config, logLevel: 'error' });
-  const worker = await openWorker(url, config, telemetry);
+  const worker = await loadAndOpenWorker(url, config, telemetry);
   try {
     return await work();
   } finally {

@@ -31,7 +31,7 @@ export function register(command: Command, io: CliIo): void {
         });
         goOn(io, config);
       },
-      { isMaker: true, isHere: true, isWorker: true },
+      { isMaker: true, isHere: true, preloadWorker: true },
     ),
   );
 }
