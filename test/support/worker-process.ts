@@ -35,6 +35,7 @@ const {
   EGRESS_ALLOW,
   SCOPE,
   CONCURRENCY,
+  WAKE_UP_SLOTS,
   WAIT,
   GRACE_MS = '10000',
 } = process.env;
@@ -53,6 +54,7 @@ const worker = await startTestWorker(DATABASE_URL, {
   scope: SCOPE === undefined ? undefined : JSON.parse(SCOPE),
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
   ...(CONCURRENCY === undefined ? {} : { concurrency: Number(CONCURRENCY) }),
+  ...(WAKE_UP_SLOTS === undefined ? {} : { wakeUpSlots: Number(WAKE_UP_SLOTS) }),
 });
 process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));
 console.log('ready');

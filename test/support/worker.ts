@@ -19,6 +19,8 @@ export type TestWorkerOptions = {
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
   concurrency?: number;
+  /** Wake-ups at once; 3. Each has a connection, whose first statements cost as much as a test. */
+  wakeUpSlots?: number;
   answerWithinMs?: number;
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
@@ -50,7 +52,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
       environment: { PATH: process.env.PATH ?? '' },
     },
     concurrency: options.concurrency ?? 100,
-    wakeUpSlots: 3, // each has a connection, whose first statements cost as much as a whole test
+    wakeUpSlots: options.wakeUpSlots ?? 3,
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),

@@ -21,6 +21,7 @@ type ProcessOptions = {
   egressAllow?: string;
   scope?: WorkerScope;
   concurrency?: number;
+  wakeUpSlots?: number;
 };
 
 /** Starts a worker in a process of its own; resolves when it takes runs. */
@@ -54,7 +55,7 @@ export async function loadWorkerProcess(
 
 function spawnWorker(
   url: string,
-  { openai, graceMs, egressAllow, scope, concurrency }: ProcessOptions,
+  { openai, graceMs, egressAllow, scope, concurrency, wakeUpSlots }: ProcessOptions,
   extra: Record<string, string>,
 ): ChildProcess {
   const child = spawn(process.execPath, [ENTRY], {
@@ -67,6 +68,7 @@ function spawnWorker(
       ...(egressAllow === undefined ? {} : { EGRESS_ALLOW: egressAllow }),
       ...(scope === undefined ? {} : { SCOPE: JSON.stringify(scope) }),
       ...(concurrency === undefined ? {} : { CONCURRENCY: String(concurrency) }),
+      ...(wakeUpSlots === undefined ? {} : { WAKE_UP_SLOTS: String(wakeUpSlots) }),
       ...extra,
     },
   });

@@ -40,8 +40,9 @@ afterAll(async () => {
   killWorkerProcesses();
 });
 
-async function startHere(concurrency = 20): Promise<Worker> {
-  const worker = await startTestWorker(database.url, { openai: server.url, concurrency });
+async function startHere(concurrency = 20, wakeUpSlots = 3): Promise<Worker> {
+  const options = { openai: server.url, concurrency, wakeUpSlots };
+  const worker = await startTestWorker(database.url, options);
   workers.push(worker);
   return worker;
 }
@@ -54,7 +55,7 @@ describe('two workers on one database', () => {
   test('share load: what one has no room for the other takes, though its wake-up came here', async () => {
     const { pool } = database;
     answerTo = () => ({ stall: 'before_headers' });
-    await startHere(2);
+    await startHere(2, 8);
     const agent = await asking();
     await insert(agent, 2);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
@@ -84,10 +85,11 @@ describe('two workers on one database', () => {
     answerTo = ({ body }) =>
       JSON.stringify(body.messages).includes('long') ? { stall: 'before_headers' } : done;
     const agent = await asking();
-    const full = await startWorkerProcess(database.url, { openai: server.url, concurrency: 1 });
+    const room = { concurrency: 1, wakeUpSlots: 8 };
+    const full = await startWorkerProcess(database.url, { openai: server.url, ...room });
     await insert(agent, 1, 'long');
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
-    await startHere(1);
+    await startHere(1, 8);
     const [here] = await insert(agent, 1, 'long');
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
     // eight wake-ups each: both have taken all they can
@@ -136,13 +138,13 @@ describe('two workers on one database', () => {
         ? { tool_calls: [{ name: `look_${answers.length}`, arguments: {} }] }
         : done;
     };
-    const first = await startHere(10);
-    await startHere(10);
+    const first = await startHere(10, 8); // so many wake-ups at once are a backlog
+    await startHere(10, 8);
     const ids = await insert(await asking(), 60);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBeGreaterThan(40);
     workers.splice(workers.indexOf(first), 1);
     await first.stop(0);
-    await startHere(10);
+    await startHere(10, 8);
     const runs = await Promise.all(ids.map((id) => ended(pool, id)));
     expect(new Set(runs.map((run) => `${run.status} ${run.crashes_without_progress}`))).toEqual(
       new Set(['completed 0']),
