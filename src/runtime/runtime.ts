@@ -112,10 +112,8 @@ export class Runtime {
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
     const isIn = this.#slots.acquire(priority);
-    if (this.#slots.waiting > 0) {
-      this.#crowd.watch();
-      this.#options.onFull?.();
-    }
+    this.#callOthersIfShort();
+    if (this.#slots.waiting > 0) this.#crowd.watch();
     if (!(await isIn)) {
       return false;
     }
@@ -127,6 +125,11 @@ export class Runtime {
       this.#leave();
       throw error;
     }
+  }
+
+  /** A claim reserves all slots for a moment: a wake-up that comes then is likely to get one. */
+  #callOthersIfShort(): void {
+    if (this.#slots.areShort) this.#options.onFull?.();
   }
 
   #leave(): void {
@@ -157,9 +160,8 @@ export class Runtime {
 
   /** Runs that came without a wake-up of their own; the room that nobody came for is free again. */
   #holdMore({ runs, kept }: ClaimedBatch): void {
-    for (let unused = kept - runs.length; unused > 0; unused -= 1) {
-      this.#slots.release();
-    }
+    this.#slots.settle(kept, runs.length);
+    this.#callOthersIfShort();
     for (const run of runs) {
       this.#hold(run).catch((error) => {
         this.#leave();

@@ -4,6 +4,7 @@ type Waiting = { priority: number; enter(isIn: boolean): void };
 export class Slots {
   readonly #capacity: number;
   #free: number;
+  #reserved = 0;
   #queue: Waiting[] = [];
 
   constructor(capacity: number) {
@@ -21,6 +22,11 @@ export class Slots {
     return this.#queue.length;
   }
 
+  /** More wait than reserved slots may come free. */
+  get areShort(): boolean {
+    return this.#queue.length > this.#reserved;
+  }
+
   /** False when it was turned away: then nothing is to be released. */
   async acquire(priority: number): Promise<boolean> {
     if (this.#free > 0) {
@@ -33,11 +39,20 @@ export class Slots {
     });
   }
 
-  /** As many as are free, and no more than that; each is to be released. */
+  /** Takes the free slots, up to `most`, before it is known how many are used. Then call `settle`. */
   reserve(most: number): number {
     const taken = Math.min(this.#free, most);
     this.#free -= taken;
+    this.#reserved += taken;
     return taken;
+  }
+
+  /** Ends a reservation. Each used slot is to be released later, the others are free. */
+  settle(reserved: number, used: number): void {
+    this.#reserved -= reserved;
+    for (let unused = reserved - used; unused > 0; unused -= 1) {
+      this.release();
+    }
   }
 
   release(): void {

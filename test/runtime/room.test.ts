@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Runtime } from '../../src/runtime/runtime.ts';
+import type { World } from '../../src/runtime/world.ts';
+import { eventually, testDatabase } from '../support/database.ts';
+
+const database = testDatabase();
+let runtime: Runtime;
+const onFull = vi.fn();
+
+beforeEach(() => {
+  onFull.mockClear();
+});
+afterEach(() => runtime.drain(0));
+
+/** A runtime that finds no runs: it has nothing to run them with. */
+function startRuntime(capacity: number): void {
+  runtime = new Runtime({
+    pool: database.pool,
+    world: { hooks: {}, sleep: async () => {} } as unknown as World,
+    capacity,
+    announce() {},
+    stream: () => ({ say() {}, end() {} }),
+    onError(error) {
+      throw error;
+    },
+    onFull,
+  });
+  runtime.setWorker(randomUUID());
+}
+
+/** Keeps every claim waiting while `during` works. */
+async function whileClaimsWait<T>(claim: () => T, during: () => void): Promise<T> {
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('lock table howdah.executions in access exclusive mode');
+    const claimed = claim();
+    await eventually(
+      database.pool,
+      'the claim waits',
+      `select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'
+         and query like '%claim_executions%'`,
+    );
+    during();
+    return claimed;
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+test('a look that has reserved all room does not make the worker full', async () => {
+  startRuntime(2);
+  const wakes: Promise<boolean>[] = [];
+  const [look] = await whileClaimsWait(
+    () => [runtime.look()],
+    () => {
+      wakes.push(runtime.wake(randomUUID(), 0), runtime.wake(randomUUID(), 0));
+      expect(onFull).not.toHaveBeenCalled();
+      wakes.push(runtime.wake(randomUUID(), 0)); // more than the look can give back
+      expect(onFull).toHaveBeenCalledOnce();
+    },
+  );
+  expect(await look).toBe('nothing');
+  expect(await Promise.all(wakes)).toEqual([true, true, true]);
+  expect(runtime.isIdle).toBe(true);
+});
