@@ -32,7 +32,8 @@ export function keepLooking(
   let underWay: Promise<void> | undefined;
   let isNudged = false;
   let isOver = false;
-  let mayBeMore = true;
+  let mayBeMore = false;
+  let cameRoom = false;
   let earliest = 0;
 
   const plan = (ms: number): void => {
@@ -40,22 +41,22 @@ export function keepLooking(
     timer = setTimeout(begin, ms);
   };
   const nudge = (): void => {
-    mayBeMore = true;
     if (isNudged || isOver) return;
     isNudged = true;
     if (!underWay) plan(Math.max(0, earliest - performance.now()));
   };
   const begin = (): void => {
     isNudged = false;
-    mayBeMore = true; // until the look says otherwise: a run may leave meanwhile
+    cameRoom = false;
     const start = performance.now();
     underWay = look().then((result) => {
       underWay = undefined;
       const now = performance.now();
       const pause = Math.max(LEAST_PAUSE_MS, (now - start) * PAUSES_PER_LOOK);
       earliest = result === 'nothing' ? now + Math.min(pause, MOST_PAUSE_MS) : now;
-      mayBeMore = isNudged || result !== 'nothing';
+      mayBeMore = result !== 'nothing';
       isNudged ||= result === 'found' && everyMs === undefined;
+      isNudged ||= result === 'no_room' && cameRoom; // a look with room has seen all that is due
       if (isOver) return;
       if (isNudged) plan(earliest - now);
       else if (everyMs !== undefined) plan(everyMs);
@@ -66,7 +67,8 @@ export function keepLooking(
   return {
     nudge,
     room() {
-      if (mayBeMore) nudge();
+      if (underWay) cameRoom = true;
+      else if (mayBeMore) nudge();
     },
     async stop() {
       isOver = true;

@@ -52,6 +52,25 @@ test('room that a run leaves during a look is not missed', async () => {
   looks[1]?.('nothing');
 });
 
+test('room that a run leaves during a look that finds nothing causes no other look', async () => {
+  const { looks, look, begun } = controlledLooks();
+  lookOut = keepLooking(look);
+  await begun(1);
+  lookOut.room();
+  looks[0]?.('nothing');
+  await begun(1);
+  lookOut.room();
+  await begun(1);
+  lookOut.nudge();
+  await begun(2);
+  lookOut.nudge(); // something became due after this look began
+  lookOut.room();
+  looks[1]?.('nothing');
+  await begun(3);
+  looks[2]?.('nothing');
+  await begun(3);
+});
+
 test('after a look that found runs another one follows, until there are none', async () => {
   const { looks, look, begun } = controlledLooks();
   lookOut = keepLooking(look);
