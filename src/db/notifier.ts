@@ -19,8 +19,8 @@ export type Notifier = {
   stream: OpenSink;
   /** Passes on what a tool says while it works; lost without harm. */
   tell(note: ToolNote): void;
-  /** Asks workers with room to look for due runs. Never waits, never fails. */
-  announceDueRuns(): void;
+  /** Asks workers with room to look for due runs. Resolves when that is done. Never fails. */
+  announceDueRuns(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -53,14 +53,19 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     const { rows } = await pool.query<{ id: string }>(asked, [ids]);
     return rows.map(({ id }) => id);
   }, streamed.add);
-  let announcing: Promise<unknown> = Promise.resolve();
+  let announcing = Promise.resolve();
   return {
     announce: announced.add,
     stream: (answer, isHeard) =>
       isHeard ? { say: inPlace(answer, streamed.add), end: () => {} } : unheard.open(answer),
     tell: noted.add,
     announceDueRuns() {
-      announcing = pool.query('select howdah_private.announce_due_runs()').catch(() => {});
+      const asked = pool.query('select howdah_private.announce_due_runs()');
+      announcing = asked.then(
+        () => {},
+        () => {},
+      );
+      return announcing;
     },
     async close() {
       unheard.close();
