@@ -161,6 +161,7 @@ export class Runtime {
   /** Runs that came without a wake-up of their own; the room that nobody came for is free again. */
   #holdMore({ runs, kept }: ClaimedBatch): void {
     this.#slots.settle(kept, runs.length);
+    if (kept > runs.length) this.#options.onRoom?.(); // a look meanwhile had no room
     this.#callOthersIfShort();
     for (const run of runs) {
       this.#hold(run).catch((error) => {

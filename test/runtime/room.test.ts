@@ -7,9 +7,11 @@ import { eventually, testDatabase } from '../support/database.ts';
 const database = testDatabase();
 let runtime: Runtime;
 const onFull = vi.fn();
+const onRoom = vi.fn();
 
 beforeEach(() => {
   onFull.mockClear();
+  onRoom.mockClear();
 });
 afterEach(() => runtime.drain(0));
 
@@ -25,6 +27,7 @@ function startRuntime(capacity: number): void {
       throw error;
     },
     onFull,
+    onRoom,
   });
   runtime.setWorker(randomUUID());
 }
@@ -66,4 +69,18 @@ test('a look that has reserved all room does not make the worker full', async ()
   expect(await look).toBe('nothing');
   expect(await Promise.all(wakes)).toEqual([true, true, true]);
   expect(runtime.isIdle).toBe(true);
+});
+
+test('a look that comes during a claim learns of the room that the claim gives back', async () => {
+  startRuntime(4);
+  let second: ReturnType<Runtime['look']> | undefined;
+  const [first] = await whileClaimsWait(
+    () => [runtime.look()],
+    () => {
+      second = runtime.look();
+    },
+  );
+  expect(await first).toBe('nothing');
+  expect(await second).toBe('no_room');
+  expect(onRoom).toHaveBeenCalledOnce();
 });
