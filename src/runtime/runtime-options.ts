@@ -17,9 +17,9 @@ export type RuntimeOptions = {
   /** Called when a statement of the runtime has failed and is retried. */
   onRetry?(retry: Retry): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
-  /** A wake-up has come for which there is no room here. */
+  /** Called when a wake-up finds no free slot. Ask other workers to look for due runs. */
   onFull?(): void;
-  /** A run has left, or a wake-up that came to nothing. */
+  /** Called when a slot comes free. Repeat a look that had no room. */
   onRoom?(): void;
   /** Looks at the runs that are held. */
   observe?: ObserveRun | undefined;
