@@ -3599,7 +3599,7 @@ begin
   end if;
   if howdah_private.needs_turn(v_execution) then
     update howdah.sessions as s
-    set late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+    set late_turns = howdah_private.add_late_turn(s, v_execution.turn)
     where s.id = v_execution.session_id and s.turns > v_execution.turn;
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
@@ -3646,7 +3646,7 @@ begin
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
     update howdah.sessions as s
     set live_execution_id = v_live, last_activity_at = now(),
-      late_turns = howdah_private.late_turns_with(s, v_execution.turn)
+      late_turns = howdah_private.add_late_turn(s, v_execution.turn)
     where s.id = v_execution.session_id;
   end if;
   update howdah.executions as e
@@ -4443,6 +4443,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.add_late_turn(s howdah.sessions, turn integer)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN ((turn >= (s).turns) OR (turn = ANY ((s).late_turns))) THEN (s).late_turns ELSE ((s).late_turns || turn) END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -4794,11 +4801,11 @@ declare
   v_step record;
 begin
   for v_step in
-    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
+    select e.run, s.step -> 'question' as question,
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
-      select x as run, x.id, x.depth, x.workflow_id from howdah.executions as x
+      select x as run, x.id, x.depth from howdah.executions as x
       where x.id = c.id and x.fence = c.fence limit 1
     ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
@@ -4806,22 +4813,19 @@ begin
       select t.kind, t.output from howdah.steps as t
       where t.execution_id = c.id and t.seq = c.after + s.position
         and t.worker = after_commit.worker
-        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null)
-          or t.kind = 'handoff')
+        and (s.step ? 'question' or t.kind = 'handoff')
       limit 1
     ) as l
-    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
+    where s.step ? 'question' or s.step ->> 'kind' = 'handoff'
     order by e.depth, e.id, s.position
   loop
     if v_step.handoff is not null then
       perform howdah_private.apply_handoff(v_step.run, v_step.handoff);
-    elsif v_step.question is not null then
-      perform howdah_private.ask_question(v_step.run, v_step.question);
     else
-      perform howdah_private.spawn_child(v_step.run, v_step.child);
+      perform howdah_private.ask_question(v_step.run, v_step.question);
     end if;
   end loop;
-  perform howdah_private.follow_members(after_commit.worker, after_commit.commits);
+  perform howdah_private.begin_children(after_commit.worker, after_commit.commits);
   if exists (select from howdah_private.receivers) then
     -- mail may have come before the run began to wait for it
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
@@ -5240,6 +5244,16 @@ CREATE OR REPLACE FUNCTION howdah_private.announce(ids uuid[])
 AS $function$
   select pg_notify(c.name, i.id::text)
   from howdah_private.channel('feed') as c (name), unnest(announce.ids) as i (id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.announce_due_runs()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_notify(howdah_private.channel('due_runs'), '')
 $function$
 ;
 
@@ -6454,6 +6468,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_children(worker uuid, commits jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.begin_members(e.run, t.children, c."to")
+  from jsonb_to_recordset(begin_children.commits)
+    as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    where s.step ? 'child'
+  ) as t
+  cross join lateral (
+    select x as run from howdah.executions as x
+    where x.id = c.id and x.fence = c.fence
+      and exists ( -- a commit writes all of its steps or none: its last one is there
+        select from howdah.steps as l
+        where l.execution_id = c.id and l.seq = c.after + jsonb_array_length(c.steps)
+          and l.worker = begin_children.worker
+      )
+    limit 1
+  ) as e
+  where t.children is not null
+  order by (e.run).depth, c.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_conversation(model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb, previous uuid, is_kept boolean, is_followed boolean, idempotency_key text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -6594,7 +6637,8 @@ begin
   update howdah.executions as e
   set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
     members_at_once = (begin_members.move ->> 'members_at_once')::int
-  where e.id = begin_members.parent.id and e.completed_at is null;
+  where begin_members.parent.workflow_id is not null
+    and e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
       id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
@@ -6609,13 +6653,19 @@ begin
       budget jsonb
     )
     where not exists (select from howdah.executions as e where e.id = c.id)
+      and not exists ( -- refused by an earlier attempt of the same commit
+        select from howdah_private.inbox as i
+        where i.execution_id = begin_members.parent.id and i.kind = 'child'
+          and i.output ->> 'execution_id' = c.id::text
+      )
     order by c.id;
   exception when others then
     if sqlstate ~ '^(40|53|55|57|58|XX)' then
       raise;
     end if;
     perform howdah_private.spawn_child(parent, c.child)
-    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place);
+    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place)
+    order by c.place;
   end;
   perform howdah_private.admit_members(parent.id)
   where begin_members.move ->> 'members_at_once' is not null;
@@ -9038,25 +9088,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_month_stays(month date)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (
-    select from howdah_private.closed_months as c
-    where c.month = check_month_stays.month and c.dropped_at is null
-  ) then
-    raise exception using errcode = 'HWCNF',
-      message = format('month %s is being dropped', to_char(check_month_stays.month, 'YYYY-MM')),
-      detail = jsonb_build_object('month', check_month_stays.month)::text,
-      hint = 'Finish the drop first: howdah retention';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.check_no_live_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -10295,14 +10326,10 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(last_tenant_id uuid, roo
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_sort TO 'off'
 AS $function$
 declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
-    where d.has_queued
   );
   v_slots int[] := array[claim_backlog.room];
   v_workers int;
@@ -10320,18 +10347,12 @@ begin
     select r.id
     from unnest(v_tenants, v_slots) as t (id, slots)
     cross join lateral (
-      select d.id, row_number() over () as place, count(*) over () as due_runs
-      from (
-        select e.id::uuid as id from howdah.executions as e
-        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (claim_backlog.except_ids)
-          and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit t.slots * v_workers
-      ) as d
+      select d.id, d.place, count(*) over () as due_runs
+      from unnest(
+        howdah_private.due_runs(t.id, t.slots * v_workers, claim_backlog.except_ids)
+      ) with ordinality as d (id, place)
     ) as r
-    where r.place <= ceil(r.due_runs::numeric / v_workers)
+    where t.slots > 0 and r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
 end $function$
 ;
@@ -11731,22 +11752,22 @@ CREATE OR REPLACE FUNCTION howdah_private.create_watch_triggers(watched regclass
 AS $function$
 declare
   v_name text := howdah_private.watch_name((watch).id);
-  v_rights jsonb;
+  v_privileges jsonb;
   v_statement text;
 begin
   perform howdah_private.drop_watch((watch).id);
-  v_rights := howdah_private.rights_to_grant(watched, watch);
+  v_privileges := howdah_private.privileges_to_grant(watched, watch);
   if (watch).on_event like 'insert%' then
     execute format('create trigger %I after insert on %s referencing new table as new_rows '
       'for each statement execute function howdah_private.tg__watch(%L, %L)',
-      v_name, watched, (watch).id, v_rights);
+      v_name, watched, (watch).id, v_privileges);
   end if;
   if (watch).on_event like '%update' then
     execute format('create trigger %I after update on %s '
       'referencing old table as old_rows new table as new_rows '
       'for each statement execute function howdah_private.tg__watch(%L, %L)',
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
-      watched, (watch).id, v_rights);
+      watched, (watch).id, v_privileges);
   end if;
   for v_statement in
     select r.statement from howdah_private.writer_grant_statements(watched) as r
@@ -11963,7 +11984,7 @@ begin
   runs := howdah_private.runs_of_user(u);
   v_forks := array(select f.id from howdah_private.forked_sessions(u, runs) as f);
   other_runs := array(
-    select e.id::uuid from howdah.executions as e
+    (select e.id::uuid from howdah.executions as e
     where e.tenant_id = u.tenant_id and e.session_id = any (v_forks) and e.turn = 1
       and e.history is not null
     union
@@ -11975,6 +11996,12 @@ begin
     cross join lateral howdah_private.run_and_forks(
       m.tenant_id, m.received_by_execution_id) as c (id)
     where m.received_by_execution_id is not null
+    union
+    select c.id from howdah_private.runs_continued_by(u) as c (id)
+    union
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = u.tenant_id and e.created_by = u.username
+    ) except select r.id from unnest(runs) as r (id)
     order by 1
   );
   questions := array(
@@ -12715,27 +12742,27 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_watch(watch_id uuid)
 AS $function$
 declare
   v_trigger record;
-  v_right record;
+  v_privilege record;
 begin
   for v_trigger in
     select t.tgname, t.tgrelid::regclass as watched,
-      array(select g from howdah_private.rights_granted_for(t) as g) as rights
+      array(select g from howdah_private.privileges_granted_for(t) as g) as privileges
     from pg_catalog.pg_trigger as t
     where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
-    for v_right in
+    for v_privilege in
       select g."column", g.privilege
-      from unnest(v_trigger.rights) as g ("column" name, privilege text)
-      where howdah_private.has_writer_right(v_trigger.watched, g."column", g.privilege)
+      from unnest(v_trigger.privileges) as g ("column" name, privilege text)
+      where howdah_private.has_writer_privilege(v_trigger.watched, g."column", g.privilege)
         and not exists (
-          select from howdah_private.needed_writer_rights(v_trigger.watched) as n
+          select from howdah_private.needed_writer_privileges(v_trigger.watched) as n
           where (n."column", n.privilege) = (g."column", g.privilege))
     loop
       execute format('revoke %s (%I) on %s from howdah_writer',
-        v_right.privilege, v_right."column", v_trigger.watched);
+        v_privilege.privilege, v_privilege."column", v_trigger.watched);
     end loop;
   end loop;
 end $function$
@@ -12755,6 +12782,66 @@ AS $function$
   )
   order by h.tenant_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_runs(tenant_id uuid, max_count integer, except_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_due uuid[] := '{}';
+  v_priority int := -32769; -- below every smallint
+begin
+  loop
+    select min(r.priority) into v_priority
+    from (
+      (select e.priority from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+      union all
+      (select e.priority from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
+        and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
+    ) as r;
+    exit when v_priority is null;
+    v_due := v_due || array(
+      select r.id
+      from (
+        (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
+        from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null
+          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit due_runs.max_count)
+        union all
+        (select e.id::uuid, greatest(e.run_at, e.wake_at)
+        from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer'
+          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit due_runs.max_count)
+      ) as r
+      order by r.due_at, r.id
+      limit due_runs.max_count - cardinality(v_due)
+    );
+    exit when cardinality(v_due) >= due_runs.max_count;
+  end loop;
+  return v_due;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, max_tenants integer)
@@ -13368,7 +13455,7 @@ begin
   if howdah_private.is_attached(v_partition) then
     return false;
   end if;
-  perform howdah_private.check_month_stays(v_from::date);
+  perform howdah_private.refuse_dropped_month(v_from::date);
   if v_partition is null then
     execute format('create table howdah_private.%I (like howdah.%I including all '
         'excluding indexes excluding comments) with (%s)',
@@ -15209,33 +15296,6 @@ AS $function$
   $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.follow_members(worker uuid, commits jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.begin_members(e.run, t.children, c."to")
-  from jsonb_to_recordset(follow_members.commits)
-    as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-  cross join lateral (
-    select jsonb_agg(s.step -> 'child' order by s.position) as children
-    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    where s.step ? 'child'
-  ) as t
-  cross join lateral (
-    select x as run from howdah.executions as x
-    where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
-      and exists ( -- a commit writes all of its steps or none
-        select from howdah.steps as l
-        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = follow_members.worker
-      )
-    limit 1
-  ) as e
-  where t.children is not null
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
  RETURNS void
  LANGUAGE sql
@@ -15682,7 +15742,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.has_writer_right(watched regclass, "column" name, privilege text)
+CREATE OR REPLACE FUNCTION howdah_private.has_writer_privilege(watched regclass, "column" name, privilege text)
  RETURNS boolean
  LANGUAGE sql
  STABLE
@@ -15690,9 +15750,9 @@ CREATE OR REPLACE FUNCTION howdah_private.has_writer_right(watched regclass, "co
 AS $function$
   select exists (
     select from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
-    where a.attrelid = has_writer_right.watched and a.attname = has_writer_right."column"
+    where a.attrelid = has_writer_privilege.watched and a.attname = has_writer_privilege."column"
       and x.grantee = 'howdah_writer'::regrole
-      and lower(x.privilege_type) = has_writer_right.privilege
+      and lower(x.privilege_type) = has_writer_privilege.privilege
   )
 $function$
 ;
@@ -17563,13 +17623,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.late_turns_with(s howdah.sessions, turn integer)
- RETURNS integer[]
- LANGUAGE sql
- IMMUTABLE
-RETURN CASE WHEN ((turn >= (s).turns) OR (turn = ANY ((s).late_turns))) THEN (s).late_turns ELSE ((s).late_turns || turn) END
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
  RETURNS text
  LANGUAGE sql
@@ -18559,7 +18612,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_interrupt(live_execution_id uuid, new_run howdah.executions)
@@ -19161,7 +19214,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.needed_writer_rights(watched regclass DEFAULT NULL::regclass)
+CREATE OR REPLACE FUNCTION howdah_private.needed_writer_privileges(watched regclass DEFAULT NULL::regclass)
  RETURNS TABLE(relation regclass, "column" name, privilege text)
  LANGUAGE sql
  STABLE
@@ -19181,7 +19234,7 @@ AS $function$
   join pg_catalog.pg_attribute as a
     on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
   where w.into_column is not null
-    and t.tgrelid = coalesce(needed_writer_rights.watched, t.tgrelid)
+    and t.tgrelid = coalesce(needed_writer_privileges.watched, t.tgrelid)
 $function$
 ;
 
@@ -20466,13 +20519,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.place_in_writing(created_at timestamp with time zone, turn integer, seq integer)
- RETURNS numeric[]
- LANGUAGE sql
- STABLE
-RETURN ARRAY[(EXTRACT(epoch FROM created_at) * (1000000)::numeric), (turn)::numeric, (seq)::numeric]
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.plain_numbers(value jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -20852,6 +20898,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.privileges_granted_for(trigger pg_trigger)
+ RETURNS TABLE("column" name, privilege text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select g."column", g.privilege
+  from jsonb_to_recordset(case when (trigger).tgnargs = 2 then convert_from(
+    substr((trigger).tgargs, 38, length((trigger).tgargs) - 38), getdatabaseencoding())::jsonb
+  end) as g ("column" name, privilege text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.privileges_to_grant(watched regclass, watch howdah.table_triggers)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
+  from (
+    select k.name::name, 'select' as privilege
+    from unnest((watch).key_columns || (watch).into_column) as k (name)
+    union all
+    select (watch).into_column::name, 'update'
+  ) as n
+  where (watch).into_column is not null and (
+    not howdah_private.has_writer_privilege(privileges_to_grant.watched, n.name, n.privilege)
+    or (n.name, n.privilege) in (
+      select g."column", g.privilege
+      from pg_catalog.pg_trigger as t
+      cross join lateral howdah_private.privileges_granted_for(t) as g
+      where t.tgrelid = privileges_to_grant.watched
+        and t.tgfoid = 'howdah_private.tg__watch'::regproc))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
  RETURNS jsonb
  LANGUAGE sql
@@ -20964,20 +21047,23 @@ CREATE OR REPLACE FUNCTION howdah_private.prose_contains_secret(prose text)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select prose ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
-      || '([A-Za-z0-9]{1,12}[-_]){0,3}'
-      || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
-      || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
-      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}'
-      || '|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
-      || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
-      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
-      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
-      || ')')
+  select howdah_private.may_contain_secret(to_jsonb(prose)) and (
+    prose ~ ('(^|[^A-Za-z0-9_-])('
+        || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
+        || '([A-Za-z0-9]{1,12}[-_]){0,3}'
+        || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
+        || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
+        || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}'
+        || '|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
+        || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
+        || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
+        || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+        || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
+    or prose ~* ('[?&;#]' || howdah_private.key_parameters()
+        || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
+  )
 $function$
 ;
 
@@ -21904,6 +21990,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_dropped_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = refuse_dropped_month.month and c.dropped_at is null
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('month %s is being dropped', to_char(refuse_dropped_month.month, 'YYYY-MM')),
+      detail = jsonb_build_object('month', refuse_dropped_month.month)::text,
+      hint = 'Finish the drop first: howdah retention';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what text)
  RETURNS void
  LANGUAGE plpgsql
@@ -22385,17 +22490,23 @@ CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_held uuid[];
+  v_has_children boolean;
   v_released uuid[];
   v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
 begin
-  -- lock in the common order: a root locked after another run's child would be out of order
-  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
+  select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
+  from howdah.executions as e
   where e.owner_worker = release_executions.worker
-    and (release_executions.ids is null or e.id = any (release_executions.ids))
-  having bool_or(e.depth > 0);
+    and (release_executions.ids is null or e.id = any (release_executions.ids));
+  if v_held is null then
+    return 0; -- most workers stop without runs, and need no plans of the statements below
+  end if;
+  -- lock in the common order: a root locked after another run's child would be out of order
+  perform howdah_private.lock_ancestors(v_held) where v_has_children;
   with held as (
     select e.id from howdah.executions as e
     where e.owner_worker = release_executions.worker
@@ -22708,10 +22819,7 @@ AS $function$
     cross join lateral howdah_private.run_and_forks(q.tenant_id, q.execution_id) as c (id)
     where q.tenant_id = u.tenant_id and q.answered_by = u.username
     union
-    select c.id from howdah.audit_log as l
-    cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
-    where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
-      and l.action in ('retry', 'fork')
+    select c.id from howdah_private.runs_continued_by(u) as c (id)
   ), u.username, new_name);
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
@@ -23669,6 +23777,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.return_wake_ups(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (return_wake_ups.ids)
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -23684,42 +23809,6 @@ begin
     and k.wrapped_by = rewrap_data_key.wrapped_before_by;
   return found;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rights_granted_for(trigger pg_trigger)
- RETURNS TABLE("column" name, privilege text)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select g."column", g.privilege
-  from jsonb_to_recordset(case when (trigger).tgnargs = 2 then convert_from(
-    substr((trigger).tgargs, 38, length((trigger).tgargs) - 38), getdatabaseencoding())::jsonb
-  end) as g ("column" name, privilege text)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rights_to_grant(watched regclass, watch howdah.table_triggers)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
-  from (
-    select k.name::name, 'select' as privilege
-    from unnest((watch).key_columns || (watch).into_column) as k (name)
-    union all
-    select (watch).into_column::name, 'update'
-  ) as n
-  where (watch).into_column is not null and (
-    not howdah_private.has_writer_right(rights_to_grant.watched, n.name, n.privilege)
-    or (n.name, n.privilege) in (
-      select g."column", g.privilege
-      from pg_catalog.pg_trigger as t cross join lateral howdah_private.rights_granted_for(t) as g
-      where t.tgrelid = rights_to_grant.watched
-        and t.tgfoid = 'howdah_private.tg__watch'::regproc))
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid)
@@ -24356,6 +24445,19 @@ begin
     from unnest(runs_at_work.tenants) with ordinality as t (id, place) order by t.place
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runs_continued_by(u howdah.users)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.id from howdah.audit_log as l
+  cross join lateral howdah_private.run_and_forks(l.tenant_id, l.object_id::uuid) as c (id)
+  where l.tenant_id = u.tenant_id and l.user_id = u.id and l.object = 'executions'
+    and l.action in ('retry', 'fork')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_for_changed_rows(watch howdah.table_triggers, watched regclass, rows text[], old_rows text[])
@@ -25121,8 +25223,8 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, latest_turns integer[] DEFAULT NULL::integer[], latest_seqs integer[] DEFAULT NULL::integer[])
- RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, latest_turn integer, latest_seq integer)
+CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, last_written_turns integer[] DEFAULT NULL::integer[], last_written_seqs integer[] DEFAULT NULL::integer[])
+ RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, last_written_turn integer, last_written_seq integer)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -25133,21 +25235,22 @@ begin
   return query
   with cursors as (
     select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
-      case when i.latest_turn is not null then s.late_turns end as late_turns,
-      case when i.latest_turn is not null and s.late_turns is not null then (
-        select howdah_private.place_in_writing(m.created_at, e.turn, m.seq)
+      case when i.last_written_turn is not null then s.late_turns end as late_turns,
+      case when i.last_written_turn is not null and s.late_turns is not null then (
+        select howdah_private.write_position(m.created_at, e.turn, m.seq)
         from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
         where e.tenant_id = s.tenant_id and e.session_id = s.id
-          and e.parent_execution_id is null and e.turn = i.latest_turn and m.seq = i.latest_seq
-      ) end as latest
+          and e.parent_execution_id is null
+          and e.turn = i.last_written_turn and m.seq = i.last_written_seq
+      ) end as last_written
     from unnest(session_messages_after.ids, session_messages_after.turns,
-      session_messages_after.seqs, session_messages_after.latest_turns,
-      session_messages_after.latest_seqs)
-      with ordinality as i (id, turn, seq, latest_turn, latest_seq, place)
+      session_messages_after.seqs, session_messages_after.last_written_turns,
+      session_messages_after.last_written_seqs)
+      with ordinality as i (id, turn, seq, last_written_turn, last_written_seq, place)
     join howdah.sessions as s on s.id = i.id
   ),
   found as (
-    select c.place, c.session_id, c.latest as cursor_latest, t.*,
+    select c.place, c.session_id, c.last_written as cursor_last_written, t.*,
       case when t.is_late then c.turn else t.turn end as cursor_turn,
       case when t.is_late then c.seq else t.seq end as cursor_seq,
       row_number() over (partition by c.place
@@ -25156,14 +25259,14 @@ begin
     cross join lateral (
       (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
-      cross join howdah_private.place_in_writing(m.created_at, e.turn, m.seq) as w (written)
+      cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
-        and w.written > c.latest
+        and w.written > c.last_written
       order by w.written limit session_messages_after.at_most)
       union all
       (select false, e.turn, m.seq,
-        howdah_private.place_in_writing(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
+        howdah_private.write_position(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn >= c.turn
@@ -25173,10 +25276,10 @@ begin
   )
   select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
       'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
-    f.cursor_turn, f.cursor_seq, f.latest[2]::int, f.latest[3]::int
+    f.cursor_turn, f.cursor_seq, f.last_written[2]::int, f.last_written[3]::int
   from (
-    select x.*, greatest(x.cursor_latest,
-      max(x.written) over (partition by x.place order by x.position)) as latest
+    select x.*, greatest(x.cursor_last_written,
+      max(x.written) over (partition by x.place order by x.position)) as last_written
     from found as x where x.position <= session_messages_after.at_most
   ) as f
   order by f.place, f.position;
@@ -27599,6 +27702,18 @@ begin
   delete from howdah_private.deleted_subject_usage as k using gone as g
   where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
     and k.subject_id = g.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__lock_caller()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.lock_caller();
   return null;
 end $function$
 ;
@@ -33840,6 +33955,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_position(created_at timestamp with time zone, turn integer, seq integer)
+ RETURNS numeric[]
+ LANGUAGE sql
+ STABLE
+RETURN ARRAY[(EXTRACT(epoch FROM created_at) * (1000000)::numeric), (turn)::numeric, (seq)::numeric]
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_prompt_version(prompt_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -34002,8 +34124,8 @@ CREATE OR REPLACE FUNCTION howdah_private.writer_grant_statements(watched regcla
 AS $function$
   with missing as (
     select n.relation, n."column", n.privilege
-    from howdah_private.needed_writer_rights(writer_grant_statements.watched) as n
-    where not howdah_private.has_writer_right(n.relation, n."column", n.privilege)
+    from howdah_private.needed_writer_privileges(writer_grant_statements.watched) as n
+    where not howdah_private.has_writer_privilege(n.relation, n."column", n.privilege)
   )
   select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
@@ -34676,6 +34798,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, p
 
 CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_used();
 
+CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agents', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
@@ -35036,6 +35160,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON
 
 CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_used();
 
+CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
@@ -35219,6 +35345,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_i
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_unknown();
 
 CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_used();
+
+CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
 
@@ -35457,6 +35585,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflo
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_unknown();
 
 CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_used();
+
+CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
 
@@ -37404,6 +37534,8 @@ grant execute on function howdah_private.active_agent(text) to howdah_engine;
 
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
+
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admission_lock_key(howdah.limits) to howdah_engine;
@@ -37441,6 +37573,8 @@ grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]
 grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_engine;
 
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.announce_due_runs() to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
 
@@ -37699,8 +37833,6 @@ grant execute on function howdah_private.check_member_question(jsonb) to howdah_
 grant execute on function howdah_private.check_member_question(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_month_blockers(date,text[]) to howdah_engine;
-
-grant execute on function howdah_private.check_month_stays(date) to howdah_engine;
 
 grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
 
@@ -38136,7 +38268,7 @@ grant execute on function howdah_private.has_settings() to howdah_worker;
 
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
 
-grant execute on function howdah_private.has_writer_right(regclass,name,text) to howdah_engine;
+grant execute on function howdah_private.has_writer_privilege(regclass,name,text) to howdah_engine;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
@@ -38382,8 +38514,6 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
-grant execute on function howdah_private.late_turns_with(howdah.sessions,integer) to howdah_engine;
-
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_engine;
@@ -38550,7 +38680,7 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
-grant execute on function howdah_private.needed_writer_rights(regclass) to howdah_engine;
+grant execute on function howdah_private.needed_writer_privileges(regclass) to howdah_engine;
 
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
 
@@ -38636,8 +38766,6 @@ grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
-grant execute on function howdah_private.place_in_writing(timestamp with time zone,integer,integer) to howdah_engine;
-
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
@@ -38667,6 +38795,10 @@ grant execute on function howdah_private.primary_key_of(regclass) to howdah_engi
 grant execute on function howdah_private.priority_of(integer) to howdah_app;
 
 grant execute on function howdah_private.priority_of(integer) to howdah_engine;
+
+grant execute on function howdah_private.privileges_granted_for(pg_trigger) to howdah_engine;
+
+grant execute on function howdah_private.privileges_to_grant(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
 
@@ -38749,6 +38881,8 @@ grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_dropped_month(date) to howdah_engine;
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
 
@@ -38868,9 +39002,7 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 
 grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.rights_granted_for(pg_trigger) to howdah_engine;
-
-grant execute on function howdah_private.rights_to_grant(regclass,howdah.table_triggers) to howdah_engine;
+grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
@@ -39605,6 +39737,8 @@ grant execute on function howdah_private.write_part(text,text,text,jsonb,text) t
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.write_position(timestamp with time zone,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.write_statement(regclass,howdah.table_triggers) to howdah_engine;
 
