@@ -203,12 +203,12 @@ test('what several files of tests import declares hooks in functions, not when i
   expect(loaded).toEqual(['test/support/home.ts']);
 });
 
-test('files that measure their own process have one', () => {
+test('files that measure their process or replace a module have their own', () => {
   const measured = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.test.ts'))
     .filter((file) =>
-      /process\.(threadC|c)puUsage|process\.memoryUsage/.test(
+      /process\.(threadC|c)puUsage|process\.memoryUsage|vi\.mock\(/.test(
         readFileSync(join(ROOT, file), 'utf8'),
       ),
     );

@@ -41,7 +41,7 @@ const tools: CustomTool[] = [
 
 beforeAll(async () => {
   silent = await startOpenAiServer(() => ({ stall: 'before_headers' }));
-  worker = await startTestWorker(database.url, { tools, concurrency: 1 });
+  worker = await startTestWorker(database.url, { tools, concurrency: 1, wakeUpSlots: 8 });
 });
 afterAll(async () => {
   await worker.stop(1_000);

@@ -112,7 +112,7 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
     '{pool="commits"}': 4,
     '{pool="tools"}': 10,
     '{pool="queries"}': 4,
-    '{pool="queue"}': 8,
+    '{pool="queue"}': 3,
     '{pool="login"}': 2,
     '{pool="requests"}': 10,
   });
