@@ -4,7 +4,7 @@ import { syncDefaultModel } from './db/maintenance.ts';
 import { createPool } from './db/pool.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 
-/** Lets the models named `default` follow this environment: what starts does so, what only looks does not. */
+/** Updates the models named `default` from this environment. Commands that only read do not. */
 export async function followEnvironment(url: string, config: Config): Promise<void> {
   refuseUnknownProvider(config);
   const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });

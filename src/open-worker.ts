@@ -18,17 +18,17 @@ import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
 
-/** What a program adds to its worker, and how it starts. */
+/** Tools, engines and hooks that a program adds to its worker, and options of its start. */
 export type Extensions = ToolSources & {
-  /** How long a given server is waited for that takes no connections yet, in seconds; 20. */
+  /** Seconds to wait for a database server that takes no connections yet; 20 by default. */
   waitSeconds?: number;
-  /** How long the API says that it is not ready, and answers all the same, before it closes, in seconds; 0. */
+  /** Seconds in which the API reports not ready and still answers, before it closes; 0. */
   drainSeconds?: number;
-  /** What the worker is there for; all runs when empty. */
+  /** Limits the worker to these tenants, agents or workflows. Empty: it takes all runs. */
   only?: readonly ScopeTerm[];
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
-  /** The same by ids, where it is known. */
+  /** The same limit, with ids in the place of names. */
   scope?: WorkerScope | undefined;
 };
 

@@ -68,7 +68,7 @@ export async function beginChild(
     input: message,
     ...overridesIn(configuration),
   };
-  const begun: StepRecord = {
+  const started: StepRecord = {
     kind: 'child_started',
     name: tool.name,
     call_id,
@@ -76,5 +76,5 @@ export async function beginChild(
     output: { execution_id: child.id },
     child,
   };
-  return [begun, ...look.guards];
+  return [started, ...look.guards];
 }

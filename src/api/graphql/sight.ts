@@ -13,7 +13,7 @@ export type Sight = {
   close(): void;
 };
 
-/** Those who follow the same with the same rights, and how each is ended. */
+/** Followers of the same rows with the same rights. `ends` holds a function for each that ends it. */
 type Followers = { watching: Watching; ends: Set<() => void> };
 
 /** Asks the database about all followers at once. `onShown` is told whom something was given. */
