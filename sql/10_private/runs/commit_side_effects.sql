@@ -141,91 +141,95 @@ as $$
   on conflict (id) do nothing
 $$;
 
--- Starts a child run for a tool call of its parent. A refusal reaches the parent as the end of the
--- child, so the model reads it and the commits of other runs go on. Errors that another attempt may
--- solve (deadlocks, timeouts) are raised. A commit may be sent again: then the child, or its
--- refusal, exists.
-create or replace function howdah_private.spawn_child(parent howdah.executions, child jsonb)
-  returns void
+-- Inserts children of a run by one statement, except those that an earlier attempt of the same
+-- commit has inserted or reported as refused.
+create or replace function howdah_private.insert_children(
+  parent howdah.executions, children jsonb[]
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_id uuid := spawn_child.child ->> 'id';
-  v_message text;
 begin
-  if exists (select from howdah.executions as e where e.id = v_id) or exists (
-    select from howdah_private.inbox as i
-    where i.execution_id = parent.id and i.kind = 'child'
-      and i.output ->> 'execution_id' = v_id::text
-  ) then
-    return;
-  end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input,
-    overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
-  ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid,
-    parent.id, child ->> 'call_id', parent.trust, child ->> 'input', child -> 'overrides',
-    (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
-    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int,
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
+    input, overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+  )
+  select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust,
+    c.input, c.overrides, (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint,
+    (c.budget ->> 'max_cost')::numeric, (c.budget ->> 'max_seconds')::int,
     parent.user_id, parent.priority
-  );
-exception when others then
-  if sqlstate ~ '^(40|53|55|57|58|XX)' then
-    raise;
-  end if;
-  get stacked diagnostics v_message = message_text;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
-  values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
-    'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
-      'code', 'tool_failed', 'message', v_message, 'retryable', false)));
-  perform howdah_private.wake_runs(array[parent.id]);
+  from unnest(insert_children.children) as u (child)
+  cross join lateral jsonb_to_record(u.child) as c (
+    id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb,
+    budget jsonb
+  )
+  where not exists (select from howdah.executions as e where e.id = c.id)
+    and not exists (
+      select from howdah_private.inbox as i
+      where i.execution_id = insert_children.parent.id and i.kind = 'child'
+        and i.output ->> 'execution_id' = c.id::text
+    )
+  order by c.id;
 end $$;
 
--- Starts the children that a run announced in one commit. Inserts all in one statement, or one by
--- one when one is refused, so that only that one fails. Where the number of members of a workflow
--- at work is limited, all wait for their turn first.
+-- Reports a child that cannot start to its parent, as the end of the child: the model reads the
+-- reason, and the commits of other runs go on.
+create or replace function howdah_private.report_refused_child(
+  parent howdah.executions, child jsonb, reason text
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
+  values (parent.id, parent.tenant_id, 'child', child ->> 'call_id', jsonb_build_object(
+    'execution_id', child -> 'id', 'status', 'failed', 'error', jsonb_build_object(
+      'code', 'tool_failed', 'message', reason, 'retryable', false)));
+  select howdah_private.wake_runs(array[parent.id])
+$$;
+
+-- Starts the children that a run announced in one commit. One statement inserts all of them. When
+-- it is refused, a group of half the size is tried next, and after each success a group of twice
+-- the size. So one refused child among n costs about 3 * log2(n) statements, and only that child
+-- fails. Errors that another attempt may solve (deadlocks, timeouts) are raised. Where the number
+-- of members of a workflow at work is limited, all wait for their turn first.
 create or replace function howdah_private.begin_members(
   parent howdah.executions, children jsonb, move jsonb
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_children jsonb[] := array(
+    select c.child from jsonb_array_elements(begin_members.children) with ordinality
+      as c (child, place) order by c.place);
+  v_group jsonb[];
+  v_size int := cardinality(v_children);
+  v_next int := 1;
+  v_message text;
 begin
   update howdah.executions as e
   set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
     members_at_once = (begin_members.move ->> 'members_at_once')::int
   where begin_members.parent.workflow_id is not null
     and e.id = begin_members.parent.id and e.completed_at is null;
-  begin
-    insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
-      input, overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
-    )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust,
-      c.input, c.overrides, (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint,
-      (c.budget ->> 'max_cost')::numeric, (c.budget ->> 'max_seconds')::int,
-      parent.user_id, parent.priority
-    from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb,
-      budget jsonb
-    )
-    where not exists (select from howdah.executions as e where e.id = c.id)
-      and not exists ( -- refused by an earlier attempt of the same commit
-        select from howdah_private.inbox as i
-        where i.execution_id = begin_members.parent.id and i.kind = 'child'
-          and i.output ->> 'execution_id' = c.id::text
-      )
-    order by c.id;
-  exception when others then
-    if sqlstate ~ '^(40|53|55|57|58|XX)' then
-      raise;
-    end if;
-    perform howdah_private.spawn_child(parent, c.child)
-    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place)
-    order by c.place;
-  end;
+  while v_next <= cardinality(v_children) loop
+    v_group := v_children[v_next : v_next + v_size - 1];
+    begin
+      perform howdah_private.insert_children(parent, v_group);
+      v_size := v_size * 2;
+      v_next := v_next + cardinality(v_group);
+    exception when others then
+      if sqlstate ~ '^(40|53|55|57|58|XX)' then
+        raise;
+      end if;
+      if cardinality(v_group) = 1 then
+        get stacked diagnostics v_message = message_text;
+        perform howdah_private.report_refused_child(parent, v_group[1], v_message);
+        v_next := v_next + 1;
+      end if;
+      v_size := greatest(cardinality(v_group) / 2, 1);
+    end;
+  end loop;
   perform howdah_private.admit_members(parent.id)
   where begin_members.move ->> 'members_at_once' is not null;
 end $$;

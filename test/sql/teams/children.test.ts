@@ -183,9 +183,12 @@ describe('children', () => {
       const calls = await all(
         client,
         `select funcname::text, calls::int from pg_stat_xact_user_functions
-         where funcname in ('spawn_child', 'count_children')`,
+         where funcname in ('insert_children', 'count_children') order by 1`,
       );
-      expect(calls).toEqual([{ funcname: 'count_children', calls: 1 }]);
+      expect(calls).toEqual([
+        { funcname: 'count_children', calls: 1 },
+        { funcname: 'insert_children', calls: 1 },
+      ]);
     });
   });
 
@@ -202,6 +205,39 @@ describe('children', () => {
     expect(await commit(db.pool, worker, sent)).toMatchObject([{ outcome: 'committed' }]);
     expect(await inboxOf(root)).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
     expect(await all(db.pool, 'select from howdah.executions where id = $1', [id])).toEqual([]);
+  });
+
+  test('that are refused leave the others to few statements, and are reported alone', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`set local track_functions = 'all'`);
+      const gone = await makeAgent(client, { is_active: false });
+      const root = await makeRun(client, { agent_id: agent });
+      await claim(client, worker, [root]);
+      const refused = [1, 77, 200];
+      const steps = await all(
+        client,
+        `select 'child_started' as kind, 'call_' || i as call_id,
+           jsonb_build_object('id', howdah.uuid_v7(), 'call_id', 'call_' || i, 'input', 'Find out.',
+             'agent_id', case when i = any ($3) then $2::uuid else $1::uuid end) as child
+         from generate_series(1, 200) as i`,
+        [agent, gone, refused],
+      );
+      await commit(client, worker, [{ id: root, fence: 1, after: 0, steps }]);
+      expect(await runRow(client, root)).toMatchObject({ live_children: 197, has_inbox: true });
+      expect(
+        await all(
+          client,
+          `select i.call_id, i.output ->> 'status' as status from howdah_private.inbox as i
+           where i.execution_id = $1 order by i.id`,
+          [root],
+        ),
+      ).toEqual(refused.map((place) => ({ call_id: `call_${place}`, status: 'failed' })));
+      const { calls } = await one(
+        client,
+        `select calls::int from pg_stat_xact_user_functions where funcname = 'insert_children'`,
+      );
+      expect(calls).toBeLessThan(60);
+    });
   });
 
   test('know their agent as it was when the root began', async () => {
