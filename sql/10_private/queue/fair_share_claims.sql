@@ -62,8 +62,8 @@ begin
   return found;
 end $$;
 
--- Returns the tenants above `low` and up to `high` that have due runs, each with its best priority
--- and whether one of these runs is queued (the others wait for a timer that has rung).
+-- Returns the tenants above `low` and up to `high` that have due runs, each with the best priority
+-- of these runs. A due run is queued, or waits for a timer that has rung.
 --
 -- A loose index scan over executions_live_idx looks up the first run of each tenant and priority.
 -- It costs the same with ten queued runs and with a million. A tenant is left at its first due run,
@@ -71,7 +71,7 @@ end $$;
 -- tenants only when the scan meets 64 of them. Such tenants take part with their own wake-ups. Runs
 -- whose timer has rung have a part of the index of their own.
 create or replace function howdah_private.due_tenants(low uuid, high uuid, max_tenants int)
-  returns table (tenant_id uuid, has_queued boolean, priority smallint)
+  returns table (tenant_id uuid, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set enable_sort = off set plan_cache_mode = force_generic_plan
@@ -117,10 +117,10 @@ begin
     ) as n
     where t.tenants < due_tenants.max_tenants and t.lookups < v_max_lookups
   )
-  select d.tenant_id, bool_or(d.is_queued), min(d.priority)
+  select d.tenant_id, min(d.priority)
   from (
-    select q.tenant_id, q.priority, true as is_queued from queued as q where q.is_due
-    union all select t.tenant_id, t.priority, false from timers as t where t.is_due
+    select q.tenant_id, q.priority from queued as q where q.is_due
+    union all select t.tenant_id, t.priority from timers as t where t.is_due
   ) as d
   group by d.tenant_id
   order by d.tenant_id;
@@ -129,7 +129,7 @@ end $$;
 -- Returns tenants with due runs in a circle that begins after the tenant that was served last.
 -- Reads a few tens of them at most. The others come when another tenant has been served.
 create or replace function howdah_private.due_tenants_after(last_tenant_id uuid)
-  returns table (tenant_id uuid, has_queued boolean, priority smallint)
+  returns table (tenant_id uuid, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
