@@ -25,8 +25,8 @@ export async function claimingCalls(client: Client, busy: string): Promise<Map<s
   const calls = new Map([
     ['due_tenants_after', `select * from howdah_private.due_tenants_after(null)`],
     [
-      'next_due_run',
-      `select * from howdah_private.next_due_run('${busy}', array['${first}'::uuid], 0::smallint)`,
+      'due_runs',
+      `select * from howdah_private.due_runs('${busy}', 0::smallint, 1, array['${first}'::uuid])`,
     ],
     ['runs_at_work', `select howdah_private.runs_at_work(${all})`],
     [

@@ -12,13 +12,14 @@ create or replace function howdah_private.claim_backlog(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
-  );
+  v_tenants uuid[];
+  v_priorities smallint[]; -- of the first due run of each tenant
   v_slots int[] := array[claim_backlog.room];
   v_workers int;
 begin
-  if cardinality(v_tenants) = 0 then
+  select array_agg(d.tenant_id), array_agg(d.priority) into v_tenants, v_priorities
+  from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d;
+  if v_tenants is null then
     return '{}';
   elsif cardinality(v_tenants) > 1 then
     v_slots := howdah_private.share_slots(howdah_private.runs_at_work(v_tenants),
@@ -29,76 +30,15 @@ begin
   ), 1);
   return array(
     select r.id
-    from unnest(v_tenants, v_slots) as t (id, slots)
+    from unnest(v_tenants, v_priorities, v_slots) as t (id, priority, slots)
     cross join lateral (
       select d.id, d.place, count(*) over () as due_runs
-      from unnest(
-        howdah_private.due_runs(t.id, t.slots * v_workers, claim_backlog.except_ids)
-      ) with ordinality as d (id, place)
+      from howdah_private.due_runs(
+        t.id, t.priority, t.slots * v_workers, claim_backlog.except_ids
+      ) with ordinality as d (id, priority, place)
     ) as r
     where t.slots > 0 and r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
-end $$;
-
--- Returns the first due runs of a tenant, by priority and then by the time at which they were due.
--- Each priority is read on its own: within one, the index is in the order of due times, so runs
--- that sleep are not read. `enable_sort`: see fair_share_claims.sql.
-create or replace function howdah_private.due_runs(
-  tenant_id uuid, max_count int, except_ids uuid[]
-) returns uuid[]
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-  set enable_sort = off set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
-  v_due uuid[] := '{}';
-  v_priority int := -32769; -- below every smallint
-begin
-  loop
-    select min(r.priority) into v_priority
-    from (
-      (select e.priority from howdah.executions as e
-      where e.status = 'queued' and e.waiting_for is null
-        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
-        and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
-      union all
-      (select e.priority from howdah.executions as e
-      where e.status = 'waiting' and e.waiting_for = 'timer'
-        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
-        and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
-    ) as r;
-    exit when v_priority is null;
-    v_due := v_due || array(
-      select r.id
-      from (
-        (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
-        from howdah.executions as e
-        where e.status = 'queued' and e.waiting_for is null
-          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit due_runs.max_count)
-        union all
-        (select e.id::uuid, greatest(e.run_at, e.wake_at)
-        from howdah.executions as e
-        where e.status = 'waiting' and e.waiting_for = 'timer'
-          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit due_runs.max_count)
-      ) as r
-      order by r.due_at, r.id
-      limit due_runs.max_count - cardinality(v_due)
-    );
-    exit when cardinality(v_due) >= due_runs.max_count;
-  end loop;
-  return v_due;
 end $$;
 
 -- Returns how many of the free slots each tenant gets, in the order of the arrays. A slot goes to

@@ -181,11 +181,13 @@ as $$
   left join howdah.tenants as n on n.id = t.id
 $$;
 
--- Returns the due run of a tenant that comes next: by priority, from this one on, then by age.
--- Leaves out the runs in `except_ids`, and returns no id when no other run is due.
-create or replace function howdah_private.next_due_run(
-  tenant_id uuid, except_ids uuid[], inout priority smallint, out id uuid
+-- Returns the first due runs of a tenant, by priority, from this one on, and then by the time at
+-- which they were due. Leaves out the runs in `except_ids`. Each priority is read on its own:
+-- within one, the index is in the order of due times, so runs that sleep are not read.
+create or replace function howdah_private.due_runs(
+  tenant_id uuid, least_priority smallint, max_count int, except_ids uuid[]
 )
+  returns table (id uuid, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set enable_sort = off set plan_cache_mode = force_generic_plan
@@ -194,39 +196,47 @@ as $$
 declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
+  v_priority smallint := due_runs.least_priority;
+  v_left int := due_runs.max_count;
+  v_found int;
 begin
-  while next_due_run.priority is not null loop
-    select r.id into next_due_run.id
+  while v_priority is not null loop
+    return query select r.id, v_priority
     from (
-      (select e.id, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+      (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
+      from howdah.executions as e
       where e.status = 'queued' and e.waiting_for is null
-        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-      limit 1)
+      limit v_left)
       union all
-      (select e.id, greatest(e.run_at, e.wake_at) from howdah.executions as e
+      (select e.id::uuid, greatest(e.run_at, e.wake_at)
+      from howdah.executions as e
       where e.status = 'waiting' and e.waiting_for = 'timer'
-        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
+        and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+        and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-      limit 1)
+      limit v_left)
     ) as r
-    order by r.due_at limit 1;
-    exit when found;
-    select min(r.priority) into next_due_run.priority
+    order by r.due_at, r.id
+    limit v_left;
+    get diagnostics v_found = row_count;
+    v_left := v_left - v_found;
+    exit when v_left <= 0;
+    select min(r.priority) into v_priority
     from (
       (select e.priority from howdah.executions as e
       where e.status = 'queued' and e.waiting_for is null
-        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
       union all
       (select e.priority from howdah.executions as e
       where e.status = 'waiting' and e.waiting_for = 'timer'
-        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
+        and e.tenant_id = due_runs.tenant_id and e.priority > v_priority
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
     ) as r;
@@ -247,8 +257,7 @@ declare
   v_priorities smallint[]; -- of the next due run of each tenant; null: the tenant has no more
   v_at_work int[]; v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
-  v_run record;
-  v_due record;
+  v_run record; v_due record;
   v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
@@ -288,7 +297,8 @@ begin
         v_tenants[i.place] <= v_last_tenant_id, v_tenants[i.place] limit 1;
       exit when v_tenants[v_at] = v_run.tenant_id;
       yielding_id := v_run.id;
-      v_due := howdah_private.next_due_run(v_tenants[v_at], v_taken, v_priorities[v_at]);
+      select d.* into v_due
+      from howdah_private.due_runs(v_tenants[v_at], v_priorities[v_at], 1, v_taken) as d;
       v_priorities[v_at] := v_due.priority;
       replacement_id := v_due.id;
       exit when replacement_id is not null;

@@ -369,7 +369,7 @@ describe('fair shares', () => {
     expect(await due()).toEqual([tenants[1]?.id]);
   });
 
-  test.each(['due_tenants', 'other_tenants_queued', 'next_due_run', 'runs_at_work', 'due_runs'])(
+  test.each(['due_tenants', 'other_tenants_queued', 'runs_at_work', 'due_runs'])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
       const { prosrc, proconfig } = await one(
