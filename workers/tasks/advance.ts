@@ -1,4 +1,5 @@
 import type { Task } from 'graphile-worker';
+import { batchCalls } from '../../src/concurrency/batch-calls.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import { returnWakeUps } from '../../src/db/presence.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -9,10 +10,12 @@ import { advancePayload } from '../payloads.ts';
  * run that somebody owns, does nothing.
  */
 export function advanceTask(pool: Pool, runtime: Runtime, ready: Promise<void>): Task {
+  // all that wait for room are turned away at once: one statement returns their wake-ups
+  const returnWakeUp = batchCalls<string>((ids) => returnWakeUps(pool, ids));
   return async (payload, { job }) => {
     await ready;
     const { id } = advancePayload.parse(payload);
     // Failing the job would wake the next worker only after a back-off.
-    if (!(await runtime.wake(id, job.priority))) await returnWakeUps(pool, [id]);
+    if (!(await runtime.wake(id, job.priority))) await returnWakeUp(id);
   };
 }
