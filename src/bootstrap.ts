@@ -2,6 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { Worker } from '../workers/main.ts';
 import type { Api } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
+import { runAll, settleAll } from './concurrency/run-all.ts';
 import type { Config } from './config.ts';
 import { awaitServer } from './db/await-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
@@ -150,9 +151,11 @@ async function openParts(
         telemetry.readiness.drain();
         api?.drain();
         const seen = api && extensions.drainSeconds ? delay(extensions.drainSeconds * 1_000) : null;
-        await Promise.all([worker?.stop(), seen]);
-        await api?.close();
-        await telemetry.close();
+        await runAll([
+          () => settleAll([worker?.stop(), seen]),
+          () => api?.close(),
+          () => telemetry.close(),
+        ]);
       },
     };
   } catch (error) {

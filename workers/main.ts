@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import { runAll, settleAll } from '../src/concurrency/run-all.ts';
 import { throttle } from '../src/concurrency/throttle.ts';
 import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
@@ -270,13 +271,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       const looked = lookOut?.stop();
       const drained = runtime.drain(graceMs);
       const isOver = new AbortController(); // a timer left behind would keep the process alive
-      await Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
-      isOver.abort();
-      await drained;
-      await looked;
-      await mcp.close();
-      await presence.stop();
-      await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);
+      const stopped = Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
+      await runAll([
+        () => settleAll([stopped.finally(() => isOver.abort()), drained, looked]),
+        () => mcp.close(),
+        () => presence.stop(),
+        () => settleAll([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]),
+      ]);
     },
   };
 }

@@ -2,6 +2,7 @@ import './graphql/environment.ts';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { runAll } from '../concurrency/run-all.ts';
 import type { Config } from '../config.ts';
 import { inBrackets } from '../contracts/addresses.ts';
 import { HowdahError } from '../contracts/errors.ts';
@@ -97,7 +98,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const close = async () => {
     readiness.drain();
     departure.close();
-    for (const closer of closers.splice(0).reverse()) await closer();
+    await runAll(closers.splice(0).reverse());
   };
   try {
     const pool = createPool({
@@ -167,7 +168,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const port = await listen(app, options);
     return { url: `http://${inBrackets(host)}:${port}`, port, drain, close };
   } catch (error) {
-    await close();
+    await close().catch((err) => log.warn({ err }, 'what the API had opened could not be closed'));
     throw error;
   }
 }
