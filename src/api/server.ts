@@ -23,6 +23,7 @@ import { type Bounds, usualBounds } from './bounds.ts';
 import { createConnections } from './connections.ts';
 import { createDeparture } from './departure.ts';
 import { createFeedHub } from './feed-hub.ts';
+import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { createSight } from './graphql/sight.ts';
 import { isMigrated } from './health.ts';
@@ -141,6 +142,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       onError,
     });
     closers.push(() => graphql.close());
+    for (const hidden of await findHiddenTypes(requests)) log.warn(describeHiddenType(hidden));
     const shared = { ...entrance, reads, hub, sight, admission, connections, limits, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, secrets };

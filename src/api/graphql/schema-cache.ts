@@ -64,25 +64,37 @@ async function buildSchema(pool: Pool): Promise<Built> {
   return { version, schema };
 }
 
+/** The condition on `pg_namespace` that selects the schemas of which GraphQL knows the types. */
+export const TYPE_SCHEMAS = `nspname in ('howdah', 'pg_catalog')
+      or oid in (select e.extnamespace from pg_catalog.pg_extension as e)`;
+
 /**
  * PostGraphile's introspection, of the schema `howdah` and of types that its columns may have. That
- * of all schemas is more than twice as large, since nearly all functions are private.
+ * of all schemas is more than twice as large, since nearly all functions are private. Functions with
+ * a type of another schema are left out: the introspection would refer to a type that it lacks.
  */
-const INTROSPECTION = narrowed(makeIntrospectionQuery());
+const INTROSPECTION = replaceOnce(
+  replaceOnce(
+    makeIntrospectionQuery(),
+    "where nspname <> 'information_schema'\n",
+    `where ${TYPE_SCHEMAS}\n`,
+  ),
+  'and prorettype operator(pg_catalog.<>) 2279\n',
+  `and prorettype operator(pg_catalog.<>) 2279 and not exists (
+      select from unnest(prorettype || coalesce(proallargtypes, proargtypes::oid[])) as u (type)
+      join pg_catalog.pg_type as t on t.oid = u.type
+      where t.typnamespace not in (select namespaces._id from namespaces)
+    )
+  `,
+);
 
-function narrowed(query: string): string {
-  const all = "where nspname <> 'information_schema'\n";
+function replaceOnce(query: string, all: string, some: string): string {
   if (query.split(all).length !== 2) {
     throw new Error(
       'the package postgraphile has an introspection query that Howdah does not know; install the version in the package.json of howdah',
     );
   }
-  return query.replace(
-    all,
-    `where nspname in ('howdah', 'pg_catalog')
-      or oid in (select e.extnamespace from pg_catalog.pg_extension as e)
-    `,
-  );
+  return query.replace(all, () => some);
 }
 
 type Catalogue = { version: string; introspection: string };
