@@ -10,7 +10,11 @@ import { dropReplaceable } from '../../src/db/replaceable.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { makeTwoTenants } from '../sql/two-tenants.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  createDatabaseOfAllMonths,
+  createEmptyDatabase,
+  type TestDatabase,
+} from '../support/database.ts';
 import { IN_FORCE } from '../support/in-force.ts';
 import { withDatabase } from '../support/server.ts';
 
@@ -102,7 +106,7 @@ describe('migrate', () => {
   });
 
   test('up again does nothing', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const stamp = `select xmin::text, ctid::text from pg_proc where pronamespace = 'howdah_private'::regnamespace
       union all select xmin::text, applied_at::text from howdah_private.applied_sql order by 1, 2`;
     const before = await ask(db.pool, stamp);
@@ -111,7 +115,7 @@ describe('migrate', () => {
   });
 
   test('up with nothing to do waits for no lock that anybody could hold', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const holder = await db.pool.connect();
     await holder.query(`select pg_advisory_lock(hashtextextended('howdah.migrate', 0))`);
     expect(await up()).toEqual([]);
@@ -127,7 +131,7 @@ describe('migrate', () => {
   });
 
   test('up applies sql/ again when it is outdated, and gives the same', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
     expect((await migrationStatus(db.url)).sql).toBe('outdated');
@@ -136,7 +140,7 @@ describe('migrate', () => {
   });
 
   test('up replaces a function whose result has changed, and loses no guard by it', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
       create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
@@ -147,7 +151,7 @@ describe('migrate', () => {
   });
 
   test('up replaces a function whose result has changed without making policies anew', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
       create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
       alter function howdah_private.heartbeat(uuid) owner to howdah_engine;
@@ -159,7 +163,7 @@ describe('migrate', () => {
   });
 
   test('down undoes the last migration, and up makes it again', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await worksFor(db.url);
     const before = await ask(db.pool, IN_FORCE);
     const runs = await ask(db.pool, 'select id, status, agent_version_id from howdah.executions');
@@ -179,7 +183,7 @@ describe('migrate', () => {
   });
 
   test('down goes back one by one, and up comes back from anywhere', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     for (let left = ALL.length - 1; left >= 5; left--) {
       expect(await migrateDown(db.url, false)).toEqual([ALL[left]]);
     }
@@ -208,7 +212,7 @@ describe('migrate', () => {
   });
 
   test('down --all goes through whatever stands in the tables, and up makes all of it again', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await makeTwoTenants(db.pool);
     expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
     expect(await up()).toEqual(ALL);
@@ -232,7 +236,7 @@ describe('migrate', () => {
   });
 
   test('down --all refuses, naming it, when something in the schemas is not ours', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await db.pool.query(`create table howdah.customers (id int generated always as identity primary key);
       create function howdah.greet() returns text language sql return 'hi';
       create view howdah.hellos as select 1 as one`);
@@ -292,7 +296,7 @@ describe('migrate', () => {
   });
 
   test('a failure in sql/ leaves what was in force in force', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await db.pool.query(`drop view howdah.daily_usage;
       set role howdah_owner;
       create table howdah.daily_usage (in_the_way boolean);
@@ -310,7 +314,7 @@ describe('migrate', () => {
   });
 
   test('what is dropped on the way down is known to be missing, so that up makes it again', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     const client = new pg.Client({ connectionString: db.url });
     await client.connect();
@@ -324,7 +328,7 @@ describe('migrate', () => {
   });
 
   test('what is not in sql/ any more goes, trigger before function', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`set role howdah_owner;
       create function howdah_private.tg_models__older() returns trigger language plpgsql as
@@ -339,7 +343,7 @@ describe('migrate', () => {
   });
 
   test('what others put into our schemas, or hung onto our tables, stays over up and down', async () => {
-    await begin(createTestDatabase);
+    await begin(createDatabaseOfAllMonths);
     await db.pool.query(`create schema shop;
       create function howdah.theirs() returns int language sql return 1;
       create view howdah.theirs_too as select 1 as one;

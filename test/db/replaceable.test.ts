@@ -10,7 +10,7 @@ import {
 } from '../../src/db/replaceable-files.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { all, makeAgent, makeRun, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabaseOfAllMonths, type TestDatabase } from '../support/database.ts';
 import { IN_FORCE } from '../support/in-force.ts';
 
 const PRICE = 'sql/10_private/models/price.sql';
@@ -84,7 +84,7 @@ describe('an upgrade without a migration', () => {
   });
 
   const begin = async () => {
-    db = await createTestDatabase();
+    db = await createDatabaseOfAllMonths();
     onTestFinished(db.drop);
     return all(db.pool, IN_FORCE);
   };

@@ -58,6 +58,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return copyOf(inject('template'));
 }
 
+/** A migrated database with the partitions of all months that a migration makes. */
+export async function createDatabaseOfAllMonths(): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  await database.pool.query('select howdah_private.ensure_partitions()');
+  return database;
+}
+
 /** An empty database, for tests of migrations themselves. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return copyOf('template1');

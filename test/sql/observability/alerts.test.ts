@@ -29,6 +29,7 @@ let agent: string;
 let tenant: string;
 
 beforeAll(async () => {
+  await db.pool.query('select howdah_private.ensure_partitions()');
   agent = await makeAgent(db.pool);
   tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
 });
