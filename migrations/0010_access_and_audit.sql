@@ -198,6 +198,9 @@ create table howdah.audit_log (
   constraint hashes_have_32_bytes check (octet_length(prev_hash) = 32 and octet_length(hash) = 32)
 );
 create index audit_log_object_id_idx on howdah.audit_log (tenant_id, object_id, seq);
+-- The erasure of a user reads these to find the runs that the user continued (erase_user.sql).
+create index audit_log_continued_runs_idx
+  on howdah.audit_log (tenant_id) where object = 'executions' and action in ('retry', 'fork');
 alter table howdah.audit_log enable row level security, force row level security;
 comment on table howdah.audit_log is
   'Changes of definitions and controls of runs, in order and without gaps. Triggers write the '

@@ -460,6 +460,16 @@ describe('with a history of several months', () => {
     });
   });
 
+  test('the erasure of a user finds the runs that the user retried or forked by an index', async () => {
+    const { prosrc } = await one(
+      db.pool,
+      `select prosrc from pg_proc where oid = 'howdah_private.runs_continued_by'::regproc`,
+    );
+    const text = prosrc.replaceAll(/\bu\.tenant_id\b/g, '$1').replaceAll(/\bu\.id\b/g, '$2');
+    const found = await explain(text, [known.tenant, known.agent]);
+    expect(found.map(({ index }) => index)).toContain('audit_log_continued_runs_idx');
+  });
+
   test('partitions carry how their table is stored, also those made later and those made before', async () => {
     const unsettled = () =>
       all(
