@@ -173,7 +173,8 @@ comment on column howdah.executions.children_tokens_in is
 comment on column howdah.executions.children_tokens_out is
   'Output tokens of all runs below. They count against max_tokens.';
 comment on column howdah.executions.model_count is
-  'Number of model answers so far. They count against max_steps.';
+  'Number of model answers so far. They count against max_steps. In SQL, execution_counters is '
+  'exact while the run is running.';
 comment on column howdah.executions.fence is
   'Number of claims of the run. A commit with an older fence changes nothing.';
 comment on column howdah.executions.live_children is 'Number of children that have not ended.';
@@ -190,10 +191,12 @@ comment on column howdah.executions.input_trust is
   'Origin of the input: user, or external if the caller passes on text of others. A child has the '
   'trust of its parent.';
 comment on column howdah.executions.trust is
-  'Lowest trust of all text that the run has read: user, internal or external. It never rises.';
+  'Lowest trust of all text that the run has read: user, internal or external. It never rises. In '
+  'SQL, execution_counters is exact while the run is running.';
 comment on column howdah.executions.priority is 'Priority in the queue. Smaller values run first.';
 comment on column howdah.executions.crashes_without_progress is
-  'Number of workers that died with this run since its last commit.';
+  'Number of workers that died with this run since its last commit. While the run is running, as '
+  'of the last change of this row.';
 comment on column howdah.executions.at_risk is
   'True while a run that may have killed a worker does something that could kill the next one, '
   'until its next commit. After the third such crash the run fails with stop_reason poison.';
@@ -270,6 +273,51 @@ alter table howdah.status_transitions enable row level security, force row level
 comment on table howdah.status_transitions is
   'Allowed changes of the status of a run, one row each, fixed by Howdah. A trigger refuses every '
   'other change.';
+
+-- A run at work has a row here, from its claim until its worker gives it up or it ends. A commit
+-- that only adds steps locks and updates this row alone, so the counters of the wide row lag behind
+-- until that row is updated (fold_run_head.sql). The columns that never change come first, because
+-- the write-ahead log of an update leaves out the unchanged beginning of a row. The fill factor
+-- keeps these updates within their page. There is no other index, no check, no trigger and no
+-- foreign key, since every step would pay for it; howdah.violations checks the rows.
+create table howdah_private.run_heads (
+  execution_id uuid primary key,
+  tenant_id uuid not null,
+  owner_worker uuid not null,
+  active_ms bigint not null,
+  active_since timestamptz not null,
+  children_tokens bigint not null,
+  fence int not null,
+  max_steps int not null,
+  max_seconds int not null,
+  step_count int not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  updated_at timestamptz not null,
+  message_count int not null,
+  model_count int not null,
+  trust howdah.trust not null,
+  has_inbox boolean not null,
+  is_pause_requested boolean not null,
+  session_id uuid,
+  agent_id uuid,
+  workflow_id uuid,
+  max_tokens bigint,
+  children_cost numeric not null,
+  cost numeric not null,
+  max_cost numeric
+) with (
+  fillfactor = 40, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0,
+  autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_threshold = 5000, vacuum_truncate = off
+);
+alter table howdah_private.run_heads enable row level security, force row level security;
+comment on table howdah_private.run_heads is
+  'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps '
+  'changes this row alone. A trigger on executions copies the values back and deletes the row.';
+comment on column howdah_private.run_heads.fence is
+  'The fence of the run. A commit under another fence finds no row.';
+comment on column howdah_private.run_heads.children_tokens is
+  'Input and output tokens of all runs below. They count against max_tokens.';
 
 -- A unique key of a partitioned table must include the id, so idempotency keys are unique here.
 create table howdah_private.idempotency_keys (
@@ -517,5 +565,6 @@ drop table howdah.messages;
 drop table howdah.steps;
 drop table howdah_private.debounced_runs;
 drop table howdah_private.idempotency_keys;
+drop table howdah_private.run_heads;
 drop table howdah.status_transitions;
 drop table howdah.executions;

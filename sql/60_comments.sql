@@ -30,7 +30,8 @@ comment on column howdah.executions.active_since is
   'Start of the current period of activity, while the run is running.';
 comment on column howdah.executions.wake_at is 'Time at which the timer of the run fires.';
 comment on column howdah.executions.cost is
-  'Sum of the cost of its steps, at the prices when they committed.';
+  'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is '
+  'exact while the run is running.';
 comment on column howdah.steps.kind is
   'model, tool, retry, guard, output, error, …: see docs/concepts.md.';
 comment on column howdah.steps.name is 'Name of the model, tool or guard.';

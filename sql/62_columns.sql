@@ -83,8 +83,22 @@ begin
       ('executions.agent_id', 'The agent of the run; null for the run of a workflow.'),
       ('executions.workflow_id', 'The workflow of the run; null for the run of an agent.'),
       ('executions.user_id', 'The user whose privileges and defaults the run has.'),
-      ('executions.tokens_in', 'Tokens read by its models, without the runs below.'),
-      ('executions.tokens_out', 'Tokens written by its models, without the runs below.'),
+      ('executions.step_count',
+        'Number of steps in the log. In SQL, execution_counters is exact while the run is '
+        'running.'),
+      ('executions.message_count', 'Number of messages in the conversation. In SQL, '
+        'execution_counters is exact while the run is running.'),
+      ('executions.tokens_in', 'Tokens read by its models, without the runs below. In SQL, '
+        'execution_counters is exact while the run is running.'),
+      ('executions.tokens_out', 'Tokens written by its models, without the runs below. In SQL, '
+        'execution_counters is exact while the run is running.'),
+      ('executions.updated_at', 'Time of the last change. In SQL, execution_counters is exact '
+        'while the run is running.'),
+      ('execution_counters.tokens_in', 'Tokens read by its models, without the runs below.'),
+      ('execution_counters.tokens_out', 'Tokens written by its models, without the runs below.'),
+      ('execution_counters.cost', 'Cost of its steps, without the runs below.'),
+      ('execution_counters.trust', 'Lowest trust of all text that the run has read.'),
+      ('model_count', 'Number of model answers so far.'),
       ('workflow_version_id', 'The pinned version of the workflow.'),
       ('step_count', 'Number of steps in the log.'),
       ('message_count', 'Number of messages in the conversation.'),

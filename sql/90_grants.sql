@@ -320,6 +320,13 @@ grant insert (
 ) on howdah.executions to howdah_app;
 grant select, update, delete on howdah.executions to howdah_eraser;
 
+-- The counters of runs at work, for views and queries with the rights of their caller.
+grant select (
+  execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
+  trust, updated_at
+) on howdah_private.run_heads to howdah_app, howdah_analyst;
+grant select on howdah.execution_counters to howdah_app, howdah_analyst;
+
 grant select on howdah.status_transitions to howdah_app, howdah_analyst;
 
 grant select on howdah.steps to howdah_app, howdah_analyst, howdah_eraser;

@@ -13,6 +13,7 @@ begin
     perform howdah_private.refuse_ended(v_execution, 'paused');
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
   update howdah.executions as e
   set status = case when e.status = 'running' then e.status else 'paused' end,
     is_pause_requested = e.status = 'running',

@@ -17,6 +17,7 @@ begin
     where s.id = v_execution.session_id and s.turns > v_execution.turn;
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
   update howdah.executions as e
   set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'
     else 'waiting' end

@@ -5,6 +5,7 @@
 -- statement, which takes about 3 µs. What is apart has a reason:
 --   _010_permit, _020_permit_agents, _300_refuse_rewrite   run with the rights of the caller
 --   _110_check_change, _200_check_move                     are for columns of their own
+--   _150_fold_run_head                                     runs before what reads counters
 --   _950_count_runs                                        can be switched off to measure limits
 
 -- Pins the tenant for one statement. Without that, ten thousand rows look up ten thousand times
@@ -597,6 +598,15 @@ create or replace trigger _110_check_change
       new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
+create or replace trigger _150_fold_run_head
+  before update of owner_worker, fence, step_count, message_count, model_count, tokens_in,
+    tokens_out, cost, trust, crashes_without_progress, at_risk, has_inbox, is_pause_requested,
+    max_steps, max_tokens, max_cost, max_seconds, children_tokens_in, children_tokens_out,
+    children_cost, active_ms, active_since, agent_id, workflow_id, session_id,
+    updated_at
+  on howdah.executions
+  for each row when (old.owner_worker is not null)
+  execute function howdah_private.tg_executions__fold_run_head();
 create or replace trigger _900_enqueue after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__enqueue();

@@ -5,9 +5,10 @@
 --   operator  an owner of the installation sees all rows
 --   eraser    the role that changes the log sees all of it
 -- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
--- tables have no tenant policy, so only the engine and the owner see their rows. Some tables take
--- more to read than membership of the tenant: the action `read` of permission_rows. The loop leaves
--- tables of others in these schemas alone. It also leaves a policy alone whose rule has not
+-- tables have no tenant policy, so only the engine and the owner see their rows. The exception is
+-- run_heads, which has the rule of executions: its rows are as visible as their runs. Some tables
+-- take more to read than membership of the tenant: the action `read` of permission_rows. The loop
+-- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule has not
 -- changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
@@ -32,7 +33,7 @@ begin
           then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
         else concat_ws(' and ',
           case when 'agent_id' = any (t.columns)
-              and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
+              and ('execution_id' <> all (t.columns) or t.relname in ('approvals', 'run_heads'))
             then '(agent_id is null'
               ' or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
           case when t.relname = 'mail' then
@@ -45,11 +46,11 @@ begin
           case when 'workflow_id' = any (t.columns)
             then '(workflow_id is null'
               ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
-          case when 'execution_id' = any (t.columns) then
+          case when 'execution_id' = any (t.columns) and t.relname <> 'run_heads' then
             '(execution_id is null'
             ' or exists (select from howdah.executions as e where e.id = execution_id))' end,
           case when 'session_id' = any (t.columns)
-              and t.relname not in ('executions', 'messages', 'questions') then
+              and t.relname not in ('executions', 'messages', 'questions', 'run_heads') then
             '(session_id is null'
             ' or exists (select from howdah.sessions as s where s.id = session_id))' end)
         end as rule
@@ -77,7 +78,8 @@ begin
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'),
         ('tenant', 'howdah_app, howdah_analyst'), ('eraser', 'howdah_eraser')
       ) as p (policy, roles)
-      where p.policy in ('engine', 'operator') or (p.policy = 'tenant' and t.schema = 'howdah')
+      where p.policy in ('engine', 'operator')
+        or (p.policy = 'tenant' and (t.schema = 'howdah' or t.relname = 'run_heads'))
         or (p.policy = 'eraser' and t.relname in (
           'executions', 'steps', 'messages', 'agent_versions', 'workflow_versions',
           'prompt_versions', 'skill_versions'))

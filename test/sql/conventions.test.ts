@@ -14,6 +14,11 @@ const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 /** node-pg-migrate makes this table before there is anything of ours. */
 const FOREIGN_TABLES = ['howdah_private.migrations'];
 
+/** Private tables whose rows a tenant may read. */
+const READ_BY_TENANTS = [
+  'howdah_private.run_heads', // views with the rights of their reader take counters from it
+];
+
 const PROCEDURES_THAT_COMMIT = [
   'howdah.ask(text,text,text)',
   'howdah.tail(uuid,text)',
@@ -94,6 +99,7 @@ const DYNAMIC_SQL: Record<string, string> = {
 const LONG_BODIES: Record<string, number> = {
   'howdah_private.commit_steps(uuid,jsonb,integer)': 200,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
+  'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
@@ -148,6 +154,7 @@ const DAYS: Record<string, string> = {
 /** Times that are no `_at`. */
 const OTHER_TIMES: Record<string, string> = {
   'howdah.executions.active_since': 'the beginning of a span, null outside of it',
+  'howdah_private.run_heads.active_since': 'a copy from its run',
 };
 
 /** Ids that somebody else makes. */
@@ -238,6 +245,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.limit_counters.subject_id': 'of many tables; written as limit_id is',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
+  'howdah_private.run_heads.execution_id': 'none points at executions; written with its run',
+  'howdah_private.run_heads.tenant_id': 'a copy from its run; a key would cost each claim',
+  'howdah_private.run_heads.session_id': 'a copy from its run',
+  'howdah_private.run_heads.agent_id': 'a copy from its run',
+  'howdah_private.run_heads.workflow_id': 'a copy from its run',
   'howdah_private.watchers.execution_id': 'none points at executions',
   'howdah.audit_log.tenant_id': 'what happened outlives the tenant',
   'howdah.audit_log.user_id': 'what happened outlives the user',
@@ -324,7 +336,7 @@ describe('conventions', () => {
           name,
           policies: FOREIGN_TABLES.includes(name)
             ? []
-            : schema === 'howdah'
+            : schema === 'howdah' || READ_BY_TENANTS.includes(name)
               ? [
                   ...standing,
                   ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),

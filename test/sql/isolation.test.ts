@@ -438,6 +438,8 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
            else c.relkind in ('r', 'p', 'v', 'm', 'f') and (
              has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate, references, trigger')
              or has_any_column_privilege(r.oid, c.oid, 'select, insert, update, references')) end
+         -- walked as execution_counters, whose reader needs the right to read it
+         and c.oid <> 'howdah_private.run_heads'::regclass
        union all
        select r.rolname, p.oid::regprocedure::text from pg_proc as p
        cross join pg_roles as r join pg_namespace as n on n.oid = p.pronamespace

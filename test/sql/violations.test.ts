@@ -151,6 +151,8 @@ describe('violations', () => {
     expect(
       await breaking(
         (of) => age(of.live),
+        (of) => `update howdah_private.run_heads set updated_at = now() - interval '1 minute'
+                 where execution_id = '${of.live}'`,
         () => 'delete from howdah_private.workers',
       ),
     ).toMatchObject([{ rule: 'dead_owner', execution_id: runs.live }]);

@@ -12,11 +12,18 @@ as $$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for,
       greatest(e.run_at, e.wake_at) as due_at,
-      e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
-      e.workflow_version_id, e.trust,
+      coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.message_count, e.message_count) as message_count,
+      coalesce(h.model_count, e.model_count) as model_count, e.max_steps,
+      coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
+      case when h.step_count > e.step_count then 0 else e.crashes_without_progress end
+        as crashes_without_progress,
+      e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
+      coalesce(h.trust, e.trust) as trust,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where e.status in ('queued', 'running', 'waiting', 'paused')
        or e.completed_at >= find_violations.since
   ),
@@ -92,8 +99,9 @@ as $$
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
-  from howdah.executions as r
-  where r.status = 'running' and r.updated_at < clock_timestamp() - interval '10 seconds'
+  from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id
+  where r.status = 'running'
+    and coalesce(h.updated_at, r.updated_at) < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
   select 'step_gap', b.tenant_id, b.id,
@@ -196,9 +204,44 @@ as $$
   where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
     and exists (select from howdah_private.workers)
   union all
+  select * from howdah_private.find_head_violations()
+  union all
   select * from howdah_private.find_wait_violations(find_violations.since)
   union all
   select * from howdah_private.find_tree_violations(find_violations.since)
+$$;
+
+-- Returns violations of heads. Each running run has one head, with its owner and fence, which is
+-- not behind its row.
+create or replace function howdah_private.find_head_violations()
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set jit = off
+as $$
+  select 'run_head', coalesce(r.tenant_id, h.tenant_id), coalesce(r.id::uuid, h.execution_id),
+    f.fault
+  from (select e.* from howdah.executions as e where e.status = 'running') as r
+  full join howdah_private.run_heads as h on h.execution_id = r.id
+  cross join lateral (
+    select case
+      when h.execution_id is null then 'is running, but has no head'
+      when r.id is null then 'has a head, but is not running'
+      when (h.owner_worker, h.fence) <> (r.owner_worker, r.fence) or h.tenant_id <> r.tenant_id
+        then format('its head has fence %s, the run has fence %s', h.fence, r.fence)
+      when least(h.step_count - r.step_count, h.message_count - r.message_count,
+          h.model_count - r.model_count, h.tokens_in - r.tokens_in, h.tokens_out - r.tokens_out,
+          h.cost - r.cost) < 0 or h.trust < r.trust
+        then format('its head is behind its row: %s of %s steps', h.step_count, r.step_count)
+      when (h.has_inbox, h.is_pause_requested, h.max_steps, h.max_seconds, h.active_ms,
+          h.active_since, h.session_id, h.agent_id, h.workflow_id, h.max_tokens, h.max_cost,
+          h.children_tokens, h.children_cost)
+        is distinct from (r.has_inbox, r.is_pause_requested, r.max_steps, r.max_seconds,
+          r.active_ms, r.active_since, r.session_id, r.agent_id, r.workflow_id, r.max_tokens,
+          r.max_cost, r.children_tokens_in + r.children_tokens_out, r.children_cost)
+        then 'its head has other flags, limits or times than its row'
+    end as fault
+  ) as f
+  where f.fault is not null
 $$;
 
 -- Returns violations of waiting runs (for questions, children, limits, answers), and of effects.
@@ -297,13 +340,18 @@ as $$
   select 'ledger_children', r.tenant_id, r.id,
     format('counted %s/%s/%s, the runs below it used %s/%s/%s',
       r.children_tokens_in, r.children_tokens_out, r.children_cost,
-      sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+      sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
   from howdah.executions as r
   join howdah.executions as c on c.root_execution_id = r.root_execution_id
     and c.parent_execution_id is not null and c.depth > r.depth and r.id = any (c.ancestors)
+  left join howdah_private.run_heads as h on h.execution_id = c.id
+  cross join lateral (
+    select coalesce(h.tokens_in, c.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, c.tokens_out) as tokens_out, coalesce(h.cost, c.cost) as cost
+  ) as u
   where r.status in ('queued', 'running', 'waiting', 'paused')
     or r.completed_at >= find_tree_violations.since
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
-    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
 $$;

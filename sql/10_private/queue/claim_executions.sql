@@ -196,7 +196,29 @@ begin
       updated_at = now()
     where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts,
-      e.agent_version_id, e.input_trust
+      e.agent_version_id, e.input_trust, e.agent_id, e.workflow_id, e.owner_worker, e.fence,
+      e.active_ms, e.active_since, e.updated_at, e.step_count, e.message_count, e.model_count,
+      e.tokens_in, e.tokens_out, e.cost, e.trust, e.has_inbox, e.max_steps, e.max_seconds,
+      e.max_tokens, e.max_cost, e.children_tokens_in + e.children_tokens_out as children_tokens,
+      e.children_cost
+  ),
+  heads as (
+    insert into howdah_private.run_heads (
+      execution_id, tenant_id, owner_worker, active_ms, active_since, children_tokens, fence,
+      max_steps, max_seconds, step_count, tokens_in, tokens_out, updated_at, message_count,
+      model_count, trust, has_inbox, is_pause_requested, session_id, agent_id, workflow_id,
+      max_tokens, children_cost, cost, max_cost
+    )
+    select c.id, c.tenant_id, c.owner_worker, c.active_ms, c.active_since, c.children_tokens,
+      c.fence, c.max_steps, c.max_seconds, c.step_count, c.tokens_in, c.tokens_out, c.updated_at,
+      c.message_count, c.model_count, c.trust, c.has_inbox, false, c.session_id, c.agent_id,
+      c.workflow_id, c.max_tokens, c.children_cost, c.cost, c.max_cost
+    from claimed as c
+    on conflict (execution_id) do update -- a head without an owner, which is an error elsewhere
+    set (execution_id, tenant_id, owner_worker, active_ms, active_since, children_tokens, fence,
+      max_steps, max_seconds, step_count, tokens_in, tokens_out, updated_at, message_count,
+      model_count, trust, has_inbox, is_pause_requested, session_id, agent_id, workflow_id,
+      max_tokens, children_cost, cost, max_cost) = row(excluded.*)
   ),
   opened as (
     -- message 1 is the input with its data as JSON below the text, written when the run starts

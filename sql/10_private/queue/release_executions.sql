@@ -34,14 +34,15 @@ begin
   end if;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;
-  with held as (
-    select e.id from howdah.executions as e
+  v_held := array(
+    select e.id::uuid from howdah.executions as e
     where e.owner_worker = release_executions.worker
       and (release_executions.ids is null or e.id = any (release_executions.ids))
     order by e.id
     for no key update
-  ),
-  released as (
+  );
+  perform howdah_private.lock_heads(v_held);
+  with released as (
     update howdah.executions as e
     set status = case when e.is_pause_requested then 'paused' else 'queued'
         end::howdah.execution_status,
@@ -49,11 +50,16 @@ begin
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
           then e.active_ms + greatest(
-            0, extract(epoch from coalesce(v_seen_at, e.updated_at) - e.active_since) * 1000
+            0, extract(epoch from coalesce(v_seen_at, h.seen_at) - e.active_since) * 1000
           )::bigint
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
       active_since = null, updated_at = now()
-    from held as h where e.id = h.id
+    from (
+      select i.id, coalesce(n.updated_at, r.updated_at) as seen_at from unnest(v_held) as i (id)
+      join howdah.executions as r on r.id = i.id and r.id = any (v_held)
+      left join howdah_private.run_heads as n on n.execution_id = i.id
+    ) as h
+    where e.id = h.id and e.id = any (v_held) -- repeated for partition pruning
     returning e.id::uuid
   )
   select array_agg(r.id) into v_released from released as r;

@@ -15,6 +15,7 @@ as $$
 declare
   v_woken uuid[];
 begin
+  perform howdah_private.lock_heads(wake_runs.ids) where cardinality(wake_runs.ids) > 1;
   with woken as (
     update howdah.executions as e
     set has_inbox = true,
@@ -87,9 +88,12 @@ as $$
 begin
   perform from howdah.executions as e
   where e.id = take_inbox.id and e.owner_worker = take_inbox.worker and e.fence = take_inbox.fence
-    and e.step_count >= take_inbox.after
   for no key update;
-  if not found then
+  if not found or not exists (
+    select from howdah.executions as e left join howdah_private.run_heads as h
+      on h.execution_id = e.id
+    where e.id = take_inbox.id and coalesce(h.step_count, e.step_count) >= take_inbox.after
+  ) then
     return;
   end if;
   perform howdah_private.drain_inbox(array[take_inbox.id]);
