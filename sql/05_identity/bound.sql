@@ -17,7 +17,8 @@ declare
   v_user_id uuid;
   v_trust howdah.trust;
 begin
-  select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
+  select e.user_id, coalesce(h.trust, e.trust) into v_user_id, v_trust
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
   return howdah_private.signed_binding(
     binding.tenant_id, v_user_id, v_trust, binding.execution_id);

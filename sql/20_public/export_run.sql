@@ -116,12 +116,17 @@ as $$
       e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
       e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
       e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output,
-      e.output_data, e.stop_reason, e.error, e.tokens_in, e.tokens_out, e.cost,
-      e.children_tokens_in, e.children_tokens_out, e.children_cost, e.step_count, e.model_count,
-      e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds, e.metrics,
-      e.priority, e.run_at, e.idempotency_key, e.concurrency_key, e.debounce_key, e.debounce_ms,
-      e.debounced_at, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
+      e.output_data, e.stop_reason, e.error, coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
+      e.children_tokens_in, e.children_tokens_out, e.children_cost,
+      coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.model_count, e.model_count) as model_count,
+      coalesce(h.message_count, e.message_count) as message_count, e.handoffs, e.max_steps,
+      e.max_tokens, e.max_cost, e.max_seconds, e.metrics, e.priority, e.run_at, e.idempotency_key,
+      e.concurrency_key, e.debounce_key, e.debounce_ms, e.debounced_at, e.metadata, e.overrides,
+      coalesce(h.trust, e.trust) as trust, e.input_trust, e.created_by, e.created_at,
       e.started_at, e.completed_at
-    from howdah.executions as e where e.id = exported_execution.id
+    from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+    where e.id = exported_execution.id
   ) as x
 $$;

@@ -28,7 +28,8 @@ begin
   perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.check_fork_size(v_turn, v_history);
-  select max(e.trust) into v_trust from howdah.executions as e
+  select max(coalesce(h.trust, e.trust)) into v_trust from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
     and (e.status = 'completed' or e.history is not null);
   insert into howdah.sessions (

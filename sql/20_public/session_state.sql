@@ -9,16 +9,19 @@ create or replace function howdah_private.session_version(session_id uuid) retur
   set search_path = pg_catalog, pg_temp
 as $$
   with roots as materialized (
-    select e.id::uuid as id, e.tenant_id, 1 + e.step_count + e.fence + e.moves as changes
+    select e.id::uuid as id, e.tenant_id,
+      1 + coalesce(h.step_count, e.step_count) + e.fence + e.moves as changes
     from howdah.sessions as s
     join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where s.id = session_version.session_id and e.parent_execution_id is null
   )
   select coalesce((select sum(r.changes) from roots as r), 0)::bigint
     + coalesce((
-      select sum(1 + c.step_count + c.fence + c.moves) from roots as r
+      select sum(1 + coalesce(h.step_count, c.step_count) + c.fence + c.moves) from roots as r
       join howdah.executions as c on c.root_execution_id = r.id
         and c.parent_execution_id is not null
+      left join howdah_private.run_heads as h on h.execution_id = c.id
     ), 0)
     + coalesce((
       select sum(1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int) from roots as r

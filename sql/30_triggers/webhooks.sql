@@ -18,8 +18,8 @@ begin
       'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt,
       'options', new.options, 'schema', new.schema, 'tool_call', new.tool_call,
       'trust', new.trust, 'expires_at', new.expires_at)))
-  from howdah.executions as e
-  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id
+  from howdah.executions as r cross join lateral howdah_private.with_head(r) as e
+  where r.id = new.root_execution_id and r.tenant_id = new.tenant_id
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;

@@ -19,8 +19,10 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
       count(*) filter (where e.status = 'failed') as failed,
       count(*) filter (where e.status = 'cancelled') as cancelled,
       count(*) filter (where e.completed_at is not null) as ended,
-      sum(e.step_count - coalesce(e.forked_from_seq, 0)) as steps,
-      sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
+      sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)) as steps,
+      sum(coalesce(h.tokens_in, e.tokens_in)) as tokens_in,
+      sum(coalesce(h.tokens_out, e.tokens_out)) as tokens_out,
+      sum(coalesce(h.cost, e.cost)) as cost,
       percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
         as seconds_p50,
       percentile_cont(0.95) within group (
@@ -28,6 +30,7 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
       percentile_cont(0.99) within group (
         order by extract(epoch from e.completed_at - e.started_at)) as seconds_p99
     from howdah.executions as e
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where e.compensates_execution_id is null -- compensations are not work of the agent
       and not exists (select from howdah_private.counted_months() as m where e.id >= m.first_id
         and e.id < m.next_id)

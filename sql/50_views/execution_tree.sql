@@ -2,11 +2,12 @@
 -- other runs by an index of their own.
 create or replace view howdah.execution_tree with (security_invoker = true) as
   select t.tenant_id, t.root_execution_id, t.execution_id, t.parent_execution_id, t.depth, t.path,
-    a.name as agent, w.name as workflow, t.status, t.waiting_for, t.stop_reason, t.tokens_in,
-    t.tokens_out, t.cost,
-    t.tokens_in + t.children_tokens_in as total_tokens_in,
-    t.tokens_out + t.children_tokens_out as total_tokens_out,
-    t.cost + t.children_cost as total_cost, t.started_at, t.completed_at
+    a.name as agent, w.name as workflow, t.status, t.waiting_for, t.stop_reason,
+    coalesce(h.tokens_in, t.tokens_in) as tokens_in,
+    coalesce(h.tokens_out, t.tokens_out) as tokens_out, coalesce(h.cost, t.cost) as cost,
+    coalesce(h.tokens_in, t.tokens_in) + t.children_tokens_in as total_tokens_in,
+    coalesce(h.tokens_out, t.tokens_out) + t.children_tokens_out as total_tokens_out,
+    coalesce(h.cost, t.cost) + t.children_cost as total_cost, t.started_at, t.completed_at
   from (
     select e.tenant_id, e.agent_id, e.workflow_id, e.id::uuid as root_execution_id,
       e.id::uuid as execution_id,
@@ -22,6 +23,7 @@ create or replace view howdah.execution_tree with (security_invoker = true) as
       e.started_at, e.completed_at
     from howdah.executions as e where e.parent_execution_id is not null
   ) as t
+  left join howdah_private.run_heads as h on h.execution_id = t.execution_id
   left join howdah.agents as a on a.tenant_id = t.tenant_id and a.id = t.agent_id
   left join howdah.workflows as w on w.tenant_id = t.tenant_id and w.id = t.workflow_id;
 comment on view howdah.execution_tree is

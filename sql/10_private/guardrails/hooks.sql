@@ -85,8 +85,10 @@ as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
   return query
-  select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
-  from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+  select coalesce(h.step_count, e.step_count),
+    coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
 end $$;
 
 -- Enqueues the hooks of runs that were ended from outside. Any worker calls them soon, and they can

@@ -17,6 +17,9 @@
 -- What a run writes for others has the trust that the run has now, so mail, boards, todos and files
 -- store no level. A deleted run counts as external. The words of the run itself come from a model
 -- and lower nothing.
+--
+-- The level of a run at work is that of its head (fold_run_head.sql). Its row may still have a
+-- higher one.
 
 -- Returns the level of everything that a run reads before its first step, except the text of its
 -- input.
@@ -31,7 +34,8 @@ as $$
       select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v
       where v.id = e.agent_version_id
     ), true) then (
-      select max(t.trust) from howdah.executions as t
+      select max(coalesce(h.trust, t.trust)) from howdah.executions as t
+      left join howdah_private.run_heads as h on h.execution_id = t.id
       where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
         -- a forked session continues from that history
         and (t.status = 'completed' or (t.turn = 1 and t.history is not null))
@@ -99,12 +103,13 @@ create or replace function howdah_private.resource_trust(tenant_id uuid, id uuid
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
-    select greatest('internal', e.trust,
+    select greatest('internal', coalesce(h.trust, e.trust),
       case when r.metadata ->> 'trust' = 'external' then 'external'::howdah.trust end)
     from howdah.resources as r
     join howdah.executions as e
       on e.id = howdah_private.parse_id(r.metadata ->> 'written_by_execution_id')
         and e.tenant_id = r.tenant_id
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
   ), 'external')
 $$;
@@ -116,9 +121,10 @@ create or replace function howdah_private.trust_of_runs(tenant_id uuid, ids uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select max(greatest('internal', coalesce(e.trust, 'external')))
+  select max(greatest('internal', coalesce(h.trust, e.trust, 'external')))
   from unnest(trust_of_runs.ids) as i (id)
   left join howdah.executions as e on e.id = i.id and e.tenant_id = trust_of_runs.tenant_id
+  left join howdah_private.run_heads as h on h.execution_id = e.id
 $$;
 
 -- Returns the level of the first steps of a log, which a fork of the run has read.
@@ -168,16 +174,17 @@ begin
       select max((m.mail ->> 'trust')::howdah.trust)
       from jsonb_array_elements(value -> 'mail') as m (mail)), 'system')
     when 'todo' then ( -- any run of the tree or the session may have written it
-      select max(greatest('internal', w.trust)) from (
-        select e.trust from howdah.executions as e where e.id = v_run.root_execution_id
+      select max(greatest('internal', coalesce(h.trust, w.trust))) from (
+        select e.id, e.trust from howdah.executions as e where e.id = v_run.root_execution_id
         union all
-        select e.trust from howdah.executions as e
+        select e.id, e.trust from howdah.executions as e
         where e.root_execution_id = v_run.root_execution_id and e.parent_execution_id is not null
           and e.tenant_id = v_run.tenant_id
         union all
-        select e.trust from howdah.executions as e
+        select e.id, e.trust from howdah.executions as e
         where e.session_id = v_run.session_id and e.tenant_id = v_run.tenant_id
-      ) as w)
+      ) as w
+      left join howdah_private.run_heads as h on h.execution_id = w.id)
     when 'board_write' then case when value -> 'written' = 'true' then 'system'
       else howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key') end
     when 'board_read' then coalesce(

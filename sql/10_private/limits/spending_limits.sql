@@ -39,11 +39,12 @@ begin
     from jsonb_to_recordset(count_spending.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     cross join lateral jsonb_to_recordset(c.steps)
       as r (model_id uuid, tokens_in int, tokens_out int)
     left join howdah.models as m on m.id = r.model_id
     where e.owner_worker = count_spending.worker and e.fence = c.fence
-      and e.step_count = c.after
+      and coalesce(h.step_count, e.step_count) = c.after
       and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
       and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by 1, 2, 3, 4

@@ -351,11 +351,11 @@ as $$
     'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
     'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased',
     'created_at', run -> 'created_at',
-    'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', e.step_count,
-    'tokens_in', e.tokens_in, 'tokens_out', e.tokens_out, 'cost', trim_scale(e.cost),
-    'total_tokens_in', e.tokens_in + e.children_tokens_in,
-    'total_tokens_out', e.tokens_out + e.children_tokens_out,
-    'total_cost', trim_scale(e.cost + e.children_cost)) || (
+    'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', n.step_count,
+    'tokens_in', n.tokens_in, 'tokens_out', n.tokens_out, 'cost', trim_scale(n.cost),
+    'total_tokens_in', n.tokens_in + e.children_tokens_in,
+    'total_tokens_out', n.tokens_out + e.children_tokens_out,
+    'total_cost', trim_scale(n.cost + e.children_cost)) || (
     select jsonb_build_object('model_calls', count(*) filter (where s.kind = 'model'),
       'tool_calls', count(*) filter (where s.kind = 'tool'),
       'retries', count(*) filter (where s.kind = 'retry'))
@@ -363,14 +363,22 @@ as $$
   ) || jsonb_build_object('children', (
     select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
       select a.name as agent, w.name as workflow, x.status, count(*) as runs,
-        trim_scale(sum(x.cost + x.children_cost)) as cost
+        trim_scale(sum(coalesce(h.cost, x.cost) + x.children_cost)) as cost
       from howdah.executions as x
+      left join howdah_private.run_heads as h on h.execution_id = x.id
       left join howdah.agents as a on a.id = x.agent_id
       left join howdah.workflows as w on w.id = x.workflow_id
       where x.parent_execution_id = e.id group by a.name, w.name, x.status
     ) as c
   ))
-  from howdah.executions as e where e.id = (run ->> 'id')::uuid
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  cross join lateral (
+    select coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost
+  ) as n
+  where e.id = (run ->> 'id')::uuid
 $$;
 
 -- Returns the number of first steps that two runs share because of a fork: one is a fork of the

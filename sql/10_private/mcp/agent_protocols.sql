@@ -54,7 +54,9 @@ begin
       'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name),
       'output_data', e.output_data,
       'waiting_for', e.waiting_for, 'metadata', e.metadata,
-      'changed_at', coalesce(e.completed_at, e.updated_at),
+      'changed_at', coalesce(e.completed_at, (
+        select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
+      ), e.updated_at),
       'questions', coalesce((
         select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
           'options', q.options, 'schema', q.schema,

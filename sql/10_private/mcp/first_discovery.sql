@@ -23,10 +23,11 @@ declare
   v_wait interval;
   v_version_id uuid;
 begin
-  select e.* into v_run from howdah.executions as e
+  select h.* into v_run
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = first_discovery.id and e.owner_worker = first_discovery.worker
     and e.fence = first_discovery.fence
-    and e.step_count = 0;
+    and h.step_count = 0;
   if not found then
     return null;
   end if;

@@ -20,8 +20,11 @@ as $$
     group by e.tenant_id
   ),
   held as materialized (
-    select e.owner_worker as worker, count(*) as runs, max(e.updated_at) as updated_at
-    from howdah.executions as e where e.owner_worker is not null
+    select e.owner_worker as worker, count(*) as runs,
+      max(coalesce(h.updated_at, e.updated_at)) as updated_at
+    from howdah.executions as e
+    left join howdah_private.run_heads as h on h.execution_id = e.id
+    where e.owner_worker is not null
     group by e.owner_worker
   ),
   limits as (

@@ -92,6 +92,8 @@ create or replace function howdah_private.execution_states(ids uuid[])
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
-  from howdah.executions as e where e.id = any (execution_states.ids)
+  select e.id::uuid, e.status, coalesce(h.step_count, e.step_count),
+    coalesce(h.updated_at, e.updated_at)::text || ' ' || e.fence
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.id = any (execution_states.ids)
 $$;

@@ -269,18 +269,21 @@ as $$
     case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
       else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
-    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(), greatest('user', e.trust)
+    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(),
+    greatest('user', coalesce(h.trust, e.trust))
   from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   cross join lateral (
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
   where e.id = q.execution_id and s.scope is not null
   on conflict do nothing;
-  update howdah.approvals as a set trust = e.trust
-  from howdah.executions as e
+  update howdah.approvals as a set trust = coalesce(h.trust, e.trust)
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.id = q.execution_id and remember_approval.scope is not null and a.tenant_id = q.tenant_id
-    and a.tool = q.tool_call ->> 'name' and a.trust < e.trust and case a.scope
+    and a.tool = q.tool_call ->> 'name' and a.trust < coalesce(h.trust, e.trust)
+    and case a.scope
       when 'run' then a.execution_id in (q.execution_id, q.root_execution_id)
       when 'session' then remember_approval.scope = 'session' and a.session_id = q.session_id
       else remember_approval.scope = 'agent' and a.agent_id = e.agent_id end

@@ -12,6 +12,6 @@ create or replace function howdah_private.execution_at_fence(
 as $$
   select e.tenant_id, e.owner_worker, e.status, e.step_count, howdah_private.exhausted_limit(e),
     howdah_private.active_ms_left(e), e.has_inbox, e.is_pause_requested
-  from howdah.executions as e
-  where e.id = execution_at_fence.id and e.fence = execution_at_fence.fence
+  from howdah.executions as r cross join lateral howdah_private.with_head(r) as e
+  where r.id = execution_at_fence.id and r.fence = execution_at_fence.fence
 $$;

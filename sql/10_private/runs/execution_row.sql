@@ -11,7 +11,8 @@ declare
     else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
-  select e.* into v_execution from howdah.executions as e
+  select h.* into v_execution
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = execution_row.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if not howdah_private.is_operator() then

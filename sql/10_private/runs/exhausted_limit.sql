@@ -7,15 +7,18 @@ create or replace function howdah_private.ancestor_limit_reached(ancestors uuid[
 as $$
   select case
     when bool_or(
-      a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens
+      coalesce(h.tokens_in + h.tokens_out, a.tokens_in + a.tokens_out)
+      + a.children_tokens_in + a.children_tokens_out >= a.max_tokens
     )
       then 'max_tokens'
-    when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
+    when bool_or(coalesce(h.cost, a.cost) + a.children_cost >= a.max_cost) then 'max_cost'
   end::howdah.stop_reason
-  from howdah.executions as a where a.id = any (ancestor_limit_reached.ancestors)
+  from howdah.executions as a left join howdah_private.run_heads as h on h.execution_id = a.id
+  where a.id = any (ancestor_limit_reached.ancestors)
 $$;
 
--- Returns the limit that forbids another model call, or null. The usage of children counts. A child
+-- Returns the limit that forbids another model call, or null. The row must not lag behind its head:
+-- see with_head. The usage of children counts. A child
 -- also stops at the limits of its ancestors. Statements inline the function, as they do
 -- active_ms_left, since every commit evaluates it.
 create or replace function howdah_private.exhausted_limit(e howdah.executions)

@@ -132,12 +132,13 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_trust howdah.trust;
 begin
-  select greatest(p.trust, (
-    select max(e.trust) from howdah.executions as e
+  select greatest(coalesce(h.trust, p.trust), (
+    select max(coalesce(o.trust, e.trust)) from howdah.executions as e
+    left join howdah_private.run_heads as o on o.execution_id = e.id
     where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
-  from howdah.executions as p
+  from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
   perform howdah_private.permit_control(
     'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
@@ -256,7 +257,7 @@ declare
 begin
   return (select jsonb_build_object(
     'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output,
-    'step_count', e.step_count,
+    'step_count', coalesce(h.step_count, e.step_count),
     'created_at', floor(extract(epoch from e.created_at)),
     'ended_at', floor(extract(epoch from e.completed_at)),
     'is_whole', e.workflow_id is not null
@@ -264,15 +265,19 @@ begin
     'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
     'answers', a.answers, 'questions', q.questions)
   from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   cross join lateral (
     select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
     from howdah.steps as s where s.execution_id = e.id and s.seq > conversation_since.since
   ) as u
   cross join lateral (
-    select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
-      coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
+    select coalesce(sum(coalesce(y.tokens_in, x.tokens_in) + x.children_tokens_in), 0)
+        as tokens_in,
+      coalesce(sum(coalesce(y.tokens_out, x.tokens_out) + x.children_tokens_out), 0)
+        as tokens_out
     from howdah.executions as x
+    left join howdah_private.run_heads as y on y.execution_id = x.id
     join howdah.steps as s
       on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
       and s.output ->> 'execution_id' = x.id::text

@@ -71,7 +71,9 @@ as $$
 declare
   v_run howdah.executions;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = calling_run.execution_id;
+  select h.* into v_run
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
+  where e.id = calling_run.execution_id;
   if v_run.agent_id is null then
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent run %s', calling_run.execution_id),
@@ -385,7 +387,8 @@ as $$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id,
     'trust', case
-      when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
+      when t.from_execution_id is not null
+        then greatest(t.trust, coalesce(h.trust, e.trust, 'external'))
       -- another person does not act for the user of the run
       when run.user_id is not null
         and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
@@ -395,6 +398,7 @@ as $$
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   left join howdah.users as u on u.id = run.user_id and u.tenant_id = run.tenant_id
 $$;
 

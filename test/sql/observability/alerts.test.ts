@@ -119,6 +119,10 @@ describe('of the queue', () => {
         `update howdah.executions set updated_at = now() - interval '1 hour' where id = $1`,
         [id],
       );
+      await client.query(
+        `update howdah_private.run_heads set updated_at = now() - interval '1 hour' where execution_id = $1`,
+        [id],
+      );
       expect(await alerts(client, 'leases_expired')).toEqual([]);
       await client.query(
         `update howdah_private.workers set heartbeat_at = now() - interval '2 minutes' where id = $1`,
