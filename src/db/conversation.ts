@@ -157,10 +157,11 @@ export async function sessionUsage(db: Client, session: string): Promise<Session
   const { rows } = await db.query<SessionUsage>(
     `select u.* from howdah.sessions as s
      cross join lateral (
-       select count(*)::int as runs, coalesce(sum(e.tokens_in + e.children_tokens_in), 0)::bigint as tokens_in,
-         coalesce(sum(e.tokens_out + e.children_tokens_out), 0)::bigint as tokens_out,
-         coalesce(sum(e.cost + e.children_cost), 0) as cost
+       select count(*)::int as runs, coalesce(sum(coalesce(h.tokens_in, e.tokens_in) + e.children_tokens_in), 0)::bigint as tokens_in,
+         coalesce(sum(coalesce(h.tokens_out, e.tokens_out) + e.children_tokens_out), 0)::bigint as tokens_out,
+         coalesce(sum(coalesce(h.cost, e.cost) + e.children_cost), 0) as cost
        from howdah.executions as e
+       left join howdah_private.run_heads as h on h.execution_id = e.id
        where e.session_id = s.id and e.tenant_id = s.tenant_id and e.parent_execution_id is null
      ) as u
      where s.id = $1`,

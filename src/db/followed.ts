@@ -1,5 +1,6 @@
 import { jsonRows } from './json-rows.ts';
 import type { Pool } from './pool.ts';
+import { runCounter } from './run-counters.ts';
 
 /** Reads of an owner about runs that are followed, many at a time; whether somebody may see them has been decided. */
 
@@ -43,7 +44,8 @@ export async function turnsFrom(
     `select i.place::int as place, t.* from unnest($1::uuid[], $2::int[]) with ordinality as i (id, turn, place)
      join howdah.sessions as s on s.id = i.id
      cross join lateral (
-       select e.id::uuid::text as id, e.turn, e.message_count, e.step_count, e.completed_at is not null as has_ended
+       select e.id::uuid::text as id, e.turn, ${runCounter('e', 'message_count')} as message_count,
+         ${runCounter('e', 'step_count')} as step_count, e.completed_at is not null as has_ended
        from howdah.executions as e
        where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null and e.turn >= i.turn
        order by e.turn limit 1

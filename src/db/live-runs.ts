@@ -31,10 +31,11 @@ export async function liveRuns(
      from howdah.executions as e where ${live} group by e.status, e.waiting_for order by e.status, e.waiting_for`,
   );
   const runs = await pool.query<LiveRun>(
-    `select e.id, coalesce(a.name, w.name) as agent, e.status, e.waiting_for, e.step_count as steps,
-       e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out as tokens,
-       e.cost + e.children_cost as cost, round(extract(epoch from now() - e.created_at))::int as seconds
+    `select e.id, coalesce(a.name, w.name) as agent, e.status, e.waiting_for, coalesce(h.step_count, e.step_count) as steps,
+       coalesce(h.tokens_in + h.tokens_out, e.tokens_in + e.tokens_out) + e.children_tokens_in + e.children_tokens_out as tokens,
+       coalesce(h.cost, e.cost) + e.children_cost as cost, round(extract(epoch from now() - e.created_at))::int as seconds
      from howdah.executions as e
+     left join howdah_private.run_heads as h on h.execution_id = e.id
      left join howdah.agents as a on a.id = e.agent_id
      left join howdah.workflows as w on w.id = e.workflow_id
      where ${live} order by e.status = 'running' desc, e.id limit $1`,

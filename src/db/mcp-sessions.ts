@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from './pool.ts';
+import { runCounter } from './run-counters.ts';
 
 type Client = Pick<PoolClient, 'query'>;
 
@@ -8,7 +9,7 @@ export async function marksOf(
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const { rows } = await client.query<{ id: string; mark: string }>(
-    `select e.id::uuid::text as id, concat_ws(' ', e.status, e.waiting_for, e.step_count) as mark
+    `select e.id::uuid::text as id, concat_ws(' ', e.status, e.waiting_for, ${runCounter('e', 'step_count')}) as mark
      from howdah.executions as e
      where e.tenant_id = howdah.current_tenant() and e.id = any ($1)`,
     [ids],

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
 import type { Pool, PoolClient } from './pool.ts';
+import { type RunCounter, runCounter } from './run-counters.ts';
 import type { DB, ExecutionStatus } from './schema.generated.ts';
 
 export type Queries = Kysely<DB>;
@@ -115,6 +116,8 @@ export type ExecutionFilter = {
   limit: number;
 };
 
+const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
+
 /** The newest executions of a tenant. */
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
@@ -122,10 +125,11 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
     .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
     .select(['e.id', sql<string>`coalesce(a.name, w.name)`.as('agent'), 'e.status'])
-    .select(['e.stop_reason', 'e.step_count as steps'])
+    .select('e.stop_reason')
     .select([
-      sql<string>`e.tokens_in + e.tokens_out`.as('tokens'),
-      'e.cost',
+      counter<number>('step_count').as('steps'),
+      sql<string>`${counter('tokens_in')} + ${counter('tokens_out')}`.as('tokens'),
+      counter<string>('cost').as('cost'),
       'e.created_at',
       sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
     ])

@@ -107,7 +107,8 @@ function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
   const { id, session, tenantId, agent, workflow, status } = filter;
   const tenant = tenantId === undefined ? sql`howdah.current_tenant()` : sql`${tenantId}::uuid`;
   const from = sql`
-    select e.id::uuid as id, e.tenant_id, e.agent_id, e.workflow_id, e.step_count from howdah.executions as e`;
+    select e.id::uuid as id, e.tenant_id, e.agent_id, e.workflow_id, coalesce(h.step_count, e.step_count) as step_count
+    from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id`;
   if (id !== undefined) return sql`${from} where e.id = ${id}`;
   const asked = [
     sql`e.tenant_id = ${tenant}`,
@@ -120,7 +121,7 @@ function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
   const where = sql`where ${sql.join(asked, sql` and `)}`;
   if (session !== undefined) return sql`${from} ${where} and e.session_id = ${session}`;
   return sql`
-    ${from} ${where} and e.status in ${LIVE} and e.updated_at >= ${since}
+    ${from} ${where} and e.status in ${LIVE} and coalesce(h.updated_at, e.updated_at) >= ${since}
     union all
     ${from} ${where} and e.completed_at >= ${since}`;
 }

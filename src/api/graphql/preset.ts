@@ -30,6 +30,7 @@ import { RememberedBehaviorPlugin } from './plugins/remembered-behavior.ts';
 import { createReplicaPlugin } from './plugins/replica.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { RowsChangedPlugin } from './plugins/rows-changed.ts';
+import { RunCountersPlugin } from './plugins/run-counters.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { TreesPlugin } from './plugins/trees.ts';
@@ -79,6 +80,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       ProviderConfigsPlugin,
       InputsPlugin,
       RowsChangedPlugin,
+      RunCountersPlugin,
     ],
     pgServices: [
       makePgService({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Client, jsonPage, jsonRow } from '../../db/json-rows.ts';
+import { RUN_COUNTERS, runCounter } from '../../db/run-counters.ts';
 import { id, json, object, time } from './fields.ts';
 import { noSuch } from './request-refusal.ts';
 
@@ -130,13 +131,17 @@ const NAMES: Readonly<Record<string, string>> = {
   agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
   workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
 };
-const listOf = (schema: z.ZodObject) =>
+const COUNTERS: Readonly<Record<string, string>> = Object.fromEntries(
+  RUN_COUNTERS.map((name) => [name, `${runCounter('t', name)} as ${name}`]),
+);
+const listOf = (schema: z.ZodObject, special: Readonly<Record<string, string>> = {}) =>
   Object.keys(schema.shape)
-    .map((name) => NAMES[name] ?? `t.${name}`)
+    .map((name) => special[name] ?? `t.${name}`)
     .join(', ');
+const runListOf = (schema: z.ZodObject) => listOf(schema, { ...NAMES, ...COUNTERS });
 
 /** Select lists over `t`. */
-export const shownExecution = listOf(execution);
+export const shownExecution = runListOf(execution);
 const shownMessage = listOf(message);
 const shownStep = listOf(stepColumns);
 
@@ -198,7 +203,7 @@ export function childrenOf(
 ) {
   return jsonPage<Child>(
     db,
-    `select ${listOf(child)} from howdah.executions as t
+    `select ${runListOf(child)} from howdah.executions as t
      where t.parent_execution_id = $1 and ($2::uuid is null or t.id > $2) order by t.id limit $3`,
     [id, after ?? null, limit],
   );

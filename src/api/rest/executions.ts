@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Collection, type Condition, listRows } from '../../db/collections.ts';
 import type { Client } from '../../db/json-rows.ts';
+import { runCounter } from '../../db/run-counters.ts';
 import { comparisonRoute } from './comparison.ts';
 import { runCursor } from './cursors.ts';
 import {
@@ -30,7 +31,7 @@ const SHOWN_AT_ONCE = 1_000;
 const runs: Collection = {
   table: 'executions',
   shown: shownExecution,
-  stamp: 't.updated_at',
+  stamp: runCounter('t', 'updated_at'),
 };
 
 const filters = {

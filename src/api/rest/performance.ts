@@ -56,13 +56,14 @@ const BY_VERSION = `
     count(*) filter (where e.status = 'failed') as failed,
     round(count(*) filter (where e.status = 'completed')
       / nullif(count(*) filter (where e.completed_at is not null), 0)::numeric, 4) as success_rate,
-    round(avg(e.step_count - coalesce(e.forked_from_seq, 0)), 2) as steps_per_run,
-    sum(e.tokens_in + e.children_tokens_in) as tokens_in,
-    sum(e.tokens_out + e.children_tokens_out) as tokens_out,
-    sum(e.cost + e.children_cost) as cost,
+    round(avg(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)), 2) as steps_per_run,
+    sum(coalesce(h.tokens_in, e.tokens_in) + e.children_tokens_in) as tokens_in,
+    sum(coalesce(h.tokens_out, e.tokens_out) + e.children_tokens_out) as tokens_out,
+    sum(coalesce(h.cost, e.cost) + e.children_cost) as cost,
     percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at)) as seconds_p50,
     percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95
   from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   join howdah.workflow_versions as v on v.id = e.workflow_version_id
   where e.workflow_id = $1 and e.compensates_execution_id is null
   group by v.version
