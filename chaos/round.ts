@@ -104,8 +104,10 @@ function forksOf({ runs }: Observed, orders: readonly Order[]): number {
 
 async function stepsOf({ server }: World, round: number): Promise<number> {
   const { rows } = await server.pool.query(
-    `select coalesce(sum(step_count - coalesce(forked_from_seq, 0)), 0)::int as steps
-     from howdah.executions where input ~ ('key=' || $1 || '[.]')`,
+    `select coalesce(sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)), 0)::int as steps
+     from howdah.executions as e
+     left join howdah_private.run_heads as h on h.execution_id = e.id
+     where e.input ~ ('key=' || $1 || '[.]')`,
     [round],
   );
   return rows[0].steps;
@@ -137,6 +139,8 @@ async function settled({ server }: World, round: number): Promise<Breach[]> {
 
 // Who crashes and is claimed again makes no progress: neither owner nor fence are looked at.
 const LIVE = `
-  select id, concat_ws(' ', status, waiting_for, step_count, 'inbox ' || has_inbox, wake_at,
-    'crashes ' || crashes_without_progress) as state
-  from howdah.executions where completed_at is null order by id`;
+  select e.id, concat_ws(' ', e.status, e.waiting_for, coalesce(h.step_count, e.step_count),
+    'inbox ' || e.has_inbox, e.wake_at, 'crashes ' || e.crashes_without_progress) as state
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.completed_at is null order by e.id`;
