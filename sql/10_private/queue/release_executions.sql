@@ -20,7 +20,6 @@ declare
   v_held uuid[];
   v_has_children boolean;
   v_released uuid[];
-  v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
@@ -64,21 +63,32 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
-  v_poison := array(
+  if release_executions.is_dead then
+    perform howdah_private.terminate_poison(v_released);
+  end if;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
+  return coalesce(cardinality(v_released), 0);
+end $$;
+
+-- Ends those of the runs that a worker has released by its death once too often.
+create or replace function howdah_private.terminate_poison(released uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_poison uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where release_executions.is_dead and e.id = any (v_released)
+    where e.id = any (terminate_poison.released)
       and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
   );
+begin
   perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
   perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
   from howdah.executions as e where e.id = any (v_poison);
-
-  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
-  from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
-  return coalesce(cardinality(v_released), 0);
 end $$;
 
 -- Releases runs that the worker owns but does not know of. This happens when the answer to a claim
