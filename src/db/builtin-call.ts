@@ -2,10 +2,10 @@ import type { RunError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
-import { storableJson } from './runs.ts';
 import { FORGET_SESSION } from './sandbox.ts';
 import type { BeforeCall } from './sql-tool.ts';
 import { faultOf } from './sqlstate.ts';
+import { storableJson } from './storable-json.ts';
 
 /** A call of a built-in tool that runs in the database. */
 export type BuiltinCall = {

@@ -1,9 +1,9 @@
 import type { HookEvent, HookRow } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Pool, PoolClient } from './pool.ts';
-import { storableJson } from './runs.ts';
 import { boundQuery, inSandbox } from './sandbox.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
+import { storableJson } from './storable-json.ts';
 
 /** What the database said of a call: as `HookAnswer` of the runtime. */
 export type SqlHookAnswer =

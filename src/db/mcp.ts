@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { Pool } from './pool.ts';
-import { storableJson } from './runs.ts';
+import { storableJson } from './storable-json.ts';
 
 /** Lets agents have a tool as its server describes it now, or only as the digest says. Throws `HWNTF`, and `HWCNF` when it is another by now. */
 export async function acceptMcpTool(

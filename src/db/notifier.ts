@@ -2,7 +2,7 @@ import type { OpenSink, TokenPiece } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import { MOST_CONNECTIONS } from './connection-limits.ts';
 import { createPool } from './pool.ts';
-import { storableJson } from './runs.ts';
+import { storableJson } from './storable-json.ts';
 import { inPlace, keepUnheard } from './unheard.ts';
 
 /** Milliseconds during which announcements of the same moment are gathered. */

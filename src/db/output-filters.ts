@@ -1,7 +1,7 @@
 import type { Json } from '../contracts/json.ts';
 import { inTransaction, type Pool } from './pool.ts';
-import { storableJson } from './runs.ts';
 import { faultOf } from './sqlstate.ts';
+import { storableJson } from './storable-json.ts';
 
 export const filterPlaces = [
   'output',

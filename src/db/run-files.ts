@@ -1,8 +1,8 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { GivenFile, KeptFile, RunFiles } from '../contracts/run-files.ts';
 import type { Pool } from './pool.ts';
-import { storableJson } from './runs.ts';
 import { faultOf } from './sqlstate.ts';
+import { storableJson } from './storable-json.ts';
 
 /** The files of runs as the database finds and keeps them (howdah_private.call_files, store_files). */
 export function runFilesOn(

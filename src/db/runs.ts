@@ -6,6 +6,7 @@ import type { RunSettings } from '../contracts/run-settings.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Trust } from '../contracts/trust.ts';
 import type { Pool, PoolClient } from './pool.ts';
+import { storableJson } from './storable-json.ts';
 
 /** A run this worker now owns, with all it needs to go on. */
 export type ClaimedRun = {
@@ -235,30 +236,4 @@ export async function loadVersion(pool: Pool, id: string): Promise<AgentDefiniti
 export async function inputDataOf(pool: Pool, id: string): Promise<Json> {
   const { rows } = await pool.query('select howdah_private.input_data($1) as data', [id]);
   return rows[0].data;
-}
-
-/**
- * JSON that Postgres can store: NUL and lone surrogates, which `jsonb` refuses, become U+FFFD. Models and tools
- * do send them.
- */
-export function storableJson(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.includes('\\u') && /\\u(0000|d[89a-f])/i.test(text)
-    ? JSON.stringify(value, replaceUnstorable)
-    : text;
-}
-
-function replaceUnstorable(_key: string, value: unknown): unknown {
-  if (typeof value === 'string') {
-    return storable(value);
-  }
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject
-    ? Object.fromEntries(Object.entries(value).map(([key, member]) => [storable(key), member]))
-    : value;
-}
-
-function storable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what must not reach jsonb
-  return text.toWellFormed().replaceAll(/\u0000/g, '\ufffd');
 }

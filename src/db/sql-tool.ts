@@ -4,9 +4,9 @@ import { cancelOnAbort } from './cancel-statement.ts';
 import { type Watched, watchedQuery } from './changes.ts';
 import { exactJson } from './exact-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
-import { storableJson } from './runs.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
 import { faultOf } from './sqlstate.ts';
+import { storableJson } from './storable-json.ts';
 
 /** A function of the database as `register_sql_tool` described it in `tools.configuration`. */
 export type SqlFunction = {
