@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { type Commit, commitQuery } from '../src/db/commit-query.ts';
 
 // What a worker says to the database, said by hand: the same SQL with no engine around it.
 
@@ -33,10 +34,9 @@ export async function commitByHand(
   seq: number,
   output: string = 'x'.repeat(500),
 ): Promise<void> {
-  const step = { kind: 'tool', name: 'ping', output };
-  await pool.query({
-    name: 'commit',
-    text: 'select * from howdah_private.commit_steps($1, $2, 1)',
-    values: [worker, JSON.stringify([{ id, fence: 1, after: seq - 1, steps: [step] }])],
-  });
+  const commit: Commit = {
+    ...{ id, fence: 1, after: seq - 1 },
+    steps: [{ kind: 'tool', name: 'ping', output }],
+  };
+  await pool.query({ name: 'commit', ...commitQuery(worker, [commit]) });
 }

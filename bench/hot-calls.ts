@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type Client, createClient } from 'graphql-ws';
 import type pg from 'pg';
 import { WebSocket } from 'ws';
+import type { StepRecord, Transition } from '../src/contracts/step.ts';
+import { type Commit, commitQuery } from '../src/db/commit-query.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { startApiProcess } from './api.ts';
 import { median } from './figures.ts';
@@ -35,7 +37,8 @@ export async function openHotCalls({ pool }: BenchDatabase): Promise<HotCalls> {
       (await call('insert', INSERT, [agent.rows[0].id, 'Where is order 4711?']))[0].id,
     claim: async (id) => (await call('claim', CLAIM, [worker, [id]]))[0].fence,
     commit: async (id, fence, after) => {
-      const [row] = await call('commit', COMMIT, [worker, commitOf(id, fence, after)]);
+      const query = commitQuery(worker, [commitOf(id, fence, after)], 'outcome');
+      const [row] = await call('commit', query.text, query.values);
       if (row?.outcome !== 'committed') {
         throw new Error(`a commit was ${row?.outcome}`);
       }
@@ -46,16 +49,20 @@ export async function openHotCalls({ pool }: BenchDatabase): Promise<HotCalls> {
 
 const INSERT = 'insert into howdah.executions (agent_id, input) values ($1, $2) returning id';
 const CLAIM = 'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null)';
-const COMMIT = 'select execution_id, outcome from howdah_private.commit_steps($1, $2, 1)';
 const PAYLOAD = 'x'.repeat(500);
+const COMPLETED: Transition = {
+  status: 'completed',
+  stop_reason: 'final_answer',
+  output: 'done',
+  output_data: null,
+};
 
-function commitOf(id: string, fence: number, after: number): string {
+function commitOf(id: string, fence: number, after: number): Commit {
   const isLast = after === STEPS - 1;
-  const step = isLast
+  const step: StepRecord = isLast
     ? { kind: 'output', output: 'done' }
     : { kind: 'tool', name: 'ping', call_id: `call_${after}`, output: PAYLOAD };
-  const to = { status: 'completed', stop_reason: 'final_answer', output: 'done' };
-  return JSON.stringify([{ id, fence, after, steps: [step], ...(isLast && { to }) }]);
+  return { id, fence, after, steps: [step], ...(isLast && { to: COMPLETED }) };
 }
 
 /** A worker's row, so that runs can be claimed by hand; no process is behind it. */

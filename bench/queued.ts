@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type Commit, commitQuery } from '../src/db/commit-query.ts';
 import type { Bench } from './bench.ts';
 import { type Figure, figure, median } from './figures.ts';
 import { measureHotCalls, registerWorker } from './hot-calls.ts';
@@ -72,17 +73,17 @@ async function park(pool: pg.Pool): Promise<void> {
     );
     const ids = rows.map(({ id }) => id);
     await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
-    const commits = rows.map(({ id, question }) => ({
+    const commits: Commit[] = rows.map(({ id, question }) => ({
       ...{ id, fence: 1, after: 0, more: true },
       steps: [
-        { kind: 'question', question: { id: question, kind: 'question', prompt: 'Shall we?' } },
+        {
+          kind: 'question',
+          question: { id: question, kind: 'question', call_id: 'call_1', prompt: 'Shall we?' },
+        },
       ],
       to: { status: 'waiting', waiting_for: 'question' },
     }));
-    await pool.query('select from howdah_private.commit_steps($1, $2, 1)', [
-      worker,
-      JSON.stringify(commits),
-    ]);
+    await pool.query(commitQuery(worker, commits, ''));
     await pool.query(
       `select graphile_worker.remove_job(i.id::text) from unnest($1::uuid[]) as i (id)`,
       [

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type Commit, commitQuery } from '../src/db/commit-query.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { type Figure, figure, median } from './figures.ts';
 import { registerWorker } from './hot-calls.ts';
@@ -164,7 +165,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
   await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
   const before = await sizeOf(pool, rows[0].partition);
   for (let after = 0; after < updates / UPDATED_RUNS; after += 1) {
-    const commits = ids.map((id) => ({
+    const commits: Commit[] = ids.map((id) => ({
       id,
       fence: 1,
       after,
@@ -172,8 +173,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
     }));
     await pool.query({
       name: 'commit a turn',
-      text: 'select from howdah_private.commit_steps($1, $2, 1)',
-      values: [worker, JSON.stringify(commits)],
+      ...commitQuery(worker, commits, ''),
     });
   }
   const after = await sizeOf(pool, rows[0].partition);

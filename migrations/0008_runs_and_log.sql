@@ -319,6 +319,19 @@ comment on column howdah_private.run_heads.fence is
 comment on column howdah_private.run_heads.children_tokens is
   'Input and output tokens of all runs below. They count against max_tokens.';
 
+-- What commit_steps did for a run.
+create type howdah_private.commit_result as (
+  execution_id uuid,
+  tenant_id uuid,
+  outcome text,
+  status howdah.execution_status,
+  step_count int,
+  exhausted howdah.stop_reason,
+  active_ms_left bigint,
+  has_inbox boolean,
+  is_pause_requested boolean
+);
+
 -- A unique key of a partitioned table must include the id, so idempotency keys are unique here.
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
@@ -565,6 +578,7 @@ drop table howdah.messages;
 drop table howdah.steps;
 drop table howdah_private.debounced_runs;
 drop table howdah_private.idempotency_keys;
+drop type howdah_private.commit_result;
 drop table howdah_private.run_heads;
 drop table howdah.status_transitions;
 drop table howdah.executions;

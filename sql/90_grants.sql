@@ -801,7 +801,13 @@ grant execute on function
   howdah_private.sampling_params()
   to howdah_app;
 grant execute on function
-  howdah_private.call_files(uuid, text[]), howdah_private.commit_steps(uuid, jsonb, int),
+  howdah_private.call_files(uuid, text[]),
+  howdah_private.commit_steps(
+    uuid, int, uuid[], int[], int[], int[], int[], jsonb, jsonb, int[], int[], howdah.step_kind[],
+    text[], text[], howdah.tool_effect[], text[], jsonb[], jsonb[], jsonb[], uuid[], int[], int[],
+    howdah.trust[], timestamptz[], jsonb[], int[], int[], howdah.message_role[], text[], jsonb[],
+    jsonb[], text[], int[], int[], int[]
+  ),
   howdah_private.mark_at_risk(uuid, uuid, int),
   howdah_private.store_files(uuid, text[], text[], bytea[], jsonb)
   to howdah_worker;

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { withinAwakeTime } from '../concurrency/within-awake-time.ts';
+import { PROTOCOL } from './commit-query.ts';
 import { listenTo } from './feed.ts';
 import { type Client, createClient, type Pool } from './pool.ts';
-import { PROTOCOL } from './runs.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
 /** A heartbeat had no answer: other statements under way may have been lost as silently. */

@@ -3,10 +3,10 @@ import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { RunSettings } from '../contracts/run-settings.ts';
-import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
+import type { Control, LoggedStep, StopReason } from '../contracts/step.ts';
 import type { Trust } from '../contracts/trust.ts';
+import { type Commit, commitQuery, PROTOCOL } from './commit-query.ts';
 import type { Pool, PoolClient } from './pool.ts';
-import { storableJson } from './storable-json.ts';
 
 /** A run this worker now owns, with all it needs to go on. */
 export type ClaimedRun = {
@@ -53,22 +53,8 @@ export type ClaimedRun = {
   hooks: HookRow[] | null;
 };
 
-/** What one run wants committed: steps after the `after`-th, and perhaps a change of status. */
-export type Commit = {
-  id: string;
-  fence: number;
-  after: number;
-  steps: StepRecord[];
-  to?: Transition | undefined;
-  /** It concerns other rows too: a parent, a question, a child, a wake-up. */
-  more?: boolean;
-};
-
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
-
-/** Version of the calls between worker and database; a release that changes them counts on. */
-export const PROTOCOL = 1;
 
 /** Looked at once for all runs of a statement: few set anything. */
 const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_private.run_settings(execution_id) end as settings`;
@@ -126,8 +112,7 @@ export async function commitSteps(
   const { rows } = await database.query({
     // not under a name that SQL of others, which shares a transaction with its commit, might have given away
     ...('release' in database ? {} : { name: 'commit_steps' }),
-    text: `select ${COMMITTED} from howdah_private.commit_steps($1, $2, ${PROTOCOL})`,
-    values: [worker, storableJson(commits)],
+    ...commitQuery(worker, commits, COMMITTED),
   });
   return new Map(
     rows.map((row) => [

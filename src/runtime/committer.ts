@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FairQueue } from '../concurrency/fair-queue.ts';
+import type { Commit } from '../db/commit-query.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
-import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
+import { type CommitResult, commitSteps } from '../db/runs.ts';
 import { faultOf, isRefusal, isTimeout, isTransient } from '../db/sqlstate.ts';
 import { Retries } from './retries.ts';
 

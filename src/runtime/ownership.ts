@@ -1,11 +1,11 @@
 import type { Json } from '../contracts/json.ts';
 import { type BegunCall, beginCall, type Called, endCall } from '../db/call-limits.ts';
 import { capableAgents } from '../db/capable-agents.ts';
+import type { Commit } from '../db/commit-query.ts';
 import { type Filtered, filtered, type Outlet } from '../db/output-filters.ts';
 import type { Pool } from '../db/pool.ts';
 import {
   beginRisk,
-  type Commit,
   type FirstDiscovery,
   firstDiscovery,
   type TakenInbox,

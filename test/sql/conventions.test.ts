@@ -96,8 +96,16 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 
+/** Its parameters are the columns of a batch. */
+const COMMIT_STEPS = `howdah_private.commit_steps(${[
+  'uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[]',
+  'howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[]',
+  'integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[]',
+  'howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]',
+].join(',')})`;
+
 const LONG_BODIES: Record<string, number> = {
-  'howdah_private.commit_steps(uuid,jsonb,integer)': 200,
+  [COMMIT_STEPS]: 115,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // a document of JSON

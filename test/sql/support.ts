@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
+import { type Commit, commitQuery } from '../../src/db/commit-query.ts';
 import { eventually } from '../support/database.ts';
 
 /** A pool or a connection: what can run one statement. */
@@ -240,8 +241,14 @@ export async function makeRuns(
   return ids;
 }
 
+/** A run with the counters that its head has while it is at work. */
 export const runRow = (db: Db, id: string) =>
-  one(db, 'select * from howdah.executions where id = $1', [id]);
+  one(
+    db,
+    `select h.* from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
+     where e.id = $1`,
+    [id],
+  );
 
 /** Status of each run in the order of ids. A run that waits has what it waits for as its status. */
 export async function statesOf(db: Db, ids: string[]): Promise<string[]> {
@@ -305,11 +312,17 @@ export async function claimOnce(db: Db, worker: string, ids: string[]): Promise<
   );
 }
 
+/** Commits without `more`, which `commit` adds to all. */
+export async function commitAsIs(db: Db, worker: string, commits: CommitRow[]) {
+  return (await db.query(commitQuery(worker, commits as Commit[]))).rows;
+}
+
 export function commit(db: Db, worker: string, commits: CommitRow[]) {
-  return all(db, 'select * from howdah_private.commit_steps($1, $2, 1)', [
+  return commitAsIs(
+    db,
     worker,
-    JSON.stringify(commits.map((one) => ({ more: true, ...one }))),
-  ]);
+    commits.map((one) => ({ more: true, ...one })),
+  );
 }
 
 export const answer = {

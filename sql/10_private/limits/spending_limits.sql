@@ -2,58 +2,43 @@
 -- that spends them counts them. Every commit and claim checks whether another model call is
 -- allowed. A run for which none is allowed is parked until the period ends or the limit changes.
 
--- Returns whether usage of these runs' tenants is limited. The ids are sorted. commit_steps calls
--- this only when a limit of tokens or cost exists at all.
-create or replace function howdah_private.is_spending_limited(ids uuid[]) returns boolean
-  language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return exists (
-    select from howdah.limits as l
-    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-      and (l.scope = 'system' or l.tenant_id in (
-        select e.tenant_id from howdah.executions as e
-        where e.id = any (is_spending_limited.ids)
-          and e.id between is_spending_limited.ids[1]
-            and is_spending_limited.ids[cardinality(is_spending_limited.ids)]))
-  );
-end $$;
-
--- Counts the tokens and cost of commits. Part of commit_steps, which has locked the runs and
--- writes the steps afterwards, so exactly what commits is counted. Returns whether one of the
--- runs has reached a limit; each of them is checked (reached_limit) only then.
-create or replace function howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb)
-  returns boolean
+-- Counts the tokens and cost of the commits whose heads were advanced. The heads are locked, so
+-- exactly what commits is counted. Returns whether one of the runs has reached a limit; each of
+-- them is checked (reached_limit) only then. commit_steps calls this where such a limit exists.
+create or replace function howdah_private.count_spending(
+  heads howdah_private.run_heads[], ids uuid[], step_runs int[], tokens_in int[], tokens_out int[],
+  costs numeric[]
+) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if not exists (
+    select from howdah.limits as l
+    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+      and (l.scope = 'system'
+        or l.tenant_id in (select h.tenant_id from unnest(count_spending.heads) as h))
+  ) then
+    return false;
+  end if;
   perform howdah_private.add_usage(jsonb_agg(jsonb_build_object(
     'metric', u.metric, 'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', s.tenant_id,
     'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
   from (
     select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
-      sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
-      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
-    from jsonb_to_recordset(count_spending.commits)
-      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-    join howdah.executions as e on e.id = c.id
-    left join howdah_private.run_heads as h on h.execution_id = e.id
-    cross join lateral jsonb_to_recordset(c.steps)
-      as r (model_id uuid, tokens_in int, tokens_out int)
-    left join howdah.models as m on m.id = r.model_id
-    where e.owner_worker = count_spending.worker and e.fence = c.fence
-      and coalesce(h.step_count, e.step_count) = c.after
-      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
-      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+      sum(r.tokens_in + r.tokens_out) as tokens, sum(coalesce(r.cost, 0)) as cost
+    from unnest(count_spending.step_runs, count_spending.tokens_in, count_spending.tokens_out,
+      count_spending.costs) as r (run, tokens_in, tokens_out, cost)
+    join unnest(count_spending.heads) as h on h.execution_id = count_spending.ids[r.run]
+    join howdah.executions as e on e.id = h.execution_id
+    where r.tokens_in + r.tokens_out > 0 and e.id = any (count_spending.ids)
     group by 1, 2, 3, 4
   ) as s
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
   return exists (
-    select from unnest(count_spending.ids) as i (id)
-    where (howdah_private.reached_limit(i.id)).limit_id is not null);
+    select from unnest(count_spending.heads) as h
+    where (howdah_private.reached_limit(h.execution_id)).limit_id is not null);
 end $$;
 
 -- Returns the limit that allows a run no further model call, of several the one with the longest

@@ -1,5 +1,5 @@
--- Effects of a commit beyond its own runs. Both halves are part of commit_steps and its
--- transaction. They are called only for batches in which a run asks for them.
+-- Effects of commits beyond their own runs. Both halves are part of commit_steps and its
+-- transaction. They are called only with the commits that ask for them.
 
 -- Locks the ancestors of the runs in the batch, roots first, and counts the usage of the runs
 -- upwards, so that the commit is answered by what is left of the budgets above. Counts only what
@@ -18,12 +18,13 @@ begin
     from jsonb_to_recordset(before_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
+    join howdah_private.run_heads as h on h.execution_id = c.id
     cross join lateral jsonb_to_recordset(c.steps)
       as r (model_id uuid, tokens_in int, tokens_out int)
     left join howdah.models as m on m.id = r.model_id
     cross join lateral unnest(e.ancestors) as a (id)
-    where e.owner_worker = before_commit.worker and e.fence = c.fence and e.step_count = c.after
-      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+    where h.owner_worker = before_commit.worker and h.fence = c.fence and h.step_count = c.after
+      and (not h.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
       and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by a.id
   )
@@ -50,7 +51,8 @@ begin
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
-      select x as run, x.id, x.depth from howdah.executions as x
+      select h as run, x.id, x.depth
+      from howdah.executions as x cross join lateral howdah_private.with_head(x) as h
       where x.id = c.id and x.fence = c.fence limit 1
     ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
@@ -103,7 +105,8 @@ as $$
     where s.step ? 'child'
   ) as t
   cross join lateral (
-    select x as run from howdah.executions as x
+    select h as run
+    from howdah.executions as x cross join lateral howdah_private.with_head(x) as h
     where x.id = c.id and x.fence = c.fence
       and exists ( -- a commit writes all of its steps or none: its last one is there
         select from howdah.steps as l

@@ -17,10 +17,9 @@ as $$
   where a.id = any (ancestor_limit_reached.ancestors)
 $$;
 
--- Returns the limit that forbids another model call, or null. The row must not lag behind its head:
--- see with_head. The usage of children counts. A child
--- also stops at the limits of its ancestors. Statements inline the function, as they do
--- active_ms_left, since every commit evaluates it.
+-- Returns the limit that forbids another model call, or null. The row must not lag behind its head
+-- (with_head). The usage of children counts. A child also stops at the limits of its ancestors.
+-- Statements inline the function, as they do active_ms_left.
 create or replace function howdah_private.exhausted_limit(e howdah.executions)
   returns howdah.stop_reason
   language sql volatile

@@ -1,7 +1,8 @@
 import type { RunError } from '../../contracts/errors.ts';
+import type { Commit } from '../../db/commit-query.ts';
 import { beginHooks } from '../../db/hooks.ts';
 import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
-import { type Commit, type CommitResult, commitSteps } from '../../db/runs.ts';
+import { type CommitResult, commitSteps } from '../../db/runs.ts';
 import { FORGET_SESSION } from '../../db/sandbox.ts';
 import { faultOf, isRefusal } from '../../db/sqlstate.ts';
 import { type Committed, type Committer, STALE } from '../committer.ts';

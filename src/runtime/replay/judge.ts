@@ -1,6 +1,7 @@
 import { isSameJson } from '../../contracts/same-json.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
-import type { Commit, CommitResult } from '../../db/runs.ts';
+import type { Commit } from '../../db/commit-query.ts';
+import type { CommitResult } from '../../db/runs.ts';
 import { RETRIED } from '../calls.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';

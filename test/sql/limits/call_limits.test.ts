@@ -9,6 +9,7 @@ import {
   type ClaimedRun,
   claimOnce,
   commit,
+  commitAsIs,
   completed,
   deleteLimits,
   isBlocked,
@@ -368,13 +369,10 @@ describe('limits of calls', () => {
         true,
         false,
       ]);
-      const found = await all(
+      const found = await commitAsIs(
         db.pool,
-        `select are_calls_limited from howdah_private.commit_steps($1, $2, 1)`,
-        [
-          worker,
-          JSON.stringify([mine, theirs].map((run) => ({ ...run, after: 0, steps: [answer] }))),
-        ],
+        worker,
+        [mine, theirs].map((run) => ({ ...(run as ClaimedRun), after: 0, steps: [answer] })),
       );
       expect(found.map((row) => row.are_calls_limited).toSorted()).toEqual([false, true]);
     });

@@ -11,6 +11,7 @@ import {
   brokenRules,
   claimOnce,
   commit,
+  commitAsIs,
   committed,
   deleteLimits,
   finish,
@@ -27,6 +28,7 @@ import {
   openSession,
   recountLimits,
   refusal,
+  runRow,
   spawn,
   statesOf,
   takeRole,
@@ -107,16 +109,16 @@ describe('limits of usage', () => {
   const claim = (ids: string[]) => claimOnce(db.pool, worker, ids);
   const states = (ids: string[]) => statesOf(db.pool, ids);
   /** One model answer of 15 tokens; says whether the run may call a model again. */
-  const spend = async (id: string, steps: Record<string, unknown>[] = [answer], to?: object) => {
-    const { fence, step_count } = await one(
-      db.pool,
-      'select fence, step_count from howdah.executions where id = $1',
-      [id],
-    );
-    return one(db.pool, 'select * from howdah_private.commit_steps($1, $2, 1)', [
-      worker,
-      JSON.stringify([{ id, fence, after: step_count, steps, to, more: to !== undefined }]),
+  const spend = async (
+    id: string,
+    steps: Record<string, unknown>[] = [answer],
+    to?: Record<string, unknown>,
+  ) => {
+    const { fence, step_count } = await runRow(db.pool, id);
+    const [result] = await commit(db.pool, worker, [
+      { id, fence, after: step_count, steps, ...(to && { to }) },
     ]);
+    return result as pg.QueryResultRow;
   };
   const park = (id: string) => spend(id, [], { status: 'waiting', waiting_for: 'quota' });
   const admit = () => admitParked(db.pool);
@@ -478,10 +480,11 @@ describe('limits of usage', () => {
           const mine = fenced.slice(2 * n, 2 * n + 2);
           for (let after = 0; after < 5; after += 1) {
             for (const part of n % 2 ? [mine] : mine.map((run) => [run])) {
-              await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
+              await commitAsIs(
+                client,
                 worker,
-                JSON.stringify(part.map(({ id, fence }) => ({ id, fence, after, steps: [step] }))),
-              ]);
+                part.map(({ id, fence }) => ({ id, fence, after, steps: [step] })),
+              );
             }
           }
           await client.end();
@@ -500,12 +503,15 @@ describe('limits of usage', () => {
           .done;
       try {
         await holder.query('begin');
-        await holder.query('select from howdah.executions where id = $1 for no key update', [id]);
+        await holder.query(
+          'select from howdah_private.run_heads where execution_id = $1 for no key update',
+          [id],
+        );
         await spender.query('begin');
         const spent = commit(spender, worker, [
           { id: id as string, fence: run?.fence as number, after: 0, steps: [step], more: false },
         ]);
-        await isBlocked(db.pool, spender); // it has seen that there is no limit
+        await isBlocked(db.pool, spender); // its transaction is older than the limit
         const ours = await limit({ metric: 'tokens', max_value: 50 });
         const { after } = await one(db.pool, 'select pg_current_xact_id()::text as after');
         expect(await recount(ours, after)).toBe(false);
@@ -560,10 +566,7 @@ describe('limits of usage', () => {
       ]);
       const client = await openSession(db.url);
       await client.query('begin');
-      await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
-        worker,
-        JSON.stringify([{ id: mine, fence, after: 0, steps: [step] }]),
-      ]);
+      await commitAsIs(client, worker, [{ id: mine as string, fence, after: 0, steps: [step] }]);
       const id = await limit({ metric, max_value: 100 });
       expect(await used(id)).toBe(0);
       // a transaction that has not seen the limit is still open: the job tries again in a second
@@ -621,19 +624,13 @@ describe('limits of usage', () => {
       const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
         mine,
       ]);
-      const send = (fence: number) =>
-        one(db.pool, 'select outcome from howdah_private.commit_steps($1, $2, 1)', [
-          worker,
-          JSON.stringify([{ id: mine, fence, after: 0, steps: [step] }]),
-        ]);
-      expect([await send(fence), await send(fence)]).toEqual([
+      const send = (fence: number, after = 0) =>
+        commitAsIs(db.pool, worker, [{ id: mine as string, fence, after, steps: [step] }]);
+      expect([...(await send(fence)), ...(await send(fence))]).toMatchObject([
         { outcome: 'committed' },
         { outcome: 'committed' },
       ]);
-      await db.pool.query('select * from howdah_private.commit_steps($1, $2, 1)', [
-        worker,
-        JSON.stringify([{ id: mine, fence: fence + 1, after: 1, steps: [step] }]),
-      ]);
+      await send(fence + 1, 1);
       expect(await used(id)).toBeCloseTo(15);
     });
 
@@ -1075,10 +1072,7 @@ describe('limits of usage', () => {
       ).fence;
       const client = await openSession(db.url);
       await client.query('begin');
-      await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
-        worker,
-        JSON.stringify([{ id: beside, fence, after: 0, steps: [step] }]),
-      ]);
+      await commitAsIs(client, worker, [{ id: beside as string, fence, after: 0, steps: [step] }]);
       const id = await limit({ scope: 'user', metric: 'cost', max_value: 9 });
       expect(await usages(id)).toEqual({ [ada]: [0.15, 8.85] });
       expect(await recountLimits(db.pool)).toEqual([false]);

@@ -427,7 +427,6 @@ describe('presence of workers', () => {
       for (const call of [
         `howdah_private.heartbeat('${worker}')`,
         `howdah_private.claim_executions('${worker}', '{}', 1, null)`,
-        `howdah_private.commit_steps('${worker}', '[]', 1)`,
         `howdah_private.release_executions('${worker}', null, false)`,
         'howdah_private.repair_queue()',
         'howdah_private.run_timers()',

@@ -5,6 +5,7 @@ import {
   answer,
   claim,
   commit,
+  commitAsIs,
   completed,
   failed,
   isBlocked,
@@ -238,6 +239,73 @@ describe('commit_steps', () => {
     expect(await again).toMatchObject([{ outcome: 'committed', step_count: 2 }]);
     expect(await stepsOf(id)).toHaveLength(2);
     expect(await runRow(db.pool, id)).toMatchObject({ step_count: 2, tokens_in: '20' });
+  });
+
+  test('keeps every character of texts and documents, in arrays of both', async () => {
+    const texts = [
+      'NULL',
+      '',
+      '{a,b}',
+      '"',
+      '\\',
+      '\\"',
+      "it's",
+      ' , ',
+      'a\nb\tc',
+      '😀',
+      '{"a":[1]}',
+    ];
+    const ids = await Promise.all(texts.map(() => started()));
+    await commit(
+      db.pool,
+      worker,
+      ids.map((id, index) => {
+        const text = texts[index];
+        const messages = [
+          { role: 'tool', content: text, tool_call_id: `call ${text}`, parts: [{ text }] },
+          { role: 'assistant', content: null, tool_calls: [{ id: text }] },
+        ];
+        const step = { kind: 'tool', name: text, call_id: text, input: { [`${text}`]: text } };
+        return { id, fence: 1, after: 0, steps: [{ ...step, output: text, messages }] };
+      }),
+    );
+    for (const [index, id] of ids.entries()) {
+      const text = texts[index];
+      expect(await stepsOf(id)).toMatchObject([
+        { name: text, call_id: text, input: { [`${text}`]: text }, output: text },
+      ]);
+      expect((await messagesOf(id)).slice(1)).toMatchObject([
+        { content: text, tool_call_id: `call ${text}`, parts: [{ text }] },
+        { content: null, tool_calls: [{ id: text }] },
+      ]);
+    }
+  });
+
+  test('advances the head of a plain run alone, and the row when the run changes its status', async () => {
+    const [stays, ends] = [await started(), await started()];
+    const steps = [{ kind: 'guard', name: 'bench' }];
+    const rows = () =>
+      all(
+        db.pool,
+        `select e.step_count, e.status, h.step_count as head from howdah.executions as e
+         left join howdah_private.run_heads as h on h.execution_id = e.id
+         where e.id = any ($1) order by e.id`,
+        [[stays, ends]],
+      );
+    const plain = [stays, ends].map((id) => ({ id, fence: 1, after: 0, steps }));
+    await commitAsIs(db.pool, worker, plain);
+    expect(await rows()).toEqual([
+      { step_count: 0, status: 'running', head: 1 },
+      { step_count: 0, status: 'running', head: 1 },
+    ]);
+    await commitAsIs(db.pool, worker, [
+      { id: stays, fence: 1, after: 1, steps },
+      { id: ends, fence: 1, after: 1, steps, to: completed },
+    ]);
+    expect(await rows()).toEqual([
+      { step_count: 0, status: 'running', head: 2 },
+      { step_count: 2, status: 'completed', head: null },
+    ]);
   });
 
   test('counts tokens and prices them when the step commits', async () => {
