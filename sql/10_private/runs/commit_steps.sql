@@ -48,7 +48,8 @@
 -- NOTIFY takes a cluster-wide lock. So none is sent for a batch without `effects`.
 --
 -- Plan. The plans are the same for every batch and must not depend on the statistics of young
--- tables. Joins are hash joins, which are linear in the size of a batch.
+-- tables. Joins are hash joins, which are linear in the size of a batch. An index scan locks the
+-- heads in the order of ids; a bitmap scan would lock them in the order of the table.
 create or replace function howdah_private.commit_steps(
   worker uuid, protocol int,
   ids uuid[], fences int[], log_ends int[], step_counts int[], message_counts int[], moves jsonb,
@@ -68,7 +69,7 @@ create or replace function howdah_private.commit_steps(
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_nestloop = off set jit = off
+  set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off
   set lock_timeout = '2s'
 as $$
 #variable_conflict use_column

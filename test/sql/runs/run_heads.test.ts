@@ -324,6 +324,47 @@ describe('heads of runs at work', () => {
       expect(await rowOf(parent)).toMatchObject({ status: 'cancelled', step_count: 2 });
     });
 
+    test.each([0, 20_000])(
+      'a commit locks heads in the order of ids, beside %i others',
+      async (others) => {
+        const ids = [
+          await makeRun(db.pool, { agent_id: agent }),
+          await makeRun(db.pool, { agent_id: agent }),
+        ];
+        const [first, last] = ids.toSorted() as [string, string];
+        await claim(db.pool, worker, [last]); // so that its head comes first in the table
+        await claim(db.pool, worker, [first]);
+        const copied = await all(
+          db.pool,
+          `insert into howdah_private.run_heads
+         select (jsonb_populate_record(h, jsonb_build_object('execution_id', gen_random_uuid()))).*
+         from howdah_private.run_heads as h, generate_series(1, $2::int)
+         where h.execution_id = $1
+         returning execution_id as id`,
+          [first, others],
+        );
+        await db.pool.query('analyze howdah_private.run_heads');
+        const [holder, waiting, other] = [
+          await testClient(db.pool),
+          await testClient(db.pool),
+          await testClient(db.pool),
+        ];
+        const lock =
+          'select from howdah_private.run_heads where execution_id = $1 for no key update nowait';
+        await holder.query('begin');
+        await holder.query(lock, [first]);
+        const commits = ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer], more: false }));
+        const committed = commit(waiting, worker, commits).catch(() => {}); // it may time out behind the lock
+        await isBlocked(db.pool, waiting);
+        await other.query(lock, [last]);
+        await holder.query('rollback');
+        await committed;
+        await db.pool.query('delete from howdah_private.run_heads where execution_id = any ($1)', [
+          copied.map(({ id }) => id),
+        ]);
+      },
+    );
+
     test('a session that a run gets while it works reaches the head', async () => {
       const id = await ahead();
       await db.pool.query('select howdah_private.session_of_root($1)', [id]);
