@@ -50,7 +50,7 @@ $$;
 -- keeps counting: a limit of the new agent applies if it is narrower than what is left, and a
 -- handoff never extends a run's limits. Of the overrides only the mission is dropped, because it
 -- belonged to the previous agent. The session follows to the new agent, unless a user has assigned
--- it to another agent in the meantime.
+-- it to another agent in the meantime. `run` has the counters of its head, and the row may lag.
 create or replace function howdah_private.apply_handoff(run howdah.executions, output jsonb)
   returns void
   language plpgsql volatile security definer
@@ -65,12 +65,12 @@ begin
     overrides = nullif(e.overrides - 'mission_override', '{}'),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
-    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
+    max_steps = least(e.max_steps, run.model_count + (v.definition #>> '{agent,max_steps}')::int),
     max_tokens = least(e.max_tokens,
-      e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+      run.tokens_in + run.tokens_out + e.children_tokens_in + e.children_tokens_out
       + (v.definition #>> '{agent,max_tokens}')::bigint),
     max_cost = least(e.max_cost,
-      e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
+      run.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
     max_seconds = least(e.max_seconds,
       ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
   from howdah.agent_versions as v

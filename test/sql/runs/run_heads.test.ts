@@ -365,6 +365,21 @@ describe('heads of runs at work', () => {
       },
     );
 
+    test('a handoff leaves the new agent its limits beyond what the run has used', async () => {
+      const id = await started({ max_steps: 40, max_tokens: 9000, max_cost: 9 });
+      for (let answers = 0; answers < 3; answers += 1) await advanceHead(db.pool, id);
+      const limits = { max_steps: 2, max_tokens: 50, max_cost: 0.25 };
+      const agent_id = await makeAgent(db.pool, limits);
+      await db.pool.query('select howdah_private.refresh_agent_version($1)', [agent_id]);
+      const steps = [{ kind: 'handoff', output: { agent_id, reason: null } }];
+      expect(await commit(db.pool, worker, [{ id, fence: 1, after: 3, steps }])).toMatchObject([
+        { outcome: 'committed', step_count: 4, exhausted: null },
+      ]);
+      const expected = { agent_id, max_steps: 5, max_tokens: '410', max_cost: '1.75' };
+      expect(await rowOf(id)).toMatchObject({ ...expected, step_count: 4, model_count: 3 });
+      expect(await headOf(id)).toMatchObject({ ...expected, step_count: 4, model_count: 3 });
+    });
+
     test('a session that a run gets while it works reaches the head', async () => {
       const id = await ahead();
       await db.pool.query('select howdah_private.session_of_root($1)', [id]);
