@@ -300,7 +300,10 @@ describe('commit_steps', () => {
     ]);
     await commitAsIs(db.pool, worker, [
       { id: stays, fence: 1, after: 1, steps },
-      { id: ends, fence: 1, after: 1, steps, to: completed },
+      {
+        ...{ id: ends, fence: 1, after: 1, to: completed },
+        steps: [{ kind: 'output', output: completed.output }],
+      },
     ]);
     expect(await rows()).toEqual([
       { step_count: 0, status: 'running', head: 2 },
