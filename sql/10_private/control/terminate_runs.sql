@@ -14,11 +14,11 @@ declare
       and e.completed_at is null
   );
 begin
+  perform howdah_private.lock_heads(v_live) where cardinality(v_live) > 1;
   perform howdah_private.lock_sessions_of(v_live) where cardinality(v_live) > 1;
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (terminate_runs.ids);
-  perform howdah_private.lock_heads(v_live) where cardinality(v_live) > 1;
   -- one statement for all runs; a wake-up that a worker has already taken finds nothing to do
   perform howdah_private.complete_wake_ups(array(
     select e.id::uuid from howdah.executions as e

@@ -429,6 +429,24 @@ describe('heads of runs at work', () => {
     });
   });
 
+  // a commit that ends a run has its head already: if the statement had the session, they would wait for each other
+  test('terminate_runs locks heads before sessions', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    const [first, next] = [await ahead({ session_id: session }), await ahead()];
+    const commits = await testClient(db.pool);
+    await commits.query('begin');
+    await advanceHead(commits, next);
+    const other = await openSession(db.url);
+    const text = `select howdah_private.terminate_runs($1, 'cancelled', null)`;
+    const ended = other.query(text, [[first, next]]);
+    await isBlocked(db.pool, other);
+    await commits.query('select from howdah.sessions where id = $1 for no key update', [session]);
+    await commits.query('commit');
+    await ended;
+    await other.end();
+    expect(await rowOf(next)).toMatchObject({ status: 'cancelled', step_count: 2 });
+  });
+
   describe('violations', () => {
     test('are none while heads are ahead', async () => {
       await ahead();
