@@ -48,8 +48,9 @@
 -- NOTIFY takes a cluster-wide lock. So none is sent for a batch without `effects`.
 --
 -- Plan. The plans are the same for every batch and must not depend on the statistics of young
--- tables. Joins are hash joins, which are linear in the size of a batch. An index scan locks the
--- heads in the order of ids; a bitmap scan would lock them in the order of the table.
+-- tables. Functions that join the arrays switch nested loops off: hash joins are linear in the size
+-- of a batch. commit_steps itself does not, since what it calls looks runs up by their keys.
+-- advance_heads has no bitmap scans, because an index scan locks heads in the order of ids.
 create or replace function howdah_private.commit_steps(
   worker uuid, protocol int,
   ids uuid[], fences int[], log_ends int[], step_counts int[], message_counts int[], moves jsonb,
@@ -69,7 +70,7 @@ create or replace function howdah_private.commit_steps(
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off
+  set enable_seqscan = off set jit = off
   set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
@@ -206,7 +207,7 @@ create or replace function howdah_private.advance_heads(
   costs numeric[], trusts howdah.trust[]
 ) returns howdah_private.run_heads[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_bitmapscan = off
 as $$
 declare
   v_heads howdah_private.run_heads[];
@@ -251,7 +252,7 @@ create or replace function howdah_private.log_steps(
   started_at timestamptz[], annotations jsonb[]
 ) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_nestloop = off
 as $$
 begin
   insert into howdah.steps (
@@ -285,7 +286,7 @@ create or replace function howdah_private.log_messages(
   tool_call_ids text[], parent_seqs int[], covers_from_seqs int[], covers_to_seqs int[]
 ) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_nestloop = off
 as $$
 begin
   insert into howdah.messages (

@@ -1,0 +1,60 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import {
+  answer,
+  type CommitRow,
+  claim,
+  commitAsIs,
+  isBlocked,
+  makeAgent,
+  makeRuns,
+  makeWorker,
+  openSession,
+  testClient,
+} from '../support.ts';
+
+describe('a batch of commits locks heads in the order of ids', () => {
+  const db = testDatabase();
+  let agent: string;
+  let worker: string;
+
+  beforeAll(async () => {
+    agent = await makeAgent(db.pool);
+    worker = await makeWorker(db.pool);
+  });
+
+  const plain = (id: string): CommitRow => ({ id, fence: 1, after: 0, steps: [answer] });
+
+  /**
+   * Sends the commits while somebody else has the head of the first run, and takes the other heads
+   * from the last to the first: if the batch had one of them, both would wait for each other.
+   */
+  const commitBehind = async (ids: string[], commits: CommitRow[]): Promise<unknown[]> => {
+    const holder = await testClient(db.pool);
+    await holder.query(`begin; set local lock_timeout = '20s'`);
+    const lock = (id: string | undefined) =>
+      holder.query(
+        'select from howdah_private.run_heads where execution_id = $1 for no key update',
+        [id],
+      );
+    await lock(ids[0]);
+    const committer = await openSession(db.url);
+    const results = commitAsIs(committer, worker, commits);
+    const isDone = results.then(
+      () => undefined,
+      () => undefined,
+    );
+    await isBlocked(db.pool, committer);
+    for (const id of ids.slice(1).toReversed()) await lock(id);
+    await holder.query('commit');
+    await isDone;
+    await committer.end();
+    return (await results).map(({ outcome }) => outcome);
+  };
+
+  test('of plain runs, whatever their order on the disk', async () => {
+    const ids = await makeRuns(db.pool, 40, { agent_id: agent });
+    for (const id of ids.toReversed()) await claim(db.pool, worker, [id]);
+    expect(new Set(await commitBehind(ids, ids.map(plain)))).toEqual(new Set(['committed']));
+  });
+});
