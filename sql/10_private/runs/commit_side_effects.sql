@@ -1,16 +1,13 @@
 -- Effects of commits beyond their own runs. Both halves are part of commit_steps and its
 -- transaction. They are called only with the commits that ask for them.
 
--- Locks the ancestors of the runs in the batch, roots first, and counts the usage of the runs
--- upwards, so that the commit is answered by what is left of the budgets above. Counts only what
--- will be committed.
+-- Before: counts the usage of the runs upwards, so that the commit is answered by what is left of
+-- the budgets above. Counts only what will be committed. The caller has locked the ancestors.
 create or replace function howdah_private.before_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.lock_ancestors(array_agg(c.id))
-  from jsonb_to_recordset(before_commit.commits) as c (id uuid);
   with spent as (
     select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
       sum(coalesce(r.tokens_out, 0)) as tokens_out,

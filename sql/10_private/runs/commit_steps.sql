@@ -1,9 +1,10 @@
 -- Commits the steps of many runs in one transaction: the heart of the runtime.
 --
--- Order of work. (1) before_commit, for commits that concern other rows. (2) Rows of runs that
--- change status are locked. (3) Heads are advanced: this is the fence. (4) Steps and messages are
--- written. (5) Runs change status. (6) after_commit. A batch of plain steps does (3) and (4) alone,
--- and neither locks nor writes the rows of its runs in howdah.executions (fold_run_head.sql).
+-- Order of work. (1) Rows of runs that change status are locked, and with `effects` all that these
+-- concern. (2) before_commit, for commits that concern other rows. (3) Heads are advanced: this is
+-- the fence. (4) Steps and messages are written. (5) Runs change status. (6) after_commit. A batch
+-- of plain steps does (3) and (4) alone, and neither locks nor writes the rows of its runs in
+-- howdah.executions (fold_run_head.sql).
 --
 -- Arguments. Arrays, one element per run, per step, or per message. An array is null when all of
 -- its elements are null. The runs are sorted by id, which is the order of their locks.
@@ -83,11 +84,14 @@ declare
   v_others howdah_private.commit_result[] := '{}';
   v_limit_is_reached boolean;
 begin
-  if commit_steps.effects is not null then
-    perform howdah_private.before_commit(commit_steps.worker, commit_steps.effects);
-  end if;
   if commit_steps.moves is not null then
-    v_moving := howdah_private.lock_moving_runs(commit_steps.ids, commit_steps.moves);
+    v_moving := howdah_private.moving_runs(commit_steps.ids, commit_steps.moves);
+  end if;
+  if commit_steps.effects is not null then
+    perform howdah_private.lock_effects(commit_steps.ids, v_moving, commit_steps.effects);
+    perform howdah_private.before_commit(commit_steps.worker, commit_steps.effects);
+  elsif commit_steps.moves is not null then
+    perform howdah_private.lock_moving_runs(v_moving);
   end if;
   if commit_steps.model_ids is not null then
     v_costs := howdah_private.prices(
@@ -160,24 +164,55 @@ begin
   ) as r;
 end $$;
 
--- Locks the rows of the runs that change status, in the common order, before any head is locked.
--- Returns their ids.
-create or replace function howdah_private.lock_moving_runs(ids uuid[], moves jsonb) returns uuid[]
+-- Returns the runs that change status, in the order of ids.
+create or replace function howdah_private.moving_runs(ids uuid[], moves jsonb) returns uuid[]
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select i.id from unnest(moving_runs.ids) with ordinality as i (id, run)
+    where moving_runs.moves -> (i.run::int - 1) <> 'null'
+    order by i.run
+  )
+$$;
+
+-- Locks the rows of the runs that change status, before any head is locked.
+create or replace function howdah_private.lock_moving_runs(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.executions as e
+  where e.id = any (lock_moving_runs.ids)
+    and e.id between lock_moving_runs.ids[1]
+      and lock_moving_runs.ids[cardinality(lock_moving_runs.ids)]
+  order by e.id
+  for no key update;
+end $$;
+
+-- Locks what a batch with effects writes: the rows of these runs, of their ancestors, and of the
+-- runs that change status, then the heads. Usage is counted at ancestors before the batch advances
+-- its own heads. So all heads are locked in one pass: another worker may have them in its batch.
+create or replace function howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_moving uuid[] := array(
-    select i.id from unnest(lock_moving_runs.ids) with ordinality as i (id, run)
-    where lock_moving_runs.moves -> (i.run::int - 1) <> 'null'
-    order by i.run
+  v_ids uuid[] := array(
+    select c.id from jsonb_to_recordset(lock_effects.effects) as c (id uuid)
+    union select unnest(lock_effects.moving)
   );
+  v_above uuid[];
 begin
-  perform from howdah.executions as e
-  where e.id = any (v_moving) and e.id between v_moving[1] and v_moving[cardinality(v_moving)]
-  order by e.id
-  for no key update;
-  return v_moving;
+  perform howdah_private.lock_ancestors(v_ids);
+  v_above := array(
+    select a.id from howdah.executions as e cross join lateral unnest(e.ancestors) as a (id)
+    where e.id = any (v_ids)
+  );
+  if cardinality(v_above) > 0 then
+    perform howdah_private.lock_heads(v_above || lock_effects.ids);
+  end if;
 end $$;
 
 -- Returns the cost of each step at current prices, null where no model was called.

@@ -10,6 +10,7 @@ import {
   makeRuns,
   makeWorker,
   openSession,
+  spawn,
   testClient,
 } from '../support.ts';
 
@@ -56,5 +57,21 @@ describe('a batch of commits locks heads in the order of ids', () => {
     const ids = await makeRuns(db.pool, 40, { agent_id: agent });
     for (const id of ids.toReversed()) await claim(db.pool, worker, [id]);
     expect(new Set(await commitBehind(ids, ids.map(plain)))).toEqual(new Set(['committed']));
+  });
+
+  test('of plain runs, and of children whose parents another worker has', async () => {
+    const other = await makeWorker(db.pool);
+    const ids = await makeRuns(db.pool, 40, { agent_id: agent });
+    const isParent = (_: string, index: number) => index % 2 === 0;
+    const parents = ids.filter(isParent);
+    const roots = ids.filter((id, index) => !isParent(id, index));
+    await claim(db.pool, other, parents);
+    const children: string[] = [];
+    for (const id of parents.toReversed()) {
+      children.push(await spawn(db.pool, other, { id, fence: 1, after: 0 }, agent));
+    }
+    await claim(db.pool, worker, [...children, ...roots]);
+    const commits = [...roots.map(plain), ...children.map((id) => ({ ...plain(id), more: true }))];
+    expect(new Set(await commitBehind(ids, commits))).toEqual(new Set(['committed']));
   });
 });
