@@ -433,7 +433,9 @@ async function begun(agent: string): Promise<string> {
   const seen = async () => {
     const [row] = await all(
       db.pool,
-      `select e.id from howdah.executions as e where e.agent_id = $1 and e.step_count > 0`,
+      `select e.id from howdah.executions as e
+       join howdah.execution_counters as c on c.execution_id = e.id and c.step_count > 0
+       where e.agent_id = $1`,
       [agent],
     );
     return row?.id as string | undefined;

@@ -100,7 +100,7 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
     await eventually(
       pool,
       `${kills * ANSWERS_PER_KILL} answers`,
-      'select 1 from howdah.executions having sum(model_count) >= $1 * 0.8',
+      'select 1 from howdah.execution_counters having sum(model_count) >= $1 * 0.8',
       [kills * ANSWERS_PER_KILL],
       60_000,
     );

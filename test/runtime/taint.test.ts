@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
+import { runRow } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -97,12 +98,7 @@ const pay = calling({ name: 'send_money', arguments: { to: 'mallory' } });
 const done = { content: 'done' };
 const make = (spec: AgentSpec) => makeAgent(database.pool, spec);
 
-async function trustOf(id: string): Promise<string> {
-  const { rows } = await database.pool.query('select trust from howdah.executions where id = $1', [
-    id,
-  ]);
-  return rows[0].trust;
-}
+const trustOf = async (id: string): Promise<string> => (await runRow(database.pool, id)).trust;
 
 async function questionsOf(id: string): Promise<JsonObject[]> {
   const { rows } = await database.pool.query(
