@@ -9,9 +9,9 @@ type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
 function arrange() {
   const calls: Call[] = [];
   const open = new Set<Call>();
-  const query = ({ values }: { values: [string, string] }) => {
+  const query = ({ values }: { values: [string, number, string] }) => {
     const { promise, resolve, reject } = Promise.withResolvers();
-    const ids = (JSON.parse(values[1]) as { id: string }[]).map(({ id }) => id);
+    const ids = values[2].slice(1, -1).split(','); // an array, in the order of ids
     const rows = ids.map((execution_id) => ({ execution_id, outcome: 'committed' }));
     const call: Call = {
       ids,
@@ -79,7 +79,7 @@ test('a batch that waited too long for a lock is sent again one by one, never tw
   const blue = commit('blue', 'blue1');
   const acme = commit('acme', 'acme1');
   await turns();
-  expect(calls.map(({ ids }) => ids)).toEqual([['blue1', 'acme1']]);
+  expect(calls.map(({ ids }) => ids)).toEqual([['acme1', 'blue1']]);
   callOf('blue1')?.fail(errorOf('55P03'));
   const isOfOthers = ({ ids }: Call) => !ids.includes('blue1');
   expect(await answering(acme, isOfOthers)).toMatchObject({ outcome: 'committed' });
@@ -98,7 +98,8 @@ test('a batch takes the commits that wait one of each tenant in turn', async () 
   for (let i = 0; i < 600; i += 1) all.push(commit('blue', `blue${i}`));
   all.push(commit('acme', 'acme1'));
   await turns();
-  expect(calls[0]?.ids.slice(0, 2)).toEqual(['first', 'acme1']);
+  expect(calls[0]?.ids).toEqual(expect.arrayContaining(['first', 'acme1']));
+  expect(calls[0]?.ids).not.toContain('blue599');
   await answering(Promise.all(all), () => true);
 });
 

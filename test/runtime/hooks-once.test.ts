@@ -6,6 +6,7 @@ import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { type FaultProxy, loseAnswers, startFaultProxy } from '../support/fault-proxy.ts';
+import { lockRun } from '../support/run-heads.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from './arrange.ts';
 import { addHooks, heardOf, openHookedShop } from './hooked.ts';
@@ -125,12 +126,12 @@ test('and once when an earlier commit is still under way', async () => {
   let held: Promise<unknown> | undefined;
   proxy.toClient = () => 'pass';
   proxy.toServer = (chunk, { client, server }) => {
-    if (cuts > 0 || !chunk.includes('commit_steps') || !chunk.includes('"tool"')) return 'pass';
+    if (cuts > 0 || !chunk.includes('commit_steps') || !chunk.includes('{tool}')) return 'pass';
     cuts += 1;
-    const id = /"id":"([0-9a-f-]{36})"/.exec(chunk.toString('latin1'))?.[1];
+    const [, id = ''] = /\{([0-9a-f-]{36})\}/.exec(chunk.toString('latin1')) ?? [];
     held = holder
       .query('begin')
-      .then(() => holder.query('select from howdah.executions where id = $1 for update', [id]))
+      .then(() => lockRun(holder, id))
       .then(() => server.write(chunk, () => client.resetAndDestroy())); // sent, and the client sees it break
     return 'drop';
   };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/database.ts';
 import { loseAnswers } from '../support/fault-proxy.ts';
+import { lockRun } from '../support/run-heads.ts';
 import { calling, ended, insertRun, kindsOf, makeAgent, runToEnd } from './arrange.ts';
 import {
   database,
@@ -86,7 +87,7 @@ describe('a commit whose answer is lost', () => {
     await inside.opened;
     const holder = await pool.connect();
     await holder.query('begin');
-    await holder.query('select from howdah.executions where id = $1 for update', [id]);
+    await lockRun(holder, id);
     let cuts = 0;
     proxy.toServer = (chunk, { client, server }) => {
       if (cuts > 0 || !chunk.includes('commit_steps')) return 'pass';

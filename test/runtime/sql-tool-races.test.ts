@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';
+import { lockRun } from '../support/run-heads.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { calling, ended, insertRun, kindsOf, makeAgent } from './arrange.ts';
 import { counter, holdLock, openShop, waitingFor } from './shop.ts';
@@ -46,7 +47,7 @@ async function begin(...calls: Parameters<typeof calling>): Promise<string> {
 async function holdRow(id: string): Promise<pg.PoolClient> {
   const client = await database.pool.connect();
   await client.query(`begin; set local deadlock_timeout = '1h'`);
-  await client.query('select from howdah.executions where id = $1 for update', [id]);
+  await lockRun(client, id);
   return client;
 }
 

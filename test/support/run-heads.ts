@@ -1,5 +1,15 @@
 import type pg from 'pg';
 
+/** Locks a run at work for a transaction: its row, then its head, for which commits wait. */
+export async function lockRun(client: Pick<pg.Pool, 'query'>, id: string): Promise<void> {
+  for (const text of [
+    'select from howdah.executions where id = $1 for update',
+    'select from howdah_private.run_heads where execution_id = $1 for update',
+  ]) {
+    await client.query(text, [id]);
+  }
+}
+
 /**
  * Advances the head of a run as a plain commit does: one model answer with its message, in the log
  * and in the head. The row in `howdah.executions` stays as it is.
