@@ -499,11 +499,15 @@ describe('children', () => {
           await commit(client, worker, [beginning(team)]);
           return (await timeIn(client)) - before;
         });
-      const leastTimeOf = async (many: number) =>
-        Math.min(await timeOf(many), await timeOf(many), await timeOf(many)); // beside other work
-      const [few, many] = [await leastTimeOf(400), await leastTimeOf(1_600)];
+      const least = { few: Number.POSITIVE_INFINITY, many: Number.POSITIVE_INFINITY };
+      const isSlow = () => least.many >= 6 * Math.max(least.few, 2);
+      for (let round = 0; round < 3 || (round < 12 && isSlow()); round += 1) {
+        // beside other work
+        least.few = Math.min(least.few, await timeOf(400));
+        least.many = Math.min(least.many, await timeOf(1_600));
+      }
       // four times the children: a quadratic statement took eleven times as long
-      expect(many).toBeLessThan(6 * Math.max(few, 2));
+      expect({ ...least, isSlow: isSlow() }).toMatchObject({ isSlow: false });
     });
   });
 });
