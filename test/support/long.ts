@@ -33,6 +33,8 @@ const BREAKING = [
   'test/soak.test.ts',
   'test/sql/isolation.test.ts',
   'test/sql/limits/limits.test.ts',
+  'test/sql/runs/commit_faults.test.ts',
+  'test/sql/runs/control_races.test.ts',
   'test/workers/death.test.ts',
   'test/workers/many-workers.test.ts',
   'test/workers/only.test.ts',
