@@ -6,8 +6,10 @@ import { type CommitResult, commitSteps } from '../db/runs.ts';
 import { faultOf, isRefusal, isTimeout, isTransient } from '../db/sqlstate.ts';
 import { Retries } from './retries.ts';
 
-/** Batches in flight at once: while the database works on some and waits for its disk, this process works on what another gave back. */
-const FLUSHES = 3;
+/** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */
+const FLUSHES = 2;
+/** Commits that are sent alone at once. With all of them there is one batch in flight. */
+const ALONE = 2;
 /** A call costs as much as some fifteen commits in it: fewer are not shared out between calls. */
 const WORTH_A_CALL = 16;
 /** More gain nothing, and all of them wait for the last. */
@@ -58,14 +60,15 @@ type Pending = {
 export function createCommitter(options: CommitterOptions): Committer {
   const { pool, worker, signal, retries = new Retries() } = options;
   const waiting = new TenantQueues();
-  const lanes = new FairQueue({ places: FLUSHES - 1, max_per_key: 1 });
+  const lanes = new FairQueue({ places: ALONE, max_per_key: 1 });
   let flushing = 0;
   let underWay = 0;
   let scheduled = false;
 
   /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
   const isDue = (): boolean =>
-    flushing === 0 || (flushing + lanes.taken < FLUSHES && waiting.size * 4 >= underWay);
+    flushing === 0 ||
+    (flushing < FLUSHES && flushing + lanes.taken <= ALONE && waiting.size * 4 >= underWay);
 
   const schedule = (): void => {
     if (!scheduled && waiting.size > 0 && isDue()) {

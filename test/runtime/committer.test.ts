@@ -74,6 +74,20 @@ test('large commits are sent alone, one of a tenant at a time, and hold no conne
   await answering(Promise.all(large), () => true);
 });
 
+test('two batches are in flight at once, and the second takes half of what waits', async () => {
+  const { commit, calls, open, answering } = arrange();
+  const batch = (name: string, runs: number) =>
+    Array.from({ length: runs }, (_, index) => commit('blue', `${name}${index}`));
+  const all = batch('a', 40);
+  await turns();
+  expect(calls.map(({ ids }) => ids.length)).toEqual([20, 20]);
+  all.push(...batch('b', 40));
+  await turns();
+  expect(open.size).toBe(2);
+  await answering(Promise.all(all), () => true);
+  expect(calls.map(({ ids }) => ids.length).reduce((sum, ids) => sum + ids)).toBe(80);
+});
+
 test('a batch that waited too long for a lock is sent again one by one, never twice at a time', async () => {
   const { commit, calls, open, answering, callOf } = arrange();
   const blue = commit('blue', 'blue1');
