@@ -18,9 +18,17 @@ const RETURN_MS = 250;
 /** Longer than a statement whose connection has been lost may still be under way. */
 const UNLOCK_MS = 500;
 
+/**
+ * A crash of the database may undo that a job was locked, completed or postponed: the job comes
+ * again, as after a crash of the worker. What a job is about is committed on other connections; a
+ * completion that is durable follows a claim that is. Jobs of the clock may be lost within a second
+ * of their time, until the next time.
+ */
+const NO_FLUSH = { synchronous_commit: 'off' };
+
 export type QueueOptions = {
   /** Opens connections for it: how they are named, and how many at most. */
-  open(applicationName: string, max: number): Pool;
+  open(applicationName: string, max: number, settings?: Record<string, string>): Pool;
   /** Jobs at once, and so connections. A run leaves its slot as soon as it is claimed. */
   slots: number;
   tasks: TaskList;
@@ -130,7 +138,7 @@ async function startRunner(
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
   events.on('pool:listen:notification', () => options.onNews());
   const searched = firstSearch(events);
-  const pool = forgivingPool(options.open('howdah-worker', options.slots));
+  const pool = forgivingPool(options.open('howdah-worker', options.slots, NO_FLUSH));
   let knownMigration: number | undefined;
   filterNotifications(events, async () => {
     const latest = await latestBreakingMigration(pool);
