@@ -1,5 +1,6 @@
 import type { LoggedMessage, Message, ToolCall } from '../contracts/message.ts';
 import { isSummary } from './message-groups.ts';
+import { MessageMemo } from './message-memo.ts';
 
 /** How a warning of this guard begins, so that it is known again in the log. */
 export const LOOP_WARNING = 'You are repeating yourself';
@@ -16,11 +17,19 @@ export type LoopVerdict = { kind: 'ok' } | { kind: 'warn' | 'stop'; message: str
 
 /** What is known of the walk so far: a finished call is the same when name, arguments and result are. */
 type Walk = {
-  seen: Set<string>;
+  /** The index of the first message that counts. */
+  from: number;
+  /** Calls without a result so far, by id. */
+  open: Map<string, ToolCall>;
+  /** By the text of a result, the calls that gave it. */
+  seen: Map<string, Set<string>>;
   /** The times of every call that came again since something new was learnt, with its first time. */
   times: Map<string, { name: string; count: number }>;
   isWarned: boolean;
 };
+
+/** A run is looked at before each of its steps. */
+const walks = new MessageMemo<Walk>();
 
 /**
  * Whether a run goes round in circles: whether it makes calls again of which it knows the result. A result not seen
@@ -29,9 +38,6 @@ type Walk = {
  * first message that counts.
  */
 export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
-  if (isNews(messages, from)) {
-    return { kind: 'ok' };
-  }
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
@@ -45,78 +51,52 @@ export function loopVerdict(messages: readonly LoggedMessage[], from: number): L
   return { kind: 'ok' };
 }
 
-/**
- * The last thing that happened is a result not seen before: nothing that came earlier counts, so it need not be walked.
- * Says so only when all results before it are remembered.
- */
-function isNews(messages: readonly LoggedMessage[], from: number): boolean {
-  const last = messages.at(-1);
-  const call = messages
-    .findLast(({ role }) => role === 'assistant')
-    ?.tool_calls?.find(({ id }) => id === last?.tool_call_id);
-  if (last?.role !== 'tool' || !call) {
-    return false;
-  }
-  const news = signatureOf(call, last);
-  return messages.every((message, index) => {
-    if (message.role !== 'tool' || message === last || index < from) {
-      return true;
-    }
-    const signature = signatures.get(message);
-    return signature !== undefined && signature !== news;
-  });
-}
-
+/** Goes on with the walk of the step before. */
 function walk(messages: readonly LoggedMessage[], from: number): Walk {
-  const open = new Map<string, ToolCall>();
-  const state: Walk = { seen: new Set(), times: new Map(), isWarned: false };
-  for (const [index, message] of messages.entries()) {
-    for (const call of message.tool_calls ?? []) {
-      open.set(call.id, call);
-    }
-    const call = message.role === 'tool' ? open.get(message.tool_call_id ?? '') : undefined;
-    if (call) {
-      open.delete(call.id);
-    }
-    if (index < from) {
-      continue;
-    }
-    if (call) {
-      count(state, call, message);
-    } else if (message.role === 'user') {
-      hear(state, message);
-    }
+  const known = walks.find(messages);
+  const isSame = known?.value.from === from;
+  const state = isSame ? known.value : newWalk(from);
+  for (let index = isSame ? known.length : 0; index < messages.length; index += 1) {
+    read(state, messages[index] as LoggedMessage, index);
   }
+  walks.keep(messages, state);
   return state;
 }
 
-function count(state: Walk, call: ToolCall, result: Message): void {
-  const signature = signatureOf(call, result);
-  if (!state.seen.has(signature)) {
-    state.seen.add(signature);
+function newWalk(from: number): Walk {
+  return { from, open: new Map(), seen: new Map(), times: new Map(), isWarned: false };
+}
+
+function read(state: Walk, message: LoggedMessage, index: number): void {
+  for (const call of message.tool_calls ?? []) {
+    state.open.set(call.id, call);
+  }
+  const call = message.role === 'tool' ? state.open.get(message.tool_call_id ?? '') : undefined;
+  if (call) {
+    state.open.delete(call.id);
+  }
+  if (index < state.from) {
+    return;
+  }
+  if (call) {
+    count(state, call, message);
+  } else if (message.role === 'user') {
+    hear(state, message);
+  }
+}
+
+function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
+  const text = content ?? '';
+  const made = JSON.stringify([call.name, canonical(call.arguments), parts ?? []]);
+  const before = state.seen.get(text) ?? new Set();
+  if (!before.has(made)) {
+    state.seen.set(text, before.add(made));
     learn(state);
     return;
   }
-  const before = state.times.get(signature)?.count ?? 1;
-  state.times.set(signature, { name: call.name, count: before + 1 });
-}
-
-/** A result belongs to one call and never changes, and the walk comes by at every step. */
-const signatures = new WeakMap<Message, string>();
-
-function signatureOf(call: ToolCall, result: Message): string {
-  const known = signatures.get(result);
-  if (known !== undefined) {
-    return known;
-  }
-  const signature = JSON.stringify([
-    call.name,
-    canonical(call.arguments),
-    result.content ?? '',
-    result.parts ?? [],
-  ]);
-  signatures.set(result, signature);
-  return signature;
+  const key = `${made}\n${text}`;
+  const times = state.times.get(key)?.count ?? 1;
+  state.times.set(key, { name: call.name, count: times + 1 });
 }
 
 function hear(state: Walk, message: LoggedMessage): void {
