@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../contracts/definition.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
 import { delimited } from './delimited.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
+import { MessageMemo } from './message-memo.ts';
 import { skillList } from './skills.ts';
 
 /**
@@ -11,6 +12,45 @@ import { skillList } from './skills.ts';
  * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either. What others wrote is marked.
  */
 export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
+  const { messages, history } = state;
+  const told = toldOn(definition, state) ?? tellAll(definition, state);
+  if (!messages.some(isSummary)) {
+    conversations.keep(messages, { definition, history, told });
+  }
+  return [...told]; // the caller may change its own
+}
+
+type Conversation = {
+  definition: AgentDefinition;
+  history: RunState['history'];
+  told: readonly LoggedMessage[];
+};
+
+/** Each request says all that the one before said. */
+const conversations = new MessageMemo<Conversation>();
+
+/**
+ * Continues the conversation of the step before. Undefined when there is none, or when what came
+ * since changes what was told before: a summary, or a result of an earlier call.
+ */
+function toldOn(
+  definition: AgentDefinition,
+  { messages, history }: RunState,
+): readonly LoggedMessage[] | undefined {
+  const known = conversations.find(messages);
+  if (known?.value.definition !== definition || known.value.history !== history) {
+    return undefined;
+  }
+  const added = countedOn(messages).slice(known.length);
+  const calls = new Set(added.flatMap(({ tool_calls }) => tool_calls?.map(({ id }) => id) ?? []));
+  const isApart = added.every(
+    (message) =>
+      !isSummary(message) && (message.role !== 'tool' || calls.has(message.tool_call_id ?? '')),
+  );
+  return isApart ? [...known.value.told, ...groupsOf(added).flat().map(delimited)] : undefined;
+}
+
+function tellAll(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { system_prompt, instruction } = definition.agent;
   const prompt = [system_prompt, instruction, skillList(definition)]
     .filter((part) => part)

@@ -23,7 +23,11 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinit
 
 /** What is sent of these, without a prompt. */
 function sent(messages: readonly Message[], history: readonly Message[] = []) {
-  const state: RunState = {
+  return conversation(definition(), stateOf(messages, history));
+}
+
+function stateOf(messages: readonly Message[], history: readonly Message[]): RunState {
+  return {
     history,
     messages,
     attempts: [],
@@ -33,7 +37,6 @@ function sent(messages: readonly Message[], history: readonly Message[] = []) {
     rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
     refused: {},
   };
-  return conversation(definition(), state);
 }
 
 const contents = (messages: readonly Message[]) =>
@@ -197,6 +200,31 @@ test('any log gives a conversation a provider accepts, always the same', () => {
     expect(sent(run, history), `seed ${seed}`).toEqual(told);
     expect(JSON.stringify([history, run]), `seed ${seed}`).toBe(before);
   }
+});
+
+test('a conversation that grows is the same as one that is told at once', () => {
+  const agent = definition({ instruction: 'Help.' });
+  for (let seed = 0; seed < 200; seed += 1) {
+    const random = seeded(seed);
+    const history = random(2) === 0 ? [] : someRun(random, random(4));
+    const run = someRun(random, 1 + random(8));
+    for (let length = 1; length <= run.length; length += 1 + random(3)) {
+      const state = stateOf(run.slice(0, length), history);
+      const told = conversation(agent, state);
+      expect(told, `seed ${seed}, ${length} messages`).toEqual(
+        conversation(agent, structuredClone(state)),
+      );
+      told.length = 0; // the caller may keep and change what it was given
+    }
+  }
+});
+
+test('a changed definition changes what is told of the same messages', () => {
+  const state = stateOf(numbered(user('1'), answer('2')), []);
+  const prompts = ['Help.', 'Stop.'].map(
+    (instruction) => conversation(definition({ instruction }), state)[0]?.content,
+  );
+  expect(prompts).toEqual(['Help.', 'Stop.']);
 });
 
 test("nobody's words are lost: they are told, or a summary made later covers them", () => {
