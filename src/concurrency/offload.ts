@@ -59,19 +59,29 @@ const cache = new Map<string, Result>();
 let scope: Scope | undefined;
 
 /**
- * Runs pure code that calls `offload`, for a tenant, until all results are there. Rejects with what
- * the code throws, and with the reason of the signal when the signal fires first.
+ * Runs pure code that calls `offload`, for a tenant, until all results are there. Returns a promise
+ * only if a thread has to work, since most code never waits. Throws or rejects with what the code
+ * throws, and with the reason of the signal when the signal fires first.
  */
-export async function withOffload<T>(
+export function withOffload<T>(
   key: string,
   signal: AbortSignal | undefined,
   work: () => T,
-): Promise<T> {
+): T | Promise<T> {
   const own: Scope = { key, results: new Map() };
-  for (;;) {
-    const done = attempt(own, work);
+  const done = attempt(own, work);
+  return done instanceof Suspension ? whenResumed(done, own, signal, work) : done.value;
+}
+
+async function whenResumed<T>(
+  suspended: Suspension,
+  own: Scope,
+  signal: AbortSignal | undefined,
+  work: () => T,
+): Promise<T> {
+  for (let done: { value: T } | Suspension = suspended; ; done = attempt(own, work)) {
     if (!(done instanceof Suspension)) return done.value;
-    own.results.set(done.id, await resultOf(done, key, signal));
+    own.results.set(done.id, await resultOf(done, own.key, signal));
   }
 }
 

@@ -30,12 +30,11 @@ export function localProvider(): ModelProvider & { readonly description: string 
     async generate(request, context) {
       if (context.signal.aborted) return cancelled();
       const { signal, tenant_id = '' } = context;
-      const answer = await withOffload(tenant_id, signal, () => answerOf(request)).catch(
-        (error): Outcome<ModelAnswer> => {
-          if (signal.aborted) return cancelled();
-          return failed('invalid_request', `No tool can be chosen: ${error.message}`);
-        },
-      );
+      const choosing = async () => withOffload(tenant_id, signal, () => answerOf(request));
+      const answer = await choosing().catch((error): Outcome<ModelAnswer> => {
+        if (signal.aborted) return cancelled();
+        return failed('invalid_request', `No tool can be chosen: ${error.message}`);
+      });
       if (!answer.ok) return answer;
       const said = speak(context, answer.value.content ?? '');
       return said ? answer : cancelled();

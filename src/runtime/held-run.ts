@@ -74,7 +74,7 @@ export class HeldRun {
   }
 
   /** What its strategy does next, or would do in another state. */
-  next(state: RunState = this.state): Promise<Action> {
+  next(state: RunState = this.state): Action | Promise<Action> {
     const strategy = strategyOf(this.#options.claimed, this.definition);
     return offloadForRun(this, () => strategy(this.definition, state));
   }

@@ -39,7 +39,7 @@ export function planCalls(definition: AgentDefinition, state: RunState): readonl
 }
 
 /** Plans the calls of a held run. Arguments that take long to check are checked in a thread. */
-export function plansOf(run: HeldRun): Promise<readonly PlannedCall[]> {
+export function plansOf(run: HeldRun): readonly PlannedCall[] | Promise<readonly PlannedCall[]> {
   const { definition, state } = run;
   return offloadForRun(run, () => planCalls(definition, state));
 }

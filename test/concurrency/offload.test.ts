@@ -76,6 +76,10 @@ describe('a function that may take long', () => {
     await expect(withOffload('gone', signal, work)).rejects.toThrow('cancelled');
   });
 
+  test('makes no promise where nothing waits', () => {
+    expect(withOffload('plain', undefined, () => 'done')).toBe('done');
+  });
+
   test('is called here where nobody runs the code again', () => {
     expect(offload(ECHO, 'x')).toBe('x');
     expect(() => offload(LOOP)).toThrow('timed out');

@@ -83,7 +83,7 @@ describe('within a run, no schema holds up the event loop', () => {
       Array.from({ length: most }, (_, i) => [`${salt}${i}`, { pattern: `^(a${i}|b)+$` }]),
     ),
   });
-  const tenant = (key: string, schema: JsonSchema, value: unknown) =>
+  const tenant = async (key: string, schema: JsonSchema, value: unknown) =>
     withOffload(key, undefined, () => faultsOf(schema, value as never));
 
   test.each<[string, (nth: number) => JsonSchema, unknown, unknown]>([
