@@ -31,7 +31,7 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
   const found = world.provider(action.model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, run, world, time.signal).finally(() => time.clear())
+    ? await ask(found.value, action, run, world, time.signal).finally(time.clear)
     : found;
   if (run.abort.signal.aborted) {
     return; // not ours any more: nothing may be committed

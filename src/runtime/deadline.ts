@@ -4,6 +4,8 @@ export type Deadline = {
   readonly signal: AbortSignal;
   /** The work is done: nothing fires any more, and nothing is held. */
   clear(): void;
+  /** The work is given up: the signal fires now. */
+  abort(): void;
 };
 
 /**
@@ -28,5 +30,6 @@ export function deadline(signal: AbortSignal, ms: number): Deadline {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
     },
+    abort: () => own.abort(),
   };
 }

@@ -57,7 +57,7 @@ export async function runTool(
     ...(traceparent ? { traceparent } : {}),
   };
   // what has returned hears nothing of the end of its run
-  return callTool(tool, args, context, call.id, run, world).finally(() => time.clear());
+  return callTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
 }
 
 async function callTool(
@@ -67,6 +67,7 @@ async function callTool(
   call_id: string,
   run: HeldRun,
   world: World,
+  abort: () => void,
 ): Promise<McpOutcome> {
   const ours: BuiltinContext = {
     ...context,
@@ -92,7 +93,7 @@ async function callTool(
     return notHere(tool);
   }
   await run.beginRisk();
-  return runTalking(tool, context, call_id, run, world, async (talking) => {
+  return runTalking(tool, context, call_id, run, world, abort, async (talking) => {
     const outcome = await runCustomTool(custom, args, talking);
     return outcome.ok && isContent(outcome.value)
       ? keptContent(outcome.value, tool.name, ours.files)

@@ -15,25 +15,27 @@ const NOTE_CHARACTERS = 1_000;
 const TOKENS = 1_000;
 const NOTHING: JsonSchema = { type: 'object', properties: {}, required: [] };
 
-/** Runs a tool that may speak while it works. Where it asks what nobody has answered yet, the call is given up for the question. */
+/**
+ * Runs a tool that may speak while it works. Where it asks what nobody has answered yet, the call is
+ * given up for the question, and `abort` ends what it began.
+ */
 export async function runTalking(
   tool: ToolDefinition,
   context: ToolContext,
   call_id: string,
   run: HeldRun,
   world: World,
+  abort: () => void,
   work: (context: ToolContext & ToolTalk) => Promise<ToolOutcome>,
 ): Promise<McpOutcome> {
-  const given = new AbortController();
   const { promise: asks, resolve } = Promise.withResolvers<{ asks: AskedBack }>();
   const giveUp = (asked: AskedBack): Promise<never> => {
     resolve({ asks: asked });
-    given.abort(); // what it began for this attempt is over
+    abort();
     return new Promise(() => {});
   };
-  const signal = AbortSignal.any([context.signal, given.signal]);
-  const talk = talkOf(tool, { ...context, signal }, call_id, run, world, giveUp);
-  return Promise.race([asks, work({ ...context, signal, ...talk })]);
+  const talk = talkOf(tool, context, call_id, run, world, giveUp);
+  return Promise.race([asks, work({ ...context, ...talk })]);
 }
 
 function talkOf(
