@@ -23,7 +23,9 @@ const MOST_AT_ONCE = 16;
  */
 export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Promise<void> {
   const ids = new Set(calls.map(({ id }) => id));
-  const planned = (await plansOf(run)).filter(({ open }) => ids.has(open.call.id));
+  const planned = (await plansOf(run)).filter(
+    ({ open, plan }) => ids.has(open.call.id) && (plan.do === 'tell' || plan.do === 'spawn'),
+  );
   const isOver = () => !run.isHeld || run.abort.signal.aborted;
   const steps: StepRecord[][] = [];
   const rest = planned.entries();
@@ -34,7 +36,7 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
       if (plan.do === 'spawn') steps[index] = await beginChild(plan, open, run);
     }
   };
-  await Promise.all(Array.from({ length: MOST_AT_ONCE }, settleRest));
+  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, settleRest));
   const records = steps.flat(); // in the order of the calls
   if (records.length > 0 && !isOver()) await run.commit(records);
 }
