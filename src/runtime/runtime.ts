@@ -26,6 +26,9 @@ import type { RuntimeOptions } from './runtime-options.ts';
 import { Slots } from './slots.ts';
 import { definitionsOfRuns } from './versions.ts';
 
+/** One for all runs: each error of its own would cost its stack trace. */
+const RUN_OVER = new DOMException('the run is over for this worker', 'AbortError');
+
 /** After a fault: what caused it may still be there. */
 const PAUSE_MS = 250;
 
@@ -256,7 +259,7 @@ export class Runtime {
       onError(error, run.id, tenant);
       await world.sleep(PAUSE_MS, run.abort.signal);
     }
-    run.abort.abort(); // other calls may still be in the air
+    run.abort.abort(RUN_OVER); // other calls may still be in the air
     if (run.isHeld) {
       run.isHeld = false;
       await this.#claimer.handBack(run.id, owner, isFault);
