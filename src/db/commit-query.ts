@@ -148,7 +148,8 @@ function textArray<Row>(
 function jsonArray<Row>(rows: readonly Row[], read: (row: Row) => unknown): Column {
   return arrayOf(rows, (row) => {
     const value = read(row) ?? undefined;
-    return value === undefined ? undefined : quoted(storableJson(value));
+    // The text of JSON has no control characters, so arrays and strings of JSON quote it alike.
+    return value === undefined ? undefined : JSON.stringify(storableJson(value));
   });
 }
 
