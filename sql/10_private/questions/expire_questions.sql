@@ -31,9 +31,9 @@ begin
   return v_count;
 end $$;
 
--- Returns the question if it is still due, locked in the usual order: its lineage first. One
--- transaction locks many questions in the order of their deadlines, so this function never waits
--- for a lock: a user who answers the question at this moment wins.
+-- Returns the question if it is still due, locked in the usual order: its lineage first, then the
+-- heads of these runs. One transaction locks many questions in the order of their deadlines, so
+-- this function never waits for a lock: a user who answers the question at this moment wins.
 create or replace function howdah_private.question_for_expiry(id uuid)
   returns setof howdah.questions
   language plpgsql volatile security definer
@@ -49,6 +49,8 @@ begin
   perform from howdah.executions as e
   where e.id = any (v_lineage)
   order by e.depth, e.id
+  for no key update nowait;
+  perform from howdah_private.run_heads as h where h.execution_id = any (v_lineage)
   for no key update nowait;
   return query select q.* from howdah.questions as q
   where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()

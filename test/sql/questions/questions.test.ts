@@ -1,14 +1,19 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
+import { advanceHead } from '../../support/run-heads.ts';
 import { actAs, answer, ask, inboxOf, questionRow } from '../asking.ts';
 import {
   all,
+  claim,
+  commit,
   isBlocked,
   makeAgent,
+  makeRun,
   makeSession,
   makeTenant,
   makeUser,
+  makeWorker,
   one,
   refusal,
   refusedInside,
@@ -562,6 +567,22 @@ describe('a deadline', () => {
       await client.query('select from howdah.executions where id = $1 for no key update', [
         execution,
       ]);
+      expect(await pass(id)).toMatchObject({ status: 'open' });
+    });
+    expect(await pass(id)).toMatchObject({ status: 'expired' });
+  });
+
+  test('does not wait for a commit of a run that has asked and goes on', async () => {
+    const worker = await makeWorker(db.pool);
+    const execution = await makeRun(db.pool);
+    await claim(db.pool, worker, [execution]);
+    const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
+    const columns = { ...soon, default_answer: 'red' };
+    const question = { id, kind: 'question', call_id: 'a', prompt: 'Which?', ...columns };
+    const steps = [{ kind: 'question', name: 'question', call_id: 'a', question }];
+    await commit(db.pool, worker, [{ id: execution, fence: 1, after: 0, steps }]);
+    await rolledBack(db.pool, async (client) => {
+      await advanceHead(client, execution);
       expect(await pass(id)).toMatchObject({ status: 'open' });
     });
     expect(await pass(id)).toMatchObject({ status: 'expired' });
