@@ -39,7 +39,12 @@ test('a run that reaches a limit of tokens while its tool works calls no model a
     eventually(pool, condition, `select from howdah.executions where id = $1 and ${condition}`, [
       id,
     ]);
-  await isAt(waits, 'step_count = 1');
+  await eventually(
+    pool,
+    'its first answer is there',
+    'select from howdah.execution_counters where execution_id = $1 and step_count = 1',
+    [waits],
+  );
   await isAt(await insertRun(pool, quick), `status = 'completed'`);
   gate.open();
   await isAt(waits, `waiting_for = 'quota'`);
