@@ -414,7 +414,7 @@ describe('operations that are refused before they are planned', () => {
     const query = (count: number) =>
       `{ executions(filter: ${literal({ or: Array(count).fill(tree) })}) { nodes { id } } }`;
     expect((await ask(api, query(4))).errors[0]?.extensions.detail).toEqual({
-      ...{ limit: 'relations', found: 4 * (3 * 8 + 2 * 3), most: 20 },
+      ...{ limit: 'relations', found: 4 * (3 * 9 + 2 * 3), most: 20 },
     });
     const root = '{ executions(filter: {tree: {some: {rootExists: true}}}) { totalCount } }';
     const once =
@@ -425,7 +425,7 @@ describe('operations that are refused before they are planned', () => {
       `{ ${Array.from({ length: count }, (_, i) => `a${i}: executionTrees { totalCount }`).join(' ')} }`;
     expect((await ask(api, selected(6))).errors).toEqual([]);
     expect((await ask(api, selected(7))).errors[0]?.extensions.detail).toMatchObject({
-      ...{ limit: 'joins', found: 7 * (8 + 1) },
+      ...{ limit: 'joins', found: 7 * (9 + 1) },
     });
   });
 

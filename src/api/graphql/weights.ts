@@ -7,12 +7,12 @@ import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/
  * is not listed counts 1.
  */
 export const WEIGHTS: Readonly<Record<string, number>> = {
-  AgentPerformance: 6,
-  DailyUsage: 6,
+  AgentPerformance: 7,
+  DailyUsage: 7,
   Effect: 16,
   Execution: 3,
   ExecutionTimeline: 6,
-  ExecutionTree: 8,
+  ExecutionTree: 9,
   Message: 3,
   MessageSource: 14,
   ModelUsage: 8,
