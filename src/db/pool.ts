@@ -119,13 +119,18 @@ export function keepingRefused(pool: Pool): Pool {
       isUsable = true;
       return result;
     } catch (error) {
-      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
+      isUsable = isUsableAfter(error);
       throw error;
     } finally {
       client.release(!isUsable);
     }
   };
   return Object.assign(pool, { query });
+}
+
+/** Returns whether a connection is usable after a statement on it has failed. */
+export function isUsableAfter(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
 }
 
 const connected = new WeakMap<Pool, Set<PoolClient>>();

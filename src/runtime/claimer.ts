@@ -14,6 +14,8 @@ import type { Retries } from './retries.ts';
 
 export type ClaimerOptions = {
   pool: Pool;
+  /** For claims alone: they do not wait for the commits of runs. */
+  claims: Pool;
   sleep(ms: number): Promise<unknown>;
   /** Runs this process holds. */
   held(): Iterable<string>;
@@ -162,7 +164,7 @@ export class Claimer {
 
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
   async #claimDue(ids: string[], room: number): Promise<ClaimedRun[]> {
-    const { pool, held, sleep, isDraining, retries } = this.#options;
+    const { claims, held, sleep, isDraining, retries } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       await this.#present.promise;
       const owner = this.#worker;
@@ -170,7 +172,8 @@ export class Claimer {
         return [];
       }
       try {
-        const runs = await claimExecutions(pool, owner, ids, this.#served, room);
+        const { runs, durable } = await claimExecutions(claims, owner, ids, this.#served, room);
+        this.#handBackUnless(durable, runs, owner);
         retries.succeeded('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
@@ -188,6 +191,12 @@ export class Claimer {
         releaseUnheld(database, owner, [...held(), ...this.#arriving]),
       );
     }
+  }
+
+  /** A claim that may have been undone is given up: the runs drop what they were about to commit. */
+  #handBackUnless(durable: Promise<void>, runs: ClaimedRun[], owner: string): void {
+    const ids = runs.map((run) => run.execution_id);
+    durable.catch(() => this.#untilHeard((pool) => releaseExecutions(pool, owner, ids, false)));
   }
 
   /** Repeats a statement until it succeeds, since a run that stays claimed would never continue. */

@@ -45,7 +45,8 @@ test.each([1, 2, 3, 4])(
 );
 
 async function claim(id: string): Promise<ClaimedRun> {
-  const [run] = await claimExecutions(database.pool, worker, [id], null, 0);
+  const { runs } = await claimExecutions(database.pool, worker, [id], null, 0);
+  const [run] = runs;
   if (!run) throw new Error(`run ${id} could not be claimed`);
   return run;
 }
