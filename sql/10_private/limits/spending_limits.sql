@@ -2,12 +2,12 @@
 -- that spends them counts them. Every commit and claim checks whether another model call is
 -- allowed. A run for which none is allowed is parked until the period ends or the limit changes.
 
--- Counts the tokens and cost of the commits whose heads were advanced. The heads are locked, so
--- exactly what commits is counted. Returns whether one of the runs has reached a limit; each of
--- them is checked (reached_limit) only then. commit_steps calls this where such a limit exists.
+-- Counts the tokens and cost of the steps that a commit has just written. The heads of the runs are
+-- locked, so exactly what commits is counted. Returns whether one of the runs has reached a limit;
+-- each of them is checked (reached_limit) only then. commit_steps calls this where such a limit
+-- exists.
 create or replace function howdah_private.count_spending(
-  heads howdah_private.run_heads[], ids uuid[], step_runs int[], tokens_in int[], tokens_out int[],
-  costs numeric[]
+  results howdah_private.commit_result[], ids uuid[], log_ends int[]
 ) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ begin
     select from howdah.limits as l
     where l.metric in ('tokens', 'cost') and l.scope <> 'model'
       and (l.scope = 'system'
-        or l.tenant_id in (select h.tenant_id from unnest(count_spending.heads) as h))
+        or l.tenant_id in (select r.tenant_id from unnest(count_spending.results) as r))
   ) then
     return false;
   end if;
@@ -26,19 +26,23 @@ begin
     'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
   from (
     select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
-      sum(r.tokens_in + r.tokens_out) as tokens, sum(coalesce(r.cost, 0)) as cost
-    from unnest(count_spending.step_runs, count_spending.tokens_in, count_spending.tokens_out,
-      count_spending.costs) as r (run, tokens_in, tokens_out, cost)
-    join unnest(count_spending.heads) as h on h.execution_id = count_spending.ids[r.run]
-    join howdah.executions as e on e.id = h.execution_id
-    where r.tokens_in + r.tokens_out > 0 and e.id = any (count_spending.ids)
+      sum(n.tokens) as tokens, sum(n.cost) as cost
+    from unnest(count_spending.results) as r
+    join unnest(count_spending.ids, count_spending.log_ends) as c (id, log_end)
+      on c.id = r.execution_id
+    join howdah.executions as e on e.id = r.execution_id
+    cross join lateral (
+      select sum(s.tokens_in + s.tokens_out) as tokens, sum(s.cost) as cost
+      from howdah.steps as s where s.execution_id = r.execution_id and s.seq > c.log_end
+    ) as n
+    where n.tokens > 0 and e.id = any (count_spending.ids)
     group by 1, 2, 3, 4
   ) as s
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
   return exists (
-    select from unnest(count_spending.heads) as h
-    where (howdah_private.reached_limit(h.execution_id)).limit_id is not null);
+    select from unnest(count_spending.results) as r
+    where (howdah_private.reached_limit(r.execution_id)).limit_id is not null);
 end $$;
 
 -- Returns the limit that allows a run no further model call, of several the one with the longest

@@ -311,6 +311,25 @@ describe('commit_steps', () => {
     ]);
   });
 
+  test('locks heads in the order of ids, whatever their order in the table', async () => {
+    const ids: string[] = [];
+    for (let run = 0; run < 3; run++) ids.push(await makeRun(db.pool, { agent_id: agent }));
+    for (const id of ids.toReversed()) await claim(db.pool, worker, [id]);
+    const [other, committer] = [await openSession(db.url), await openSession(db.url)];
+    const heads = 'from howdah_private.run_heads where execution_id = any ($1)';
+    await other.query('begin');
+    await other.query(`select ${heads} for update`, [ids.slice(0, 1)]);
+    const commits = ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer] }));
+    const committing = commit(committer, worker, commits);
+    await isBlocked(db.pool, committer);
+    const free = `select execution_id ${heads} for update skip locked`;
+    expect(await all(db.pool, free, [ids.slice(1)])).toHaveLength(2);
+    await other.query('commit');
+    expect(await committing).toHaveLength(3);
+    await other.end();
+    await committer.end();
+  });
+
   test('counts tokens and prices them when the step commits', async () => {
     const model = await makeModel(db.pool, { input_price: 2.5, output_price: 10 });
     const free = await makeModel(db.pool);
