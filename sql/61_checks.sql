@@ -183,25 +183,6 @@ comment on constraint timers_have_a_time on howdah.executions is
 comment on constraint waiting_runs_say_for_what on howdah.executions is
   'Leave status and waiting_for to the engine; howdah.pause_execution(id) makes a run wait.';
 
-comment on constraint annotations_are_an_object on howdah.steps is
-  'Leave steps to the engine; annotations is a JSON object.';
-comment on constraint error_is_an_object on howdah.steps is
-  'Leave steps to the engine; error is an object {code, message, retryable, cause}.';
-comment on constraint retries_and_errors_say_why on howdah.steps is
-  'Leave steps to the engine; steps of the kinds retry and error have an error.';
-comment on constraint seq_counts_from_one on howdah.steps is
-  'Leave steps to the engine; seq counts 1, 2, 3, ….';
-comment on constraint parts_are_a_list on howdah.messages is
-  'Leave messages to the engine; parts is a JSON array.';
-comment on constraint seq_counts_from_one on howdah.messages is
-  'Leave messages to the engine; seq counts 1, 2, 3, ….';
-comment on constraint summaries_say_what_they_cover on howdah.messages is
-  'Leave messages to the engine; a summary covers a range of seq.';
-comment on constraint tool_calls_are_a_list on howdah.messages is
-  'Leave messages to the engine; tool_calls is a JSON array.';
-comment on constraint tool_results_name_their_call on howdah.messages is
-  'Leave messages to the engine; messages of the role tool, and no others, have a tool_call_id.';
-
 comment on constraint answered_questions_say_when on howdah.questions is
   'Answer with howdah.answer_question(id, answer), which writes both columns.';
 comment on constraint options_are_a_list on howdah.questions is

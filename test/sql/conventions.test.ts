@@ -116,7 +116,7 @@ const LONG_BODIES: Record<string, number> = {
   // one document of all parts of an agent
   'howdah_private.agent_definition(uuid)': 75,
   // one select per invariant, read one by one
-  'howdah_private.find_violations(timestamp with time zone)': 200,
+  'howdah_private.find_violations(timestamp with time zone)': 220,
   // one query per kind of row
   'howdah.export_user_data(uuid,boolean)': 70,
   'howdah_private.exported_run(uuid,integer,boolean)': 80,
@@ -147,6 +147,11 @@ const ANY_JSON: Record<string, string> = {
   'howdah.schedules.input_data': 'handed to each of its runs as it is',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
+  // every commit would pay for their checks; howdah.violations names a row that breaks one
+  'howdah.steps.error': 'an object, or malformed_step',
+  'howdah.steps.annotations': 'an object, or malformed_step',
+  'howdah.messages.parts': 'a list, or malformed_message',
+  'howdah.messages.tool_calls': 'a list, or malformed_message',
 };
 
 /** Days, which know no zone: they are said to be of UTC. */

@@ -188,6 +188,49 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'message_gap', execution_id: runs.live }]);
   });
 
+  test.each(['step', 'message'])('%s_gap: seq counts from 0', async (row) => {
+    const rules = await breaking(
+      (of) => `update howdah.${row}s set seq = 0 where execution_id = '${of.done}' and seq = 1`,
+    );
+    expect(rules.map(({ rule }) => rule)).toContain(`${row}_gap`);
+  });
+
+  test.each([
+    `error = '"late"'`,
+    `error = 'null'`,
+    `annotations = '[]'`,
+    `kind = 'retry'`,
+    `kind = 'error'`,
+  ])('malformed_step: a tool step with %s', async (change) => {
+    expect(
+      await breaking(
+        (of) => `update howdah.steps set ${change} where execution_id = '${of.done}' and seq = 2`,
+      ),
+    ).toMatchObject([{ rule: 'malformed_step', execution_id: runs.done }]);
+  });
+
+  test.each([
+    `parts = '{}'`,
+    `tool_calls = '{}'`,
+    `tool_call_id = 'c1'`,
+    'covers_from_seq = 1',
+    'covers_to_seq = 1',
+    'covers_from_seq = 2, covers_to_seq = 1',
+  ])('malformed_message: an answer with %s', async (change) => {
+    const rules = await breaking(
+      (of) => `update howdah.messages set ${change} where execution_id = '${of.live}'`,
+    );
+    expect(rules).toMatchObject([{ rule: 'malformed_message', execution_id: runs.live }]);
+  });
+
+  test('malformed_message: a result without its call', async () => {
+    const rules = await breaking(
+      (of) =>
+        `update howdah.messages set role = 'tool' where execution_id = '${of.live}' and seq = 1`,
+    );
+    expect(rules.map((row) => row.rule)).toContain('malformed_message');
+  });
+
   test('step_after_end: a step came after the end', async () => {
     expect(
       await breaking(

@@ -28,22 +28,30 @@ as $$
        or e.completed_at >= find_violations.since
   ),
   logs as materialized (
-    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq,
-      sum(s.tokens_in) as tokens_in,
+    select s.execution_id, count(*) filter (where s.seq >= 1)::int as steps,
+      max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
       count(*) filter (
         where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
       count(*) filter (
         where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
       bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
-      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
+      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late,
+      min(s.seq) filter (
+        where jsonb_typeof(s.error) <> 'object' or jsonb_typeof(s.annotations) <> 'object'
+          or s.kind in ('retry', 'error') and s.error is null) as malformed_seq
     from runs as r join howdah.steps as s on s.execution_id = r.id
     group by s.execution_id
   ),
   conversations as materialized (
-    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
-      max(m.trust) filter (where m.role = 'tool') as lowest_trust,
-      bool_or(m.tenant_id <> r.tenant_id) as is_foreign
+    select m.execution_id, count(*) filter (where m.seq >= 1)::int as messages,
+      max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as lowest_trust,
+      bool_or(m.tenant_id <> r.tenant_id) as is_foreign,
+      min(m.seq) filter (
+        where jsonb_typeof(m.parts) <> 'array' or jsonb_typeof(m.tool_calls) <> 'array'
+          or (m.role = 'tool') <> (m.tool_call_id is not null)
+          or (m.covers_from_seq is null) <> (m.covers_to_seq is null)
+          or m.covers_from_seq > m.covers_to_seq) as malformed_seq
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
   ),
@@ -52,6 +60,7 @@ as $$
       select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps,
         r.tokens_in, r.tokens_out, r.cost, r.crashes_without_progress, l.steps,
         l.last_seq as last_step, t.messages, t.last_seq as last_message,
+        l.malformed_seq as malformed_step, t.malformed_seq as malformed_message,
         l.tokens_in as log_tokens_in, l.tokens_out as log_tokens_out, l.cost as log_cost,
         coalesce(l.is_late, false) as is_late,
         (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
@@ -71,8 +80,8 @@ as $$
       left join conversations as t on t.execution_id = r.id
     ) as b
     where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted
-      or b.is_over_budget
-      or b.is_over_attempts or b.is_without_output or b.is_foreign or b.is_trusted_too_far
+      or b.is_over_budget or b.is_over_attempts or b.is_without_output or b.is_foreign
+      or b.is_trusted_too_far or num_nonnulls(b.malformed_step, b.malformed_message) > 0
   ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
@@ -111,6 +120,16 @@ as $$
   select 'message_gap', b.tenant_id, b.id,
     format('%s messages, last %s, counted %s', b.messages, b.last_message, b.message_count)
   from broken as b where b.has_message_gap
+  union all
+  select 'malformed_step', b.tenant_id, b.id, format(
+    'step %s: error and annotations are objects, retries and errors have an error',
+    b.malformed_step)
+  from broken as b where b.malformed_step is not null
+  union all
+  select 'malformed_message', b.tenant_id, b.id, format(
+    'message %s: parts and tool_calls are arrays, only tool results name a call, '
+    'and only summaries cover messages, from the first to the last', b.malformed_message)
+  from broken as b where b.malformed_message is not null
   union all
   select 'step_after_end', b.tenant_id, b.id, 'a step was committed after the run had ended'
   from broken as b where b.is_late
