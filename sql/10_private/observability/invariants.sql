@@ -246,7 +246,8 @@ as $$
       when h.execution_id is null then 'is running, but has no head'
       when r.id is null then 'has a head, but is not running'
       when (h.owner_worker, h.fence) <> (r.owner_worker, r.fence) or h.tenant_id <> r.tenant_id
-        then format('its head has fence %s, the run has fence %s', h.fence, r.fence)
+        then format('its head has worker %s, fence %s and tenant %s, the run has %s, %s and %s',
+          h.owner_worker, h.fence, h.tenant_id, r.owner_worker, r.fence, r.tenant_id)
       when least(h.step_count - r.step_count, h.message_count - r.message_count,
           h.model_count - r.model_count, h.tokens_in - r.tokens_in, h.tokens_out - r.tokens_out,
           h.cost - r.cost) < 0 or h.trust < r.trust

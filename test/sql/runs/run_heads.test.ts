@@ -262,6 +262,37 @@ describe('heads of runs at work', () => {
       expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
     });
 
+    test('the third death under a mark ends the run, unless a commit came between', async () => {
+      const dying = await makeWorker(db.pool);
+      const id = await makeRun(db.pool, { agent_id: agent });
+      let steps = 0;
+      const die = async ({ commits = false, marks = false } = {}) => {
+        const [run] = await claim(db.pool, dying, [id]);
+        if (marks) {
+          const mark = 'select howdah_private.mark_at_risk($1, $2, $3)';
+          await db.pool.query(mark, [dying, id, run?.fence]);
+        }
+        if (commits) {
+          await advanceHead(db.pool, id);
+          steps += 1;
+        }
+        await release(db.pool, dying, true);
+        return rowOf(id);
+      };
+      const queued = { status: 'queued', at_risk: false };
+      expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 1 });
+      expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 2 });
+      const survives = await die({ marks: true, commits: true });
+      expect(survives).toMatchObject({ ...queued, crashes_without_progress: 1 });
+      expect(await die({ commits: true })).toMatchObject({ crashes_without_progress: 1 });
+      expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 2 });
+      expect(await die({ marks: true })).toMatchObject({
+        ...{ status: 'failed', stop_reason: 'poison', crashes_without_progress: 3 },
+        step_count: steps + 1, // with the step that says why
+      });
+      expect(await headsOf(id)).toEqual([]);
+    });
+
     test('an owner that is unknown has worked until the last step', async () => {
       const lost = await makeWorker(db.pool);
       const id = await makeRun(db.pool, { agent_id: agent });
@@ -457,27 +488,70 @@ describe('heads of runs at work', () => {
       const id = await ahead();
       const gone = 'delete from howdah_private.run_heads where execution_id = $1';
       expect(await violated(gone, [id])).toContain('run_head');
+      const faults = (text: string) =>
+        rolledBack(db.pool, async (client) => {
+          await client.query(`set local session_replication_role = replica`);
+          await client.query(text, [id]);
+          const heads = 'select detail from howdah_private.find_head_violations()';
+          return (await all(client, heads)).map(({ detail }) => detail);
+        });
+      expect(await faults(gone)).toEqual(['is running, but has no head']);
+      const queued = `update howdah.executions set status = 'queued', owner_worker = null where id = $1`;
+      expect(await faults(queued)).toEqual(['has a head, but is not running']);
+      expect(await faults('delete from howdah.executions where id = $1')).toEqual([
+        'has a head, but is not running',
+      ]);
       const stray = `update howdah.executions set status = 'queued', owner_worker = null, step_count = 1,
         message_count = 2, model_count = 1, tokens_in = 100, tokens_out = 20, cost = 0.5 where id = $1`;
       expect(await violated(stray, [id])).toContain('run_head');
     });
 
+    const OWNER = /^its head has worker .*, fence .* and tenant .*, the run has /;
+    const BEHIND = /^its head is behind its row: -?\d+ of 1 steps$/;
+    const OTHER = /^its head has other flags, limits or times than its row$/;
     test.each([
-      ['another fence', 'fence = h.fence + 1'],
-      ['another owner', 'owner_worker = h.execution_id'],
-      ['fewer steps', 'step_count = -1'],
-      ['a higher trust', `trust = 'system'`],
-      ['another flag', 'has_inbox = true'],
-      ['another limit', 'max_steps = 1'],
-      ['another time', `active_since = now() - interval '1 hour'`],
-    ])('name a head with %s', async (_, change) => {
-      const id = await started();
-      expect(
-        await violated(
-          `update howdah_private.run_heads as h set ${change} where h.execution_id = $1`,
+      ['fence = fence + 1', OWNER],
+      ['fence = fence - 1', OWNER],
+      ['owner_worker = execution_id', OWNER],
+      ['tenant_id = execution_id', OWNER],
+      ['step_count = step_count - 2', BEHIND],
+      ['message_count = 0', BEHIND],
+      ['model_count = -1', BEHIND],
+      ['tokens_in = -1', BEHIND],
+      ['tokens_out = -1', BEHIND],
+      ['cost = -1', BEHIND],
+      [`trust = 'system'`, BEHIND],
+      ['has_inbox = true', OTHER],
+      ['is_pause_requested = true', OTHER],
+      ['max_steps = 1', OTHER],
+      ['max_seconds = 1', OTHER],
+      ['max_tokens = 1', OTHER],
+      ['max_cost = 1', OTHER],
+      ['active_ms = 1', OTHER],
+      [`active_since = now() - interval '1 hour'`, OTHER],
+      ['children_tokens = 1', OTHER],
+      ['children_cost = 1', OTHER],
+      ['session_id = execution_id', OTHER],
+      ['agent_id = execution_id', OTHER],
+      ['workflow_id = execution_id', OTHER],
+    ])('name a head with %s', async (change, detail) => {
+      const id = await ahead();
+      await fold(id);
+      const found = await rolledBack(db.pool, async (client) => {
+        await client.query(
+          `update howdah_private.run_heads set ${change} where execution_id = $1`,
           [id],
-        ),
-      ).toContain('run_head');
+        );
+        return all(client, `select * from howdah.violations where rule = 'run_head'`);
+      });
+      expect(found).toEqual([
+        {
+          rule: 'run_head',
+          tenant_id: tenant,
+          execution_id: id,
+          detail: expect.stringMatching(detail),
+        },
+      ]);
     });
 
     test('name a head that is ahead of its log', async () => {
