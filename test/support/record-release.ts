@@ -157,7 +157,12 @@ async function startWorker(url: string): Promise<ChildProcess> {
 
 async function until(db: pg.Client, condition: string): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end; ) {
-    const { rows } = await db.query(`select ${condition} as is from howdah.executions`);
+    const { rows } = await db.query(
+      `select ${condition} as is from (
+         select e.status, e.waiting_for, c.step_count
+         from howdah.executions as e join howdah.execution_counters as c on c.execution_id = e.id
+       ) as runs`,
+    );
     if (rows[0].is) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
