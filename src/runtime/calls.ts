@@ -48,14 +48,16 @@ export type OpenCall = {
 export function openCalls(state: RunState): OpenCall[] {
   const at = state.messages.findLastIndex((message) => message.role === 'assistant');
   const answer = state.messages[at];
+  if (!answer?.tool_calls?.length) return [];
   const done = new Set(state.messages.slice(at + 1).map((message) => message.tool_call_id));
+  if (answer.tool_calls.every(({ id }) => done.has(id))) return [];
   const copies = new Map<string, number>();
   const open: OpenCall[] = [];
-  for (const call of answer?.tool_calls ?? []) {
+  for (const call of answer.tool_calls) {
     const text = JSON.stringify([call.name, call.arguments]);
     const before = copies.get(text) ?? 0;
     copies.set(text, before + 1);
-    if (!done.has(call.id)) open.push(newCall(call, before, answer?.seq ?? at + 1));
+    if (!done.has(call.id)) open.push(newCall(call, before, answer.seq ?? at + 1));
   }
   fold(open, state.attempts);
   return open;

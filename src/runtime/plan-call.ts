@@ -3,7 +3,7 @@ import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
-import type { ToolCall } from '../contracts/message.ts';
+import type { LoggedMessage, ToolCall } from '../contracts/message.ts';
 import { isSameJson } from '../contracts/same-json.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
 import {
@@ -22,19 +22,20 @@ import { offloadForRun } from './offload-for-run.ts';
 import { questionAbout } from './question-about.ts';
 import { trustOfEnd } from './trust.ts';
 
-type Planned = { definition: AgentDefinition; calls: readonly PlannedCall[] };
+type Planned = { definition: AgentDefinition; state: RunState; calls: readonly PlannedCall[] };
 
-/** A state never changes, and each step asks several times what is to be done in it. */
-const known = new WeakMap<RunState, Planned>();
+/** The last plans of a run, by its first message: each step asks for them several times. */
+const known = new WeakMap<LoggedMessage, Planned>();
 
 /** The plans of all calls without a result. Pure: what the log says decides. */
 export function planCalls(definition: AgentDefinition, state: RunState): readonly PlannedCall[] {
-  const before = known.get(state);
-  if (before?.definition === definition) {
+  const [first] = state.messages;
+  const before = first && known.get(first);
+  if (before?.state === state && before.definition === definition) {
     return before.calls;
   }
   const calls = openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
-  known.set(state, { definition, calls });
+  if (first) known.set(first, { definition, state, calls });
   return calls;
 }
 
