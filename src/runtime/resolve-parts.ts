@@ -51,9 +51,9 @@ export async function resolveParts(
 
 /** `load`, but what `owner` got once it does not ask for again; what failed is asked for again. */
 export function remembering(owner: object, load: LoadResource): LoadResource {
-  const known = loaded.get(owner) ?? new Map<string, Resource>();
-  loaded.set(owner, known);
   return async (id) => {
+    const known = loaded.get(owner) ?? new Map<string, Resource>();
+    loaded.set(owner, known);
     const before = known.get(id);
     if (before) {
       return { ok: true, value: before };
