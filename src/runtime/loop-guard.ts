@@ -38,6 +38,7 @@ const walks = new MessageMemo<Walk>();
  * first message that counts.
  */
 export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
+  if (messages.length < WARN_AT) return { kind: 'ok' }; // and nothing is kept of short runs
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
