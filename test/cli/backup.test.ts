@@ -40,7 +40,7 @@ if (pgBin === undefined) {
 
 /** Live runs of every kind, by name. */
 type Runs = Record<
-  'ended' | 'running' | 'asks' | 'parent' | 'turn' | 'queued' | 'later' | 'paused',
+  'ended' | 'running' | 'ahead' | 'asks' | 'parent' | 'turn' | 'queued' | 'later' | 'paused',
   string
 >;
 
@@ -86,13 +86,18 @@ describe.runIf(pgBin)('backup and restore', () => {
     pool = on(server.url);
     await pool.query(`create role reporting login; grant howdah_app to reporting;
       create role alice login createrole password 'alice'`);
-    const silent = await startOpenAiServer(() => ({ stall: 'before_headers' }));
+    // who has tools calls one, and is silent then
+    const silent = await startOpenAiServer(({ body }) =>
+      body.tools && !JSON.stringify(body.messages).includes('"tool_call_id"')
+        ? { tool_calls: [{ name: 'todo', arguments: { action: 'list' } }] }
+        : { stall: 'before_headers' },
+    );
     const worker = await startTestWorker(server.url, { openai: silent.url });
     try {
       runs = await arrange();
       const { status, stdout, stderr } = await cli(server.url, 'backup', file);
       expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: `${file}\n` });
-      expect(stderr).toMatch(/Runs that go on after a restore: .*1 running/);
+      expect(stderr).toMatch(/Runs that go on after a restore: .*2 running/);
       expect(stderr).toMatch(/^Not in it: HOWDAH_SECRET_KEY \([0-9a-f]{16}\): without it/m);
       expect(stderr).toMatch(/^Not in it: the watched tables public\.tickets: --all/m);
       expect(stderr).toMatch(/^Not in it: the logins reporting:/m);
@@ -113,6 +118,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       ...{ script: [{ content: 'done' }], use_history: false },
     });
     const slow = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    const busy = await makeAgent(pool, { models: [{ provider: 'openai' }], tools: ['todo'] });
     const asking = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asker = await makeAgent(pool, { script: [asking, { content: 'so be it' }] });
     await pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
@@ -130,6 +136,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     const made: Runs = {
       ended: await insertRun(pool, insertDone),
       running: await insertRun(pool, slow),
+      ahead: await insertRun(pool, busy),
       asks: await insertRun(pool, asker),
       parent: await insertRun(pool, parent),
       turn: await insertRun(pool, asker, 'first', { session_id }),
@@ -141,6 +148,13 @@ describe.runIf(pgBin)('backup and restore', () => {
     await ended(pool, made.ended);
     await eventually(pool, 'three ask', 'select from howdah.questions having count(*) = 3');
     await reaches(pool, made.running, 'running');
+    await eventually(
+      pool,
+      'the head of a run is ahead of its row',
+      `select from howdah_private.run_heads as h join howdah.executions as e on e.id = h.execution_id
+       where e.id = $1 and h.step_count = 2 and h.step_count > e.step_count`,
+      [made.ahead],
+    );
     const secret = startCli(server.url, 'secret', 'set', 'shop');
     secret.type('a value that nobody knows');
     expect((await secret.end()).status).toBe(0);
@@ -171,8 +185,8 @@ describe.runIf(pgBin)('backup and restore', () => {
     expect(report).toMatchObject({
       paused: false,
       migrated: [],
-      live_runs: { queued: 2, waiting: 5, paused: 1 },
-      counts: { executions: 9, open_questions: 3, schedules: 1, webhooks: 1 },
+      live_runs: { queued: 3, waiting: 5, paused: 1 },
+      counts: { executions: 10, open_questions: 3, schedules: 1, webhooks: 1 },
     });
     expect(await schemaOf(url)).toBe(await schemaOf(server.url));
     const there = on(url);
@@ -183,6 +197,8 @@ describe.runIf(pgBin)('backup and restore', () => {
     try {
       expect(await ended(there, runs.running)).toMatchObject({ output: 'answered' });
       expect(await kindsOf(there, runs.running)).toBe('model output');
+      expect(await ended(there, runs.ahead)).toMatchObject({ output: 'answered', model_count: 2 });
+      expect(await kindsOf(there, runs.ahead)).toBe('model tool model output');
       await there.query(
         `select howdah.answer_question(q.id, 'red') from howdah.questions as q where q.status = 'open'`,
       );
@@ -206,7 +222,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     const { stderr, stdout } = await cli(url, 'restore', file, '--paused', '--json');
     expect(JSON.parse(stdout), stderr).toMatchObject({
       paused: true,
-      live_runs: { paused: 9 - 1 },
+      live_runs: { paused: 10 - 1 },
       counts: { schedules: 0, webhooks: 0 },
     });
     const there = on(url);
@@ -217,7 +233,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       const { rows } = await there.query(
         `select count(*)::int as paused from howdah.executions where status = 'paused'`,
       );
-      expect(rows).toEqual([{ paused: 7 }]);
+      expect(rows).toEqual([{ paused: 8 }]);
       expect(await brokenPromises(there)).toEqual([]);
     } finally {
       await worker.stop(0);
@@ -229,7 +245,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     await pool.query('grant howdah_owner to alice');
     const { stdout, stderr } = await cli(url, 'restore', file, '--json');
     expect(stdout, stderr).not.toBe('');
-    expect(JSON.parse(stdout).counts).toMatchObject({ executions: 9 });
+    expect(JSON.parse(stdout).counts).toMatchObject({ executions: 10 });
     expect(await schemaOf(url)).toBe(await schemaOf(server.url));
     const backup = await cli(url, 'backup', join(folder, 'alice.dump'));
     expect(backup).toMatchObject({ status: 4, stdout: '' });
