@@ -3,9 +3,9 @@
 -- allowed. A run for which none is allowed is parked until the period ends or the limit changes.
 
 -- Counts the tokens and cost of the steps that a commit has just written. The heads of the runs are
--- locked, so exactly what commits is counted. Returns whether one of the runs has reached a limit;
--- each of them is checked (reached_limit) only then. commit_steps calls this where such a limit
--- exists.
+-- locked, so exactly what commits is counted. Returns whether one of the runs of the call, written
+-- now or by an earlier attempt, has reached a limit; each of them is checked (reached_limit) only
+-- then. commit_steps calls this where such a limit exists.
 create or replace function howdah_private.count_spending(
   results howdah_private.commit_result[], ids uuid[], log_ends int[]
 ) returns boolean
@@ -16,8 +16,11 @@ begin
   if not exists (
     select from howdah.limits as l
     where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-      and (l.scope = 'system'
-        or l.tenant_id in (select r.tenant_id from unnest(count_spending.results) as r))
+      and (l.scope = 'system' or l.tenant_id in (
+        select e.tenant_id from howdah.executions as e
+        where e.id = any (count_spending.ids)
+          and e.id between count_spending.ids[1]
+            and count_spending.ids[cardinality(count_spending.ids)]))
   ) then
     return false;
   end if;
@@ -41,8 +44,8 @@ begin
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
   having count(*) > 0;
   return exists (
-    select from unnest(count_spending.results) as r
-    where (howdah_private.reached_limit(r.execution_id)).limit_id is not null);
+    select from unnest(count_spending.ids) as i (id)
+    where (howdah_private.reached_limit(i.id)).limit_id is not null);
 end $$;
 
 -- Returns the limit that allows a run no further model call, of several the one with the longest

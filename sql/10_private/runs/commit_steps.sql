@@ -3,8 +3,9 @@
 -- Order of work. (1) Rows of runs that change status are locked, and with `effects` all that these
 -- concern. (2) before_commit, for commits that concern other rows. (3) One statement advances the
 -- heads, which is the fence, and writes steps and messages. (4) Runs change status. (5)
--- after_commit. A batch of plain steps does (3) alone, and neither locks nor writes the rows of its
--- runs in howdah.executions (fold_run_head.sql).
+-- Spending is counted, where it is limited. (6) after_commit. A batch of plain steps does (3) and
+-- (5) alone, and neither locks nor writes the rows of its runs in howdah.executions
+-- (fold_run_head.sql).
 --
 -- Arguments. Arrays, one element per run, per step, or per message. An array is null when all of
 -- its elements are null. The runs are sorted by id, which is the order of their locks.
@@ -191,15 +192,15 @@ begin
   )::howdah_private.commit_result) into v_results
   from advanced_heads as a;
   v_nestloop := set_config('enable_nestloop', 'on', true);
+  if commit_steps.moves is not null then
+    v_results := howdah_private.move_runs(
+      v_results, v_moving, commit_steps.ids, commit_steps.moves);
+  end if;
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
     v_limit_is_reached := howdah_private.count_spending(
       v_results, commit_steps.ids, commit_steps.log_ends);
-  end if;
-  if commit_steps.moves is not null then
-    v_results := howdah_private.move_runs(
-      v_results, v_moving, commit_steps.ids, commit_steps.moves);
   end if;
   if commit_steps.effects is not null then
     perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
@@ -357,6 +358,7 @@ begin
     select row(i.id, (n.run).tenant_id,
       case when (n.run).has_inbox and (n.run).owner_worker = unwritten_commits.worker
           and (n.run).step_count = i.log_end then 'inbox'
+        when i.step_count = 0 and (n.run).owner_worker = unwritten_commits.worker then 'stale'
         when (n.run).step_count = i.log_end + i.step_count then 'committed' else 'stale' end,
       (n.run).status, (n.run).step_count, (n.run).exhausted, (n.run).active_ms_left,
       (n.run).has_inbox, (n.run).is_pause_requested)::howdah_private.commit_result

@@ -402,6 +402,18 @@ describe('limits of usage', () => {
     });
     const answers = (id: string) => spend(id, [step]);
 
+    test('are said again when the answer to the commit that reached them was lost', async () => {
+      await limit({ metric: 'tokens', max_value: 15 });
+      const [id] = (await runs(1)) as [string];
+      await claim([id]);
+      const row = { id, fence: 1, after: 0, steps: [step] };
+      for (let call = 1; call <= 2; call += 1) {
+        expect(await commit(db.pool, worker, [row])).toMatchObject([
+          { outcome: 'committed', step_count: 1, over_quota: true },
+        ]);
+      }
+    });
+
     test.each([
       ['tokens', 15],
       ['cost', 0.15],

@@ -216,6 +216,16 @@ describe('commit_steps', () => {
     });
   });
 
+  test('says stale when a run without a head is to move without a step', async () => {
+    const id = await started();
+    await db.pool.query('delete from howdah_private.run_heads where execution_id = $1', [id]);
+    const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 1000 };
+    const row = { id, fence: 1, after: 0, steps: [], to };
+    expect(await commit(db.pool, worker, [row])).toMatchObject([{ outcome: 'stale' }]);
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'running' });
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+  });
+
   test('says committed again when the lost answer was the last one', async () => {
     const id = await started();
     const steps = [answer, { kind: 'output', output: completed.output }];
