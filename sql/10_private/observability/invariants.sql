@@ -28,7 +28,7 @@ as $$
        or e.completed_at >= find_violations.since
   ),
   logs as materialized (
-    select s.execution_id, count(*) filter (where s.seq >= 1)::int as steps,
+    select s.execution_id, count(*)::int as steps, min(s.seq) as first_seq,
       max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
       count(*) filter (
@@ -44,7 +44,7 @@ as $$
     group by s.execution_id
   ),
   conversations as materialized (
-    select m.execution_id, count(*) filter (where m.seq >= 1)::int as messages,
+    select m.execution_id, count(*)::int as messages, min(m.seq) as first_seq,
       max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as lowest_trust,
       bool_or(m.tenant_id <> r.tenant_id) as is_foreign,
       min(m.seq) filter (
@@ -63,10 +63,10 @@ as $$
         l.malformed_seq as malformed_step, t.malformed_seq as malformed_message,
         l.tokens_in as log_tokens_in, l.tokens_out as log_tokens_out, l.cost as log_cost,
         coalesce(l.is_late, false) as is_late,
-        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
-          as has_step_gap,
-        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
-          as has_message_gap,
+        (coalesce(l.steps, 0), coalesce(l.first_seq, 1), coalesce(l.last_seq, 0))
+          <> (r.step_count, 1, r.step_count) as has_step_gap,
+        (coalesce(t.messages, 0), coalesce(t.first_seq, 1), coalesce(t.last_seq, 0))
+          <> (r.message_count, 1, r.message_count) as has_message_gap,
         (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0),
           coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
           as is_wrongly_counted,
