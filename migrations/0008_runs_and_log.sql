@@ -276,7 +276,7 @@ comment on table howdah.status_transitions is
 
 -- A run at work has a row here, from its claim until its worker gives it up or it ends. A commit
 -- that only adds steps locks and updates this row alone, so the counters of the wide row lag behind
--- until that row is updated (fold_run_head.sql). The columns that never change come first, because
+-- until that row is updated (fold_run_head.sql). Columns that rarely change come first, because
 -- the write-ahead log of an update leaves out the unchanged beginning of a row. The fill factor
 -- keeps these updates within their page. There is no other index, no check, no trigger and no
 -- foreign key, since every step would pay for it; howdah.violations checks the rows.

@@ -48,8 +48,7 @@ begin
     v_version_id := howdah_private.replacement_version(v_run, v_pinned);
     update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
     where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence
-      and e.step_count = 0
-      and e.agent_version_id <> v_version_id;
+      and e.agent_version_id <> v_version_id; -- its owner waits for this call before the first step
     if found then
       return '{"waits_ms": 0}';
     end if;

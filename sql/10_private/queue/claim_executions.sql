@@ -237,7 +237,7 @@ begin
       c.message_count, c.model_count, c.trust, c.has_inbox, false, c.session_id, c.agent_id,
       c.workflow_id, c.max_tokens, c.children_cost, c.cost, c.max_cost
     from claimed as c
-    on conflict (execution_id) do update -- a head without an owner, which is an error elsewhere
+    on conflict (execution_id) do update -- a stray head, see fold_run_head.sql
     set (execution_id, tenant_id, owner_worker, active_ms, active_since, children_tokens, fence,
       max_steps, max_seconds, step_count, tokens_in, tokens_out, updated_at, message_count,
       model_count, trust, has_inbox, is_pause_requested, session_id, agent_id, workflow_id,

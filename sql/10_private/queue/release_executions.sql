@@ -49,16 +49,13 @@ begin
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
           then e.active_ms + greatest(
-            0, extract(epoch from coalesce(v_seen_at, h.seen_at) - e.active_since) * 1000
+            0, extract(epoch from coalesce(v_seen_at, (
+              select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
+            ), e.updated_at) - e.active_since) * 1000
           )::bigint
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
       active_since = null, updated_at = now()
-    from (
-      select i.id, coalesce(n.updated_at, r.updated_at) as seen_at from unnest(v_held) as i (id)
-      join howdah.executions as r on r.id = i.id and r.id = any (v_held)
-      left join howdah_private.run_heads as n on n.execution_id = i.id
-    ) as h
-    where e.id = h.id and e.id = any (v_held) -- repeated for partition pruning
+    where e.id = any (v_held)
     returning e.id::uuid
   )
   select array_agg(r.id) into v_released from released as r;

@@ -186,6 +186,10 @@ declare
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
+      and not exists (
+        select from howdah_private.run_heads as h
+        where h.execution_id = e.id and h.updated_at >= v_before
+      )
   );
 begin
   -- lock in the common order: the runs of two owners may belong to one tree

@@ -1,8 +1,9 @@
 -- Effects of commits beyond their own runs. Both halves are part of commit_steps and its
 -- transaction. They are called only with the commits that ask for them.
 
--- Before: counts the usage of the runs upwards, so that the commit is answered by what is left of
--- the budgets above. Counts only what will be committed. The caller has locked the ancestors.
+-- Counts the usage of the runs at their ancestors, before the heads advance, so that the commit is
+-- answered by what is left of the budgets above. Counts only what will be committed. The caller has
+-- locked the ancestors.
 create or replace function howdah_private.before_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -2,10 +2,11 @@
 --
 -- Life. A claim inserts the head (claim_due_runs). A commit that only adds steps advances the head
 -- and leaves the row in howdah.executions as it is. Whatever else changes the row of a run at work
--- brings both together: the trigger _150_fold_run_head adds what the head has counted to the new
--- row, and writes the new row into the head. When the owner or the fence changes, it deletes the
--- head. So every statement on executions may go on adding to counters, and RETURNING and later
--- triggers see exact values.
+-- updates both: the trigger _150_fold_run_head first adds what the head has counted to the new row,
+-- then copies the new row to the head. When the owner or the fence changes, it deletes the head. So
+-- every statement on executions may go on adding to counters, and RETURNING and later triggers see
+-- exact values. A stray head, of another fence or of a run that is not at work, counts nothing:
+-- violations report it as run_head, and the next claim replaces it.
 --
 -- Lag. While a run is at work, step_count, message_count, model_count, tokens_in, tokens_out, cost,
 -- trust and updated_at of its row may be old. Readers take them from the head: sets of runs by
@@ -76,7 +77,7 @@ begin
 end $$;
 
 -- Updates the row of a run at work together with its head. The row may lag, so the difference that
--- the statement makes is added to the head. A head of another fence is a stray and counts nothing.
+-- the statement makes is added to the head. A stray head counts nothing.
 create or replace function howdah_private.tg_executions__fold_run_head() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off

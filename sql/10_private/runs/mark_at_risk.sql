@@ -7,10 +7,15 @@ create or replace function howdah_private.mark_at_risk(worker uuid, id uuid, fen
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah.executions as e where e.id = mark_at_risk.id for no key update;
+  perform from howdah.executions as e
+  where e.id = mark_at_risk.id and e.owner_worker = mark_at_risk.worker
+    and e.fence = mark_at_risk.fence
+  for no key update;
+  if not found then
+    return false;
+  end if;
   perform howdah_private.fold_run_heads(array[mark_at_risk.id]);
   update howdah.executions as e set at_risk = true, updated_at = now()
-  where e.id = mark_at_risk.id and e.owner_worker = mark_at_risk.worker
-    and e.fence = mark_at_risk.fence;
-  return found;
+  where e.id = mark_at_risk.id;
+  return true;
 end $$;
