@@ -51,12 +51,9 @@ export type ClaimedRun = {
   alike: string | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
-  /** See `Claim`. */
+  /** Rejects when a crash of the database may have undone the claim. Runs of a claim share it. */
   durable?: Promise<void>;
 };
-
-/** Claimed runs. `durable` rejects when a crash of the database may have undone the claim. */
-export type Claim = { runs: ClaimedRun[]; durable: Promise<void> };
 
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
@@ -86,35 +83,39 @@ export async function claimExecutions(
   ids: readonly string[],
   after: string | null,
   room: number,
-): Promise<Claim> {
+): Promise<ClaimedRun[]> {
   const client = await pool.connect();
-  const { rows } = await client
+  const runs = await client
     .query({
       name: 'claim_executions',
       text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
       values: [worker, ids, after, room],
     })
+    .then(({ rows }): ClaimedRun[] => rows.map(claimedRun))
     .catch((error) => {
       client.release(!isUsableAfter(error));
       throw error;
     });
-  const durable = flushClaims(client, rows.length > 0);
+  if (runs.length === 0) {
+    client.release();
+    return [];
+  }
+  const durable = flushClaims(client);
+  return runs.map((run) => ({ ...run, durable }));
+}
+
+/** Completes a row of `claim_executions`; `bigint` comes as text. */
+function claimedRun(row: ClaimedRun): ClaimedRun {
   return {
-    runs: rows.map((row) => ({
-      ...row,
-      active_ms_left: Number(row.active_ms_left),
-      attempts: row.attempts.map(dueByOwnClock),
-      durable,
-    })),
-    durable,
+    ...row,
+    active_ms_left: Number(row.active_ms_left),
+    attempts: row.attempts.map(dueByOwnClock),
   };
 }
 
-async function flushClaims(client: PoolClient, isNeeded: boolean): Promise<void> {
+async function flushClaims(client: PoolClient): Promise<void> {
   try {
-    if (isNeeded) {
-      await client.query({ name: 'flush_claims', text: 'select howdah_private.flush_claims()' });
-    }
+    await client.query({ name: 'flush_claims', text: 'select howdah_private.flush_claims()' });
     client.release();
   } catch (error) {
     client.release(true);

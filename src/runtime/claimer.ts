@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from '../db/pool.ts';
+import { returnWakeUps } from '../db/presence.ts';
 import {
   type ClaimedRun,
   claimExecutions,
@@ -41,6 +42,8 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   /** Claimed and not held yet. */
   readonly #arriving = new Set<string>();
+  /** Runs of each claim that is not durable yet, without those claimed again since. */
+  readonly #unflushed = new Set<Set<string>>();
   /** Nobody's, until there is a name. */
   #worker: string = randomUUID();
   #present = Promise.withResolvers<void>();
@@ -172,8 +175,8 @@ export class Claimer {
         return [];
       }
       try {
-        const { runs, durable } = await claimExecutions(claims, owner, ids, this.#served, room);
-        this.#handBackUnless(durable, runs, owner);
+        const runs = await claimExecutions(claims, owner, ids, this.#served, room);
+        this.#handBackUnlessDurable(runs, owner);
         retries.succeeded('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
@@ -193,10 +196,26 @@ export class Claimer {
     }
   }
 
-  /** A claim that may have been undone is given up: the runs drop what they were about to commit. */
-  #handBackUnless(durable: Promise<void>, runs: ClaimedRun[], owner: string): void {
+  /**
+   * Gives up a claim that may have been undone: the runs drop what they were about to commit. Runs
+   * whose claim was kept are released. The others are due and get a wake-up again: their jobs may
+   * still be locked. A run that was claimed again meanwhile is left alone.
+   */
+  #handBackUnlessDurable(runs: ClaimedRun[], owner: string): void {
+    const durable = runs[0]?.durable;
+    if (!durable) return;
     const ids = runs.map((run) => run.execution_id);
-    durable.catch(() => this.#untilHeard((pool) => releaseExecutions(pool, owner, ids, false)));
+    for (const earlier of this.#unflushed) {
+      ids.forEach((id) => void earlier.delete(id));
+    }
+    const own = new Set(ids);
+    this.#unflushed.add(own);
+    const handBack = async (pool: Pool): Promise<void> => {
+      if (own.size === 0) return;
+      await releaseExecutions(pool, owner, [...own], false);
+      await returnWakeUps(pool, [...own]);
+    };
+    void durable.catch(() => this.#untilHeard(handBack)).finally(() => this.#unflushed.delete(own));
   }
 
   /** Repeats a statement until it succeeds, since a run that stays claimed would never continue. */

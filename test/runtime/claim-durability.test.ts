@@ -35,6 +35,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   proxy.toServer = () => 'pass';
+  proxy.toClient = () => 'pass';
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -110,33 +111,44 @@ test('no tool is called before the claim is on disk', async () => {
   expect(notes).toBe(1);
 });
 
-test('what a worker did under a claim that a crash has undone is not committed', async () => {
-  const { pool } = database;
-  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
-  let isAsked = false;
-  const [first, second] = [1, 2].map(() => Promise.withResolvers<FakeRequest>());
-  answer = async (request) => {
-    if (!isAsked) {
-      isAsked = true;
-      first?.resolve(request);
-      await second?.promise;
-      return 'first';
-    }
-    second?.resolve(request);
-    await (await first?.promise)?.left;
-    await heartbeats();
-    return 'second';
-  };
-  const flush = holdFlush();
-  const id = await insertRun(pool, agent);
-  const { passage } = await flush.held;
-  await first?.promise;
-  await undoClaim(id);
-  passage.client.resetAndDestroy();
-  passage.server.destroy();
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'second', fence: 1 });
-  expect(await kindsOf(pool, id)).toBe('model output');
-});
+test.each([
+  ['comes again', true],
+  ['is lost', false],
+])(
+  'an undone claim commits nothing, and the run continues (its wake-up %s)',
+  async (...[, isWoken]) => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    let isAsked = false;
+    const [first, second] = [1, 2].map(() => Promise.withResolvers<FakeRequest>());
+    answer = async (request) => {
+      if (!isAsked) {
+        isAsked = true;
+        first?.resolve(request);
+        await second?.promise;
+        return 'first';
+      }
+      second?.resolve(request);
+      await (await first?.promise)?.left;
+      await heartbeats();
+      return 'second';
+    };
+    const flush = holdFlush();
+    const id = await insertRun(pool, agent);
+    const { passage } = await flush.held;
+    await first?.promise;
+    await using _repair = await stopRepair();
+    await undoClaim(id);
+    if (isWoken) await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
+    cut(passage);
+    expect(await ended(pool, id)).toMatchObject({
+      status: 'completed',
+      output: 'second',
+      fence: 1,
+    });
+    expect(await kindsOf(pool, id)).toBe('model output');
+  },
+);
 
 test('a claim whose flush was not answered, and which no crash has undone, is handed back', async () => {
   const { pool } = database;
@@ -145,11 +157,65 @@ test('a claim whose flush was not answered, and which no crash has undone, is ha
   const flush = holdFlush();
   const id = await insertRun(pool, agent);
   const { passage } = await flush.held;
-  passage.client.resetAndDestroy();
-  passage.server.destroy();
+  cut(passage);
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'heard', fence: 3 });
   expect(await kindsOf(pool, id)).toBe('model output');
 });
+
+test('a release that is repeated leaves a run alone that was claimed again', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+  const [first, again, go] = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  let asked = 0;
+  answer = async () => {
+    asked += 1;
+    if (asked === 1) {
+      first?.resolve();
+      return 'first';
+    }
+    again?.resolve();
+    await go?.promise;
+    return 'second';
+  };
+  const flush = holdFlush();
+  const holdFirstFlush = proxy.toServer;
+  const releases: Passage[] = [];
+  proxy.toServer = (chunk, passage) => {
+    if (chunk.includes('release_executions')) releases.push(passage);
+    return holdFirstFlush(chunk, passage);
+  };
+  proxy.toClient = (_chunk, passage) => (passage === releases[0] ? 'drop' : 'pass');
+  const id = await insertRun(pool, agent);
+  const { passage } = await flush.held;
+  await first?.promise;
+  cut(passage);
+  await again?.promise;
+  cut(releases[0]);
+  await heartbeats();
+  go?.resolve();
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'second', fence: 3 });
+  expect(await kindsOf(pool, id)).toBe('model output');
+  expect(releases).toHaveLength(1);
+});
+
+/** Keeps the repair of the queue from waking runs, which it does every 15 seconds. */
+async function stopRepair(): Promise<AsyncDisposable> {
+  const client = await database.pool.connect();
+  await client.query('begin');
+  await client.query('select from howdah_private.queue_sweep for update');
+  return {
+    async [Symbol.asyncDispose]() {
+      await client.query('rollback');
+      client.release();
+    },
+  };
+}
+
+/** Breaks a connection for both sides. */
+function cut(passage: Passage | undefined): void {
+  passage?.client.resetAndDestroy();
+  passage?.server.destroy();
+}
 
 /** Leaves the run as a crash does that loses the transaction of its claim. */
 async function undoClaim(id: string): Promise<void> {
@@ -160,5 +226,4 @@ async function undoClaim(id: string): Promise<void> {
      where e.id = $1`,
     [id],
   );
-  await database.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
 }
