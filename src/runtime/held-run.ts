@@ -31,7 +31,10 @@ export class HeldRun {
   readonly tell: ReturnType<typeof tellOf>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort: AbortController;
-  /** Resolves when no crash can undo the claim, or the run was lost. Before, only models may be called. */
+  /**
+   * Resolves when no crash can undo the claim, or the run was lost. Wait for this before whatever
+   * has effects outside the database: tools and engines. A request to a model need not wait.
+   */
   readonly whenClaimed: Promise<void>;
   state: RunState;
   /** False once the run has ended, is parked or belongs to somebody else. */

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { CustomEngine } from '../../src/contracts/engine.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { claim, commit, makeWorker } from '../sql/support.ts';
@@ -26,7 +27,16 @@ const note: CustomTool = {
     return 'noted';
   },
 };
-const start = () => startTestWorker(proxy.url, { openai: server.url, tools: [note] });
+let engineCalls = 0;
+const engine: CustomEngine = {
+  name: 'counted',
+  answer() {
+    engineCalls += 1;
+    return 'done';
+  },
+};
+const start = () =>
+  startTestWorker(proxy.url, { openai: server.url, tools: [note], engines: [engine] });
 
 beforeAll(async () => {
   proxy = await startFaultProxy(database.url);
@@ -109,6 +119,22 @@ test('no tool is called before the claim is on disk', async () => {
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done', fence: 3 });
   expect(await kindsOf(pool, id)).toBe('model tool model output');
   expect(notes).toBe(1);
+});
+
+test('no engine is called before the claim is on disk', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.agents (name, engine, engine_configuration)
+     values ('counted', 'custom', '{"function": "counted"}') returning id`,
+  );
+  const flush = holdFlush();
+  const id = await insertRun(pool, rows[0].id);
+  const { chunk, passage } = await flush.held;
+  await heartbeats();
+  expect(engineCalls).toBe(0);
+  passage.server.write(chunk);
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done', fence: 1 });
+  expect(engineCalls).toBe(1);
 });
 
 test.each([

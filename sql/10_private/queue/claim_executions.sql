@@ -24,10 +24,11 @@
 --
 -- Durability. A claim commits asynchronously: the worker may call a model before the claim is on
 -- disk. Then the worker calls flush_claims on the same connection. Until that returns, the worker
--- commits nothing of these runs and calls no tool. A crash of the database may undo the claim: then
--- flush_claims fails, the worker drops the runs, and the next claim gives them the same fence. No
--- statement under the undone claim is in progress or follows. A claim that moves an inbox into
--- a log commits synchronously, because readers may have seen the new steps.
+-- commits nothing of these runs and calls no tool and no engine. A crash of the database may undo
+-- the claim: then flush_claims fails, the worker drops the runs, and the next claim gives them the
+-- same fence. No statement under the undone claim is in progress or follows. The worker wakes the
+-- runs again, because their jobs may still be locked. A claim that moves an inbox into a log
+-- commits synchronously, because readers may have seen the new steps.
 --
 -- Every statement looks rows up by their keys, so plans are made once and not for each call, and
 -- only the partitions between the first and the last id are opened.
