@@ -1,6 +1,6 @@
 /**
  * Calls each function when the one before has ended, also when that one failed. At the end rejects
- * with the error, or with an AggregateError of all errors.
+ * with the error as it is, or with an AggregateError of several.
  */
 export async function runAll(functions: Iterable<() => unknown>): Promise<void> {
   const errors: unknown[] = [];
@@ -21,7 +21,6 @@ export async function settleAll(promises: Iterable<unknown>): Promise<void> {
 }
 
 function throwAll(errors: readonly unknown[]): void {
-  const all = errors.flatMap((error) => (error instanceof AggregateError ? error.errors : [error]));
-  if (all.length === 1) throw all[0];
-  if (all.length > 1) throw new AggregateError(all, all.map(String).join('; '));
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join('; '));
 }

@@ -14,8 +14,8 @@ test('calls all functions in order, and rejects with all errors at the end', asy
     async () => calls.push('last'),
   ]);
   await expect(all).rejects.toMatchObject({
-    message: 'Error: second; Error: third; Error: fourth',
-    errors: ['second', 'third', 'fourth'].map((message) => new Error(message)),
+    message: 'Error: second; AggregateError: Error: third; Error: fourth',
+    errors: [{ message: 'second' }, { errors: [{ message: 'third' }, { message: 'fourth' }] }],
   });
   expect(calls).toEqual(['first', 'last']);
 });
@@ -24,6 +24,15 @@ test('rejects with a single error as it is, and resolves without one', async () 
   await expect(runAll([failing('alone')])).rejects.toEqual(new Error('alone'));
   await expect(settleAll([failing('alone')(), 1])).rejects.toEqual(new Error('alone'));
   expect(await runAll([() => settleAll([])])).toBeUndefined();
+});
+
+test('keeps an AggregateError of others, with its code and also without errors', async () => {
+  const refused = Object.assign(new AggregateError([new Error('::1')]), { code: 'ECONNREFUSED' });
+  await expect(settleAll([Promise.reject(refused)])).rejects.toBe(refused);
+  const empty = new AggregateError([]);
+  await expect(settleAll([Promise.reject(empty)])).rejects.toBe(empty);
+  const all = settleAll([Promise.reject(refused), failing('other')()]);
+  await expect(all).rejects.toMatchObject({ errors: [refused, { message: 'other' }] });
 });
 
 test('waits for all promises before it rejects', async () => {
