@@ -1,5 +1,14 @@
 import type { ModelAnswer, ModelCallContext, ModelRequest, Usage } from '../contracts/model.ts';
 
+/** Counts above it are nonsense, and would not fit the log's integer columns. */
+const MAX_TOKENS = 1_000_000_000;
+
+/** Reads a count of tokens that a server reports, rounded up; null when it cannot be one. */
+export function tokenCount(value: unknown): number | null {
+  const isCount = typeof value === 'number' && value > 0 && value <= MAX_TOKENS;
+  return isCount ? Math.ceil(value) : null;
+}
+
 /** Tokens of a text where nobody counted them: UTF-8 bytes / 4, rounded up. */
 export function estimateTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / 4);

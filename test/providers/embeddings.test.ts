@@ -115,6 +115,13 @@ describe('the wire', () => {
     expect(answer).toEqual({ vectors: [[1], [2]], usage: { tokens_in: 2, tokens_out: 0 } });
   });
 
+  test.each([-1, 1e12, 'many'])('may count %s tokens, which nobody believes', async (tokens) => {
+    const body = { data: [{ index: 0, embedding: [1] }], usage: { prompt_tokens: tokens } };
+    const { at } = await serving(() => ({ raw: JSON.stringify(body), headers: JSON_TYPE }));
+    const { usage } = answerOf(await embed(at, embedding(['abcd'])));
+    expect(usage).toEqual({ tokens_in: 1, tokens_out: 0 });
+  });
+
   test.each([
     [{ status: 400 }, 'invalid_request', false],
     [{ status: 401 }, 'unauthorized', false],

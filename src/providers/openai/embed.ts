@@ -3,7 +3,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/model.ts';
 import { failed } from '../failure.ts';
-import { estimateTokens } from '../tokens.ts';
+import { estimateTokens, tokenCount } from '../tokens.ts';
 import { type Peer, toldFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
 import type { Watch } from './watch.ts';
@@ -72,6 +72,5 @@ function isVector(value: unknown): value is number[] {
 
 function usageIn({ usage }: JsonObject, texts: string[]): Usage {
   const told = isJsonObject(usage) ? (usage.prompt_tokens ?? usage.total_tokens) : null;
-  const isCount = Number.isSafeInteger(told) && Number(told) >= 0;
-  return { tokens_in: isCount ? Number(told) : estimateTokens(texts.join('')), tokens_out: 0 };
+  return { tokens_in: tokenCount(told) ?? estimateTokens(texts.join('')), tokens_out: 0 };
 }

@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { isJsonObject } from '../../contracts/json.ts';
 import type { ToolCall } from '../../contracts/message.ts';
 import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/model.ts';
-import { estimateUsage } from '../tokens.ts';
+import { estimateUsage, tokenCount } from '../tokens.ts';
 
 /** More text than any model writes in one answer: whoever sends it is not one. */
 const MAX_TEXT = 4_000_000;
-/** Counts above it are nonsense, and would not fit the log's integer columns. */
-const MAX_TOKENS = 1_000_000_000;
 
 type HalfCall = { id: string; name: string; text: string };
 
@@ -73,13 +71,8 @@ function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
 
 function addUsage(fold: Fold, usage: unknown): void {
   if (!isJsonObject(usage)) return;
-  fold.tokens_in = count(usage.prompt_tokens) ?? fold.tokens_in;
-  fold.tokens_out = count(usage.completion_tokens) ?? fold.tokens_out;
-}
-
-function count(value: unknown): number | null {
-  const sane = typeof value === 'number' && value > 0 && value <= MAX_TOKENS;
-  return sane ? Math.ceil(value) : null;
+  fold.tokens_in = tokenCount(usage.prompt_tokens) ?? fold.tokens_in;
+  fold.tokens_out = tokenCount(usage.completion_tokens) ?? fold.tokens_out;
 }
 
 /** Content is a string, or parts of which only the text is an answer (Mistral sends its thinking too). */
