@@ -50,8 +50,12 @@ type Rows = {
 
 function rowsOf(runs: readonly Commit[]): Rows {
   const rows: Rows = {
-    ...{ steps: [], stepRuns: [], stepPositions: [] },
-    ...{ messages: [], messageSteps: [], messagePositions: [] },
+    steps: [],
+    stepRuns: [],
+    stepPositions: [],
+    messages: [],
+    messageSteps: [],
+    messagePositions: [],
   };
   for (const [index, run] of runs.entries()) {
     const before = { steps: rows.steps.length, messages: rows.messages.length };
@@ -84,21 +88,24 @@ function runColumns(runs: readonly Commit[]): Column[] {
   ];
 }
 
-/** What other rows learn of a commit. */
+/** The part of a commit that concerns other rows. */
 function effectsOf({ id, fence, after, to, steps }: Commit) {
   return {
-    ...{ id, fence, after, to },
-    steps: steps.map(({ kind, model_id, tokens_in, tokens_out, question, child }) => ({
-      ...{ kind, model_id, tokens_in, tokens_out, question, child },
-    })),
+    id,
+    fence,
+    after,
+    to,
+    steps: steps.map(({ kind, model_id, tokens_in, tokens_out, question, child }) => {
+      return { kind, model_id, tokens_in, tokens_out, question, child };
+    }),
   };
 }
 
 function stepColumns(rows: Rows): Column[] {
   const { steps, messages } = rows;
   return [
-    unquotedArray(rows.stepRuns, itself),
-    unquotedArray(rows.stepPositions, itself),
+    unquotedArray(rows.stepRuns, identity),
+    unquotedArray(rows.stepPositions, identity),
     unquotedArray(steps, ({ kind }) => kind),
     textArray(steps, ({ name }) => name),
     textArray(steps, ({ call_id }) => call_id),
@@ -113,8 +120,8 @@ function stepColumns(rows: Rows): Column[] {
     unquotedArray(steps, ({ trust }) => trust),
     unquotedArray(steps, ({ started_at }) => started_at),
     jsonArray(steps, ({ annotations }) => annotations),
-    unquotedArray(rows.messageSteps, itself),
-    unquotedArray(rows.messagePositions, itself),
+    unquotedArray(rows.messageSteps, identity),
+    unquotedArray(rows.messagePositions, identity),
     unquotedArray(messages, ({ role }) => role),
     textArray(messages, ({ content }) => content),
     jsonArray(messages, ({ parts }) => parts),
@@ -144,12 +151,12 @@ function textArray<Row>(
   });
 }
 
-/** JSON null is no value, as for every column of JSON. */
+/** A value whose JSON is null is no value, as for every column of JSON. */
 function jsonArray<Row>(rows: readonly Row[], read: (row: Row) => unknown): Column {
   return arrayOf(rows, (row) => {
-    const value = read(row) ?? undefined;
+    const text = storableJson(read(row) ?? null);
     // The text of JSON has no control characters, so arrays and strings of JSON quote it alike.
-    return value === undefined ? undefined : JSON.stringify(storableJson(value));
+    return text === 'null' ? undefined : JSON.stringify(text);
   });
 }
 
@@ -170,6 +177,6 @@ function quoted(text: string): string {
   return `"${/["\\]/.test(text) ? text.replaceAll(/["\\]/g, '\\$&') : text}"`;
 }
 
-function itself(value: number): number {
+function identity(value: number): number {
   return value;
 }

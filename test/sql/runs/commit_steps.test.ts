@@ -135,9 +135,10 @@ describe('commit_steps', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ step_count: 5, message_count: 6 });
   });
 
-  test('keeps a json null of a step as no value', async () => {
+  test('keeps a json null of a step as no value, also one that only JSON makes null', async () => {
     const id = await started();
-    const step = { kind: 'tool', name: 'x', input: null, output: null, error: null };
+    const error = { toJSON: () => null };
+    const step = { kind: 'tool', name: 'x', input: null, output: Number.NaN, error };
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [step] }]);
     expect(
       await one(
