@@ -142,7 +142,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       onError,
     });
     closers.push(() => graphql.close());
-    for (const hidden of await findHiddenTypes(requests)) log.warn(describeHiddenType(hidden));
+    await warnOfHiddenTypes(requests, log);
     const shared = { ...entrance, reads, hub, sight, admission, connections, limits, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, secrets };
@@ -172,6 +172,15 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   } catch (error) {
     await close().catch((err) => log.warn({ err }, 'what the API had opened could not be closed'));
     throw error;
+  }
+}
+
+/** Only warns, so a failure does not keep the API from starting. */
+async function warnOfHiddenTypes(pool: Pool, log: Logger): Promise<void> {
+  try {
+    for (const hidden of await findHiddenTypes(pool)) log.warn(describeHiddenType(hidden));
+  } catch (err) {
+    log.warn({ err }, 'cannot look for types that GraphQL leaves out');
   }
 }
 

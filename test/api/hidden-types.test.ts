@@ -45,3 +45,33 @@ test('an API that starts names columns and functions without a field, and what b
   expect(moved.warnings).toEqual([]);
   expect(moved.fields).toEqual(expect.arrayContaining(['colour', 'colours']));
 });
+
+test('names the table of a row type, and leaves out types that cannot be moved', async () => {
+  await db.pool.query(
+    `create schema depot;
+     grant usage on schema depot to howdah_app;
+     create table depot.shelves (id int);
+     create view depot.labels as select 1 as id;
+     create function howdah.first_shelf() returns depot.shelves language sql stable
+       as 'select * from depot.shelves';
+     create function howdah.labels() returns setof depot.labels language sql stable
+       begin atomic select * from depot.labels; end;
+     create function howdah.server_name() returns information_schema.sql_identifier
+       language sql stable return 'a'::information_schema.sql_identifier;
+     grant execute on function howdah.first_shelf, howdah.labels, howdah.server_name to howdah_app`,
+  );
+  const { warnings } = await start();
+  expect(warnings.map((warning) => warning.replace(/.*: /, ''))).toEqual([
+    'alter table depot.shelves set schema howdah;',
+    'alter view depot.labels set schema howdah;',
+  ]);
+});
+
+test('an API starts where this look fails, and logs the failure', async () => {
+  const look = 'function pg_catalog.has_column_privilege(oid, smallint, text)';
+  await db.pool.query(`revoke execute on ${look} from public`);
+  const { warnings, fields } = await start();
+  await db.pool.query(`grant execute on ${look} to public`);
+  expect(warnings).toEqual(['cannot look for types that GraphQL leaves out']);
+  expect(fields).toContain('name');
+});

@@ -2,7 +2,12 @@ import { inTransaction, type Pool } from '../../db/pool.ts';
 import { TYPE_SCHEMAS } from './schema-cache.ts';
 
 /** A column or function of the schema `howdah` that GraphQL leaves out because of a type. */
-export type HiddenType = { object: string; type: string };
+export type HiddenType = {
+  object: string;
+  type: string;
+  /** The object to move: a relation, when the type is its row type. */
+  kind: 'type' | 'table' | 'view' | 'materialized view' | 'foreign table';
+};
 
 /**
  * Finds the columns and functions that the application may use and that have no field in GraphQL,
@@ -16,10 +21,10 @@ export async function findHiddenTypes(pool: Pool): Promise<HiddenType[]> {
 }
 
 /** Says which field is missing, why, and which statement brings it back. */
-export function describeHiddenType({ object, type }: HiddenType): string {
+export function describeHiddenType({ object, type, kind }: HiddenType): string {
   return (
     `GraphQL leaves out ${object}: its type ${type} is neither in the schema howdah nor of an extension. ` +
-    `Move the type and restart the API: alter type ${type} set schema howdah;`
+    `Move the type and restart the API: alter ${kind} ${type} set schema howdah;`
   );
 }
 
@@ -39,9 +44,13 @@ const HIDDEN_TYPES = `
     ) as t (type)
     where p.pronamespace = 'howdah'::regnamespace and has_function_privilege(p.oid, 'execute')
   )
-  select u.object, format_type(coalesce(e.oid, t.oid), null) as type
+  select u.object, format_type(coalesce(e.oid, t.oid), null) as type,
+    case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view'
+      when 'm' then 'materialized view' when 'f' then 'foreign table' else 'type' end as kind
   from used as u
   join pg_catalog.pg_type as t on t.oid = u.type
   left join pg_catalog.pg_type as e on e.typarray = t.oid
+  left join pg_catalog.pg_class as c on c.oid = coalesce(e.typrelid, t.typrelid)
   where t.typnamespace not in (select oid from pg_catalog.pg_namespace where ${TYPE_SCHEMAS})
+    and t.typnamespace <> 'information_schema'::regnamespace
   order by 1, 2`;
