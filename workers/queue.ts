@@ -20,9 +20,9 @@ const UNLOCK_MS = 500;
 
 /**
  * A crash of the database may undo that a job was locked, completed or postponed: the job comes
- * again, as after a crash of the worker. What a job is about is committed on other connections; a
- * completion that is durable follows a claim that is. Jobs of the clock may be lost within a second
- * of their time, until the next time.
+ * again, as after a crash of the worker. The work of a job commits on other connections. A
+ * durable completion implies a durable claim, whose WAL is before it. Cron jobs may be lost within a
+ * second of their time, until the next time.
  */
 const NO_FLUSH = { synchronous_commit: 'off' };
 

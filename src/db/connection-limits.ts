@@ -12,7 +12,7 @@ export const MOST_CONNECTIONS = {
     listen: 1,
   },
   worker: {
-    /** Commits of runs, and chores. */
+    /** Commits of runs, and other statements of the worker. */
     commits: 4,
     /** Claims of runs: one is made while the one before is flushed. */
     claims: 2,

@@ -8,8 +8,8 @@ import { Retries } from './retries.ts';
 
 /** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */
 const FLUSHES = 2;
-/** Commits that are sent alone at once. With all of them there is one batch in flight. */
-const ALONE = 2;
+/** The most commits in flight that are each sent alone. At this number one batch is in flight. */
+const MOST_SINGLE_COMMITS = 2;
 /** A call costs as much as some fifteen commits in it: fewer are not shared out between calls. */
 const WORTH_A_CALL = 16;
 /** More gain nothing, and all of them wait for the last. */
@@ -60,7 +60,7 @@ type Pending = {
 export function createCommitter(options: CommitterOptions): Committer {
   const { pool, worker, signal, retries = new Retries() } = options;
   const waiting = new TenantQueues();
-  const lanes = new FairQueue({ places: ALONE, max_per_key: 1 });
+  const lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
   let flushing = 0;
   let underWay = 0;
   let scheduled = false;
@@ -68,7 +68,9 @@ export function createCommitter(options: CommitterOptions): Committer {
   /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
   const isDue = (): boolean =>
     flushing === 0 ||
-    (flushing < FLUSHES && flushing + lanes.taken <= ALONE && waiting.size * 4 >= underWay);
+    (flushing < FLUSHES &&
+      flushing + lanes.taken <= MOST_SINGLE_COMMITS &&
+      waiting.size * 4 >= underWay);
 
   const schedule = (): void => {
     if (!scheduled && waiting.size > 0 && isDue()) {

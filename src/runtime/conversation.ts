@@ -13,27 +13,27 @@ import { skillList } from './skills.ts';
  */
 export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { messages, history } = state;
-  const told = toldOn(definition, state) ?? tellAll(definition, state);
+  const sent = extendConversation(definition, state) ?? buildConversation(definition, state);
   if (!messages.some(isSummary)) {
-    conversations.keep(messages, { definition, history, told });
+    conversations.keep(messages, { definition, history, sent });
   }
-  return [...told]; // the caller may change its own
+  return [...sent]; // the caller may change its own
 }
 
 type Conversation = {
   definition: AgentDefinition;
   history: RunState['history'];
-  told: readonly LoggedMessage[];
+  sent: readonly LoggedMessage[];
 };
 
-/** Each request says all that the one before said. */
+/** Each request repeats the request before and adds to it. */
 const conversations = new MessageMemo<Conversation>();
 
 /**
  * Continues the conversation of the step before. Undefined when there is none, or when what came
- * since changes what was told before: a summary, or a result of an earlier call.
+ * since changes what was sent before: a summary, or a result of an earlier call.
  */
-function toldOn(
+function extendConversation(
   definition: AgentDefinition,
   { messages, history }: RunState,
 ): readonly LoggedMessage[] | undefined {
@@ -47,10 +47,10 @@ function toldOn(
     (message) =>
       !isSummary(message) && (message.role !== 'tool' || calls.has(message.tool_call_id ?? '')),
   );
-  return isApart ? [...known.value.told, ...groupsOf(added).flat().map(delimited)] : undefined;
+  return isApart ? [...known.value.sent, ...groupsOf(added).flat().map(delimited)] : undefined;
 }
 
-function tellAll(definition: AgentDefinition, state: RunState): LoggedMessage[] {
+function buildConversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { system_prompt, instruction } = definition.agent;
   const prompt = [system_prompt, instruction, skillList(definition)]
     .filter((part) => part)

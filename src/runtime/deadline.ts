@@ -4,7 +4,7 @@ export type Deadline = {
   readonly signal: AbortSignal;
   /** The work is done: nothing fires any more, and nothing is held. */
   clear(): void;
-  /** The work is given up: the signal fires now. */
+  /** Aborts the work now. */
   abort(): void;
 };
 

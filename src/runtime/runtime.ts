@@ -26,7 +26,7 @@ import type { RuntimeOptions } from './runtime-options.ts';
 import { Slots } from './slots.ts';
 import { definitionsOfRuns } from './versions.ts';
 
-/** One for all runs: each error of its own would cost its stack trace. */
+/** Shared, because creating an error captures a stack trace. */
 const RUN_OVER = new DOMException('the run is over for this worker', 'AbortError');
 
 /** After a fault: what caused it may still be there. */

@@ -88,13 +88,13 @@ const INTROSPECTION = replaceOnce(
   `,
 );
 
-function replaceOnce(query: string, all: string, some: string): string {
-  if (query.split(all).length !== 2) {
+function replaceOnce(text: string, search: string, replacement: string): string {
+  if (text.split(search).length !== 2) {
     throw new Error(
       'the package postgraphile has an introspection query that Howdah does not know; install the version in the package.json of howdah',
     );
   }
-  return query.replace(all, () => some);
+  return text.replace(search, () => replacement);
 }
 
 type Catalogue = { version: string; introspection: string };
