@@ -364,6 +364,7 @@ create table howdah.audit_log (
   constraint seq_counts_from_one CHECK ((seq >= 1))
 );
 alter table howdah.audit_log enable row level security, force row level security;
+CREATE INDEX audit_log_continued_runs_idx ON howdah.audit_log USING btree (tenant_id) WHERE ((object = 'executions'::text) AND (action = ANY (ARRAY['retry'::text, 'fork'::text])));
 CREATE INDEX audit_log_object_id_idx ON howdah.audit_log USING btree (tenant_id, object_id, seq);
 
 create table howdah.board_entries (
@@ -858,12 +859,7 @@ create table howdah.messages (
   parts jsonb,
   tool_calls jsonb,
   tool_call_id text,
-  constraint messages_pkey PRIMARY KEY (execution_id, seq),
-  constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
-  constraint seq_counts_from_one CHECK ((seq >= 1)),
-  constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
-  constraint tool_calls_are_a_list CHECK ((jsonb_typeof(tool_calls) = 'array'::text)),
-  constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
+  constraint messages_pkey PRIMARY KEY (execution_id, seq)
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
 CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
@@ -1256,11 +1252,7 @@ create table howdah.steps (
   call_id text,
   idempotency_key text,
   annotations jsonb,
-  constraint steps_pkey PRIMARY KEY (execution_id, seq),
-  constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
-  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
-  constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
-  constraint seq_counts_from_one CHECK ((seq >= 1))
+  constraint steps_pkey PRIMARY KEY (execution_id, seq)
 ) partition by RANGE (execution_id);
 alter table howdah.steps enable row level security, force row level security;
 
@@ -1939,6 +1931,36 @@ create table howdah_private.request_keys (
 );
 alter table howdah_private.request_keys enable row level security, force row level security;
 CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
+
+create table howdah_private.run_heads (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  owner_worker uuid not null,
+  active_ms bigint not null,
+  active_since timestamp with time zone not null,
+  children_tokens bigint not null,
+  fence integer not null,
+  max_steps integer not null,
+  max_seconds integer not null,
+  step_count integer not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  updated_at timestamp with time zone not null,
+  message_count integer not null,
+  model_count integer not null,
+  trust howdah.trust not null,
+  has_inbox boolean not null,
+  is_pause_requested boolean not null,
+  session_id uuid,
+  agent_id uuid,
+  workflow_id uuid,
+  max_tokens bigint,
+  children_cost numeric not null,
+  cost numeric not null,
+  max_cost numeric,
+  constraint run_heads_pkey PRIMARY KEY (execution_id)
+);
+alter table howdah_private.run_heads enable row level security, force row level security;
 
 create table howdah_private.sealed_secrets (
   secret_id uuid not null,
@@ -3005,7 +3027,8 @@ begin
   perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.check_fork_size(v_turn, v_history);
-  select max(e.trust) into v_trust from howdah.executions as e
+  select max(coalesce(h.trust, e.trust)) into v_trust from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
     and (e.status = 'completed' or e.history is not null);
   insert into howdah.sessions (
@@ -3170,6 +3193,7 @@ begin
     perform howdah_private.refuse_ended(v_execution, 'paused');
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
   update howdah.executions as e
   set status = case when e.status = 'running' then e.status else 'paused' end,
     is_pause_requested = e.status = 'running',
@@ -3603,6 +3627,7 @@ begin
     where s.id = v_execution.session_id and s.turns > v_execution.turn;
   end if;
   v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
   update howdah.executions as e
   set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'
     else 'waiting' end
@@ -4805,7 +4830,8 @@ begin
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
-      select x as run, x.id, x.depth from howdah.executions as x
+      select h as run, x.id, x.depth
+      from howdah.executions as x cross join lateral howdah_private.with_head(x) as h
       where x.id = c.id and x.fence = c.fence limit 1
     ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
@@ -5227,12 +5253,14 @@ CREATE OR REPLACE FUNCTION howdah_private.ancestor_limit_reached(ancestors uuid[
 AS $function$
   select case
     when bool_or(
-      a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens
+      coalesce(h.tokens_in + h.tokens_out, a.tokens_in + a.tokens_out)
+      + a.children_tokens_in + a.children_tokens_out >= a.max_tokens
     )
       then 'max_tokens'
-    when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
+    when bool_or(coalesce(h.cost, a.cost) + a.children_cost >= a.max_cost) then 'max_cost'
   end::howdah.stop_reason
-  from howdah.executions as a where a.id = any (ancestor_limit_reached.ancestors)
+  from howdah.executions as a left join howdah_private.run_heads as h on h.execution_id = a.id
+  where a.id = any (ancestor_limit_reached.ancestors)
 $function$
 ;
 
@@ -5686,12 +5714,12 @@ begin
     overrides = nullif(e.overrides - 'mission_override', '{}'),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
-    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
+    max_steps = least(e.max_steps, run.model_count + (v.definition #>> '{agent,max_steps}')::int),
     max_tokens = least(e.max_tokens,
-      e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+      run.tokens_in + run.tokens_out + e.children_tokens_in + e.children_tokens_out
       + (v.definition #>> '{agent,max_tokens}')::bigint),
     max_cost = least(e.max_cost,
-      e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
+      run.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
     max_seconds = least(e.max_seconds,
       ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
   from howdah.agent_versions as v
@@ -6391,8 +6419,6 @@ CREATE OR REPLACE FUNCTION howdah_private.before_commit(worker uuid, commits jso
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.lock_ancestors(array_agg(c.id))
-  from jsonb_to_recordset(before_commit.commits) as c (id uuid);
   with spent as (
     select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
       sum(coalesce(r.tokens_out, 0)) as tokens_out,
@@ -6400,12 +6426,13 @@ begin
     from jsonb_to_recordset(before_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
+    join howdah_private.run_heads as h on h.execution_id = c.id
     cross join lateral jsonb_to_recordset(c.steps)
       as r (model_id uuid, tokens_in int, tokens_out int)
     left join howdah.models as m on m.id = r.model_id
     cross join lateral unnest(e.ancestors) as a (id)
-    where e.owner_worker = before_commit.worker and e.fence = c.fence and e.step_count = c.after
-      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+    where h.owner_worker = before_commit.worker and h.fence = c.fence and h.step_count = c.after
+      and (not h.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
       and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by a.id
   )
@@ -6483,7 +6510,8 @@ AS $function$
     where s.step ? 'child'
   ) as t
   cross join lateral (
-    select x as run from howdah.executions as x
+    select h as run
+    from howdah.executions as x cross join lateral howdah_private.with_head(x) as h
     where x.id = c.id and x.fence = c.fence
       and exists ( -- a commit writes all of its steps or none: its last one is there
         select from howdah.steps as l
@@ -6622,8 +6650,10 @@ AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.hooks ' || begin_hooks.id, 0));
   return query
-  select e.step_count, coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
-  from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
+  select coalesce(h.step_count, e.step_count),
+    coalesce(e.owner_worker = begin_hooks.worker, false), e.has_inbox
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
 end $function$
 ;
 
@@ -6633,40 +6663,38 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_members(parent howdah.executions
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_children jsonb[] := array(
+    select c.child from jsonb_array_elements(begin_members.children) with ordinality
+      as c (child, place) order by c.place);
+  v_group jsonb[];
+  v_size int := cardinality(v_children);
+  v_next int := 1;
+  v_message text;
 begin
   update howdah.executions as e
   set wakes_on = (begin_members.move ->> 'wakes_on')::howdah.child_wake,
     members_at_once = (begin_members.move ->> 'members_at_once')::int
   where begin_members.parent.workflow_id is not null
     and e.id = begin_members.parent.id and e.completed_at is null;
-  begin
-    insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
-      input, overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
-    )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust,
-      c.input, c.overrides, (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint,
-      (c.budget ->> 'max_cost')::numeric, (c.budget ->> 'max_seconds')::int,
-      parent.user_id, parent.priority
-    from jsonb_to_recordset(begin_members.children) as c (
-      id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb,
-      budget jsonb
-    )
-    where not exists (select from howdah.executions as e where e.id = c.id)
-      and not exists ( -- refused by an earlier attempt of the same commit
-        select from howdah_private.inbox as i
-        where i.execution_id = begin_members.parent.id and i.kind = 'child'
-          and i.output ->> 'execution_id' = c.id::text
-      )
-    order by c.id;
-  exception when others then
-    if sqlstate ~ '^(40|53|55|57|58|XX)' then
-      raise;
-    end if;
-    perform howdah_private.spawn_child(parent, c.child)
-    from jsonb_array_elements(begin_members.children) with ordinality as c (child, place)
-    order by c.place;
-  end;
+  while v_next <= cardinality(v_children) loop
+    v_group := v_children[v_next : v_next + v_size - 1];
+    begin
+      perform howdah_private.insert_children(parent, v_group);
+      v_size := v_size * 2;
+      v_next := v_next + cardinality(v_group);
+    exception when others then
+      if sqlstate ~ '^(40|53|55|57|58|XX)' then
+        raise;
+      end if;
+      if cardinality(v_group) = 1 then
+        get stacked diagnostics v_message = message_text;
+        perform howdah_private.report_refused_child(parent, v_group[1], v_message);
+        v_next := v_next + 1;
+      end if;
+      v_size := greatest(cardinality(v_group) / 2, 1);
+    end;
+  end loop;
   perform howdah_private.admit_members(parent.id)
   where begin_members.move ->> 'members_at_once' is not null;
 end $function$
@@ -6757,7 +6785,8 @@ declare
   v_user_id uuid;
   v_trust howdah.trust;
 begin
-  select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
+  select e.user_id, coalesce(h.trust, e.trust) into v_user_id, v_trust
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
   return howdah_private.signed_binding(
     binding.tenant_id, v_user_id, v_trust, binding.execution_id);
@@ -7299,16 +7328,17 @@ begin
       select max((m.mail ->> 'trust')::howdah.trust)
       from jsonb_array_elements(value -> 'mail') as m (mail)), 'system')
     when 'todo' then ( -- any run of the tree or the session may have written it
-      select max(greatest('internal', w.trust)) from (
-        select e.trust from howdah.executions as e where e.id = v_run.root_execution_id
+      select max(greatest('internal', coalesce(h.trust, w.trust))) from (
+        select e.id, e.trust from howdah.executions as e where e.id = v_run.root_execution_id
         union all
-        select e.trust from howdah.executions as e
+        select e.id, e.trust from howdah.executions as e
         where e.root_execution_id = v_run.root_execution_id and e.parent_execution_id is not null
           and e.tenant_id = v_run.tenant_id
         union all
-        select e.trust from howdah.executions as e
+        select e.id, e.trust from howdah.executions as e
         where e.session_id = v_run.session_id and e.tenant_id = v_run.tenant_id
-      ) as w)
+      ) as w
+      left join howdah_private.run_heads as h on h.execution_id = w.id)
     when 'board_write' then case when value -> 'written' = 'true' then 'system'
       else howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key') end
     when 'board_read' then coalesce(
@@ -7913,7 +7943,9 @@ AS $function$
 declare
   v_run howdah.executions;
 begin
-  select e.* into v_run from howdah.executions as e where e.id = calling_run.execution_id;
+  select h.* into v_run
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
+  where e.id = calling_run.execution_id;
   if v_run.agent_id is null then
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent run %s', calling_run.execution_id),
@@ -10328,13 +10360,14 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(last_tenant_id uuid, roo
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d
-  );
+  v_tenants uuid[];
+  v_priorities smallint[]; -- of the first due run of each tenant
   v_slots int[] := array[claim_backlog.room];
   v_workers int;
 begin
-  if cardinality(v_tenants) = 0 then
+  select array_agg(d.tenant_id), array_agg(d.priority) into v_tenants, v_priorities
+  from howdah_private.due_tenants_after(claim_backlog.last_tenant_id) as d;
+  if v_tenants is null then
     return '{}';
   elsif cardinality(v_tenants) > 1 then
     v_slots := howdah_private.share_slots(howdah_private.runs_at_work(v_tenants),
@@ -10345,12 +10378,12 @@ begin
   ), 1);
   return array(
     select r.id
-    from unnest(v_tenants, v_slots) as t (id, slots)
+    from unnest(v_tenants, v_priorities, v_slots) as t (id, priority, slots)
     cross join lateral (
       select d.id, d.place, count(*) over () as due_runs
-      from unnest(
-        howdah_private.due_runs(t.id, t.slots * v_workers, claim_backlog.except_ids)
-      ) with ordinality as d (id, place)
+      from howdah_private.due_runs(
+        t.id, t.priority, t.slots * v_workers, claim_backlog.except_ids
+      ) with ordinality as d (id, priority, place)
     ) as r
     where t.slots > 0 and r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
@@ -10401,7 +10434,29 @@ begin
       updated_at = now()
     where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last
     returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts,
-      e.agent_version_id, e.input_trust
+      e.agent_version_id, e.input_trust, e.agent_id, e.workflow_id, e.owner_worker, e.fence,
+      e.active_ms, e.active_since, e.updated_at, e.step_count, e.message_count, e.model_count,
+      e.tokens_in, e.tokens_out, e.cost, e.trust, e.has_inbox, e.max_steps, e.max_seconds,
+      e.max_tokens, e.max_cost, e.children_tokens_in + e.children_tokens_out as children_tokens,
+      e.children_cost
+  ),
+  heads as (
+    insert into howdah_private.run_heads (
+      execution_id, tenant_id, owner_worker, active_ms, active_since, children_tokens, fence,
+      max_steps, max_seconds, step_count, tokens_in, tokens_out, updated_at, message_count,
+      model_count, trust, has_inbox, is_pause_requested, session_id, agent_id, workflow_id,
+      max_tokens, children_cost, cost, max_cost
+    )
+    select c.id, c.tenant_id, c.owner_worker, c.active_ms, c.active_since, c.children_tokens,
+      c.fence, c.max_steps, c.max_seconds, c.step_count, c.tokens_in, c.tokens_out, c.updated_at,
+      c.message_count, c.model_count, c.trust, c.has_inbox, false, c.session_id, c.agent_id,
+      c.workflow_id, c.max_tokens, c.children_cost, c.cost, c.max_cost
+    from claimed as c
+    on conflict (execution_id) do update -- a stray head, see fold_run_head.sql
+    set (execution_id, tenant_id, owner_worker, active_ms, active_since, children_tokens, fence,
+      max_steps, max_seconds, step_count, tokens_in, tokens_out, updated_at, message_count,
+      model_count, trust, has_inbox, is_pause_requested, session_id, agent_id, workflow_id,
+      max_tokens, children_cost, cost, max_cost) = row(excluded.*)
   ),
   opened as (
     -- message 1 is the input with its data as JSON below the text, written when the run starts
@@ -10494,6 +10549,9 @@ begin
     perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
     where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox
     having count(*) > 0;
+    if not found then
+      perform set_config('synchronous_commit', 'off', true);
+    end if;
   end if;
   -- runs that gave their room away get their wake-ups back
   v_yielding := array(
@@ -10504,6 +10562,9 @@ begin
   end if;
   if not ((v_claimed || v_yielding) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
+  end if;
+  if cardinality(v_claimed) = 0 then
+    return; -- the query below would take a fifth of such a call
   end if;
 
   return query
@@ -10723,13 +10784,14 @@ begin
 end $procedure$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
+CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, protocol integer, ids uuid[], fences integer[], log_ends integer[], step_counts integer[], message_counts integer[], moves jsonb, effects jsonb, step_runs integer[], step_positions integer[], kinds howdah.step_kind[], names text[], call_ids text[], tool_effects howdah.tool_effect[], idempotency_keys text[], inputs jsonb[], outputs jsonb[], errors jsonb[], model_ids uuid[], tokens_in integer[], tokens_out integer[], trusts howdah.trust[], started_at timestamp with time zone[], annotations jsonb[], message_steps integer[], message_positions integer[], roles howdah.message_role[], contents text[], parts jsonb[], tool_calls jsonb[], tool_call_ids text[], parent_seqs integer[], covers_from_seqs integer[], covers_to_seqs integer[])
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'on'
  SET jit TO 'off'
  SET lock_timeout TO '2s'
 AS $function$
@@ -10737,201 +10799,151 @@ AS $function$
 declare
   -- assigned before the limits are read, so that recount_limit waits for this transaction
   v_xact_id xid8 := pg_current_xact_id();
-  v_ids uuid[]; v_first uuid; v_last uuid;
-  v_counts_spending boolean; v_limit_is_reached boolean := false;
-  v_more boolean := jsonb_path_exists(
-    commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
+  v_now timestamptz := clock_timestamp();
+  v_moving uuid[] := '{}';
+  v_nestloop text;
+  v_results howdah_private.commit_result[];
+  v_limit_is_reached boolean;
 begin
-  select array(
-      select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id
-    ),
-    exists (
-      select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-    )
-  into v_ids, v_counts_spending;
-  v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
-  v_counts_spending := v_counts_spending and howdah_private.is_spending_limited(v_ids);
-  if v_more then
-    perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
+  if commit_steps.moves is not null then
+    v_moving := howdah_private.moving_runs(commit_steps.ids, commit_steps.moves);
   end if;
-  if cardinality(v_ids) > 1 or v_counts_spending then
-    -- Lock in the common order. The rows are read after all locks are held.
-    perform from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and e.owner_worker is not distinct from commit_steps.worker
-    order by e.id for no key update;
-    perform howdah_private.lock_sessions_of(array_agg(c.id))
-    from jsonb_to_recordset(commit_steps.commits) as c (id uuid, "to" jsonb)
-    where c."to" ->> 'status' in ('completed', 'failed')
-    having count(*) > 1;
+  if commit_steps.effects is not null then
+    perform howdah_private.lock_effects(commit_steps.ids, v_moving, commit_steps.effects);
+    perform howdah_private.before_commit(commit_steps.worker, commit_steps.effects);
+  elsif commit_steps.moves is not null then
+    perform howdah_private.lock_moving_runs(v_moving);
   end if;
-  if v_counts_spending then
-    v_limit_is_reached := howdah_private.count_spending(
-      commit_steps.worker, v_ids, commit_steps.commits);
-  end if;
-  return query
-  with input as materialized (
-    select c.id, c.fence, c.after, c.steps, c."to" as move,
-      (c."to" ->> 'status')::howdah.execution_status as wanted,
-      (c."to" ->> 'waiting_for')::howdah.waiting_reason as waits_for, s.*
-    from jsonb_to_recordset(commit_steps.commits)
-      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-    cross join lateral (
-      select count(*)::int as steps_added, count(*) filter (where r.kind = 'model')::int as answers,
-        coalesce(sum(jsonb_array_length(r.messages)), 0)::int as messages_added,
-        max(case r.kind when 'tool' then coalesce(r.trust, 'external') else r.trust end) as read,
-        coalesce(sum(r.tokens_in), 0) as tokens_in, coalesce(sum(r.tokens_out), 0) as tokens_out,
-        coalesce(sum((
-          select howdah_private.price(r.tokens_in, r.tokens_out, m) from howdah.models as m
-          where m.id = r.model_id
-        )), 0) as cost
-      from jsonb_to_recordset(c.steps)
-        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int,
-          trust howdah.trust, messages jsonb)
-    ) as s
+  v_nestloop := set_config('enable_nestloop', 'off', true);
+  with new_steps as materialized (
+    select s.i, commit_steps.step_runs[s.i] as run, commit_steps.kinds[s.i] as kind,
+      coalesce(commit_steps.tokens_in[s.i], 0) as tokens_in,
+      coalesce(commit_steps.tokens_out[s.i], 0) as tokens_out,
+      coalesce((
+        select howdah_private.price(commit_steps.tokens_in[s.i], commit_steps.tokens_out[s.i], m)
+        from howdah.models as m where m.id = commit_steps.model_ids[s.i]
+      ), 0) as cost,
+      commit_steps.trusts[s.i] as trust
+    from generate_subscripts(commit_steps.step_runs, 1) as s (i)
   ),
-  updated_runs as (
-    update howdah.executions as e
-    set step_count = e.step_count + i.steps_added,
-      model_count = e.model_count + i.answers,
-      message_count = e.message_count + i.messages_added,
-      tokens_in = e.tokens_in + i.tokens_in, tokens_out = e.tokens_out + i.tokens_out,
-      cost = e.cost + i.cost,
-      trust = greatest(e.trust, i.read),
-      crashes_without_progress = 0, at_risk = false,
-      updated_at = now(),
-      status = howdah_private.next_status(i.wanted, i.waits_for, e),
-      stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
-      output = i.move ->> 'output',
-      output_data = nullif(i.move -> 'output_data', 'null'),
-      error = nullif(i.move -> 'error', 'null'),
-      metrics = e.metrics || coalesce(i.move -> 'metrics', '{}'),
-      waiting_for = case howdah_private.next_status(i.wanted, i.waits_for, e)
-        when 'waiting' then i.waits_for end,
-      paused_from = case howdah_private.next_status(i.wanted, i.waits_for, e)
-        when 'paused' then i.waits_for end,
-      is_pause_requested = e.is_pause_requested
-        and howdah_private.next_status(i.wanted, i.waits_for, e) = 'running',
-      wake_at = clock_timestamp() + (i.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case howdah_private.next_status(i.wanted, i.waits_for, e)
-        when 'running' then e.owner_worker end,
-      active_since = case howdah_private.next_status(i.wanted, i.waits_for, e)
-        when 'running' then e.active_since end,
-      active_ms = case howdah_private.next_status(i.wanted, i.waits_for, e)
-        when 'running' then e.active_ms
-        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when i.wanted in ('completed', 'failed') then clock_timestamp() end
-    from input as i
-    where e.id = i.id and e.id = any (v_ids) and e.id between v_first and v_last
-      and e.owner_worker is not distinct from commit_steps.worker
-      and e.fence = i.fence and e.step_count = i.after
-      and (not e.has_inbox or i.wanted is distinct from 'completed')
-    returning e.id, e.tenant_id, e.session_id, e.agent_id, e.status, e.step_count, e.has_inbox,
-      e.is_pause_requested, i.after, i.steps,
-      e.message_count - i.messages_added as messages_before,
-      howdah_private.exhausted_limit(e) as exhausted,
-      howdah_private.active_ms_left(e) as active_ms_left
+  usage as (
+    select s.run, count(*) filter (where s.kind = 'model')::int as model_count,
+      sum(s.tokens_in) as tokens_in, sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
+      max(case s.kind when 'tool' then coalesce(s.trust, 'external') else s.trust end) as trust
+    from new_steps as s group by s.run
   ),
-  logged as (
+  changes as materialized ( -- in the order in which the heads are locked
+    select r.run, commit_steps.ids[r.run] as id, commit_steps.fences[r.run] as fence,
+      commit_steps.log_ends[r.run] as log_end, coalesce(u.model_count, 0) as model_count,
+      coalesce(u.tokens_in, 0) as tokens_in, coalesce(u.tokens_out, 0) as tokens_out,
+      coalesce(u.cost, 0) as cost, u.trust
+    from generate_subscripts(commit_steps.ids, 1) as r (run)
+    left join usage as u on u.run = r.run
+    order by r.run
+  ),
+  advanced_heads as (
+    update howdah_private.run_heads as h
+    set step_count = h.step_count + commit_steps.step_counts[c.run],
+      message_count = h.message_count + commit_steps.message_counts[c.run],
+      model_count = h.model_count + c.model_count, tokens_in = h.tokens_in + c.tokens_in,
+      tokens_out = h.tokens_out + c.tokens_out, cost = h.cost + c.cost,
+      trust = greatest(h.trust, c.trust), updated_at = now()
+    from changes as c
+    where h.execution_id = any (commit_steps.ids) and h.execution_id = c.id
+      and h.owner_worker = commit_steps.worker and h.fence = c.fence and h.step_count = c.log_end
+      and not (h.has_inbox and coalesce(
+        commit_steps.moves -> (c.run - 1) ->> 'status' = 'completed', false))
+    returning c.run, c.log_end, h.message_count - commit_steps.message_counts[c.run] as message_end,
+      h.execution_id, h.tenant_id, h.session_id, h.agent_id, h.step_count, h.has_inbox,
+      h.is_pause_requested, howdah_private.exhausted_head_limit(h) as exhausted,
+      howdah_private.head_ms_left(h) as active_ms_left
+  ),
+  logged_steps as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,
-      error, model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
+      error, model_id, tokens_in, tokens_out, cost, started_at, worker, annotations
     )
-    select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect,
-      r.idempotency_key, r.input,
-      case r.kind when 'handoff' then howdah_private.handoff_record(m.id, r.output)
-        else r.output end,
-      r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0),
-      coalesce((
-        select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p
-        where p.id = r.model_id
-      ), 0),
-      coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker,
-      r.annotations
-    from updated_runs as m
-    cross join lateral rows from (
-      jsonb_to_recordset(m.steps) as (
-        kind howdah.step_kind, name text, call_id text, effect howdah.tool_effect,
-        idempotency_key text, input jsonb, output jsonb, error jsonb, model_id uuid,
-        tokens_in int, tokens_out int, started_at timestamptz, annotations jsonb
-      )
-    ) with ordinality as r (
-      kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
-      tokens_in, tokens_out, started_at, annotations, position
-    )
+    select a.execution_id, a.log_end + commit_steps.step_positions[s.i], a.tenant_id, s.kind,
+      commit_steps.names[s.i], commit_steps.call_ids[s.i], commit_steps.tool_effects[s.i],
+      commit_steps.idempotency_keys[s.i], commit_steps.inputs[s.i],
+      case s.kind
+        when 'handoff'
+          then howdah_private.handoff_record(a.execution_id, commit_steps.outputs[s.i])
+        else commit_steps.outputs[s.i] end,
+      commit_steps.errors[s.i], commit_steps.model_ids[s.i], s.tokens_in, s.tokens_out, s.cost,
+      coalesce(commit_steps.started_at[s.i], v_now), commit_steps.worker,
+      commit_steps.annotations[s.i]
+    from new_steps as s join advanced_heads as a on a.run = s.run
   ),
-  new_messages as (
+  logged_messages as (
     insert into howdah.messages (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
-      tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust,
-      tokens_in, tokens_out
+      tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in,
+      tokens_out
     )
-    select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts,
-      x.tool_calls, x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq,
-      x.covers_to_seq, m.agent_id,
-      case when x.kind in ('guard', 'handoff') then 'system'
-        when x.covers_to_seq is not null then 'internal'
-        when x.role in ('user', 'system') then x.role::text::howdah.trust
-        else coalesce(
-          x.trust, case x.role when 'tool' then 'external' else 'internal' end::howdah.trust
-        ) end,
-      case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
-      case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
-    from updated_runs as m
-    cross join lateral (
-      select s.kind, s.position as step, s.tokens_in, s.tokens_out, s.trust, t.role, t.content,
-        t.parts, t.tool_calls, t.tool_call_id, t.parent_seq, t.covers_from_seq, t.covers_to_seq,
-        m.messages_before + t.position
-          + case when s.position > 1
-            then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
-      from rows from (
-        jsonb_to_recordset(m.steps) as (
-          kind howdah.step_kind, tokens_in int, tokens_out int, trust howdah.trust, messages jsonb
-        )
-      ) with ordinality as s (kind, tokens_in, tokens_out, trust, messages, position)
-      cross join lateral rows from (
-        jsonb_to_recordset(s.messages) as (
-          role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text,
-          parent_seq int, covers_from_seq int, covers_to_seq int
-        )
-      ) with ordinality as t (
-        role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq,
-        covers_to_seq, position
-      )
-    ) as x
+    select a.execution_id, a.message_end + m.position, a.tenant_id, a.session_id,
+      a.log_end + commit_steps.step_positions[m.step], m.role, commit_steps.contents[m.i],
+      commit_steps.parts[m.i], commit_steps.tool_calls[m.i], commit_steps.tool_call_ids[m.i],
+      coalesce(commit_steps.parent_seqs[m.i], a.message_end + m.position - 1),
+      commit_steps.covers_from_seqs[m.i], commit_steps.covers_to_seqs[m.i], a.agent_id,
+      case
+        when commit_steps.kinds[m.step] in ('guard', 'handoff') then 'system'
+        when commit_steps.covers_to_seqs[m.i] is not null then 'internal'
+        when m.role = 'system' then 'system'
+        when m.role = 'user' then 'user'
+        when m.role = 'tool' then coalesce(commit_steps.trusts[m.step], 'external')
+        else coalesce(commit_steps.trusts[m.step], 'internal') end,
+      case m.role when 'assistant' then coalesce(commit_steps.tokens_in[m.step], 0) else 0 end,
+      case m.role when 'assistant' then coalesce(commit_steps.tokens_out[m.step], 0) else 0 end
+    from (
+      select i.i, commit_steps.roles[i.i] as role, commit_steps.message_steps[i.i] as step,
+        commit_steps.message_positions[i.i] as position
+      from generate_subscripts(commit_steps.roles, 1) as i (i)
+    ) as m
+    join advanced_heads as a on a.run = commit_steps.step_runs[m.step]
   )
-  select i.id,
-    case when m.id is not null then 'committed'
-      when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker
-        and (n.run).step_count = i.after then 'inbox'
-      when (n.run).step_count = i.after + i.steps_added then 'committed' else 'stale' end,
-    coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
-    case when m.id is null then (n.run).exhausted else m.exhausted end,
-    case when m.id is null then (n.run).active_ms_left else m.active_ms_left end,
+  select array_agg(row(a.execution_id, a.tenant_id, 'committed', 'running', a.step_count,
+    a.exhausted, a.active_ms_left, a.has_inbox, a.is_pause_requested
+  )::howdah_private.commit_result) into v_results
+  from advanced_heads as a;
+  v_nestloop := set_config('enable_nestloop', 'on', true);
+  if commit_steps.moves is not null then
+    v_results := howdah_private.move_runs(
+      v_results, v_moving, commit_steps.ids, commit_steps.moves);
+  end if;
+  if exists (
+    select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+  ) then
+    v_limit_is_reached := howdah_private.count_spending(
+      v_results, commit_steps.ids, commit_steps.log_ends);
+  end if;
+  if commit_steps.effects is not null then
+    perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
+  end if;
+  if coalesce(cardinality(v_results), 0) < cardinality(commit_steps.ids) then
+    v_results := v_results || howdah_private.unwritten_commits(
+      v_results, commit_steps.worker, commit_steps.ids, commit_steps.fences,
+      commit_steps.log_ends, commit_steps.step_counts);
+  end if;
+  return query
+  select r.execution_id, r.outcome, r.status, r.step_count,
+    coalesce(r.exhausted, case
+      when commit_steps.effects is not null and r.outcome = 'committed'
+        then howdah_private.exhausted_limit_above(r.execution_id) end),
+    r.active_ms_left,
     exists (select from howdah_private.watchers) -- no lookup while no run is watched
       and (
-        select true from howdah_private.watchers as w where w.execution_id = i.id limit 1
+        select true from howdah_private.watchers as w where w.execution_id = r.execution_id limit 1
       ) is not null,
-    coalesce(m.has_inbox, (n.run).has_inbox),
-    coalesce(m.is_pause_requested, (n.run).is_pause_requested),
-    v_limit_is_reached and (howdah_private.reached_limit(i.id)).limit_id is not null,
-    (select h.seq from howdah_private.audit_heads as h
-      where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
+    r.has_inbox, r.is_pause_requested,
+    coalesce(v_limit_is_reached, false)
+      and (howdah_private.reached_limit(r.execution_id)).limit_id is not null,
+    (select a.seq from howdah_private.audit_heads as a where a.tenant_id = r.tenant_id),
     exists (
       select from howdah.limits as l
       where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
-    ) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
-  from input as i
-  left join updated_runs as m on m.id = i.id
-  cross join lateral (
-    select howdah_private.execution_at_fence(
-      case when m.id is null then i.id end, i.fence
-    ) as run
-  ) as n;
-
-  if v_more then
-    perform howdah_private.after_commit(commit_steps.worker, commit_steps.commits);
-  end if;
+    ) and howdah_private.are_calls_limited(r.tenant_id)
+  from unnest(v_results) as r;
 end $function$
 ;
 
@@ -11424,7 +11436,8 @@ declare
     else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
-  select e.* into v_execution from howdah.executions as e
+  select h.* into v_execution
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = controllable_run.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if not found then
@@ -11468,7 +11481,7 @@ declare
 begin
   return (select jsonb_build_object(
     'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output,
-    'step_count', e.step_count,
+    'step_count', coalesce(h.step_count, e.step_count),
     'created_at', floor(extract(epoch from e.created_at)),
     'ended_at', floor(extract(epoch from e.completed_at)),
     'is_whole', e.workflow_id is not null
@@ -11476,15 +11489,19 @@ begin
     'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
     'answers', a.answers, 'questions', q.questions)
   from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   cross join lateral (
     select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
     from howdah.steps as s where s.execution_id = e.id and s.seq > conversation_since.since
   ) as u
   cross join lateral (
-    select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
-      coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
+    select coalesce(sum(coalesce(y.tokens_in, x.tokens_in) + x.children_tokens_in), 0)
+        as tokens_in,
+      coalesce(sum(coalesce(y.tokens_out, x.tokens_out) + x.children_tokens_out), 0)
+        as tokens_out
     from howdah.executions as x
+    left join howdah_private.run_heads as y on y.execution_id = x.id
     join howdah.steps as s
       on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
       and s.output ->> 'execution_id' = x.id::text
@@ -11526,7 +11543,9 @@ begin
       'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name),
       'output_data', e.output_data,
       'waiting_for', e.waiting_for, 'metadata', e.metadata,
-      'changed_at', coalesce(e.completed_at, e.updated_at),
+      'changed_at', coalesce(e.completed_at, (
+        select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
+      ), e.updated_at),
       'questions', coalesce((
         select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
           'options', q.options, 'schema', q.schema,
@@ -11640,30 +11659,39 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.count_spending(worker uuid, ids uuid[], commits jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.count_spending(results howdah_private.commit_result[], ids uuid[], log_ends integer[])
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  if not exists (
+    select from howdah.limits as l
+    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
+      and (l.scope = 'system' or l.tenant_id in (
+        select e.tenant_id from howdah.executions as e
+        where e.id = any (count_spending.ids)
+          and e.id between count_spending.ids[1]
+            and count_spending.ids[cardinality(count_spending.ids)]))
+  ) then
+    return false;
+  end if;
   perform howdah_private.add_usage(jsonb_agg(jsonb_build_object(
     'metric', u.metric, 'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', s.tenant_id,
     'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
   from (
     select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
-      sum(coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0)) as tokens,
-      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
-    from jsonb_to_recordset(count_spending.commits)
-      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-    join howdah.executions as e on e.id = c.id
-    cross join lateral jsonb_to_recordset(c.steps)
-      as r (model_id uuid, tokens_in int, tokens_out int)
-    left join howdah.models as m on m.id = r.model_id
-    where e.owner_worker = count_spending.worker and e.fence = c.fence
-      and e.step_count = c.after
-      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
-      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+      sum(n.tokens) as tokens, sum(n.cost) as cost
+    from unnest(count_spending.results) as r
+    join unnest(count_spending.ids, count_spending.log_ends) as c (id, log_end)
+      on c.id = r.execution_id
+    join howdah.executions as e on e.id = r.execution_id
+    cross join lateral (
+      select sum(s.tokens_in + s.tokens_out) as tokens, sum(s.cost) as cost
+      from howdah.steps as s where s.execution_id = r.execution_id and s.seq > c.log_end
+    ) as n
+    where n.tokens > 0 and e.id = any (count_spending.ids)
     group by 1, 2, 3, 4
   ) as s
   cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
@@ -12784,21 +12812,48 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.due_runs(tenant_id uuid, max_count integer, except_ids uuid[])
- RETURNS uuid[]
+CREATE OR REPLACE FUNCTION howdah_private.due_runs(tenant_id uuid, least_priority smallint, max_count integer, except_ids uuid[])
+ RETURNS TABLE(id uuid, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+#variable_conflict use_column
 declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
-  v_due uuid[] := '{}';
-  v_priority int := -32769; -- below every smallint
+  v_priority smallint := due_runs.least_priority;
+  v_left int := due_runs.max_count;
+  v_found int;
 begin
-  loop
+  while v_priority is not null loop
+    return query select r.id, v_priority
+    from (
+      (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
+      from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null
+        and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit v_left)
+      union all
+      (select e.id::uuid, greatest(e.run_at, e.wake_at)
+      from howdah.executions as e
+      where e.status = 'waiting' and e.waiting_for = 'timer'
+        and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+      limit v_left)
+    ) as r
+    order by r.due_at, r.id
+    limit v_left;
+    get diagnostics v_found = row_count;
+    v_left := v_left - v_found;
+    exit when v_left <= 0;
     select min(r.priority) into v_priority
     from (
       (select e.priority from howdah.executions as e
@@ -12813,39 +12868,12 @@ begin
         and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
     ) as r;
-    exit when v_priority is null;
-    v_due := v_due || array(
-      select r.id
-      from (
-        (select e.id::uuid as id, greatest(e.run_at, e.wake_at) as due_at
-        from howdah.executions as e
-        where e.status = 'queued' and e.waiting_for is null
-          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit due_runs.max_count)
-        union all
-        (select e.id::uuid, greatest(e.run_at, e.wake_at)
-        from howdah.executions as e
-        where e.status = 'waiting' and e.waiting_for = 'timer'
-          and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
-          and greatest(e.run_at, e.wake_at) <= v_now
-          and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-        limit due_runs.max_count)
-      ) as r
-      order by r.due_at, r.id
-      limit due_runs.max_count - cardinality(v_due)
-    );
-    exit when cardinality(v_due) >= due_runs.max_count;
   end loop;
-  return v_due;
 end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, max_tenants integer)
- RETURNS TABLE(tenant_id uuid, has_queued boolean, priority smallint)
+ RETURNS TABLE(tenant_id uuid, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -12893,10 +12921,10 @@ begin
     ) as n
     where t.tenants < due_tenants.max_tenants and t.lookups < v_max_lookups
   )
-  select d.tenant_id, bool_or(d.is_queued), min(d.priority)
+  select d.tenant_id, min(d.priority)
   from (
-    select q.tenant_id, q.priority, true as is_queued from queued as q where q.is_due
-    union all select t.tenant_id, t.priority, false from timers as t where t.is_due
+    select q.tenant_id, q.priority from queued as q where q.is_due
+    union all select t.tenant_id, t.priority from timers as t where t.is_due
   ) as d
   group by d.tenant_id
   order by d.tenant_id;
@@ -12904,7 +12932,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.due_tenants_after(last_tenant_id uuid)
- RETURNS TABLE(tenant_id uuid, has_queued boolean, priority smallint)
+ RETURNS TABLE(tenant_id uuid, priority smallint)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -14008,8 +14036,8 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_at_fence(id uuid, fence inte
 AS $function$
   select e.tenant_id, e.owner_worker, e.status, e.step_count, howdah_private.exhausted_limit(e),
     howdah_private.active_ms_left(e), e.has_inbox, e.is_pause_requested
-  from howdah.executions as e
-  where e.id = execution_at_fence.id and e.fence = execution_at_fence.fence
+  from howdah.executions as r cross join lateral howdah_private.with_head(r) as e
+  where r.id = execution_at_fence.id and r.fence = execution_at_fence.fence
 $function$
 ;
 
@@ -14048,7 +14076,8 @@ declare
     else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
-  select e.* into v_execution from howdah.executions as e
+  select h.* into v_execution
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = execution_row.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if not howdah_private.is_operator() then
@@ -14064,15 +14093,34 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_states(ids uuid[])
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select e.id::uuid, e.status, e.step_count, e.updated_at::text || ' ' || e.fence
-  from howdah.executions as e where e.id = any (execution_states.ids)
+  select e.id::uuid, e.status, coalesce(h.step_count, e.step_count),
+    coalesce(h.updated_at, e.updated_at)::text || ' ' || e.fence
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.id = any (execution_states.ids)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exhausted_head_limit(h howdah_private.run_heads)
+ RETURNS howdah.stop_reason
+ LANGUAGE sql
+RETURN CASE WHEN ((h).model_count >= (h).max_steps) THEN 'max_steps'::howdah.stop_reason WHEN ((((h).tokens_in + (h).tokens_out) + (h).children_tokens) >= (h).max_tokens) THEN 'max_tokens'::howdah.stop_reason WHEN (((h).cost + (h).children_cost) >= (h).max_cost) THEN 'max_cost'::howdah.stop_reason WHEN (howdah_private.head_ms_left(h) <= 0) THEN 'max_time'::howdah.stop_reason ELSE NULL::howdah.stop_reason END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
  RETURNS howdah.stop_reason
  LANGUAGE sql
 RETURN CASE WHEN ((e).model_count >= (e).max_steps) THEN 'max_steps'::howdah.stop_reason WHEN (((((e).tokens_in + (e).tokens_out) + (e).children_tokens_in) + (e).children_tokens_out) >= (e).max_tokens) THEN 'max_tokens'::howdah.stop_reason WHEN (((e).cost + (e).children_cost) >= (e).max_cost) THEN 'max_cost'::howdah.stop_reason WHEN ((((e).max_seconds * (1000)::bigint) - (e).active_ms) <= COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (e).active_since)) * (1000)::numeric))::bigint, (0)::bigint)) THEN 'max_time'::howdah.stop_reason WHEN ((e).depth > 0) THEN howdah_private.ancestor_limit_reached((e).ancestors) ELSE NULL::howdah.stop_reason END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit_above(execution_id uuid)
+ RETURNS howdah.stop_reason
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.ancestor_limit_reached(e.ancestors) from howdah.executions as e
+  where e.id = exhausted_limit_above.execution_id and e.depth > 0
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
@@ -14200,13 +14248,18 @@ AS $function$
       e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
       e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
       e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output,
-      e.output_data, e.stop_reason, e.error, e.tokens_in, e.tokens_out, e.cost,
-      e.children_tokens_in, e.children_tokens_out, e.children_cost, e.step_count, e.model_count,
-      e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds, e.metrics,
-      e.priority, e.run_at, e.idempotency_key, e.concurrency_key, e.debounce_key, e.debounce_ms,
-      e.debounced_at, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
+      e.output_data, e.stop_reason, e.error, coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
+      e.children_tokens_in, e.children_tokens_out, e.children_cost,
+      coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.model_count, e.model_count) as model_count,
+      coalesce(h.message_count, e.message_count) as message_count, e.handoffs, e.max_steps,
+      e.max_tokens, e.max_cost, e.max_seconds, e.metrics, e.priority, e.run_at, e.idempotency_key,
+      e.concurrency_key, e.debounce_key, e.debounce_ms, e.debounced_at, e.metadata, e.overrides,
+      coalesce(h.trust, e.trust) as trust, e.input_trust, e.created_by, e.created_at,
       e.started_at, e.completed_at
-    from howdah.executions as e where e.id = exported_execution.id
+    from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+    where e.id = exported_execution.id
   ) as x
 $function$
 ;
@@ -14550,6 +14603,41 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.find_head_violations()
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  select 'run_head', coalesce(r.tenant_id, h.tenant_id), coalesce(r.id::uuid, h.execution_id),
+    f.fault
+  from (select e.* from howdah.executions as e where e.status = 'running') as r
+  full join howdah_private.run_heads as h on h.execution_id = r.id
+  cross join lateral (
+    select case
+      when h.execution_id is null then 'is running, but has no head'
+      when r.id is null then 'has a head, but is not running'
+      when (h.owner_worker, h.fence) <> (r.owner_worker, r.fence) or h.tenant_id <> r.tenant_id
+        then format('its head has worker %s, fence %s and tenant %s, the run has %s, %s and %s',
+          h.owner_worker, h.fence, h.tenant_id, r.owner_worker, r.fence, r.tenant_id)
+      when least(h.step_count - r.step_count, h.message_count - r.message_count,
+          h.model_count - r.model_count, h.tokens_in - r.tokens_in, h.tokens_out - r.tokens_out,
+          h.cost - r.cost) < 0 or h.trust < r.trust
+        then format('its head is behind its row: %s of %s steps', h.step_count, r.step_count)
+      when (h.has_inbox, h.is_pause_requested, h.max_steps, h.max_seconds, h.active_ms,
+          h.active_since, h.session_id, h.agent_id, h.workflow_id, h.max_tokens, h.max_cost,
+          h.children_tokens, h.children_cost)
+        is distinct from (r.has_inbox, r.is_pause_requested, r.max_steps, r.max_seconds,
+          r.active_ms, r.active_since, r.session_id, r.agent_id, r.workflow_id, r.max_tokens,
+          r.max_cost, r.children_tokens_in + r.children_tokens_out, r.children_cost)
+        then 'its head has other flags, limits or times than its row'
+    end as fault
+  ) as f
+  where f.fault is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_recipient_agent(run howdah.executions, name text)
  RETURNS howdah.agents
  LANGUAGE plpgsql
@@ -14711,15 +14799,20 @@ AS $function$
   select 'ledger_children', r.tenant_id, r.id,
     format('counted %s/%s/%s, the runs below it used %s/%s/%s',
       r.children_tokens_in, r.children_tokens_out, r.children_cost,
-      sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+      sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
   from howdah.executions as r
   join howdah.executions as c on c.root_execution_id = r.root_execution_id
     and c.parent_execution_id is not null and c.depth > r.depth and r.id = any (c.ancestors)
+  left join howdah_private.run_heads as h on h.execution_id = c.id
+  cross join lateral (
+    select coalesce(h.tokens_in, c.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, c.tokens_out) as tokens_out, coalesce(h.cost, c.cost) as cost
+  ) as u
   where r.status in ('queued', 'running', 'waiting', 'paused')
     or r.completed_at >= find_tree_violations.since
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
-    <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
 $function$
 ;
 
@@ -14757,31 +14850,46 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for,
       greatest(e.run_at, e.wake_at) as due_at,
-      e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
-      e.workflow_version_id, e.trust,
+      coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.message_count, e.message_count) as message_count,
+      coalesce(h.model_count, e.model_count) as model_count, e.max_steps,
+      coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
+      case when h.step_count > e.step_count then 0 else e.crashes_without_progress end
+        as crashes_without_progress,
+      e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
+      coalesce(h.trust, e.trust) as trust,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where e.status in ('queued', 'running', 'waiting', 'paused')
        or e.completed_at >= find_violations.since
   ),
   logs as materialized (
-    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq,
-      sum(s.tokens_in) as tokens_in,
+    select s.execution_id, count(*)::int as steps, min(s.seq) as first_seq,
+      max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
       count(*) filter (
         where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
       count(*) filter (
         where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
       bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
-      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
+      bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late,
+      min(s.seq) filter (
+        where jsonb_typeof(s.error) <> 'object' or jsonb_typeof(s.annotations) <> 'object'
+          or s.kind in ('retry', 'error') and s.error is null) as malformed_seq
     from runs as r join howdah.steps as s on s.execution_id = r.id
     group by s.execution_id
   ),
   conversations as materialized (
-    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
-      max(m.trust) filter (where m.role = 'tool') as lowest_trust,
-      bool_or(m.tenant_id <> r.tenant_id) as is_foreign
+    select m.execution_id, count(*)::int as messages, min(m.seq) as first_seq,
+      max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as lowest_trust,
+      bool_or(m.tenant_id <> r.tenant_id) as is_foreign,
+      min(m.seq) filter (
+        where jsonb_typeof(m.parts) <> 'array' or jsonb_typeof(m.tool_calls) <> 'array'
+          or (m.role = 'tool') <> (m.tool_call_id is not null)
+          or (m.covers_from_seq is null) <> (m.covers_to_seq is null)
+          or m.covers_from_seq > m.covers_to_seq) as malformed_seq
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
   ),
@@ -14790,12 +14898,13 @@ AS $function$
       select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps,
         r.tokens_in, r.tokens_out, r.cost, r.crashes_without_progress, l.steps,
         l.last_seq as last_step, t.messages, t.last_seq as last_message,
+        l.malformed_seq as malformed_step, t.malformed_seq as malformed_message,
         l.tokens_in as log_tokens_in, l.tokens_out as log_tokens_out, l.cost as log_cost,
         coalesce(l.is_late, false) as is_late,
-        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
-          as has_step_gap,
-        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
-          as has_message_gap,
+        (coalesce(l.steps, 0), coalesce(l.first_seq, 1), coalesce(l.last_seq, 0))
+          <> (r.step_count, 1, r.step_count) as has_step_gap,
+        (coalesce(t.messages, 0), coalesce(t.first_seq, 1), coalesce(t.last_seq, 0))
+          <> (r.message_count, 1, r.message_count) as has_message_gap,
         (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0),
           coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
           as is_wrongly_counted,
@@ -14809,8 +14918,8 @@ AS $function$
       left join conversations as t on t.execution_id = r.id
     ) as b
     where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted
-      or b.is_over_budget
-      or b.is_over_attempts or b.is_without_output or b.is_foreign or b.is_trusted_too_far
+      or b.is_over_budget or b.is_over_attempts or b.is_without_output or b.is_foreign
+      or b.is_trusted_too_far or num_nonnulls(b.malformed_step, b.malformed_message) > 0
   ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
@@ -14837,8 +14946,9 @@ AS $function$
     )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
-  from howdah.executions as r
-  where r.status = 'running' and r.updated_at < clock_timestamp() - interval '10 seconds'
+  from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id
+  where r.status = 'running'
+    and coalesce(h.updated_at, r.updated_at) < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
   select 'step_gap', b.tenant_id, b.id,
@@ -14848,6 +14958,16 @@ AS $function$
   select 'message_gap', b.tenant_id, b.id,
     format('%s messages, last %s, counted %s', b.messages, b.last_message, b.message_count)
   from broken as b where b.has_message_gap
+  union all
+  select 'malformed_step', b.tenant_id, b.id, format(
+    'step %s: error and annotations are objects, retries and errors have an error',
+    b.malformed_step)
+  from broken as b where b.malformed_step is not null
+  union all
+  select 'malformed_message', b.tenant_id, b.id, format(
+    'message %s: parts and tool_calls are arrays, only tool results name a call, '
+    'and only summaries cover messages, from the first to the last', b.malformed_message)
+  from broken as b where b.malformed_message is not null
   union all
   select 'step_after_end', b.tenant_id, b.id, 'a step was committed after the run had ended'
   from broken as b where b.is_late
@@ -14940,6 +15060,8 @@ AS $function$
   from howdah.schedules as s
   where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
     and exists (select from howdah_private.workers)
+  union all
+  select * from howdah_private.find_head_violations()
   union all
   select * from howdah_private.find_wait_violations(find_violations.since)
   union all
@@ -15251,10 +15373,11 @@ declare
   v_wait interval;
   v_version_id uuid;
 begin
-  select e.* into v_run from howdah.executions as e
+  select h.* into v_run
+  from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = first_discovery.id and e.owner_worker = first_discovery.worker
     and e.fence = first_discovery.fence
-    and e.step_count = 0;
+    and h.step_count = 0;
   if not found then
     return null;
   end if;
@@ -15275,8 +15398,7 @@ begin
     v_version_id := howdah_private.replacement_version(v_run, v_pinned);
     update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
     where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence
-      and e.step_count = 0
-      and e.agent_version_id <> v_version_id;
+      and e.agent_version_id <> v_version_id; -- its owner waits for this call before the first step
     if found then
       return '{"waits_ms": 0}';
     end if;
@@ -15294,6 +15416,32 @@ AS $function$
     select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true)
     from unnest(fit_the_wire.names) as n (name)
   $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.flush_claims()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_logical_emit_message(true, 'howdah', 'claims')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fold_run_heads(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform howdah_private.lock_heads(fold_run_heads.ids);
+  update howdah.executions as e set step_count = e.step_count
+  from howdah_private.run_heads as h
+  where e.id = any (fold_run_heads.ids) and h.execution_id = e.id
+    and h.step_count > e.step_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
@@ -15757,6 +15905,12 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.head_ms_left(h howdah_private.run_heads)
+ RETURNS bigint
+ LANGUAGE sql
+RETURN ((((h).max_seconds * (1000)::bigint) - (h).active_ms) - COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (h).active_since)) * (1000)::numeric))::bigint, (0)::bigint))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.heartbeat(worker uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -16126,7 +16280,8 @@ AS $function$
       select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v
       where v.id = e.agent_version_id
     ), true) then (
-      select max(t.trust) from howdah.executions as t
+      select max(coalesce(h.trust, t.trust)) from howdah.executions as t
+      left join howdah_private.run_heads as h on h.execution_id = t.id
       where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
         -- a forked session continues from that history
         and (t.status = 'completed' or (t.turn = 1 and t.history is not null))
@@ -16187,6 +16342,36 @@ CREATE OR REPLACE FUNCTION howdah_private.input_data(execution_id uuid)
 AS $function$
   select e.input_data from howdah.executions as e where e.id = input_data.execution_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.insert_children(parent howdah.executions, children jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.executions (
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust,
+    input, overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
+  )
+  select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust,
+    c.input, c.overrides, (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint,
+    (c.budget ->> 'max_cost')::numeric, (c.budget ->> 'max_seconds')::int,
+    parent.user_id, parent.priority
+  from unnest(insert_children.children) as u (child)
+  cross join lateral jsonb_to_record(u.child) as c (
+    id uuid, agent_id uuid, workflow_id uuid, call_id text, input text, overrides jsonb,
+    budget jsonb
+  )
+  where not exists (select from howdah.executions as e where e.id = c.id)
+    and not exists (
+      select from howdah_private.inbox as i
+      where i.execution_id = insert_children.parent.id and i.kind = 'child'
+        and i.output ->> 'execution_id' = c.id::text
+    )
+  order by c.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
@@ -16542,25 +16727,6 @@ AS $function$
       || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
       || '|^(token|pwd|bearer)$')
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_spending_limited(ids uuid[])
- RETURNS boolean
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return exists (
-    select from howdah.limits as l
-    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-      and (l.scope = 'system' or l.tenant_id in (
-        select e.tenant_id from howdah.executions as e
-        where e.id = any (is_spending_limited.ids)
-          and e.id between is_spending_limited.ids[1]
-            and is_spending_limited.ids[cardinality(is_spending_limited.ids)]))
-  );
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_tenant_role(role oid)
@@ -17896,6 +18062,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select c.id from jsonb_to_recordset(lock_effects.effects) as c (id uuid)
+    union select unnest(lock_effects.moving)
+  );
+  v_above uuid[];
+begin
+  perform howdah_private.lock_ancestors(v_ids);
+  v_above := array(
+    select a.id from howdah.executions as e cross join lateral unnest(e.ancestors) as a (id)
+    where e.id = any (v_ids)
+  );
+  if cardinality(v_above) > 0 then
+    perform howdah_private.lock_heads(v_above || lock_effects.ids);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_files(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -17918,6 +18108,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_heads(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform from howdah_private.run_heads as h
+  where h.execution_id = any (lock_heads.ids)
+  order by h.execution_id
+  for no key update;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_mailbox(agent_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -17925,6 +18130,22 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_mailbox(agent_id uuid)
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.mail ' || lock_mailbox.agent_id, 0))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_moving_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.executions as e
+  where e.id = any (lock_moving_runs.ids)
+    and e.id between lock_moving_runs.ids[1]
+      and lock_moving_runs.ids[cardinality(lock_moving_runs.ids)]
+  order by e.id
+  for no key update;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_question(id uuid)
@@ -18296,12 +18517,13 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_trust howdah.trust;
 begin
-  select greatest(p.trust, (
-    select max(e.trust) from howdah.executions as e
+  select greatest(coalesce(h.trust, p.trust), (
+    select max(coalesce(o.trust, e.trust)) from howdah.executions as e
+    left join howdah_private.run_heads as o on o.execution_id = e.id
     where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
-  from howdah.executions as p
+  from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
   perform howdah_private.permit_control(
     'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
@@ -18404,10 +18626,17 @@ CREATE OR REPLACE FUNCTION howdah_private.mark_at_risk(worker uuid, id uuid, fen
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  update howdah.executions as e set at_risk = true, updated_at = now()
+  perform from howdah.executions as e
   where e.id = mark_at_risk.id and e.owner_worker = mark_at_risk.worker
-    and e.fence = mark_at_risk.fence;
-  return found;
+    and e.fence = mark_at_risk.fence
+  for no key update;
+  if not found then
+    return false;
+  end if;
+  perform howdah_private.fold_run_heads(array[mark_at_risk.id]);
+  update howdah.executions as e set at_risk = true, updated_at = now()
+  where e.id = mark_at_risk.id;
+  return true;
 end $function$
 ;
 
@@ -18923,19 +19152,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, last_position bigint)
- RETURNS integer
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(sum(jsonb_array_length(s.messages)), 0)::int
-  from rows from (jsonb_to_recordset(messages_in_steps.steps) as (messages jsonb))
-    with ordinality as s (messages, position)
-  where s.position <= messages_in_steps.last_position
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.metrics()
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE plpgsql
@@ -19162,6 +19378,79 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.move_runs(results howdah_private.commit_result[], moving uuid[], ids uuid[], moves jsonb)
+ RETURNS howdah_private.commit_result[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_moved howdah_private.commit_result[];
+begin
+  perform howdah_private.lock_sessions_of(array_agg(i.id))
+  from unnest(move_runs.ids) with ordinality as i (id, run)
+  where move_runs.moves -> (i.run::int - 1) ->> 'status' in ('completed', 'failed')
+  having count(*) > 1;
+  with wanted as materialized (
+    select c.execution_id, m.move, (m.move ->> 'status')::howdah.execution_status as status,
+      (m.move ->> 'waiting_for')::howdah.waiting_reason as waits_for
+    from unnest(move_runs.results) as c
+    join unnest(move_runs.ids) with ordinality as i (id, run) on i.id = c.execution_id
+    cross join lateral (values (nullif(move_runs.moves -> (i.run::int - 1), 'null'))) as m (move)
+    where m.move is not null
+  ),
+  moved as (
+    update howdah.executions as e
+    set crashes_without_progress = 0, at_risk = false, updated_at = now(),
+      status = howdah_private.next_status(w.status, w.waits_for, e),
+      stop_reason = (w.move ->> 'stop_reason')::howdah.stop_reason,
+      output = w.move ->> 'output',
+      output_data = nullif(w.move -> 'output_data', 'null'),
+      error = nullif(w.move -> 'error', 'null'),
+      metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
+      waiting_for = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'waiting' then w.waits_for end,
+      paused_from = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'paused' then w.waits_for end,
+      is_pause_requested = e.is_pause_requested
+        and howdah_private.next_status(w.status, w.waits_for, e) = 'running',
+      wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
+      owner_worker = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.owner_worker end,
+      active_since = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.active_since end,
+      active_ms = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.active_ms
+        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
+      completed_at = case when w.status in ('completed', 'failed') then clock_timestamp() end
+    from wanted as w
+    where e.id = w.execution_id and e.id = any (move_runs.moving)
+      and e.id between move_runs.moving[1] and move_runs.moving[cardinality(move_runs.moving)]
+    returning row(e.id, e.tenant_id, 'committed', e.status, e.step_count,
+      howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e), e.has_inbox,
+      e.is_pause_requested)::howdah_private.commit_result as result
+  )
+  select array_agg(m.result) into v_moved from moved as m;
+  return array(
+    select r from unnest(move_runs.results) as r where r.execution_id <> all (move_runs.moving)
+  ) || v_moved;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.moving_runs(ids uuid[], moves jsonb)
+ RETURNS uuid[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select i.id from unnest(moving_runs.ids) with ordinality as i (id, run)
+    where moving_runs.moves -> (i.run::int - 1) <> 'null'
+    order by i.run
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  RETURNS text
  LANGUAGE sql
@@ -19243,58 +19532,6 @@ CREATE OR REPLACE FUNCTION howdah_private.needs_turn(e howdah.executions)
  LANGUAGE sql
  IMMUTABLE
 RETURN (((e).session_id IS NOT NULL) AND ((e).parent_execution_id IS NULL) AND (((e).completed_at IS NOT NULL) OR COALESCE(((e).paused_from = 'turn'::howdah.waiting_reason), false)))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.next_due_run(tenant_id uuid, except_ids uuid[], INOUT priority smallint, OUT id uuid)
- RETURNS record
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_sort TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-#variable_conflict use_column
-declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
-begin
-  while next_due_run.priority is not null loop
-    select r.id into next_due_run.id
-    from (
-      (select e.id, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
-      where e.status = 'queued' and e.waiting_for is null
-        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
-        and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-      limit 1)
-      union all
-      (select e.id, greatest(e.run_at, e.wake_at) from howdah.executions as e
-      where e.status = 'waiting' and e.waiting_for = 'timer'
-        and e.tenant_id = next_due_run.tenant_id and e.priority = next_due_run.priority
-        and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (next_due_run.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
-      limit 1)
-    ) as r
-    order by r.due_at limit 1;
-    exit when found;
-    select min(r.priority) into next_due_run.priority
-    from (
-      (select e.priority from howdah.executions as e
-      where e.status = 'queued' and e.waiting_for is null
-        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
-        and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
-      union all
-      (select e.priority from howdah.executions as e
-      where e.status = 'waiting' and e.waiting_for = 'timer'
-        and e.tenant_id = next_due_run.tenant_id and e.priority > next_due_run.priority
-        and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority limit 1)
-    ) as r;
-  end loop;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.next_parked_runs(limit_id uuid, subjects uuid[], is_deleted boolean, row_limit integer)
@@ -21260,6 +21497,8 @@ begin
   where e.id = any (v_lineage)
   order by e.depth, e.id
   for no key update nowait;
+  perform from howdah_private.run_heads as h where h.execution_id = any (v_lineage)
+  for no key update nowait;
   return query select q.* from howdah.questions as q
   where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
   for no key update nowait;
@@ -21280,8 +21519,11 @@ AS $function$
     group by e.tenant_id
   ),
   held as materialized (
-    select e.owner_worker as worker, count(*) as runs, max(e.updated_at) as updated_at
-    from howdah.executions as e where e.owner_worker is not null
+    select e.owner_worker as worker, count(*) as runs,
+      max(coalesce(h.updated_at, e.updated_at)) as updated_at
+    from howdah.executions as e
+    left join howdah_private.run_heads as h on h.execution_id = e.id
+    where e.owner_worker is not null
     group by e.owner_worker
   ),
   limits as (
@@ -22493,7 +22735,6 @@ declare
   v_held uuid[];
   v_has_children boolean;
   v_released uuid[];
-  v_poison uuid[];
   v_seen_at timestamptz := (
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
@@ -22507,14 +22748,15 @@ begin
   end if;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;
-  with held as (
-    select e.id from howdah.executions as e
+  v_held := array(
+    select e.id::uuid from howdah.executions as e
     where e.owner_worker = release_executions.worker
       and (release_executions.ids is null or e.id = any (release_executions.ids))
     order by e.id
     for no key update
-  ),
-  released as (
+  );
+  perform howdah_private.lock_heads(v_held);
+  with released as (
     update howdah.executions as e
     set status = case when e.is_pause_requested then 'paused' else 'queued'
         end::howdah.execution_status,
@@ -22522,27 +22764,20 @@ begin
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
           then e.active_ms + greatest(
-            0, extract(epoch from coalesce(v_seen_at, e.updated_at) - e.active_since) * 1000
+            0, extract(epoch from coalesce(v_seen_at, (
+              select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
+            ), e.updated_at) - e.active_since) * 1000
           )::bigint
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
       active_since = null, updated_at = now()
-    from held as h where e.id = h.id
+    where e.id = any (v_held)
     returning e.id::uuid
   )
   select array_agg(r.id) into v_released from released as r;
 
-  v_poison := array(
-    select e.id::uuid from howdah.executions as e
-    where release_executions.is_dead and e.id = any (v_released)
-      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
-  );
-  perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
-  perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
-    'code', 'internal', 'retryable', false,
-    'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
-  ))
-  from howdah.executions as e where e.id = any (v_poison);
-
+  if release_executions.is_dead then
+    perform howdah_private.terminate_poison(v_released);
+  end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
@@ -22686,18 +22921,21 @@ AS $function$
     case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
       else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
-    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(), greatest('user', e.trust)
+    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(),
+    greatest('user', coalesce(h.trust, e.trust))
   from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   cross join lateral (
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
   where e.id = q.execution_id and s.scope is not null
   on conflict do nothing;
-  update howdah.approvals as a set trust = e.trust
-  from howdah.executions as e
+  update howdah.approvals as a set trust = coalesce(h.trust, e.trust)
+  from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.id = q.execution_id and remember_approval.scope is not null and a.tenant_id = q.tenant_id
-    and a.tool = q.tool_call ->> 'name' and a.trust < e.trust and case a.scope
+    and a.tool = q.tool_call ->> 'name' and a.trust < coalesce(h.trust, e.trust)
+    and case a.scope
       when 'run' then a.execution_id in (q.execution_id, q.root_execution_id)
       when 'session' then remember_approval.scope = 'session' and a.session_id = q.session_id
       else remember_approval.scope = 'agent' and a.agent_id = e.agent_id end
@@ -23047,6 +23285,10 @@ declare
     select distinct e.owner_worker from howdah.executions as e
     where e.owner_worker is not null and e.updated_at < v_before
       and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
+      and not exists (
+        select from howdah_private.run_heads as h
+        where h.execution_id = e.id and h.updated_at >= v_before
+      )
   );
 begin
   -- lock in the common order: the runs of two owners may belong to one tree
@@ -23220,6 +23462,20 @@ CREATE OR REPLACE FUNCTION howdah_private.report_master_keys(worker uuid, master
 AS $function$
   update howdah_private.workers as w set master_keys = report_master_keys.master_keys
   where w.id = report_master_keys.worker
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.report_refused_child(parent howdah.executions, child jsonb, reason text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
+  values (parent.id, parent.tenant_id, 'child', child ->> 'call_id', jsonb_build_object(
+    'execution_id', child -> 'id', 'status', 'failed', 'error', jsonb_build_object(
+      'code', 'tool_failed', 'message', reason, 'retryable', false)));
+  select howdah_private.wake_runs(array[parent.id])
 $function$
 ;
 
@@ -23527,12 +23783,13 @@ CREATE OR REPLACE FUNCTION howdah_private.resource_trust(tenant_id uuid, id uuid
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select greatest('internal', e.trust,
+    select greatest('internal', coalesce(h.trust, e.trust),
       case when r.metadata ->> 'trust' = 'external' then 'external'::howdah.trust end)
     from howdah.resources as r
     join howdah.executions as e
       on e.id = howdah_private.parse_id(r.metadata ->> 'written_by_execution_id')
         and e.tenant_id = r.tenant_id
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
   ), 'external')
 $function$
@@ -24230,11 +24487,11 @@ AS $function$
     'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
     'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased',
     'created_at', run -> 'created_at',
-    'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', e.step_count,
-    'tokens_in', e.tokens_in, 'tokens_out', e.tokens_out, 'cost', trim_scale(e.cost),
-    'total_tokens_in', e.tokens_in + e.children_tokens_in,
-    'total_tokens_out', e.tokens_out + e.children_tokens_out,
-    'total_cost', trim_scale(e.cost + e.children_cost)) || (
+    'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', n.step_count,
+    'tokens_in', n.tokens_in, 'tokens_out', n.tokens_out, 'cost', trim_scale(n.cost),
+    'total_tokens_in', n.tokens_in + e.children_tokens_in,
+    'total_tokens_out', n.tokens_out + e.children_tokens_out,
+    'total_cost', trim_scale(n.cost + e.children_cost)) || (
     select jsonb_build_object('model_calls', count(*) filter (where s.kind = 'model'),
       'tool_calls', count(*) filter (where s.kind = 'tool'),
       'retries', count(*) filter (where s.kind = 'retry'))
@@ -24242,14 +24499,22 @@ AS $function$
   ) || jsonb_build_object('children', (
     select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
       select a.name as agent, w.name as workflow, x.status, count(*) as runs,
-        trim_scale(sum(x.cost + x.children_cost)) as cost
+        trim_scale(sum(coalesce(h.cost, x.cost) + x.children_cost)) as cost
       from howdah.executions as x
+      left join howdah_private.run_heads as h on h.execution_id = x.id
       left join howdah.agents as a on a.id = x.agent_id
       left join howdah.workflows as w on w.id = x.workflow_id
       where x.parent_execution_id = e.id group by a.name, w.name, x.status
     ) as c
   ))
-  from howdah.executions as e where e.id = (run ->> 'id')::uuid
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  cross join lateral (
+    select coalesce(h.step_count, e.step_count) as step_count,
+      coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost
+  ) as n
+  where e.id = (run ->> 'id')::uuid
 $function$
 ;
 
@@ -25366,16 +25631,19 @@ CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with roots as materialized (
-    select e.id::uuid as id, e.tenant_id, 1 + e.step_count + e.fence + e.moves as changes
+    select e.id::uuid as id, e.tenant_id,
+      1 + coalesce(h.step_count, e.step_count) + e.fence + e.moves as changes
     from howdah.sessions as s
     join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id
+    left join howdah_private.run_heads as h on h.execution_id = e.id
     where s.id = session_version.session_id and e.parent_execution_id is null
   )
   select coalesce((select sum(r.changes) from roots as r), 0)::bigint
     + coalesce((
-      select sum(1 + c.step_count + c.fence + c.moves) from roots as r
+      select sum(1 + coalesce(h.step_count, c.step_count) + c.fence + c.moves) from roots as r
       join howdah.executions as c on c.root_execution_id = r.id
         and c.parent_execution_id is not null
+      left join howdah_private.run_heads as h on h.execution_id = c.id
     ), 0)
     + coalesce((
       select sum(1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int) from roots as r
@@ -26071,46 +26339,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.spawn_child(parent howdah.executions, child jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_id uuid := spawn_child.child ->> 'id';
-  v_message text;
-begin
-  if exists (select from howdah.executions as e where e.id = v_id) or exists (
-    select from howdah_private.inbox as i
-    where i.execution_id = parent.id and i.kind = 'child'
-      and i.output ->> 'execution_id' = v_id::text
-  ) then
-    return;
-  end if;
-  insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input,
-    overrides, max_steps, max_tokens, max_cost, max_seconds, user_id, priority
-  ) values (
-    v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid,
-    parent.id, child ->> 'call_id', parent.trust, child ->> 'input', child -> 'overrides',
-    (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
-    (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int,
-    parent.user_id, parent.priority
-  );
-exception when others then
-  if sqlstate ~ '^(40|53|55|57|58|XX)' then
-    raise;
-  end if;
-  get stacked diagnostics v_message = message_text;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
-  values (parent.id, parent.tenant_id, 'child', spawn_child.child ->> 'call_id', jsonb_build_object(
-    'execution_id', v_id, 'status', 'failed', 'error', jsonb_build_object(
-      'code', 'tool_failed', 'message', v_message, 'retryable', false)));
-  perform howdah_private.wake_runs(array[parent.id]);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
  RETURNS howdah.tools
  LANGUAGE plpgsql
@@ -26626,8 +26854,7 @@ declare
   v_priorities smallint[]; -- of the next due run of each tenant; null: the tenant has no more
   v_at_work int[]; v_weights int[];
   v_taken uuid[] := swap_for_fair_share.ids;
-  v_run record;
-  v_due record;
+  v_run record; v_due record;
   v_at int;
   v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
@@ -26667,7 +26894,8 @@ begin
         v_tenants[i.place] <= v_last_tenant_id, v_tenants[i.place] limit 1;
       exit when v_tenants[v_at] = v_run.tenant_id;
       yielding_id := v_run.id;
-      v_due := howdah_private.next_due_run(v_tenants[v_at], v_taken, v_priorities[v_at]);
+      select d.* into v_due
+      from howdah_private.due_runs(v_tenants[v_at], v_priorities[v_at], 1, v_taken) as d;
       v_priorities[v_at] := v_due.priority;
       replacement_id := v_due.id;
       exit when replacement_id is not null;
@@ -27302,9 +27530,12 @@ AS $function$
 begin
   perform from howdah.executions as e
   where e.id = take_inbox.id and e.owner_worker = take_inbox.worker and e.fence = take_inbox.fence
-    and e.step_count >= take_inbox.after
   for no key update;
-  if not found then
+  if not found or not exists (
+    select from howdah.executions as e left join howdah_private.run_heads as h
+      on h.execution_id = e.id
+    where e.id = take_inbox.id and coalesce(h.step_count, e.step_count) >= take_inbox.after
+  ) then
     return;
   end if;
   perform howdah_private.drain_inbox(array[take_inbox.id]);
@@ -27345,7 +27576,8 @@ AS $function$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id,
     'trust', case
-      when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
+      when t.from_execution_id is not null
+        then greatest(t.trust, coalesce(h.trust, e.trust, 'external'))
       -- another person does not act for the user of the run
       when run.user_id is not null
         and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
@@ -27355,6 +27587,7 @@ AS $function$
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
+  left join howdah_private.run_heads as h on h.execution_id = e.id
   left join howdah.users as u on u.id = run.user_id and u.tenant_id = run.tenant_id
 $function$
 ;
@@ -27613,6 +27846,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.terminate_poison(released uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_poison uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (terminate_poison.released)
+      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
+  );
+begin
+  perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
+  perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
+    'code', 'internal', 'retryable', false,
+    'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
+  ))
+  from howdah.executions as e where e.id = any (v_poison);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.terminate_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -27625,6 +27880,7 @@ declare
       and e.completed_at is null
   );
 begin
+  perform howdah_private.lock_heads(v_live) where cardinality(v_live) > 1;
   perform howdah_private.lock_sessions_of(v_live) where cardinality(v_live) > 1;
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
@@ -29004,6 +29260,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__fold_run_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_head howdah_private.run_heads;
+  v_stays constant boolean := new.owner_worker = old.owner_worker and new.fence = old.fence;
+begin
+  if v_stays then
+    select h.* into v_head from howdah_private.run_heads as h
+    where h.execution_id = old.id for no key update;
+  else
+    delete from howdah_private.run_heads as h where h.execution_id = old.id
+    returning h.* into v_head;
+  end if;
+  if (v_head.fence = old.fence) is not true then
+    return new;
+  end if;
+  if v_head.step_count > old.step_count then -- a commit has reset them since
+    new.crashes_without_progress := greatest(
+      new.crashes_without_progress - old.crashes_without_progress, 0);
+    new.at_risk := new.at_risk and not old.at_risk;
+  end if;
+  new.step_count := v_head.step_count + new.step_count - old.step_count;
+  new.message_count := v_head.message_count + new.message_count - old.message_count;
+  new.model_count := v_head.model_count + new.model_count - old.model_count;
+  new.tokens_in := v_head.tokens_in + new.tokens_in - old.tokens_in;
+  new.tokens_out := v_head.tokens_out + new.tokens_out - old.tokens_out;
+  new.cost := v_head.cost + new.cost - old.cost;
+  new.trust := greatest(new.trust, v_head.trust);
+  new.updated_at := case when new.updated_at <> old.updated_at then new.updated_at
+    else v_head.updated_at end;
+  if v_stays then
+    update howdah_private.run_heads as h
+    set step_count = new.step_count, message_count = new.message_count,
+      model_count = new.model_count, tokens_in = new.tokens_in, tokens_out = new.tokens_out,
+      cost = new.cost, trust = new.trust, updated_at = new.updated_at, has_inbox = new.has_inbox,
+      is_pause_requested = new.is_pause_requested, max_steps = new.max_steps,
+      max_tokens = new.max_tokens, max_cost = new.max_cost, max_seconds = new.max_seconds,
+      children_tokens = new.children_tokens_in + new.children_tokens_out,
+      children_cost = new.children_cost, active_ms = new.active_ms,
+      active_since = new.active_since, session_id = new.session_id, agent_id = new.agent_id,
+      workflow_id = new.workflow_id
+    where h.execution_id = new.id;
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__follow_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -30300,8 +30608,8 @@ begin
       'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt,
       'options', new.options, 'schema', new.schema, 'tool_call', new.tool_call,
       'trust', new.trust, 'expires_at', new.expires_at)))
-  from howdah.executions as e
-  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id
+  from howdah.executions as r cross join lateral howdah_private.with_head(r) as e
+  where r.id = new.root_execution_id and r.tenant_id = new.tenant_id
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
@@ -32240,9 +32548,10 @@ CREATE OR REPLACE FUNCTION howdah_private.trust_of_runs(tenant_id uuid, ids uuid
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select max(greatest('internal', coalesce(e.trust, 'external')))
+  select max(greatest('internal', coalesce(h.trust, e.trust, 'external')))
   from unnest(trust_of_runs.ids) as i (id)
   left join howdah.executions as e on e.id = i.id and e.tenant_id = trust_of_runs.tenant_id
+  left join howdah_private.run_heads as h on h.execution_id = e.id
 $function$
 ;
 
@@ -32491,6 +32800,30 @@ AS $function$
     or (w.listener = unwatch.listener
       and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unwritten_commits(results howdah_private.commit_result[], worker uuid, ids uuid[], fences integer[], log_ends integer[], step_counts integer[])
+ RETURNS howdah_private.commit_result[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    select row(i.id, (n.run).tenant_id,
+      case when (n.run).has_inbox and (n.run).owner_worker = unwritten_commits.worker
+          and (n.run).step_count = i.log_end then 'inbox'
+        when i.step_count = 0 and (n.run).owner_worker = unwritten_commits.worker then 'stale'
+        when (n.run).step_count = i.log_end + i.step_count then 'committed' else 'stale' end,
+      (n.run).status, (n.run).step_count, (n.run).exhausted, (n.run).active_ms_left,
+      (n.run).has_inbox, (n.run).is_pause_requested)::howdah_private.commit_result
+    from unnest(unwritten_commits.ids, unwritten_commits.fences, unwritten_commits.log_ends,
+        unwritten_commits.step_counts) as i (id, fence, log_end, step_count)
+    cross join lateral (select howdah_private.execution_at_fence(i.id, i.fence) as run) as n
+    where not exists (
+      select from unnest(unwritten_commits.results) as r where r.execution_id = i.id)
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.upkeep_alerts()
@@ -33005,6 +33338,7 @@ AS $function$
 declare
   v_woken uuid[];
 begin
+  perform howdah_private.lock_heads(wake_runs.ids) where cardinality(wake_runs.ids) > 1;
   with woken as (
     update howdah.executions as e
     set has_inbox = true,
@@ -33436,6 +33770,39 @@ begin
     )) end,
     case when v_before <> e.id
       then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.with_head(e howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_head howdah_private.run_heads;
+begin
+  if e.owner_worker is null then
+    return e;
+  end if;
+  select h.* into v_head from howdah_private.run_heads as h
+  where h.execution_id = e.id and h.fence = e.fence;
+  if not found then
+    return e;
+  end if;
+  if v_head.step_count > e.step_count then
+    e.crashes_without_progress := 0;
+    e.at_risk := false;
+  end if;
+  e.step_count := v_head.step_count;
+  e.message_count := v_head.message_count;
+  e.model_count := v_head.model_count;
+  e.tokens_in := v_head.tokens_in;
+  e.tokens_out := v_head.tokens_out;
+  e.cost := v_head.cost;
+  e.trust := v_head.trust;
+  e.updated_at := v_head.updated_at;
+  return e;
 end $function$
 ;
 
@@ -34165,14 +34532,15 @@ create view howdah.agent_performance with (security_invoker=true) as
             count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
             count(*) FILTER (WHERE (e.status = 'cancelled'::howdah.execution_status)) AS cancelled,
             count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
-            sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
-            sum(e.tokens_in) AS tokens_in,
-            sum(e.tokens_out) AS tokens_out,
-            sum(e.cost) AS cost,
+            sum((COALESCE(h.step_count, e.step_count) - COALESCE(e.forked_from_seq, 0))) AS steps,
+            sum(COALESCE(h.tokens_in, e.tokens_in)) AS tokens_in,
+            sum(COALESCE(h.tokens_out, e.tokens_out)) AS tokens_out,
+            sum(COALESCE(h.cost, e.cost)) AS cost,
             percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95,
             percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
-           FROM howdah.executions e
+           FROM (howdah.executions e
+             LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)))
           WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
                    FROM howdah_private.counted_months() m(first_id, next_id)
                   WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
@@ -34249,13 +34617,14 @@ create view howdah.daily_usage with (security_invoker=true) as
             count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
             count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
             count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
-            sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
-            sum(e.tokens_in) AS tokens_in,
-            sum(e.tokens_out) AS tokens_out,
-            sum(e.cost) AS cost,
+            sum((COALESCE(h.step_count, e.step_count) - COALESCE(e.forked_from_seq, 0))) AS steps,
+            sum(COALESCE(h.tokens_in, e.tokens_in)) AS tokens_in,
+            sum(COALESCE(h.tokens_out, e.tokens_out)) AS tokens_out,
+            sum(COALESCE(h.cost, e.cost)) AS cost,
             percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
-           FROM howdah.executions e
+           FROM (howdah.executions e
+             LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)))
           WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
                    FROM howdah_private.counted_months() m(first_id, next_id)
                   WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
@@ -34347,6 +34716,20 @@ create view howdah.effects with (security_invoker=true) as
           ORDER BY r.id DESC
          LIMIT 1) k ON (true));
 
+create view howdah.execution_counters with (security_invoker=true) as
+ SELECT e.tenant_id,
+    (e.id)::uuid AS execution_id,
+    COALESCE(h.step_count, e.step_count) AS step_count,
+    COALESCE(h.message_count, e.message_count) AS message_count,
+    COALESCE(h.model_count, e.model_count) AS model_count,
+    COALESCE(h.tokens_in, e.tokens_in) AS tokens_in,
+    COALESCE(h.tokens_out, e.tokens_out) AS tokens_out,
+    COALESCE(h.cost, e.cost) AS cost,
+    COALESCE(h.trust, e.trust) AS trust,
+    COALESCE(h.updated_at, e.updated_at) AS updated_at
+   FROM (howdah.executions e
+     LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)));
+
 create view howdah.execution_timeline with (security_invoker=true) as
  SELECT s.tenant_id,
     s.execution_id,
@@ -34379,15 +34762,15 @@ create view howdah.execution_tree with (security_invoker=true) as
     t.status,
     t.waiting_for,
     t.stop_reason,
-    t.tokens_in,
-    t.tokens_out,
-    t.cost,
-    (t.tokens_in + t.children_tokens_in) AS total_tokens_in,
-    (t.tokens_out + t.children_tokens_out) AS total_tokens_out,
-    (t.cost + t.children_cost) AS total_cost,
+    COALESCE(h.tokens_in, t.tokens_in) AS tokens_in,
+    COALESCE(h.tokens_out, t.tokens_out) AS tokens_out,
+    COALESCE(h.cost, t.cost) AS cost,
+    (COALESCE(h.tokens_in, t.tokens_in) + t.children_tokens_in) AS total_tokens_in,
+    (COALESCE(h.tokens_out, t.tokens_out) + t.children_tokens_out) AS total_tokens_out,
+    (COALESCE(h.cost, t.cost) + t.children_cost) AS total_cost,
     t.started_at,
     t.completed_at
-   FROM ((( SELECT e.tenant_id,
+   FROM (((( SELECT e.tenant_id,
             e.agent_id,
             e.workflow_id,
             (e.id)::uuid AS root_execution_id,
@@ -34430,6 +34813,7 @@ create view howdah.execution_tree with (security_invoker=true) as
             e.completed_at
            FROM howdah.executions e
           WHERE (e.parent_execution_id IS NOT NULL)) t
+     LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = t.execution_id)))
      LEFT JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))))
      LEFT JOIN howdah.workflows w ON (((w.tenant_id = t.tenant_id) AND (w.id = t.workflow_id))));
 
@@ -34925,6 +35309,8 @@ CREATE TRIGGER _100_refuse_delete BEFORE DELETE ON howdah.executions FOR EACH RO
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id ON howdah.executions FOR EACH ROW WHEN ((((((old.tenant_id IS DISTINCT FROM new.tenant_id) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.agent_version_id IS DISTINCT FROM new.agent_version_id)) OR (old.workflow_id IS DISTINCT FROM new.workflow_id)) OR (old.workflow_version_id IS DISTINCT FROM new.workflow_version_id))) EXECUTE FUNCTION howdah_private.tg_executions__check_version();
+
+CREATE TRIGGER _150_fold_run_head BEFORE UPDATE OF owner_worker, fence, step_count, message_count, model_count, tokens_in, tokens_out, cost, trust, crashes_without_progress, at_risk, has_inbox, is_pause_requested, max_steps, max_tokens, max_cost, max_seconds, children_tokens_in, children_tokens_out, children_cost, active_ms, active_since, agent_id, workflow_id, session_id, updated_at ON howdah.executions FOR EACH ROW WHEN ((old.owner_worker IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__fold_run_head();
 
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
@@ -36400,6 +36786,20 @@ create policy engine on howdah_private.request_keys to howdah_engine using (true
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.run_heads to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.run_heads to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah_private.run_heads to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
 create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check (true);
@@ -37226,6 +37626,46 @@ grant select on column howdah.workflows.updated_at to howdah_analyst;
 
 grant select on column howdah.workflows.updated_at to howdah_app;
 
+grant select on column howdah_private.run_heads.cost to howdah_analyst;
+
+grant select on column howdah_private.run_heads.cost to howdah_app;
+
+grant select on column howdah_private.run_heads.execution_id to howdah_analyst;
+
+grant select on column howdah_private.run_heads.execution_id to howdah_app;
+
+grant select on column howdah_private.run_heads.message_count to howdah_analyst;
+
+grant select on column howdah_private.run_heads.message_count to howdah_app;
+
+grant select on column howdah_private.run_heads.model_count to howdah_analyst;
+
+grant select on column howdah_private.run_heads.model_count to howdah_app;
+
+grant select on column howdah_private.run_heads.step_count to howdah_analyst;
+
+grant select on column howdah_private.run_heads.step_count to howdah_app;
+
+grant select on column howdah_private.run_heads.tenant_id to howdah_analyst;
+
+grant select on column howdah_private.run_heads.tenant_id to howdah_app;
+
+grant select on column howdah_private.run_heads.tokens_in to howdah_analyst;
+
+grant select on column howdah_private.run_heads.tokens_in to howdah_app;
+
+grant select on column howdah_private.run_heads.tokens_out to howdah_analyst;
+
+grant select on column howdah_private.run_heads.tokens_out to howdah_app;
+
+grant select on column howdah_private.run_heads.trust to howdah_analyst;
+
+grant select on column howdah_private.run_heads.trust to howdah_app;
+
+grant select on column howdah_private.run_heads.updated_at to howdah_analyst;
+
+grant select on column howdah_private.run_heads.updated_at to howdah_app;
+
 grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
 grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
@@ -37930,7 +38370,7 @@ grant execute on function howdah_private.commit_outside_of_blocks() to howdah_an
 
 grant execute on function howdah_private.commit_outside_of_blocks() to howdah_app;
 
-grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
+grant execute on function howdah_private.commit_steps(uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[],howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[],integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[],howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]) to howdah_worker;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_analyst;
 
@@ -38150,6 +38590,8 @@ grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 
 grant execute on function howdah_private.execution_states(uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.exhausted_head_limit(howdah_private.run_heads) to howdah_engine;
+
 grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.explained(text,text,jsonb,jsonb) to howdah_engine;
@@ -38230,6 +38672,8 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
+grant execute on function howdah_private.flush_claims() to howdah_worker;
+
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
@@ -38269,6 +38713,8 @@ grant execute on function howdah_private.has_settings() to howdah_worker;
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
 
 grant execute on function howdah_private.has_writer_privilege(regclass,name,text) to howdah_engine;
+
+grant execute on function howdah_private.head_ms_left(howdah_private.run_heads) to howdah_engine;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
@@ -38650,8 +39096,6 @@ grant execute on function howdah_private.message_json(howdah.messages) to howdah
 
 grant execute on function howdah_private.message_replied_to(howdah.executions,text) to howdah_engine;
 
-grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
-
 grant execute on function howdah_private.metrics() to howdah_worker;
 
 grant execute on function howdah_private.model_chosen(jsonb,integer) to howdah_engine;
@@ -38669,6 +39113,8 @@ grant execute on function howdah_private.month_blockers(date) to howdah_owner;
 grant execute on function howdah_private.month_bounds(date) to howdah_engine;
 
 grant execute on function howdah_private.month_partitions(date) to howdah_engine;
+
+grant execute on function howdah_private.moving_runs(uuid[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
@@ -40118,6 +40564,8 @@ grant delete, insert, select, update on table howdah_private.receivers to howdah
 
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
@@ -40147,6 +40595,12 @@ grant select on view howdah.effects to howdah_analyst;
 grant select on view howdah.effects to howdah_app;
 
 grant delete, insert, select, update on view howdah.effects to howdah_engine;
+
+grant select on view howdah.execution_counters to howdah_analyst;
+
+grant select on view howdah.execution_counters to howdah_app;
+
+grant delete, insert, select, update on view howdah.execution_counters to howdah_engine;
 
 grant select on view howdah.execution_timeline to howdah_analyst;
 
@@ -40668,6 +41122,26 @@ comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no 
 
 comment on column howdah.effects.tool is 'The tool, by name.';
 
+comment on column howdah.execution_counters.cost is 'Cost of its steps, without the runs below.';
+
+comment on column howdah.execution_counters.execution_id is 'The run.';
+
+comment on column howdah.execution_counters.message_count is 'Number of messages in the conversation.';
+
+comment on column howdah.execution_counters.model_count is 'Number of model answers so far.';
+
+comment on column howdah.execution_counters.step_count is 'Number of steps in the log.';
+
+comment on column howdah.execution_counters.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.execution_counters.tokens_in is 'Tokens read by its models, without the runs below.';
+
+comment on column howdah.execution_counters.tokens_out is 'Tokens written by its models, without the runs below.';
+
+comment on column howdah.execution_counters.trust is 'Lowest trust of all text that the run has read.';
+
+comment on column howdah.execution_counters.updated_at is 'Time of the last change.';
+
 comment on column howdah.execution_timeline.cost is 'Cost of model calls, at the prices when the step was committed.';
 
 comment on column howdah.execution_timeline.error is 'The error; null if there was none.';
@@ -40761,9 +41235,9 @@ comment on column howdah.executions.concurrency_key is 'Key of your own, such as
 
 comment on column howdah.executions.contents_erased_at is 'Time at which texts and arguments were erased. Usage and times stay.';
 
-comment on column howdah.executions.cost is 'Sum of the cost of its steps, at the prices when they committed.';
+comment on column howdah.executions.cost is 'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.crashes_without_progress is 'Number of workers that died with this run since its last commit.';
+comment on column howdah.executions.crashes_without_progress is 'Number of workers that died with this run since its last commit. While the run is running, as of the last change of this row.';
 
 comment on column howdah.executions.created_at is 'Time of creation.';
 
@@ -40821,7 +41295,7 @@ comment on column howdah.executions.members_at_once is 'Maximum number of member
 
 comment on column howdah.executions.members_waiting is 'Number of live children that wait for their turn.';
 
-comment on column howdah.executions.message_count is 'Number of messages in the conversation.';
+comment on column howdah.executions.message_count is 'Number of messages in the conversation. In SQL, execution_counters is exact while the run is running.';
 
 comment on column howdah.executions.messages_at_retry is 'Number of messages at the last retry_execution. Guards examine only later messages.';
 
@@ -40830,7 +41304,7 @@ Tags of your own, indexed: where metadata @> ''{"order": 4711}''.';
 
 comment on column howdah.executions.metrics is 'Facts about the end: finish_reason "length" means that the answer was truncated.';
 
-comment on column howdah.executions.model_count is 'Number of model answers so far. They count against max_steps.';
+comment on column howdah.executions.model_count is 'Number of model answers so far. They count against max_steps. In SQL, execution_counters is exact while the run is running.';
 
 comment on column howdah.executions.moves is 'Number of status changes, part of the version of the session state.';
 
@@ -40860,7 +41334,7 @@ comment on column howdah.executions.started_at is 'Start time.';
 
 comment on column howdah.executions.status is 'queued, running, waiting or paused; after the end completed, failed or cancelled.';
 
-comment on column howdah.executions.step_count is 'Number of steps in the log.';
+comment on column howdah.executions.step_count is 'Number of steps in the log. In SQL, execution_counters is exact while the run is running.';
 
 comment on column howdah.executions.stop_reason is 'Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 
@@ -40868,15 +41342,15 @@ comment on column howdah.executions.table_trigger_id is 'Watch of a table that s
 
 comment on column howdah.executions.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.executions.tokens_in is 'Tokens read by its models, without the runs below.';
+comment on column howdah.executions.tokens_in is 'Tokens read by its models, without the runs below. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.tokens_out is 'Tokens written by its models, without the runs below.';
+comment on column howdah.executions.tokens_out is 'Tokens written by its models, without the runs below. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.trust is 'Lowest trust of all text that the run has read: user, internal or external. It never rises.';
+comment on column howdah.executions.trust is 'Lowest trust of all text that the run has read: user, internal or external. It never rises. In SQL, execution_counters is exact while the run is running.';
 
 comment on column howdah.executions.turn is 'Position in the session, counted from 1.';
 
-comment on column howdah.executions.updated_at is 'Time of the last change.';
+comment on column howdah.executions.updated_at is 'Time of the last change. In SQL, execution_counters is exact while the run is running.';
 
 comment on column howdah.executions.user_id is 'The user whose privileges and defaults the run has.';
 
@@ -42088,6 +42562,10 @@ comment on column howdah_private.parked_runs.limit_id is 'The limit that was rea
 
 comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for other running runs and for calls.';
 
+comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
+
+comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
+
 comment on column howdah_private.workers.master_keys is 'Fingerprints of the master keys the worker has. Empty while it has none.';
 
 comment on column howdah_private.workers.only_members is 'Agents and workflows whose runs the worker takes within these tenants, with the runs below them. Null means all.';
@@ -42444,6 +42922,8 @@ comment on table howdah_private.receivers is 'Calls of the tool receive that wai
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
+comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
+
 comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated data, so that a value cannot be decrypted in the row of another secret.';
 
 comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session. It is not a column of sessions, because todos are locked before runs, and sessions after them.';
@@ -42461,6 +42941,9 @@ comment on view howdah.alerts is 'Conditions that need an operator now, each wit
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including deleted runs. Runs that compensate effects are left out.';
 
 comment on view howdah.effects is 'The ledger of effects: one row per call that has an effect outside its run. state: started (in progress), done, failed, unknown (outcome not observed), given_up, compensated, compensation_failed.';
+
+comment on view howdah.execution_counters is '@behavior -*
+Counters of runs, exact also for running runs. Filter by one run: where execution_id = …';
 
 comment on view howdah.execution_timeline is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline
 The steps of a run: time, duration and content. Filter by one run: where execution_id = …';

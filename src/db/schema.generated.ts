@@ -1068,6 +1068,49 @@ export interface Effects {
   tool: string | null;
 }
 
+export interface ExecutionCounters {
+  /**
+   * Cost of its steps, without the runs below.
+   */
+  cost: Numeric | null;
+  /**
+   * The run.
+   */
+  execution_id: string | null;
+  /**
+   * Number of messages in the conversation.
+   */
+  message_count: number | null;
+  /**
+   * Number of model answers so far.
+   */
+  model_count: number | null;
+  /**
+   * Number of steps in the log.
+   */
+  step_count: number | null;
+  /**
+   * The tenant that owns the row; no other tenant can see it.
+   */
+  tenant_id: string | null;
+  /**
+   * Tokens read by its models, without the runs below.
+   */
+  tokens_in: Int8 | null;
+  /**
+   * Tokens written by its models, without the runs below.
+   */
+  tokens_out: Int8 | null;
+  /**
+   * Lowest trust of all text that the run has read.
+   */
+  trust: Trust | null;
+  /**
+   * Time of the last change.
+   */
+  updated_at: Timestamp | null;
+}
+
 export interface Executions {
   /**
    * Active time before active_since, in milliseconds.
@@ -1130,11 +1173,11 @@ export interface Executions {
    */
   contents_erased_at: Timestamp | null;
   /**
-   * Sum of the cost of its steps, at the prices when they committed.
+   * Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is exact while the run is running.
    */
   cost: Generated<Numeric>;
   /**
-   * Number of workers that died with this run since its last commit.
+   * Number of workers that died with this run since its last commit. While the run is running, as of the last change of this row.
    */
   crashes_without_progress: Generated<number>;
   /**
@@ -1250,7 +1293,7 @@ export interface Executions {
    */
   members_waiting: Generated<number>;
   /**
-   * Number of messages in the conversation.
+   * Number of messages in the conversation. In SQL, execution_counters is exact while the run is running.
    */
   message_count: Generated<number>;
   /**
@@ -1267,7 +1310,7 @@ export interface Executions {
    */
   metrics: Generated<Json>;
   /**
-   * Number of model answers so far. They count against max_steps.
+   * Number of model answers so far. They count against max_steps. In SQL, execution_counters is exact while the run is running.
    */
   model_count: Generated<number>;
   /**
@@ -1327,7 +1370,7 @@ export interface Executions {
    */
   status: Generated<ExecutionStatus>;
   /**
-   * Number of steps in the log.
+   * Number of steps in the log. In SQL, execution_counters is exact while the run is running.
    */
   step_count: Generated<number>;
   /**
@@ -1343,15 +1386,15 @@ export interface Executions {
    */
   tenant_id: Generated<string>;
   /**
-   * Tokens read by its models, without the runs below.
+   * Tokens read by its models, without the runs below. In SQL, execution_counters is exact while the run is running.
    */
   tokens_in: Generated<Int8>;
   /**
-   * Tokens written by its models, without the runs below.
+   * Tokens written by its models, without the runs below. In SQL, execution_counters is exact while the run is running.
    */
   tokens_out: Generated<Int8>;
   /**
-   * Lowest trust of all text that the run has read: user, internal or external. It never rises.
+   * Lowest trust of all text that the run has read: user, internal or external. It never rises. In SQL, execution_counters is exact while the run is running.
    */
   trust: Generated<Trust>;
   /**
@@ -1359,7 +1402,7 @@ export interface Executions {
    */
   turn: number | null;
   /**
-   * Time of the last change.
+   * Time of the last change. In SQL, execution_counters is exact while the run is running.
    */
   updated_at: Generated<Timestamp>;
   /**
@@ -3954,6 +3997,7 @@ export interface DB {
   deleted_run_usage: DeletedRunUsage;
   deleted_step_usage: DeletedStepUsage;
   effects: Effects;
+  execution_counters: ExecutionCounters;
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
   executions: Executions;
