@@ -1,11 +1,12 @@
--- Commits the steps of many runs in one transaction: the heart of the runtime.
+-- Commits the steps of many runs in one transaction: the heart of the runtime. A run at work has a
+-- narrow row of counters, its head, in howdah_private.run_heads (fold_run_head.sql). Plain steps
+-- update the head, and neither lock nor write the row of the run in howdah.executions.
 --
--- Order of work. (1) Rows of runs that change status are locked, and with `effects` all that these
--- concern. (2) before_commit, for commits that concern other rows. (3) One statement advances the
--- heads, which is the fence, and writes steps and messages. (4) Runs change status. (5)
--- Spending is counted, where it is limited. (6) after_commit. A batch of plain steps does (3) and
--- (5) alone, and neither locks nor writes the rows of its runs in howdah.executions
--- (fold_run_head.sql).
+-- Order of work. (1) Lock the rows of runs that change status. With `effects`, also lock the
+-- ancestors of these runs, and the heads of all. (2) before_commit, for commits that concern other
+-- rows. (3) One statement advances the heads, which is the fence, and writes steps and messages.
+-- (4) Change the status of runs. (5) Count spending, where it is limited. (6) after_commit. A batch
+-- of plain steps does (3) and (5) alone. (2) and (6) check the fence themselves.
 --
 -- Arguments. Arrays, one element per run, per step, or per message. An array is null when all of
 -- its elements are null. The runs are sorted by id, which is the order of their locks.
@@ -23,13 +24,13 @@
 --                                its run
 -- The other arrays are columns of howdah.steps and howdah.messages.
 --
--- Fence. A run is committed only while this worker owns it under `fence` and its log ends at
--- `log_end`. Otherwise the row of that run says `stale`, and the other runs of the batch are not
+-- Fence. Steps are written only if the head still has this worker, this `fence` and `log_end`
+-- steps. Otherwise the row of that run says `stale`, and the other runs of the batch are not
 -- affected.
 --
 -- Idempotency. If the answer to a call was lost, the same call returns `committed` again and writes
--- nothing. A fence has one writer, so a log that already ends where this commit ends was written by
--- that writer.
+-- nothing, until the next claim. A fence has one writer, so a log that already ends where this
+-- commit ends was written by that writer.
 --
 -- Inbox. A run is not completed while its inbox holds an entry: the row says `inbox`, and nothing
 -- is written. A run with an inbox does not wait for a question or a child either. A run with a
@@ -38,7 +39,8 @@
 -- Result: `over_quota` forbids further model calls; the run parks with `waiting_for` = `quota`
 -- (spending_limits.sql). While `rules_stamp` is unchanged, so are the rules for the calls of the
 -- run (call_rules.sql). With `are_calls_limited`, the worker must claim the next calls before it
--- makes them (call_admission.sql).
+-- makes them (call_admission.sql). `exhausted` and `active_ms_left` say what is left of the limits
+-- of the run. `watched` asks for live events of the run.
 --
 -- `protocol`: the version of this interface that the worker speaks, 1. A later release serves older
 -- workers by it.
@@ -282,10 +284,10 @@ begin
   end if;
 end $$;
 
--- Changes the status of runs as their commits want. The trigger on executions brings the rows up to
--- their heads, and deletes the heads of runs that their worker gives up (fold_run_head.sql).
--- Sessions are locked after the heads of the batch, in one order, because runs that end pass their
--- turn on. Returns the results, with those of the runs that were changed.
+-- Applies `moves`. The trigger on executions adds the counters of the heads to the rows, and
+-- deletes the heads of runs that leave their worker (fold_run_head.sql). The end of a run starts
+-- the next run of its session. So the sessions of several runs are locked after the heads, in one
+-- order. Returns the results, with those of the runs that were changed.
 create or replace function howdah_private.move_runs(
   results howdah_private.commit_result[], moving uuid[], ids uuid[], moves jsonb
 ) returns howdah_private.commit_result[]
@@ -345,7 +347,8 @@ begin
 end $$;
 
 -- Answers for the runs of which nothing was written. A run is read by a volatile function, which
--- takes a new snapshot: an earlier attempt at the same commit may have been in progress.
+-- takes a new snapshot: an earlier attempt at the same commit may have been in progress. A move
+-- without steps was not made if this worker still owns the run, although the log has the length.
 create or replace function howdah_private.unwritten_commits(
   results howdah_private.commit_result[], worker uuid, ids uuid[], fences int[], log_ends int[],
   step_counts int[]
