@@ -501,7 +501,7 @@ describe('children', () => {
         });
       const least = { few: Number.POSITIVE_INFINITY, many: Number.POSITIVE_INFINITY };
       const isSlow = () => least.many >= 6 * Math.max(least.few, 2);
-      for (let round = 0; round < 3 || (round < 12 && isSlow()); round += 1) {
+      for (let round = 0; round < 3 || (round < 40 && isSlow()); round += 1) {
         // beside other work
         least.few = Math.min(least.few, await timeOf(400));
         least.many = Math.min(least.many, await timeOf(1_600));
