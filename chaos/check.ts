@@ -22,8 +22,6 @@ export type Evidence = Observed & {
   isModelCut: boolean;
   /** Workers died or were taken for dead: a run that was there three times may have been taken for poison. */
   deaths: number;
-  /** Crashes of the database. Each may undo claims under which a model was asked. */
-  crashes: number;
 };
 
 export type Verdict = {
@@ -219,18 +217,11 @@ function heard({ orders, runs }: Evidence): Breach[] {
   });
 }
 
-/**
- * A model is asked once for each answer and each failed attempt, and once more for each time a run
- * changed hands. A claim commits asynchronously, so a crash of the database may undo it, and then
- * nothing tells of the request made under it.
- */
+/** A model is asked once for each answer and each failed attempt, and once more for each time a run changed hands. */
 function asked(evidence: Evidence): Breach[] {
   const bound = new Map<string, number>();
   for (const run of evidence.runs) {
-    bound.set(
-      run.key,
-      (bound.get(run.key) ?? 0) + accounted(run) + run.interruptions + evidence.crashes,
-    );
+    bound.set(run.key, (bound.get(run.key) ?? 0) + accounted(run) + run.interruptions);
   }
   return [...bound].flatMap(([key, most]): Breach[] => {
     const times = evidence.requests.get(key) ?? 0;

@@ -24,9 +24,6 @@ export type RoundResult = {
 
 const MODEL_CUTTING: readonly FaultKind[] = ['cut_models', 'pause_process', 'freeze'];
 
-/** The database loses what it has not flushed. */
-const CRASHING: readonly FaultKind[] = ['kill_backend', 'restart_immediate'];
-
 /** Nobody is taken for dead by these. */
 const HARMLESS: readonly FaultKind[] = [
   'slow',
@@ -73,7 +70,6 @@ export async function playRound(
       requests: world.model.requests,
       isModelCut: injected.some(({ kind }) => MODEL_CUTTING.includes(kind)),
       deaths: isFailing.poison ? 3 : deaths,
-      crashes: injected.filter(({ kind }) => CRASHING.includes(kind)).length,
     });
     const died = world.places.flatMap((place) => place.deaths.splice(0));
     return {

@@ -10549,9 +10549,6 @@ begin
     perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
     where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox
     having count(*) > 0;
-    if not found then
-      perform set_config('synchronous_commit', 'off', true);
-    end if;
   end if;
   -- runs that gave their room away get their wake-ups back
   v_yielding := array(
@@ -10562,9 +10559,6 @@ begin
   end if;
   if not ((v_claimed || v_yielding) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
-  end if;
-  if cardinality(v_claimed) = 0 then
-    return; -- the query below would take a fifth of such a call
   end if;
 
   return query
@@ -15416,16 +15410,6 @@ AS $function$
     select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true)
     from unnest(fit_the_wire.names) as n (name)
   $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.flush_claims()
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select pg_logical_emit_message(true, 'howdah', 'claims')
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fold_run_heads(ids uuid[])
@@ -38671,8 +38655,6 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_authenti
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
-
-grant execute on function howdah_private.flush_claims() to howdah_worker;
 
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 

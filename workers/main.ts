@@ -124,15 +124,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       role: 'howdah_worker',
       settings: { ...GIVEN_UP_BY_SERVER, ...settings },
     });
-  const settings = {
-    // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
+  // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
+  const pool = open('howdah-worker', MOST.commits, {
     jit: 'off',
     // the server ends a statement before the client gives up: a commit is never repeated while its
     // first attempt runs
     statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
-  };
-  const pool = open('howdah-worker', MOST.commits, settings);
-  const claims = open('howdah-worker', MOST.claims, settings);
+  });
   const sqlToolPool = open('howdah-tools', MOST.tools);
   divideAmongTenants(sqlToolPool, MOST.tools);
   const queryPool = open('howdah-queries', MOST.queries);
@@ -147,7 +145,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
   });
   metrics?.watchPool('commits', () => pool);
-  metrics?.watchPool('claims', () => claims);
   metrics?.watchPool('tools', () => sqlToolPool);
   metrics?.watchPool('queries', () => queryPool);
   const notifier = createNotifier(url, answerWithinMs);
@@ -174,7 +171,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let lookOut: LookOut | undefined;
   const runtime = new Runtime({
     pool,
-    claims,
     capacity: options.concurrency,
     world: {
       provider: withSecrets(options.provider, readSecret),
@@ -252,7 +248,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onDueRuns: () => lookOut?.nudge(),
     onWorker: (id) => runtime.setWorker(id),
-    onSilence: () => [pool, claims, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
+    onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
   lookOut = keepLooking(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
@@ -280,11 +276,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         () => settleAll([stopped.finally(() => isOver.abort()), drained, looked]),
         () => mcp.close(),
         () => presence.stop(),
-        () =>
-          settleAll([
-            ...[pool, claims, sqlToolPool, queryPool].map((each) => each.end()),
-            notifier.close(),
-          ]),
+        () => settleAll([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]),
       ]);
     },
   };

@@ -4,7 +4,7 @@ import { storableJson, storableText } from './storable-json.ts';
 /** Version of the calls between worker and database; a release that changes them counts on. */
 export const PROTOCOL = 1;
 
-/** What one run wants committed: steps after the `after`-th, and perhaps a change of status. */
+/** The commit of one run: steps after the `after`-th, and perhaps a change of status. */
 export type Commit = {
   id: string;
   fence: number;

@@ -12,10 +12,8 @@ export const MOST_CONNECTIONS = {
     listen: 1,
   },
   worker: {
-    /** Commits of runs, and other statements of the worker. */
+    /** Claims and commits of runs. */
     commits: 4,
-    /** Claims of runs: one is made while the one before is flushed. */
-    claims: 2,
     /** Tools and hooks written in SQL. */
     tools: 10,
     /** Queries that models write: these may take long, and what commits shall not wait for them. */

@@ -119,18 +119,13 @@ export function keepingRefused(pool: Pool): Pool {
       isUsable = true;
       return result;
     } catch (error) {
-      isUsable = isUsableAfter(error);
+      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
       throw error;
     } finally {
       client.release(!isUsable);
     }
   };
   return Object.assign(pool, { query });
-}
-
-/** Returns whether a connection is usable after a statement on it has failed. */
-export function isUsableAfter(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
 }
 
 const connected = new WeakMap<Pool, Set<PoolClient>>();

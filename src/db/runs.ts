@@ -6,7 +6,7 @@ import type { RunSettings } from '../contracts/run-settings.ts';
 import type { Control, LoggedStep, StopReason } from '../contracts/step.ts';
 import type { Trust } from '../contracts/trust.ts';
 import { type Commit, commitQuery, PROTOCOL } from './commit-query.ts';
-import { isUsableAfter, type Pool, type PoolClient } from './pool.ts';
+import type { Pool, PoolClient } from './pool.ts';
 
 /** A run this worker now owns, with all it needs to go on. */
 export type ClaimedRun = {
@@ -51,8 +51,6 @@ export type ClaimedRun = {
   alike: string | null;
   /** Of its tenant and agent, in the order they are called; null when there are none. */
   hooks: HookRow[] | null;
-  /** Rejects when a crash of the database may have undone the claim. Runs of a claim share it. */
-  durable?: Promise<void>;
 };
 
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
@@ -74,8 +72,6 @@ export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: Lo
 /**
  * Claims those of the runs that are due and free; the others are simply not among the result. In the place of some there may
  * be runs of other tenants, whose turn it is: `after` is the tenant served last.
- *
- * The claim is flushed on the connection that made it, after it has been returned.
  */
 export async function claimExecutions(
   pool: Pool,
@@ -84,43 +80,16 @@ export async function claimExecutions(
   after: string | null,
   room: number,
 ): Promise<ClaimedRun[]> {
-  const client = await pool.connect();
-  const runs = await client
-    .query({
-      name: 'claim_executions',
-      text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
-      values: [worker, ids, after, room],
-    })
-    .then(({ rows }): ClaimedRun[] => rows.map(claimedRun))
-    .catch((error) => {
-      client.release(!isUsableAfter(error));
-      throw error;
-    });
-  if (runs.length === 0) {
-    client.release();
-    return [];
-  }
-  const durable = flushClaims(client);
-  return runs.map((run) => ({ ...run, durable }));
-}
-
-/** Completes a row of `claim_executions`; `bigint` comes as text. */
-function claimedRun(row: ClaimedRun): ClaimedRun {
-  return {
+  const { rows } = await pool.query({
+    name: 'claim_executions',
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
+    values: [worker, ids, after, room],
+  });
+  return rows.map((row) => ({
     ...row,
     active_ms_left: Number(row.active_ms_left),
     attempts: row.attempts.map(dueByOwnClock),
-  };
-}
-
-async function flushClaims(client: PoolClient): Promise<void> {
-  try {
-    await client.query({ name: 'flush_claims', text: 'select howdah_private.flush_claims()' });
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  }));
 }
 
 /** Whoever wrote the step may have had another clock. */

@@ -25,7 +25,6 @@ import type { World } from './world.ts';
  * any more and some call is to be tried again only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  await run.whenClaimed;
   if (nameTools(run.definition, calls)) {
     await run.refreshRules();
   }

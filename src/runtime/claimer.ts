@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from '../db/pool.ts';
-import { returnWakeUps } from '../db/presence.ts';
 import {
   type ClaimedRun,
   claimExecutions,
@@ -15,8 +14,6 @@ import type { Retries } from './retries.ts';
 
 export type ClaimerOptions = {
   pool: Pool;
-  /** For claims alone: they do not wait for the commits of runs. */
-  claims: Pool;
   sleep(ms: number): Promise<unknown>;
   /** Runs this process holds. */
   held(): Iterable<string>;
@@ -42,8 +39,6 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   /** Claimed and not held yet. */
   readonly #arriving = new Set<string>();
-  /** Runs of each claim that is not durable yet, without those claimed again since. */
-  readonly #unflushed = new Set<Set<string>>();
   /** Nobody's, until there is a name. */
   #worker: string = randomUUID();
   #present = Promise.withResolvers<void>();
@@ -167,7 +162,7 @@ export class Claimer {
 
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
   async #claimDue(ids: string[], room: number): Promise<ClaimedRun[]> {
-    const { claims, held, sleep, isDraining, retries } = this.#options;
+    const { pool, held, sleep, isDraining, retries } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       await this.#present.promise;
       const owner = this.#worker;
@@ -175,8 +170,7 @@ export class Claimer {
         return [];
       }
       try {
-        const runs = await claimExecutions(claims, owner, ids, this.#served, room);
-        this.#handBackUnlessDurable(runs, owner);
+        const runs = await claimExecutions(pool, owner, ids, this.#served, room);
         retries.succeeded('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
@@ -194,28 +188,6 @@ export class Claimer {
         releaseUnheld(database, owner, [...held(), ...this.#arriving]),
       );
     }
-  }
-
-  /**
-   * Gives up a claim that may have been undone: the runs drop what they were about to commit. Runs
-   * whose claim was kept are released. The others are due and get a wake-up again: their jobs may
-   * still be locked. A run that was claimed again meanwhile is left alone.
-   */
-  #handBackUnlessDurable(runs: ClaimedRun[], owner: string): void {
-    const durable = runs[0]?.durable;
-    if (!durable) return;
-    const ids = runs.map((run) => run.execution_id);
-    for (const earlier of this.#unflushed) {
-      ids.forEach((id) => void earlier.delete(id));
-    }
-    const own = new Set(ids);
-    this.#unflushed.add(own);
-    const handBack = async (pool: Pool): Promise<void> => {
-      if (own.size === 0) return;
-      await releaseExecutions(pool, owner, [...own], false);
-      await returnWakeUps(pool, [...own]);
-    };
-    void durable.catch(() => this.#untilHeard(handBack)).finally(() => this.#unflushed.delete(own));
   }
 
   /** Repeats a statement until it succeeds, since a run that stays claimed would never continue. */

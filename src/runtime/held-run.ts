@@ -31,11 +31,6 @@ export class HeldRun {
   readonly tell: ReturnType<typeof tellOf>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort: AbortController;
-  /**
-   * Resolves when no crash can undo the claim, or the run was lost. Wait for this before whatever
-   * has effects outside the database: tools and engines. A request to a model need not wait.
-   */
-  readonly whenClaimed: Promise<void>;
   state: RunState;
   /** False once the run has ended, is parked or belongs to somebody else. */
   isHeld = true;
@@ -54,14 +49,12 @@ export class HeldRun {
   /** A commit may be there or not. */
   #isUnsure = false;
   /** Resolves when the commit before has been settled: commits of one run are in order. */
-  #turn: Promise<void>;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: HoldOptions) {
     const { claimed, definition } = options;
     this.#options = options;
     this.abort = options.abort;
-    this.whenClaimed = (claimed.durable ?? Promise.resolve()).catch(() => this.lose());
-    this.#turn = this.whenClaimed;
     this.id = claimed.execution_id;
     this.definition = definitionFor(claimed, definition);
     this.context = contextOf(claimed);

@@ -8,8 +8,6 @@ import type { World } from './world.ts';
 /** What a worker's runtime works with, and whom it tells. */
 export type RuntimeOptions = {
   pool: Pool;
-  /** Connections that claim runs; `pool` when absent. */
-  claims?: Pool;
   world: World;
   /** Runs in flight at once; a wake-up beyond it waits. */
   capacity: number;

@@ -58,7 +58,6 @@ export class Runtime {
     this.#definitionOf = definitionsOfRuns(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
-      claims: options.claims ?? options.pool,
       held: () => this.#held.keys(),
       reserve: (most) => this.#slots.reserve(most),
       more: (left) => this.#holdMore(left),

@@ -1,5 +1,4 @@
 import type { Action } from '../contracts/action.ts';
-import { ENGINE_PREFIX } from '../contracts/engine.ts';
 import { callModel } from './call-model.ts';
 import { embed } from './embed.ts';
 import type { HeldRun } from './held-run.ts';
@@ -12,10 +11,6 @@ export type Costing = Extract<Action, { type: 'call_model' | 'summarize' | 'embe
 
 /** Asks a model as soon as limits let it: the run is parked while they do not. */
 export async function askWithinLimits(action: Costing, run: HeldRun, world: World): Promise<void> {
-  if (action.model.provider.startsWith(ENGINE_PREFIX)) {
-    await run.whenClaimed; // an engine may have effects, as a tool may
-    if (!run.isHeld) return;
-  }
   const begun = run.limits.isOverQuota ? 'full' : await run.limits.begin({ model: action.model });
   if (begun === 'stale') {
     run.lose();

@@ -173,7 +173,6 @@ describe('the checker', () => {
     requests: new Map([['1.0', 2]]),
     isModelCut: false,
     deaths: 0,
-    crashes: 0,
   };
   const found = (change: Partial<Evidence>) =>
     check({ ...fine, ...change }).breaches.map(({ kind }) => kind);
@@ -293,7 +292,6 @@ describe('the checker', () => {
     const failed = { ...run, status: 'failed', error_code: 'unreachable' };
     expect(found({ runs: [failed], isModelCut: true })).toEqual([]);
     expect(found({ runs: [{ ...failed, stop_reason: 'poison' }], deaths: 3 })).toEqual([]);
-    expect(found({ requests: new Map([['1.0', 3]]), crashes: 1 })).toEqual([]);
     const child = { ...failed, id: 'c', key: '1.0/0-0', parent: 'a' };
     const fork = { ...run, id: 'b', root: 'b', forked_from: 'a', output: '1.0 is done: ' };
     const forked = { orders: [{ ...order, forked: 'yes' as const }], isModelCut: true };

@@ -37,7 +37,7 @@ async function whileClaimsWait<T>(claim: () => T, during: () => void): Promise<T
   const client = await database.pool.connect();
   try {
     await client.query('begin');
-    await client.query('lock table howdah_private.workers in access exclusive mode');
+    await client.query('lock table howdah.executions in access exclusive mode');
     const claimed = claim();
     await eventually(
       database.pool,

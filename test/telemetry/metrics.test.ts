@@ -109,7 +109,6 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
     '{pool="commits",state="idle"}',
   );
   expect(series(text, 'howdah_pool_connections_limit')).toEqual({
-    '{pool="claims"}': 2,
     '{pool="commits"}': 4,
     '{pool="tools"}': 10,
     '{pool="queries"}': 4,

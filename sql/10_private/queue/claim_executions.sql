@@ -22,14 +22,6 @@
 --   is_filtered        output filters check what the run says: output_filters.sql
 --   are_calls_limited  the worker asks before each call: call_admission.sql
 --
--- Durability. A claim commits asynchronously: the worker may call a model before the claim is on
--- disk. Then the worker calls flush_claims on the same connection. Until that returns, the worker
--- commits nothing of these runs and calls no tool and no engine. A crash of the database may undo
--- the claim: then flush_claims fails, the worker drops the runs, and the next claim gives them the
--- same fence. No statement under the undone claim is in progress or follows. The worker wakes the
--- runs again, because their jobs may still be locked. A claim that moves an inbox into a log
--- commits synchronously, because readers may have seen the new steps.
---
 -- Every statement looks rows up by their keys, so plans are made once and not for each call, and
 -- only the partitions between the first and the last id are opened.
 create or replace function howdah_private.claim_executions(
@@ -96,9 +88,6 @@ begin
     perform howdah_private.drain_inbox(array_agg(e.id::uuid)) from howdah.executions as e
     where e.id = any (v_claimed) and e.id between v_first and v_last and e.has_inbox
     having count(*) > 0;
-    if not found then
-      perform set_config('synchronous_commit', 'off', true);
-    end if;
   end if;
   -- runs that gave their room away get their wake-ups back
   v_yielding := array(
@@ -109,9 +98,6 @@ begin
   end if;
   if not ((v_claimed || v_yielding) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
-  end if;
-  if cardinality(v_claimed) = 0 then
-    return; -- the query below would take a fifth of such a call
   end if;
 
   return query
@@ -152,16 +138,6 @@ begin
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
-
--- Makes the claims of this session durable. The function writes a WAL record, so that its commit is
--- flushed, and with it all WAL before. An empty transaction flushes nothing. Another session could
--- have begun after a crash that has undone the claims.
-create or replace function howdah_private.flush_claims() returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select pg_logical_emit_message(true, 'howdah', 'claims')
-$$;
 
 -- Returns the overrides of a run for the agent that has the run now. A model that was chosen for
 -- the first agent does not apply to an agent that the run was handed to.

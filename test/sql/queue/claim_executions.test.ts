@@ -50,34 +50,6 @@ describe('claim_executions', () => {
     await db.pool.query('select howdah.cancel_execution(i) from unnest($1::uuid[]) as i', [ids]);
   });
 
-  test.each([
-    ['a claim commits asynchronously', false, 'off'],
-    ['a claim that moves an inbox into the log commits synchronously', true, 'on'],
-  ])('%s', async (_, has_inbox, expected) => {
-    const id = await makeRun(db.pool, { agent_id: agent });
-    const client = await testClient(db.pool);
-    await client.query('begin');
-    await client.query('update howdah.executions set has_inbox = $2 where id = $1', [
-      id,
-      has_inbox,
-    ]);
-    await claim(client, worker, [id]);
-    const { rows } = await client.query('show synchronous_commit');
-    expect(rows).toEqual([{ synchronous_commit: expected }]);
-  });
-
-  test('a claim is on disk when its session has called flush_claims', async () => {
-    const id = await makeRun(db.pool, { agent_id: agent });
-    const client = await testClient(db.pool);
-    await claim(client, worker, [id]);
-    const { rows } = await client.query('select pg_current_wal_insert_lsn() as lsn');
-    await client.query('select howdah_private.flush_claims()');
-    const flushed = await client.query('select pg_current_wal_flush_lsn() >= $1 as is_flushed', [
-      rows[0].lsn,
-    ]);
-    expect(flushed.rows).toEqual([{ is_flushed: true }]);
-  });
-
   test('gives a run to the worker under a new fence, with all it needs to go on', async () => {
     const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
     const run = await runRow(db.pool, id);

@@ -4,7 +4,7 @@ import { PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import type { Step } from 'postgraphile/grafast';
 import { RUN_COUNTERS } from '../../../db/run-counters.ts';
 
-/** What the comments of these columns say to readers of SQL. */
+/** The sentence in the comments of these columns that is for readers of SQL. */
 const FOR_SQL = / In SQL, execution_counters is exact while the run is running\.$/;
 
 /**
