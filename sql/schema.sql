@@ -22709,7 +22709,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
+CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean, fence integer DEFAULT NULL::integer)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -22726,7 +22726,8 @@ begin
   select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
   from howdah.executions as e
   where e.owner_worker = release_executions.worker
-    and (release_executions.ids is null or e.id = any (release_executions.ids));
+    and (release_executions.ids is null or e.id = any (release_executions.ids))
+    and (release_executions.fence is null or e.fence = release_executions.fence);
   if v_held is null then
     return 0; -- most workers stop without runs, and need no plans of the statements below
   end if;
@@ -22736,6 +22737,7 @@ begin
     select e.id::uuid from howdah.executions as e
     where e.owner_worker = release_executions.worker
       and (release_executions.ids is null or e.id = any (release_executions.ids))
+      and (release_executions.fence is null or e.fence = release_executions.fence)
     order by e.id
     for no key update
   );
@@ -39362,7 +39364,7 @@ grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[],text[]) to howdah_worker;
 
-grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
+grant execute on function howdah_private.release_executions(uuid,uuid[],boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.release_unknown(uuid,uuid[]) to howdah_worker;
 

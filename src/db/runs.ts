@@ -179,21 +179,24 @@ export async function firstDiscovery(
   return rows[0]?.found ?? undefined;
 }
 
-/**
- * Hands runs back for another worker to go on with; null means all this worker holds. `isCrash` counts against them, as
- * a dead worker does.
- */
-export async function releaseExecutions(
+/** Releases a claim of a run, which is then due again. `isCrash` counts against the run. */
+export async function releaseExecution(
   pool: Pool,
   worker: string,
-  ids: readonly string[] | null,
+  { execution_id, fence }: Pick<ClaimedRun, 'execution_id' | 'fence'>,
   isCrash: boolean,
-): Promise<number> {
-  const { rows } = await pool.query(
-    'select howdah_private.release_executions($1, $2, $3) as released',
-    [worker, ids, isCrash],
-  );
-  return rows[0].released;
+): Promise<void> {
+  await pool.query('select howdah_private.release_executions($1, $2, $3, $4)', [
+    worker,
+    [execution_id],
+    isCrash,
+    fence,
+  ]);
+}
+
+/** Releases all runs of a worker. */
+export async function releaseAll(pool: Pool, worker: string): Promise<void> {
+  await pool.query('select howdah_private.release_executions($1, null, false)', [worker]);
 }
 
 /** Hands back what this worker owns but for these: what was claimed when the answer to a claim is lost is not known. */

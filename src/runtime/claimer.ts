@@ -3,7 +3,8 @@ import type { Pool } from '../db/pool.ts';
 import {
   type ClaimedRun,
   claimExecutions,
-  releaseExecutions,
+  releaseAll,
+  releaseExecution,
   releaseUnheld,
   stillOwns,
 } from '../db/runs.ts';
@@ -80,7 +81,7 @@ export class Claimer {
     this.#worker = id ?? randomUUID();
     if (id === null) {
       this.#present = Promise.withResolvers();
-      void this.#untilHeard((pool) => releaseExecutions(pool, before, null, false));
+      void this.#untilHeard((pool) => releaseAll(pool, before));
     } else {
       this.#present.resolve();
     }
@@ -106,9 +107,9 @@ export class Claimer {
     this.#arriving.delete(id);
   }
 
-  /** A run that somebody else owns by now is left alone. */
-  handBack(id: string, owner: string, isCrash = false): Promise<void> {
-    return this.#untilHeard((pool) => releaseExecutions(pool, owner, [id], isCrash));
+  /** Releases a claim, unless it was lost. The same worker may have claimed the run again by then. */
+  handBack(claimed: ClaimedRun, owner: string, isCrash = false): Promise<void> {
+    return this.#untilHeard((pool) => releaseExecution(pool, owner, claimed, isCrash));
   }
 
   async #claimWithMore(ids: string[]): Promise<ClaimedBatch> {

@@ -186,7 +186,7 @@ export class Runtime {
     const { pool, announce, stream, tell = () => {} } = this.#options;
     const owner = this.#claimer.worker;
     const definition = await this.#definitionOf(claimed).catch(async (error) => {
-      await this.#claimer.handBack(claimed.execution_id, owner);
+      await this.#claimer.handBack(claimed, owner);
       throw error;
     });
     await failpoint('context.loaded');
@@ -208,7 +208,7 @@ export class Runtime {
     if (claimed.watched) {
       announce(run.id);
     }
-    const done = this.#live(run, owner).finally(() => {
+    const done = this.#live(run, claimed, owner).finally(() => {
       if (this.#held.get(run.id)?.run === run) {
         this.#held.delete(run.id); // and not the same run, claimed again meanwhile
       }
@@ -241,7 +241,7 @@ export class Runtime {
   }
 
   /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */
-  async #live(run: HeldRun, owner: string): Promise<void> {
+  async #live(run: HeldRun, claimed: ClaimedRun, owner: string): Promise<void> {
     const { world, onError } = this.#options;
     const tenant = run.context.tenant_id;
     const since = performance.now();
@@ -262,7 +262,7 @@ export class Runtime {
     run.abort.abort(RUN_OVER); // other calls may still be in the air
     if (run.isHeld) {
       run.isHeld = false;
-      await this.#claimer.handBack(run.id, owner, isFault);
+      await this.#claimer.handBack(claimed, owner, isFault);
     }
   }
 

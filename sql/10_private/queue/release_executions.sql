@@ -7,11 +7,14 @@
 -- on, a run is a suspect: its worker marks it `at_risk` before it runs code in its own process. The
 -- third death under that mark ends the run. Twenty deaths without a commit end it in any case.
 --
+-- With `fence`, a run is released only while the worker still holds it under that claim. A worker
+-- that lost a run and has claimed it again would otherwise release the new claim for the old one.
+--
 -- The active time of a dead worker's runs ends with its last heartbeat. Time after the heartbeat
 -- does not count: the server may have been down for a day, or a backup restored a year later. Such
 -- time must not end a run with `max_time`.
 create or replace function howdah_private.release_executions(
-  worker uuid, ids uuid[], is_dead boolean
+  worker uuid, ids uuid[], is_dead boolean, fence int default null
 ) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -27,7 +30,8 @@ begin
   select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
   from howdah.executions as e
   where e.owner_worker = release_executions.worker
-    and (release_executions.ids is null or e.id = any (release_executions.ids));
+    and (release_executions.ids is null or e.id = any (release_executions.ids))
+    and (release_executions.fence is null or e.fence = release_executions.fence);
   if v_held is null then
     return 0; -- most workers stop without runs, and need no plans of the statements below
   end if;
@@ -37,6 +41,7 @@ begin
     select e.id::uuid from howdah.executions as e
     where e.owner_worker = release_executions.worker
       and (release_executions.ids is null or e.id = any (release_executions.ids))
+      and (release_executions.fence is null or e.fence = release_executions.fence)
     order by e.id
     for no key update
   );

@@ -82,6 +82,25 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ owner_worker: other, fence: 1 });
   });
 
+  test('releasing an old claim leaves the next claim of the same worker alone', async () => {
+    const worker = await makeWorker(db.pool);
+    const id = await started(worker);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+    await claim(db.pool, worker, [id]);
+    const release = async (fence: number) =>
+      (
+        await one(
+          db.pool,
+          'select howdah_private.release_executions($1, $2, false, $3) as released',
+          [worker, [id], fence],
+        )
+      ).released;
+    expect(await release(1)).toBe(0);
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'running', fence: 3 });
+    expect(await release(3)).toBe(1);
+    expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued', fence: 4 });
+  });
+
   test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
     const { id: worker, poolId, client } = await startWorkerSession(db.url);
     const run = await started(worker);
