@@ -780,7 +780,8 @@ grant execute on procedure howdah_private.commit_outside_of_blocks() to howdah_a
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 grant execute on function
   howdah_private.announce_due_runs(),
-  howdah_private.claim_executions(uuid, uuid[], int, uuid, int), howdah_private.forget_worker(uuid),
+  howdah_private.claim_executions(uuid, uuid[], int, uuid, int, uuid[]),
+  howdah_private.forget_worker(uuid),
   howdah_private.has_due_work(uuid), howdah_private.heartbeat(uuid),
   howdah_private.lost_runs(uuid, uuid[]), howdah_private.reap_workers(interval, uuid),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),

@@ -10491,7 +10491,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
+CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0, offered uuid[] DEFAULT '{}'::uuid[])
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -10539,9 +10539,10 @@ begin
         select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
         where y.replacement_id <> all (v_claimed)));
     end if;
-    if cardinality(v_replacements || v_more) > 0 then
+    if cardinality(v_replacements || v_more || claim_executions.offered) > 0 then
       perform howdah_private.complete_wake_ups(array(
-        select m.id from unnest(v_replacements || v_more) as m (id) where m.id = any (v_claimed)));
+        select m.id from unnest(v_replacements || v_more || claim_executions.offered) as m (id)
+        where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -10557,8 +10558,9 @@ begin
   if cardinality(v_yielding) > 0 then
     perform howdah_private.enqueue_advance(v_yielding);
   end if;
-  if not ((v_claimed || v_yielding) @> claim_executions.ids) then
-    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
+  if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
+    perform howdah_private.requeue_skipped(
+      claim_executions.ids, v_claimed || v_yielding || claim_executions.offered);
   end if;
 
   return query
@@ -13168,23 +13170,30 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SET enable_seqscan TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+declare
+  v_specs graphile_worker.job_spec[];
+  v_due uuid[];
 begin
   if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
     return; -- most calls have none, and a plan reads every partition
   end if;
-  perform graphile_worker.add_jobs(array_agg(
+  select array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority,
       null)::graphile_worker.job_spec
     order by e.id
-  ))
+  ), array_agg(e.id::uuid) filter (where greatest(e.run_at, e.wake_at) <= clock_timestamp())
+  into v_specs, v_due
   from howdah.executions as e
   left join lateral ( -- looks up each job by its key; a plain join may read the whole queue
     select q.id from howdah_private.queue_jobs as q
     where q.key = e.id::text and q.locked_at is not null limit 1
   ) as j on true
-  where e.id = any (enqueue_advance.ids)
-  having count(*) > 0;
+  where e.id = any (enqueue_advance.ids);
+  if v_specs is not null then
+    perform graphile_worker.add_jobs(v_specs);
+    perform howdah_private.offer_runs(v_due);
+  end if;
 end $function$
 ;
 
@@ -19635,6 +19644,25 @@ exception when unique_violation then
     message = format('a tool named %L already exists', v_name),
     detail = jsonb_build_object('server', v_server.name, 'tool', tool.name, 'name', v_name)::text,
     hint = 'Rename that tool or the server.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.offer_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if cardinality(offer_runs.ids) between 1 and 4 then
+    perform pg_notify(howdah_private.channel('due_runs'),
+      concat_ws(' ', w.id, array_to_string(offer_runs.ids, ' ')))
+    from (
+      select l.id from howdah_private.workers as l
+      where l.only_tenants is null and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
+      order by random() limit 1
+    ) as w;
+  end if;
 end $function$
 ;
 
@@ -29227,6 +29255,11 @@ begin
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.offer_runs(array(
+    select q.id::uuid from new_rows as q
+    where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
+      and q.run_at <= clock_timestamp()
+    limit 5)); -- more than four are not offered
   if v_debounced is not null then
     perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
       where e.id = any (v_debounced) and e.status = 'queued'));
@@ -38342,7 +38375,7 @@ grant execute on function howdah_private.check_workflow_configuration(text,howda
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
-grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
+grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.claim_file_deletions(integer) to howdah_worker;
 

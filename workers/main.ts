@@ -124,13 +124,15 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       role: 'howdah_worker',
       settings: { ...GIVEN_UP_BY_SERVER, ...settings },
     });
-  // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
-  const pool = open('howdah-worker', MOST.commits, {
+  const engineSettings = {
+    // these statements touch few rows, whatever the planner guesses: compiling costs more than it saves
     jit: 'off',
     // the server ends a statement before the client gives up: a commit is never repeated while its
     // first attempt runs
     statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
-  });
+  };
+  const pool = open('howdah-worker', MOST.commits, engineSettings);
+  const claims = open('howdah-worker', MOST.claims, engineSettings);
   const sqlToolPool = open('howdah-tools', MOST.tools);
   divideAmongTenants(sqlToolPool, MOST.tools);
   const queryPool = open('howdah-queries', MOST.queries);
@@ -145,6 +147,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
   });
   metrics?.watchPool('commits', () => pool);
+  metrics?.watchPool('claims', () => claims);
   metrics?.watchPool('tools', () => sqlToolPool);
   metrics?.watchPool('queries', () => queryPool);
   const notifier = createNotifier(url, answerWithinMs);
@@ -171,6 +174,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let lookOut: LookOut | undefined;
   const runtime = new Runtime({
     pool,
+    claims,
     capacity: options.concurrency,
     world: {
       provider: withSecrets(options.provider, readSecret),
@@ -247,8 +251,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         .abort(id)
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onDueRuns: () => lookOut?.nudge(),
+    onOffer: (ids) => void (options.scope ? undefined : runtime.takeOffer(ids)),
     onWorker: (id) => runtime.setWorker(id),
-    onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
+    onSilence: () => [pool, claims, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
   lookOut = keepLooking(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
@@ -276,7 +281,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         () => settleAll([stopped.finally(() => isOver.abort()), drained, looked]),
         () => mcp.close(),
         () => presence.stop(),
-        () => settleAll([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]),
+        () =>
+          settleAll([
+            pool.end(),
+            claims.end(),
+            sqlToolPool.end(),
+            queryPool.end(),
+            notifier.close(),
+          ]),
       ]);
     },
   };

@@ -34,6 +34,7 @@ export type KeepPresenceOptions = {
   log: Log;
   onControl(executionId: string): void;
   onDueRuns(): void;
+  onOffer(executionIds: string[]): void;
   /**
    * A new identity: at the start, and again after the old one was lost; null in between. Whatever the old one owned is
    * not ours.

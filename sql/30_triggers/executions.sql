@@ -504,7 +504,8 @@ begin
   end if;
 end $$;
 
--- Gives the new runs their turns and wake-ups, and counts them at their parents. A debounced run
+-- Gives the new runs their turns and wake-ups, offers them to a worker if they are few
+-- (offer_runs.sql), and counts them at their parents. A debounced run
 -- may have a wake-up already, and may be there several times: it gets its new one by
 -- enqueue_advance.
 --
@@ -548,6 +549,11 @@ begin
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.offer_runs(array(
+    select q.id::uuid from new_rows as q
+    where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
+      and q.run_at <= clock_timestamp()
+    limit 5)); -- more than four are not offered
   if v_debounced is not null then
     perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
       where e.id = any (v_debounced) and e.status = 'queued'));

@@ -12,8 +12,10 @@ export const MOST_CONNECTIONS = {
     listen: 1,
   },
   worker: {
-    /** Claims and commits of runs. */
+    /** Commits of runs. */
     commits: 4,
+    /** Claims of runs, one at a time. */
+    claims: 1,
     /** Tools and hooks written in SQL. */
     tools: 10,
     /** Queries that models write: these may take long, and what commits shall not wait for them. */

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { z } from 'zod';
 import { withinAwakeTime } from '../concurrency/within-awake-time.ts';
 import { PROTOCOL } from './commit-query.ts';
 import { listenTo } from './feed.ts';
@@ -34,6 +35,8 @@ export type PresenceOptions = {
   onControl(executionId: string): void;
   /** A worker without room has taken a wake-up. */
   onDueRuns(): void;
+  /** The database offers these runs to this worker. */
+  onOffer(executionIds: string[]): void;
   /** The session, and with it the presence, is lost. */
   onLost(reason: Error): void;
 };
@@ -58,8 +61,9 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   client.on('error', lost);
   client.on('end', () => lost(new Error('the connection that shows this worker alive has ended')));
   client.on('notification', ({ channel, payload }) => {
-    if (channel.startsWith('howdah_due_runs')) options.onDueRuns();
-    else options.onControl(payload ?? '');
+    if (!channel.startsWith('howdah_due_runs')) options.onControl(payload ?? '');
+    else if (!payload) options.onDueRuns();
+    else if (payload.startsWith(options.worker)) options.onOffer(offeredIds(payload));
   });
   const close = async (): Promise<void> => {
     closed = true;
@@ -94,6 +98,14 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     },
     close,
   };
+}
+
+/** Most runs of an offer. Every login may send one, of any length. */
+const MOST_OFFERED = 4;
+
+function offeredIds(payload: string): string[] {
+  const [, ...ids] = payload.split(' ', MOST_OFFERED + 1);
+  return ids.filter((id) => z.uuid().safeParse(id).success);
 }
 
 async function register(

@@ -76,14 +76,14 @@ export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: Lo
 export async function claimExecutions(
   pool: Pool,
   worker: string,
-  ids: readonly string[],
+  { ids, offered }: { ids: readonly string[]; offered: readonly string[] },
   after: string | null,
   room: number,
 ): Promise<ClaimedRun[]> {
   const { rows } = await pool.query({
     name: 'claim_executions',
-    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4)`,
-    values: [worker, ids, after, room],
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4, $5)`,
+    values: [worker, ids, after, room, offered],
   });
   return rows.map((row) => ({
     ...row,

@@ -9,12 +9,14 @@ import {
   stillOwns,
 } from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
-import { batchClaims, type ClaimedBatch } from './claims.ts';
+import { batchClaims, type ClaimedBatch, type ClaimReason, type ClaimRequest } from './claims.ts';
 import { failpoint } from './failpoints.ts';
 import type { Retries } from './retries.ts';
 
 export type ClaimerOptions = {
   pool: Pool;
+  /** Connections for claims alone, which do not wait for commits. */
+  claims: Pool;
   sleep(ms: number): Promise<unknown>;
   /** Runs this process holds. */
   held(): Iterable<string>;
@@ -36,7 +38,7 @@ const MOST_AT_ONCE = 256;
 /** Claims runs under the name this process has at the moment, and hands them back. */
 export class Claimer {
   /** Gives the run, or another one whose turn it is, or nothing. */
-  readonly claim: (id: string) => Promise<ClaimedRun | undefined>;
+  readonly claim: (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined>;
   readonly #options: ClaimerOptions;
   /** Claimed and not held yet. */
   readonly #arriving = new Set<string>();
@@ -50,7 +52,7 @@ export class Claimer {
   constructor(options: ClaimerOptions) {
     this.#options = options;
     this.claim = batchClaims(
-      (ids) => this.#claimWithMore(ids),
+      (request) => this.#claimWithMore(request),
       (left) => this.#give(left),
       async () => {
         while (this.#underWay) {
@@ -112,11 +114,11 @@ export class Claimer {
     return this.#untilHeard((pool) => releaseExecution(pool, owner, claimed, isCrash));
   }
 
-  async #claimWithMore(ids: string[]): Promise<ClaimedBatch> {
-    const isBacklog = this.#isBacklog || ids.length >= BACKLOG;
+  async #claimWithMore(request: ClaimRequest): Promise<ClaimedBatch> {
+    const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const kept = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      return { runs: await this.#claimAlone(ids, kept), kept };
+      return { runs: await this.#claimAlone(request, kept), kept };
     } catch (error) {
       this.#options.more({ runs: [], kept });
       throw error;
@@ -124,8 +126,8 @@ export class Claimer {
   }
 
   /** One call at a time: what is asked for meanwhile is asked for together. */
-  #claimAlone(ids: string[], room: number): Promise<ClaimedRun[]> {
-    const claiming = this.#claimDue(ids, room);
+  #claimAlone(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
+    const claiming = this.#claimDue(request, room);
     const over = claiming.then(
       () => {},
       () => {},
@@ -152,7 +154,7 @@ export class Claimer {
   }
 
   async #fill(kept: number): Promise<boolean> {
-    const runs = await this.#claimAlone([], kept).catch(() => undefined);
+    const runs = await this.#claimAlone({ ids: [], offered: [] }, kept).catch(() => undefined);
     if (runs) {
       this.#give({ runs, kept });
     } else {
@@ -162,8 +164,8 @@ export class Claimer {
   }
 
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
-  async #claimDue(ids: string[], room: number): Promise<ClaimedRun[]> {
-    const { pool, held, sleep, isDraining, retries } = this.#options;
+  async #claimDue(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
+    const { claims, held, sleep, isDraining, retries } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       await this.#present.promise;
       const owner = this.#worker;
@@ -171,7 +173,7 @@ export class Claimer {
         return [];
       }
       try {
-        const runs = await claimExecutions(pool, owner, ids, this.#served, room);
+        const runs = await claimExecutions(claims, owner, request, this.#served, room);
         retries.succeeded('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {

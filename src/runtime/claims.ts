@@ -3,36 +3,46 @@ import type { ClaimedRun } from '../db/runs.ts';
 /** What a call gave: `kept` is the room that was kept for more runs than were asked for. */
 export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
 
-type Batch = { ids: string[]; result: Promise<Map<string, ClaimedRun>> };
+/** What brought a run to the worker: a job of the queue, or an offer (offer_runs.sql). */
+export type ClaimReason = 'wake_up' | 'offer';
+
+/** Runs to claim in one call. `offered` are those of them that no wake-up has come for. */
+export type ClaimRequest = { ids: string[]; offered: string[] };
+
+type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, ClaimedRun>> };
 
 /**
- * Claims asked for in one turn of the event loop, or while the call before is under way (`isFree`), become one call; gives the run, or undefined if it was not free. The
- * database may have chosen another run, of a tenant whose turn it was: it goes to one who asked for a run he does not get;
- * what then is left over goes to `more`. A run that is asked for twice, since two wake-ups came for it, is given once:
- * nobody may hold it a second time.
+ * Returns a function that claims a run. Calls in one turn of the event loop, or while the call
+ * before is under way (`isFree`), become one call of `claim`. Resolves with undefined if the run
+ * was not free.
+ *
+ * The database may claim a run of a tenant whose turn it is in the place of one that was asked for.
+ * That run goes to a caller who gets none; what is left over goes to `more`. A run that is asked
+ * for twice, by two wake-ups or by an offer and a wake-up, is given once.
  */
 export function batchClaims(
-  claim: (ids: string[]) => Promise<ClaimedBatch>,
+  claim: (request: ClaimRequest) => Promise<ClaimedBatch>,
   more: (left: ClaimedBatch) => void,
   isFree: () => Promise<void> = async () => {},
-): (id: string) => Promise<ClaimedRun | undefined> {
+): (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined> {
   let batch: Batch | undefined;
   const begin = (): Batch => {
-    const ids: string[] = [];
+    const reasons = new Map<string, ClaimReason>();
     const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
       await isFree();
       batch = undefined;
-      return shareOut(ids, await claim(ids), more);
+      const ids = [...reasons.keys()];
+      const offered = ids.filter((id) => reasons.get(id) === 'offer');
+      return shareOut(ids, await claim({ ids, offered }), more);
     });
-    return { ids, result };
+    return { reasons, result };
   };
-  return async (id) => {
+  return async (id, reason = 'wake_up') => {
     batch ??= begin();
-    if (batch.ids.includes(id)) {
-      return undefined;
-    }
-    batch.ids.push(id);
-    return (await batch.result).get(id);
+    const isInBatch = batch.reasons.has(id);
+    // the wake-up of an offered run has come: it is lost if the claim does not return it
+    if (!isInBatch || reason === 'wake_up') batch.reasons.set(id, reason);
+    return isInBatch ? undefined : (await batch.result).get(id);
   };
 }
 

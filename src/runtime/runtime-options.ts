@@ -8,6 +8,8 @@ import type { World } from './world.ts';
 /** What a worker's runtime works with, and whom it tells. */
 export type RuntimeOptions = {
   pool: Pool;
+  /** Connections for claims alone, which do not wait for commits. */
+  claims: Pool;
   world: World;
   /** Runs in flight at once; a wake-up beyond it waits. */
   capacity: number;

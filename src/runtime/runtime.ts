@@ -36,6 +36,8 @@ const PAUSE_MS = 250;
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
+  /** Runs whose offers are being claimed. */
+  readonly #offered = new Set<string>();
   readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
   readonly #slots: Slots;
   readonly #crowd: Crowd;
@@ -58,6 +60,7 @@ export class Runtime {
     this.#definitionOf = definitionsOfRuns(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
+      claims: options.claims,
       held: () => this.#held.keys(),
       reserve: (most) => this.#slots.reserve(most),
       more: (left) => this.#holdMore(left),
@@ -114,6 +117,9 @@ export class Runtime {
    * capacity the smaller priority is let in first. False when it drains or had no room: then somebody else must be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
+    // late wake-up of a run that an offer brought: it must not wait here, in a slot of the queue
+    const isHere = this.#held.has(executionId) || this.#offered.has(executionId);
+    if (isHere && !this.#slots.hasRoom) return false;
     const isIn = this.#slots.acquire(priority);
     this.#callOthersIfShort();
     if (this.#slots.waiting > 0) this.#crowd.watch();
@@ -127,6 +133,29 @@ export class Runtime {
     } catch (error) {
       this.#leave();
       throw error;
+    }
+  }
+
+  /** Claims runs that the database has offered, as far as there is room. Does not fail. */
+  async takeOffer(executionIds: readonly string[]): Promise<void> {
+    const ids = executionIds.filter((id) => !this.#held.has(id) && !this.#offered.has(id));
+    await Promise.all(ids.map((id) => this.#takeOffered(id)));
+  }
+
+  async #takeOffered(id: string): Promise<void> {
+    if (this.#draining || !this.#slots.hasRoom) return; // the wake-up is in the queue
+    this.#offered.add(id);
+    let claimed: ClaimedRun | undefined;
+    try {
+      await this.#slots.acquire(0);
+      claimed = await this.#claimer.claim(id, 'offer');
+      await (claimed ? this.#hold(claimed) : this.#leave());
+    } catch (error) {
+      this.#leave();
+      // a claim that is refused is refused again when the wake-up comes, which reports it
+      if (claimed) this.#options.onError(error, claimed.execution_id, claimed.tenant_id);
+    } finally {
+      this.#offered.delete(id);
     }
   }
 

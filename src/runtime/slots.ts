@@ -17,6 +17,10 @@ export class Slots {
     return this.#free === this.#capacity;
   }
 
+  get hasRoom(): boolean {
+    return this.#free > 0;
+  }
+
   /** How many wait to be let in. */
   get waiting(): number {
     return this.#queue.length;

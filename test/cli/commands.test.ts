@@ -463,7 +463,7 @@ describe('what there is', () => {
       check: 'connections',
       ok: true,
       found: expect.stringMatching(
-        /^\d+ of \d+ at most: 0 API with 15 each, \d+ workers with 30 each, \d+ of others$/,
+        /^\d+ of \d+ at most: 0 API with 15 each, \d+ workers with 31 each, \d+ of others$/,
       ),
     });
     await database.pool.query(`update howdah.sessions set title = title; begin;

@@ -178,6 +178,20 @@ export async function insertRun(
   return rows[0].id;
 }
 
+/** Inserts a run that no worker is offered: it waits for its wake-up to be taken from the queue. */
+export async function insertQueuedRun(pool: pg.Pool, agent: string): Promise<string> {
+  const id = await insertRun(pool, agent, 'hello', { run_at: new Date(Date.now() + 3_600_000) });
+  await pool.query(
+    `with due as (
+       update howdah.executions set run_at = now() where id = $1 returning id
+     )
+     select graphile_worker.add_job('advance', json_build_object('id', d.id), job_key => d.id::text)
+     from due as d`,
+    [id],
+  );
+  return id;
+}
+
 /** The run as it is now. */
 export async function executionOf(pool: pg.Pool, id: string): Promise<Execution> {
   const { rows } = await pool.query('select * from howdah.executions where id = $1', [id]);

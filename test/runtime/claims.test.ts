@@ -10,7 +10,7 @@ const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
 test('claims of one turn are one call, and a run asked for twice is given once', async () => {
   const calls: string[][] = [];
-  const claim = batchClaims(async (ids) => {
+  const claim = batchClaims(async ({ ids }) => {
     calls.push(ids);
     return batch(ids.filter((id) => id !== 'taken'));
   }, nobody);
@@ -48,7 +48,7 @@ test('what is asked for while a call is under way is asked for together when it 
   const calls: string[][] = [];
   const first = Promise.withResolvers<void>();
   const claim = batchClaims(
-    async (ids) => {
+    async ({ ids }) => {
       calls.push(ids);
       return batch(ids);
     },
@@ -61,4 +61,22 @@ test('what is asked for while a call is under way is asked for together when it 
   first.resolve();
   expect((await Promise.all(runs)).map((run) => run?.execution_id)).toEqual(['a', 'b', 'c']);
   expect(calls).toEqual([['a', 'b', 'c']]);
+});
+
+test('an offered run whose wake-up comes before the call is claimed as by that wake-up', async () => {
+  const calls: string[][] = [];
+  const claim = batchClaims(async ({ ids, offered }) => {
+    calls.push(ids, offered);
+    return batch(ids);
+  }, nobody);
+  const asked = [
+    claim('offered', 'offer'),
+    claim('both', 'offer'),
+    claim('both'),
+    claim('woken'),
+    claim('woken', 'offer'),
+  ];
+  const runs = (await Promise.all(asked)).map((run) => run?.execution_id);
+  expect(runs).toEqual(['offered', 'both', undefined, 'woken', undefined]);
+  expect(calls).toEqual([['offered', 'both', 'woken'], ['offered']]);
 });

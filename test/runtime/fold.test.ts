@@ -45,7 +45,7 @@ test.each([1, 2, 3, 4])(
 );
 
 async function claim(id: string): Promise<ClaimedRun> {
-  const [run] = await claimExecutions(database.pool, worker, [id], null, 0);
+  const [run] = await claimExecutions(database.pool, worker, { ids: [id], offered: [] }, null, 0);
   if (!run) throw new Error(`run ${id} could not be claimed`);
   return run;
 }

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/database.ts';
 import { loseAnswers } from '../support/fault-proxy.ts';
 import { lockRun } from '../support/run-heads.ts';
-import { calling, ended, insertRun, kindsOf, makeAgent, runToEnd } from './arrange.ts';
+import {
+  calling,
+  ended,
+  insertQueuedRun,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  runToEnd,
+} from './arrange.ts';
 import {
   database,
   gate,
@@ -132,7 +140,7 @@ describe('a wake-up whose answer is lost', () => {
       cuts += 1;
       return 'cut';
     };
-    const run = await runToEnd(pool, agent);
+    const run = await ended(pool, await insertQueuedRun(pool, agent));
     expect([run.status, cuts]).toEqual(['completed', 1]);
   });
 
@@ -141,7 +149,7 @@ describe('a wake-up whose answer is lost', () => {
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const { rows: before } = await pool.query('select pool_id from howdah_private.workers');
     const answers = loseAnswers(proxy, /complete_job/);
-    await runToEnd(pool, agent);
+    await ended(pool, await insertQueuedRun(pool, agent));
     await expect.poll(() => answers.lost()).toBe(1);
     await eventually(
       pool,

@@ -19,6 +19,7 @@ afterEach(() => runtime.drain(0));
 function startRuntime(capacity: number): void {
   runtime = new Runtime({
     pool: database.pool,
+    claims: database.pool,
     world: { hooks: {}, sleep: async () => {} } as unknown as World,
     capacity,
     announce() {},
@@ -83,4 +84,22 @@ test('a look that comes during a claim learns of the room that the claim gives b
   expect(await first).toBe('nothing');
   expect(await second).toBe('no_room');
   expect(onRoom).toHaveBeenCalledOnce();
+});
+
+test('an offer is not taken without room, and its late wake-up does not wait for some', async () => {
+  startRuntime(1);
+  const id = randomUUID();
+  let late: Promise<boolean> | undefined;
+  await whileClaimsWait(
+    () => runtime.takeOffer([id]),
+    () => {
+      void runtime.takeOffer([randomUUID()]);
+      late = runtime.wake(id, 0);
+    },
+  );
+  expect(await late).toBe(false);
+  expect(runtime.isIdle).toBe(true);
+  await runtime.drain(0);
+  await runtime.takeOffer([id]);
+  expect(runtime.isIdle).toBe(true);
 });

@@ -106,7 +106,7 @@ const COMMIT_STEPS = `howdah_private.commit_steps(${[
 
 const LONG_BODIES: Record<string, number> = {
   [COMMIT_STEPS]: 155,
-  'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
+  'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,

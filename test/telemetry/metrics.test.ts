@@ -110,6 +110,7 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
   );
   expect(series(text, 'howdah_pool_connections_limit')).toEqual({
     '{pool="commits"}': 4,
+    '{pool="claims"}': 1,
     '{pool="tools"}': 10,
     '{pool="queries"}': 4,
     '{pool="queue"}': 3,

@@ -36,6 +36,13 @@ const COMPLETION = 'delete from "graphile_worker"._private_jobs';
 const LISTEN = 'LISTEN "jobs:insert"; LISTEN';
 const TASKS = 'insert into "graphile_worker"._private_tasks';
 
+/** Adds a wake-up of no run, which nothing but the queue completes. */
+async function addJob(): Promise<void> {
+  await database.pool.query(
+    `select graphile_worker.add_job('advance', json_build_object('id', howdah.uuid_v7()))`,
+  );
+}
+
 async function finishes(worker: WorkerProcess): Promise<void> {
   const id = await insertRun(database.pool, agent);
   expect((await ended(database.pool, id)).status).toBe('completed');
@@ -57,7 +64,7 @@ test('a queue that shuts itself down while its LISTEN is unanswered does not tak
     return 'cut';
   };
   const worker = await startWorkerProcess(proxy.url);
-  await insertRun(database.pool, agent);
+  await addJob();
   await replaced.promise;
   listening[0]?.client.resetAndDestroy();
   await finishes(worker);
@@ -73,7 +80,7 @@ test('a queue whose first search for a job fails is replaced by one that finds s
     if (fatal.length === 0) isOver.resolve();
     return 'cut';
   };
-  await insertRun(database.pool, agent);
+  await addJob();
   await isOver.promise;
   await finishes(worker);
 });
@@ -206,11 +213,11 @@ test('a flood of forged notices of jobs makes a bounded number of searches', asy
   for (let index = 0; index < 1_000; index++) say(index % 2 ? '{"count": 2}' : 'no JSON');
   for (let index = 0; index < 40; index++) say(MIGRATE, 'worker:migrate');
   say('x', 'some_channel');
-  expect(counts).toEqual([1]);
-  await expect.poll(() => counts).toEqual([1, 1_499]);
+  expect(counts).toEqual([]); // held back for a moment
+  await expect.poll(() => counts).toEqual([1_500]);
   say('{"count": 1e999}');
-  await expect.poll(() => counts.length).toBe(3);
-  expect(counts[2]).toBeGreaterThan(1_000);
+  await expect.poll(() => counts.length).toBe(2);
+  expect(counts[1]).toBeGreaterThan(1_000);
   expect(reads).toBe(1);
   expect(heard).toEqual([]);
   detach();

@@ -10,6 +10,8 @@
 --   room            how many more runs the worker takes whose wake-ups have not come
 --                   (claim_backlog). A run that is claimed before its wake-up loses the wake-up.
 --   after           the tenant that was served last
+--   offered         those of `ids` that were offered to the worker (offer_runs.sql). Their wake-ups
+--                   have not come: a claim completes them, and a run that is skipped keeps its own.
 --   protocol        version of the calls that the worker speaks, as in commit_steps
 -- A worker with a scope gets due runs of its scope only and wakes nobody: scoped_claims.sql.
 --
@@ -25,7 +27,8 @@
 -- Every statement looks rows up by their keys, so plans are made once and not for each call, and
 -- only the partitions between the first and the last id are opened.
 create or replace function howdah_private.claim_executions(
-  worker uuid, ids uuid[], protocol int, after uuid, room int default 0
+  worker uuid, ids uuid[], protocol int, after uuid, room int default 0,
+  offered uuid[] default '{}'
 ) returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid,
     session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean,
@@ -78,9 +81,10 @@ begin
         select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
         where y.replacement_id <> all (v_claimed)));
     end if;
-    if cardinality(v_replacements || v_more) > 0 then
+    if cardinality(v_replacements || v_more || claim_executions.offered) > 0 then
       perform howdah_private.complete_wake_ups(array(
-        select m.id from unnest(v_replacements || v_more) as m (id) where m.id = any (v_claimed)));
+        select m.id from unnest(v_replacements || v_more || claim_executions.offered) as m (id)
+        where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
     v_first := v_claimed[1];
@@ -96,8 +100,9 @@ begin
   if cardinality(v_yielding) > 0 then
     perform howdah_private.enqueue_advance(v_yielding);
   end if;
-  if not ((v_claimed || v_yielding) @> claim_executions.ids) then
-    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_yielding);
+  if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
+    perform howdah_private.requeue_skipped(
+      claim_executions.ids, v_claimed || v_yielding || claim_executions.offered);
   end if;
 
   return query

@@ -5,6 +5,8 @@
 -- could deadlock. The run of such a job gets a second wake-up with a key of its own. Ownership and
 -- attempts never depend on jobs.
 --
+-- Runs that are due are offered to a worker as well (offer_runs.sql).
+--
 -- plpgsql keeps the plan; a function in SQL would plan each call anew. `plan_cache_mode`: so would
 -- add_jobs, and its planning takes longer than its work.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
@@ -12,23 +14,30 @@ create or replace function howdah_private.enqueue_advance(ids uuid[]) returns vo
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
   set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_specs graphile_worker.job_spec[];
+  v_due uuid[];
 begin
   if coalesce(cardinality(enqueue_advance.ids), 0) = 0 then
     return; -- most calls have none, and a plan reads every partition
   end if;
-  perform graphile_worker.add_jobs(array_agg(
+  select array_agg(
     row('advance', json_build_object('id', e.id), null, greatest(e.run_at, e.wake_at), 25::smallint,
       e.id::text || case when j.id is null then '' else ' again' end, e.priority,
       null)::graphile_worker.job_spec
     order by e.id
-  ))
+  ), array_agg(e.id::uuid) filter (where greatest(e.run_at, e.wake_at) <= clock_timestamp())
+  into v_specs, v_due
   from howdah.executions as e
   left join lateral ( -- looks up each job by its key; a plain join may read the whole queue
     select q.id from howdah_private.queue_jobs as q
     where q.key = e.id::text and q.locked_at is not null limit 1
   ) as j on true
-  where e.id = any (enqueue_advance.ids)
-  having count(*) > 0;
+  where e.id = any (enqueue_advance.ids);
+  if v_specs is not null then
+    perform graphile_worker.add_jobs(v_specs);
+    perform howdah_private.offer_runs(v_due);
+  end if;
 end $$;
 
 -- Enqueues wake-ups for those of the runs that are still due. A worker without room calls this for
