@@ -9,7 +9,7 @@ import { defaultModelRow } from './default-model.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
-import { armFailpoint } from './runtime/failpoints.ts';
+import { armFailpoint } from './runtime/environment/failpoints.ts';
 import { checkedMasterKeys } from './serve-api.ts';
 import type { Telemetry } from './telemetry.ts';
 import { calculatorTool } from './tools/calculator.ts';

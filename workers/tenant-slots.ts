@@ -1,4 +1,4 @@
-import { Slots } from '../src/runtime/slots.ts';
+import { Slots } from '../src/runtime/scheduling/priority-semaphore.ts';
 
 /** So many at once, and of one tenant no more than its part: whose work does not end holds up its own, not everybody's. */
 export class TenantSlots {

@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { nearestNames } from '../runtime/nearest-names.ts';
+import { nearestNames } from '../runtime/tool-plans/closest-names.ts';
 import { type CliIo, plainNumber, printJson, printTable } from './output.ts';
 import { plainText } from './plain-text.ts';
 import { stepLine } from './steps.ts';

@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { nearestNames } from '../runtime/nearest-names.ts';
+import { nearestNames } from '../runtime/tool-plans/closest-names.ts';
 import type { Named } from './named.ts';
 import { listed } from './tenants.ts';
 

@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../db/agent-systems.ts';
 import { inTenant } from '../db/agent-systems.ts';
-import { nearestNames } from '../runtime/nearest-names.ts';
+import { nearestNames } from '../runtime/tool-plans/closest-names.ts';
 import { applySystems, type SystemFile } from '../systems/apply.ts';
 import type { CliDatabase } from './database.ts';
 import { readPackFolder } from './pack-folder.ts';

@@ -2,8 +2,8 @@ import type { ObserveRun } from '../contracts/run-observer.ts';
 import type { OpenSink } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Pool } from '../db/pool.ts';
-import type { Retry } from './retries.ts';
-import type { World } from './world.ts';
+import type { Retry } from './environment/statement-retries.ts';
+import type { World } from './environment/world.ts';
 
 /** What a worker's runtime works with, and whom it tells. */
 export type RuntimeOptions = {

@@ -4,7 +4,7 @@ import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { createScriptedProvider, scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
-import { cosine } from '../../src/runtime/teams/nearness.ts';
+import { cosine } from '../../src/runtime/model-calls/text-similarity.ts';
 import { type FakeHandler, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunState, StepNote } from '../../src/contracts/action.ts';
-import { openCalls } from '../../src/runtime/calls.ts';
+import { openCalls } from '../../src/runtime/tool-plans/open-calls.ts';
 
 /** A run whose last answer has as many calls, all with a child, and how often its log is read. */
 function runWith(count: number) {

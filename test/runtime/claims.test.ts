@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ClaimedRun } from '../../src/db/runs.ts';
-import { batchClaims, type ClaimedBatch } from '../../src/runtime/claims.ts';
+import { batchClaims, type ClaimedBatch } from '../../src/runtime/scheduling/claim-batcher.ts';
 
 const batch = (ids: string[], kept = 0): ClaimedBatch => ({
   runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),

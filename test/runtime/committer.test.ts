@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Pool } from '../../src/db/pool.ts';
-import { createCommitter } from '../../src/runtime/committer.ts';
-import { Retries, type Retry } from '../../src/runtime/retries.ts';
+import { Retries, type Retry } from '../../src/runtime/environment/statement-retries.ts';
+import { createCommitter } from '../../src/runtime/owned-run/committer.ts';
 
 type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
 

@@ -4,9 +4,9 @@ import {
   answerReserve,
   estimateTokens,
   fit as fitWindow,
-} from '../../src/runtime/context-window.ts';
-import { SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
-import { shorten } from '../../src/runtime/shorten.ts';
+} from '../../src/runtime/messages/context-window.ts';
+import { SUMMARY_OPENING } from '../../src/runtime/messages/message-groups.ts';
+import { shorten } from '../../src/runtime/messages/truncate-middle.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
 

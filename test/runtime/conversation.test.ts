@@ -2,8 +2,12 @@ import { describe, expect, test } from 'vitest';
 import type { RunState } from '../../src/contracts/action.ts';
 import type { AgentDefinition } from '../../src/contracts/definition.ts';
 import type { Message } from '../../src/contracts/message.ts';
-import { conversation } from '../../src/runtime/conversation.ts';
-import { isSummary, NO_RESULT, SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
+import { conversation } from '../../src/runtime/messages/build-messages.ts';
+import {
+  isSummary,
+  NO_RESULT,
+  SUMMARY_OPENING,
+} from '../../src/runtime/messages/message-groups.ts';
 import {
   answer,
   asking,

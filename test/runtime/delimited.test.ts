@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unmarked } from '../../src/contracts/external-data.ts';
 import type { LoggedMessage } from '../../src/contracts/message.ts';
-import { delimited } from '../../src/runtime/delimited.ts';
+import { delimited } from '../../src/runtime/messages/mark-untrusted.ts';
 
 const result = (content: string, tool_call_id = 'call_1') =>
   delimited({ role: 'tool', content, tool_call_id, trust: 'external' }).content ?? '';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { isSummary } from '../../src/runtime/message-groups.ts';
+import { isSummary } from '../../src/runtime/messages/message-groups.ts';
 import type { Worker } from '../../workers/main.ts';
 import { unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

@@ -5,7 +5,7 @@ import type { Message } from '../../src/contracts/message.ts';
 import type { StepRecord } from '../../src/contracts/step.ts';
 import { type ClaimedRun, claimExecutions, commitSteps } from '../../src/db/runs.ts';
 import { storableJson } from '../../src/db/storable-json.ts';
-import { foldLog, foldRecords } from '../../src/runtime/fold.ts';
+import { foldLog, foldRecords } from '../../src/runtime/owned-run/fold.ts';
 import { testDatabase } from '../support/database.ts';
 import { brokenPromises, insertRun, makeAgent } from './arrange.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StampedRules } from '../../src/db/call-rules.ts';
 import type { ClaimedRun } from '../../src/db/runs.ts';
-import { KeptRules } from '../../src/runtime/kept-rules.ts';
+import { KeptRules } from '../../src/runtime/scheduling/call-rules-cache.ts';
 import { testDatabase } from '../support/database.ts';
 
 const database = testDatabase();

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Message } from '../../src/contracts/message.ts';
 import type { ToolSchema } from '../../src/contracts/model.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
-import { estimateTokens } from '../../src/runtime/context-window.ts';
+import { estimateTokens } from '../../src/runtime/messages/context-window.ts';
 import type { Worker } from '../../workers/main.ts';
 import { testDatabase } from '../support/database.ts';
 import {

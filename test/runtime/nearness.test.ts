@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cosine, nearness, sayingsOf } from '../../src/runtime/teams/nearness.ts';
+import { cosine, nearness, sayingsOf } from '../../src/runtime/model-calls/text-similarity.ts';
 
 describe('the cosine of two vectors', () => {
   test.each([

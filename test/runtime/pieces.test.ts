@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RunError } from '../../src/contracts/errors.ts';
-import { backOff } from '../../src/runtime/backoff.ts';
-import { faultsOf } from '../../src/runtime/json-schema.ts';
-import { fillIn } from '../../src/runtime/teams/template.ts';
+import { backOff } from '../../src/runtime/environment/backoff.ts';
+import { fillIn } from '../../src/runtime/messages/template.ts';
+import { faultsOf } from '../../src/runtime/tool-plans/validate-json.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 

@@ -2,9 +2,9 @@ import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { createQueryPool } from '../../src/db/query-pool.ts';
 import { querySettings } from '../../src/db/query-settings.ts';
-import type { HeldRun } from '../../src/runtime/held-run.ts';
-import { readRows } from '../../src/runtime/read-rows.ts';
-import type { World } from '../../src/runtime/world.ts';
+import type { World } from '../../src/runtime/environment/world.ts';
+import { readRows } from '../../src/runtime/loop/run-query-action.ts';
+import type { HeldRun } from '../../src/runtime/owned-run/held-run.ts';
 import { testDatabase } from '../support/database.ts';
 import { insertRun, makeAgent } from './arrange.ts';
 

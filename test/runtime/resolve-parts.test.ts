@@ -9,7 +9,7 @@ import {
   MAX_TEXT_BYTES,
   remembering,
   resolveParts,
-} from '../../src/runtime/resolve-parts.ts';
+} from '../../src/runtime/messages/resolve-attachments.ts';
 
 function file(type: string, content: string | Buffer, name = 'f'): Resource {
   const is_text = type.startsWith('text/');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { World } from '../../src/runtime/environment/world.ts';
 import { Runtime } from '../../src/runtime/runtime.ts';
-import type { World } from '../../src/runtime/world.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 
 const database = testDatabase();

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { AgentDefinition } from '../../src/contracts/definition.ts';
 import type { StepRecord } from '../../src/contracts/step.ts';
-import type { HeldRun } from '../../src/runtime/held-run.ts';
-import { settleCalls } from '../../src/runtime/settle-calls.ts';
+import type { HeldRun } from '../../src/runtime/owned-run/held-run.ts';
+import { settleCalls } from '../../src/runtime/tool-calls/settle-calls.ts';
 
 /** A run whose filters are slow, and whose last answer calls an agent so often. */
 function runWith(count: number) {

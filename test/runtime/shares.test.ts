@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Share } from '../../src/db/shares.ts';
-import { givingWay } from '../../src/runtime/shares.ts';
-import { Slots } from '../../src/runtime/slots.ts';
+import { givingWay } from '../../src/runtime/scheduling/plan-preemption.ts';
+import { Slots } from '../../src/runtime/scheduling/priority-semaphore.ts';
 
 const share = (tenant_id: string, at_work: number, due = false, weight = 1): Share => ({
   ...{ tenant_id, at_work, due, weight },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../src/runtime/slots.ts';
+import { Slots } from '../../src/runtime/scheduling/priority-semaphore.ts';
 
 test('are not short while those who wait may get the reserved ones', async () => {
   const slots = new Slots(2);

@@ -5,10 +5,10 @@ import type { ErrorCode, RunError } from '../../src/contracts/errors.ts';
 import type { JsonSchema } from '../../src/contracts/json.ts';
 import type { Message, ToolCall } from '../../src/contracts/message.ts';
 import type { ModelRef } from '../../src/contracts/model.ts';
-import { ATTEMPTS } from '../../src/runtime/backoff.ts';
-import { conversation } from '../../src/runtime/conversation.ts';
-import { planCalls } from '../../src/runtime/plan-call.ts';
+import { ATTEMPTS } from '../../src/runtime/environment/backoff.ts';
+import { conversation } from '../../src/runtime/messages/build-messages.ts';
 import { next } from '../../src/runtime/strategies/agent.ts';
+import { planCalls } from '../../src/runtime/tool-plans/plan-tool-calls.ts';
 
 const question: Message = { role: 'user', content: 'Where is my order?' };
 const calls = (...ids: string[]): ToolCall[] =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { estimateTokens, fit as fitWindow } from '../../src/runtime/context-window.ts';
-import { SUMMARY_OPENING } from '../../src/runtime/message-groups.ts';
-import { summaryPrompt } from '../../src/runtime/summary-prompt.ts';
+import { estimateTokens, fit as fitWindow } from '../../src/runtime/messages/context-window.ts';
+import { SUMMARY_OPENING } from '../../src/runtime/messages/message-groups.ts';
+import { summaryPrompt } from '../../src/runtime/model-calls/summary-prompt.ts';
 import {
   answer,
   asking,

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { ToolDefinition } from '../../src/contracts/definition.ts';
 import type { ToolContext } from '../../src/contracts/tool.ts';
-import { deadline } from '../../src/runtime/deadline.ts';
-import type { HeldRun } from '../../src/runtime/held-run.ts';
-import { runTalking } from '../../src/runtime/tool-talk.ts';
-import type { World } from '../../src/runtime/world.ts';
+import { deadline } from '../../src/runtime/environment/deadline.ts';
+import type { World } from '../../src/runtime/environment/world.ts';
+import type { HeldRun } from '../../src/runtime/owned-run/held-run.ts';
+import { runTalking } from '../../src/runtime/tool-invocation/interactive-tool.ts';
 
 test('a tool that asks what nobody has answered is stopped by its signal', async () => {
   const time = deadline(new AbortController().signal, 60_000);

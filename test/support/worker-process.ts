@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import { parseFailpoint } from '../../src/contracts/failpoint.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
-import { armFailpoint } from '../../src/runtime/failpoints.ts';
+import { armFailpoint } from '../../src/runtime/environment/failpoints.ts';
 import { kindTools } from '../chaos/kinds.ts';
 import { bookingTools } from './booking.ts';
 import { startTestWorker } from './worker.ts';

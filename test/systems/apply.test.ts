@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { conversation } from '../../src/runtime/conversation.ts';
+import { conversation } from '../../src/runtime/messages/build-messages.ts';
 import { asRole, makeTenant } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { changes, faultsOf, HELPDESK, newTenant } from './support.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { conversation } from '../../src/runtime/conversation.ts';
-import { prompted } from '../../src/runtime/prompted.ts';
+import { conversation } from '../../src/runtime/messages/build-messages.ts';
+import { prompted } from '../../src/runtime/scheduling/fill-prompt-template.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { changes, type Doors, faultsOf, newTenant } from './support.ts';
 

@@ -1,5 +1,5 @@
 import type { Task } from 'graphile-worker';
-import { Slots } from '../../src/runtime/slots.ts';
+import { Slots } from '../../src/runtime/scheduling/priority-semaphore.ts';
 import type { McpPool } from '../../src/tools/mcp/pool.ts';
 import type { McpServer } from '../../src/tools/mcp/server.ts';
 import { discoverToolsPayload } from '../payloads.ts';

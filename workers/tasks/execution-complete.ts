@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from '../../src/db/pool.ts';
 import { tenantPool } from '../../src/db/tenant-pool.ts';
-import { callEnded } from '../../src/runtime/hooks/call-ended.ts';
+import { callEnded } from '../../src/runtime/hooks/notify-external-end.ts';
 import { executionCompletePayload } from '../payloads.ts';
 import { ReturnTimes } from '../return-times.ts';
 import { TenantSlots } from '../tenant-slots.ts';

@@ -73,7 +73,7 @@ begin
 end $$;
 
 -- Returns the messages that the turn after `turn` would receive, as a history. Summaries replace
--- the messages that they cover (see src/runtime/conversation.ts). Files are replaced by their
+-- the messages that they cover (see src/runtime/messages/build-messages.ts). Files are replaced by their
 -- names, since they stay with their session. Message number 1 marks the beginning of a run.
 create or replace function howdah_private.messages_before_turn(
   tenant_id uuid, session_id uuid, turn int
@@ -140,7 +140,7 @@ as $$
     )) else '{}' end
 $$;
 
--- Returns a summary in the form that models receive; see src/runtime/message-groups.ts.
+-- Returns a summary in the form that models receive; see src/runtime/messages/message-groups.ts.
 create or replace function howdah_private.summary_message(message jsonb) returns jsonb
   language sql immutable
   return jsonb_build_object('role', 'user', 'content',

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { nearestNames } from '../../runtime/nearest-names.ts';
+import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
 import { checkShape, MOST_ISSUES } from '../check-shape.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson, readText } from '../json-body.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
-import { nearestNames } from '../../runtime/nearest-names.ts';
+import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
 import { parsed } from '../json-body.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import type { Identity } from '../login/verdict.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Setting } from '../../db/settings.ts';
-import { nearestNames } from '../../runtime/nearest-names.ts';
+import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
 import { type Settings, type Whose, withSettings } from '../settings-source.ts';

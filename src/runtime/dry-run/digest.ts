@@ -4,7 +4,7 @@ import type { ChangedRow, Ignored } from '../../contracts/preview.ts';
 import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange, Watched } from '../../db/changes.ts';
 import { changedRows } from './changed-rows.ts';
-import { leavesOf, nameOf } from './ignored.ts';
+import { leavesOf, nameOf } from './volatile-fields.ts';
 
 /** The same for two calls that give and change the same, but for what is ignored. */
 export function digestOf({ value, tables, altered }: Watched, ignored: Ignored): string {

@@ -2,9 +2,9 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts/preview.ts';
 import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange, Watched } from '../../db/changes.ts';
-import { shorten } from '../shorten.ts';
+import { shorten } from '../messages/truncate-middle.ts';
 import { changedRows } from './changed-rows.ts';
-import { nameOf } from './ignored.ts';
+import { nameOf } from './volatile-fields.ts';
 
 const MOST_ROWS = 20;
 const MOST_BYTES = 32_768;

@@ -5,8 +5,8 @@ import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
 import { type CommitResult, commitSteps } from '../../db/runs.ts';
 import { FORGET_SESSION } from '../../db/sandbox.ts';
 import { faultOf, isRefusal } from '../../db/sqlstate.ts';
-import { type Committed, type Committer, STALE } from '../committer.ts';
-import { type Draft, failing } from './events.ts';
+import { type Committed, type Committer, STALE } from '../owned-run/committer.ts';
+import { type Draft, failing } from './hook-events.ts';
 import type { RunHooks } from './run-hooks.ts';
 
 const RETRY_MS = 200;

@@ -4,7 +4,7 @@ import type { HookEvent, HookEventName, HookRow } from '../../contracts/hook.ts'
 import type { StepRecord } from '../../contracts/step.ts';
 import type { PoolClient } from '../../db/pool.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
-import { metricsOf, tellEnd } from './end-with-hooks.ts';
+import { revise, reviseCall } from './apply-hook-changes.ts';
 import {
   type Draft,
   eventsIn,
@@ -13,10 +13,10 @@ import {
   failing,
   isEnding,
   toolAfter,
-} from './events.ts';
-import { revise, reviseCall } from './revise.ts';
+} from './hook-events.ts';
+import { ask, type CallableHook, type HookSet } from './hook-verdict.ts';
+import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
-import { ask, type CallableHook, type HookSet } from './verdict.ts';
 
 /** Those of this process that are called when it is committed, since nothing can be refused any more. */
 const AFTERWARDS: readonly HookEventName[] = ['tool_after', 'execution_complete'];

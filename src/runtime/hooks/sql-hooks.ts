@@ -1,7 +1,7 @@
 import type { HookRow } from '../../contracts/hook.ts';
 import { callSqlHook } from '../../db/hooks.ts';
 import type { PoolClient } from '../../db/pool.ts';
-import type { CallableHook, HookSet } from './verdict.ts';
+import type { CallableHook, HookSet } from './hook-verdict.ts';
 
 /** The hooks of the database, to be called in a transaction. */
 export function sqlHooks(client: PoolClient, rows: readonly HookRow[]): HookSet {

@@ -2,7 +2,7 @@ import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import { isSameJson } from '../../contracts/same-json.ts';
 import type { NewMessage, StepRecord } from '../../contracts/step.ts';
-import { messageText } from './told.ts';
+import { messageText } from './format-divergence.ts';
 
 /** The first thing in which a step made now differs from the recorded one. */
 export type Difference = { field: string; recorded: Json; now: Json };

@@ -5,8 +5,8 @@ import type { ResourcePart } from '../../contracts/message.ts';
 import type { FinishReason, ModelAnswer } from '../../contracts/model.ts';
 import { isSameJson } from '../../contracts/same-json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
-import { CONTEXT_GUARD } from '../prompt.ts';
-import { stored } from './stored.ts';
+import { CONTEXT_GUARD } from '../model-calls/plan-model-call.ts';
+import { stored } from './as-stored-json.ts';
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
 

@@ -7,18 +7,18 @@ import type { ModelProvider, ModelRequest } from '../../contracts/model.ts';
 import type { Resource } from '../../contracts/resource.ts';
 import type { RunFiles } from '../../contracts/run-files.ts';
 import type { Pool } from '../../db/pool.ts';
-import { definitionFor } from '../overrides.ts';
-import { resolveParts } from '../resolve-parts.ts';
-import { shownTo } from '../shown-images.ts';
+import type { World } from '../environment/world.ts';
+import { shownTo } from '../messages/drop-unsupported-media.ts';
+import { resolveParts } from '../messages/resolve-attachments.ts';
+import { definitionFor } from '../owned-run/overrides.ts';
 import { strategyOf } from '../strategies/registry.ts';
-import type { World } from '../world.ts';
-import type { Judge } from './judge.ts';
-import type { RunRecord } from './record.ts';
+import { storedText } from './as-stored-json.ts';
+import { stepText } from './format-divergence.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
+import type { Judge } from './replay-checker.ts';
 import type { ReplayedRun } from './replayed-run.ts';
 import { askedText, requestOf, requestText } from './request-text.ts';
-import { storedText } from './stored.ts';
-import { stepText } from './told.ts';
+import type { RunRecord } from './run-recording.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /** Models and tools that answer from the record. Nothing here reaches a network or a database, and nothing waits. */

@@ -1,10 +1,10 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
-import { HeldRun } from '../held-run.ts';
-import type { Judge } from './judge.ts';
-import { letOutAgain } from './let-out-again.ts';
-import { RecordedOrder } from './order.ts';
-import type { RunRecord } from './record.ts';
+import { HeldRun } from '../owned-run/held-run.ts';
+import { letOutAgain } from './recorded-filter-results.ts';
+import { RecordedOrder } from './recorded-order.ts';
+import type { Judge } from './replay-checker.ts';
+import type { RunRecord } from './run-recording.ts';
 
 /** A run held as a worker holds it, on its record instead of a database. */
 export class ReplayedRun extends HeldRun {

@@ -4,9 +4,9 @@ import { unmarked } from '../../contracts/external-data.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { ModelRequest } from '../../contracts/model.ts';
 import { canonicalJson } from '../../contracts/same-json.ts';
-import { toolSchemas } from '../prompt.ts';
-import { summaryRequest } from '../summarize.ts';
-import { brief } from './told.ts';
+import { toolSchemas } from '../model-calls/plan-model-call.ts';
+import { summaryRequest } from '../model-calls/summarize.ts';
+import { brief } from './format-divergence.ts';
 
 /** What an action would send to its model; undefined when it asks none. Files are still only named. */
 export function requestOf(action: Action, definition: AgentDefinition): ModelRequest | undefined {

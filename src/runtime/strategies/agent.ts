@@ -4,13 +4,13 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { Json, JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
-import { askModel } from '../ask-model.ts';
-import type { PlannedCall } from '../call-plan.ts';
-import { faultsOf } from '../json-schema.ts';
-import { loopVerdict, REPAIR_OPENING } from '../loop-guard.ts';
-import { planCalls } from '../plan-call.ts';
-import { promptFor } from '../prompt.ts';
-import { unfenced } from '../unfenced.ts';
+import { unfenced } from '../messages/strip-code-fence.ts';
+import { askModel } from '../model-calls/choose-model-call.ts';
+import { promptFor } from '../model-calls/plan-model-call.ts';
+import { loopVerdict, REPAIR_OPENING } from '../tool-plans/loop-guard.ts';
+import { planCalls } from '../tool-plans/plan-tool-calls.ts';
+import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
+import { faultsOf } from '../tool-plans/validate-json.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers

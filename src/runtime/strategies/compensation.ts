@@ -1,6 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import { planCalls } from '../plan-call.ts';
+import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 
 /**
  * Takes back what another run did: its calls stand in the second message, the newest first, and are made one after the

@@ -1,8 +1,8 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
+import { VERDICT_SCHEMA, type Verdict, verdictIn, verdictOf } from '../teams/evaluator-verdict.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
-import { VERDICT_SCHEMA, type Verdict, verdictIn, verdictOf } from '../teams/verdict.ts';
 
 /** `shown` is what the deciding model was shown, when it gave the verdict. */
 type Round = { answer: Task; verdict: Verdict; shown?: string };

@@ -1,8 +1,8 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
-import { answerOf } from '../teams/joined.ts';
+import { faultOfEdges, type Walk, walk } from '../teams/graph-traversal.ts';
+import { answerOf } from '../teams/join-answers.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
-import { faultOfEdges, type Walk, walk } from '../teams/walk.ts';
 
 /**
  * Members are nodes, edges say who is next, with a condition over what a member answered. The answer is that of the members

@@ -2,12 +2,12 @@ import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
-import { RETRIED } from '../calls.ts';
+import { fillIn } from '../messages/template.ts';
+import { policyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
-import { type NamedTask, resultOf } from '../teams/joined.ts';
-import { policyOf } from '../teams/policy.ts';
+import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
-import { fillIn } from '../teams/template.ts';
+import { RETRIED } from '../tool-plans/open-calls.ts';
 
 /** So many items one run may have; more are several runs. */
 const MOST = 10_000;

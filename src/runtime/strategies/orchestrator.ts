@@ -2,9 +2,9 @@ import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/ac
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
-import { shorten } from '../shorten.ts';
+import { shorten } from '../messages/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
-import { describe } from '../teams/roster.ts';
+import { describe } from '../teams/member-list.ts';
 import {
   begin,
   fail,

@@ -1,9 +1,10 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
+import { fillIn } from '../messages/template.ts';
+import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
-import { joined, type NamedTask, resultOf } from '../teams/joined.ts';
-import { policyOf } from '../teams/policy.ts';
+import { joined, type NamedTask, resultOf } from '../teams/join-answers.ts';
 import {
   begin,
   fail,
@@ -15,7 +16,6 @@ import {
   tasksOf,
   WAIT,
 } from '../teams/tasks.ts';
-import { fillIn } from '../teams/template.ts';
 
 const AGGREGATED = 'aggregate';
 

@@ -3,13 +3,13 @@ import type { AgentDefinition, Member, Team } from '../../contracts/definition.t
 import type { JsonObject } from '../../contracts/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';
-import { askModel } from '../ask-model.ts';
-import { shorten } from '../shorten.ts';
+import { shorten } from '../messages/truncate-middle.ts';
+import { askModel } from '../model-calls/choose-model-call.ts';
+import { nearnessIn, sayingsOf } from '../model-calls/text-similarity.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
-import { answerOf } from '../teams/joined.ts';
-import { nearnessIn, sayingsOf } from '../teams/nearness.ts';
-import { failureOf } from '../teams/policy.ts';
-import { DECISION, describe, gathered } from '../teams/roster.ts';
+import { failureOf } from '../teams/failure-policy.ts';
+import { answerOf } from '../teams/join-answers.ts';
+import { DECISION, describe, gathered } from '../teams/member-list.ts';
 import {
   begin,
   fail,

@@ -1,10 +1,10 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { askModel } from '../ask-model.ts';
-import { RETRIED } from '../calls.ts';
-import { planCalls } from '../plan-call.ts';
-import { promptFor } from '../prompt.ts';
+import { askModel } from '../model-calls/choose-model-call.ts';
+import { promptFor } from '../model-calls/plan-model-call.ts';
+import { RETRIED } from '../tool-plans/open-calls.ts';
+import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import { goOn, stopAtLimit } from './agent.ts';
 
 /** An agent that is one tool: it is called with what the run was told, and its result is the answer. Its failure is the run's. */

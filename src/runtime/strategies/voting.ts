@@ -1,9 +1,9 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { Json } from '../../contracts/json.ts';
+import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
-import { type NamedTask, resultOf } from '../teams/joined.ts';
-import { policyOf } from '../teams/policy.ts';
+import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish } from '../teams/tasks.ts';
 
 /** All members answer the same question; the answer most of them gave is the workflow's. */

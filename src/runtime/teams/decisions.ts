@@ -3,9 +3,9 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
-import { askModel } from '../ask-model.ts';
-import { faultsOf } from '../json-schema.ts';
-import { unfenced } from '../unfenced.ts';
+import { unfenced } from '../messages/strip-code-fence.ts';
+import { askModel } from '../model-calls/choose-model-call.ts';
+import { faultsOf } from '../tool-plans/validate-json.ts';
 
 /**
  * What a workflow's deciding model decided, in order: the arguments of its call, checked against the tool's schema. It is

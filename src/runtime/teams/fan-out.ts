@@ -1,8 +1,8 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { Member } from '../../contracts/definition.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { NamedTask } from './joined.ts';
-import { type FailurePolicy, failureOf, wakesOn } from './policy.ts';
+import { type FailurePolicy, failureOf, wakesOn } from './failure-policy.ts';
+import type { NamedTask } from './join-answers.ts';
 import { begin, fail, inputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
 
 type Members = {

@@ -3,10 +3,10 @@ import type { Member, Team } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { ChildWake, StopReason } from '../../contracts/step.ts';
-import { type Answer, childOutcome, RETRIED } from '../calls.ts';
-import { blockedBy } from '../look-through.ts';
-import { overridesIn } from '../overrides.ts';
-import { fillIn } from './template.ts';
+import { fillIn } from '../messages/template.ts';
+import { blockedBy } from '../owned-run/output-filter.ts';
+import { overridesIn } from '../owned-run/overrides.ts';
+import { type Answer, childOutcome, RETRIED } from '../tool-plans/open-calls.ts';
 
 /** What a member was given to do, and what came of it. */
 export type Task = {

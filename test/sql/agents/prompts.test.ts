@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { prompted } from '../../../src/runtime/prompted.ts';
+import { prompted } from '../../../src/runtime/scheduling/fill-prompt-template.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { faultsOf } from '../../../src/runtime/json-schema.ts';
+import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeTenant, one, refusal } from '../support.ts';
 

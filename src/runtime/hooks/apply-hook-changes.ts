@@ -1,0 +1,200 @@
+import { withOffload } from '../../concurrency/offload.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { HookEvent } from '../../contracts/hook.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { NewMessage, StepRecord } from '../../contracts/step.ts';
+import { resultText } from '../../tools/result.ts';
+import { messageOf } from '../tool-plans/plan-tool-calls.ts';
+import { faultsOf } from '../tool-plans/validate-json.ts';
+import type { Draft, Facts } from './hook-events.ts';
+import * as events from './hook-events.ts';
+import {
+  ask,
+  type CallableHook,
+  failed,
+  type HookSet,
+  type Objection,
+  refusing,
+  type Verdict,
+} from './hook-verdict.ts';
+import { endWithHooks } from './run-end-hooks.ts';
+
+/** A step after its hooks; `error` when the run fails with it. */
+type Revised = { step: StepRecord | undefined; error?: RunError };
+
+/**
+ * Shows a draft to hooks; gives what is committed instead: annotated, with other arguments, with a call that is refused
+ * answered by its refusal. When a hook fails, what happened stays in the draft, what was only about to begin does not,
+ * and the run fails with an error that names the hook.
+ */
+export async function revise(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+  const steps: StepRecord[] = [];
+  for (const [index, given] of draft.steps.entries()) {
+    const { step, error } = await reviseStep(given, hooks, facts);
+    steps.push(...(step ? [step] : []));
+    if (error) {
+      const others = draft.steps.slice(index + 1).filter(hasHappened);
+      return endWithHooks(events.failing([...steps, ...others], error), hooks, facts);
+    }
+  }
+  return endWithHooks({ ...draft, steps }, hooks, facts);
+}
+
+/** False for what a failing run does not begin, and for the word that all is well. */
+function hasHappened(step: StepRecord): boolean {
+  return !events.isCallBegun(step) && step.kind !== 'question' && step.kind !== 'output';
+}
+
+async function reviseStep(given: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  if (events.isBeginning(given)) {
+    return begin(given, hooks, facts);
+  }
+  const begun = events.isCallBegun(given) ? await reviseCall(given, hooks, facts) : { step: given };
+  if (begun.step?.kind !== 'tool') {
+    return begun.step ? reviseMessages(begun.step, hooks, facts) : begun;
+  }
+  const after = await reviseResult(begun.step, hooks, facts);
+  return after.error || !after.step ? after : reviseMessages(after.step, hooks, facts);
+}
+
+/** Without a step when it is not allowed: the run has not begun then, and is asked about again when it is retried. */
+async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  let noted = step;
+  for (const event of [events.beforeRun(facts), events.afterSetup(facts)]) {
+    const heard = await hear(noted, event, hooks);
+    if (heard.verdict) {
+      return { step: undefined, error: refusing(heard.verdict, 'the run') };
+    }
+    noted = heard.step;
+  }
+  return { step: noted };
+}
+
+/**
+ * A call that may be made keeps its step, with the arguments the hooks want; one that is refused becomes its result. No step
+ * when a hook failed: nothing has begun.
+ */
+export async function reviseCall(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  let call = step;
+  for (const hook of hooks.of('tool_before')) {
+    const wanted = await ask(hook, events.toolBefore(facts, call));
+    const said = await fitting(hook, call, wanted, facts);
+    if (said.did === 'fail') {
+      return { step: undefined, error: said.error };
+    }
+    if (said.did === 'refuse') {
+      return { step: refusedCall(call, said.error) };
+    }
+    call = withArguments(annotated(call, said.annotate), said.arguments);
+  }
+  return { step: call };
+}
+
+/** What a hook wants to be called with must be what the tool takes. */
+async function fitting(
+  hook: CallableHook,
+  call: StepRecord,
+  said: Verdict,
+  facts: Facts,
+): Promise<Verdict> {
+  if (said.did !== 'allow' || !said.arguments) {
+    return said;
+  }
+  const tools = facts.definition.tools.flatMap((tool) => [tool, tool.compensation ?? tool]);
+  const tool = tools.find(({ name }) => name === call.name);
+  const wanted = said.arguments;
+  const faults = tool
+    ? await withOffload(facts.context.tenant_id, undefined, () => faultsOf(tool.parameters, wanted))
+    : [];
+  return faults.length > 0
+    ? failed(hook, `its arguments do not fit ${call.name}: ${faults.join('; ')}`)
+    : said;
+}
+
+function withArguments(call: StepRecord, args: JsonObject | undefined): StepRecord {
+  if (!args) {
+    return call;
+  }
+  const child = call.child && { ...call.child, input: messageOf(args) };
+  return { ...call, input: args, ...(child ? { child } : {}) };
+}
+
+function refusedCall(call: StepRecord, error: RunError): StepRecord {
+  const { name, call_id = '', input, asked_seq, annotations } = call;
+  const message: NewMessage = {
+    role: 'tool',
+    content: resultText({ ok: false, error }),
+    tool_call_id: call_id,
+    ...(asked_seq === undefined ? {} : { parent_seq: asked_seq }),
+  };
+  return {
+    kind: 'tool',
+    ...(name === undefined ? {} : { name }),
+    call_id,
+    ...(input === undefined ? {} : { input }),
+    error,
+    trust: 'system',
+    ...(annotations ? { annotations } : {}),
+    messages: [message],
+  };
+}
+
+/** The call was made, and its result stays in the log whatever a hook says; a refusal is what the model is told. */
+async function reviseResult(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  const heard = await hear(step, events.toolAfter(facts, step), hooks);
+  if (heard.verdict?.did === 'fail') {
+    return { step: heard.step, error: heard.verdict.error };
+  }
+  if (!heard.verdict) {
+    return heard;
+  }
+  const { error } = heard.verdict;
+  const messages = step.messages?.map((message) => toldInstead(message, error));
+  const known = { ...heard.step, error: step.error ?? error };
+  return { step: messages ? { ...known, messages } : known };
+}
+
+function toldInstead(message: NewMessage, error: RunError): NewMessage {
+  return { ...message, content: resultText({ ok: false, error }) };
+}
+
+/** A message that is refused is not told, and the run fails; a call keeps a result, so that it is never made again. */
+async function reviseMessages(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  let noted = step;
+  const messages = step.messages ?? [];
+  for (const [index, message] of messages.entries()) {
+    const heard = await hear(noted, events.messageSent(facts, message), hooks);
+    if (heard.verdict) {
+      const error = refusing(heard.verdict, `a message (${message.role})`);
+      const instead = message.role === 'tool' ? [toldInstead(message, error)] : [];
+      const told =
+        heard.verdict.did === 'fail' ? messages : messages.toSpliced(index, 1, ...instead);
+      return { step: { ...heard.step, messages: told }, error };
+    }
+    noted = heard.step;
+  }
+  return { step: noted };
+}
+
+/** Asks the hooks of an event until one does not allow it. */
+async function hear(
+  step: StepRecord,
+  event: HookEvent,
+  hooks: HookSet,
+): Promise<{ step: StepRecord; verdict?: Objection }> {
+  let noted = step;
+  for (const hook of hooks.of(event.event)) {
+    const verdict = await ask(hook, event);
+    if (verdict.did !== 'allow') {
+      return { step: noted, verdict };
+    }
+    noted = annotated(noted, verdict.annotate);
+  }
+  return { step: noted };
+}
+
+function annotated(step: StepRecord, annotate: JsonObject): StepRecord {
+  return Object.keys(annotate).length === 0
+    ? step
+    : { ...step, annotations: { ...step.annotations, ...annotate } };
+}

@@ -1,0 +1,58 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { HookEvent, HookEventName, Hooks } from '../../contracts/hook.ts';
+import { HOOK_EVENTS } from '../../contracts/hook.ts';
+import type { CallableHook, HookAnswer } from './hook-verdict.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** How hooks of this process are called in messages. */
+const NAME = 'of this worker';
+
+/** The hooks a program gave to its worker. Throws when one of them is for no event. */
+export function ownHooks(hooks: Hooks, timeoutMs = TIMEOUT_MS): CallableHook[] {
+  return Object.entries(hooks)
+    .filter(([, run]) => run !== undefined)
+    .map(([event, run]) => ({
+      name: NAME,
+      event: known(event),
+      call: (told) => callOwn(run as (event: HookEvent) => unknown, told, timeoutMs),
+    }));
+}
+
+function known(event: string): HookEventName {
+  const found = HOOK_EVENTS.find((name) => name === event);
+  if (!found) {
+    throw new HowdahError('HWINV', `there is no hook named ${event}`, {
+      hint: `The hooks: ${HOOK_EVENTS.join(', ')}.`,
+      detail: { field: 'hooks', event },
+    });
+  }
+  return found;
+}
+
+async function callOwn(
+  run: (event: HookEvent) => unknown,
+  event: HookEvent,
+  timeoutMs: number,
+): Promise<HookAnswer> {
+  const { promise: late, resolve } = Promise.withResolvers<HookAnswer>();
+  const timer = setTimeout(
+    () => resolve({ did: 'fail', message: `it took longer than ${timeoutMs} ms` }),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([answerOf(run, structuredClone(event)), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function answerOf(run: (event: HookEvent) => unknown, event: HookEvent): Promise<HookAnswer> {
+  try {
+    return { did: 'answer', answer: await run(event) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const isRefusal = (error as { code?: unknown } | null)?.code === 'HWDEN';
+    return isRefusal ? { did: 'refuse', message } : { did: 'fail', message };
+  }
+}

@@ -1,0 +1,24 @@
+import { noteHooks, takeEnded } from '../../db/hooks.ts';
+import { inTransaction, type Pool } from '../../db/pool.ts';
+import { FORGET_SESSION } from '../../db/sandbox.ts';
+import { metricsOf, tellEnd } from './run-end-hooks.ts';
+import { sqlHooks } from './sql-hooks.ts';
+
+/** Calls the hooks of a run that was ended from outside. They cannot undo that: what they say goes into its metrics. */
+export function callEnded(pool: Pool, id: string): Promise<void> {
+  return inTransaction(
+    pool,
+    async (client) => {
+      const ended = await takeEnded(client, id);
+      if (!ended?.hooks) {
+        return;
+      }
+      const hooks = sqlHooks(client, ended.hooks).of('execution_complete');
+      const metrics = metricsOf(await tellEnd(hooks, ended.event));
+      if (Object.keys(metrics).length > 0) {
+        await noteHooks(client, ended.execution_id, metrics);
+      }
+    },
+    FORGET_SESSION,
+  );
+}

@@ -1,0 +1,65 @@
+import type { RunError } from '../../contracts/errors.ts';
+import type { ExecutionComplete } from '../../contracts/hook.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import {
+  type Draft,
+  type Ending,
+  executionComplete,
+  type Facts,
+  failing,
+  isEnding,
+} from './hook-events.ts';
+import { ask, type CallableHook, type HookSet, refusing } from './hook-verdict.ts';
+
+/**
+ * Tells hooks of the end of a run. One that fails or refuses turns a success into a failure, and all are told of that
+ * end instead; an end that is no success it cannot change, and what it said goes into the metrics.
+ */
+export async function endWithHooks(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+  const { to } = draft;
+  const listening = hooks.of('execution_complete');
+  if (!isEnding(to) || listening.length === 0) {
+    return draft;
+  }
+  await hooks.mark();
+  const heard = await tellEnd(listening, executionComplete(facts, to));
+  const [error] = heard.errors;
+  if (to.status === 'completed' && error) {
+    await hooks.undo();
+    const steps = draft.steps.filter((step) => step.kind !== 'output');
+    return endWithHooks(failing(steps, error), hooks, facts);
+  }
+  return { ...draft, to: withMetrics(to, metricsOf(heard)) };
+}
+
+/** What hooks said of an end. */
+export type Heard = { annotations: JsonObject; errors: RunError[] };
+
+/** Calls all of them, whatever one says. */
+export async function tellEnd(
+  hooks: readonly CallableHook[],
+  event: ExecutionComplete,
+): Promise<Heard> {
+  const heard: Heard = { annotations: {}, errors: [] };
+  for (const hook of hooks) {
+    const verdict = await ask(hook, event);
+    if (verdict.did === 'allow') {
+      Object.assign(heard.annotations, verdict.annotate);
+    } else {
+      heard.errors.push(refusing(verdict, 'the end'));
+    }
+  }
+  return heard;
+}
+
+/** As it stands in `executions.metrics`; empty when nothing was said. */
+export function metricsOf({ annotations, errors }: Heard): JsonObject {
+  return {
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    ...(errors.length > 0 ? { hook_errors: errors as unknown as Json } : {}),
+  };
+}
+
+function withMetrics(to: Ending, metrics: JsonObject): Ending {
+  return { ...to, metrics: { ...to.metrics, ...metrics } };
+}

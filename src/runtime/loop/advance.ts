@@ -1,0 +1,130 @@
+import type { Action } from '../../contracts/action.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { StepRecord, StopReason } from '../../contracts/step.ts';
+import { faultOf, isConnectionLoss, isRefusal } from '../../db/sqlstate.ts';
+import type { World } from '../environment/world.ts';
+import { BEGINNING } from '../hooks/hook-events.ts';
+import { askWithinLimits } from '../model-calls/call-within-limits.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { StaleRun } from '../owned-run/transactional-commit.ts';
+import { callTools } from '../tool-calls/call-tools.ts';
+import { awaitServers } from './await-mcp-servers.ts';
+import { findMembers } from './find-members.ts';
+import { finish } from './finish.ts';
+import { readRows } from './run-query-action.ts';
+import { beginMembers, decided } from './start-members.ts';
+
+/**
+ * The pipe: fold → next → perform → commit, until the run has ended, is parked, or is not ours any more.
+ * Every action commits what came of it, and every commit folds it into the state. `isDraining` is asked between
+ * two actions: the run is then left for another worker exactly where its log ends.
+ */
+export async function advance(
+  run: HeldRun,
+  world: World,
+  isDraining: () => boolean,
+): Promise<void> {
+  await prepare(run);
+  while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
+    try {
+      await (parked(run) ?? perform(await run.next(), run, world));
+      await objected(run);
+    } catch (error) {
+      await recover(error, run);
+    }
+  }
+  await run.hooks?.heard();
+}
+
+/** Hooks of this process hear of a step when it is committed; one that throws then fails the run. */
+async function objected(run: HeldRun): Promise<void> {
+  const error = await run.hooks?.heard();
+  if (error) {
+    await (run.isHeld ? fail(run, 'error', error) : run.hooks?.note([error]));
+  }
+}
+
+/** Waits for the tools of a run and calls its hooks, before a model is called. */
+async function prepare(run: HeldRun): Promise<void> {
+  try {
+    await awaitServers(run);
+    await (run.isHeld && run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
+  } catch (error) {
+    await recover(error, run);
+  }
+}
+
+/** What somebody asked of the run meanwhile comes first: to pause, or to hear what came for it. */
+function parked(run: HeldRun): Promise<unknown> | undefined {
+  if (run.isPauseRequested) {
+    return run.commit([], { status: 'paused' });
+  }
+  return run.hasInbox ? run.takeInbox() : undefined;
+}
+
+async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
+  switch (action.type) {
+    case 'call_model':
+    case 'summarize':
+    case 'embed':
+      return askWithinLimits(action, run, world);
+    case 'call_tools':
+      return callTools(action.calls, run, world);
+    case 'read_rows':
+      return readRows(action, run, world);
+    case 'find_members':
+      return findMembers(run);
+    case 'begin_members':
+      return beginMembers(action, run);
+    case 'wait':
+      return run.commit([], { status: 'waiting', waiting_for: action.for });
+    case 'guard':
+      return run.commit([
+        {
+          kind: 'guard',
+          name: action.name,
+          output: { message: action.message },
+          messages: [{ role: 'user', content: action.message }],
+        },
+      ]);
+    case 'finish':
+      return finish(action, run);
+    case 'fail':
+      return fail(run, action.stop_reason, action.error, decided(action));
+  }
+}
+
+function fail(
+  run: HeldRun,
+  stop_reason: StopReason,
+  error: RunError,
+  before: readonly StepRecord[] = [],
+): Promise<boolean> {
+  const step =
+    stop_reason === 'error'
+      ? ({ kind: 'error', error } as const)
+      : ({ kind: 'guard', name: stop_reason, error } as const);
+  return run.commit([...before, step], { status: 'failed', stop_reason, error });
+}
+
+/**
+ * What was thrown is no outcome but a fault: a run that was taken over is let go; content the database refuses,
+ * or a mistake in our own code, ends the run with an error that says so; a lost connection or a deadlock hands the
+ * run back, so that its log is read again.
+ */
+async function recover(error: unknown, run: HeldRun): Promise<void> {
+  if (error instanceof StaleRun || run.abort.signal.aborted) {
+    return;
+  }
+  const { code, message } = faultOf(error);
+  const isPassing = /^[0-9A-Z]{5}$/.test(code) && !isRefusal(error);
+  if (isPassing || isConnectionLoss(error)) {
+    throw error;
+  }
+  await fail(run, 'error', {
+    code: 'internal',
+    message: `the step could not be committed: ${message}`,
+    retryable: false,
+    cause: { code },
+  });
+}

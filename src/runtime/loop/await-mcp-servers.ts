@@ -1,0 +1,27 @@
+import type { StepRecord } from '../../contracts/step.ts';
+import type { MissingServer } from '../../db/runs.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+
+/** The name of the guard for an MCP server whose tools a run lacks. */
+export const SERVER_MISSING = 'mcp_server_missing';
+
+/**
+ * Parks a starting run until the MCP servers of its agent have listed their tools. The run starts
+ * without servers that failed or did not answer within a minute, and its log says so.
+ */
+export async function awaitServers(run: HeldRun): Promise<void> {
+  const discovery = await run.firstDiscovery();
+  if (!discovery) return;
+  if ('waits_ms' in discovery) {
+    const delay_ms = discovery.waits_ms;
+    await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await run.commit(discovery.missing.map(guardFor));
+  }
+}
+
+function guardFor({ server, error }: MissingServer): StepRecord {
+  const reason = error === null ? 'has not answered yet' : `cannot be reached: ${error}`;
+  const message = `the MCP server ${server} ${reason}; this run goes on without its tools`;
+  return { kind: 'guard', name: SERVER_MISSING, output: { server, error, message } };
+}

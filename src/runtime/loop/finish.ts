@@ -1,0 +1,48 @@
+import type { Action } from '../../contracts/action.ts';
+import { TOOL_PROVIDER } from '../../contracts/engine.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import type { Looked } from '../owned-run/output-filter.ts';
+
+type Finish = Extract<Action, { type: 'finish' }>;
+
+/** Ends the run with its answer. That of a workflow, and of a tool called without a model, has passed no filter yet. */
+export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
+  const isOfTool = run.definition.models[0]?.provider === TOOL_PROVIDER;
+  const look =
+    isOfTool || run.definition.workflow
+      ? await run.lookThrough('output', action.output)
+      : { isBlocked: false as const, value: action.output, guards: [] };
+  if (look.isBlocked) {
+    return commitBlocked(look, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
+  }
+  const isAsItWas = look.value === action.output;
+  return run.commit([...look.guards, outputOf(look.value, run, isOfTool)], {
+    status: 'completed',
+    stop_reason: 'final_answer',
+    output: look.value,
+    output_data: isAsItWas ? action.output_data : null,
+  });
+}
+
+/** What an agent answers is its last message already; a workflow says what its members' answers came to, a tool what it gave. */
+function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): StepRecord {
+  return definition.workflow || isOfTool
+    ? { kind: 'output', messages: [{ role: 'assistant', content: output }] }
+    : { kind: 'output' };
+}
+
+function commitBlocked(
+  { filter, guards }: Extract<Looked<string>, { isBlocked: true }>,
+  what: string,
+  run: HeldRun,
+): Promise<boolean> {
+  const message = `the output filter ${filter} does not let the ${what} out`;
+  const error: RunError = { code: 'content_filtered', message, retryable: false };
+  return run.commit([...guards, { kind: 'error', error }], {
+    status: 'failed',
+    stop_reason: 'error',
+    error,
+  });
+}

@@ -1,0 +1,85 @@
+import type { Action } from '../../contracts/action.ts';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { Rows } from '../../contracts/reading.ts';
+import { backOff } from '../environment/backoff.ts';
+import type { World } from '../environment/world.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+
+type ReadRows = Extract<Action, { type: 'read_rows' }>;
+
+/** The time-out of a workflow's query, unless the run has less time left. */
+const TIMEOUT_MS = 60_000;
+/** Most bytes of the rows as JSON, since one step keeps them. */
+const MOST_BYTES = 16 * 2 ** 20;
+/** Most attempts at a query. They span half a minute, in which a restarting server returns. */
+const TRIES = 6;
+const LEAST_MS = 500;
+
+/**
+ * Reads the rows of a workflow's query and keeps them in the log, so that the rows are read once
+ * per run. A member of the tenant may have written the query. It therefore runs as `sql_query`
+ * does: as howdah_reader, for the user of the run, within the schemas and the cost that an admin
+ * gave the tenant's tool.
+ */
+export async function readRows(
+  { query, most }: ReadRows,
+  run: HeldRun,
+  { queries, querySettings, random, sleep }: World,
+): Promise<void> {
+  const started_at = new Date().toISOString();
+  const { tenant_id: tenantId } = run.context;
+  const { signal } = run.abort;
+  const read = async (): Promise<Outcome<Rows>> => {
+    const settings = await querySettings(tenantId);
+    if (!settings.ok) return settings;
+    const { schemas, max_cost: cost } = settings.value;
+    const timeoutMs = Math.min(TIMEOUT_MS, run.timeLeft);
+    const limits = { rows: most, bytes: MOST_BYTES, cost, timeoutMs };
+    return queries.rows({
+      boundTo: { tenantId, executionId: run.id },
+      query,
+      schemas,
+      limits,
+      signal,
+    });
+  };
+  let answer = await read();
+  for (let attempt = 1; isWorthAnother(answer, attempt, signal); attempt += 1) {
+    await sleep(Math.max(backOff(answer.error, attempt, random), LEAST_MS * 2 ** attempt), signal);
+    answer = await read();
+  }
+  const outcome = whole(answer, most);
+  if (signal.aborted) {
+    return; // not ours any more
+  }
+  await run.commit([
+    {
+      kind: 'tool',
+      name: 'sql_query',
+      call_id: 'query',
+      input: { query },
+      ...(outcome.ok ? { output: outcome.value } : { error: outcome.error }),
+      started_at,
+    },
+  ]);
+}
+
+/** Returns whether a failed query may succeed soon: a database comes back, a refusal stays. */
+function isWorthAnother(
+  answer: Outcome<Rows>,
+  attempt: number,
+  signal: AbortSignal,
+): answer is Extract<Outcome<Rows>, { ok: false }> {
+  return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
+}
+
+/** Refuses an incomplete set of rows, which would be another task. */
+function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
+  if (!outcome.ok) return outcome;
+  const { rows, cut_by } = outcome.value;
+  if (cut_by === null) return { ok: true, value: rows };
+  const limit = cut_by === 'rows' ? `${most} rows` : `${MOST_BYTES} bytes`;
+  const message = `the query gives more than ${limit}`;
+  return { ok: false, error: { code: 'limit_reached', message, retryable: false } };
+}

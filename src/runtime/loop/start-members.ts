@@ -1,0 +1,84 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { Action, NewTask, TeamDecision } from '../../contracts/action.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { questionOf } from '../tool-plans/questions.ts';
+import { asked } from '../tool-plans/step-records.ts';
+
+type BeginMembers = Extract<Action, { type: 'begin_members' }>;
+
+/**
+ * Begins members with one commit. The run then waits for them, unless others are to begin first.
+ */
+export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
+  const { wakes_on, at_once, goes_on } = action;
+  const { tasks, guards } = await letOut(action.tasks, run);
+  const records = [...decided(action), ...tasks.map(begun), ...guards];
+  if (tasks.length === 0) {
+    await run.commit(records); // all were blocked: whoever planned them hears of that
+    return;
+  }
+  const rules = {
+    ...(wakes_on ? { wakes_on } : {}),
+    ...(at_once ? { members_at_once: at_once } : {}),
+  };
+  if (goes_on) {
+    await run.commit(records, { status: 'running', ...rules });
+    return;
+  }
+  const isAllAsked = tasks.every(({ question }) => question);
+  await run.commit(records, {
+    status: 'waiting',
+    waiting_for: isAllAsked ? 'question' : 'child',
+    ...rules,
+  });
+}
+
+/**
+ * What a model has made up for members to do, as filters leave it. The others are told what people, rows and answers say, which was looked
+ * through where it was said. The guard of a task that was blocked is its end.
+ */
+async function letOut(
+  given: readonly NewTask[],
+  run: HeldRun,
+): Promise<{ tasks: NewTask[]; guards: StepRecord[] }> {
+  const tasks: NewTask[] = [];
+  const guards: StepRecord[] = [];
+  const isMadeUp = run.definition.workflow?.type === 'orchestrator';
+  for (const task of given) {
+    const outlet = task.question ? 'question' : 'message';
+    const look = isMadeUp ? await run.lookThrough(outlet, task.input, task.id) : null;
+    guards.push(...(look?.guards ?? []));
+    if (!look?.isBlocked) tasks.push({ ...task, input: look?.value ?? task.input });
+  }
+  return { tasks, guards };
+}
+
+/** What a workflow decided, as a step of its log. */
+export function decided({ decision }: { decision?: TeamDecision }): StepRecord[] {
+  return decision ? [{ kind: 'tool', ...decision, trust: 'system' }] : [];
+}
+
+function begun(task: NewTask): StepRecord {
+  const { id: call_id, member, question, input } = task;
+  const { agent_id, workflow_id, overrides, budget } = task;
+  if (question) {
+    return asked(questionOf(question, call_id, input));
+  }
+  const child = {
+    id: uuidV7(),
+    call_id,
+    input,
+    ...(overrides ? { overrides } : {}),
+    ...(budget ? { budget } : {}),
+    ...(agent_id ? { agent_id } : { workflow_id: workflow_id as string }),
+  };
+  return {
+    kind: 'child_started',
+    name: member,
+    call_id,
+    input: { message: input },
+    output: { execution_id: child.id },
+    child,
+  };
+}

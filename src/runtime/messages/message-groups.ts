@@ -1,0 +1,67 @@
+import type { LoggedMessage } from '../../contracts/message.ts';
+
+/** How every summary begins when a model is told it. */
+export const SUMMARY_OPENING = 'Summary of the conversation so far:\n';
+
+/** What must stay together: an assistant message with the results of all its calls, or any other message alone. */
+export type MessageGroup = readonly [LoggedMessage, ...LoggedMessage[]];
+
+/** What a model is told of a call that nothing was ever logged for: providers refuse a call left open. */
+export const NO_RESULT =
+  'There is no result of this call: the run was cut off before one was recorded. It may or may not have taken effect.';
+
+export function isSummary(message: LoggedMessage): boolean {
+  return typeof message.covers_from_seq === 'number' && typeof message.covers_to_seq === 'number';
+}
+
+type Slots = { message: LoggedMessage; results: (LoggedMessage | undefined)[] };
+
+/**
+ * Results are logged as they arrive, and other messages between them. Here each stands behind the answer that asked
+ * for it, in the order of the calls; what came in between follows. A call without a result gets `NO_RESULT`, and a
+ * result without a call is left out.
+ */
+export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
+  const groups: Slots[] = [];
+  // Earlier turns may have used the same ids: a result belongs to the last answer that did.
+  const asked = new Map<string, Slots>();
+  for (const message of messages) {
+    if (message.role === 'tool') {
+      takeResult(asked.get(message.tool_call_id ?? ''), message);
+      continue;
+    }
+    const calls = callsOf(message);
+    const group: Slots = { message, results: calls.map(() => undefined) };
+    groups.push(group);
+    for (const { id } of calls) {
+      asked.set(id, group);
+    }
+  }
+  return groups.map(closed);
+}
+
+function takeResult(group: Slots | undefined, result: LoggedMessage): void {
+  const place = group
+    ? callsOf(group.message).findIndex(
+        ({ id }, at) => id === result.tool_call_id && group.results[at] === undefined,
+      )
+    : -1;
+  if (group && place >= 0) {
+    group.results[place] = result;
+  }
+}
+
+function closed({ message, results }: Slots): MessageGroup {
+  const calls = callsOf(message);
+  return [
+    message,
+    ...calls.map(
+      ({ id }, place): LoggedMessage =>
+        results[place] ?? { role: 'tool', content: NO_RESULT, tool_call_id: id },
+    ),
+  ];
+}
+
+function callsOf(message: LoggedMessage) {
+  return message.role === 'assistant' ? (message.tool_calls ?? []) : [];
+}

@@ -1,0 +1,131 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { Message } from '../../contracts/message.ts';
+import type { Resource } from '../../contracts/resource.ts';
+import { soundFormat } from '../../contracts/sounds.ts';
+
+/** Gives the content of a resource by its id. */
+export type LoadResource = (id: string) => Promise<Outcome<Resource>>;
+
+/** A file larger than this is not given to a model. */
+export const MAX_FILE_BYTES = 20 * 1024 * 1024;
+/** All files of one request together. */
+export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
+/** As much as an input may have. */
+export const MAX_TEXT_BYTES = 1024 * 1024;
+
+/**
+ * The messages with every part `{type: 'resource', resource_id}` in the form that models know: an image as a data URL, a
+ * sound of a tool as one, a text as text under its name, anything else as a file. Files are read one after the other, so that their sum is bounded.
+ * One that cannot be had is the error of the request; where nobody could mend it, `isBeyondMending`, it becomes a remark: in a
+ * turn before, and in the result of a tool.
+ */
+export async function resolveParts(
+  messages: readonly Message[],
+  load: LoadResource,
+  isBeyondMending: (message: Message) => boolean = () => false,
+): Promise<Outcome<Message[]>> {
+  const resolved: Message[] = [];
+  const budget = { bytes: MAX_REQUEST_BYTES };
+  for (const message of messages) {
+    if (!message.parts?.some(isResource)) {
+      resolved.push(message);
+      continue;
+    }
+    const parts: JsonObject[] = [];
+    for (const part of message.parts) {
+      const told: Outcome<JsonObject> = isResource(part)
+        ? await partOf(part, load, budget)
+        : { ok: true, value: part };
+      if (!told.ok && (told.error.retryable || !isBeyondMending(message))) {
+        return told;
+      }
+      parts.push(
+        told.ok ? told.value : text(`[a file of this message is left out: ${told.error.message}]`),
+      );
+    }
+    resolved.push({ ...message, parts });
+  }
+  return { ok: true, value: resolved };
+}
+
+/** `load`, but what `owner` got once it does not ask for again; what failed is asked for again. */
+export function remembering(owner: object, load: LoadResource): LoadResource {
+  return async (id) => {
+    const known = loaded.get(owner) ?? new Map<string, Resource>();
+    loaded.set(owner, known);
+    const before = known.get(id);
+    if (before) {
+      return { ok: true, value: before };
+    }
+    const outcome = await load(id);
+    if (outcome.ok) {
+      known.set(id, outcome.value);
+    }
+    return outcome;
+  };
+}
+
+/** Goes with its owner: a run that is parked or over holds no files. */
+const loaded = new WeakMap<object, Map<string, Resource>>();
+
+function isResource(part: JsonObject): boolean {
+  return part.type === 'resource';
+}
+
+async function partOf(
+  { resource_id, media }: JsonObject,
+  load: LoadResource,
+  budget: { bytes: number },
+): Promise<Outcome<JsonObject>> {
+  const outcome = await load(String(resource_id));
+  if (!outcome.ok) {
+    return outcome;
+  }
+  const { name, type, bytes } = outcome.value;
+  budget.bytes -= bytes.length;
+  if (budget.bytes < 0) {
+    return refused(
+      `the files of this request have more than ${MAX_REQUEST_BYTES} bytes together; ${name} is beyond that`,
+    );
+  }
+  const format = media === 'audio' ? soundFormat(type) : undefined;
+  if (format) {
+    return {
+      ok: true,
+      value: { type: 'input_audio', input_audio: { data: bytes.toString('base64'), format } },
+    };
+  }
+  return outcome.value.is_text
+    ? textPart(outcome.value)
+    : { ok: true, value: binaryPart(outcome.value) };
+}
+
+function binaryPart({ name, type, bytes }: Resource): JsonObject {
+  const url = `data:${type.replace(/;.*/, '').trim()};base64,${bytes.toString('base64')}`;
+  return type.startsWith('image/')
+    ? { type: 'image_url', image_url: { url } }
+    : { type: 'file', file: { filename: name, file_data: url } };
+}
+
+function textPart({ name, bytes }: Resource): Outcome<JsonObject> {
+  if (bytes.length > MAX_TEXT_BYTES) {
+    return refused(
+      `the file ${name} has ${bytes.length} bytes of text, at most ${MAX_TEXT_BYTES} go into a request: give a large text by a tool that reads it piece by piece`,
+    );
+  }
+  try {
+    const content = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return { ok: true, value: text(`File ${name}:\n\n${content}`) };
+  } catch {
+    return refused(`the file ${name} is a text by its type, and its bytes are not UTF-8`);
+  }
+}
+
+function text(content: string): JsonObject {
+  return { type: 'text', text: content };
+}
+
+function refused(message: string): Outcome<never> {
+  return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
+}

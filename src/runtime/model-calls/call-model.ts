@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto';
+import type { Action } from '../../contracts/action.ts';
+import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../../contracts/engine.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { Message, ToolCall } from '../../contracts/message.ts';
+import type { ModelAnswer, ModelProvider } from '../../contracts/model.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import { deadline } from '../environment/deadline.ts';
+import { failpoint, midStream } from '../environment/failpoints.ts';
+import type { World } from '../environment/world.ts';
+import { shownTo } from '../messages/drop-unsupported-media.ts';
+import { remembering, resolveParts } from '../messages/resolve-attachments.ts';
+import { foldRecords } from '../owned-run/fold.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { BLOCKED, blockedAnswer, type Looked } from '../owned-run/output-filter.ts';
+import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
+import { toolSchemas } from './plan-model-call.ts';
+
+const FILTERED: RunError = {
+  code: 'content_filtered',
+  message: "the model's answer was withheld by its provider's content filter",
+  retryable: false,
+};
+
+type CallModel = Extract<Action, { type: 'call_model' }>;
+
+/** Asks the model once and commits what came of it: an answer, or one failed attempt. */
+export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
+  const started_at = new Date().toISOString();
+  const found = world.provider(action.model, run.context.tenant_id);
+  const time = deadline(run.abort.signal, run.timeLeft);
+  const outcome = found.ok
+    ? await ask(found.value, action, run, world, time.signal).finally(time.clear)
+    : found;
+  if (run.abort.signal.aborted) {
+    return; // not ours any more: nothing may be committed
+  }
+  if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
+    await commitFailedAttempt(action, run, world, FILTERED, started_at);
+  } else if (outcome.ok) {
+    await commitAnswer(action, run, outcome.value, started_at);
+  } else if (time.signal.aborted) {
+    run.state = { ...run.state, exhausted: 'max_time' };
+  } else {
+    await commitFailedAttempt(action, run, world, outcome.error, started_at);
+  }
+}
+
+async function ask(
+  provider: ModelProvider,
+  action: CallModel,
+  run: HeldRun,
+  world: World,
+  signal: AbortSignal,
+): Promise<Outcome<ModelAnswer>> {
+  const load = remembering(run, (id) => world.loadResource(run.context.tenant_id, id));
+  const told = await resolveParts(
+    shownTo(action.model, action.messages),
+    load,
+    (message) => isOfEarlierTurn(message) || message.role === 'tool',
+  );
+  if (!told.ok) {
+    return told;
+  }
+  const sink = run.tokenSink(action.attempt);
+  const onToken = midStream(sink?.say);
+  const asking = await engineRun(action, run);
+  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
+  await failpoint('model.before');
+  const outcome = await provider
+    .generate(
+      {
+        model: action.model,
+        messages: told.value,
+        tools: action.decision ? [action.decision] : toolSchemas(run.definition),
+        ...(action.decision ? { tool_choice: action.decision.name } : {}),
+        output_schema: run.definition.agent.output_schema,
+      },
+      {
+        signal,
+        tenant_id: run.context.tenant_id,
+        ...(onToken ? { onToken } : {}),
+        ...(traceparent ? { traceparent } : {}),
+        ...asking,
+      },
+    )
+    .finally(() => sink?.end());
+  await failpoint('model.after');
+  return outcome;
+}
+
+/** Of an engine: who asks it. Another attempt has the same key, since no message came between. */
+async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: EngineRun }> {
+  const { provider } = action.model;
+  if (!provider.startsWith(ENGINE_PREFIX)) {
+    return {};
+  }
+  await (provider === `${ENGINE_PREFIX}custom` ? run.beginRisk() : undefined);
+  const { messages } = run.state;
+  const idempotency_key = `${run.id}:${messages.length + 1}`;
+  return { run: { ...run.context, input: messages[0]?.content ?? '', idempotency_key } };
+}
+
+/** Only the run's own messages have their place in it. */
+function isOfEarlierTurn(message: Message): boolean {
+  return !('seq' in message);
+}
+
+/** An answer that ends the run is committed together with its end. */
+async function commitAnswer(
+  action: CallModel,
+  run: HeldRun,
+  answer: ModelAnswer,
+  started_at: string,
+): Promise<void> {
+  const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
+  const decision = action.decision && decisionIn(answer, action.decision.name);
+  const look = decision
+    ? await lookAtDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
+    : await run.lookThrough('output', answer.content);
+  if (look.isBlocked) {
+    return commitBlocked(stepOf(action, answer, 0, started_at), look, run);
+  }
+  const message = decision
+    ? { ...decision, content: look.value }
+    : ({
+        role: 'assistant',
+        content: look.value,
+        ...(tool_calls.length > 0 ? { tool_calls } : {}),
+      } as const);
+  const records: StepRecord[] = [
+    { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
+    ...look.guards,
+  ];
+  const isOpen = !action.decision && tool_calls.length > 0; // then nothing ends here
+  const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
+  if (ahead?.type === 'finish') {
+    const { output, output_data } = ahead;
+    const isOver = await run.commit([...records, { kind: 'output' }], {
+      status: 'completed',
+      stop_reason: 'final_answer',
+      output,
+      output_data,
+      metrics: { finish_reason: answer.finish_reason },
+    });
+    if (isOver) {
+      return;
+    }
+  }
+  await run.commit(records);
+}
+
+/** A decision stays within the run, until it is what the run answers. It is looked through as the data it is: no escape hides anything. */
+async function lookAtDecision(
+  decision: Message,
+  step: StepRecord,
+  run: HeldRun,
+): Promise<Looked<string | null>> {
+  const { content } = decision;
+  const ahead = await run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
+  if (ahead.type !== 'finish') {
+    return { isBlocked: false, value: content, guards: [] };
+  }
+  const look = await run.lookThrough('output', jsonOr(content));
+  if (look.isBlocked) return look;
+  const { value } = look;
+  const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
+  return { ...look, value: look.guards.length === 0 ? content : cleaned };
+}
+
+function jsonOr(text: string | null): Json {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return text;
+  }
+}
+
+function stepOf(
+  action: CallModel,
+  { finish_reason, usage }: ModelAnswer,
+  tool_calls: number,
+  started_at: string,
+): StepRecord {
+  return {
+    kind: 'model',
+    name: action.model.name,
+    model_id: action.model.id,
+    output: { finish_reason, tool_calls },
+    ...usage,
+    ...trustOfAnswer(action),
+    started_at,
+  };
+}
+
+/** An answer that may not be let out is asked for once more, without it; then the run fails. */
+async function commitBlocked(
+  step: StepRecord,
+  { filter, guards }: Looked<string | null> & { isBlocked: true },
+  run: HeldRun,
+): Promise<void> {
+  const { content, reply } = blockedAnswer(filter);
+  const said: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
+  if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
+    const told = guards.map((one) => ({ ...one, messages: [{ role: 'user', content: reply }] }));
+    await run.commit([said, ...(told as StepRecord[])]);
+    return;
+  }
+  const message = `the output filter ${filter} let no answer of the agent out, twice`;
+  const error: RunError = { code: 'content_filtered', message, retryable: false };
+  await run.commit([said, ...guards, { kind: 'error', error }], {
+    status: 'failed',
+    stop_reason: 'error',
+    error,
+  });
+}
+
+/** Engines of this process. */
+const OURS: ReadonlySet<string> = new Set([`${ENGINE_PREFIX}custom`, TOOL_PROVIDER]);
+
+/** What answers in a model's place over a network is somebody else's, who may have read anything. */
+function trustOfAnswer({ model: { provider } }: CallModel): Pick<StepRecord, 'trust'> {
+  const isElsewhere = provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
+  return isElsewhere ? { trust: 'external' } : {};
+}
+
+/** A decision is no call that somebody makes and gives the result of: what was decided is what was said. */
+function decisionIn({ content, tool_calls }: ModelAnswer, tool: string): Message {
+  const call = tool_calls.find(({ name }) => name === tool);
+  return { role: 'assistant', content: call?.arguments ?? content ?? '' };
+}
+
+/** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */
+function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): ToolCall[] {
+  if (calls.length === 0) {
+    return [];
+  }
+  const used = new Set<string>();
+  for (const { tool_calls } of messages) {
+    tool_calls?.forEach(({ id }) => void used.add(id));
+  }
+  return calls.map((call) => {
+    const id = used.has(call.id) ? `${call.id}_${randomBytes(4).toString('hex')}` : call.id;
+    used.add(id);
+    return { ...call, id };
+  });
+}

@@ -1,0 +1,82 @@
+import type { Action, RunState, StepNote } from '../../contracts/action.ts';
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { ModelRef } from '../../contracts/model.ts';
+import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
+import { RETRIED } from '../tool-plans/open-calls.ts';
+import { requestTokens } from './plan-model-call.ts';
+
+/** What a model is to be asked. */
+export type Prompting = (
+  definition: AgentDefinition,
+  state: RunState,
+  model: ModelRef,
+  attempt: number,
+) => Action;
+
+/** Asks the first model of the definition that is not spent: each is tried a few times, the next stands in for it. */
+export function askModel(definition: AgentDefinition, state: RunState, prompt: Prompting): Action {
+  const failures = failuresOf(state);
+  const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
+  const tries = (error: RunError, most?: number): number =>
+    canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error, most);
+  let patient: Action | undefined;
+  for (const model of definition.models) {
+    const own = failures.filter((failure) => failure.name === model.name);
+    const most = attemptsOf(own.at(-1));
+    const isSpent = own.some(({ error }) => error && own.length >= tries(error, most));
+    const action = isSpent ? undefined : prompt(definition, state, model, own.length + 1);
+    if (!action || isTooLongStill(action, own, definition, state)) {
+      continue;
+    }
+    if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= PATIENCE_MS) {
+      return action;
+    }
+    patient ??= action; // it wants to be left alone for long: another model first, if there is one
+  }
+  if (patient) {
+    return patient;
+  }
+  const error = failures.at(-1)?.error;
+  return error
+    ? { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } }
+    : {
+        type: 'fail',
+        stop_reason: 'error',
+        error: { code: 'invalid_request', message: NO_MODEL, retryable: false },
+      };
+}
+
+const NO_MODEL =
+  'the agent has no model: give it one in agent_models, or make a model named default';
+
+/** Each is at most 70 % of the one before. */
+const SHRINKS = 8;
+
+/** How many attempts there were to be when one failed, where that was set. */
+function attemptsOf(failure: StepNote | undefined): number | undefined {
+  return (failure?.input as { attempts?: number } | null | undefined)?.attempts;
+}
+
+/** The same request again would only be refused again. */
+function isTooLongStill(
+  action: Action,
+  own: readonly StepNote[],
+  definition: AgentDefinition,
+  { refused }: RunState,
+): boolean {
+  return (
+    action.type === 'call_model' &&
+    own.at(-1)?.error?.code === 'context_too_long' &&
+    requestTokens(definition, action.messages) >= (refused[action.model.name] ?? Infinity)
+  );
+}
+
+/** Failed attempts to get an answer, since the last one or since somebody retried the run. */
+function failuresOf({ attempts }: RunState): readonly StepNote[] {
+  const before = attempts.findLastIndex(
+    ({ kind, name, call_id }) =>
+      (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRIED),
+  );
+  return attempts.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
+}

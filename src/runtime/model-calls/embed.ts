@@ -1,0 +1,70 @@
+import type { Action } from '../../contracts/action.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { Embeddings, ModelProvider } from '../../contracts/model.ts';
+import { deadline } from '../environment/deadline.ts';
+import { failpoint } from '../environment/failpoints.ts';
+import type { World } from '../environment/world.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { commitFailedAttempt } from './failed-model-attempt.ts';
+import { nearness } from './text-similarity.ts';
+
+type Embed = Extract<Action, { type: 'embed' }>;
+
+/**
+ * Asks a model for embeddings once and commits what came of it: how near the texts are, or one failed attempt. The vectors
+ * are not kept: what is decided by them goes by the scores in the log.
+ */
+export async function embed(action: Embed, run: HeldRun, world: World): Promise<void> {
+  const started_at = new Date().toISOString();
+  const { model, texts } = action;
+  const found = world.provider(model, run.context.tenant_id);
+  const time = deadline(run.abort.signal, run.timeLeft);
+  const outcome = found.ok
+    ? await ask(found.value, action, time.signal, run).finally(() => time.clear())
+    : found;
+  if (run.abort.signal.aborted) {
+    return; // not ours any more: nothing may be committed
+  }
+  if (!outcome.ok && time.signal.aborted) {
+    run.state = { ...run.state, exhausted: 'max_time' };
+    return;
+  }
+  const members = texts.map(({ member }) => member);
+  const output = outcome.ok ? nearness(members, outcome.value.vectors) : undefined;
+  if (!outcome.ok || !output) {
+    const error = outcome.ok ? UNEQUAL : outcome.error;
+    await commitFailedAttempt(action, run, world, error, started_at);
+    return;
+  }
+  const { usage } = outcome.value;
+  await run.commit([
+    { kind: 'model', name: model.name, model_id: model.id, output, ...usage, started_at },
+  ]);
+}
+
+async function ask(
+  provider: ModelProvider,
+  { model, query, texts }: Embed,
+  signal: AbortSignal,
+  { observer }: HeldRun,
+): Promise<Outcome<Embeddings>> {
+  if (!provider.embed) {
+    const message = `The provider ${provider.name} makes no embeddings: give the model ${model.name} another one, or choose the method llm or lexical.`;
+    return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
+  }
+  const traceparent = observer?.modelAsked?.('embeddings');
+  await failpoint('model.before');
+  const request = { model, texts: [query, ...texts.map(({ text }) => text)] };
+  const outcome = await provider.embed(request, {
+    signal,
+    ...(traceparent ? { traceparent } : {}),
+  });
+  await failpoint('model.after');
+  return outcome;
+}
+
+const UNEQUAL: RunError = {
+  code: 'bad_answer',
+  message: 'the model gave embeddings that are not of one length, or not one for each text',
+  retryable: true,
+};

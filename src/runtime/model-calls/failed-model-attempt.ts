@@ -1,0 +1,49 @@
+import type { Action } from '../../contracts/action.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
+import type { World } from '../environment/world.ts';
+import { foldRecords } from '../owned-run/fold.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { requestTokens } from './plan-model-call.ts';
+
+type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
+
+/** One failed attempt goes into the log; then the run waits, here or as a row, if the same model is asked again. */
+export async function commitFailedAttempt(
+  action: Asking,
+  run: HeldRun,
+  world: World,
+  error: RunError,
+  started_at: string,
+): Promise<void> {
+  const { settings } = run.limits;
+  const record: StepRecord = {
+    kind: 'retry',
+    name: action.model.name,
+    model_id: action.model.id,
+    input: {
+      attempt: action.attempt,
+      ...(settings.model_attempts === undefined ? {} : { attempts: settings.model_attempts }),
+      ...(action.type === 'call_model' && error.code === 'context_too_long'
+        ? { estimated_tokens: requestTokens(run.definition, action.messages) }
+        : {}),
+    },
+    error,
+    started_at,
+  };
+  const ahead = await run.next(foldRecords(run.state, [record], SAME));
+  const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
+  const delay_ms =
+    isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;
+  const records = [{ ...record, output: { delay_ms } }];
+  if (delay_ms > PARK_AFTER_MS) {
+    await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await run.commit(records);
+    await world.sleep(delay_ms, run.abort.signal);
+  }
+}
+
+/** Folding ahead of a commit: what the database will say of limits is not needed to see an end. */
+export const SAME = { exhausted: null } as const;

@@ -1,0 +1,72 @@
+import type { Action } from '../../contracts/action.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import { deadline } from '../environment/deadline.ts';
+import type { World } from '../environment/world.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { CONTEXT_GUARD } from './plan-model-call.ts';
+import { summaryPrompt } from './summary-prompt.ts';
+
+type Summarize = Extract<Action, { type: 'summarize' }>;
+
+/**
+ * Has the oldest part of the conversation summed up by the model that is about to need the room. The summary is a message
+ * that covers the others, which stay in the log; without one a guard says why, and the oldest is left out instead.
+ */
+export async function summarize(action: Summarize, run: HeldRun, world: World): Promise<void> {
+  const started_at = new Date().toISOString();
+  const { model, from_seq, to_seq } = action;
+  const outcome = await ask(action, run, world);
+  if (run.abort.signal.aborted) {
+    return;
+  }
+  if (!outcome.ok) {
+    await run.commit([{ kind: 'guard', name: CONTEXT_GUARD, error: outcome.error, started_at }]);
+    return;
+  }
+  const { content, finish_reason, usage } = outcome.value;
+  await run.commit([
+    {
+      kind: 'model',
+      name: model.name,
+      model_id: model.id,
+      output: { finish_reason, covers_from_seq: from_seq, covers_to_seq: to_seq },
+      ...usage,
+      started_at,
+      messages: [
+        {
+          role: 'user',
+          content,
+          covers_from_seq: from_seq,
+          covers_to_seq: to_seq,
+        },
+      ],
+    },
+  ]);
+}
+
+async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outcome<ModelAnswer>> {
+  const found = world.provider(action.model, run.context.tenant_id);
+  if (!found.ok) {
+    return found;
+  }
+  const { signal, clear } = deadline(run.abort.signal, run.timeLeft);
+  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
+  const { tenant_id } = run.context;
+  const context = { signal, tenant_id, ...(traceparent ? { traceparent } : {}) };
+  const outcome = await found.value.generate(summaryRequest(action), context).finally(clear);
+  return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
+}
+
+/** What the model is sent to sum up. */
+export function summaryRequest({ model, messages }: Summarize): ModelRequest {
+  const room = model.context_tokens === null ? undefined : Math.floor(model.context_tokens * 0.7);
+  const prompt = summaryPrompt(messages, null, room);
+  return { model, messages: prompt, tools: [], output_schema: null };
+}
+
+const EMPTY: RunError = {
+  code: 'bad_answer',
+  message: 'the model gave no summary of the conversation',
+  retryable: false,
+};

@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FairQueue } from '../../concurrency/fair-queue.ts';
+import type { Commit } from '../../db/commit-query.ts';
+import type { Pool, PoolClient } from '../../db/pool.ts';
+import { type CommitResult, commitSteps } from '../../db/runs.ts';
+import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/sqlstate.ts';
+import { Retries } from '../environment/statement-retries.ts';
+
+/** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */
+const FLUSHES = 2;
+/** The most commits in flight that are each sent alone. At this number one batch is in flight. */
+const MOST_SINGLE_COMMITS = 2;
+/** A call costs as much as some fifteen commits in it: fewer are not shared out between calls. */
+const WORTH_A_CALL = 16;
+/** More gain nothing, and all of them wait for the last. */
+const MOST_AT_ONCE = 512;
+/** Steps of a commit that is sent alone, since other commits would wait for it. */
+const LARGE = 32;
+/** Most time-outs of a single commit; then the commit fails. */
+const MOST_TIMEOUTS = 4;
+
+/** With what was written, when that is not what was asked for. */
+export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
+
+export type Committer = {
+  /**
+   * Durable when it resolves. `stale` means another worker owns the run, or this process gave up. Rejects
+   * when the database refuses the content itself.
+   */
+  commit(commit: Commit, tenant: string): Promise<Committed>;
+  /** The same in a transaction of the caller, who rolls it back unless the answer is `committed`. */
+  commitOn(client: PoolClient, commit: Commit): Promise<Committed>;
+};
+
+export type CommitterOptions = {
+  pool: Pool;
+  worker: () => string;
+  signal: AbortSignal;
+  retries?: Retries;
+};
+
+type Pending = {
+  commit: Commit;
+  tenant: string;
+  resolve(result: CommitResult): void;
+  reject(error: unknown): void;
+};
+
+/**
+ * Group commit: the steps of all runs that are ready in one turn of the event loop go to the
+ * database in one call, one transaction, one flush. A batch whose outcome is unknown, because the
+ * connection was lost, is sent again, and `commit_steps` recognises what is written already. The
+ * server ends a statement before the client gives up, so a batch is never sent again while its
+ * first attempt still runs.
+ *
+ * No tenant delays the others. Waiting commits go into batches in turns among tenants. A large
+ * commit, and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
+ * time. One connection always remains for batches.
+ */
+export function createCommitter(options: CommitterOptions): Committer {
+  const { pool, worker, signal, retries = new Retries() } = options;
+  const waiting = new TenantQueues();
+  const lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
+  let flushing = 0;
+  let underWay = 0;
+  let scheduled = false;
+
+  /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
+  const isDue = (): boolean =>
+    flushing === 0 ||
+    (flushing < FLUSHES &&
+      flushing + lanes.taken <= MOST_SINGLE_COMMITS &&
+      waiting.size * 4 >= underWay);
+
+  const schedule = (): void => {
+    if (!scheduled && waiting.size > 0 && isDue()) {
+      scheduled = true;
+      setImmediate(flush);
+    }
+  };
+
+  /** An equal part of all that is to be committed, so that the calls stay about equal and no side waits for the other. */
+  const take = (): Pending[] => {
+    const part = Math.ceil((waiting.size + underWay) / FLUSHES);
+    return waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
+  };
+
+  const flush = async (): Promise<void> => {
+    scheduled = false;
+    const batch = take();
+    flushing += 1;
+    underWay += batch.length;
+    schedule();
+    await send(batch);
+    flushing -= 1;
+    underWay -= batch.length;
+    schedule();
+  };
+
+  const sendAlone = async (pending: Pending): Promise<void> => {
+    const leave = await lanes.acquire(pending.tenant, signal).catch(() => undefined);
+    if (!leave) return pending.resolve(STALE); // this process shuts down
+    await send([pending]);
+    leave();
+    schedule();
+  };
+
+  const send = async (batch: Pending[]): Promise<void> => {
+    const commits = batch.map(({ commit }) => commit);
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        const results = await commitSteps(pool, worker(), commits);
+        retries.succeeded('commit');
+        for (const { commit, resolve } of batch) resolve(results.get(commit.id) ?? STALE);
+        return;
+      } catch (error) {
+        const [only, ...others] = batch;
+        const isLast = isRefusal(error) || !isTransient(error);
+        if (only && others.length === 0 && (isLast || isTooLong(error, attempt))) {
+          only.reject(error);
+          return;
+        }
+        if (others.length > 0 && (isLast || isTimeout(error))) {
+          for (const pending of batch) void sendAlone(pending); // so that a failure reaches only its own run
+          return;
+        }
+        await pause(retries.failed({ what: 'commit', error, attempt }), signal);
+      }
+    }
+    for (const { resolve } of batch) resolve(STALE);
+  };
+
+  return {
+    commit(commit, tenant) {
+      return new Promise((resolve, reject) => {
+        const pending = { commit, tenant, resolve, reject };
+        if (commit.steps.length >= LARGE) {
+          void sendAlone(pending);
+        } else {
+          waiting.push(pending);
+          schedule();
+        }
+      });
+    },
+    async commitOn(client, commit) {
+      return (await commitSteps(client, worker(), [commit])).get(commit.id) ?? STALE;
+    },
+  };
+}
+
+/** Waiting commits by tenant, taken in turns. */
+class TenantQueues {
+  /** The queues by tenant; the tenant served longest ago comes first. */
+  readonly #queues = new Map<string, Pending[]>();
+  size = 0;
+
+  push(pending: Pending): void {
+    const queue = this.#queues.get(pending.tenant);
+    if (queue) queue.push(pending);
+    else this.#queues.set(pending.tenant, [pending]);
+    this.size += 1;
+  }
+
+  take(most: number): Pending[] {
+    const taken: Pending[] = [];
+    while (taken.length < most && this.#queues.size > 0) {
+      for (const [tenant, queue] of [...this.#queues]) {
+        const part = this.#queues.size === 1 ? most - taken.length : 1;
+        taken.push(...queue.splice(0, part));
+        this.#queues.delete(tenant);
+        if (queue.length > 0) this.#queues.set(tenant, queue); // behind the others
+        if (taken.length >= most) break;
+      }
+    }
+    this.size -= taken.length;
+    return taken;
+  }
+}
+
+function isTooLong(error: unknown, attempt: number): boolean {
+  return faultOf(error).code === '57014' && attempt >= MOST_TIMEOUTS;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+export const STALE: CommitResult = {
+  outcome: 'stale',
+  status: 'queued',
+  step_count: 0,
+  exhausted: null,
+  active_ms_left: null,
+  watched: false,
+  has_inbox: false,
+  is_pause_requested: false,
+  over_quota: false,
+  are_calls_limited: false,
+  settings: null,
+  rules_stamp: null,
+};

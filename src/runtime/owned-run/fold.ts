@@ -1,0 +1,98 @@
+import type { CallRules, RunState, StepNote } from '../../contracts/action.ts';
+import type { LoggedMessage } from '../../contracts/message.ts';
+import type { Control, LoggedStep, StepRecord } from '../../contracts/step.ts';
+import type { ClaimedRun } from '../../db/runs.ts';
+import { trustAfter, trustAfterInbox } from './trust.ts';
+
+/** Nothing but the version. */
+export const NO_RULES: CallRules = {
+  approved: [],
+  asked: [],
+  withdrawn: {},
+  decided: {},
+  approved_for: {},
+};
+
+/** The state of a run as its log tells it at the moment of a claim. */
+export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
+  return {
+    task: run.task,
+    history: useHistory ? run.history : [],
+    messages: run.messages,
+    attempts: run.attempts,
+    exhausted: run.exhausted,
+    messages_at_retry: run.messages_at_retry,
+    refused: run.refused,
+    trust: run.trust,
+    rules: NO_RULES, // asked for before each round of calls: HeldRun.refreshRules
+  };
+}
+
+/** The state after a commit: what `foldLog` would give if the log were read again. */
+export function foldRecords(
+  state: RunState,
+  records: readonly StepRecord[],
+  control: Pick<Control, 'exhausted'>,
+): RunState {
+  const said = records.flatMap(saidBy);
+  const first = state.messages.length + 1;
+  return {
+    ...state,
+    messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
+    attempts: state.task
+      ? [...state.attempts, ...records.map(noteOf)]
+      : addAttempts(state.attempts, records),
+    refused: records.reduce(addRefused, state.refused),
+    exhausted: control.exhausted,
+    trust: trustAfter(state.trust, records),
+  };
+}
+
+/** The state when what came from outside has been added to the log. */
+export function foldInbox(
+  state: RunState,
+  taken: { steps: LoggedStep[]; messages: LoggedMessage[] },
+): RunState {
+  return {
+    ...state,
+    messages: [...state.messages, ...taken.messages],
+    attempts: [...state.attempts, ...taken.steps],
+    trust: trustAfterInbox(state.trust, taken),
+  };
+}
+
+/** Its messages as the log tells them. */
+function saidBy({ kind, trust, messages = [] }: StepRecord): LoggedMessage[] {
+  const read = kind === 'tool' ? (trust ?? 'external') : trust;
+  return read === 'external' ? messages.map((message) => ({ ...message, trust: read })) : messages;
+}
+
+/** What is shorter than all that was refused before is what counts from now on. */
+function addRefused(refused: RunState['refused'], record: StepRecord): RunState['refused'] {
+  const { name, input, error } = record;
+  const tokens = (input as { estimated_tokens?: number } | null | undefined)?.estimated_tokens;
+  return record.kind === 'retry' && error?.code === 'context_too_long' && name && tokens
+    ? { ...refused, [name]: Math.min(tokens, refused[name] ?? tokens) }
+    : refused;
+}
+
+/** A model answer begins a new count; one that a call's server asked for is part of that call. */
+function addAttempts(
+  attempts: readonly StepNote[],
+  records: readonly StepRecord[],
+): readonly StepNote[] {
+  const answered = records.findLastIndex(
+    ({ kind, call_id }) => kind === 'model' && call_id === undefined,
+  );
+  // results are among the messages
+  const notes = records
+    .slice(answered + 1)
+    .map((record) => noteOf(record.kind === 'tool' ? { ...record, output: null } : record));
+  return answered < 0 ? [...attempts, ...notes] : notes;
+}
+
+function noteOf(record: StepRecord): StepNote {
+  const { kind, name = null, call_id = null, input = null, error = null } = record;
+  const { output = null } = record;
+  return { kind, name, call_id, input, output, error };
+}

@@ -1,0 +1,266 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { RunObserver } from '../../contracts/run-observer.ts';
+import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/step.ts';
+import type { Commit } from '../../db/commit-query.ts';
+import type { Outlet } from '../../db/output-filters.ts';
+import type { FirstDiscovery } from '../../db/runs.ts';
+import { isConnectionLoss } from '../../db/sqlstate.ts';
+import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
+import type { RunHooks } from '../hooks/run-hooks.ts';
+import { strategyOf } from '../strategies/registry.ts';
+import type { Committed } from './committer.ts';
+import { foldInbox, foldLog, foldRecords } from './fold.ts';
+import type { HoldOptions } from './hold-options.ts';
+import { offloadForRun } from './offload-for-run.ts';
+import { type Looked, looked } from './output-filter.ts';
+import { definitionFor } from './overrides.ts';
+import { contextOf } from './run-context.ts';
+import { RunLimits } from './run-limits.ts';
+import { tellOf } from './tool-note-sink.ts';
+import { type OwnCommit, StaleRun } from './transactional-commit.ts';
+
+/** A run this process owns: its folded log, and the only way to add to it. */
+export class HeldRun {
+  readonly id: string;
+  readonly definition: AgentDefinition;
+  readonly context: RunContext;
+  readonly hooks: RunHooks | undefined;
+  readonly observer: RunObserver | undefined;
+  readonly tell: ReturnType<typeof tellOf>;
+  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
+  readonly abort: AbortController;
+  state: RunState;
+  /** False once the run has ended, is parked or belongs to somebody else. */
+  isHeld = true;
+  /** Something came from outside: take it before going on. */
+  hasInbox = false;
+  /** Somebody asked it to pause. */
+  isPauseRequested = false;
+  readonly limits: RunLimits;
+  readonly #options: HoldOptions;
+  #after: number; // steps in the log
+  /** Somebody listened when it was claimed or last committed. */
+  #isWatched: boolean;
+  #rulesStamp: number | null = null; // of the last commit
+  /** When its active time is used up, by `performance.now()`. */
+  #deadline: number;
+  /** A commit may be there or not. */
+  #isUnsure = false;
+  /** Resolves when the commit before has been settled: commits of one run are in order. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: HoldOptions) {
+    const { claimed, definition } = options;
+    this.#options = options;
+    this.abort = options.abort;
+    this.id = claimed.execution_id;
+    this.definition = definitionFor(claimed, definition);
+    this.context = contextOf(claimed);
+    this.limits = new RunLimits(options);
+    this.hooks = options.hooks;
+    this.observer = options.observer;
+    this.tell = tellOf(options);
+    this.state = foldLog(claimed, definition.agent.use_history);
+    this.#after = claimed.step_count;
+    this.#isWatched = claimed.watched;
+    this.#deadline = performance.now() + claimed.active_ms_left;
+  }
+
+  /** What is left of its active time, in whole milliseconds: at least one, at most what a timer can hold. */
+  get timeLeft(): number {
+    return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
+  }
+
+  /** What its strategy does next, or would do in another state. */
+  next(state: RunState = this.state): Action | Promise<Action> {
+    const strategy = strategyOf(this.#options.claimed, this.definition);
+    return offloadForRun(this, () => strategy(this.definition, state));
+  }
+
+  /**
+   * Adds steps and perhaps ends or parks the run; durable when it resolves. False when it was not completed because
+   * something came for it from outside: then nothing was written.
+   */
+  async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
+    let isWritten = true;
+    await this.#inTurn(async () => {
+      await beforeCommit(to);
+      const result = await this.#options.committer.commit(
+        this.#commitOf(records, to),
+        this.context.tenant_id,
+      );
+      await afterCommit(records, to);
+      isWritten = result.outcome !== 'inbox';
+      this.#settle({ steps: records, to, ...result });
+    });
+    return isWritten;
+  }
+
+  /** Adds to the log what came from outside, so that the next step knows it. */
+  takeInbox(): Promise<void> {
+    return this.#inTurn(async () => {
+      const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
+      if (!taken) {
+        this.lose();
+        return;
+      }
+      this.hasInbox = false;
+      this.#after = taken.step_count;
+      this.state = foldInbox(this.state, taken);
+      this.#announceIfWatched();
+    });
+  }
+
+  /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
+  async refreshRules(): Promise<void> {
+    const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
+    this.state = rules === this.state.rules ? this.state : { ...this.state, rules };
+  }
+
+  /** The agents that could be given its task, as they are now. */
+  capableAgents(): Promise<Json> {
+    return this.#options.ownership.capableAgents(this.id);
+  }
+
+  /** What it is about to say, to send or to write, as the filters of its tenant leave it. */
+  async lookThrough<T extends Json>(
+    outlet: Outlet,
+    value: T,
+    call_id?: string,
+  ): Promise<Looked<T>> {
+    const { claimed, ownership } = this.#options;
+    return claimed.is_filtered
+      ? looked(await ownership.filtered(this.id, outlet, value, call_id), call_id)
+      : { isBlocked: false, value, guards: [] };
+  }
+
+  /** Where an answer goes while it streams; undefined when it may not be told before it is whole. */
+  tokenSink(attempt: number): TokenSink | undefined {
+    // what was told cannot be taken back
+    if (this.#options.claimed.is_filtered) return undefined;
+    const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
+    return this.#options.stream(answer, this.#isWatched);
+  }
+
+  /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
+  async beginRisk(): Promise<void> {
+    const { claimed, ownership } = this.#options;
+    if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
+      this.lose();
+    }
+  }
+
+  /**
+   * Returns what the run waits for, or starts without, before its first step. Most agents have no
+   * MCP servers.
+   */
+  async firstDiscovery(): Promise<FirstDiscovery | undefined> {
+    const { claimed, ownership } = this.#options;
+    return claimed.step_count === 0 && this.definition.servers
+      ? ownership.firstDiscovery(this.id, claimed.fence)
+      : undefined;
+  }
+
+  /**
+   * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when
+   * the run has been let go before.
+   */
+  async beginCommit(): Promise<OwnCommit> {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    await new Promise<void>((begin, refuse) => {
+      this.#inTurn(() => {
+        begin();
+        return over;
+      }).then(() => refuse(new StaleRun('this run is not held any more'))); // its turn never came
+    });
+    return this.#ownCommit(end);
+  }
+
+  /** It is not ours any more: what is in the air is aborted, nothing more is committed. */
+  lose(): void {
+    this.isHeld = false;
+    this.abort.abort();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(() => (this.isHeld && !this.#isUnsure ? work() : undefined));
+    this.#turn = mine.catch((error) => this.#doubt(error));
+    return mine;
+  }
+
+  /**
+   * When a connection was lost nobody here knows where the log ends. Another commit could be taken for the one whose answer
+   * was lost, so there is none: the run is handed back, and whoever claims it reads.
+   */
+  #doubt(error: unknown): void {
+    if (isConnectionLoss(error)) {
+      this.#isUnsure = true;
+      this.abort.abort();
+    }
+  }
+
+  #commitOf(steps: StepRecord[], to?: Transition): Commit {
+    const { claimed } = this.#options;
+    const commit = { id: this.id, fence: claimed.fence, after: this.#after, steps, to };
+    const isMore =
+      claimed.is_child ||
+      to?.status === 'waiting' ||
+      to?.status === 'paused' ||
+      steps.some((step) => step.question || step.child);
+    return isMore ? { ...commit, more: true } : commit;
+  }
+
+  #settle(result: Committed): void {
+    const { steps = [], to } = result;
+    if (result.outcome === 'stale') {
+      this.lose();
+      return;
+    }
+    this.hasInbox = result.has_inbox;
+    this.isPauseRequested = result.is_pause_requested;
+    this.limits.settled(result);
+    this.#rulesStamp = result.rules_stamp;
+    if (result.outcome === 'inbox') {
+      return;
+    }
+    this.#after = result.step_count;
+    this.state = foldRecords(this.state, steps, result);
+    this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
+    this.isHeld = this.isHeld && result.status === 'running';
+    this.#isWatched = result.watched;
+    this.hooks?.tell({ steps, to });
+    this.observer?.committed({ steps, to, status: result.status });
+    this.#announceIfWatched();
+  }
+
+  #announceIfWatched(): void {
+    if (this.#isWatched) {
+      this.#options.announce(this.id);
+    }
+  }
+
+  #ownCommit(end: () => void): OwnCommit {
+    let written: Committed | undefined;
+    return {
+      write: async (client, records, to) => {
+        const { committer } = this.#options;
+        const result = await committer.commitOn(client, this.#commitOf(records, to));
+        if (!this.isHeld || result.outcome !== 'committed') {
+          this.lose();
+          throw new StaleRun('another worker owns this run');
+        }
+        written = { steps: records, to, ...result };
+      },
+      end: (error) => {
+        if (written && error === undefined) {
+          this.#settle(written);
+        } else if (written) {
+          this.#doubt(error);
+        }
+        end();
+      },
+    };
+  }
+}

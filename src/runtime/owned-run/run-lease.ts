@@ -1,0 +1,47 @@
+import type { Json } from '../../contracts/json.ts';
+import { type BegunCall, beginCall, type Called, endCall } from '../../db/call-limits.ts';
+import { capableAgents } from '../../db/capable-agents.ts';
+import type { Commit } from '../../db/commit-query.ts';
+import { type Filtered, filtered, type Outlet } from '../../db/output-filters.ts';
+import type { Pool } from '../../db/pool.ts';
+import {
+  beginRisk,
+  type FirstDiscovery,
+  firstDiscovery,
+  type TakenInbox,
+  takeInbox,
+} from '../../db/runs.ts';
+import type { RulesOf } from '../scheduling/call-rules-cache.ts';
+
+/** What a held run asks of the database besides its commits. */
+export type Ownership = {
+  /** Undefined when the run is not ours any more. */
+  takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
+  /** False when the run is not ours any more. */
+  beginRisk(id: string, fence: number): Promise<boolean>;
+  /** Reads whether the MCP servers of the run's agent have listed their tools. */
+  firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
+  /** Asks for a call that may be limited; see `BegunCall`. */
+  beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
+  endCall(call_id: string, tokens: number): Promise<void>;
+  /** What holds for calls now. */
+  rulesOf: RulesOf;
+  /** The agents a run of it may be begun of. */
+  capableAgents(id: string): Promise<Json>;
+  /** What filters leave of something. */
+  filtered(id: string, outlet: Outlet, value: Json, call_id?: string): Promise<Filtered>;
+};
+
+/** What the database says to this worker. */
+export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Ownership {
+  return {
+    takeInbox: (commit) => takeInbox(pool, worker, commit),
+    beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
+    firstDiscovery: (id, fence) => firstDiscovery(pool, worker, id, fence),
+    beginCall: (id, fence, called, parks) => beginCall(pool, worker, id, fence, called, parks),
+    endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
+    rulesOf,
+    capableAgents: (id) => capableAgents(pool, id),
+    filtered: (id, outlet, value) => filtered(pool, id, outlet, value),
+  };
+}

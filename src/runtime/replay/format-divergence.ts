@@ -1,0 +1,103 @@
+import type {
+  ExportedExecution,
+  ExportedMessage,
+  ExportedStep,
+} from '../../contracts/exported-run.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { Message } from '../../contracts/message.ts';
+import type { StepRecord, Transition } from '../../contracts/step.ts';
+import { storedText } from './as-stored-json.ts';
+
+const LONGEST = 300;
+
+/** JSON or text on one line, cut where it gets long. */
+export function brief(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+}
+
+type AnyStep = Pick<ExportedStep, 'kind'> &
+  Partial<Pick<StepRecord, 'name' | 'input' | 'output' | 'error'>>;
+
+/** A step as a person would name it: `a call of lookup {"id":1}`. */
+export function stepText(step: AnyStep, messages: readonly Message[] = []): string {
+  const { kind, name } = step;
+  switch (kind) {
+    case 'model':
+      return `an answer of the model ${name}${saidText(messages)}`;
+    case 'tool':
+      return `a call of ${name} ${brief(step.input)}`;
+    case 'tool_started':
+      return `the beginning of a call of ${name} ${brief(step.input)}`;
+    case 'child_started':
+      return `a run below this one by ${name} ${brief(step.input)}`;
+    case 'handoff':
+      return `a handoff by ${name} ${brief(step.input)}`;
+    case 'question':
+      return `a question (${name}): ${brief((step.input as { prompt?: Json } | null)?.prompt)}`;
+    case 'retry':
+      return `a failed attempt of ${name}: ${brief(step.error?.message)}`;
+    case 'guard':
+      return `the guard ${name}${step.error ? `: ${brief(step.error.message)}` : ''}`;
+    case 'error':
+      return `the end of the run with an error: ${brief(step.error?.message)}`;
+    case 'output':
+      return 'the end of the run with its output';
+    default:
+      return `${kind}${name ? ` ${name}` : ''} from outside`;
+  }
+}
+
+function saidText([message]: readonly Message[]): string {
+  const calls = message?.tool_calls ?? [];
+  if (calls.length > 0) {
+    return ` that calls ${calls.map((call) => `${call.name} ${brief(call.arguments)}`).join(', ')}`;
+  }
+  return message ? `: ${brief(message.content)}` : '';
+}
+
+/** What a commit does to the run besides its steps. */
+export function moveText(to: Transition): string {
+  switch (to.status) {
+    case 'completed':
+      return `the run completed: ${brief(to.output)}`;
+    case 'failed':
+      return `the run failed (${to.stop_reason}): ${brief(to.error.message)}`;
+    case 'waiting':
+      return `the run waits for a ${to.waiting_for}`;
+    case 'running':
+      return 'the run goes on';
+    case 'paused':
+      return 'the run paused';
+  }
+}
+
+/** How the recorded run stands. */
+export function statusText(run: ExportedExecution): string {
+  switch (run.status) {
+    case 'completed':
+      return `the run completed: ${brief(run.output)}`;
+    case 'failed':
+      return `the run failed (${run.stop_reason}): ${brief(run.error?.message)}`;
+    case 'waiting':
+      return `the run waits for a ${run.waiting_for}`;
+    default:
+      return `nothing more: the run is ${run.status}`;
+  }
+}
+
+/** What a message says, as steps compare it. */
+export function messageText(message: Message | ExportedMessage | undefined): Json {
+  if (!message) {
+    return null;
+  }
+  const { role, content, parts, tool_calls, tool_call_id } = message;
+  return {
+    role,
+    content: content === null ? null : storedText(content),
+    parts: parts ?? null,
+    tool_calls: (tool_calls ?? null) as Json,
+    tool_call_id: tool_call_id ?? null,
+  };
+}

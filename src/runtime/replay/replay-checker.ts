@@ -1,0 +1,167 @@
+import { isSameJson } from '../../contracts/same-json.ts';
+import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { Commit } from '../../db/commit-query.ts';
+import type { CommitResult } from '../../db/runs.ts';
+import { RETRIED } from '../tool-plans/open-calls.ts';
+import { stored } from './as-stored-json.ts';
+import { differenceOf, isSameMove } from './compare-step.ts';
+import type { Divergence } from './divergence.ts';
+import { brief, moveText, statusText, stepText } from './format-divergence.ts';
+import type { RunRecord } from './run-recording.ts';
+
+/**
+ * Stands where the database stands: it takes commits, compares them with the record and answers as the database did.
+ * Each step is judged from the record before it, so one divergence does not bring others with it.
+ */
+export class Judge {
+  readonly divergences: Divergence[] = [];
+  readonly #record: RunRecord;
+  /** Steps of the record that lie behind. */
+  position: number;
+
+  constructor(record: RunRecord) {
+    this.#record = record;
+    this.position = record.start;
+  }
+
+  /** Whether there is nothing more to judge: the record ends here, and it was no worker that waits or goes on. */
+  get isOver(): boolean {
+    const { status, waiting_for } = this.#record.run.execution;
+    const isParked =
+      status === 'waiting' && (waiting_for === 'question' || waiting_for === 'child');
+    return this.#record.isOver(this.position) && (!isParked || this.#isEndJudged);
+  }
+
+  #isEndJudged = false;
+
+  /** What was made instead of the next recorded step, which is then taken as it stands. */
+  wentElsewhere(now: string): void {
+    this.note(now);
+    this.#isEndJudged = this.#record.isOver(this.position);
+    this.position = this.#record.behindOutside(this.position + (this.#isEndJudged ? 0 : 1));
+  }
+
+  /** Notes a divergence at the next recorded step; the first one counts. */
+  note(now: string, recorded = this.#recordedText(), diff?: string): void {
+    const { run, steps } = this.#record;
+    const seq = this.#record.seqAt(this.position);
+    if (this.divergences.some((known) => known.seq === seq)) {
+      return;
+    }
+    const kind = steps[this.position]?.kind ?? 'end';
+    const about: Divergence = { execution_id: run.execution.id, seq, kind, recorded, now };
+    this.divergences.push(diff === undefined ? about : { ...about, diff });
+  }
+
+  commit({ steps, to }: Commit): CommitResult {
+    if (to?.status === 'completed' && this.#cameMeanwhile(steps.length)) {
+      return this.#answer('inbox', 'running');
+    }
+    const before = this.divergences.length;
+    for (const step of steps) {
+      const recorded = this.#record.steps[this.position];
+      if (!recorded || !isSameMove(step, recorded)) {
+        this.wentElsewhere(stepText(step, step.messages));
+        return this.#answer('stale', 'queued');
+      }
+      this.#compare(step);
+      this.position += 1;
+    }
+    const isGoingOn = this.#moved(to) && this.divergences.length === before;
+    return this.#answer('committed', isGoingOn ? 'running' : 'queued');
+  }
+
+  #compare(step: StepRecord): void {
+    const recorded = this.#record.steps[this.position];
+    const different = recorded && differenceOf(stored(step), recorded, this.#record.run);
+    if (recorded && different) {
+      const what = stepText(recorded, this.#record.messagesOf(recorded));
+      const recordedText = `${what}; its ${different.field} is ${brief(different.recorded)}`;
+      this.note(`its ${different.field} is ${brief(different.now)}`, recordedText);
+    }
+  }
+
+  /** Whether the run stays held after a commit that ends here. */
+  #moved(to: Transition | undefined): boolean {
+    const { run, steps } = this.#record;
+    const next = steps[this.position];
+    if (to?.status === 'completed' || to?.status === 'failed') {
+      this.#compareEnd(to);
+      return false;
+    }
+    if (to?.status === 'waiting' && to.waiting_for !== 'timer') {
+      const { status, waiting_for } = run.execution;
+      const isSame = next
+        ? this.#record.isOutside(this.position)
+        : status !== 'waiting' || waiting_for === to.waiting_for;
+      this.#isEndJudged = next === undefined;
+      if (!isSame) {
+        this.wentElsewhere(moveText(to));
+      }
+    } else if (!next && this.#isEndedByWorker) {
+      this.note(to ? moveText(to) : 'the run goes on');
+    }
+    const isOutsideNext = this.#record.isOutside(this.position);
+    this.position = this.#record.behindOutside(this.position);
+    return to === undefined && !isOutsideNext && !this.isOver;
+  }
+
+  /** An end stands in the row of the run or, when somebody retried it, in the step that says so. */
+  #compareEnd(to: Extract<Transition, { status: 'completed' | 'failed' }>): void {
+    const { run, steps } = this.#record;
+    const next = steps[this.position];
+    const isRetried = this.#record.isOutside(this.position) && next?.name === RETRIED;
+    const recorded = next ? { status: 'failed', error: next.error } : run.execution;
+    if ((next && !isRetried) || !isSameEnd(stored(to), recorded)) {
+      this.note(moveText(to), isRetried ? stepText(next, []) : this.#recordedText());
+    }
+    this.#isEndJudged = next === undefined;
+    this.position = this.#record.behindOutside(this.position);
+  }
+
+  get #isEndedByWorker(): boolean {
+    const { run, steps } = this.#record;
+    const { status } = run.execution;
+    return (status === 'completed' || status === 'failed') && steps.at(-1)?.worker !== null;
+  }
+
+  /** Something came before the run could be completed: the database then wrote nothing. */
+  #cameMeanwhile(steps: number): boolean {
+    const places = Array.from({ length: Math.max(steps - 1, 0) }, (_, i) => this.position + i + 1);
+    return places.some((place) => this.#record.isOutside(place));
+  }
+
+  #recordedText(): string {
+    const next = this.#record.steps[this.position];
+    return next
+      ? stepText(next, this.#record.messagesOf(next))
+      : statusText(this.#record.run.execution);
+  }
+
+  #answer(outcome: CommitResult['outcome'], status: CommitResult['status']): CommitResult {
+    return {
+      outcome,
+      status,
+      step_count: this.position,
+      exhausted: this.#record.exhaustedAt(this.position),
+      active_ms_left: null,
+      watched: false,
+      has_inbox: false,
+      is_pause_requested: false,
+      over_quota: false,
+      are_calls_limited: false,
+      settings: this.#record.settingsAt(this.position),
+      rules_stamp: null,
+    };
+  }
+}
+
+function isSameEnd(
+  to: Extract<Transition, { status: 'completed' | 'failed' }>,
+  recorded: { [key: string]: unknown },
+): boolean {
+  const { metrics: _, ...end } = to as typeof to & { metrics?: unknown };
+  return Object.entries(end).every(
+    ([field, value]) => !(field in recorded) || isSameJson(value, recorded[field]),
+  );
+}

@@ -1,0 +1,44 @@
+import type { CallRules } from '../../contracts/action.ts';
+import type { StampedRules } from '../../db/call-rules.ts';
+import type { ClaimedRun } from '../../db/runs.ts';
+import { gathered } from './batch-loader.ts';
+
+/** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */
+export type RulesOf = (stamp: number | null) => Promise<CallRules>;
+
+/** Enough for the versions and users of one worker; it is only asked again for what is forgotten. */
+const MOST_SHARED = 10_000;
+
+/** Asks what holds for calls when something was defined in the run's tenant since, and keeps the answer until then. */
+export class KeptRules {
+  readonly #ask: (id: string) => Promise<StampedRules>;
+  readonly #shared = new Map<string, StampedRules>();
+
+  constructor(ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, StampedRules>>) {
+    this.#ask = gathered(ask);
+  }
+
+  of(claimed: ClaimedRun): RulesOf {
+    const { execution_id, alike } = claimed;
+    let known: StampedRules | undefined;
+    return async (stamp) => {
+      const kept = [known, alike === null ? undefined : this.#shared.get(alike)];
+      known = kept.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
+      if (!known) {
+        known = await this.#ask(execution_id);
+        this.#share(alike, known);
+      }
+      return known.rules;
+    };
+  }
+
+  #share(alike: string | null, rules: StampedRules): void {
+    if (alike === null || !rules.is_shared) {
+      return;
+    }
+    if (this.#shared.size >= MOST_SHARED) {
+      this.#shared.clear();
+    }
+    this.#shared.set(alike, rules);
+  }
+}

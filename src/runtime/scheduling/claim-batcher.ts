@@ -1,0 +1,68 @@
+import type { ClaimedRun } from '../../db/runs.ts';
+
+/** What a call gave: `kept` is the room that was kept for more runs than were asked for. */
+export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
+
+/** What brought a run to the worker: a job of the queue, or an offer (offer_runs.sql). */
+export type ClaimReason = 'wake_up' | 'offer';
+
+/** Runs to claim in one call. `offered` are those of them that no wake-up has come for. */
+export type ClaimRequest = { ids: string[]; offered: string[] };
+
+type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, ClaimedRun>> };
+
+/**
+ * Returns a function that claims a run. Calls in one turn of the event loop, or while the call
+ * before is under way (`isFree`), become one call of `claim`. Resolves with undefined if the run
+ * was not free.
+ *
+ * The database may claim a run of a tenant whose turn it is in the place of one that was asked for.
+ * That run goes to a caller who gets none; what is left over goes to `more`. A run that is asked
+ * for twice, by two wake-ups or by an offer and a wake-up, is given once.
+ */
+export function batchClaims(
+  claim: (request: ClaimRequest) => Promise<ClaimedBatch>,
+  more: (left: ClaimedBatch) => void,
+  isFree: () => Promise<void> = async () => {},
+): (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined> {
+  let batch: Batch | undefined;
+  const begin = (): Batch => {
+    const reasons = new Map<string, ClaimReason>();
+    const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
+      await isFree();
+      batch = undefined;
+      const ids = [...reasons.keys()];
+      const offered = ids.filter((id) => reasons.get(id) === 'offer');
+      return shareOut(ids, await claim({ ids, offered }), more);
+    });
+    return { reasons, result };
+  };
+  return async (id, reason = 'wake_up') => {
+    batch ??= begin();
+    const isInBatch = batch.reasons.has(id);
+    // the wake-up of an offered run has come: it is lost if the claim does not return it
+    if (!isInBatch || reason === 'wake_up') batch.reasons.set(id, reason);
+    return isInBatch ? undefined : (await batch.result).get(id);
+  };
+}
+
+function shareOut(
+  ids: readonly string[],
+  { runs, kept }: ClaimedBatch,
+  more: (left: ClaimedBatch) => void,
+): Map<string, ClaimedRun> {
+  const asked = new Set(ids);
+  const given = new Map(
+    runs.filter((run) => asked.has(run.execution_id)).map((run) => [run.execution_id, run]),
+  );
+  const empty = ids.filter((id) => !given.has(id));
+  const others = runs.filter((run) => !asked.has(run.execution_id));
+  for (const [index, id] of empty.entries()) {
+    const other = others[index];
+    if (other) {
+      given.set(id, other);
+    }
+  }
+  more({ runs: others.slice(empty.length), kept });
+  return given;
+}

@@ -1,0 +1,33 @@
+import { withOffload } from '../../concurrency/offload.ts';
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { Pool } from '../../db/pool.ts';
+import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs.ts';
+import { prompted } from './fill-prompt-template.ts';
+
+/** A version never changes, so it is loaded once and kept. */
+export function keptVersions(
+  load: (id: string) => Promise<AgentDefinition>,
+): (id: string) => Promise<AgentDefinition> {
+  const versions = new Map<string, Promise<AgentDefinition>>();
+  return (id) => {
+    const known = versions.get(id) ?? load(id);
+    versions.set(id, known);
+    known.catch(() => versions.delete(id));
+    return known;
+  };
+}
+
+/** What a run pinned, with its prompt filled in. Most agents have none, and only they ask the database once more. */
+export function definitionsOfRuns(
+  pool: Pool,
+): (
+  run: Pick<ClaimedRun, 'execution_id' | 'agent_version_id' | 'tenant_id'>,
+) => Promise<AgentDefinition> {
+  const versionOf = keptVersions((id) => loadVersion(pool, id));
+  return async ({ execution_id, agent_version_id, tenant_id }) => {
+    const definition = await versionOf(agent_version_id);
+    if (!definition.agent.prompt) return definition;
+    const inputData = await inputDataOf(pool, execution_id);
+    return withOffload(tenant_id, undefined, () => prompted(definition, inputData));
+  };
+}

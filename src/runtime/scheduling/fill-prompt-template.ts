@@ -1,0 +1,52 @@
+import type { AgentDefinition, PromptDefinition } from '../../contracts/definition.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
+import { fillIn } from '../messages/template.ts';
+import { faultsOf } from '../tool-plans/validate-json.ts';
+
+/**
+ * A pinned definition with its prompt filled in for a run, before the agent's own instruction: what the run brings in
+ * `input_data` goes before what the agent has, and that before defaults. When something is missing or unfit the agent has a
+ * `prompt_fault` instead. The database fills in by the same rules (sql/10_private/agents/prompts.sql).
+ */
+export function prompted(definition: AgentDefinition, inputData: Json): AgentDefinition {
+  const { prompt, ...agent } = definition.agent;
+  if (!prompt) {
+    return definition;
+  }
+  const values = valuesOf(prompt, inputData);
+  const faults = faultsOf(schemaOf(prompt), values);
+  if (faults.length > 0) {
+    const prompt_fault = `prompt ${prompt.name}: ${faults.join('; ')}`;
+    return { ...definition, agent: { ...agent, prompt_fault } };
+  }
+  const instruction = [fillIn(prompt.template, values), agent.instruction]
+    .filter((part) => part)
+    .join('\n\n');
+  return { ...definition, agent: { ...agent, instruction } };
+}
+
+function valuesOf({ variables, values }: PromptDefinition, inputData: Json): JsonObject {
+  const defaults = Object.entries(variables).flatMap(([name, schema]) =>
+    schema.default === undefined ? [] : [[name, schema.default]],
+  );
+  const given = Object.entries(isJsonObject(inputData) ? inputData : {}).filter(
+    ([name, value]) => Object.hasOwn(variables, name) && value !== null,
+  );
+  return { ...Object.fromEntries(defaults), ...values, ...Object.fromEntries(given) };
+}
+
+/** One for each prompt of a version, which is kept: then it is compiled once. */
+const schemas = new WeakMap<PromptDefinition, JsonSchema>();
+
+function schemaOf(prompt: PromptDefinition): JsonSchema {
+  const known = schemas.get(prompt);
+  if (known) {
+    return known;
+  }
+  const required = Object.entries(prompt.variables).flatMap(([name, schema]) =>
+    schema.default === undefined ? [name] : [],
+  );
+  const schema = { type: 'object', properties: prompt.variables, required };
+  schemas.set(prompt, schema);
+  return schema;
+}

@@ -1,0 +1,61 @@
+import type { Share } from '../../db/shares.ts';
+
+/** How many runs of a tenant should give way: at their next step, or not before they had a fair time (`later`). */
+export type GivingWay = { now: number; later: number };
+
+/** Runs at work, and what they are divided by. */
+type Part = { atWork: number; weight: number };
+
+/**
+ * Whose runs of this process should make room for a tenant that has fewer at work for its weight and cannot begin. One for
+ * each such tenant at a time, from those who have most; never so many that it would have to be given back. Where that would
+ * be so and the tenant has no run at work, they take turns: a run gives way when it had a fair time.
+ */
+export function givingWay(
+  shares: readonly Share[],
+  held: ReadonlyMap<string, number>,
+): Map<string, GivingWay> {
+  const parts = new Map(
+    shares.map(({ tenant_id, at_work, weight }) => [tenant_id, { atWork: at_work, weight }]),
+  );
+  const left = new Map(held);
+  const plan = new Map<string, GivingWay>();
+  const rivals = shares
+    .filter(({ due }) => due)
+    .map(({ tenant_id, at_work, weight }) => ({ tenant_id, mine: { atWork: at_work, weight } }))
+    .toSorted((a, b) => load(a.mine) - load(b.mine));
+  for (const { tenant_id, mine } of rivals) {
+    const [giver, theirs] = largest(parts, left, tenant_id) ?? [];
+    if (giver === undefined || theirs === undefined) {
+      continue;
+    }
+    const isClear = load(theirs, -1) >= load(mine, +1);
+    if (theirs.atWork < 1 || (!isClear && mine.atWork > 0)) {
+      continue;
+    }
+    const { now, later } = plan.get(giver) ?? { now: 0, later: 0 };
+    plan.set(giver, isClear ? { now: now + 1, later } : { now, later: later + 1 });
+    parts.set(giver, { ...theirs, atWork: theirs.atWork - 1 });
+    parts.set(tenant_id, { ...mine, atWork: mine.atWork + 1 });
+    left.set(giver, (left.get(giver) ?? 0) - 1);
+  }
+  return plan;
+}
+
+const NOBODY: Part = { atWork: 0, weight: 1 };
+
+/** What a tenant has beside the others, with so many more at work. */
+function load({ atWork, weight }: Part, more = 0): number {
+  return (atWork + more) / weight;
+}
+
+function largest(
+  parts: ReadonlyMap<string, Part>,
+  left: ReadonlyMap<string, number>,
+  except: string,
+): [string, Part] | undefined {
+  return [...left]
+    .filter(([tenant, runs]) => runs > 0 && tenant !== except)
+    .map(([tenant]): [string, Part] => [tenant, parts.get(tenant) ?? NOBODY])
+    .toSorted(([, a], [, b]) => load(b) - load(a))[0];
+}

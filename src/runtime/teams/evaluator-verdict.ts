@@ -1,0 +1,48 @@
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
+import { unfenced } from '../messages/strip-code-fence.ts';
+import type { Task } from './tasks.ts';
+
+/** What an evaluator says of an answer. */
+export type Verdict = {
+  /** From 0 to 1. */
+  score: number;
+  isGoodEnough: boolean;
+  feedback: string;
+};
+
+export const VERDICT_SCHEMA: JsonSchema = {
+  type: 'object',
+  properties: {
+    score: { type: 'number', minimum: 0, maximum: 1 },
+    passed: { type: 'boolean' },
+    feedback: { type: 'string', description: 'What has to change.' },
+  },
+  required: ['score', 'passed', 'feedback'],
+  additionalProperties: false,
+};
+
+/** The verdict in an evaluator's answer, when it is structured: data, or JSON alone. */
+export function verdictIn({ data, output }: Task, enough: number): Verdict | undefined {
+  const value = isJsonObject(data) ? data : parsed(output);
+  return isJsonObject(value) &&
+    (typeof value.score === 'number' || typeof value.passed === 'boolean')
+    ? verdictOf(value, enough)
+    : undefined;
+}
+
+export function verdictOf({ score, passed, feedback }: JsonObject, enough: number): Verdict {
+  const points = typeof score === 'number' ? score : passed === true ? 1 : 0;
+  return {
+    score: points,
+    isGoodEnough: typeof passed === 'boolean' ? passed : points >= enough,
+    feedback: typeof feedback === 'string' ? feedback : '',
+  };
+}
+
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(unfenced(text));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,217 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ToolCall } from '../../contracts/message.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import { PARK_AFTER_MS } from '../environment/backoff.ts';
+import { failpoint } from '../environment/failpoints.ts';
+import type { World } from '../environment/world.ts';
+import { parkAtLimit } from '../model-calls/call-within-limits.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { ask, NOTHING_FOUND, refuse } from '../tool-invocation/filtered-output.ts';
+import { isCommittedWithItsCall, runInCommit, runTool } from '../tool-invocation/invoke-tool.ts';
+import { tryCall } from '../tool-invocation/preview-call.ts';
+import { guardIn, notBeforeOf, resultOf } from '../tool-invocation/tool-call-record.ts';
+import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
+import { leavesIntent, nameTools, plansOf } from '../tool-plans/plan-tool-calls.ts';
+import { intentOf } from '../tool-plans/step-records.ts';
+import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
+import { askedBack } from './elicitation-question.ts';
+import { handOver, handoffsOf } from './handoff.ts';
+import { askAgain, askForLeave } from './request-approval.ts';
+import { beginChild, settleCalls, tellResult } from './settle-calls.ts';
+
+/**
+ * Goes on with the calls at the same time; what comes of each is committed when it arrives. When nothing is in the air
+ * any more and some call is to be tried again only later, the run is parked until then.
+ */
+export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
+  if (nameTools(run.definition, calls)) {
+    await run.refreshRules();
+  }
+  const over = await handoffsOf(run);
+  if (over.length > 0) {
+    return handOver(over, run);
+  }
+  await settleCalls(calls, run);
+  const left = await callsLeft(calls, run);
+  const moments = await Promise.all(left.map((call) => callTool(call, run, world)));
+  const due = Math.min(...moments.filter((moment) => moment > 0 && moment !== AT_LIMIT));
+  const delay_ms = Math.ceil(due - Date.now());
+  if (!run.isHeld || run.isPauseRequested) {
+    return;
+  }
+  if (!Number.isFinite(delay_ms)) {
+    await (moments.includes(AT_LIMIT) ? parkAtLimit(run) : undefined);
+    return;
+  }
+  if (delay_ms > PARK_AFTER_MS) {
+    await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await world.sleep(delay_ms, run.abort.signal);
+  }
+}
+
+/** Stands for a moment nobody knows: when a limit lets the call begin. */
+const AT_LIMIT = Number.POSITIVE_INFINITY;
+
+/** Returns those of the calls for which something is to be done now. */
+async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
+  const plans = await plansOf(run);
+  const ids = new Set(plans.flatMap(({ open, plan }) => (isLater(plan) ? [] : [open.call.id])));
+  return calls.filter(({ id }) => ids.has(id));
+}
+
+/** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
+async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
+  for (;;) {
+    const plans = await plansOf(run);
+    const planned = plans.find(({ open }) => open.call.id === call.id);
+    if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
+      return 0;
+    }
+    const due = await perform(planned.plan, planned.open, run, world);
+    const delay_ms = due - Date.now();
+    if (delay_ms > PARK_AFTER_MS || run.isPauseRequested) {
+      return due;
+    }
+    await world.sleep(Math.ceil(delay_ms), run.abort.signal);
+  }
+}
+
+type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
+
+/** Nothing to be done about this call now. */
+function isLater(plan: CallPlan): plan is Later {
+  return plan.do === 'wait' || plan.do === 'hand_over';
+}
+
+async function perform(
+  plan: Exclude<CallPlan, Later>,
+  open: OpenCall,
+  run: HeldRun,
+  world: World,
+): Promise<number> {
+  const started_at = new Date().toISOString();
+  switch (plan.do) {
+    case 'tell':
+      await run.commit(tellResult(plan, open, run));
+      return 0;
+    case 'ask':
+      if (plan.question.kind === 'approval') {
+        return askForLeave(plan, open, run, world);
+      }
+      await ask(plan.tool, plan.question, open, run, started_at);
+      return 0;
+    case 'spawn':
+      await run.commit(await beginChild(plan, open, run));
+      return 0;
+    case 'run':
+      return callIt(plan, open, run, world);
+  }
+}
+
+type Run = Extract<CallPlan, { do: 'run' }>;
+
+/**
+ * Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. And not
+ * before the limits of the tool let it.
+ */
+async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Promise<number> {
+  if (open.notBefore > Date.now()) {
+    return open.notBefore;
+  }
+  const begun = await run.limits.begin({ tool: plan.tool });
+  if (begun === 'full') {
+    return AT_LIMIT;
+  }
+  if (begun === 'stale') {
+    run.lose();
+    return 0;
+  }
+  try {
+    return await attempt(plan, open, run, world);
+  } finally {
+    await begun.end();
+  }
+}
+
+async function attempt(
+  { tool, args: asked_args, approval }: Run,
+  open: OpenCall,
+  run: HeldRun,
+  world: World,
+): Promise<number> {
+  const started_at = new Date().toISOString();
+  const look = open.isBegun ? NOTHING_FOUND : await run.lookThrough(tool, asked_args, open.call.id);
+  if (look.isBlocked) {
+    await refuse(tool.name, asked_args, look, open, run, started_at);
+    return 0;
+  }
+  const args = look === NOTHING_FOUND ? asked_args : (look.value as JsonObject);
+  const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
+  let due = 0;
+  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
+    const by = { random: world.random, settings: run.limits.settings };
+    const step = resultOf(tool, open, outcome, begun, started_at, by);
+    due = notBeforeOf(step);
+    return [step, ...guardIn(tool, step), ...look.guards];
+  };
+  if (isCommittedWithItsCall(tool)) {
+    const tried = approval === 'edited' ? await tryCall(tool, args, run, world) : undefined;
+    if (run.abort.signal.aborted) {
+      return 0; // the run is no longer held: nothing may be committed
+    }
+    if (tried && !tried.ok) {
+      await run.commit(record(tried, intent));
+      return due;
+    }
+    const shown = approval === 'edited' ? tried?.value.dryRun : approval?.shown;
+    await failpoint('tool.before');
+    const allowed = { tool, intent, shown, isAllowed: approval !== undefined };
+    const waits_ms = await runInCommit(allowed, run, world, record);
+    await failpoint('tool.after');
+    if (waits_ms === undefined) {
+      return askAgain(tool, args, open, run, world);
+    }
+    return waits_ms > 0 ? Date.now() + waits_ms : due;
+  }
+  const input = await beginCall(intent, leavesIntent(tool), open, run);
+  if (!input) {
+    return 0; // refused, or not ours any more
+  }
+  await failpoint('tool.before');
+  const outcome = await runTool(tool, input, intent.idempotency_key ?? '', open, run, world);
+  await failpoint('tool.after');
+  if (run.abort.signal.aborted) {
+    return 0; // the run is no longer held: nothing may be committed
+  }
+  const begun = { ...intent, input };
+  const end =
+    'ok' in outcome
+      ? { outcome, guards: [] }
+      : await askedBack(outcome.asks, tool, open, input, run);
+  await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, begun)]);
+  return due;
+}
+
+/**
+ * The beginning of a call is committed when its effect must not be lost sight of, or when hooks are asked about it: they
+ * may change the arguments, or refuse. Gives the arguments of the call that may be made. One that was begun before, by a
+ * worker that is gone, has been asked about.
+ */
+async function beginCall(
+  intent: StepRecord,
+  isLogged: boolean,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<JsonObject | undefined> {
+  if (open.isBegun) {
+    return open.begunWith as JsonObject;
+  }
+  if (!isLogged && !run.hooks?.hear('tool_before')) {
+    return intent.input as JsonObject;
+  }
+  await run.commit([intent]);
+  const begun = openCalls(run.state).find(({ call }) => call.id === open.call.id);
+  return run.isHeld && begun?.isBegun ? (begun.begunWith as JsonObject) : undefined;
+}

@@ -1,0 +1,49 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { AskedBack } from '../../contracts/mcp-host.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { blockedCall } from '../owned-run/output-filter.ts';
+import { isAskedBack, type OpenCall } from '../tool-plans/open-calls.ts';
+import { questionAbout } from '../tool-plans/questions.ts';
+import { asked } from '../tool-plans/step-records.ts';
+
+/** A server that says something else each time would ask for ever. */
+const MOST = 10;
+
+type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
+
+/**
+ * The question a call was given up for: while it is open the run waits as a row, and with its answer the call is made again. People read
+ * what filters let out of it; the guard of one that is blocked stands before the end of the call.
+ */
+export async function askedBack(
+  { elicitation, prompt, schema, options }: AskedBack,
+  tool: ToolDefinition,
+  open: OpenCall,
+  args: JsonObject,
+  run: HeldRun,
+): Promise<Put> {
+  const before = run.state.attempts.filter(
+    (note) => note.call_id === open.call.id && isAskedBack(note),
+  ).length;
+  if (before >= MOST) {
+    const message = `its server asked people more than ${MOST} times in this call, and was not let ask again`;
+    const error = { code: 'limit_reached', message, retryable: false } as const;
+    return { outcome: { ok: false, error }, guards: [] };
+  }
+  const told = { prompt, schema, options } as {
+    prompt: string;
+    schema: JsonObject;
+    options: string[];
+  };
+  const look = await run.lookThrough('question', told, open.call.id);
+  if (look.isBlocked) {
+    const error = blockedCall('people were not asked what its server wants to know', look.filter);
+    return { outcome: { ok: false, error }, guards: look.guards };
+  }
+  const question = questionAbout('question', tool, open, args, look.value.prompt);
+  const step = asked({ ...question, ...look.value, trust: 'external' }, { elicitation });
+  return { steps: [step, ...look.guards] };
+}

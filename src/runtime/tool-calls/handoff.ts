@@ -1,0 +1,71 @@
+import { canonicalJson } from '../../contracts/same-json.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { refuse } from '../tool-invocation/filtered-output.ts';
+import { plansOf } from '../tool-plans/plan-tool-calls.ts';
+import { finished } from '../tool-plans/step-records.ts';
+import type { CallPlan, PlannedCall } from '../tool-plans/tool-call-plan.ts';
+import { instead, wholeConversation } from './handoff-transcript.ts';
+
+type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
+
+/** The handoffs of the last answer, once nothing else of it is left to do. */
+export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
+  const planned = await plansOf(run);
+  const handoffs = planned.filter((one): one is Handoff => one.plan.do === 'hand_over');
+  return handoffs.length === planned.length ? handoffs : [];
+}
+
+/**
+ * Filters look through what the other agent will read: in a conversation in which something is withheld its words as filters leave them
+ * stand for it, and where they let nothing out the model is told, and goes on itself.
+ *
+ * Gives the run to another agent, with one commit. Then it is let go: whoever claims it next, perhaps this very worker,
+ * reads the version that has it now, so it is the same whether a worker dies here or not.
+ */
+export async function handOver(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
+  const [first, ...late] = handoffs;
+  if (!first) return;
+  const { plan, open } = first;
+  const given = { arguments: plan.args, conversation: wholeConversation(run) };
+  const look = await run.lookThrough('message', given, open.call.id);
+  if (look.isBlocked) {
+    return refuse(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
+  }
+  const { arguments: args, conversation } = look.value;
+  const isAsItWas = canonicalJson(look.value) === canonicalJson(given);
+  const guards = isAsItWas
+    ? look.guards
+    : look.guards.map((guard) => instead(conversation, guard, run));
+  const over = handedOver({ open, plan: { ...plan, args } });
+  await run.commit([over, ...late.map(tooLate), ...guards], {
+    status: 'waiting',
+    waiting_for: 'timer',
+    delay_ms: 0,
+  });
+}
+
+const WITHHELD = { message: '[withheld]' };
+const TOLD = 'The conversation was handed over: whoever reads this has it now and goes on with it.';
+
+/** Who had the run and who has it now the database adds: it knows the versions. */
+function handedOver({ open, plan }: Handoff): StepRecord {
+  const { tool, args } = plan;
+  const { reason = args.message ?? null } = args;
+  return {
+    kind: 'handoff',
+    name: tool.name,
+    call_id: open.call.id,
+    input: args,
+    output: { agent_id: tool.agent_id ?? null, reason },
+    messages: [
+      { role: 'tool', content: TOLD, tool_call_id: open.call.id, parent_seq: open.asked_seq },
+    ],
+  };
+}
+
+function tooLate({ open, plan }: Handoff): StepRecord {
+  const message = 'the conversation was handed over to another agent in the same answer';
+  const error = { code: 'rejected', message, retryable: false } as const;
+  return finished(open, plan.tool.name, plan.args, { ok: false, error }, new Date().toISOString());
+}

@@ -1,0 +1,82 @@
+import { v7 as uuidV7 } from 'uuid';
+import type { ToolCall } from '../../contracts/message.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { overridesIn } from '../owned-run/overrides.ts';
+import { refusal } from '../tool-invocation/filtered-output.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { plansOf } from '../tool-plans/plan-tool-calls.ts';
+import { finished } from '../tool-plans/step-records.ts';
+import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
+import { policyGuard } from '../tool-plans/tool-policy.ts';
+
+type Tell = Extract<CallPlan, { do: 'tell' }>;
+type Spawn = Extract<CallPlan, { do: 'spawn' }>;
+
+/** Children that begin at the same time. The filters of a tenant take a statement for each. */
+const MOST_AT_ONCE = 16;
+
+/**
+ * Settles the calls that call nothing, all with one commit: records results that are known, as the
+ * ends of children, and begins children. A commit for each would plan all calls anew a thousand
+ * times where an answer has a thousand calls. Stops when the run is no longer held.
+ */
+export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Promise<void> {
+  const ids = new Set(calls.map(({ id }) => id));
+  const planned = (await plansOf(run)).filter(
+    ({ open, plan }) => ids.has(open.call.id) && (plan.do === 'tell' || plan.do === 'spawn'),
+  );
+  const isOver = () => !run.isHeld || run.abort.signal.aborted;
+  const steps: StepRecord[][] = [];
+  const rest = planned.entries();
+  const settleRest = async () => {
+    for (const [index, { plan, open }] of rest) {
+      if (isOver()) return;
+      if (plan.do === 'tell') steps[index] = tellResult(plan, open, run);
+      if (plan.do === 'spawn') steps[index] = await beginChild(plan, open, run);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, settleRest));
+  const records = steps.flat(); // in the order of the calls
+  if (records.length > 0 && !isOver()) await run.commit(records);
+}
+
+/** Returns the steps that give the model a result that is known. */
+export function tellResult(
+  { name, input, outcome }: Tell,
+  open: OpenCall,
+  run: HeldRun,
+): StepRecord[] {
+  const started_at = new Date().toISOString();
+  const step = finished(open, name, input, outcome, started_at, run.limits.settings);
+  return [{ ...step, trust: outcome.trust ?? 'system' }, ...policyGuard(outcome)];
+}
+
+/** Returns the steps that begin the child of a call, or those that say why it was not let out. */
+export async function beginChild(
+  { tool, message: asked }: Spawn,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<StepRecord[]> {
+  const call_id = open.call.id;
+  const look = await run.lookThrough(tool, { message: asked }, call_id);
+  if (look.isBlocked) return refusal(tool.name, { message: '[withheld]' }, look, open);
+  const { agent_id, workflow_id, configuration } = tool;
+  const { message } = look.value;
+  const child = {
+    id: uuidV7(),
+    ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
+    call_id,
+    input: message,
+    ...overridesIn(configuration),
+  };
+  const started: StepRecord = {
+    kind: 'child_started',
+    name: tool.name,
+    call_id,
+    input: { message },
+    output: { execution_id: child.id },
+    child,
+  };
+  return [started, ...look.guards];
+}

@@ -1,0 +1,104 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { RunFiles } from '../../contracts/run-files.ts';
+import type { NewQuestion, StepRecord } from '../../contracts/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { blockedCall } from '../owned-run/output-filter.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { asked, finished } from '../tool-plans/step-records.ts';
+
+export const NOTHING_FOUND = { isBlocked: false, value: null, guards: [] } as const;
+
+/** People are asked what filters let out; so is the client of a run, who makes its calls himself. */
+export async function ask(
+  tool: ToolDefinition,
+  question: Omit<NewQuestion, 'id'>,
+  open: OpenCall,
+  run: HeldRun,
+  started_at: string,
+): Promise<void> {
+  const { prompt, options = null, tool_call } = question;
+  const outlet = tool.kind === 'client' ? tool : 'question';
+  const args = isJsonObject(tool_call ?? null) ? (tool_call as JsonObject).arguments : null;
+  const look =
+    question.kind === 'question'
+      ? await run.lookThrough(
+          outlet,
+          { prompt, options, arguments: args ?? null } as JsonObject,
+          open.call.id,
+        )
+      : NOTHING_FOUND;
+  if (look.isBlocked) {
+    return refuse(tool.name, { question: '[withheld]' }, look, open, run, started_at);
+  }
+  const told = look.value
+    ? {
+        prompt: String(look.value.prompt),
+        ...(options ? { options: look.value.options as string[] } : {}),
+        ...(tool_call
+          ? { tool_call: { ...(tool_call as JsonObject), arguments: look.value.arguments } }
+          : {}),
+      }
+    : {};
+  await run.commit([asked({ ...question, ...told } as typeof question), ...look.guards]);
+}
+
+/** The model is told that its call was not let out. */
+export async function refuse(
+  name: string,
+  args: Json,
+  look: Blocked,
+  open: OpenCall,
+  run: HeldRun,
+  started_at: string,
+): Promise<void> {
+  await run.commit(refusal(name, args, look, open, started_at));
+}
+
+type Blocked = { filter: string; guards: StepRecord[] };
+
+/** Returns the steps that tell the model that its call was not let out. */
+export function refusal(
+  name: string,
+  args: Json,
+  { filter, guards }: Blocked,
+  open: OpenCall,
+  started_at = new Date().toISOString(),
+): StepRecord[] {
+  const error = blockedCall(`${name} was not called`, filter);
+  const step = finished(open, name, args, { ok: false, error }, started_at);
+  return [{ ...step, trust: 'system' }, ...guards];
+}
+
+/** The files of a run, of which those that are text are looked through before they are kept. */
+export function lookedThrough(files: RunFiles, call_id: string, run: HeldRun): RunFiles {
+  return {
+    ...files,
+    async keep(made, origin) {
+      const kept: (typeof made)[number][] = [];
+      for (const file of made) {
+        const content = textOf(file.bytes);
+        const look = await run.lookThrough('file', { name: file.name, content }, call_id);
+        if (look.guards.length > 0) await run.commit(look.guards);
+        if (look.isBlocked) {
+          return { ok: false, error: blockedCall(`${file.name} was not kept`, look.filter) };
+        }
+        const { name, content: text } = look.value;
+        kept.push({ ...file, name, bytes: text === null ? file.bytes : Buffer.from(text) });
+      }
+      return files.keep(kept, origin);
+    },
+  };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Null of what is no text. */
+function textOf(bytes: Buffer): string | null {
+  try {
+    const text = utf8.decode(bytes);
+    return text.includes('\0') ? null : text;
+  } catch {
+    return null;
+  }
+}

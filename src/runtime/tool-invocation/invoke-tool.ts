@@ -1,0 +1,218 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { McpOutcome } from '../../contracts/mcp-host.ts';
+import type { ModelAnswer } from '../../contracts/model.ts';
+import type { DryRun } from '../../contracts/preview.ts';
+import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { BuiltinContext, Reading, ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import {
+  type BuiltinOutcome,
+  callBuiltinInCommit,
+  isDatabaseBuiltin,
+} from '../../db/builtin-call.ts';
+import type { Watched } from '../../db/changes.ts';
+import type { PoolClient } from '../../db/pool.ts';
+import { callInCommit, NotAsShown, type SqlFunction, type SqlToolCall } from '../../db/sql-tool.ts';
+import { tenantPool } from '../../db/tenant-pool.ts';
+import { isContent, keptContent } from '../../tools/contents.ts';
+import { runCustomTool } from '../../tools/custom.ts';
+import { httpRequestOf } from '../../tools/http-tool.ts';
+import { digestOf } from '../dry-run/digest.ts';
+import { deadline } from '../environment/deadline.ts';
+import type { World } from '../environment/world.ts';
+import type { RunHooks } from '../hooks/run-hooks.ts';
+import { askSecondModel } from '../model-calls/nested-model-call.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import type { OwnCommit } from '../owned-run/transactional-commit.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { lookedThrough } from './filtered-output.ts';
+import { runTalking } from './interactive-tool.ts';
+import { mcpHost } from './mcp-host.ts';
+
+/** Tools that are functions of the database run in the transaction that commits their step. */
+export function isCommittedWithItsCall(tool: ToolDefinition): boolean {
+  return tool.kind === 'sql' || (tool.kind === 'builtin' && isDatabaseBuiltin(tool.name));
+}
+
+/** A call may take its tool's time-out, but no longer than the run has left. */
+function timeOut(tool: ToolDefinition, run: HeldRun): number {
+  return Math.min(tool.timeout_ms, run.timeLeft);
+}
+
+/** Runs a tool of this process. Its outcome is data; nothing is committed here. */
+export async function runTool(
+  tool: ToolDefinition,
+  args: JsonObject,
+  idempotency_key: string,
+  { call }: OpenCall,
+  run: HeldRun,
+  world: World,
+): Promise<McpOutcome> {
+  if (world.standIn) {
+    return world.standIn(tool, args, idempotency_key);
+  }
+  const time = deadline(run.abort.signal, timeOut(tool, run));
+  const traceparent = run.observer?.toolCalled?.(call.id);
+  const context: ToolContext = {
+    ...run.context,
+    idempotency_key,
+    signal: time.signal,
+    ...(traceparent ? { traceparent } : {}),
+  };
+  // what has returned hears nothing of the end of its run
+  return callTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
+}
+
+async function callTool(
+  tool: ToolDefinition,
+  args: JsonObject,
+  context: ToolContext,
+  call_id: string,
+  run: HeldRun,
+  world: World,
+  abort: () => void,
+): Promise<McpOutcome> {
+  const ours: BuiltinContext = {
+    ...context,
+    secondModel: (reading) => read(reading, context, call_id, run, world),
+    readSecret: (name) => world.readSecret(context.tenant_id, name),
+    files: lookedThrough(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
+  };
+  if (tool.kind === 'http') {
+    const request = httpRequestOf(args, tool.configuration);
+    const sender = world.builtins.get('http_request');
+    if (!request.ok || !sender) return request.ok ? notHere(tool) : request;
+    return sender.run(request.value.args, ours, request.value.configuration);
+  }
+  const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
+  if (builtin) {
+    return builtin.run(args, ours, tool.configuration);
+  }
+  if (tool.kind === 'mcp') {
+    return world.mcp.call(tool, args, context, mcpHost(call_id, run, world));
+  }
+  const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
+  if (!custom) {
+    return notHere(tool);
+  }
+  await run.beginRisk();
+  return runTalking(tool, context, call_id, run, world, abort, async (talking) => {
+    const outcome = await runCustomTool(custom, args, talking);
+    return outcome.ok && isContent(outcome.value)
+      ? keptContent(outcome.value, tool.name, ours.files)
+      : outcome;
+  });
+}
+
+async function read(
+  { model: name, request_params, ...asked }: Reading,
+  { tenant_id, signal }: ToolContext,
+  call_id: string,
+  run: HeldRun,
+  world: World,
+): Promise<Outcome<ModelAnswer>> {
+  const found = await world.modelNamed(tenant_id, name);
+  if (!found.ok) return found;
+  const model = { ...found.value, request_params };
+  return askSecondModel({ ...asked, model, told: () => ({}) }, signal, call_id, run, world);
+}
+
+function notHere(tool: ToolDefinition): ToolOutcome {
+  const message = `the ${tool.kind} tool ${tool.name} is not registered in this worker: every worker has to be started with it`;
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+}
+
+/**
+ * A call that may run, the step of its start, whether a person allowed it, and what that person was
+ * shown.
+ */
+type Allowed = {
+  tool: ToolDefinition;
+  intent: StepRecord;
+  isAllowed: boolean;
+  shown: DryRun | undefined;
+};
+
+/**
+ * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
+ * hooks left it: it is in no log, since it commits with its end. Gives how long the call has to wait for its end, in
+ * milliseconds, and 0 when it has ended; undefined when it was undone, since it is not what was shown to whoever allowed it.
+ */
+export async function runInCommit(
+  { tool, intent, isAllowed, shown }: Allowed,
+  run: HeldRun,
+  world: World,
+  record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord[],
+): Promise<number | undefined> {
+  let begun = intent;
+  let waits_ms = 0;
+  if (world.standIn) {
+    if (isAllowed && world.wasAskedAgain?.(intent.call_id ?? '')) return undefined;
+    const key = intent.idempotency_key ?? '';
+    const outcome = await world.standIn(tool, intent.input as JsonObject, key);
+    if ('ok' in outcome) await run.commit(record(outcome, intent));
+    return 0;
+  }
+  let own: OwnCommit | undefined;
+  let failure: unknown;
+  const begin = async () => {
+    own ??= await run.beginCommit();
+  };
+  const write = async (client: PoolClient, steps: StepRecord[], to?: Transition) => {
+    await begin();
+    await (own as OwnCommit).write(client, steps, to);
+  };
+  const ask = async (client: PoolClient) => {
+    const { steps, to } = await (run.hooks as RunHooks).askBefore(client, intent);
+    begun = steps[0] ?? intent;
+    return begun.kind === intent.kind ? argsOf(begun) : void (await write(client, steps, to));
+  };
+  const commit = (client: PoolClient, outcome: BuiltinOutcome) => {
+    waits_ms = 'ok' in outcome ? 0 : outcome.waits_ms;
+    return write(client, 'ok' in outcome ? record(outcome, begun) : []);
+  };
+  const before = run.hooks && ask;
+  const user = { tenant: run.context.tenant_id, signal: run.abort.signal };
+  const pool = tenantPool(world.sqlToolPool, 'tools', user);
+  const call = {
+    name: tool.name,
+    execution_id: run.id,
+    call_id: intent.call_id ?? '',
+    args: argsOf(intent),
+    configuration: tool.configuration,
+  };
+  try {
+    await (run.hooks?.lockRows ? begin() : undefined);
+    await (tool.kind === 'sql'
+      ? callInCommit(pool, sqlCall(tool, argsOf(intent), run, shown), commit, before)
+      : callBuiltinInCommit(pool, call, begin, commit, before));
+  } catch (error) {
+    failure = error;
+    if (error instanceof NotAsShown) return undefined;
+    throw error;
+  } finally {
+    own?.end(failure);
+  }
+  return waits_ms;
+}
+
+function argsOf(begun: StepRecord): JsonObject {
+  return begun.input as JsonObject;
+}
+
+/** A call of a tool in SQL as the database makes it; one that was shown to somebody has to be what was shown. */
+export function sqlCall(
+  tool: ToolDefinition,
+  args: JsonObject,
+  run: HeldRun,
+  shown?: DryRun,
+): SqlToolCall {
+  const fn = tool.configuration as unknown as SqlFunction;
+  const boundTo = { tenantId: run.context.tenant_id, executionId: run.id };
+  const check = (watched: Watched): void => {
+    if (shown && digestOf(watched, shown.ignored) !== shown.digest) throw new NotAsShown();
+  };
+  const call = { boundTo, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
+  return shown ? { ...call, check } : call;
+}

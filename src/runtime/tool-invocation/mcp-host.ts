@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import type { StepNote } from '../../contracts/action.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+import {
+  type AskedBack,
+  type Elicitation,
+  type Elicited,
+  type McpHost,
+  SAMPLING,
+  type Sampling,
+} from '../../contracts/mcp-host.ts';
+import type { ModelAnswer } from '../../contracts/model.ts';
+import { canonicalJson } from '../../contracts/same-json.ts';
+import type { World } from '../environment/world.ts';
+import { shorten } from '../messages/truncate-middle.ts';
+import { askSecondModel } from '../model-calls/nested-model-call.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import type { Answer } from '../tool-plans/open-calls.ts';
+import { isAskedBack } from '../tool-plans/open-calls.ts';
+
+/** Answers of a model that the server of one call is given. */
+const MOST_ANSWERS = 10;
+/** Refusals of one call that go into the log. */
+const MOST_REFUSALS = 10;
+const LOGGED_CHARACTERS = 4_000;
+
+/** What the server of a call may want of the run: each attempt of a call has one of these. */
+export function mcpHost(call_id: string, run: HeldRun, world: World): McpHost {
+  let answers = 0;
+  let refusals = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  const asked = new Map<string, number>();
+  return {
+    sample(sampling, signal) {
+      answers += 1;
+      if (answers > MOST_ANSWERS) {
+        const message = `a model answers at most ${MOST_ANSWERS} times in one call`;
+        return Promise.resolve(no('limit_reached', message));
+      }
+      // one after the other: what one used is known before the next begins
+      const mine = turn.then(() => sample(sampling, signal, call_id, run, world));
+      turn = mine.catch(() => {});
+      return mine;
+    },
+    elicit(elicitation) {
+      const key = keyOf(elicitation);
+      const nth = asked.get(key) ?? 0;
+      asked.set(key, nth + 1);
+      const answer = answersTo(key, call_id, run.state.attempts)[nth];
+      return answer ? elicited(answer) : questionOf(elicitation, key);
+    },
+    async refused(name, output) {
+      refusals += 1;
+      if (refusals <= MOST_REFUSALS && run.isHeld) {
+        await run.commit([{ kind: 'guard', name: `${name}_refused`, call_id, output }]);
+      }
+    },
+  };
+}
+
+function sample(
+  { server, model, messages, max_tokens, temperature }: Sampling,
+  signal: AbortSignal,
+  call_id: string,
+  run: HeldRun,
+  world: World,
+): Promise<Outcome<ModelAnswer>> {
+  const request_params = {
+    ...model.request_params,
+    max_tokens,
+    ...(temperature === undefined ? {} : { temperature }),
+  };
+  const asked = {
+    model: { ...model, request_params },
+    messages,
+    output_schema: null,
+    input: { server, messages: shorten(JSON.stringify(messages), LOGGED_CHARACTERS), max_tokens },
+    told: ({ content }: ModelAnswer) => ({ content: shorten(content ?? '', LOGGED_CHARACTERS) }),
+  };
+  return askSecondModel(asked, signal, call_id, run, world);
+}
+
+function no(code: RunError['code'], message: string): { ok: false; error: RunError } {
+  return { ok: false, error: { code, message, retryable: false } };
+}
+
+function keyOf({ message, schema, url }: Elicitation): string {
+  return createHash('sha256')
+    .update(canonicalJson([message, schema, url]))
+    .digest('hex');
+}
+
+/** What people answered to the same question of this call, in order: a server may ask it more than once. */
+function answersTo(key: string, call_id: string, notes: readonly StepNote[]): Answer[] {
+  const questions = new Set<Json | undefined>();
+  const answers: Answer[] = [];
+  for (const note of notes) {
+    if (note.call_id !== call_id) continue;
+    const { input, output } = note;
+    if (isAskedBack(note) && isJsonObject(input) && input.elicitation === key) {
+      questions.add(input.question_id);
+    } else if (
+      note.kind === 'answer' &&
+      isJsonObject(output) &&
+      questions.has(output.question_id)
+    ) {
+      answers.push(output as unknown as Answer);
+    }
+  }
+  return answers;
+}
+
+function elicited({ answer, data, status }: Answer): Elicited {
+  if (status === 'expired') return { action: 'cancel' };
+  if (answer === 'decline' && !isJsonObject(data)) return { action: 'decline' };
+  return { action: 'accept', content: isJsonObject(data) ? data : {} };
+}
+
+/** Who asks stands before what is asked, which is nobody's words of ours. */
+function questionOf(
+  { server, message, schema, url, isTool, sampling }: Elicitation,
+  elicitation: string,
+): AskedBack {
+  const page = url === undefined ? '' : `\n\nIt wants you to open this page: ${url}`;
+  const isForm = Object.keys((schema.properties ?? {}) as object).length > 0;
+  return {
+    elicitation,
+    prompt: `The ${isTool ? 'tool' : 'MCP server'} ${server} asks${sampling ? ' a model' : ''}: ${message}${page}`,
+    schema: sampling ? { ...schema, [SAMPLING]: sampling } : schema,
+    options: isForm ? ['decline'] : ['accept', 'decline'],
+  };
+}

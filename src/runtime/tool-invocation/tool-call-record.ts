@@ -1,0 +1,76 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { RunSettings } from '../../contracts/run-settings.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import { backOff, triesOf } from '../environment/backoff.ts';
+import type { World } from '../environment/world.ts';
+import { trustOfResult } from '../owned-run/trust.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { questionAbout } from '../tool-plans/questions.ts';
+import { asked, finished } from '../tool-plans/step-records.ts';
+import { mayHaveHappened } from '../tool-plans/uncertain-effect.ts';
+import { isCommittedWithItsCall } from './invoke-tool.ts';
+
+type Means = { random: World['random']; settings: RunSettings };
+
+/** What goes into the log of an attempt that was begun like this. */
+export function resultOf(
+  tool: ToolDefinition,
+  open: OpenCall,
+  outcome: ToolOutcome,
+  { input, annotations, idempotency_key }: StepRecord,
+  started_at: string,
+  by: Means,
+): StepRecord {
+  const result: StepRecord = {
+    ...finished(open, tool.name, input ?? null, outcome, started_at, {
+      max_result_bytes: tool.configuration.max_result_bytes,
+      ...by.settings,
+    }),
+    effect: tool.effect,
+    ...(idempotency_key ? { idempotency_key } : {}),
+    ...(annotations ? { annotations } : {}),
+    trust: trustOfResult(tool, outcome),
+  };
+  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, by);
+}
+
+/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
+function failedAttempt(
+  tool: ToolDefinition,
+  open: OpenCall,
+  error: RunError,
+  result: StepRecord,
+  { random, settings }: Means,
+): StepRecord {
+  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
+    const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
+    return {
+      ...asked(questionAbout('effect', tool, open, result.input as JsonObject, prompt)),
+      error,
+    };
+  }
+  const attempt = open.failures.length + 1;
+  if (attempt >= triesOf(error)) {
+    return result;
+  }
+  const delay_ms = backOff(error, attempt, random, settings);
+  const not_before = new Date(Date.now() + delay_ms).toISOString();
+  const { kind: _, messages: __, trust: ___, ...attempted } = result; // no model is told
+  return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
+}
+
+/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
+export function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
+  return kind === 'builtin' && error?.code === 'limit_reached'
+    ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
+    : [];
+}
+
+/** The moment before which no further attempt is made. */
+export function notBeforeOf({ kind, output }: StepRecord): number {
+  const { not_before } = (output ?? {}) as { not_before?: string };
+  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
+}

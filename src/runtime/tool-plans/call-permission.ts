@@ -1,0 +1,76 @@
+import type { RunState } from '../../contracts/action.ts';
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { approvalQuestion } from './approval-question.ts';
+import type { Answer, OpenCall } from './open-calls.ts';
+import { type CallPlan, tellError } from './tool-call-plan.ts';
+import { denial, policyVerdict } from './tool-policy.ts';
+
+/** A tool that was taken away since, or that a policy denies the run; what has begun already is seen to its end. */
+export function withdrawal(
+  tool: ToolDefinition,
+  args: JsonObject,
+  { isBegun, answers, childEnd }: OpenCall,
+  state: RunState,
+): CallPlan | undefined {
+  const { rules } = state;
+  const reason = rules.withdrawn[tool.name];
+  const verdict = policyVerdict(tool, state);
+  const isMade = answers.effect !== undefined && answers.effect.answer !== 'again';
+  if (isBegun || isMade || answers.question || childEnd !== undefined) {
+    return undefined;
+  }
+  if (!reason) {
+    return verdict?.decision === 'deny'
+      ? tellError(tool.name, args, denial(tool, verdict))
+      : undefined;
+  }
+  const message = `${tool.name} may not be called any more: ${reason}`;
+  const cause = { withdrawn: reason };
+  return tellError(tool.name, args, { code: 'rejected', message, retryable: false, cause });
+}
+
+/** Undefined when the call may be made. */
+export function approvalOf(
+  tool: ToolDefinition,
+  args: JsonObject,
+  open: OpenCall,
+  state: RunState,
+): CallPlan | undefined {
+  const approval = open.answers.approval;
+  if (approval?.answer === 'approve') {
+    return undefined;
+  }
+  if (approval) {
+    return tellError(
+      tool.name,
+      args,
+      {
+        code: 'rejected',
+        message: rejection(approval),
+        retryable: false,
+      },
+      'user',
+    );
+  }
+  const isAsked = tool.requires_approval || state.rules.asked.includes(tool.name);
+  const verdict = isStarted(open) ? undefined : policyVerdict(tool, state);
+  if (!verdict && (!isAsked || state.rules.approved.includes(tool.name))) {
+    return undefined;
+  }
+  return { do: 'ask', tool, args, question: approvalQuestion(tool, args, open, verdict) };
+}
+
+/** It was allowed to begin: what the run has read since does not change that. */
+function isStarted({ isBegun, answers, isWithChild, childEnd }: OpenCall): boolean {
+  const isSeen = answers.effect !== undefined || answers.question !== undefined;
+  return isBegun || isSeen || isWithChild || childEnd !== undefined;
+}
+
+function rejection({ by, data, status }: Answer): string {
+  if (status === 'expired') {
+    return 'nobody allowed this call in time';
+  }
+  const reason = typeof data === 'string' ? data : data === null ? '' : JSON.stringify(data);
+  return `${by} did not allow this call${reason && `: ${reason}`}`;
+}

@@ -1,0 +1,150 @@
+import type { LoggedMessage, Message, ToolCall } from '../../contracts/message.ts';
+import { isSummary } from '../messages/message-groups.ts';
+import { MessageMemo } from '../messages/message-memo.ts';
+
+/** How a warning of this guard begins, so that it is known again in the log. */
+export const LOOP_WARNING = 'You are repeating yourself';
+
+/** How the guard of structured output begins: no person said it either. */
+export const REPAIR_OPENING = 'Your answer does not satisfy the required JSON Schema';
+
+/** The times of a call, its first one counted, at which the model is told, and at which the run is stopped. */
+const WARN_AT = 5;
+const STOP_AT = 6;
+
+/** `warn`: to be logged as a user message of the run. `stop`: the sentence the run fails with. */
+export type LoopVerdict = { kind: 'ok' } | { kind: 'warn' | 'stop'; message: string };
+
+/** What is known of the walk so far: a finished call is the same when name, arguments and result are. */
+type Walk = {
+  /** The index of the first message that counts. */
+  from: number;
+  /** Calls without a result so far, by id. */
+  open: Map<string, ToolCall>;
+  /** By the text of a result, the calls that gave it. */
+  seen: Map<string, Set<string>>;
+  /** The times of every call that came again since something new was learnt, with its first time. */
+  times: Map<string, { name: string; count: number }>;
+  isWarned: boolean;
+};
+
+/** A run is looked at before each of its steps. */
+const walks = new MessageMemo<Walk>();
+
+/**
+ * Whether a run goes round in circles: whether it makes calls again of which it knows the result. A result not seen
+ * before is something new, and so is what a person says; both set every count back. So polling ends no run while
+ * what it sees changes, and a cycle ends at the round at which its calls reach the limit. `from` is the index of the
+ * first message that counts.
+ */
+export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
+  if (messages.length < WARN_AT) return { kind: 'ok' }; // and nothing is kept of short runs
+  const { times, isWarned } = walk(messages, from);
+  const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
+  if (most >= STOP_AT) {
+    const message = `the run was stopped because it repeated itself: ${told(times)}, each time with the same arguments and the same result, and learnt nothing new. Say in the agent's instruction when to stop or what to do instead, or start the run again with a message that helps it on`;
+    return { kind: 'stop', message };
+  }
+  if (most >= WARN_AT && !isWarned) {
+    const message = `${LOOP_WARNING}: ${told(times)}, each time with the same arguments and the same result. The same call again will give nothing new. Use other arguments or another tool, or answer now with what you know and say what is missing. If you go on like this you will be stopped.`;
+    return { kind: 'warn', message };
+  }
+  return { kind: 'ok' };
+}
+
+/** Goes on with the walk of the step before. */
+function walk(messages: readonly LoggedMessage[], from: number): Walk {
+  const known = walks.find(messages);
+  const isSame = known?.value.from === from;
+  const state = isSame ? known.value : newWalk(from);
+  for (let index = isSame ? known.length : 0; index < messages.length; index += 1) {
+    read(state, messages[index] as LoggedMessage, index);
+  }
+  walks.keep(messages, state);
+  return state;
+}
+
+function newWalk(from: number): Walk {
+  return { from, open: new Map(), seen: new Map(), times: new Map(), isWarned: false };
+}
+
+function read(state: Walk, message: LoggedMessage, index: number): void {
+  for (const call of message.tool_calls ?? []) {
+    state.open.set(call.id, call);
+  }
+  const call = message.role === 'tool' ? state.open.get(message.tool_call_id ?? '') : undefined;
+  if (call) {
+    state.open.delete(call.id);
+  }
+  if (index < state.from) {
+    return;
+  }
+  if (call) {
+    count(state, call, message);
+  } else if (message.role === 'user') {
+    hear(state, message);
+  }
+}
+
+function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
+  const text = content ?? '';
+  const made = JSON.stringify([call.name, canonical(call.arguments), parts ?? []]);
+  const before = state.seen.get(text) ?? new Set();
+  if (!before.has(made)) {
+    state.seen.set(text, before.add(made));
+    learn(state);
+    return;
+  }
+  const key = `${made}\n${text}`;
+  const times = state.times.get(key)?.count ?? 1;
+  state.times.set(key, { name: call.name, count: times + 1 });
+}
+
+function hear(state: Walk, message: LoggedMessage): void {
+  const text = message.content ?? '';
+  if (text.startsWith(LOOP_WARNING)) {
+    state.isWarned = true;
+  } else if (!text.startsWith(REPAIR_OPENING) && !isSummary(message)) {
+    learn(state);
+  }
+}
+
+function learn(state: Walk): void {
+  state.times.clear();
+  state.isWarned = false;
+}
+
+/** Arguments as text that is the same whatever the order of keys and the white space; what is no JSON as it stands. */
+function canonical(text: string): string {
+  try {
+    return JSON.stringify(inKeyOrder(JSON.parse(text.trim() === '' ? '{}' : text)));
+  } catch {
+    return text;
+  }
+}
+
+function inKeyOrder(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(inKeyOrder);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, inner]) => [key, inKeyOrder(inner)]),
+  );
+}
+
+/** "look was called 3 times and find 2 times". */
+function told(times: Walk['times']): string {
+  const most = new Map<string, number>();
+  for (const { name, count } of times.values()) {
+    most.set(name, Math.max(count, most.get(name) ?? 0));
+  }
+  const parts = [...most].map(([name, count], at) =>
+    at === 0 ? `${name} was called ${count} times` : `${name} ${count} times`,
+  );
+  return new Intl.ListFormat('en').format(parts);
+}

@@ -1,0 +1,224 @@
+import { Ajv } from 'ajv';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import {
+  countWorkHere,
+  isSuspension,
+  mayWorkHere,
+  type Offloadable,
+  offload,
+} from '../../concurrency/offload.ts';
+import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
+import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
+import type { Json, JsonSchema } from '../../contracts/json.ts';
+
+// Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
+// to check values (a backtracking pattern). A small schema is compiled here, once. A check whose
+// time is bounded by the sizes of schema and value also runs here. Everything else is tried here
+// for a moment and then runs in a thread within the tenant's budget: see `offload`.
+
+/** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
+const OPTIONS = {
+  allErrors: true,
+  strict: false,
+  logger: false,
+  addUsedSchema: false,
+  ownProperties: true,
+} as const;
+
+const CHECK_MS = 250;
+const COMPILE_MS = 1_000;
+/**
+ * Keywords that may make a check of a short value endless. Without them a check takes at most
+ * schema times value.
+ */
+const MAY_NOT_END =
+  /"(pattern|patternProperties|format|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
+/** Most characters of a schema that is compiled here, which takes some milliseconds. */
+const SMALL_SCHEMA = 4_000;
+/** Most characters of a schema that is compiled at all. */
+const LARGEST_SCHEMA = 1_000_000;
+/**
+ * The largest value checked here against a small schema: its values plus its characters divided by
+ * 100.
+ */
+const SMALL_VALUE = 500;
+/** Most compiled schemas in the cache, and most characters of their texts. */
+const MOST_COMPILED = 300;
+const MOST_COMPILED_TEXT = 2_000_000;
+const MOST_FAULTS = 20;
+const MOST_OF_A_FAULT = 1_000;
+
+type Compiled = { validate: ValidateFunction } | { schema_fault: string };
+export type Verdict = { faults: string[] } | { schema_fault: string };
+
+type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
+
+/**
+ * Schemas by object, since versions keep theirs. The cache above is by text, since clients send
+ * schemas with each request.
+ */
+const entries = new WeakMap<JsonSchema, Entry>();
+const compiled = new Map<string, Compiled>();
+let compiledText = 0;
+type Validators = { current: Ajv; older: Ajv };
+let validators: Validators | undefined;
+
+const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
+  module: moduleBeside('./validate-json.ts', import.meta.url),
+  name: 'checkText',
+  deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // compiling and checking have limits of their own
+  callHere: checkText,
+  mayTryHere: (schema) => compiled.has(schema),
+};
+
+/**
+ * Returns the first twenty faults of a value, one sentence per fault that names the field. The
+ * result is empty for a valid value. A value that takes too long to check has a fault that says so.
+ * Throws when the schema itself is invalid.
+ */
+export function faultsOf(schema: JsonSchema, value: Json): string[] {
+  const entry = entryOf(schema);
+  const verdict =
+    entry.text.length > LARGEST_SCHEMA
+      ? SLOW_SCHEMA
+      : (checkHere(entry, value) ?? checkElsewhere(entry.text, value));
+  if ('schema_fault' in verdict) throw new Error(verdict.schema_fault);
+  return verdict.faults;
+}
+
+function entryOf(schema: JsonSchema): Entry {
+  const known = entries.get(schema);
+  if (known) return known;
+  const text = JSON.stringify(schema);
+  const entry = { text, mayNotEnd: MAY_NOT_END.test(text), check: undefined };
+  entries.set(schema, entry);
+  return entry;
+}
+
+/** Checks a value in this thread; returns undefined when the check may take long. */
+function checkHere(entry: Entry, value: Json): Verdict | undefined {
+  const { text, mayNotEnd } = entry;
+  if (text.length > SMALL_SCHEMA) return undefined;
+  if (!entry.check && mayWorkHere()) {
+    const startedAt = performance.now();
+    entry.check = compileOnce(text);
+    countWorkHere(performance.now() - startedAt);
+  }
+  const isShort = !mayNotEnd && sizeOf(value, SMALL_VALUE) <= SMALL_VALUE;
+  return entry.check && isShort ? verdictOf(entry.check, value) : undefined;
+}
+
+function checkElsewhere(text: string, value: Json): Verdict {
+  try {
+    return offload(CHECK, text, value);
+  } catch (error) {
+    if (isSuspension(error)) throw error;
+    const isTooMuch =
+      isOutOfTime(error) ||
+      (error instanceof ThreadFault && (error.code === 'deadline' || error.code === 'memory'));
+    if (!isTooMuch) throw error;
+    return SLOW_VALUE;
+  }
+}
+
+const SLOW_VALUE: Verdict = {
+  faults: ['the value takes too long to check against its schema: send a smaller or simpler one'],
+};
+const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
+
+/**
+ * Checks a value against the text of a schema, each step within its time. Also called in threads.
+ */
+export function checkText(schema: string, value: Json): Verdict {
+  const check = compileOnce(schema);
+  try {
+    return withinTime(CHECK_MS, () => verdictOf(check, value));
+  } catch (error) {
+    if (!isOutOfTime(error)) throw error;
+    return SLOW_VALUE;
+  }
+}
+
+function verdictOf(check: Compiled, value: Json): Verdict {
+  if ('schema_fault' in check || check.validate(value)) {
+    return 'schema_fault' in check ? check : { faults: [] };
+  }
+  const errors = check.validate.errors ?? [];
+  check.validate.errors = null;
+  return {
+    faults: errors.slice(0, MOST_FAULTS).map((error) => {
+      const where = error.instancePath.slice(1).replaceAll('/', '.');
+      const extra = error.params.additionalProperty ? ` (${error.params.additionalProperty})` : '';
+      const allowed = error.params.allowedValues
+        ? `: ${error.params.allowedValues.join(', ')}`
+        : '';
+      return `${where || 'the value'} ${error.message}${extra}${allowed}`.slice(0, MOST_OF_A_FAULT);
+    }),
+  };
+}
+
+function compileOnce(text: string): Compiled {
+  const known = compiled.get(text);
+  if (known) {
+    compiled.delete(text); // moves it behind all others: the least recently used is dropped first
+    compiled.set(text, known);
+    return known;
+  }
+  const check = compileText(text);
+  compiled.set(text, check);
+  compiledText += text.length;
+  for (const [oldest] of compiled) {
+    if (compiled.size <= MOST_COMPILED && compiledText <= MOST_COMPILED_TEXT) break;
+    compiled.delete(oldest);
+    compiledText -= oldest.length;
+  }
+  return check;
+}
+
+function compileText(text: string): Compiled {
+  const ready = validators ?? createValidators();
+  validators = ready;
+  try {
+    return { validate: withinTime(COMPILE_MS, () => compile(JSON.parse(text), ready)) };
+  } catch (error) {
+    validators = undefined; // an interrupted validator is unusable
+    return isOutOfTime(error) ? SLOW_SCHEMA : { schema_fault: (error as Error).message };
+  }
+}
+
+/** Generators still write draft 7 and older, and say so in `$schema`. */
+function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validators) {
+  const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
+  const validate = ajv.compile(schema);
+  ajv.removeSchema(); // else it would keep every schema
+  return validate;
+}
+
+/**
+ * Creates validators and compiles the meta-schemas, so that this slow step does not count as time
+ * of a caller.
+ */
+function createValidators(): Validators {
+  const current = new Ajv2020(OPTIONS);
+  const older = new Ajv(OPTIONS);
+  addFormats.default(current);
+  addFormats.default(older);
+  for (const ajv of [current, older]) ajv.compile({});
+  return { current, older };
+}
+
+/**
+ * Returns the number of values within a value plus its characters divided by 100; stops a little
+ * beyond `most`.
+ */
+function sizeOf(value: Json, most: number): number {
+  if (typeof value === 'string') return 1 + value.length / 100;
+  if (typeof value !== 'object' || value === null) return 1;
+  let size = 1;
+  for (const [name, inner] of Object.entries(value)) {
+    if (size > most) break;
+    size += name.length / 100 + sizeOf(inner, most - size);
+  }
+  return size;
+}
