@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { type Commit, commitQuery } from '../src/db/commit-query.ts';
+import { type Commit, commitQuery } from '../src/db/runs/commit-query.ts';
 
 // What a worker says to the database, said by hand: the same SQL with no engine around it.
 

@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { createNotifier } from '../src/db/notifier.ts';
+import { createNotifier } from '../src/db/feed/notifier.ts';
 import { startApiProcess } from './api.ts';
 import { startBareFeed } from './bare-feed.ts';
 import type { BenchDatabase } from './server.ts';

@@ -1,4 +1,4 @@
-import { generateHistory } from '../src/db/history/generate.ts';
+import { generateHistory } from '../src/db/sample-history/generate.ts';
 import { QUESTIONS } from './analytics.ts';
 import type { Bench } from './bench.ts';
 import { type Figure, figure, median } from './figures.ts';

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { findPrograms, program } from '../src/db/backup/programs.ts';
+import { findPrograms, program } from '../src/db/backup/find-pg-programs.ts';
 import { counters } from './counters.ts';
 import type { BenchDatabase } from './server.ts';
 import type { ServerMeter } from './server-meter.ts';

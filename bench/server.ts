@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { HowdahError } from '../src/contracts/errors.ts';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
-import { migrateUp } from '../src/db/migrate.ts';
+import { migrateUp } from '../src/db/schema/migrate.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 
 export type BenchDatabase = { url: string; pool: pg.Pool; drop(): Promise<void> };

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type Commit, commitQuery } from '../src/db/commit-query.ts';
+import { type Commit, commitQuery } from '../src/db/runs/commit-query.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
 import { type Figure, figure, median } from './figures.ts';
 import { registerWorker } from './hot-calls.ts';

@@ -3,7 +3,7 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
-import { faultOf, isConnectionLoss } from '../src/db/sqlstate.ts';
+import { faultOf, isConnectionLoss } from '../src/db/connection/sqlstate.ts';
 import type { Breach } from './check.ts';
 import { surely } from './server.ts';
 import type { World } from './world.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { syncCustomTools } from '../src/db/maintenance.ts';
+import { syncCustomTools } from '../src/db/worker/maintenance.ts';
 import { promptFor } from './expected.ts';
 import { TEAM_NAMES } from './plan.ts';
 import { TEAMS, type Team } from './teams.ts';

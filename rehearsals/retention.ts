@@ -6,11 +6,11 @@ import { parseArgs } from 'node:util';
 import { BENCH_AGENT } from '../bench/engine.ts';
 import { type Figure, figure } from '../bench/figures.ts';
 import type { BenchDatabase } from '../bench/server.ts';
-import { checkArchive } from '../src/db/archive.ts';
-import { generateHistory } from '../src/db/history/generate.ts';
-import { dropMonths, type MonthOutcome, type MonthStep } from '../src/db/months.ts';
-import { createPool } from '../src/db/pool.ts';
-import { restoreArchive } from '../src/db/restore-archive.ts';
+import { createPool } from '../src/db/connection/pool.ts';
+import { dropMonths, type MonthOutcome, type MonthStep } from '../src/db/retention/drop-months.ts';
+import { restoreArchive } from '../src/db/retention/restore-archive.ts';
+import { checkArchive } from '../src/db/retention/write-archive.ts';
+import { generateHistory } from '../src/db/sample-history/generate.ts';
 import { type Inserts, insertWhile } from './support/inserts.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 

@@ -4,7 +4,7 @@ import { claimByHand, commitByHand, registerByHand } from '../bench/by-hand.ts';
 import { type Figure, figure, percentile } from '../bench/figures.ts';
 import type { BenchDatabase, BenchServer } from '../bench/server.ts';
 import { type Random, randomOf } from '../chaos/random.ts';
-import { createNotifier } from '../src/db/notifier.ts';
+import { createNotifier } from '../src/db/feed/notifier.ts';
 import { DOORS, type Door } from './clients.ts';
 import type { Options } from './options.ts';
 import { Received } from './received.ts';

@@ -1,7 +1,7 @@
 import type { Config } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
-import { syncDefaultModel } from './db/maintenance.ts';
-import { createPool } from './db/pool.ts';
+import { createPool } from './db/connection/pool.ts';
+import { syncDefaultModel } from './db/worker/maintenance.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 
 /** Updates the models named `default` from this environment. Commands that only read do not. */

@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import type { CustomEngine } from './contracts/engine.ts';
 import type { Hooks } from './contracts/hook.ts';
-import type { ScopeTerm, WorkerScope } from './db/worker-scope.ts';
+import type { ScopeTerm, WorkerScope } from './db/worker/worker-scope.ts';
 import { defaultModelRow } from './default-model.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Api } from './api/server.ts';
 import type { Config } from './config.ts';
-import { createPool } from './db/pool.ts';
-import { secretRowsOn } from './db/secrets.ts';
+import { secretRowsOn } from './db/access/secrets.ts';
+import { createPool } from './db/connection/pool.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import type { ApiMetrics } from './telemetry/metrics.ts';

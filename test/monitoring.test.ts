@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { figuresOn } from '../src/db/metrics.ts';
+import { figuresOn } from '../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { all } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';

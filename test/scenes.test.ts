@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../src/contracts/message.ts';
-import { inTenant } from '../src/db/agent-systems.ts';
+import { inTenant } from '../src/db/access/agent-systems.ts';
 import { applySystems } from '../src/systems/apply.ts';
 import type { Worker } from '../workers/main.ts';
 import { calling, ended } from './runtime/arrange.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerEvents } from 'graphile-worker';
 import { throttle } from '../src/concurrency/throttle.ts';
-import type { Notification, Pool, PoolClient } from '../src/db/pool.ts';
+import type { Notification, Pool, PoolClient } from '../src/db/connection/pool.ts';
 
 /**
  * How long `jobs:insert` is held back. A new run is offered to a worker, which claims it within this

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger as Log } from 'pino';
-import { eraseEnded } from '../src/db/maintenance.ts';
-import type { Pool } from '../src/db/pool.ts';
+import type { Pool } from '../src/db/connection/pool.ts';
+import { deleteStoredFiles } from '../src/db/runs/stored-files.ts';
+import { eraseEnded } from '../src/db/worker/maintenance.ts';
 import {
   enqueueAlerts,
   enter,
@@ -11,9 +12,8 @@ import {
   type Presence,
   reapWorkers,
   SilentDatabase,
-} from '../src/db/presence.ts';
-import { deleteStoredFiles } from '../src/db/stored-files.ts';
-import type { WorkerScope } from '../src/db/worker-scope.ts';
+} from '../src/db/worker/worker-presence.ts';
+import type { WorkerScope } from '../src/db/worker/worker-scope.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;

@@ -9,7 +9,7 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
-import type { Pool } from '../src/db/pool.ts';
+import type { Pool } from '../src/db/connection/pool.ts';
 import { forgivingPool } from './forgiving-pool.ts';
 import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
 import { cronItems } from './task-list.ts';

@@ -1,7 +1,7 @@
 import { HowdahError } from '../src/contracts/errors.ts';
 import type { CustomTool } from '../src/contracts/tool.ts';
-import { namesOfOthers, syncCustomTools } from '../src/db/maintenance.ts';
-import { createPool } from '../src/db/pool.ts';
+import { createPool } from '../src/db/connection/pool.ts';
+import { namesOfOthers, syncCustomTools } from '../src/db/worker/maintenance.ts';
 import { openToolFolder } from '../src/tools/tool-folder.ts';
 import type { Worker } from './main.ts';
 

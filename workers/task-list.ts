@@ -1,10 +1,10 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { mcpRowsOn } from '../src/db/mcp.ts';
-import type { MonthOptions } from '../src/db/months.ts';
-import type { Pool } from '../src/db/pool.ts';
-import type { QueryPool } from '../src/db/query-pool.ts';
-import { deliveriesOn } from '../src/db/webhooks.ts';
+import type { Pool } from '../src/db/connection/pool.ts';
+import { mcpRowsOn } from '../src/db/mcp/servers.ts';
+import type { MonthOptions } from '../src/db/retention/drop-months.ts';
+import type { QueryPool } from '../src/db/sql-tools/query-pool.ts';
+import { deliveriesOn } from '../src/db/worker/webhooks.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';

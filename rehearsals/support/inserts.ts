@@ -1,5 +1,5 @@
 import { percentile } from '../../bench/figures.ts';
-import { createClient, createPool } from '../../src/db/pool.ts';
+import { createClient, createPool } from '../../src/db/connection/pool.ts';
 
 const WRITERS = 4;
 const NAME = 'howdah-rehearsal';

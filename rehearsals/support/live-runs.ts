@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Figure, figure } from '../../bench/figures.ts';
-import { verifyAudit } from '../../src/db/audit.ts';
+import { verifyAudit } from '../../src/db/operations/audit.ts';
 import { calling, insertRun, makeAgent, makeAgentTool } from '../../test/runtime/arrange.ts';
 import { eventually } from '../../test/support/database.ts';
 import { startWorkerProcess, type WorkerProcess } from '../../test/workers/child.ts';

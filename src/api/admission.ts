@@ -1,6 +1,6 @@
 import { FairQueue, type FairQueueOptions, type Place } from '../concurrency/fair-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import type { Subject } from '../db/identity.ts';
+import type { Subject } from '../db/access/subjects.ts';
 import type { Bounds } from './bounds.ts';
 
 /** The SQLSTATE of Postgres for the same: too_many_connections. */

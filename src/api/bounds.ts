@@ -1,4 +1,4 @@
-import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
+import { MOST_CONNECTIONS } from '../db/connection/connection-limits.ts';
 
 /** How much a server takes on at once. What is beyond is refused at once, so that the rest is answered in time. */
 export type Bounds = Readonly<{

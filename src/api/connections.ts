@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import { FairQueue } from '../concurrency/fair-queue.ts';
 import { TurnQueue } from '../concurrency/turn-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { cancelOnAbort } from '../db/cancel-statement.ts';
-import type { Subject } from '../db/identity.ts';
-import type { Connector, Pool, PoolClient } from '../db/pool.ts';
-import { type ReadBounds, ReadBudget } from '../db/read-budget.ts';
+import type { Subject } from '../db/access/subjects.ts';
+import { cancelOnAbort } from '../db/connection/cancel-statement.ts';
+import type { Connector, Pool, PoolClient } from '../db/connection/pool.ts';
+import { type ReadBounds, ReadBudget } from '../db/sql-tools/read-budget.ts';
 import { BUSY, queueUserOf, tenantShares } from './admission.ts';
 
 /** The longest wait of a transaction for a connection. */

@@ -1,7 +1,7 @@
 import type { Json } from '../contracts/json.ts';
 import { inOurWords, type PgError } from '../contracts/postgres-words.ts';
 import { told, toldDetail } from '../contracts/told.ts';
-import { isConnectionLoss } from '../db/sqlstate.ts';
+import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import { BUSY } from './admission.ts';
 
 export type { PgError };

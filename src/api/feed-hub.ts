@@ -7,7 +7,7 @@ import {
   type SessionCursor,
   type SessionRow,
   type Unanswered,
-} from '../db/feed.ts';
+} from '../db/feed/feed.ts';
 import {
   followStates,
   followSteps,

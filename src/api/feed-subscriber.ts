@@ -1,5 +1,5 @@
 import type { TokenPiece } from '../contracts/step.ts';
-import type { FeedRow, RunState } from '../db/feed.ts';
+import type { FeedRow, RunState } from '../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
 /** Rows kept for a subscriber who does not take them; beyond that they stay in the database. */

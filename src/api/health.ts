@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
 import type { Check, Readiness } from '../telemetry/readiness.ts';
 import { healthPath, readinessPath } from './health-paths.ts';
 import { problem } from './problem.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { createPool, type Pool } from '../db/pool.ts';
-import { type Replica, watchReplica } from '../db/replica.ts';
+import { createPool, type Pool } from '../db/connection/pool.ts';
+import { type Replica, watchReplica } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 
 /**

@@ -1,6 +1,6 @@
 import './graphql/environment.ts';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
-import { createPool } from '../db/pool.ts';
+import { createPool } from '../db/connection/pool.ts';
 import { schemaOf } from './graphql/schema-cache.ts';
 
 /** The GraphQL schema of a migrated database as SDL, in alphabetical order: what stands in schema.graphql. */

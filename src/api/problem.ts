@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { told, toldJson } from '../contracts/told.ts';
-import type { LimitRefusal } from '../db/request-limits.ts';
+import type { LimitRefusal } from '../db/access/request-limits.ts';
 import { securityHeaders } from './headers.ts';
 import type { Refusal } from './login/verdict.ts';
 

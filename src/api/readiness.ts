@@ -1,6 +1,6 @@
-import type { Pool } from '../db/pool.ts';
-import { schemaProbe } from '../db/readiness.ts';
-import type { Replica, ReplicaTrouble } from '../db/replica.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import type { Replica, ReplicaTrouble } from '../db/connection/replica.ts';
+import { schemaProbe } from '../db/schema/readiness.ts';
 import type { Check, Readiness } from '../telemetry/readiness.ts';
 import type { Admission } from './admission.ts';
 import type { FeedHub } from './feed-hub.ts';

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { HowdahError } from '../contracts/errors.ts';
-import type { Subject } from '../db/identity.ts';
-import type { Pool } from '../db/pool.ts';
-import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../db/replica.ts';
+import type { Subject } from '../db/access/subjects.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { together } from './together.ts';

@@ -1,6 +1,10 @@
-import type { Subject } from '../db/identity.ts';
-import type { Pool } from '../db/pool.ts';
-import { countRequests, type LimitRefusal, whoseRequestsCount } from '../db/request-limits.ts';
+import {
+  countRequests,
+  type LimitRefusal,
+  whoseRequestsCount,
+} from '../db/access/request-limits.ts';
+import type { Subject } from '../db/access/subjects.ts';
+import type { Pool } from '../db/connection/pool.ts';
 import { createLookup } from './login/lookup.ts';
 import { together } from './together.ts';
 

@@ -1,4 +1,4 @@
-import type { Feed, SessionCursor, SessionRow } from '../db/feed.ts';
+import type { Feed, SessionCursor, SessionRow } from '../db/feed/feed.ts';
 import { followMessages, type SessionSubscriber } from './session-subscriber.ts';
 
 /** Bounds of one read: pairs of session and cursor, and messages of each. */

@@ -1,4 +1,4 @@
-import type { SessionCursor, SessionRow } from '../db/feed.ts';
+import type { SessionCursor, SessionRow } from '../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
 /** Rows kept for a subscriber who does not take them; beyond that they stay in the database. */

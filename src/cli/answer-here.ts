@@ -1,5 +1,5 @@
-import type { Pool } from '../db/pool.ts';
-import { answerQuestion, type Question } from '../db/questions.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { answerQuestion, type Question } from '../db/queries/questions.ts';
 import { reportOf } from './exit-codes.ts';
 import { type CliIo, printError } from './output.ts';
 

@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Queries } from '../db/queries.ts';
-import { isThereQuestion, openQuestionsOf } from '../db/questions.ts';
+import type { Queries } from '../db/queries/queries.ts';
+import { isThereQuestion, openQuestionsOf } from '../db/queries/questions.ts';
 import { knownQuestion } from './ids.ts';
 import type { Api } from './over-api.ts';
 import { listed } from './tenants.ts';

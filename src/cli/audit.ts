@@ -8,10 +8,10 @@ import {
   NOBODY,
   readCheckpoints,
 } from '../contracts/audit-checkpoint.ts';
-import { type AuditedChain, type AuditedLogs, auditLogs } from '../db/audit.ts';
-import { listCheckpoints } from '../db/audit-checkpoints.ts';
-import { auditGaps } from '../db/audit-gaps.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { type AuditedChain, type AuditedLogs, auditLogs } from '../db/operations/audit.ts';
+import { listCheckpoints } from '../db/operations/audit-checkpoints.ts';
+import { auditGaps } from '../db/operations/audit-gaps.ts';
 
 export type AuditFinding = {
   check: string;

@@ -1,12 +1,12 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { inTenant } from '../db/agent-systems.ts';
+import { inTenant } from '../db/access/agent-systems.ts';
+import { createPool } from '../db/connection/pool.ts';
+import { faultOf } from '../db/connection/sqlstate.ts';
 import { lookAtEmbedded } from '../db/embedded/embedded.ts';
 import { withScratch } from '../db/embedded/scratch.ts';
-import { migrationStatus } from '../db/migrate.ts';
-import { createPool } from '../db/pool.ts';
-import { queriesOn } from '../db/queries.ts';
-import { type SchemaState, schemaState } from '../db/schema-state.ts';
-import { faultOf } from '../db/sqlstate.ts';
+import { queriesOn } from '../db/queries/queries.ts';
+import { migrationStatus } from '../db/schema/migrate.ts';
+import { type SchemaState, schemaState } from '../db/schema/schema-state.ts';
 import {
   type Looked,
   lookAtFile,

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from '../db/pool.ts';
+import type { Pool, PoolClient } from '../db/connection/pool.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { CliIo } from './output.ts';
 

@@ -1,8 +1,8 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { mostConnections } from '../db/connection-limits.ts';
-import { connectionUse } from '../db/connection-use.ts';
-import type { Pool } from '../db/pool.ts';
-import { refusePooler } from '../db/sessions.ts';
+import { mostConnections } from '../db/connection/connection-limits.ts';
+import { connectionUse } from '../db/connection/connection-use.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { refusePooler } from '../db/connection/pooler-check.ts';
 import type { AuditFinding } from './audit.ts';
 
 /** Of what the server allows: what is planned beyond it is too near. */

@@ -1,9 +1,9 @@
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { createPool, type Pool } from '../db/pool.ts';
-import { type Queries, queriesOn } from '../db/queries.ts';
-import { type SchemaState, schemaState } from '../db/schema-state.ts';
-import { faultOf } from '../db/sqlstate.ts';
+import { createPool, type Pool } from '../db/connection/pool.ts';
+import { faultOf } from '../db/connection/sqlstate.ts';
+import { type Queries, queriesOn } from '../db/queries/queries.ts';
+import { type SchemaState, schemaState } from '../db/schema/schema-state.ts';
 import type { CliIo } from './output.ts';
 import { chosenServer, NO_PROFILE } from './profiles.ts';
 

@@ -1,8 +1,8 @@
 import { ERROR_CODES } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json.ts';
-import { followExecutions } from '../db/follow.ts';
-import type { Step } from '../db/queries.ts';
-import type { Question } from '../db/questions.ts';
+import { followExecutions } from '../db/feed/follow-runs.ts';
+import type { Step } from '../db/queries/queries.ts';
+import type { Question } from '../db/queries/questions.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, printJson } from './output.ts';
 import { plainText } from './plain-text.ts';

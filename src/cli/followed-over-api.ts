@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { TokenPiece } from '../contracts/step.ts';
 import type { StreamEvent } from '../contracts/stream-event.ts';
-import type { OpenQuestion } from '../db/conversation.ts';
+import type { OpenQuestion } from '../db/feed/chat-session.ts';
 import type { Api } from './over-api.ts';
 import type { Ended } from './steps.ts';
 import { createStepReader } from './steps-over-rest.ts';

@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { findExecution, type Queries } from '../db/queries.ts';
-import { isThereQuestion } from '../db/questions.ts';
+import { findExecution, type Queries } from '../db/queries/queries.ts';
+import { isThereQuestion } from '../db/queries/questions.ts';
 
 /** Checks what should be the id of an execution before the database is asked. */
 export function executionId(text: string): string {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../contracts/errors.ts';
-import { listSecrets, usersOfSecrets } from '../db/secrets.ts';
+import { listSecrets, usersOfSecrets } from '../db/access/secrets.ts';
 import { type ImportedApi, importOpenApi } from '../systems/openapi/import.ts';
 import type { NeededSecret } from '../systems/openapi/security.ts';
 import { MAX_FILE_BYTES } from '../systems/read-file.ts';

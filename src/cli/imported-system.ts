@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { ApplyOptions, Client, Plan } from '../db/agent-systems.ts';
-import { inTenant, systemSource } from '../db/agent-systems.ts';
+import type { ApplyOptions, Client, Plan } from '../db/access/agent-systems.ts';
+import { inTenant, systemSource } from '../db/access/agent-systems.ts';
 import { applySystems, type SystemFile } from '../systems/apply.ts';
 import { type Fault, fromPointer } from '../systems/fault.ts';
 import type { CliDatabase } from './database.ts';

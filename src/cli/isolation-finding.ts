@@ -1,5 +1,5 @@
-import { isolationGaps } from '../db/isolation.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { isolationGaps } from '../db/schema/tenant-isolation-check.ts';
 import type { AuditFinding } from './audit.ts';
 
 /** Whether the catalogue still keeps tenants apart as a migration left it. */

@@ -1,6 +1,6 @@
 import type { LogOptions as Followed } from '../client/follow-log.ts';
 import type { LoggedStep as Line, Operations } from '../client/operations.generated.ts';
-import type { LoggedStep } from '../db/step-log.ts';
+import type { LoggedStep } from '../db/feed/step-log.ts';
 import { noSession, notFound } from './ids.ts';
 import { type LogOptions, printStep, sinceOf, tellOfMore, tellOfNone } from './logged.ts';
 import { AGENTS, WORKFLOWS } from './noun.ts';

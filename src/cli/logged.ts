@@ -1,5 +1,5 @@
+import type { LoggedStep } from '../db/feed/step-log.ts';
 import type { ExecutionStatus } from '../db/schema.generated.ts';
-import type { LoggedStep } from '../db/step-log.ts';
 import { type CliIo, paintResult, plainNumber, printJson } from './output.ts';
 import { inCell, oneLine } from './plain-text.ts';
 import { errorOf } from './steps.ts';

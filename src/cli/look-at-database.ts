@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts';
+import { type Client, createClient } from '../db/connection/pool.ts';
 import { lookAtEmbedded } from '../db/embedded/embedded.ts';
-import { migrationStatus } from '../db/migrate.ts';
-import { listInstallationAlerts } from '../db/operator.ts';
-import { type Client, createClient } from '../db/pool.ts';
-import { schemaState } from '../db/schema-state.ts';
-import { figuresOf, ownTenant, workersAlive } from '../db/standing.ts';
+import { listInstallationAlerts } from '../db/operations/operator-queries.ts';
+import { figuresOf, ownTenant, workersAlive } from '../db/queries/status-overview.ts';
+import { migrationStatus } from '../db/schema/migrate.ts';
+import { schemaState } from '../db/schema/schema-state.ts';
 import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import type { Standing } from './standing.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { findNamed, listNamed, type NamedKind, namesOf } from '../db/named-rows.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { findNamed, listNamed, type NamedKind, namesOf } from '../db/queries/named-objects.ts';
 import { withDatabase } from './database.ts';
 import { unknownName } from './noun.ts';
 import { type CliIo, paintResult, printJson, printTable } from './output.ts';

@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
 import type { Api } from './over-api.ts';
 
 /** The newest run that is below no other: the user's own, where the login has a user, else the tenant's. Throws `HWNTF`. */

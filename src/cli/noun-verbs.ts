@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
-import { deleteRow, insertRow } from '../db/collections.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { deleteRow, insertRow } from '../db/queries/row-collection.ts';
 import { isConfirmed, YES_OPTION } from './confirmed.ts';
 import { withDatabase } from './database.ts';
 import { type Named, oneNamed, withName } from './named.ts';

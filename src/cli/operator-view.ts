@@ -1,3 +1,4 @@
+import type { Pool } from '../db/connection/pool.ts';
 import {
   type Alert,
   listInstallationAlerts,
@@ -5,8 +6,7 @@ import {
   type SlowStatement,
   serverFigures,
   slowStatements,
-} from '../db/operator.ts';
-import type { Pool } from '../db/pool.ts';
+} from '../db/operations/operator-queries.ts';
 import type { AuditFinding as Finding } from './audit.ts';
 import { type CliIo, printTable } from './output.ts';
 

@@ -1,4 +1,4 @@
-import { isAnyWorkerAlive } from '../db/queries.ts';
+import { isAnyWorkerAlive } from '../db/queries/queries.ts';
 import type { CliDatabase } from './database.ts';
 import type { CliIo } from './output.ts';
 

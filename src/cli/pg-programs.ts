@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { ProgramPlaces } from '../db/backup/programs.ts';
+import type { ProgramPlaces } from '../db/backup/find-pg-programs.ts';
 import type { CliIo } from './output.ts';
 
 /** For commands that call the client programs of PostgreSQL. */

@@ -1,4 +1,4 @@
-import type { Plan } from '../db/agent-systems.ts';
+import type { Plan } from '../db/access/agent-systems.ts';
 import { ownershipNote } from '../systems/diff.ts';
 import type { CliIo } from './output.ts';
 

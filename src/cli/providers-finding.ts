@@ -1,4 +1,4 @@
-import type { Pool } from '../db/pool.ts';
+import type { Pool } from '../db/connection/pool.ts';
 import { createProviders, findProvider } from '../providers/registry.ts';
 import type { AuditFinding } from './audit.ts';
 

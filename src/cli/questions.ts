@@ -1,6 +1,6 @@
 import type { Json } from '../contracts/json.ts';
-import { isAnyWorkerAlive } from '../db/queries.ts';
-import type { Answered, Question } from '../db/questions.ts';
+import { isAnyWorkerAlive } from '../db/queries/queries.ts';
+import type { Answered, Question } from '../db/queries/questions.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
 import { type CliIo, printJson } from './output.ts';
 import type { Api } from './over-api.ts';

@@ -1,11 +1,11 @@
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { verifyAudit } from '../db/audit.ts';
-import { analyze, type RestoredState, restoredState } from '../db/backup/restored.ts';
-import { ensurePartitions } from '../db/maintenance.ts';
-import type { Pool } from '../db/pool.ts';
-import { listViolations, queriesOn } from '../db/queries.ts';
-import { secretRowsOn } from '../db/secrets.ts';
+import { secretRowsOn } from '../db/access/secrets.ts';
+import { analyze, type RestoredState, restoredState } from '../db/backup/restored-state.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { verifyAudit } from '../db/operations/audit.ts';
+import { listViolations, queriesOn } from '../db/queries/queries.ts';
+import { ensurePartitions } from '../db/worker/maintenance.ts';
 import { refuseWrongKeys } from '../secrets/data-keys.ts';
 import type { AuditFinding } from './audit.ts';
 import { isolationFinding } from './isolation-finding.ts';

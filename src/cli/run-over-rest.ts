@@ -1,7 +1,7 @@
 import type { Operations, Step as RestStep } from '../client/operations.generated.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import type { Step, TreeNode } from '../db/queries.ts';
-import type { Question } from '../db/questions.ts';
+import type { Step, TreeNode } from '../db/queries/queries.ts';
+import type { Question } from '../db/queries/questions.ts';
 import { notFound } from './ids.ts';
 import type { CliIo } from './output.ts';
 import type { Api } from './over-api.ts';

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { ScopeTerm } from '../db/worker-scope.ts';
+import type { ScopeTerm } from '../db/worker/worker-scope.ts';
 
 const KINDS = ['tenant', 'agent', 'workflow'] as const;
 

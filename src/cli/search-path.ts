@@ -1,4 +1,4 @@
-import { strayPath } from '../db/search-path.ts';
+import { strayPath } from '../db/connection/search-path.ts';
 import type { AuditFinding } from './audit.ts';
 
 /** Whether tables that this login makes without a schema land among ours: a warning, with the fix. */

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import type { ScopeTerm } from '../db/worker-scope.ts';
+import type { ScopeTerm } from '../db/worker/worker-scope.ts';
 import { outliveTools } from '../tools/stray-faults.ts';
 import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';

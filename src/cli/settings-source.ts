@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { listSettings, putSetting, removeSetting, type Setting } from '../db/settings.ts';
+import { listSettings, putSetting, removeSetting, type Setting } from '../db/queries/settings.ts';
 import { withDatabase } from './database.ts';
 import type { CliIo } from './output.ts';
 import { type Api, tenantOverApi } from './over-api.ts';

@@ -1,5 +1,5 @@
-import type { Execution, Step, TreeNode } from '../db/queries.ts';
-import type { Question } from '../db/questions.ts';
+import type { Execution, Step, TreeNode } from '../db/queries/queries.ts';
+import type { Question } from '../db/queries/questions.ts';
 import { type CliIo, printJson } from './output.ts';
 import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';

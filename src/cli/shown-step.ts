@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Step } from '../db/queries.ts';
+import type { Step } from '../db/queries/queries.ts';
 import { executionId } from './ids.ts';
 import { type CliIo, plainNumber, printJson } from './output.ts';
 import { plainText } from './plain-text.ts';

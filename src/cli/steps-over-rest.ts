@@ -1,5 +1,5 @@
 import type { Operations } from '../client/operations.generated.ts';
-import type { Step } from '../db/queries.ts';
+import type { Step } from '../db/queries/queries.ts';
 import type { Api } from './over-api.ts';
 
 type RestStep = Operations['listExecutionSteps']['gives']['data'][number];

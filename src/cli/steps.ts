@@ -1,4 +1,4 @@
-import type { Execution, Step } from '../db/queries.ts';
+import type { Execution, Step } from '../db/queries/queries.ts';
 import { type CliIo, paint, plainNumber } from './output.ts';
 import { oneLine } from './plain-text.ts';
 

@@ -1,5 +1,5 @@
 import type { TokenPiece } from '../contracts/step.ts';
-import type { Step } from '../db/queries.ts';
+import type { Step } from '../db/queries/queries.ts';
 import { type CliIo, printJson } from './output.ts';
 import { plainText } from './plain-text.ts';
 

@@ -1,8 +1,8 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { inTenant } from '../db/agent-systems.ts';
-import { findTenant, listTenants, ownTenant } from '../db/identity.ts';
-import type { Pool } from '../db/pool.ts';
-import type { Queries } from '../db/queries.ts';
+import { inTenant } from '../db/access/agent-systems.ts';
+import { findTenant, listTenants, ownTenant } from '../db/access/subjects.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import type { Queries } from '../db/queries/queries.ts';
 import type { CliDatabase } from './database.ts';
 
 /** Names in a hint. */

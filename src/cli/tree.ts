@@ -1,4 +1,4 @@
-import type { TreeNode } from '../db/queries.ts';
+import type { TreeNode } from '../db/queries/queries.ts';
 import { plainNumber } from './output.ts';
 import { oneLine } from './plain-text.ts';
 

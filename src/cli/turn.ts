@@ -1,4 +1,4 @@
-import type { OpenQuestion } from '../db/conversation.ts';
+import type { OpenQuestion } from '../db/feed/chat-session.ts';
 import { showEnd, showLimit, showStep } from './follow.ts';
 import { type CliIo, printJson } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';

@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { findUser, listUsers, type UserRole } from '../db/identity.ts';
-import type { Queries } from '../db/queries.ts';
+import { findUser, listUsers, type UserRole } from '../db/access/subjects.ts';
+import type { Queries } from '../db/queries/queries.ts';
 import { listed, MOST_NAMES } from './tenants.ts';
 
 /** The user of this name. Throws `HWNTF`, naming those of the tenant; `advice` ends the hint. */

@@ -1,4 +1,3 @@
-import type { Bell } from '../db/bell.ts';
 import {
   answerQuestion,
   cancelIfLive,
@@ -11,8 +10,9 @@ import {
   sendMessage,
   sessionUsage,
   turnsOf,
-} from '../db/conversation.ts';
-import { listAgents, stepsAfter } from '../db/queries.ts';
+} from '../db/feed/chat-session.ts';
+import type { Bell } from '../db/feed/run-listener.ts';
+import { listAgents, stepsAfter } from '../db/queries/queries.ts';
 import type { CliDatabase } from './database.ts';
 import type { Venue } from './venue.ts';
 

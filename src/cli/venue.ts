@@ -1,5 +1,5 @@
-import type { OpenQuestion, Said, SessionUsage, TurnEvent } from '../db/conversation.ts';
-import type { Step } from '../db/queries.ts';
+import type { OpenQuestion, Said, SessionUsage, TurnEvent } from '../db/feed/chat-session.ts';
+import type { Step } from '../db/queries/queries.ts';
 import type { Ended } from './steps.ts';
 
 /** What happens in a turn, as far as it is shown. */

@@ -1,5 +1,5 @@
 import type { Json } from '../contracts/json.ts';
-import type { VersionChange } from '../db/versions.ts';
+import type { VersionChange } from '../db/queries/versions.ts';
 import { unifiedDiff } from '../runtime/replay/unified-diff.ts';
 import { plainText } from './plain-text.ts';
 

@@ -6,14 +6,14 @@ import {
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
 import { told } from '../contracts/told.ts';
+import type { PoolClient } from '../db/connection/pool.ts';
 import {
   type AddressedFile,
   type AddressedRow,
   addressTemplates,
   fileAt,
   fileMarks,
-} from '../db/mcp-resources.ts';
-import type { PoolClient } from '../db/pool.ts';
+} from '../db/mcp/resources.ts';
 import type { Caller } from './caller.ts';
 import { contentsOf } from './content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';

@@ -5,7 +5,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { SAMPLING } from '../contracts/mcp-host.ts';
-import type { Question } from '../db/questions.ts';
+import type { Question } from '../db/queries/questions.ts';
 import { formOf } from './elicitation.ts';
 
 /** What a client can be asked: a person at it, by a form, and its model. */

@@ -9,9 +9,9 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import { answer, cancelRun } from '../db/mcp-door.ts';
-import { findExecution, queriesWithin } from '../db/queries.ts';
-import { type Question, questionsInTheWay } from '../db/questions.ts';
+import { answer, cancelRun } from '../db/mcp/offered-tools.ts';
+import { findExecution, queriesWithin } from '../db/queries/queries.ts';
+import { type Question, questionsInTheWay } from '../db/queries/questions.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
 import { type Abilities, canBeAsked, inputFor, type Response, responseTo } from './asking.ts';
 import type { Caller } from './caller.ts';

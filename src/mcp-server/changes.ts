@@ -1,4 +1,4 @@
-import type { ListMarks } from '../db/mcp-sessions.ts';
+import type { ListMarks } from '../db/mcp/sessions.ts';
 import type { Caller } from './caller.ts';
 import { marksOfAll } from './marks.ts';
 import { executionUri, UUID } from './uris.ts';

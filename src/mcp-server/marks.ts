@@ -1,5 +1,5 @@
-import { marksOf } from '../db/mcp-sessions.ts';
-import type { PoolClient } from '../db/pool.ts';
+import type { PoolClient } from '../db/connection/pool.ts';
+import { marksOf } from '../db/mcp/sessions.ts';
 import { marksAt } from './addressed.ts';
 import { UUID } from './uris.ts';
 

@@ -5,9 +5,9 @@ import type {
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import { findPrompt, listPrompts, type PromptRow, renderPrompt } from '../db/mcp-door.ts';
-import type { AddressedFile } from '../db/mcp-resources.ts';
-import type { PoolClient } from '../db/pool.ts';
+import type { PoolClient } from '../db/connection/pool.ts';
+import { findPrompt, listPrompts, type PromptRow, renderPrompt } from '../db/mcp/offered-tools.ts';
+import type { AddressedFile } from '../db/mcp/resources.ts';
 import { fileOf } from './addressed.ts';
 import type { Caller } from './caller.ts';
 import { contentsOf } from './content.ts';

@@ -4,10 +4,10 @@ import {
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
 import { told } from '../contracts/told.ts';
-import { outlineOf } from '../db/mcp-door.ts';
-import { addressedFiles } from '../db/mcp-resources.ts';
-import { findExecution, listExecutions, queriesWithin } from '../db/queries.ts';
-import { questionsInTheWay } from '../db/questions.ts';
+import { outlineOf } from '../db/mcp/offered-tools.ts';
+import { addressedFiles } from '../db/mcp/resources.ts';
+import { findExecution, listExecutions, queriesWithin } from '../db/queries/queries.ts';
+import { questionsInTheWay } from '../db/queries/questions.ts';
 import { asResource, readAddress } from './addressed.ts';
 import type { Caller } from './caller.ts';
 import { executionOf, executionUri, UUID } from './uris.ts';

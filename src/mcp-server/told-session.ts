@@ -1,13 +1,13 @@
 import { ResourceNotFoundError } from '@modelcontextprotocol/server';
 import { told } from '../contracts/told.ts';
+import type { PoolClient } from '../db/connection/pool.ts';
 import {
   logLevelOf,
   type Subscriptions,
   setLogLevel,
   subscribe,
   unsubscribe,
-} from '../db/mcp-sessions.ts';
-import type { PoolClient } from '../db/pool.ts';
+} from '../db/mcp/sessions.ts';
 import type { Caller } from './caller.ts';
 import { marksOfAll } from './marks.ts';
 import { executionOf } from './uris.ts';

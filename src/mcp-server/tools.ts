@@ -7,7 +7,13 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import { told } from '../contracts/told.ts';
-import { beginRun, mayRun, type OfferedTool, offeredTool, offeredTools } from '../db/mcp-door.ts';
+import {
+  beginRun,
+  mayRun,
+  type OfferedTool,
+  offeredTool,
+  offeredTools,
+} from '../db/mcp/offered-tools.ts';
 import { answerTool } from './answer-tool.ts';
 import type { Caller } from './caller.ts';
 

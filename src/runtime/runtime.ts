@@ -1,12 +1,12 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { ObserveRun } from '../contracts/run-observer.ts';
-import { callRules } from '../db/call-rules.ts';
-import { noteHooks } from '../db/hooks.ts';
-import type { ClaimedRun } from '../db/runs.ts';
-import { sharesOf } from '../db/shares.ts';
-import { isConnectionLoss } from '../db/sqlstate.ts';
-import { type PoolUser, tenantPool } from '../db/tenant-pool.ts';
+import { isConnectionLoss } from '../db/connection/sqlstate.ts';
+import { type PoolUser, tenantPool } from '../db/connection/tenant-pool.ts';
+import { callRules } from '../db/runs/call-rules.ts';
+import { noteHooks } from '../db/runs/hooks.ts';
+import type { ClaimedRun } from '../db/runs/runs.ts';
+import { sharesOf } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { Retries, type Retry } from './environment/statement-retries.ts';
 import type { CallableHook } from './hooks/hook-verdict.ts';

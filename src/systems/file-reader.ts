@@ -6,7 +6,7 @@ import {
   ThreadPool,
 } from '../concurrency/thread-pool.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { functionsIn } from '../db/function-text.ts';
+import { functionsIn } from '../db/schema/parse-create-function.ts';
 import { type CheckedDocument, checkDocument } from './check-document.ts';
 import { type ParsedYaml, parseYaml, type YamlOptions } from './parse-yaml.ts';
 
@@ -47,7 +47,7 @@ const PARSE: ThreadFunction<[string, YamlOptions], ParsedYaml> = {
   name: 'parseYaml',
 };
 const FUNCTIONS: ThreadFunction<[string], Functions> = {
-  module: moduleBeside('../db/function-text.ts', import.meta.url),
+  module: moduleBeside('../db/schema/parse-create-function.ts', import.meta.url),
   name: 'functionsIn',
 };
 const CHECK: ThreadFunction<[unknown], CheckedDocument> = {

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../contracts/json.ts';
-import { functionsIn } from '../db/function-text.ts';
+import { functionsIn } from '../db/schema/parse-create-function.ts';
 import { toPointer } from './fault.ts';
 import type { ShapeFault } from './shape.ts';
 

@@ -7,7 +7,7 @@ import { createLogin } from '../../src/api/login/login.ts';
 import { FRESH_MS } from '../../src/api/login/lookup.ts';
 import { createTokenReader } from '../../src/api/login/token.ts';
 import type { Api } from '../../src/api/server.ts';
-import { createPool, type Pool } from '../../src/db/pool.ts';
+import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { committed, makeApiKey, makeRun, makeTenant, one } from '../sql/support.ts';
 import { createTestDatabase, testDatabase } from '../support/database.ts';
 import { type Answer, ask, followSteps, openSocket, startTestApi, until } from './harness.ts';

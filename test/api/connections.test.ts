@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { connectionsOfOneTenant, createConnections } from '../../src/api/connections.ts';
-import { createPool } from '../../src/db/pool.ts';
+import { createPool } from '../../src/db/connection/pool.ts';
 import { rolledBack } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 

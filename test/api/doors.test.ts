@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../../src/api/rest/routes.ts';
 import type { Api } from '../../src/api/server.ts';
-import { figuresOn } from '../../src/db/metrics.ts';
+import { figuresOn } from '../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { all } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { awaitServer } from '../../src/db/await-server.ts';
-import { migrateDown } from '../../src/db/migrate.ts';
-import { dropMonths } from '../../src/db/months.ts';
-import { sharesBackends } from '../../src/db/sessions.ts';
+import { sharesBackends } from '../../src/db/connection/pooler-check.ts';
+import { awaitServer } from '../../src/db/connection/wait-for-server.ts';
+import { dropMonths } from '../../src/db/retention/drop-months.ts';
+import { migrateDown } from '../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeRun, makeTenant } from '../sql/support.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openRequests } from '../../src/api/pools.ts';
-import { inTransaction } from '../../src/db/pool.ts';
+import { inTransaction } from '../../src/db/connection/pool.ts';
 import { all, makeAgent, one, takeRole } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 

@@ -2,9 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createReads, type Reads } from '../../src/api/reads.ts';
 import type { Api } from '../../src/api/server.ts';
 import { connect } from '../../src/client/connect.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
-import { createPool, inTransaction, type Pool } from '../../src/db/pool.ts';
-import { type Replica, type ReplicaTrouble, watchReplica } from '../../src/db/replica.ts';
+import { createPool, inTransaction, type Pool } from '../../src/db/connection/pool.ts';
+import {
+  type Replica,
+  type ReplicaTrouble,
+  watchReplica,
+} from '../../src/db/connection/replica.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import type { Check } from '../../src/telemetry/readiness.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { sessionUsage } from '../../src/db/conversation.ts';
-import { turnsFrom } from '../../src/db/followed.ts';
-import { liveRuns } from '../../src/db/live-runs.ts';
-import { marksOf } from '../../src/db/mcp-sessions.ts';
-import { listExecutions, queriesOn } from '../../src/db/queries.ts';
-import { loggedSteps } from '../../src/db/step-log.ts';
+import { sessionUsage } from '../../src/db/feed/chat-session.ts';
+import { loggedSteps } from '../../src/db/feed/step-log.ts';
+import { turnsFrom } from '../../src/db/feed/stream-queries.ts';
+import { marksOf } from '../../src/db/mcp/sessions.ts';
+import { liveRuns } from '../../src/db/queries/live-runs.ts';
+import { listExecutions, queriesOn } from '../../src/db/queries/queries.ts';
 import { claim, makeAgent, makeRun, makeSession, makeWorker } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { advanceHead } from '../support/run-heads.ts';

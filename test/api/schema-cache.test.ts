@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { schemaOf } from '../../src/api/graphql/schema-cache.ts';
 import type { Api } from '../../src/api/server.ts';
-import { createPool, type Pool } from '../../src/db/pool.ts';
+import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { makeAgent } from '../sql/support.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';

@@ -9,7 +9,7 @@ import {
   fullPostgres,
   startFullServer,
 } from '../../rehearsals/support/full-servers.ts';
-import { migrateDown, migrateUp } from '../../src/db/migrate.ts';
+import { migrateDown, migrateUp } from '../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { knownMigrations } from '../../src/db/known-migrations.ts';
+import { knownMigrations } from '../../src/db/schema/known-migrations.ts';
 import { makeRun } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';

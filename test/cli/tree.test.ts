@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { treeLines } from '../../src/cli/tree.ts';
-import type { TreeNode } from '../../src/db/queries.ts';
+import type { TreeNode } from '../../src/db/queries/queries.ts';
 
 const node = (name: string, other: Partial<TreeNode>): TreeNode => ({
   execution_id: `id of ${name}`,

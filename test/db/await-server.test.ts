@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { awaitServer } from '../../src/db/await-server.ts';
+import { awaitServer } from '../../src/db/connection/wait-for-server.ts';
 import { startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';

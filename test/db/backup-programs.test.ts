@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findPrograms } from '../../src/db/backup/programs.ts';
+import { findPrograms } from '../../src/db/backup/find-pg-programs.ts';
 
 // Programs that do nothing but tell their version; majors that nobody has, so that those of this machine are not taken.
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';

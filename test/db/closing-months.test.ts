@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { archiveMonth, checkArchive } from '../../src/db/archive.ts';
-import { dropMonths, type MonthOptions, oldMonths } from '../../src/db/months.ts';
+import { dropMonths, type MonthOptions, oldMonths } from '../../src/db/retention/drop-months.ts';
+import { archiveMonth, checkArchive } from '../../src/db/retention/write-archive.ts';
 import {
   all,
   brokenRules,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isolationGaps } from '../../src/db/isolation.ts';
+import { isolationGaps } from '../../src/db/schema/tenant-isolation-check.ts';
 import { testDatabase } from '../support/database.ts';
 
 const db = testDatabase();

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type JsonPage, jsonPage, PAGE_BYTES } from '../../src/db/json-rows.ts';
+import { type JsonPage, jsonPage, PAGE_BYTES } from '../../src/db/queries/json-rows.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;

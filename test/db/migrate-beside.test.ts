@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { Worker } from '../../workers/main.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { eventually, testDatabase } from '../support/database.ts';

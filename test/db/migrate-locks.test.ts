@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrateUp, migrationStatus } from '../../src/db/migrate.ts';
-import { createClient } from '../../src/db/pool.ts';
+import { createClient } from '../../src/db/connection/pool.ts';
+import { migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { archiveMonth } from '../../src/db/archive.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
-import { dropMonths, type MonthOptions, oldMonths } from '../../src/db/months.ts';
-import { restoreArchive } from '../../src/db/restore-archive.ts';
+import { dropMonths, type MonthOptions, oldMonths } from '../../src/db/retention/drop-months.ts';
+import { restoreArchive } from '../../src/db/retention/restore-archive.ts';
+import { archiveMonth } from '../../src/db/retention/write-archive.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { all, asRole, one, openSession, refusal } from '../sql/support.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { throttle } from '../../src/concurrency/throttle.ts';
-import { createNotifier } from '../../src/db/notifier.ts';
+import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 
 const database = testDatabase();

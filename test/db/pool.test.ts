@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createClient, createPool } from '../../src/db/pool.ts';
+import { createClient, createPool } from '../../src/db/connection/pool.ts';
 import { testDatabase } from '../support/database.ts';
 
 const database = testDatabase();

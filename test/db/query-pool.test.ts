@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createPool, type Pool } from '../../src/db/pool.ts';
-import { createQueryPool, type QueryPool } from '../../src/db/query-pool.ts';
+import { createPool, type Pool } from '../../src/db/connection/pool.ts';
+import { createQueryPool, type QueryPool } from '../../src/db/sql-tools/query-pool.ts';
 import { makeTenant } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createPool, inTransaction, type Pool, type PoolClient } from '../../src/db/pool.ts';
-import { ReadBudget } from '../../src/db/read-budget.ts';
+import {
+  createPool,
+  inTransaction,
+  type Pool,
+  type PoolClient,
+} from '../../src/db/connection/pool.ts';
+import { ReadBudget } from '../../src/db/sql-tools/read-budget.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 
 const MB = 1_000_000;

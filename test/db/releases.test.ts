@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { verifyAudit } from '../../src/db/audit.ts';
-import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { verifyAudit } from '../../src/db/operations/audit.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createEmptyDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { loadRelease, RELEASES } from '../support/releases.ts';

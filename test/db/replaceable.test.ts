@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import {
   type Choice,
   chooseAll,
@@ -7,7 +7,7 @@ import {
   digestsOf,
   replaceableFiles,
   type SqlFile,
-} from '../../src/db/replaceable-files.ts';
+} from '../../src/db/schema/replaceable-files.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { all, makeAgent, makeRun, one } from '../sql/support.ts';
 import { createDatabaseOfAllMonths, type TestDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createPool } from '../../src/db/pool.ts';
-import { countRequests } from '../../src/db/request-limits.ts';
+import { countRequests } from '../../src/db/access/request-limits.ts';
+import { createPool } from '../../src/db/connection/pool.ts';
 import { makeTenant, one, openSession } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { tried } from '../../src/cli/confirmed.ts';
-import { retain } from '../../src/db/maintenance.ts';
-import { deleteStoredFiles } from '../../src/db/stored-files.ts';
+import { deleteStoredFiles } from '../../src/db/runs/stored-files.ts';
+import { retain } from '../../src/db/worker/maintenance.ts';
 import { retentionTask } from '../../workers/tasks/retention.ts';
 import {
   all,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Pool } from '../../src/db/pool.ts';
-import { divideAmongTenants, tenantPool } from '../../src/db/tenant-pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { divideAmongTenants, tenantPool } from '../../src/db/connection/tenant-pool.ts';
 
 test('a tenant leaves connections to others, and its hooks have some while its tools wait', async () => {
   const connected: string[] = [];

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { migrateDown, migrateUp } from '../../src/db/migrate.ts';
+import { migrateDown, migrateUp } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { testDatabase } from '../support/database.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ClaimedRun } from '../../src/db/runs.ts';
+import type { ClaimedRun } from '../../src/db/runs/runs.ts';
 import { batchClaims, type ClaimedBatch } from '../../src/runtime/scheduling/claim-batcher.ts';
 
 const batch = (ids: string[], kept = 0): ClaimedBatch => ({

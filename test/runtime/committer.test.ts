@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Pool } from '../../src/db/pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
 import { Retries, type Retry } from '../../src/runtime/environment/statement-retries.ts';
 import { createCommitter } from '../../src/runtime/owned-run/committer.ts';
 

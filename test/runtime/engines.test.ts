@@ -3,7 +3,7 @@ import type http from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { CustomEngine } from '../../src/index.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { StampedRules } from '../../src/db/call-rules.ts';
-import type { ClaimedRun } from '../../src/db/runs.ts';
+import type { StampedRules } from '../../src/db/runs/call-rules.ts';
+import type { ClaimedRun } from '../../src/db/runs/runs.ts';
 import { KeptRules } from '../../src/runtime/scheduling/call-rules-cache.ts';
 import { testDatabase } from '../support/database.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exactJson } from '../../src/db/exact-json.ts';
+import { exactJson } from '../../src/db/connection/lossless-json.ts';
 import { unfenced } from '../../src/runtime/messages/strip-code-fence.ts';
 import { sqlQueryTool } from '../../src/tools/sql-query.ts';
 

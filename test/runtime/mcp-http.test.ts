@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';

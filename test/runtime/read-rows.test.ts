@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { createQueryPool } from '../../src/db/query-pool.ts';
-import { querySettings } from '../../src/db/query-settings.ts';
+import { createQueryPool } from '../../src/db/sql-tools/query-pool.ts';
+import { querySettings } from '../../src/db/sql-tools/query-settings.ts';
 import type { World } from '../../src/runtime/environment/world.ts';
 import { readRows } from '../../src/runtime/loop/run-query-action.ts';
 import type { HeldRun } from '../../src/runtime/owned-run/held-run.ts';

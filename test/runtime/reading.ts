@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { Outcome } from '../../src/contracts/errors.ts';
 import type { ReadLimits, Rows } from '../../src/contracts/reading.ts';
-import { createPool, type Pool } from '../../src/db/pool.ts';
-import { readBound, rowsOf } from '../../src/db/read-rows.ts';
+import { createPool, type Pool } from '../../src/db/connection/pool.ts';
+import { readBound, rowsOf } from '../../src/db/sql-tools/bounded-read.ts';
 
 const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_000 };
 

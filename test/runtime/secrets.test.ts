@@ -6,7 +6,7 @@ import { getIntrospectionQuery } from 'graphql';
 import { type Logger, pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { fingerprintOfKey } from '../../src/secrets/envelope.ts';
 import { createMasterKeys, type MasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretReader, KEPT_MS } from '../../src/secrets/reader.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Share } from '../../src/db/shares.ts';
+import type { Share } from '../../src/db/runs/tenant-load.ts';
 import { givingWay } from '../../src/runtime/scheduling/plan-preemption.ts';
 import { Slots } from '../../src/runtime/scheduling/priority-semaphore.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { followExecutions } from '../../src/db/follow.ts';
+import { followExecutions } from '../../src/db/feed/follow-runs.ts';
 import type { Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

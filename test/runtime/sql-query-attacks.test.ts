@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseQuery } from '../../src/db/reading/parse.ts';
+import { parseQuery } from '../../src/db/query-analysis/parse.ts';
 import { testDatabase } from '../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 import { REFUSED } from './refused-queries.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { namesMadeBy, replaceableFiles } from '../../src/db/replaceable-files.ts';
+import { namesMadeBy, replaceableFiles } from '../../src/db/schema/replaceable-files.ts';
 import { testDatabase } from '../support/database.ts';
 import { sqlMessages } from '../support/sql-messages.ts';
 import { all, one, rolledBack } from './support.ts';

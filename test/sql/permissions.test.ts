@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type UserRole, userRoles } from '../../src/db/identity.ts';
+import { type UserRole, userRoles } from '../../src/db/access/subjects.ts';
 import { testDatabase } from '../support/database.ts';
 import {
   all,

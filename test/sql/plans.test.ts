@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { generateHistory } from '../../src/db/history/generate.ts';
+import { generateHistory } from '../../src/db/sample-history/generate.ts';
 import { testDatabase } from '../support/database.ts';
 import {
   all,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
-import { type Commit, commitQuery } from '../../src/db/commit-query.ts';
+import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
 import { eventually } from '../support/database.ts';
 
 /** A pool or a connection: what can run one statement. */

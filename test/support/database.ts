@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
-import { keepingRefused } from '../../src/db/pool.ts';
+import { keepingRefused } from '../../src/db/connection/pool.ts';
 import { sql, withDatabase } from './server.ts';
 
 export type TestDatabase = {

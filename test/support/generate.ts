@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { systemFileSchema } from '../../src/systems/file-schema.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { clientOperations } from './client-operations.ts';

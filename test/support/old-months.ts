@@ -1,4 +1,4 @@
-import { generateHistory } from '../../src/db/history/generate.ts';
+import { generateHistory } from '../../src/db/sample-history/generate.ts';
 import { all, makeRun, one } from '../sql/support.ts';
 import type { TestDatabase } from './database.ts';
 

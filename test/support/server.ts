@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 
 declare module 'vitest' {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
-import { functionsIn } from '../../src/db/function-text.ts';
+import { functionsIn } from '../../src/db/schema/parse-create-function.ts';
 import { readSystems } from '../../src/systems/apply.ts';
 import { threadReader } from '../../src/systems/file-reader.ts';
 import { parseYaml } from '../../src/systems/parse-yaml.ts';

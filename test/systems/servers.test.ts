@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import type { ApplyOptions, Plan } from '../../src/db/agent-systems.ts';
+import type { ApplyOptions, Plan } from '../../src/db/access/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { asRole } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

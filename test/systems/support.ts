@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import type { ApplyOptions, Plan } from '../../src/db/agent-systems.ts';
-import { inTenant } from '../../src/db/agent-systems.ts';
+import type { ApplyOptions, Plan } from '../../src/db/access/agent-systems.ts';
+import { inTenant } from '../../src/db/access/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import type { Fault } from '../../src/systems/fault.ts';
 import { all, makeTenant, one } from '../sql/support.ts';

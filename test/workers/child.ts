@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { WorkerScope } from '../../src/db/worker-scope.ts';
+import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 
 export type WorkerProcess = {
   readonly pid: number;

@@ -1,6 +1,6 @@
 import type { JobHelpers } from 'graphile-worker';
 import { expect, test } from 'vitest';
-import type { Pool } from '../../src/db/pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
 import { executionCompleteTask } from '../../workers/tasks/execution-complete.ts';
 
 const [BLUE, ACME] = [

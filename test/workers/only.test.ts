@@ -1,5 +1,5 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { WorkerScope } from '../../src/db/worker-scope.ts';
+import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
 import {

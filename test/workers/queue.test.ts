@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createPool } from '../../src/db/pool.ts';
+import { createPool } from '../../src/db/connection/pool.ts';
 import { forgivingPool } from '../../workers/forgiving-pool.ts';
 import { filterClient } from '../../workers/notification-filter.ts';
 import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';

@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
-import type { Pool } from '../../src/db/pool.ts';
-import { admitParked } from '../../src/db/presence.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { admitParked } from '../../src/db/worker/worker-presence.ts';
 import { admitPayload } from '../payloads.ts';
 
 /** A run has stopped working or a limit was raised: runs that wait for room at the limit go on. */

@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import { batchCalls } from '../../src/concurrency/batch-calls.ts';
-import type { Pool } from '../../src/db/pool.ts';
-import { returnWakeUps } from '../../src/db/presence.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { returnWakeUps } from '../../src/db/worker/worker-presence.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { advancePayload } from '../payloads.ts';
 

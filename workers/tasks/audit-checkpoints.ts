@@ -10,13 +10,13 @@ import {
   readCheckpoints,
   sealed,
 } from '../../src/contracts/audit-checkpoint.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
 import {
   databaseIdentity,
   dueCheckpoints,
   keepCheckpoints,
   restoreCheckpoints,
-} from '../../src/db/audit-checkpoints.ts';
-import type { Pool } from '../../src/db/pool.ts';
+} from '../../src/db/operations/audit-checkpoints.ts';
 
 /** Where checkpoints go besides the database, and what they are signed with. */
 export type AuditAnchor = {

@@ -1,8 +1,8 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { beginAlert, checkAlert } from '../../src/db/alerts.ts';
-import type { Pool } from '../../src/db/pool.ts';
-import type { QueryPool } from '../../src/db/query-pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { beginAlert, checkAlert } from '../../src/db/operations/alerts.ts';
+import type { QueryPool } from '../../src/db/sql-tools/query-pool.ts';
 import { checkAlertPayload } from '../payloads.ts';
 import { WaitingLine } from '../waiting-line.ts';
 

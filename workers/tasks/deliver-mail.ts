@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
-import type { Pool } from '../../src/db/pool.ts';
-import { deliverMail } from '../../src/db/presence.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { deliverMail } from '../../src/db/worker/worker-presence.ts';
 import { deliverMailPayload } from '../payloads.ts';
 
 /** Somebody wrote to an agent in a transaction that may not lock the runs which wait for that. */

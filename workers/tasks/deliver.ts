@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Deliveries } from '../../src/db/webhooks.ts';
+import type { Deliveries } from '../../src/db/worker/webhooks.ts';
 import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
 import { deliverPayload } from '../payloads.ts';
 import { WaitingLine } from '../waiting-line.ts';

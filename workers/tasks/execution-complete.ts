@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
-import type { Pool } from '../../src/db/pool.ts';
-import { tenantPool } from '../../src/db/tenant-pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { callEnded } from '../../src/runtime/hooks/notify-external-end.ts';
 import { executionCompletePayload } from '../payloads.ts';
 import { ReturnTimes } from '../return-times.ts';

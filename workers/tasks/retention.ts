@@ -1,9 +1,9 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { retain } from '../../src/db/maintenance.ts';
-import { dropMonths, type MonthOptions } from '../../src/db/months.ts';
-import type { Pool } from '../../src/db/pool.ts';
-import { faultOf } from '../../src/db/sqlstate.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { faultOf } from '../../src/db/connection/sqlstate.ts';
+import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-months.ts';
+import { retain } from '../../src/db/worker/maintenance.ts';
 
 /**
  * Drops the months that nobody keeps any more, then erases and deletes what the tenants' policies no longer keep; without a policy it reads

@@ -1,8 +1,8 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Pool } from '../../src/db/pool.ts';
-import { tenantPool } from '../../src/db/tenant-pool.ts';
-import { beginWriteBack, writeBack } from '../../src/db/watches.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
+import { beginWriteBack, writeBack } from '../../src/db/worker/write-back.ts';
 import { writeBackPayload } from '../payloads.ts';
 import { type TenantJob, WaitingLine } from '../waiting-line.ts';
 

@@ -119,7 +119,7 @@ begin
 end $$;
 
 -- Computes the hash of a row from the previous hash and all other columns, as JSON whose text does
--- not depend on the settings of a session. src/db/audit.ts repeats the computation, so that a check
+-- not depend on the settings of a session. src/db/operations/audit.ts repeats the computation, so that a check
 -- need not trust the functions of a database.
 create or replace function howdah_private.audit_hash(a howdah.audit_log) returns bytea
   language sql stable

@@ -1,4 +1,4 @@
--- Dropping of whole months whose runs no tenant keeps (src/db/months.ts). The steps:
+-- Dropping of whole months whose runs no tenant keeps (src/db/retention/drop-months.ts). The steps:
 --   1. Delete run by run the trees that reach into other months (delete_unaligned_trees).
 --   2. Freeze the month (freeze_month), and count it in deleted_run_usage (close_month). If a
 --      run blocks the month after all, open it again (unfreeze_month).

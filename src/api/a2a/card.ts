@@ -1,4 +1,4 @@
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 
 /** The agent or workflow as howdah_private.agent_card describes it. */
 type Described = {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Json, JsonObject } from '../../contracts/json.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { Begun } from '../openai/runs.ts';
 import { type Standing, standingOf } from '../talk/standing.ts';
 import { withTraceparent } from '../traceparent.ts';

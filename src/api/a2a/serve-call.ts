@@ -1,4 +1,4 @@
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { isOver } from '../openai/follow.ts';
 import { type Begun, cancel } from '../openai/runs.ts';

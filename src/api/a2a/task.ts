@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { askedText, type OpenQuestion, type Standing } from '../talk/standing.ts';
 
 // A run as a task of A2A 1.0, in its JSON. (0.3 is made of this: legacy.ts.)

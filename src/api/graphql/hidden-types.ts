@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from '../../db/pool.ts';
+import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { TYPE_SCHEMAS } from './schema-cache.ts';
 
 /** A column or function of the schema `howdah` that GraphQL leaves out because of a type. */

@@ -4,7 +4,7 @@ import 'postgraphile/grafserv';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
 import type { Connections } from '../connections.ts';

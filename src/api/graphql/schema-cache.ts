@@ -3,7 +3,7 @@ import { makeSchema } from 'postgraphile';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
 import type { GraphQLSchema } from 'postgraphile/graphql';
-import { inTransaction, type Pool } from '../../db/pool.ts';
+import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { schemaPreset } from './preset.ts';
 
 /** Maximum number of cached schemas. Each takes tens of megabytes. */

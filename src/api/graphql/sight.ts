@@ -1,5 +1,5 @@
-import { type Watching, whoSees } from '../../db/identity.ts';
-import type { Pool } from '../../db/pool.ts';
+import { type Watching, whoSees } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import { createLookup, FRESH_MS } from '../login/lookup.ts';
 
 /** Judges those who follow something again and again, as sockets are: what was granted may be taken away. */

@@ -2,7 +2,7 @@ import './environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../contracts/step.ts';
-import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../db/feed.ts';
+import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identity } from '../login/verdict.ts';
 import type { Pace } from './pace.ts';

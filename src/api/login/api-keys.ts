@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/api-keys.ts';
-import type { Pool } from '../../db/pool.ts';
+import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/access/api-keys.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import { createLookup } from './lookup.ts';
 import { type Identity, refused, type Verdict } from './verdict.ts';
 

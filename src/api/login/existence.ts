@@ -1,5 +1,5 @@
-import { type Standing, type Subject, standingsOf } from '../../db/identity.ts';
-import type { Pool } from '../../db/pool.ts';
+import { type Standing, type Subject, standingsOf } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 
 /** Whether tenant, user and API key are there and may be used, or why not, by a fresh answer. Rejects as node-pg does. */

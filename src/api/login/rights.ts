@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import type { Identity } from './verdict.ts';
 

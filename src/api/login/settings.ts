@@ -1,4 +1,4 @@
-import { type Connector, inTransaction, type PoolClient } from '../../db/pool.ts';
+import { type Connector, inTransaction, type PoolClient } from '../../db/connection/pool.ts';
 import type { Identity } from './verdict.ts';
 
 /**

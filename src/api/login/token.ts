@@ -9,7 +9,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { Config } from '../../config.ts';
-import { TOKEN_PARTY, userRoles } from '../../db/identity.ts';
+import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
 import { type Identity, refused, type Verdict } from './verdict.ts';
 
 /** Clocks may differ by so many seconds. */

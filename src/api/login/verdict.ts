@@ -1,4 +1,4 @@
-import type { Subject, UserRole } from '../../db/identity.ts';
+import type { Subject, UserRole } from '../../db/access/subjects.ts';
 
 /** As whom a request is answered. */
 export type Identity = Subject &

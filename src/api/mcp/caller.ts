@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp-sessions.ts';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp/sessions.ts';
 import type { Caller, Told } from '../../mcp-server/caller.ts';
 import type { Admission } from '../admission.ts';
 import type { Connections } from '../connections.ts';

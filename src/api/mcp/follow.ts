@@ -1,8 +1,8 @@
-import type { Watching } from '../../db/identity.ts';
-import { standOf } from '../../db/mcp-door.ts';
-import type { PoolClient } from '../../db/pool.ts';
-import { queriesWithin } from '../../db/queries.ts';
-import { questionsInTheWay } from '../../db/questions.ts';
+import type { Watching } from '../../db/access/subjects.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
+import { standOf } from '../../db/mcp/offered-tools.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import { FeedQueue } from '../feed-queue.ts';

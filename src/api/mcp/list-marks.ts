@@ -1,4 +1,4 @@
-import { type ListMarks, listMarks } from '../../db/mcp-sessions.ts';
+import { type ListMarks, listMarks } from '../../db/mcp/sessions.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
 
 /** How old marks may be: clients of one key and their many streams cost one query in that time. */

@@ -1,6 +1,6 @@
 import { setInterval as ticks } from 'node:timers/promises';
 import type { TokenPiece } from '../../contracts/step.ts';
-import type { RunState } from '../../db/feed.ts';
+import type { RunState } from '../../db/feed/feed.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import { Merged, mapped } from '../rest/merged.ts';
 import type { Begun, ToldRun } from './runs.ts';

@@ -1,4 +1,4 @@
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { Model } from './answers.ts';
 
 /** The agents and workflows that the caller may run, by name; or the one of a name. */

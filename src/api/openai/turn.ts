@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Failure } from '../rest/answer-error.ts';
 import { takeKey } from '../rest/request-keys.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { findRow } from '../../db/collections.ts';
-import { jsonRow, jsonRows } from '../../db/json-rows.ts';
+import { jsonRow, jsonRows } from '../../db/queries/json-rows.ts';
+import { findRow } from '../../db/queries/row-collection.ts';
 import { agents } from './agents.ts';
 import { byId, id } from './fields.ts';
 import { kindRoutes, shownRow } from './kind.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { exportDocument } from '../../db/agent-systems.ts';
-import { type Collection, findRow, listRows } from '../../db/collections.ts';
+import { exportDocument } from '../../db/access/agent-systems.ts';
+import { type Collection, findRow, listRows } from '../../db/queries/row-collection.ts';
 import { applySystems, readSystems, type SystemFile, trySystems } from '../../systems/apply.ts';
 import { threadReader } from '../../systems/file-reader.ts';
 import { writeFile } from '../../systems/write-file.ts';

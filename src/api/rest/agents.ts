@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import {
   flag,
   id,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Comparison } from '../../contracts/comparison.ts';
-import { jsonRow } from '../../db/json-rows.ts';
+import { jsonRow } from '../../db/queries/json-rows.ts';
 import { STATUSES } from './execution-rows.ts';
 import { count, id, time } from './fields.ts';
 import { type Route, route } from './route.ts';

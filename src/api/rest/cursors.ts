@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { FORGET_MS } from '../../db/follow-log.ts';
+import { FORGET_MS } from '../../db/feed/follow-log.ts';
 import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import type { RunCursor } from './run-events.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listRows } from '../../db/collections.ts';
+import { listRows } from '../../db/queries/row-collection.ts';
 import { alertRules } from './alert-rules.ts';
 import { mcpServers, models, prompts, resources, tools } from './definitions.ts';
 import { byId, flag, object, page, pageOf } from './fields.ts';

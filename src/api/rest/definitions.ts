@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Condition } from '../../db/collections.ts';
+import type { Condition } from '../../db/queries/row-collection.ts';
 import {
   flag,
   id,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { withTraceparent } from '../traceparent.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
 import { id, json, numberText, object, time } from './fields.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Client, jsonPage, jsonRow } from '../../db/json-rows.ts';
-import { RUN_COUNTERS, runCounter } from '../../db/run-counters.ts';
+import { type Client, jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
+import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
 import { id, json, object, time } from './fields.ts';
 import { noSuch } from './request-refusal.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Collection, type Condition, listRows } from '../../db/collections.ts';
-import type { Client } from '../../db/json-rows.ts';
-import { runCounter } from '../../db/run-counters.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { type Collection, type Condition, listRows } from '../../db/queries/row-collection.ts';
+import { runCounter } from '../../db/queries/run-counters.ts';
 import { comparisonRoute } from './comparison.ts';
 import { runCursor } from './cursors.ts';
 import {

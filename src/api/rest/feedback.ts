@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Collection, findRow, listRows } from '../../db/collections.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { type Collection, findRow, listRows } from '../../db/queries/row-collection.ts';
 import { findExecution } from './execution-rows.ts';
 import { byId, id, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';

@@ -1,5 +1,5 @@
-import { type Collection, findRow } from '../../db/collections.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { type Collection, findRow } from '../../db/queries/row-collection.ts';
 import { noSuch, type RequestRefusal, staleMatch } from './request-refusal.ts';
 
 /** Rows of one kind, and what one of them is called. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { jsonPage } from '../../db/json-rows.ts';
-import { queriesWithin } from '../../db/queries.ts';
-import { questionsInTheWay } from '../../db/questions.ts';
+import { jsonPage } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { questionsInTheWay } from '../../db/queries/questions.ts';
 import { execution, findExecution } from './execution-rows.ts';
 import { byId, count, id, page, pageOf } from './fields.ts';
 import { idsIn, pageAnswer } from './pages.ts';

@@ -1,4 +1,4 @@
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { keyIn, storeAnswer, takeKey } from './request-keys.ts';
 import type { Answer, Asked, Means, Route } from './route.ts';
 import { routes } from './routes.ts';

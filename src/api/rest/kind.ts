@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Client } from '../../db/queries/json-rows.ts';
 import {
   type Collection,
   type Condition,
@@ -11,8 +12,7 @@ import {
   settle,
   touchRow,
   updateRow,
-} from '../../db/collections.ts';
-import type { Client } from '../../db/json-rows.ts';
+} from '../../db/queries/row-collection.ts';
 import { byId, page, pageOf } from './fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { idIn, pageAnswer } from './pages.ts';

@@ -1,8 +1,8 @@
-import { liveChildrenOf, runsOf, turnsFrom } from '../../db/followed.ts';
-import { whoSees } from '../../db/identity.ts';
-import type { Client } from '../../db/json-rows.ts';
-import type { Pool } from '../../db/pool.ts';
-import { storiesOf, type ToldStep } from '../../db/stories.ts';
+import { whoSees } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { storiesOf, type ToldStep } from '../../db/feed/step-details.ts';
+import { liveChildrenOf, runsOf, turnsFrom } from '../../db/feed/stream-queries.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { Admission } from '../admission.ts';
 import type { Connections } from '../connections.ts';
 import type { FeedHub } from '../feed-hub.ts';

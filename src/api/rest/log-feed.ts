@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { FORGET_MS, Known } from '../../db/follow-log.ts';
-import type { Watching } from '../../db/identity.ts';
-import { type Client, jsonRows } from '../../db/json-rows.ts';
-import { queriesWithin } from '../../db/queries.ts';
-import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/step-log.ts';
+import type { Watching } from '../../db/access/subjects.ts';
+import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
+import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
+import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
 import { FeedQueue } from '../feed-queue.ts';
 import { failureOf } from './answer-error.ts';
 import { type LogLine, linesOf } from './log-lines.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/json-rows.ts';
-import { queriesWithin } from '../../db/queries.ts';
-import { type LogFilter, type Span, stepLog } from '../../db/step-log.ts';
+import { type LogFilter, type Span, stepLog } from '../../db/feed/step-log.ts';
+import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
 import { count, id, object, time } from './fields.ts';
 
 /** A line of the log. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { SaidPlace } from '../../db/conversation.ts';
-import type { JsonPage } from '../../db/json-rows.ts';
-import type { LogPlace } from '../../db/step-log.ts';
+import type { SaidPlace } from '../../db/feed/chat-session.ts';
+import type { LogPlace } from '../../db/feed/step-log.ts';
+import type { JsonPage } from '../../db/queries/json-rows.ts';
 import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import type { Answer } from './route.ts';

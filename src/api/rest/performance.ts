@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonRow, jsonRows } from '../../db/json-rows.ts';
+import { jsonRow, jsonRows } from '../../db/queries/json-rows.ts';
 import { byId, id } from './fields.ts';
 import { noSuch } from './request-refusal.ts';
 import { type Route, route } from './route.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Client, jsonRows } from '../../db/json-rows.ts';
-import { putSecretStatement } from '../../db/secrets.ts';
+import { putSecretStatement } from '../../db/access/secrets.ts';
+import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { inItsWords, wantedOf } from './provider-words.ts';
 import { RequestRefusal } from './request-refusal.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Client, jsonRow } from '../../db/json-rows.ts';
+import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
 import { LONGEST_WAIT, waitField } from './execute.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
 import { id, object } from './fields.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 
 /** The header Idempotency-Key. */
 export function keyIn(headers: IncomingHttpHeaders): string | undefined {

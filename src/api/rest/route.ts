@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Permission } from '../login/rights.ts';
 import type { Identity } from '../login/verdict.ts';

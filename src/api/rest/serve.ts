@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
 import type { Connections } from '../connections.ts';

@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../contracts/stream-event.ts';
-import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed.ts';
-import type { Turn } from '../../db/followed.ts';
+import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed/feed.ts';
+import type { Turn } from '../../db/feed/stream-queries.ts';
 import { type Live, type RunCursor, runEvents } from './run-events.ts';
 
 /** The last event of a session that was told: the turn, and the event in the turn's run. */

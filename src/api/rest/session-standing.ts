@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type SaidPlace, saidBefore, sessionUsage } from '../../db/conversation.ts';
+import { type SaidPlace, saidBefore, sessionUsage } from '../../db/feed/chat-session.ts';
 import { object, page, pageOf } from './fields.ts';
 import { pageAnswer, saidPlaceIn } from './pages.ts';
 import { noSuch } from './request-refusal.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { sessionCursor } from './cursors.ts';
 import { id, object } from './fields.ts';
 import { answerFields, answerQuestion, question } from './questions.ts';

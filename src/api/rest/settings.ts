@@ -1,6 +1,11 @@
 import { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
-import { listSettings, putSetting, removeSetting, type Setting } from '../../db/settings.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import {
+  listSettings,
+  putSetting,
+  removeSetting,
+  type Setting,
+} from '../../db/queries/settings.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
 

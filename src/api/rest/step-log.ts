@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Client } from '../../db/json-rows.ts';
-import { queriesWithin } from '../../db/queries.ts';
-import { endOf, type LogFilter, type LogPlace } from '../../db/step-log.ts';
+import { endOf, type LogFilter, type LogPlace } from '../../db/feed/step-log.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
 import { logCursor } from './cursors.ts';
 import { findExecution, status } from './execution-rows.ts';
 import { flag, id, page, pageOf, time } from './fields.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { findRow } from '../../db/collections.ts';
-import { jsonPage } from '../../db/json-rows.ts';
+import { jsonPage } from '../../db/queries/json-rows.ts';
+import { findRow } from '../../db/queries/row-collection.ts';
 import { byId, object, page, pageOf, time } from './fields.ts';
 import type { Kind } from './kind.ts';
 import { numberIn, pageAnswer } from './pages.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Collection, findRow, listRows } from '../../db/collections.ts';
+import { type Collection, findRow, listRows } from '../../db/queries/row-collection.ts';
 import { equalTo, plainKind } from './definitions.ts';
 import { anyCase, byId, flag, id, object, optionalText, page, pageOf, time } from './fields.ts';
 import { kindRoutes } from './kind.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Client, jsonRow } from '../../db/json-rows.ts';
+import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
 import { execution } from './execution-rows.ts';
 import { count, id, json, time } from './fields.ts';
 import { noSuch } from './request-refusal.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 import { createHolds, type Hold, type Holds, type Leaving } from '../openai/holds.ts';

@@ -1,7 +1,7 @@
 import { setInterval as ticks } from 'node:timers/promises';
 import type { TokenPiece } from '../../contracts/step.ts';
-import type { FeedRow, RunState } from '../../db/feed.ts';
-import type { Story } from '../../db/stories.ts';
+import type { FeedRow, RunState } from '../../db/feed/feed.ts';
+import type { Story } from '../../db/feed/step-details.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import { isOver } from '../openai/follow.ts';
 import type { Begun } from '../openai/runs.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Client } from '../../db/json-rows.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { BUSY } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { listAgents } from '../../db/queries.ts';
+import { listAgents } from '../../db/queries/queries.ts';
 import { withDatabase } from '../database.ts';
 import { showVerb } from '../named.ts';
 import { AGENTS } from '../noun.ts';

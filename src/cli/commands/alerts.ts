@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type AlertRule, listAlerts, useAlerts } from '../../db/alerts.ts';
-import { listInstallationAlerts } from '../../db/operator.ts';
+import { type AlertRule, listAlerts, useAlerts } from '../../db/operations/alerts.ts';
+import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';

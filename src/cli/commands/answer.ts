@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { answerQuestion } from '../../db/questions.ts';
+import { answerQuestion } from '../../db/queries/questions.ts';
 import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenText, givenValue } from '../given.ts';
 import { questionId } from '../ids.ts';

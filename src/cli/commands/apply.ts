@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Plan } from '../../db/agent-systems.ts';
+import type { Plan } from '../../db/access/agent-systems.ts';
 import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { approve } from '../../db/questions.ts';
+import { approve } from '../../db/queries/questions.ts';
 import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenValue } from '../given.ts';
 import { questionId } from '../ids.ts';

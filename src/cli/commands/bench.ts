@@ -2,7 +2,7 @@ import { Argument, type Command, InvalidArgumentError } from 'commander';
 import type { Judged } from '../../../bench/bars.ts';
 import { BENCH_NAMES } from '../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../bench/process.ts';
-import { createPool } from '../../db/pool.ts';
+import { createPool } from '../../db/connection/pool.ts';
 import { moduleBeside } from '../../package-root.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, printJson } from '../output.ts';

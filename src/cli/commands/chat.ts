@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
-import { hangBell } from '../../db/bell.ts';
-import type { OpenQuestion } from '../../db/conversation.ts';
+import type { OpenQuestion } from '../../db/feed/chat-session.ts';
+import { hangBell } from '../../db/feed/run-listener.ts';
 import { type Room, runChatCommand } from '../chat-commands.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes, reportOf } from '../exit-codes.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { compareExecutions } from '../../db/comparisons.ts';
+import { compareExecutions } from '../../db/queries/comparisons.ts';
 import { diffOf } from '../../systems/diff.ts';
 import { showCompared } from '../compared-runs.ts';
 import { withDatabase } from '../database.ts';

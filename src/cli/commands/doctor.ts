@@ -2,10 +2,15 @@ import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import type { DefaultModel } from '../../contracts/default-model.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { migrationStatus } from '../../db/migrate.ts';
-import { createPool, type Pool } from '../../db/pool.ts';
-import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '../../db/queries.ts';
-import { secretRowsOn } from '../../db/secrets.ts';
+import { secretRowsOn } from '../../db/access/secrets.ts';
+import { createPool, type Pool } from '../../db/connection/pool.ts';
+import {
+  countWorkers,
+  describeDefaultModel,
+  listViolations,
+  queriesOn,
+} from '../../db/queries/queries.ts';
+import { migrationStatus } from '../../db/schema/migrate.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
 import { connectionsFinding, sessionsFinding } from '../connections-finding.ts';

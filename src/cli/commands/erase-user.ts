@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type ErasureMode, eraseUser } from '../../db/users.ts';
+import { type ErasureMode, eraseUser } from '../../db/queries/users.ts';
 import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';

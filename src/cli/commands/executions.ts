@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { listExecutions } from '../../db/queries.ts';
+import { listExecutions } from '../../db/queries/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
 import { executionId } from '../ids.ts';

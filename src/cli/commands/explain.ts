@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../../contracts/explanation.ts';
-import { explainExecution } from '../../db/explanations.ts';
+import { explainExecution } from '../../db/queries/explanations.ts';
 import { withDatabase } from '../database.ts';
 import { explainCode, looksLikeCode } from '../explain-code.ts';
 import { executionId, knownExecution } from '../ids.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { exportRun } from '../../db/queries.ts';
+import { exportRun } from '../../db/queries/queries.ts';
 import { withDatabase } from '../database.ts';
 import { executionId, knownExecution } from '../ids.ts';
 import { putOut } from '../out-file.ts';

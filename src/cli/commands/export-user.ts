@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { exportUserData } from '../../db/users.ts';
+import { exportUserData } from '../../db/queries/users.ts';
 import { withDatabase } from '../database.ts';
 import { putOut } from '../out-file.ts';
 import type { CliIo } from '../output.ts';

@@ -1,6 +1,11 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, exportDocument, inTenant, listSystems } from '../../db/agent-systems.ts';
+import {
+  type Client,
+  exportDocument,
+  inTenant,
+  listSystems,
+} from '../../db/access/agent-systems.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { withDatabase } from '../database.ts';
 import { putOut } from '../out-file.ts';

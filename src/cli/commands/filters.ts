@@ -10,7 +10,7 @@ import {
   type OutputFilter,
   removeFilter,
   tryFilters,
-} from '../../db/output-filters.ts';
+} from '../../db/runs/output-filters.ts';
 import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { ELSEWHERE, givenText } from '../given.ts';

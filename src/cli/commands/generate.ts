@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--until <time>', 'when it ends (default: a quarter of an hour ago)', time)
     .option('--append', 'also where there are runs already')
     .action(async ({ append, until, ...options }: Options) => {
-      const { generateHistory } = await import('../../db/history/generate.ts');
+      const { generateHistory } = await import('../../db/sample-history/generate.ts');
       await withDatabase(
         io,
         async ({ url }) => {

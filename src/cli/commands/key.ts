@@ -6,8 +6,8 @@ import {
   listApiKeys,
   type MadeApiKey,
   revokeApiKey,
-} from '../../db/api-keys.ts';
-import { type UserRole, userRoles } from '../../db/identity.ts';
+} from '../../db/access/api-keys.ts';
+import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { followLog } from '../../db/follow-log.ts';
-import { type LogFilter, loggedSteps } from '../../db/step-log.ts';
+import { followLog } from '../../db/feed/follow-log.ts';
+import { type LogFilter, loggedSteps } from '../../db/feed/step-log.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { executionId, knownExecution, knownSession, uuidOf } from '../ids.ts';
 import { showLogOverRest } from '../log-over-rest.ts';

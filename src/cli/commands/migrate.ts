@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
-import { createClient } from '../../db/pool.ts';
-import { refuseNewer } from '../../db/schema-state.ts';
+import { createClient } from '../../db/connection/pool.ts';
+import { refuseNewer } from '../../db/schema/schema-state.ts';
 import { DRY_RUN_OPTION, isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
@@ -19,7 +19,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...YES_OPTION)
     .action(async (what: 'up' | 'down' | 'status', options: Options) => {
       const { awaitDatabase, migrateDatabase } = await import('../../bootstrap.ts');
-      const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
+      const { migrateDown, migrationStatus } = await import('../../db/schema/migrate.ts');
       const config = await io.config();
       const { url } = await awaitDatabase(config, io.err, options.wait);
       if (what === 'status') {

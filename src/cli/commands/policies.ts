@@ -1,5 +1,10 @@
 import { type Command, Option } from 'commander';
-import { listPolicies, PRESETS, type ToolPolicy, usePolicies } from '../../db/tool-policies.ts';
+import {
+  listPolicies,
+  PRESETS,
+  type ToolPolicy,
+  usePolicies,
+} from '../../db/access/tool-policies.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';

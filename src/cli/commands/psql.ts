@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { ownEnvironment } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { findPrograms, program } from '../../db/backup/programs.ts';
-import { refuseGuest, schemaState } from '../../db/schema-state.ts';
-import { pathWithOurs } from '../../db/search-path.ts';
+import { findPrograms, program } from '../../db/backup/find-pg-programs.ts';
+import { pathWithOurs } from '../../db/connection/search-path.ts';
+import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { type CliIo, paint } from '../output.ts';
 import { PG_BIN_OPTION, placesOf } from '../pg-programs.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Preview } from '../../contracts/preview.ts';
-import { listQuestions } from '../../db/questions.ts';
+import { listQuestions } from '../../db/queries/questions.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { API_OPTION, type Api, apiFor } from '../over-api.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { reject } from '../../db/questions.ts';
+import { reject } from '../../db/queries/questions.ts';
 import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenText } from '../given.ts';
 import { questionId } from '../ids.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { exportRun, findDefinition } from '../../db/queries.ts';
+import { exportRun, findDefinition } from '../../db/queries/queries.ts';
 import type { Divergence } from '../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../runtime/replay/replay-run.ts';
 import { withDatabase } from '../database.ts';

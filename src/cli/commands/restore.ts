@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { restore } from '../../db/backup/restore.ts';
-import { knownMigrations } from '../../db/known-migrations.ts';
-import { createPool } from '../../db/pool.ts';
+import { createPool } from '../../db/connection/pool.ts';
+import { knownMigrations } from '../../db/schema/known-migrations.ts';
 import { databaseToAsk } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paintResult, printJson } from '../output.ts';

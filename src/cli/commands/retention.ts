@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { archiveMonth, checkArchive } from '../../db/archive.ts';
-import { type RetentionOutcome, retain } from '../../db/maintenance.ts';
-import { dropMonths, type MonthOutcome, oldMonths } from '../../db/months.ts';
-import { restoreArchive } from '../../db/restore-archive.ts';
-import { faultOf } from '../../db/sqlstate.ts';
+import { faultOf } from '../../db/connection/sqlstate.ts';
+import { dropMonths, type MonthOutcome, oldMonths } from '../../db/retention/drop-months.ts';
+import { restoreArchive } from '../../db/retention/restore-archive.ts';
+import { archiveMonth, checkArchive } from '../../db/retention/write-archive.ts';
+import { type RetentionOutcome, retain } from '../../db/worker/maintenance.ts';
 import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import { withDatabase } from '../database.ts';
 import { ELSEWHERE } from '../given.ts';
 import type { CliIo } from '../output.ts';

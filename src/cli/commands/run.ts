@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
-import { inTransaction, type Pool } from '../../db/pool.ts';
+import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { answerHere } from '../answer-here.ts';
 import { ATTACH_OPTION, type Attached, partsOf, readAttached } from '../attached.ts';
 import { nextTimeIn } from '../clock.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { runSchedule, setScheduleActive } from '../../db/schedules.ts';
+import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
 import { withDatabase } from '../database.ts';
 import { ELSEWHERE, givenText } from '../given.ts';
 import { listVerb, type Named, oneNamed, showVerb, withName } from '../named.ts';

@@ -6,7 +6,7 @@ import {
   removeSecret,
   secretRowsOn,
   tenantsWithSecrets,
-} from '../../db/secrets.ts';
+} from '../../db/access/secrets.ts';
 import { rotateDataKey, rotateMasterKey } from '../../secrets/rotation.ts';
 import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
 import { isConfirmed, YES_OPTION } from '../confirmed.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Setting } from '../../db/settings.ts';
+import type { Setting } from '../../db/queries/settings.ts';
 import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';

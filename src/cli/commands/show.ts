@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { findExecution, type Queries, stepsAfter, treeOf } from '../../db/queries.ts';
-import { questionsInTheWay } from '../../db/questions.ts';
+import { findExecution, type Queries, stepsAfter, treeOf } from '../../db/queries/queries.ts';
+import { questionsInTheWay } from '../../db/queries/questions.ts';
 import { withDatabase } from '../database.ts';
 import { notFound } from '../ids.ts';
 import type { CliIo } from '../output.ts';

@@ -1,7 +1,7 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Asked, queryAs } from '../../db/typed-query.ts';
+import { type Asked, queryAs } from '../../db/sql-tools/ad-hoc-query.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';

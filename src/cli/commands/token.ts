@@ -7,8 +7,8 @@ import {
   TOKEN_PARTY,
   type UserRole,
   userRoles,
-} from '../../db/identity.ts';
-import type { Queries } from '../../db/queries.ts';
+} from '../../db/access/subjects.ts';
+import type { Queries } from '../../db/queries/queries.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson } from '../output.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries.ts';
+import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries/queries.ts';
 import { withDatabase } from '../database.ts';
 import { register as registerImport } from '../import-openapi.ts';
 import { type Named, showVerb } from '../named.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { liveRuns } from '../../db/live-runs.ts';
+import { liveRuns } from '../../db/queries/live-runs.ts';
 import { withDatabase } from '../database.ts';
 import { type OperatorView, operatorView, showOperatorView } from '../operator-view.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';

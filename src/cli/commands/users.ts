@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type UserRole, userRoles } from '../../db/identity.ts';
-import { makeUser, setUserActive } from '../../db/users.ts';
+import { type UserRole, userRoles } from '../../db/access/subjects.ts';
+import { makeUser, setUserActive } from '../../db/queries/users.ts';
 import { withDatabase } from '../database.ts';
 import { listVerb, type Named, oneNamed, showVerb, withName } from '../named.ts';
 import { type CliIo, printJson } from '../output.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import {
   diffVersions,
   findVersioned,
@@ -10,7 +10,7 @@ import {
   type Versioned,
   type VersionedKind,
   versionedKinds,
-} from '../../db/versions.ts';
+} from '../../db/queries/versions.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { changeText } from '../version-change.ts';

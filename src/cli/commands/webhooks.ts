@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { listDeliveries, redeliver } from '../../db/deliveries.ts';
+import { listDeliveries, redeliver } from '../../db/worker/deliveries.ts';
 import { withDatabase } from '../database.ts';
 import { uuidOf } from '../ids.ts';
 import { listVerb, type Named, oneNamed, showVerb } from '../named.ts';

@@ -5,8 +5,13 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import { OUR_SCHEMAS } from './backup.ts';
-import { startProgram } from './child.ts';
-import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
+import {
+  type ClientPrograms,
+  findPrograms,
+  type ProgramPlaces,
+  program,
+} from './find-pg-programs.ts';
+import { startProgram } from './pg-process.ts';
 
 /** What a file of pg_dump says of itself. */
 export type Archive = {

@@ -2,11 +2,16 @@ import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import { keepName } from '../keep-name.ts';
-import { type Client, createClient } from '../pool.ts';
-import { refusePooler } from '../sessions.ts';
-import { interrupted, startProgram, withPasswordFile } from './child.ts';
-import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
+import { type Client, createClient } from '../connection/pool.ts';
+import { refusePooler } from '../connection/pooler-check.ts';
+import { keepName } from '../retention/fsync-directory.ts';
+import {
+  type ClientPrograms,
+  findPrograms,
+  type ProgramPlaces,
+  program,
+} from './find-pg-programs.ts';
+import { interrupted, startProgram, withPasswordFile } from './pg-process.ts';
 
 /** The schemas that hold the whole state of an installation. */
 export const OUR_SCHEMAS = ['howdah', 'howdah_private', 'graphile_worker'] as const;

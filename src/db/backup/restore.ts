@@ -1,13 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, createClient } from '../pool.ts';
-import { refusePreview } from '../schema-state.ts';
-import { OUR_ROLES } from '../strangers.ts';
+import { type Client, createClient } from '../connection/pool.ts';
+import { OUR_ROLES } from '../schema/foreign-objects.ts';
+import { refusePreview } from '../schema/schema-state.ts';
 import { type Archive, readArchive, withList } from './archive.ts';
 import { OUR_SCHEMAS } from './backup.ts';
-import { interrupted, type Running, startProgram, withPasswordFile } from './child.ts';
-import { type ProgramPlaces, program } from './programs.ts';
+import { type ProgramPlaces, program } from './find-pg-programs.ts';
+import { interrupted, type Running, startProgram, withPasswordFile } from './pg-process.ts';
 import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
 
 export type RestoreRequest = Readonly<{

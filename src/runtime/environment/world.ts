@@ -9,8 +9,8 @@ import type { Resource } from '../../contracts/resource.ts';
 import type { RunFiles } from '../../contracts/run-files.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
 import type { BuiltinTool } from '../../contracts/tool.ts';
-import type { Pool } from '../../db/pool.ts';
-import type { QueryPool } from '../../db/query-pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import type { QueryPool } from '../../db/sql-tools/query-pool.ts';
 import type { CustomTools } from '../../tools/custom.ts';
 import type { McpPool } from '../../tools/mcp/pool.ts';
 

@@ -1,10 +1,10 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { Commit } from '../../db/commit-query.ts';
-import { beginHooks } from '../../db/hooks.ts';
-import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
-import { type CommitResult, commitSteps } from '../../db/runs.ts';
-import { FORGET_SESSION } from '../../db/sandbox.ts';
-import { faultOf, isRefusal } from '../../db/sqlstate.ts';
+import { inTransaction, type Pool, type PoolClient } from '../../db/connection/pool.ts';
+import { faultOf, isRefusal } from '../../db/connection/sqlstate.ts';
+import type { Commit } from '../../db/runs/commit-query.ts';
+import { beginHooks } from '../../db/runs/hooks.ts';
+import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
+import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
 import { type Committed, type Committer, STALE } from '../owned-run/committer.ts';
 import { type Draft, failing } from './hook-events.ts';
 import type { RunHooks } from './run-hooks.ts';

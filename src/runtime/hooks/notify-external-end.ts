@@ -1,6 +1,6 @@
-import { noteHooks, takeEnded } from '../../db/hooks.ts';
-import { inTransaction, type Pool } from '../../db/pool.ts';
-import { FORGET_SESSION } from '../../db/sandbox.ts';
+import { inTransaction, type Pool } from '../../db/connection/pool.ts';
+import { noteHooks, takeEnded } from '../../db/runs/hooks.ts';
+import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
 import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 

@@ -2,8 +2,8 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { HookEvent, HookEventName, HookRow } from '../../contracts/hook.ts';
 import type { StepRecord } from '../../contracts/step.ts';
-import type { PoolClient } from '../../db/pool.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { revise, reviseCall } from './apply-hook-changes.ts';
 import {
   type Draft,

@@ -1,6 +1,6 @@
 import type { HookRow } from '../../contracts/hook.ts';
-import { callSqlHook } from '../../db/hooks.ts';
-import type { PoolClient } from '../../db/pool.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
+import { callSqlHook } from '../../db/runs/hooks.ts';
 import type { CallableHook, HookSet } from './hook-verdict.ts';
 
 /** The hooks of the database, to be called in a transaction. */

@@ -1,7 +1,7 @@
 import type { Action } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { StepRecord, StopReason } from '../../contracts/step.ts';
-import { faultOf, isConnectionLoss, isRefusal } from '../../db/sqlstate.ts';
+import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
 import type { World } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
 import { askWithinLimits } from '../model-calls/call-within-limits.ts';

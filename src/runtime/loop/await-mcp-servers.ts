@@ -1,5 +1,5 @@
 import type { StepRecord } from '../../contracts/step.ts';
-import type { MissingServer } from '../../db/runs.ts';
+import type { MissingServer } from '../../db/runs/runs.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 
 /** The name of the guard for an MCP server whose tools a run lacks. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FairQueue } from '../../concurrency/fair-queue.ts';
-import type { Commit } from '../../db/commit-query.ts';
-import type { Pool, PoolClient } from '../../db/pool.ts';
-import { type CommitResult, commitSteps } from '../../db/runs.ts';
-import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/sqlstate.ts';
+import type { Pool, PoolClient } from '../../db/connection/pool.ts';
+import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/connection/sqlstate.ts';
+import type { Commit } from '../../db/runs/commit-query.ts';
+import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { Retries } from '../environment/statement-retries.ts';
 
 /** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */

@@ -1,7 +1,7 @@
 import type { CallRules, RunState, StepNote } from '../../contracts/action.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord } from '../../contracts/step.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { trustAfter, trustAfterInbox } from './trust.ts';
 
 /** Nothing but the version. */

@@ -5,7 +5,7 @@ import type {
   ToolDefinition,
 } from '../../contracts/definition.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { undoing } from '../strategies/compensation.ts';
 
 /** What the configuration of a tool or member says of the run it begins. */

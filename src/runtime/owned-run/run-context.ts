@@ -1,5 +1,5 @@
 import type { RunContext } from '../../contracts/step.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /** Who and what a claimed run belongs to. */
 export function contextOf(claimed: ClaimedRun): RunContext {

@@ -1,16 +1,16 @@
 import type { Json } from '../../contracts/json.ts';
-import { type BegunCall, beginCall, type Called, endCall } from '../../db/call-limits.ts';
-import { capableAgents } from '../../db/capable-agents.ts';
-import type { Commit } from '../../db/commit-query.ts';
-import { type Filtered, filtered, type Outlet } from '../../db/output-filters.ts';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { type BegunCall, beginCall, type Called, endCall } from '../../db/runs/call-limits.ts';
+import { capableAgents } from '../../db/runs/capable-agents.ts';
+import type { Commit } from '../../db/runs/commit-query.ts';
+import { type Filtered, filtered, type Outlet } from '../../db/runs/output-filters.ts';
 import {
   beginRisk,
   type FirstDiscovery,
   firstDiscovery,
   type TakenInbox,
   takeInbox,
-} from '../../db/runs.ts';
+} from '../../db/runs/runs.ts';
 import type { RulesOf } from '../scheduling/call-rules-cache.ts';
 
 /** What a held run asks of the database besides its commits. */

@@ -1,6 +1,6 @@
 import type { RunSettings } from '../../contracts/run-settings.ts';
-import type { Called } from '../../db/call-limits.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { Called } from '../../db/runs/call-limits.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { Committed } from './committer.ts';
 import type { Ownership } from './run-lease.ts';
 

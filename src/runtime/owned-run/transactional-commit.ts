@@ -1,5 +1,5 @@
 import type { StepRecord, Transition } from '../../contracts/step.ts';
-import type { PoolClient } from '../../db/pool.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
 export type OwnCommit = {

@@ -1,4 +1,4 @@
-import { storableJson } from '../../db/storable-json.ts';
+import { storableJson } from '../../db/connection/storable-json.ts';
 
 /** A value as it comes back from the database, which cannot keep NUL and lone surrogates. */
 export function stored<T>(value: T): T {

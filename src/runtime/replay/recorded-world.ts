@@ -6,7 +6,7 @@ import type { McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ModelProvider, ModelRequest } from '../../contracts/model.ts';
 import type { Resource } from '../../contracts/resource.ts';
 import type { RunFiles } from '../../contracts/run-files.ts';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
 import type { World } from '../environment/world.ts';
 import { shownTo } from '../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../messages/resolve-attachments.ts';

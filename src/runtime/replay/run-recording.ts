@@ -7,7 +7,7 @@ import type { LoggedMessage } from '../../contracts/message.ts';
 import type { RunSettings } from '../../contracts/run-settings.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import { lowestTrust, type Trust } from '../../contracts/trust.ts';
-import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../db/runs.ts';
+import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../db/runs/runs.ts';
 import { SERVER_MISSING } from '../loop/await-mcp-servers.ts';
 import { foldLog } from '../owned-run/fold.ts';
 import { trustOfEnd } from '../owned-run/trust.ts';

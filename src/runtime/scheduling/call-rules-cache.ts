@@ -1,6 +1,6 @@
 import type { CallRules } from '../../contracts/action.ts';
-import type { StampedRules } from '../../db/call-rules.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { StampedRules } from '../../db/runs/call-rules.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { gathered } from './batch-loader.ts';
 
 /** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */

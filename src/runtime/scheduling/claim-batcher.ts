@@ -1,4 +1,4 @@
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /** What a call gave: `kept` is the room that was kept for more runs than were asked for. */
 export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool } from '../../db/pool.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { isRefusal } from '../../db/connection/sqlstate.ts';
 import {
   type ClaimedRun,
   claimExecutions,
@@ -7,8 +8,7 @@ import {
   releaseExecution,
   releaseUnheld,
   stillOwns,
-} from '../../db/runs.ts';
-import { isRefusal } from '../../db/sqlstate.ts';
+} from '../../db/runs/runs.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { Retries } from '../environment/statement-retries.ts';
 import {

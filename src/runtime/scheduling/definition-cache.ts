@@ -1,7 +1,7 @@
 import { withOffload } from '../../concurrency/offload.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Pool } from '../../db/pool.ts';
-import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
 import { prompted } from './fill-prompt-template.ts';
 
 /** A version never changes, so it is loaded once and kept. */

@@ -1,4 +1,4 @@
-import type { Share } from '../../db/shares.ts';
+import type { Share } from '../../db/runs/tenant-load.ts';
 import { type GivingWay, givingWay } from './plan-preemption.ts';
 import type { Slots } from './priority-semaphore.ts';
 

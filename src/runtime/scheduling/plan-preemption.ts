@@ -1,4 +1,4 @@
-import type { Share } from '../../db/shares.ts';
+import type { Share } from '../../db/runs/tenant-load.ts';
 
 /** How many runs of a tenant should give way: at their next step, or not before they had a fair time (`later`). */
 export type GivingWay = { now: number; later: number };

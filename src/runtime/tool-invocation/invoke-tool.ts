@@ -6,15 +6,20 @@ import type { ModelAnswer } from '../../contracts/model.ts';
 import type { DryRun } from '../../contracts/preview.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
 import type { BuiltinContext, Reading, ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
+import { tenantPool } from '../../db/connection/tenant-pool.ts';
 import {
   type BuiltinOutcome,
   callBuiltinInCommit,
   isDatabaseBuiltin,
-} from '../../db/builtin-call.ts';
-import type { Watched } from '../../db/changes.ts';
-import type { PoolClient } from '../../db/pool.ts';
-import { callInCommit, NotAsShown, type SqlFunction, type SqlToolCall } from '../../db/sql-tool.ts';
-import { tenantPool } from '../../db/tenant-pool.ts';
+} from '../../db/sql-tools/builtin-call.ts';
+import type { Watched } from '../../db/sql-tools/captured-changes.ts';
+import {
+  callInCommit,
+  NotAsShown,
+  type SqlFunction,
+  type SqlToolCall,
+} from '../../db/sql-tools/sql-tool.ts';
 import { isContent, keptContent } from '../../tools/contents.ts';
 import { runCustomTool } from '../../tools/custom.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';

@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { figuresOn } from '../../../src/db/metrics.ts';
+import { figuresOn } from '../../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';

@@ -4,7 +4,7 @@ import type { Execution } from '../../../src/api/rest/execution-rows.ts';
 import { type Live, runEvents } from '../../../src/api/rest/run-events.ts';
 import { eventsOf } from '../../../src/api/rest/step-events.ts';
 import type { TokenPiece } from '../../../src/contracts/step.ts';
-import type { FeedRow } from '../../../src/db/feed.ts';
+import type { FeedRow } from '../../../src/db/feed/feed.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { verifyAudit } from '../../../src/db/audit.ts';
-import { replaceableFiles } from '../../../src/db/replaceable-files.ts';
+import { verifyAudit } from '../../../src/db/operations/audit.ts';
+import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

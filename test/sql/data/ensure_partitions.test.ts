@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ensureMonths } from '../../../src/db/maintenance.ts';
+import { ensureMonths } from '../../../src/db/worker/maintenance.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

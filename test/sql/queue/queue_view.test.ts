@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { replaceableFiles } from '../../../src/db/replaceable-files.ts';
+import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeAgent, makeRun, one, rolledBack } from '../support.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inTransaction } from '../../../src/db/pool.ts';
+import { inTransaction } from '../../../src/db/connection/pool.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import {
   all,

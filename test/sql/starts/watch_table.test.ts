@@ -3,7 +3,7 @@ import type { JobHelpers } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { writeBack as writeBackOf } from '../../../src/db/watches.ts';
+import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
 import { writeBackTask } from '../../../workers/tasks/write-back.ts';
 import { testDatabase } from '../../support/database.ts';
 import {

@@ -11,7 +11,7 @@ import {
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { TokenPiece } from '../../../contracts/step.ts';
-import type { FeedRow, RunState, SessionRow } from '../../../db/feed.ts';
+import type { FeedRow, RunState, SessionRow } from '../../../db/feed/feed.ts';
 import { FeedRowStep } from '../feed-row.ts';
 import type { LiveSources } from '../subscriptions.ts';
 

@@ -2,7 +2,7 @@ import '../environment.ts';
 import 'postgraphile';
 import { PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import type { Step } from 'postgraphile/grafast';
-import { RUN_COUNTERS } from '../../../db/run-counters.ts';
+import { RUN_COUNTERS } from '../../../db/queries/run-counters.ts';
 
 /** The sentence in the comments of these columns that is for readers of SQL. */
 const FOR_SQL = / In SQL, execution_counters is exact while the run is running\.$/;

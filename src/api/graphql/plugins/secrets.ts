@@ -4,7 +4,7 @@ import { access, context, type Step, sideEffect } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { extendSchema, gql } from 'postgraphile/utils';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { putSecretStatement } from '../../../db/secrets.ts';
+import { putSecretStatement } from '../../../db/access/secrets.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 
 declare global {

@@ -1,0 +1,105 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
+
+export type Client = Pick<PoolClient, 'query'>;
+
+export type ApplyOptions = {
+  /** Tells what would be done and does nothing. */
+  dryRun?: boolean;
+  /** Deletes what the system owns and its file no longer has. */
+  prune?: boolean;
+};
+
+/** What an apply did to one object; `before` and `after` are its entries as a file would have them. */
+export type Change = {
+  kind:
+    | 'system'
+    | 'model'
+    | 'function'
+    | 'tool'
+    | 'mcp_server'
+    | 'prompt'
+    | 'skill'
+    | 'agent'
+    | 'workflow';
+  name: string;
+  action: 'create' | 'change' | 'unchanged' | 'delete';
+  before: JsonObject | null;
+  after: JsonObject | null;
+  /** It belonged to nobody and is the system's now, or the other way round. */
+  ownership?: 'taken' | 'released';
+};
+
+export type Plan = {
+  id: string;
+  name: string;
+  version: number;
+  digest: string;
+  dry_run: boolean;
+  objects: Change[];
+  /** What the system owns and its file no longer has; pruning leaves nothing. */
+  kept: Pick<Change, 'kind' | 'name'>[];
+  /** What was applied and could not be run as it is. */
+  warnings: string[];
+};
+
+/** One statement: everything, or nothing with `HWINV`, `HWCNF` or `HWDEN` and all faults in `detail`. */
+export async function applyDocument(
+  client: Client,
+  { document, source }: { document: unknown; source?: string },
+  { dryRun = false, prune = false }: ApplyOptions = {},
+): Promise<Plan> {
+  const { rows } = await client.query<{ plan: Plan }>(
+    'select howdah.apply_agent_system($1, $2, $3, $4) as plan',
+    [JSON.stringify(document), source ?? null, dryRun, prune],
+  );
+  const [row] = rows;
+  if (!row) throw new HowdahError('HWINV', 'apply_agent_system gave no plan');
+  return row.plan;
+}
+
+export type Export = {
+  document: JsonObject;
+  /** What it still named though it was deleted, each where it stood. */
+  left_out: { path: string; message: string }[];
+};
+
+/** A system as the content of its file; without a name, what no system owns. Throws `HWNTF`. */
+export async function exportDocument(client: Client, name?: string): Promise<Export> {
+  const { rows } = await client.query<{ export: Export }>(
+    'select howdah_private.exported_system($1) as export',
+    [name ?? null],
+  );
+  return rows[0]?.export ?? { document: {}, left_out: [] };
+}
+
+/** The text a system was applied from; undefined where there is none of that name. */
+export async function systemSource(client: Client, name: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ source: string }>(
+    `select s.source from howdah.agent_systems as s
+     where s.tenant_id = howdah.current_tenant() and s.name = $1`,
+    [name],
+  );
+  return rows[0]?.source;
+}
+
+/** The names of the tenant's systems. */
+export async function listSystems(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'select s.name from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant() order by s.name',
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** A transaction that acts for this tenant. */
+export async function inTenant<T>(
+  pool: Pool,
+  tenantId: string,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return inTransaction(pool, async (client) => {
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+    return work(client);
+  });
+}

@@ -1,0 +1,151 @@
+import { inTransaction, type Pool } from '../connection/pool.ts';
+import type { UserRole } from './subjects.ts';
+
+/** What stands behind a prefix, whether or not it may be used now. */
+export type ApiKeyRow = Readonly<{
+  id: string;
+  tenant_id: string;
+  user_id: string | null;
+  /** SHA-256 of the secret. */
+  hash: Buffer;
+  role: UserRole;
+  /** null: all that the role may. */
+  scopes: string[] | null;
+  expires_at: Date | null;
+  state: 'good' | 'revoked' | 'expired' | 'inactive';
+}>;
+
+/** Of each prefix, in the same order, the key it belongs to; null for none. */
+export async function findApiKeys(
+  pool: Pool,
+  prefixes: readonly string[],
+): Promise<(ApiKeyRow | null)[]> {
+  const { rows } = await pool.query<ApiKeyRow | { id: null }>(
+    `select k.id, k.tenant_id, k.user_id, k.hash, k.role, k.scopes, k.expires_at, case
+         when k.revoked_at is not null then 'revoked'
+         when k.expires_at <= now() then 'expired'
+         when t.is_active and (k.user_id is null or u.is_active) then 'good'
+         else 'inactive' end as state
+     from unnest($1::text[]) with ordinality as p (prefix, place)
+     left join howdah.api_keys as k on k.prefix = p.prefix
+     left join howdah.tenants as t on t.id = k.tenant_id
+     left join howdah.users as u on u.tenant_id = k.tenant_id and u.id = k.user_id
+     order by p.place`,
+    [prefixes],
+  );
+  return rows.map((row) => (row.id === null ? null : row));
+}
+
+/** Whether there is a key that somebody may log in with. */
+export async function hasApiKeys(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ found: boolean }>(
+    `select exists (
+       select from howdah.api_keys as k
+       where k.revoked_at is null and coalesce(k.expires_at > now(), true)
+     ) as found`,
+  );
+  return rows[0]?.found === true;
+}
+
+/** Writes down that keys were used; waits for nobody, and leaves alone what says so for the last minute. */
+export async function noteUse(pool: Pool, ids: readonly string[]): Promise<void> {
+  await pool.query(
+    `with used as (
+       select k.id from howdah.api_keys as k
+       where k.id = any ($1::uuid[]) and coalesce(k.last_used_at < now() - interval '1 minute', true)
+       for update skip locked
+     )
+     update howdah.api_keys as k set last_used_at = now() from used where k.id = used.id`,
+    [ids],
+  );
+}
+
+/** What a key is to be; undefined as the default of create_api_key. */
+export type NewApiKey = Readonly<{
+  tenantId: string;
+  userId: string | undefined;
+  name: string;
+  role: UserRole | undefined;
+  scopes: readonly string[] | undefined;
+  /** Seconds from now. */
+  expiresIn: number | undefined;
+}>;
+
+/** A key that was just made. `key` is a secret: show it once, to who asked for it. */
+export type MadeApiKey = Readonly<{
+  id: string;
+  key: string;
+  name: string;
+  prefix: string;
+  user_id: string | null;
+  role: UserRole;
+  scopes: string[] | null;
+  expires_at: Date | null;
+}>;
+
+/** Makes a key of a tenant, as its owner. Throws what create_api_key refuses. */
+export function createApiKey(pool: Pool, wanted: NewApiKey): Promise<MadeApiKey> {
+  const { tenantId, userId, name, role = 'member', scopes, expiresIn } = wanted;
+  return inTransaction(pool, async (client) => {
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+    const { rows } = await client.query<MadeApiKey>(
+      `select * from howdah.create_api_key($1, $2, $3, now() + $4::float8 * interval '1 second', $5)`,
+      [name, role, scopes, expiresIn, userId],
+    );
+    return rows[0] as MadeApiKey;
+  });
+}
+
+/** A key as lists show it. */
+export type ListedApiKey = Readonly<{
+  id: string;
+  tenant: string;
+  user: string | null;
+  name: string;
+  prefix: string;
+  role: UserRole;
+  scopes: string[] | null;
+  state: ApiKeyRow['state'];
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+  created_by: string;
+  created_at: Date;
+}>;
+
+/** Keys of one tenant, or of all, the newest first. */
+export async function listApiKeys(
+  pool: Pool,
+  tenantId: string | undefined,
+  limit: number,
+): Promise<ListedApiKey[]> {
+  const { rows } = await pool.query<ListedApiKey>(
+    `select k.id, t.slug as tenant, u.username as user, k.name, k.prefix, k.role, k.scopes, case
+         when k.revoked_at is not null then 'revoked'
+         when k.expires_at <= now() then 'expired'
+         when t.is_active and (k.user_id is null or u.is_active) then 'good'
+         else 'inactive' end as state,
+       k.expires_at, k.last_used_at, k.revoked_at, k.created_by, k.created_at
+     from howdah.api_keys as k
+     join howdah.tenants as t on t.id = k.tenant_id
+     left join howdah.users as u on u.tenant_id = k.tenant_id and u.id = k.user_id
+     where $1::uuid is null or k.tenant_id = $1
+     order by k.id desc limit $2`,
+    [tenantId, limit],
+  );
+  return rows;
+}
+
+/** Takes a key back, by its id or its prefix. Undefined when there is none. */
+export async function revokeApiKey(
+  pool: Pool,
+  key: Readonly<{ id: string } | { prefix: string }>,
+): Promise<{ id: string; name: string; prefix: string; revoked_at: Date } | undefined> {
+  const [column, value] = 'id' in key ? ['id', key.id] : ['prefix', key.prefix];
+  const { rows } = await pool.query(
+    `select r.id, r.name, r.prefix, r.revoked_at from howdah.api_keys as k
+     cross join lateral howdah.revoke_api_key(k.id) as r where k.${column} = $1`,
+    [value],
+  );
+  return rows[0];
+}

@@ -1,0 +1,51 @@
+import type { Json } from '../../contracts/json.ts';
+import type { Pool } from '../connection/pool.ts';
+import type { Subject } from './subjects.ts';
+
+/** Why a request goes beyond a limit, as the database says it. */
+export type LimitRefusal = {
+  message: string;
+  hint: string;
+  /** Null as `retry_after_seconds`: the limit does not reset. */
+  detail: { [key: string]: Json; retry_after_seconds: number | null };
+};
+
+/** True for each tenant, in the given order, whose requests are counted. */
+export async function whoseRequestsCount(
+  pool: Pool,
+  tenants: readonly string[],
+): Promise<boolean[]> {
+  const { rows } = await pool.query<{ counted: boolean }>(
+    'select c.counted from howdah_private.count_requests_of($1) as c (counted)',
+    [tenants],
+  );
+  return rows.map(({ counted }) => counted);
+}
+
+/** Attempts to count a batch. Two processes that count for the same limits in other orders deadlock. */
+const ATTEMPTS = 5;
+const DEADLOCK = '40P01';
+
+/** Counts one request of each subject, in the same order; gives why it is refused, null when it is not. */
+export async function countRequests(
+  pool: Pool,
+  subjects: readonly Subject[],
+  attempts = ATTEMPTS,
+): Promise<(LimitRefusal | null)[]> {
+  try {
+    const { rows } = await pool.query<{ refused: LimitRefusal | null }>(
+      'select c.refused from howdah_private.count_requests($1, $2, $3) as c (refused)',
+      [
+        subjects.map(({ tenantId }) => tenantId),
+        subjects.map(({ userId }) => userId ?? null),
+        subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+      ],
+    );
+    return rows.map(({ refused }) => refused);
+  } catch (error) {
+    // nothing of the batch was counted: Postgres rolled all of it back
+    const isDeadlock = (error as { code?: unknown }).code === DEADLOCK;
+    if (!isDeadlock || attempts <= 1) throw error;
+    return countRequests(pool, subjects, attempts - 1);
+  }
+}

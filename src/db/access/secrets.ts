@@ -1,0 +1,112 @@
+import { sql } from 'kysely';
+import type { PutSecret, SealedSecret, SecretRows, SecretTraits } from '../../contracts/secret.ts';
+import { inTransaction, type Pool } from '../connection/pool.ts';
+import type { Queries } from '../queries/queries.ts';
+
+/** The rows behind secrets. Reading takes howdah_worker's rights, everything else the owner's. */
+export function secretRowsOn(pool: Pool): SecretRows {
+  const call = async <T>(name: string, ...values: unknown[]): Promise<T> => {
+    const places = values.map((_, index) => `$${index + 1}`).join(', ');
+    const text = `select howdah_private.${name}(${places}) as result`;
+    return (await pool.query<{ result: T }>(text, values)).rows[0]?.result as T;
+  };
+  return {
+    find: async (tenantId, name) =>
+      (await call<SealedSecret | null>('sealed_secret', tenantId, name)) ?? undefined,
+    slot: (tenantId, name) => call('secret_slot', tenantId, name),
+    newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,
+    masterKeys: () => call('master_key_state'),
+    adoptMasterKey: (fingerprint) => call('adopt_master_key', fingerprint),
+    switchMasterKey: (fingerprint, force) => call('switch_master_key', fingerprint, force),
+    addDataKey: (key, replacing) => call('add_data_key', key, replacing),
+    toRewrap: (most) => call('data_keys_to_rewrap', most),
+    rewrap: (key, before) => call('rewrap_data_key', key, before),
+    toReseal: (tenantId, most) => call('secrets_to_reseal', tenantId, most),
+    reseal: (tenantId, secrets) => call('reseal_secrets', tenantId, JSON.stringify(secrets)),
+    dropUnusedDataKeys: (tenantId) => call('drop_unused_data_keys', tenantId),
+  };
+}
+
+/** The statement that writes a sealed value as the role and tenant of whoever runs it. */
+export function putSecretStatement(secret: SealedSecret, traits: SecretTraits) {
+  const { fingerprint, last_four } = traits;
+  return {
+    text: 'select howdah_private.put_secret($1, $2, $3) as id',
+    values: [JSON.stringify(secret), fingerprint, last_four],
+  };
+}
+
+/** Writes sealed values of a tenant as the pool's own login. */
+export function putSecretOn(pool: Pool, tenantId: string): PutSecret {
+  return (secret, traits) =>
+    asTenant(pool, tenantId, putSecretStatement(secret, traits)) as Promise<string | null>;
+}
+
+/** Throws `HWNTF`, and `HWCNF` while a model names it and it is not forced. */
+export async function removeSecret(
+  pool: Pool,
+  tenantId: string,
+  name: string,
+  force: boolean,
+): Promise<void> {
+  const text = 'select (howdah.remove_secret($1, $2)).id';
+  await asTenant(pool, tenantId, { text, values: [name, force] });
+}
+
+/** The secrets of a tenant with the models that name them. */
+export function listSecrets(db: Queries, tenantId: string) {
+  return db
+    .selectFrom('secrets as s')
+    .select(['s.id', 's.name', 's.last_four', 's.fingerprint', 's.version'])
+    .select(['s.created_at', 's.rotated_at'])
+    .select((secret) =>
+      secret
+        .selectFrom('models as m')
+        .select(sql<string[]>`coalesce(array_agg(m.name order by m.name), '{}')`.as('names'))
+        .whereRef('m.tenant_id', '=', 's.tenant_id')
+        .whereRef('m.secret_name', '=', 's.name')
+        .as('models'),
+    )
+    .where('s.tenant_id', '=', tenantId)
+    .orderBy('s.name')
+    .execute();
+}
+
+/** What uses these secrets, but for what belongs to that agent system: the first of each. */
+export async function usersOfSecrets(
+  pool: Pool,
+  tenantId: string,
+  names: readonly string[],
+  system: string,
+): Promise<{ name: string; used_by: string }[]> {
+  const { rows } = await pool.query<{ name: string; used_by: string }>(
+    `select distinct on (n.name) n.name, u.used_by
+     from unnest($2::text[]) as n (name)
+     cross join lateral howdah_private.users_of_secret($1, n.name) as u
+     where u.agent_system_id is distinct from
+       (select s.id from howdah.agent_systems as s where s.tenant_id = $1 and s.name = $3)
+       or u.agent_system_id is null
+     order by n.name, u.used_by`,
+    [tenantId, names, system],
+  );
+  return rows;
+}
+
+/** The tenants that have a data key, so secrets, by their id. */
+export async function tenantsWithSecrets(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ tenant_id: string }>(
+    'select k.tenant_id from howdah_private.data_keys as k where k.is_current order by k.tenant_id',
+  );
+  return rows.map(({ tenant_id }) => tenant_id);
+}
+
+async function asTenant(
+  pool: Pool,
+  tenantId: string,
+  statement: { text: string; values: unknown[] },
+): Promise<unknown> {
+  return inTransaction(pool, async (client) => {
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+    return (await client.query(statement)).rows[0]?.id;
+  });
+}

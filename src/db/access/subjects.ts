@@ -1,0 +1,140 @@
+import { sql } from 'kysely';
+import type { Pool } from '../connection/pool.ts';
+import type { Queries } from '../queries/queries.ts';
+import type { UserRole } from '../schema.generated.ts';
+
+export type { UserRole } from '../schema.generated.ts';
+
+/** What `iss` and `aud` of every token say: it was made for Howdah. */
+export const TOKEN_PARTY = 'howdah';
+
+/** The roles a person may have in a tenant. They are none of the database: every request acts as howdah_app. */
+export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
+
+/** For whom a token or an API key speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
+export type Subject = Readonly<{
+  tenantId: string;
+  userId: string | undefined;
+  /** The key, where it was one. */
+  apiKeyId?: string | undefined;
+}>;
+
+/** Whether somebody may still be answered: `unknown` when tenant, user or key are not there, or not active. */
+export type Standing = 'good' | 'unknown' | 'revoked' | 'expired';
+
+/** Of each subject, in the same order, how it stands. */
+export async function standingsOf(pool: Pool, subjects: readonly Subject[]): Promise<Standing[]> {
+  const { rows } = await pool.query<{ standing: Standing }>(
+    `select case
+         when k.revoked_at is not null then 'revoked'
+         when k.expires_at <= now() then 'expired'
+         when t.is_active and (s.user_id is null or u.is_active) and (s.api_key_id is null or k.id is not null)
+           then 'good'
+         else 'unknown' end as standing
+     from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality
+       as s (tenant_id, user_id, api_key_id, place)
+     left join howdah.tenants as t on t.id = s.tenant_id
+     left join howdah.users as u on u.tenant_id = s.tenant_id and u.id = s.user_id
+     left join howdah.api_keys as k on k.tenant_id = s.tenant_id and k.id = s.api_key_id
+     order by s.place`,
+    [
+      subjects.map(({ tenantId }) => tenantId),
+      subjects.map(({ userId }) => userId ?? null),
+      subjects.map(({ apiKeyId }) => apiKeyId ?? null),
+    ],
+  );
+  return rows.map(({ standing }) => standing);
+}
+
+/** Somebody who follows a run or a session, with the most his token or key says of his role. */
+export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
+  Readonly<{ role: UserRole /** Of the run or session. */; id: string }>;
+
+/** Of each, in the same order, whether he may still see it. */
+export async function whoSees(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
+  const { rows } = await pool.query<{ sees: boolean }>(
+    'select w.sees from howdah_private.visible_to($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
+    [
+      watching.map(({ tenantId }) => tenantId),
+      watching.map(({ userId }) => userId ?? null),
+      watching.map(({ role }) => role),
+      watching.map(({ id }) => id),
+    ],
+  );
+  return rows.map(({ sees }) => sees);
+}
+
+/** The tenant of this slug, or undefined. */
+export function findTenant(db: Queries, slug: string) {
+  return db
+    .selectFrom('tenants')
+    .select(['id', 'slug'])
+    .where('slug', '=', slug)
+    .executeTakeFirst();
+}
+
+/** The tenant the login acts for, or undefined. */
+export function ownTenant(db: Queries) {
+  return db
+    .selectFrom('tenants')
+    .select(['id', 'slug'])
+    .where('id', '=', sql<string>`howdah.current_tenant()`)
+    .executeTakeFirst();
+}
+
+/** Slugs in alphabetical order, at most so many. */
+export async function listTenants(db: Queries, limit: number): Promise<string[]> {
+  const rows = await db.selectFrom('tenants').select('slug').orderBy('slug').limit(limit).execute();
+  return rows.map(({ slug }) => slug);
+}
+
+/** The user of this name in a tenant, or undefined. */
+export function findUser(db: Queries, tenantId: string, username: string) {
+  return db
+    .selectFrom('users')
+    .select(['id', 'username', 'role'])
+    .where('tenant_id', '=', tenantId)
+    .where('username', '=', username)
+    .executeTakeFirst();
+}
+
+/** Names of a tenant's users in alphabetical order, at most so many. */
+export async function listUsers(db: Queries, tenantId: string, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('users')
+    .select('username')
+    .where('tenant_id', '=', tenantId)
+    .orderBy('username')
+    .limit(limit)
+    .execute();
+  return rows.map(({ username }) => username);
+}
+
+/** Which of a tenant and its user nobody may act for now. */
+export async function inactiveOf(
+  db: Queries,
+  tenantId: string,
+  userId: string,
+): Promise<'tenant' | 'user' | undefined> {
+  const active = await db
+    .selectFrom('tenants')
+    .innerJoin('users', 'users.tenant_id', 'tenants.id')
+    .select(['tenants.is_active as tenant', 'users.is_active as user'])
+    .where('tenants.id', '=', tenantId)
+    .where('users.id', '=', userId)
+    .executeTakeFirst();
+  if (active?.tenant === false) return 'tenant';
+  return active?.user === false ? 'user' : undefined;
+}
+
+/** Makes a user, unless there is one of that name: then nothing changes, his role neither. */
+export async function createUser(
+  db: Queries,
+  user: { tenantId: string; username: string; role: UserRole },
+): Promise<void> {
+  await db
+    .insertInto('users')
+    .values({ tenant_id: user.tenantId, username: user.username, role: user.role })
+    .onConflict((conflict) => conflict.columns(['tenant_id', 'username']).doNothing())
+    .execute();
+}

@@ -1,0 +1,197 @@
+import pg from 'pg';
+import { withoutZeros } from './lossless-json.ts';
+import { keepToTransactions } from './transaction-pooling.ts';
+
+export type Pool = pg.Pool;
+export type Client = pg.Client;
+export type PoolClient = pg.PoolClient;
+export type Notification = pg.Notification;
+/** A source of connections, such as a pool. */
+export type Connector = { connect(): Promise<PoolClient> };
+
+/** The roles a connection of ours may take; without one it stays the login itself (an owner). */
+export type DatabaseRole = 'howdah_worker' | 'howdah_app' | 'howdah_authenticator';
+
+export type ConnectionOptions = {
+  url: string;
+  /** Shown in pg_stat_activity: `howdah-api`, `howdah-worker`, … */
+  applicationName: string;
+  role?: DatabaseRole;
+  max?: number;
+  /**
+   * Gives bigint and numeric as numbers where a number holds them to the last digit, else as text. Types of rows say text
+   * for both: what reads them goes through `Number()`.
+   */
+  numbers?: boolean;
+  /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
+  settings?: Readonly<Record<string, string>>;
+  /**
+   * The URL is that of a pooler which gives a connection for each transaction: nothing is kept from one to the next. Role and
+   * settings are said at the start of each transaction, and a statement of its own that needs them becomes one.
+   */
+  isPooled?: boolean | undefined;
+  /** A statement without an answer for so long has lost its connection: it fails, and the connection is given up. */
+  answerWithinMs?: number | undefined;
+};
+
+/**
+ * For connections whose transactions hold rows that others wait for: the server ends them when their client is frozen, or
+ * gone without a word.
+ */
+export const GIVEN_UP_BY_SERVER = {
+  idle_in_transaction_session_timeout: '10s',
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '10000',
+} as const;
+
+function configOf(options: ConnectionOptions): pg.ClientConfig {
+  const settings = Object.entries(options.isPooled ? {} : settingsOf(options));
+  const flags = settings.map(([name, value]) => `-c ${name}=${value}`);
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    ...(options.answerWithinMs ? { query_timeout: options.answerWithinMs } : {}),
+    ...(options.numbers ? { types: { getTypeParser } } : {}),
+    ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
+  };
+}
+
+function settingsOf({ role, settings }: ConnectionOptions): Record<string, string> {
+  return { ...(role ? { role } : {}), ...settings };
+}
+
+const { INT8, NUMERIC } = pg.types.builtins;
+/** So many decimal digits a double carries there and back. */
+const EXACT_DIGITS = 15;
+
+const getTypeParser: typeof pg.types.getTypeParser = (oid, format) => {
+  if (format === 'binary' || (oid !== INT8 && oid !== NUMERIC)) {
+    return pg.types.getTypeParser(oid, format);
+  }
+  return exactNumber;
+};
+
+function exactNumber(text: string): number | string {
+  const number = Number(text);
+  if (Number.isInteger(number)) return Number.isSafeInteger(number) ? number : text;
+  const digits = withoutZeros(text.replace(/[-.]/g, ''));
+  return Number.isFinite(number) && digits.length <= EXACT_DIGITS ? number : text;
+}
+
+/** A pool whose idle connections may break without ending the process: the next query reports the loss. */
+export function createPool(options: ConnectionOptions): Pool {
+  const pool = new pg.Pool({ ...configOf(options), max: options.max ?? 4 });
+  const clients = new Set<PoolClient>();
+  connected.set(pool, clients);
+  pool.on('error', ignore);
+  pool.on('connect', (client) => {
+    clients.add(client);
+    client.on('error', ignore);
+  });
+  pool.on('remove', (client) => clients.delete(client));
+  return options.isPooled ? pooled(pool, settingsOf(options)) : keepingRefused(pool);
+}
+
+/** A statement that nobody has begun a transaction for gets one, where there are settings to say. */
+function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
+  pool.on('connect', (client) => keepToTransactions(client, settings));
+  if (Object.keys(settings).length === 0) return keepingRefused(pool);
+  const query = (...asked: Parameters<Client['query']>) =>
+    inTransaction(pool, async (client) => client.query(...asked));
+  return Object.assign(pool, { query });
+}
+
+/**
+ * Makes `pool.query` keep its connection when Postgres refuses the statement. The pool of `pg`
+ * closes it then, and the next statement waits for a new one, which reads the catalog and plans
+ * everything anew.
+ */
+export function keepingRefused(pool: Pool): Pool {
+  const query = async (...asked: Parameters<Client['query']>) => {
+    const client = await pool.connect();
+    let isUsable = false;
+    try {
+      const result = await client.query(...asked);
+      isUsable = true;
+      return result;
+    } catch (error) {
+      isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
+      throw error;
+    } finally {
+      client.release(!isUsable);
+    }
+  };
+  return Object.assign(pool, { query });
+}
+
+const connected = new WeakMap<Pool, Set<PoolClient>>();
+
+/** Breaks all connections there are: whoever waits for an answer hears of the loss at once. */
+export function breakConnections(pool: Pool): void {
+  for (const client of connected.get(pool) ?? []) breakConnection(client);
+}
+
+/** Tears the connection down without a word to the server. Its statements fail with `reason`. */
+export function breakConnection(client: PoolClient, reason?: Error): void {
+  const { connection } = client as unknown as {
+    connection: { stream: { destroy(reason?: Error): void } };
+  };
+  connection.stream.destroy(reason);
+}
+
+/**
+ * Returns a connection for what needs a session: LISTEN, advisory locks. When the connection breaks
+ * between two queries, the process goes on and the next query reports the loss.
+ */
+export function createClient(options: ConnectionOptions): Client {
+  const client = new pg.Client(configOf(options));
+  client.on('error', ignore);
+  return client;
+}
+
+/**
+ * Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. `cleanUp` runs after it, whatever
+ * happened, before the connection serves somebody else.
+ */
+export async function inTransaction<T>(
+  pool: Connector,
+  work: (client: PoolClient) => Promise<T>,
+  cleanUp = '',
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((lost: Error) => {
+      broken = lost;
+    });
+    throw error;
+  } finally {
+    if (cleanUp && !broken) {
+      await client.query(cleanUp).catch((lost: Error) => {
+        broken = lost;
+      });
+    }
+    client.release(broken);
+  }
+}
+
+/** Quotes a name for SQL text. */
+export function quoteName(name: string): string {
+  return pg.escapeIdentifier(name);
+}
+
+/** Quotes a text for SQL. */
+export function quoteText(text: string): string {
+  return pg.escapeLiteral(text);
+}
+
+function ignore(): void {}

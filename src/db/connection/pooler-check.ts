@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Client, createClient } from './pool.ts';
+import { faultOf } from './sqlstate.ts';
+
+/** A second connection that takes longer proves nothing: there may be no room for it. */
+const SECOND_MS = 2_000;
+
+/**
+ * Connects, and throws `HWINV` where a pooler answers that keeps no session for a connection: locks, LISTEN and settings of ours
+ * would be somebody else's there. Most refuse the settings that a session begins with; some are told to let them pass unheard
+ * (`ignore_startup_parameters`), so that a connection would have its login's rights instead of its role's.
+ */
+export async function refusePooler(url: string, applicationName: string): Promise<void> {
+  const said = randomUUID();
+  const settings = { 'howdah.session': said };
+  try {
+    const heard = await onConnection({ url, applicationName, settings }, async (client) => {
+      const { rows } = await client.query(`select current_setting('howdah.session', true) as said`);
+      return rows[0].said;
+    });
+    if (heard !== said) throw refused(url, 'lets no session begin with settings');
+  } catch (error) {
+    const isUnsupported = /unsupported startup parameter/.test(faultOf(error).message);
+    throw isUnsupported ? refused(url, 'lets no session begin with settings', error) : error;
+  }
+  if (await sharesBackends(url, applicationName)) {
+    throw refused(url, 'gives each transaction another session');
+  }
+}
+
+/** Whether two connections that are there at once were given the same process, which a server never does. */
+export function sharesBackends(url: string, applicationName: string): Promise<boolean> {
+  const backend = async (client: Client): Promise<number> =>
+    (await client.query('select pg_backend_pid() as pid')).rows[0].pid;
+  const second = { url, applicationName, answerWithinMs: SECOND_MS };
+  return onConnection({ url, applicationName }, async (client) => {
+    const first = await backend(client);
+    return first === (await onConnection(second, backend).catch(() => undefined));
+  });
+}
+
+async function onConnection<T>(
+  options: Parameters<typeof createClient>[0],
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = createClient(options);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function refused(url: string, why: string, cause?: unknown): HowdahError {
+  const { host } = new URL(url);
+  return new HowdahError('HWINV', `at ${host} is a pooler that ${why}`, {
+    hint: 'Set DATABASE_DIRECT_URL to the URL of the server itself; DATABASE_URL may stay that of the pooler, for the requests of the API.',
+    detail: { variable: 'DATABASE_DIRECT_URL', host },
+    cause,
+  });
+}

@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { refusePooler } from './pooler-check.ts';
+import { faultOf } from './sqlstate.ts';
+
+/** Nobody answers yet, its name is not known yet, it is starting or ending, or has no connection left: all of it may pass. */
+const MAY_PASS =
+  /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0[1-3]|53300)$/;
+const PAUSE_MS = 250;
+
+/**
+ * Waits until the server takes a connection, for at most so many seconds, and says once that it
+ * waits. Throws at once what waiting cannot mend, such as a refused login or a missing database.
+ * Throws the rest when the time is over or `signal` fires.
+ */
+export async function awaitServer(
+  url: string,
+  seconds: number,
+  talk: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  for (let isFirst = true; ; isFirst = false) {
+    const error = await refusal(url);
+    if (error === undefined) return;
+    if (!MAY_PASS.test(codeOf(error)) || performance.now() >= end) throw error;
+    if (isFirst) {
+      const { host } = new URL(url);
+      talk(`No server takes connections at ${host} yet: waiting for up to ${seconds} s.`);
+    }
+    await pause(PAUSE_MS, undefined, { signal });
+  }
+}
+
+async function refusal(url: string): Promise<unknown> {
+  try {
+    await refusePooler(url, 'howdah-start');
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** A name with several addresses is tried at each: what the first said stands for all. */
+function codeOf(error: unknown): string {
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  return faultOf(first ?? error).code;
+}

@@ -1,0 +1,76 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import type { ReadableTable, ReadRequest, Rows } from '../../contracts/reading.ts';
+import { createTurns } from '../connection/keyed-semaphore.ts';
+import type { Client, Pool } from '../connection/pool.ts';
+import { describeTables } from '../query-analysis/describe-tables.ts';
+import { parseQuery, type ReadQuery } from '../query-analysis/parse.ts';
+import type { RowsRequest } from '../sql-tools/bounded-read.ts';
+import { connectElsewhere, type FindAddresses } from './connect.ts';
+import { parseDatabaseUrl } from './database-url.ts';
+import { type ReadingRules, readElsewhere } from './read.ts';
+
+/** What a tool asks of another database. */
+export type ElsewhereReader = {
+  rows(request: RowsRequest): Promise<Outcome<Rows>>;
+  tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
+};
+
+/** So many connections this process has to one database at a time. */
+const AT_ONCE = 2;
+
+/**
+ * Reads in databases that are not ours: `readers(url, 'warehouse')`, the second being the name of the secret the URL stands in.
+ * Every query has a connection of its own, which is closed after it: there is nobody over there to clean up a session. `pool`
+ * is of our own database, where the rules are asked for.
+ */
+export function createElsewhere(pool: Pool, find: FindAddresses) {
+  const turns = createTurns(AT_ONCE);
+  return (url: string, secret: string): ElsewhereReader => {
+    const read = async (request: RowsRequest, parsed: ReadQuery): Promise<Outcome<Rows>> => {
+      const place = parseDatabaseUrl(url);
+      if (typeof place === 'string') {
+        const message = `the secret ${secret} holds no URL of a database: ${place}`;
+        return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+      }
+      const { limits, signal } = request;
+      const leave = await turns.enter(url);
+      try {
+        const rules = await rulesOn(pool);
+        const client = await connectElsewhere(place, secret, limits.timeoutMs, find, signal);
+        return client.ok
+          ? await closing(client.value, signal, () =>
+              readElsewhere(client.value, request, parsed, secret, rules),
+            )
+          : client;
+      } finally {
+        leave();
+      }
+    };
+    return {
+      rows: async (request) => {
+        const parsed = await parseQuery(request.query, request.schemas);
+        return parsed.ok ? read(request, parsed.value) : parsed;
+      },
+      tables: (request, names) => describeTables(read, request, names),
+    };
+  };
+}
+
+async function rulesOn(pool: Pool): Promise<ReadingRules> {
+  const { rows } = await pool.query<ReadingRules>('select * from howdah_private.reading_rules()');
+  return rows[0] as ReadingRules;
+}
+
+/** Ends the connection after the work, and tears it down when nobody waits any more. */
+async function closing<T>(client: Client, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  const abort = (): void => connection.stream.destroy();
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener('abort', abort);
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,211 @@
+import type { TokenPiece } from '../../contracts/step.ts';
+import { inTransaction, type Pool } from '../connection/pool.ts';
+import { type Client, type JsonPage, jsonPage } from '../queries/json-rows.ts';
+import { findExecution, queriesOn, stepsAfter } from '../queries/queries.ts';
+import type { Followed } from './follow-runs.ts';
+import type { Bell } from './run-listener.ts';
+
+/** What a run asks a person. */
+export type OpenQuestion = {
+  id: string;
+  execution_id: string;
+  kind: 'question' | 'approval' | 'effect';
+  prompt: string;
+  options: string[] | null;
+};
+
+/** Begins a session with an agent, or goes on with one: the next message is then for that agent. Gives its id. */
+export async function openSession(pool: Pool, agent: string, id?: string): Promise<string> {
+  const { rows } = id
+    ? await pool.query('select s.id from howdah.switch_agent($1, $2) as s', [id, agent])
+    : await pool.query('select s.id from howdah.start_session($1) as s', [agent]);
+  return rows[0].id;
+}
+
+/** Says something in a session. Gives the run it began, or the live one it joined; the bell rings for it from its beginning. */
+export async function sendMessage(
+  pool: Pool,
+  session: string,
+  text: string,
+  bell: Bell,
+): Promise<string> {
+  return inTransaction(pool, async (client) => {
+    const sent = await client.query(
+      'select s.turns, s.live_execution_id from howdah.send_message($1, $2) as s',
+      [session, text],
+    );
+    const { turns, live_execution_id } = sent.rows[0];
+    // of this transaction: nobody else begins a turn of the session meanwhile
+    const begun = await client.query(
+      `select e.id from howdah.executions as e
+       where e.session_id = $1 and e.turn = $2 and e.created_at = now()`,
+      [session, turns],
+    );
+    const id: string = begun.rows[0]?.id ?? live_execution_id;
+    await bell.watch(client, id);
+    return id;
+  });
+}
+
+/** Says something in a new session that knows another one until the end of a turn. Gives both the session and its run. */
+export async function forkSession(
+  pool: Pool,
+  from: { session: string; turn: number },
+  text: string,
+  bell: Bell,
+): Promise<{ session: string; run: string }> {
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query(
+      'select s.id as session, s.live_execution_id as run from howdah.fork_session($1, $2, $3) as s',
+      [from.session, text, from.turn],
+    );
+    await bell.watch(client, rows[0].run);
+    return rows[0];
+  });
+}
+
+/** How many turns a session has. */
+export async function turnsOf(pool: Pool, session: string): Promise<number> {
+  const { rows } = await pool.query('select s.turns from howdah.sessions as s where s.id = $1', [
+    session,
+  ]);
+  return rows[0]?.turns ?? 0;
+}
+
+/** The oldest open question of a run and those below it. */
+export async function openQuestion(pool: Pool, root: string): Promise<OpenQuestion | undefined> {
+  const { rows } = await pool.query<OpenQuestion>(
+    `select q.id, q.execution_id, q.kind, q.prompt, q.options from howdah.questions as q
+     where q.root_execution_id = $1 and q.status = 'open' order by q.created_at, q.id limit 1`,
+    [root],
+  );
+  return rows[0];
+}
+
+/** Answers with a line of text; an approval is rejected with a reason by `reject REASON`. */
+export async function answerQuestion(pool: Pool, question: OpenQuestion, line: string) {
+  const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
+  await (question.kind === 'approval' && reason
+    ? pool.query('select howdah.reject($1, $2)', [question.id, reason])
+    : pool.query('select howdah.answer_question($1, $2)', [question.id, line]));
+}
+
+/** The run whose turn it is in a session. */
+export async function liveRun(pool: Pool, session: string): Promise<string | undefined> {
+  const { rows } = await pool.query(
+    'select s.live_execution_id as id from howdah.sessions as s where s.id = $1',
+    [session],
+  );
+  return rows[0]?.id ?? undefined;
+}
+
+/** Ends a run at once, when it has not ended. */
+export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
+  await pool.query('select howdah.cancel_execution($1)', [id]).catch((error) => {
+    if (error.code !== 'HWTRM') throw error;
+  });
+}
+
+export type TurnEvent =
+  | Exclude<Followed, { type: 'questions' }>
+  | { type: 'token'; id: string; piece: TokenPiece }
+  | { type: 'question'; id: string; question: OpenQuestion };
+
+/**
+ * The steps of a run after a cursor and each new one as it commits, before each the pieces of its answer as far as they were
+ * heard; until it has ended or waits for a person: that is the last event. Also ends when the signal fires.
+ */
+export async function* followTurn(
+  pool: Pool,
+  bell: Bell,
+  id: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<TurnEvent> {
+  const db = queriesOn(pool);
+  let cursor = after;
+  let isDue = true;
+  await bell.watch(pool, id);
+  while (!signal.aborted) {
+    if (isDue) {
+      // both before the steps: what a question or the end belongs to is then told first
+      const execution = await findExecution(db, id);
+      const question = await openQuestion(pool, id);
+      for (const step of await stepsAfter(db, id, cursor)) {
+        cursor = step.seq;
+        yield { type: 'step', id, step };
+      }
+      if (execution?.completed_at) return yield { type: 'end', id, execution };
+      if (question) return yield { type: 'question', id, question };
+    }
+    isDue = (await bell.rung([id])).length > 0;
+    for (const piece of bell.pieces()) {
+      if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
+    }
+  }
+}
+
+/** What the runs of a session have used, with those below them. */
+export type SessionUsage = {
+  runs: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number | string;
+};
+
+export async function sessionUsage(db: Client, session: string): Promise<SessionUsage | undefined> {
+  const { rows } = await db.query<SessionUsage>(
+    `select u.* from howdah.sessions as s
+     cross join lateral (
+       select count(*)::int as runs, coalesce(sum(coalesce(h.tokens_in, e.tokens_in) + e.children_tokens_in), 0)::bigint as tokens_in,
+         coalesce(sum(coalesce(h.tokens_out, e.tokens_out) + e.children_tokens_out), 0)::bigint as tokens_out,
+         coalesce(sum(coalesce(h.cost, e.cost) + e.children_cost), 0) as cost
+       from howdah.executions as e
+       left join howdah_private.run_heads as h on h.execution_id = e.id
+       where e.session_id = s.id and e.tenant_id = s.tenant_id and e.parent_execution_id is null
+     ) as u
+     where s.id = $1`,
+    [session],
+  );
+  return rows[0];
+}
+
+export type Said = { turn: number; who: string; said: string };
+
+/** Where something was said: numbers that rise with the conversation. */
+export type SaidPlace = { turn: number; seq: number };
+
+/**
+ * The last $4 messages of people and agents in session $1, newest first: before seq $3 of turn $2,
+ * or of the whole session when both are null.
+ */
+const SAID = `select h.turn, h.seq, h.who, h.said from (
+       select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
+       from howdah.executions as e
+       join howdah.messages as m on m.execution_id = e.id
+       left join howdah.agents as a on a.id = m.agent_id
+       where e.session_id = $1 and e.parent_execution_id is null and m.role in ('user', 'assistant')
+         and coalesce(m.content, '') <> '' and m.covers_to_seq is null
+       union all
+       select 0, m.place, case m.message ->> 'role' when 'user' then 'you' else 'assistant' end, m.message ->> 'content'
+       from howdah.executions as e
+       cross join jsonb_array_elements(e.history) with ordinality as m (message, place)
+       where e.session_id = $1 and e.turn = 1 and m.message ->> 'role' in ('user', 'assistant') and m.message ->> 'content' <> ''
+     ) as h
+     where $2::int is null or (h.turn, h.seq) < ($2, $3::bigint)
+     order by h.turn desc, h.seq desc limit $4`;
+
+/** Returns the last messages of a session, oldest first. Copied messages of a fork are turn 0. */
+export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
+  const { rows } = await db.query<Said & SaidPlace>(SAID, [session, null, null, most]);
+  return rows.reverse().map(({ turn, who, said }) => ({ turn, who, said }));
+}
+
+/** A page of what was said before a place, the newest first. */
+export function saidBefore(
+  db: Client,
+  session: string,
+  { before, limit }: { before: SaidPlace | undefined; limit: number },
+): Promise<JsonPage<Said & SaidPlace>> {
+  return jsonPage(db, SAID, [session, before?.turn ?? null, before?.seq ?? null, limit]);
+}

@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import type { Json } from '../../contracts/json.ts';
+import type { ExecutionStatus, TokenPiece } from '../../contracts/step.ts';
+import type { ToolNote } from '../../contracts/tool-talk.ts';
+import { type Client, createClient, quoteName } from '../connection/pool.ts';
+
+/** Milliseconds between attempts to get the listening connection back. */
+const RECONNECT_MS = 250;
+
+/** A step as a feed carries it: the columns of `howdah.steps`, prices and times as text. */
+export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
+
+/** Where a run stands. `marker` differs after every change a subscriber may want to see. */
+export type RunState = {
+  execution_id: string;
+  status: ExecutionStatus;
+  step_count: number;
+  marker: string;
+};
+
+/** A place in the conversation of a session: a message of a turn. */
+export type SessionPlace = { turn: number; seq: number };
+
+/**
+ * `turn` and `seq` name the furthest message that a reader has. `lastWritten` names the last
+ * written message that the reader has. The two differ when an earlier turn was retried or resumed
+ * after later turns. Without `lastWritten`, messages of such turns are left out.
+ */
+export type SessionCursor = SessionPlace & { lastWritten?: SessionPlace };
+
+/** A message as a feed carries it: the columns of `howdah.messages`, times as text. */
+export type SessionRow = SessionPlace & {
+  session_id: string;
+  /** Cursor of a reader who has this message and all before it. */
+  cursor: SessionCursor;
+  message: Readonly<Record<string, Json>>;
+};
+
+/** `turn.seq`, and behind it the last written message where that is another one: `3.1~2.4`. */
+export function sessionCursorText({ turn, seq, lastWritten }: SessionCursor): string {
+  const furthest = `${turn}.${seq}`;
+  const last = lastWritten && `${lastWritten.turn}.${lastWritten.seq}`;
+  return last === undefined || last === furthest ? furthest : `${furthest}~${last}`;
+}
+
+type FoundMessage = Omit<SessionRow, 'cursor'> & {
+  place: number;
+  cursor_turn: number;
+  cursor_seq: number;
+  last_written_turn: number;
+  last_written_seq: number;
+};
+
+/** What came of asking somebody who gave no answer that counts; without a fault, he would not say. */
+export type Unanswered = { execution_id: string; question_id: string; fault: string | null };
+
+export type FeedOptions = {
+  url: string;
+  /** Somebody announced that this run, or this session, has something new. */
+  onAnnounced(id: string): void;
+  /** A piece of an answer that streams; nothing brings back one that was lost. */
+  onTokens(piece: TokenPiece): void;
+  onUnanswered(unanswered: Unanswered): void;
+  /** A tool says something while it works; nothing brings back what was lost. */
+  onNote(note: ToolNote): void;
+  /** The connection was lost and is back: announcements were missed, and registrations may be. */
+  onReconnected(): void;
+};
+
+/** The database's side of the live feed. Calls fail while the connection is lost; `onReconnected` ends that. */
+export type Feed = {
+  /** Whether its connection is there. */
+  readonly isListening: boolean;
+  /** Registers as a listener to these runs or sessions, for two minutes; before the first read of their rows. */
+  watch(ids: readonly string[]): Promise<void>;
+  unwatch(ids: readonly string[]): Promise<void>;
+  /** Of each run the steps after its cursor, in order, at most so many per pair. A run may stand here twice. */
+  stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]>;
+  /** Runs that do not exist are left out. */
+  states(ids: readonly string[]): Promise<RunState[]>;
+  /** For each cursor, by its place from one on, the messages of that session after it, in order, at most so many. */
+  messagesAfter(
+    cursors: readonly (readonly [string, SessionCursor])[],
+    atMost: number,
+  ): Promise<(SessionRow & { place: number })[]>;
+  /** The live run of each session, or null; sessions that do not exist are left out. */
+  liveRuns(ids: readonly string[]): Promise<Map<string, string | null>>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens the one connection of a process that listens to the feed, and reads on it. It lives through restarts of the
+ * server: what was missed meanwhile is found by reading from the cursors.
+ */
+export async function createFeed(options: FeedOptions): Promise<Feed> {
+  const connection = new ListenConnection(options);
+  await connection.open();
+  const listener = randomUUID();
+  return {
+    get isListening() {
+      return connection.isOpen;
+    },
+    async watch(ids) {
+      await connection.query('select howdah_private.watch($1, $2)', [listener, ids]);
+    },
+    async unwatch(ids) {
+      await connection.query('select howdah_private.unwatch($1, $2)', [listener, ids]);
+    },
+    async stepsAfter(cursors, atMost) {
+      return connection.query<FeedRow>('select * from howdah_private.steps_after($1, $2, $3)', [
+        cursors.map(([id]) => id),
+        cursors.map(([, cursor]) => cursor),
+        atMost,
+      ]);
+    },
+    async states(ids) {
+      return connection.query<RunState>(
+        `select s.execution_id, s.status, s.step_count,
+           concat_ws(' ', s.status, s.step_count, s.updated_at) as marker
+         from howdah_private.execution_states($1) as s`,
+        [ids],
+      );
+    },
+    async messagesAfter(cursors, atMost) {
+      const rows = await connection.query<FoundMessage>(
+        'select * from howdah_private.session_messages_after($1, $2, $3, $4, $5, $6)',
+        [
+          cursors.map(([id]) => id),
+          cursors.map(([, { turn }]) => turn),
+          cursors.map(([, { seq }]) => seq),
+          atMost,
+          cursors.map(([, { lastWritten }]) => lastWritten?.turn ?? null),
+          cursors.map(([, { lastWritten }]) => lastWritten?.seq ?? null),
+        ],
+      );
+      return rows.map(
+        ({ cursor_turn, cursor_seq, last_written_turn, last_written_seq, ...row }) => ({
+          ...row,
+          cursor: {
+            turn: cursor_turn,
+            seq: cursor_seq,
+            ...(cursors[row.place - 1]?.[1].lastWritten && {
+              lastWritten: { turn: last_written_turn, seq: last_written_seq },
+            }),
+          },
+        }),
+      );
+    },
+    async liveRuns(ids) {
+      const rows = await connection.query<{ session_id: string; execution_id: string | null }>(
+        'select * from howdah_private.live_runs($1)',
+        [ids],
+      );
+      return new Map(rows.map((row) => [row.session_id, row.execution_id]));
+    },
+    async close() {
+      await connection.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
+      await connection.close();
+    },
+  };
+}
+
+/** Listens to channels of this database; their names are for listeners to know alone. */
+export async function listenTo(client: Client, names: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ channel: string }>(
+    'select howdah_private.channel(n.name) as channel from unnest($1::text[]) as n (name)',
+    [names],
+  );
+  await client.query(rows.map(({ channel }) => `listen ${quoteName(channel)}`).join('; '));
+}
+
+/** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
+export function pieceOf(payload: string): TokenPiece | undefined {
+  try {
+    const { execution_id, seq, attempt, offset, text } = JSON.parse(payload);
+    const isPiece = typeof execution_id === 'string' && typeof text === 'string';
+    return isPiece && Number.isInteger(seq) && Number.isInteger(attempt)
+      ? { execution_id, seq, attempt, ...(Number.isInteger(offset) && { offset }), text }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of what a tool says while it works. */
+export function noteOf(payload: string): ToolNote | undefined {
+  try {
+    const note = JSON.parse(payload);
+    const isOne = typeof note.execution_id === 'string' && typeof note.tool === 'string';
+    const isKnown = note.type === 'log' || (note.type === 'progress' && note.progress >= 0);
+    return isOne && isKnown ? note : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of who tells that a question was not answered. */
+function unansweredOf(payload: string): Unanswered | undefined {
+  try {
+    const { execution_id, question_id, fault } = JSON.parse(payload);
+    const isOne = typeof execution_id === 'string' && typeof question_id === 'string';
+    return isOne ? { execution_id, question_id, fault: fault ?? null } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A listening connection that comes back when it is lost, until it is closed. */
+class ListenConnection {
+  readonly #options: FeedOptions;
+  #client: Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** What is under way on the connection, which takes one query at a time. */
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== undefined;
+  }
+
+  async open(): Promise<void> {
+    const client = createClient({
+      url: this.#options.url,
+      applicationName: 'howdah-listen',
+      role: 'howdah_authenticator',
+    });
+    client.on('error', () => {}); // `end` follows
+    client.on('end', () => this.#lose(client));
+    client.on('notification', ({ channel, payload = '' }) => {
+      if (channel.startsWith('howdah_feed_')) return this.#options.onAnnounced(payload);
+      if (channel.startsWith('howdah_unanswered_')) {
+        const unanswered = unansweredOf(payload);
+        return unanswered && this.#options.onUnanswered(unanswered);
+      }
+      const piece = pieceOf(payload);
+      if (piece) return this.#options.onTokens(piece);
+      const note = noteOf(payload);
+      if (note) this.#options.onNote(note);
+    });
+    try {
+      await client.connect();
+      await listenTo(client, ['feed', 'tokens', 'unanswered']);
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+    if (this.#isClosed) {
+      await client.end();
+    } else {
+      this.#client = client;
+    }
+  }
+
+  async query<T>(text: string, values: unknown[]): Promise<T[]> {
+    const result = this.#busy.then(async () => {
+      if (!this.#client) throw new Error('the feed has lost its connection');
+      return (await this.#client.query(text, values)).rows;
+    });
+    this.#busy = result.catch(() => {});
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#busy;
+    await this.#client?.end().catch(() => {});
+  }
+
+  #lose(client: Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#retry();
+  }
+
+  #retry(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#busy = this.open().then(this.#options.onReconnected, () => this.#retry());
+    }, RECONNECT_MS);
+  }
+}

@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Queries } from '../queries/queries.ts';
+import { hangBell } from './run-listener.ts';
+import { endOf, LATE_MS, type LogFilter, type LoggedStep, loggedSteps } from './step-log.ts';
+
+/** Many steps at once are read at once; a look that takes long is not repeated at once. */
+const LEAST_PAUSE_MS = 50;
+const RESTS_PER_LOOK = 4;
+/** No step becomes readable so long after it was finished. */
+export const FORGET_MS = 60_000;
+
+type Place = { db: Queries; url: string; signal: AbortSignal };
+
+/**
+ * What `read` gives, then each new step as it commits, until the signal fires; of one run until it has ended. Reads the log by
+ * itself, twice a second, and uses announcements only to do so at once. Steps that are read together come in the order of their time.
+ */
+export async function* followLog(
+  { db, url, signal }: Place,
+  filter: LogFilter,
+  read: () => Promise<LoggedStep[]>,
+): AsyncGenerator<LoggedStep> {
+  const { id } = filter;
+  const ids = id === undefined ? [] : [id];
+  const known = new Known();
+  const bell = await hangBell(url, ids, signal);
+  try {
+    let last = (await endOf(db, undefined)).now.getTime();
+    const begin = last - LATE_MS;
+    // what was there is known, whether it is shown or not
+    const before = { ...filter, errors: undefined, status: undefined };
+    known.note(await loggedSteps(db, before, { since: new Date(begin) }));
+    yield* known.note(await read());
+    while (!signal.aborted) {
+      const started = Date.now();
+      const { now, has_ended } = await endOf(db, id); // before the steps: its end is then not told too early
+      const since = new Date(Math.max(begin, last - FORGET_MS));
+      const span = { since, changedSince: new Date(last - LATE_MS), after: known.cursors() };
+      yield* known.note(await loggedSteps(db, filter, span));
+      if (has_ended) return;
+      known.forget(started - 2 * FORGET_MS);
+      last = now.getTime();
+      const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_LOOK);
+      await pause(rest, undefined, { signal }).catch(() => {});
+      await bell.rung(ids);
+    }
+  } finally {
+    await bell.close();
+  }
+}
+
+/** The last step that was seen of each run. */
+export class Known {
+  readonly #seen = new Map<string, { seq: number; at: number }>();
+
+  note<Step extends Pick<LoggedStep, 'execution_id' | 'seq'>>(steps: Step[]): Step[] {
+    for (const { execution_id, seq } of steps) {
+      const before = this.#seen.get(execution_id)?.seq ?? 0;
+      this.#seen.set(execution_id, { seq: Math.max(seq, before), at: Date.now() });
+    }
+    return steps;
+  }
+
+  /** Returns whether a step comes after the last seen step of its run. */
+  isNew({ execution_id, seq }: Pick<LoggedStep, 'execution_id' | 'seq'>): boolean {
+    return seq > (this.#seen.get(execution_id)?.seq ?? 0);
+  }
+
+  cursors(): Map<string, number> {
+    return new Map([...this.#seen].map(([id, { seq }]) => [id, seq]));
+  }
+
+  forget(before: number): void {
+    for (const [id, { at }] of this.#seen) if (at < before) this.#seen.delete(id);
+  }
+}

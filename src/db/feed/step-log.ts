@@ -1,0 +1,140 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { Queries } from '../queries/queries.ts';
+import type { ExecutionStatus } from '../schema.generated.ts';
+
+/** A step as a line of a log: what happened, in which run, how long it took and what it cost; nothing of what was said. */
+export type LoggedStep = {
+  execution_id: string;
+  seq: number;
+  /** The name of the agent or workflow that runs. */
+  agent: string | null;
+  kind: string;
+  name: string | null;
+  started_at: Date;
+  finished_at: Date;
+  ms: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number | string;
+  error: JsonObject | null;
+};
+
+/** Which runs: one, those of a session, else those of a tenant; all that is said has to be so. */
+export type LogFilter = {
+  id?: string | undefined;
+  session?: string | undefined;
+  tenantId?: string | undefined;
+  agent?: string | undefined;
+  workflow?: string | undefined;
+  status?: readonly ExecutionStatus[] | undefined;
+  /** Only steps that failed, were tried again, or were stopped by a guard. */
+  errors?: true | undefined;
+};
+
+export type Span = {
+  since: Date;
+  /** Only of runs that have changed since; a little before `since`, unless said. */
+  changedSince?: Date;
+  /** Of these runs only what comes after that step. */
+  after?: ReadonlyMap<string, number>;
+  limit?: number | undefined;
+  /** Only what stands before this one in the log: the next page. */
+  before?: LogPlace | undefined;
+  /** The oldest of them, and not the newest, where there are more than `limit`. */
+  isOldest?: true;
+};
+
+/** Where a step stands in the log, with its time as Postgres writes it: a `Date` has no microseconds. */
+export type LogPlace = Pick<LoggedStep, 'execution_id' | 'seq'> & { finished_at: string };
+
+/** A transaction may have begun so long before what it wrote can be read: a run is as old as that says. */
+export const LATE_MS = 30_000;
+
+/**
+ * The newest steps of these runs, the oldest of them first. Steps have no index by time and need none: those since a time are of
+ * runs that are live, or that ended since, and both have one.
+ */
+export async function loggedSteps(
+  db: Queries,
+  filter: LogFilter,
+  span: Span,
+): Promise<LoggedStep[]> {
+  const { rows } = await stepLog(filter, span).execute(db);
+  return span.isOldest ? rows : rows.toReversed();
+}
+
+/** The statement for it: the newest come first, unless the oldest are asked for. */
+export function stepLog(
+  filter: LogFilter,
+  { since, changedSince, after = new Map(), limit, before, isOldest }: Span,
+): RawBuilder<LoggedStep> {
+  const changed = changedSince ?? new Date(since.getTime() - LATE_MS);
+  return sql<LoggedStep>`
+    with known (id, seq) as (
+      select * from unnest(${[...after.keys()]}::uuid[], ${[...after.values()]}::int[])
+    ),
+    runs as materialized (${runsOf(filter, changed)})
+    select s.execution_id, s.seq, coalesce(a.name, w.name) as agent, s.kind, s.name, s.started_at, s.finished_at,
+      round(extract(epoch from s.finished_at - s.started_at) * 1000)::int as ms,
+      s.tokens_in, s.tokens_out, s.cost, s.error
+    from runs as r
+    left join known as k on k.id = r.id
+    cross join lateral (
+      select t.* from howdah.steps as t
+      where t.execution_id = r.id and t.seq > coalesce(k.seq, 0)
+        and t.finished_at >= ${since} and ${filter.errors ? FAILED : sql`true`}
+    ) as s
+    left join howdah.agents as a on a.id = r.agent_id
+    left join howdah.workflows as w on w.id = r.workflow_id
+    where r.step_count > coalesce(k.seq, 0) and ${before ? isBefore(before) : sql`true`}
+    order by ${isOldest ? OLDEST_FIRST : sql`s.finished_at desc, s.execution_id desc, s.seq desc`}
+    limit ${limit ?? null}::bigint`;
+}
+
+function isBefore({ finished_at, execution_id, seq }: LogPlace): RawBuilder<unknown> {
+  return sql`(s.finished_at, s.execution_id, s.seq) < (${finished_at}::timestamptz, ${execution_id}::uuid, ${seq}::int)`;
+}
+
+/** No step of a run before one that comes earlier in it, whatever the clocks of two workers say. */
+const OLDEST_FIRST = sql`
+  max(s.finished_at) over (partition by s.execution_id order by s.seq), s.execution_id, s.seq`;
+
+const FAILED = sql`(t.error is not null or t.kind in ('error', 'retry', 'guard'))`;
+const LIVE = sql`('queued', 'running', 'waiting', 'paused')`;
+
+function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
+  const { id, session, tenantId, agent, workflow, status } = filter;
+  const tenant = tenantId === undefined ? sql`howdah.current_tenant()` : sql`${tenantId}::uuid`;
+  const from = sql`
+    select e.id::uuid as id, e.tenant_id, e.agent_id, e.workflow_id, coalesce(h.step_count, e.step_count) as step_count
+    from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id`;
+  if (id !== undefined) return sql`${from} where e.id = ${id}`;
+  const asked = [
+    sql`e.tenant_id = ${tenant}`,
+    ...(agent === undefined ? [] : [sql`e.agent_id = ${agent}::uuid`]),
+    ...(workflow === undefined ? [] : [sql`e.workflow_id = ${workflow}::uuid`]),
+    ...(status === undefined
+      ? []
+      : [sql`e.status = any (${[...status]}::howdah.execution_status[])`]),
+  ];
+  const where = sql`where ${sql.join(asked, sql` and `)}`;
+  if (session !== undefined) return sql`${from} ${where} and e.session_id = ${session}`;
+  return sql`
+    ${from} ${where} and e.status in ${LIVE} and coalesce(h.updated_at, e.updated_at) >= ${since}
+    union all
+    ${from} ${where} and e.completed_at >= ${since}`;
+}
+
+/** Whether a run has ended, and what time the database has. */
+export async function endOf(
+  db: Queries,
+  id: string | undefined,
+): Promise<{ now: Date; has_ended: boolean }> {
+  const { rows } = await sql<{ now: Date; has_ended: boolean }>`
+    select clock_timestamp() as now,
+      exists (select from howdah.executions as e where e.id = ${id ?? null}::uuid and e.completed_at is not null) as has_ended`.execute(
+    db,
+  );
+  return rows[0] ?? { now: new Date(), has_ended: false };
+}

@@ -1,0 +1,39 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { PoolClient } from '../connection/pool.ts';
+
+type Client = Pick<PoolClient, 'query'>;
+
+/**
+ * What a tool that a run called without a model gave beside texts: blocks, with files by the ids of their resources. None where it gave
+ * no such thing, and where a filter has written the answer otherwise.
+ */
+export async function contentGiven(client: Client, executionId: string): Promise<JsonObject[]> {
+  const { rows } = await client.query<{ content: JsonObject[] }>(
+    `select s.output -> '$content' as content
+     from howdah.executions as e
+     join howdah.agents as a on a.id = e.agent_id and a.engine_configuration ? 'tool'
+     cross join lateral (
+       select s.seq, s.output from howdah.steps as s
+       where s.execution_id = e.id and s.kind = 'tool' order by s.seq desc limit 1
+     ) as s
+     join howdah.messages as m on m.execution_id = e.id and m.step_seq = s.seq and m.content = e.output
+     where e.id = $1 and jsonb_typeof(s.output -> '$content') = 'array'`,
+    [executionId],
+  );
+  return rows[0]?.content ?? [];
+}
+
+export type FileBytes = { type: string; bytes: Buffer | null };
+
+/** Files of the tenant that whoever asks may see, by their ids. */
+export async function filesById(
+  client: Client,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, FileBytes>> {
+  const { rows } = await client.query<FileBytes & { id: string }>(
+    `select r.id, r.type, r.bytes from howdah.resources as r
+     where r.tenant_id = howdah.current_tenant() and r.id = any ($1)`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, ...file }) => [id, file]));
+}

@@ -1,0 +1,172 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { PoolClient } from '../connection/pool.ts';
+
+type Client = Pick<PoolClient, 'query'>;
+
+/** An agent or workflow as a tool of our MCP server. */
+export type OfferedTool = {
+  tool: string;
+  kind: 'agent' | 'workflow';
+  id: string;
+  name: string;
+  description: string;
+  parameters: JsonObject;
+  /** The tool that is called without a model: it takes the arguments themselves. */
+  calls: string | null;
+};
+
+/** What whoever asks may run, by the names of the tools, behind one. */
+export async function offeredTools(
+  client: Client,
+  after: string | undefined,
+  atMost: number,
+): Promise<OfferedTool[]> {
+  const { rows } = await client.query<OfferedTool>(
+    'select * from howdah_private.offered_tools(after => $1, at_most => $2)',
+    [after ?? null, atMost],
+  );
+  return rows;
+}
+
+/** The tool of this name, if he may run what it stands for. */
+export async function offeredTool(client: Client, tool: string): Promise<OfferedTool | undefined> {
+  const { rows } = await client.query<OfferedTool>(
+    'select * from howdah_private.offered_tools(tool => $1)',
+    [tool],
+  );
+  return rows[0];
+}
+
+/** Whether he may run anything, and so answer anything. */
+export async function mayRun(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `select howdah_private.may('executions', 'run') as may`,
+  );
+  return rows[0]?.may === true;
+}
+
+/** Begins a run; gives its id. Throws what the insert is refused with. */
+export async function beginRun(
+  client: Client,
+  { kind, id }: Pick<OfferedTool, 'kind' | 'id'>,
+  { message, data, metadata }: { message: string; data: Json | undefined; metadata: JsonObject },
+): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into howdah.executions (${kind}_id, input, input_data, metadata)
+     values ($1, $2, $3, $4) returning id::uuid::text as id`,
+    [id, message, data === undefined ? null : JSON.stringify(data), JSON.stringify(metadata)],
+  );
+  return (rows[0] as { id: string }).id;
+}
+
+/** What it waits for, if it waits; undefined when there is no such run. */
+export async function standOf(
+  client: Client,
+  id: string,
+): Promise<{ status: string; waiting_for: string | null } | undefined> {
+  const { rows } = await client.query(
+    'select e.status, e.waiting_for from howdah.executions as e where e.id = $1',
+    [id],
+  );
+  return rows[0];
+}
+
+/** Ends the run at once, unless it has ended. Throws `HWNTF` and `HWDEN`. */
+export async function cancelRun(client: Client, id: string): Promise<void> {
+  await client.query('savepoint cancelling');
+  await client.query('select howdah.cancel_execution($1)', [id]).catch(async (error) => {
+    if (error.code !== 'HWTRM') throw error;
+    await client.query('rollback to savepoint cancelling');
+  });
+}
+
+/** The living run that was begun with these words in its metadata. */
+export async function findLive(client: Client, metadata: JsonObject): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `select e.id::uuid::text as id from howdah.executions as e
+     where e.tenant_id = howdah.current_tenant() and e.metadata @> $1 and e.completed_at is null
+     order by e.id desc limit 1`,
+    [JSON.stringify(metadata)],
+  );
+  return rows[0]?.id;
+}
+
+/** A question, and the run that nobody began for another one, to which it belongs. */
+export type AskedQuestion = { id: string; root_execution_id: string; kind: string };
+
+export async function findQuestion(client: Client, id: string): Promise<AskedQuestion | undefined> {
+  const { rows } = await client.query<AskedQuestion>(
+    `select q.id, q.root_execution_id::uuid::text as root_execution_id, q.kind
+     from howdah.questions as q where q.id = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Answers it, whatever its kind is. Throws what SQL refuses. */
+export async function answer(
+  client: Client,
+  id: string,
+  text: string | null,
+  data?: Json,
+): Promise<void> {
+  await client.query('select howdah.answer_question($1, $2, $3)', [
+    id,
+    text,
+    data === undefined ? null : JSON.stringify(data),
+  ]);
+}
+
+/** The steps of a run, without what they say. */
+export async function outlineOf(client: Client, id: string, atMost: number): Promise<JsonObject[]> {
+  const { rows } = await client.query<JsonObject>(
+    `select s.seq, s.kind, s.name, s.error, s.tokens_in, s.tokens_out, s.finished_at
+     from howdah.steps as s where s.execution_id = $1 order by s.seq desc limit $2`,
+    [id, atMost],
+  );
+  return rows.reverse();
+}
+
+/** A prompt of the tenant with the JSON Schemas of its variables. */
+export type PromptRow = {
+  name: string;
+  description: string;
+  variables: Record<string, JsonObject>;
+};
+
+export async function listPrompts(
+  client: Client,
+  after: string | undefined,
+  atMost: number,
+): Promise<PromptRow[]> {
+  const { rows } = await client.query<PromptRow>(
+    `select p.name, p.description, p.variables from howdah.prompts as p
+     where p.tenant_id = howdah.current_tenant() and p.deleted_at is null
+       and ($1::text is null or p.name > $1)
+     order by p.name limit $2`,
+    [after ?? null, atMost],
+  );
+  return rows;
+}
+
+/** The prompt of this name. Throws `HWNTF`. */
+export async function findPrompt(client: Client, name: string): Promise<PromptRow> {
+  const { rows } = await client.query<PromptRow>(
+    'select p.name, p.description, p.variables from howdah.prompts as p where p.id = howdah.prompt($1)',
+    [name],
+  );
+  return rows[0] as PromptRow;
+}
+
+/** Its text with these values. Throws `HWINV`. */
+export async function renderPrompt(
+  client: Client,
+  name: string,
+  values: JsonObject,
+): Promise<string> {
+  const { rows } = await client.query<{ text: string }>(
+    'select howdah.render_prompt($1, $2) as text',
+    [name, JSON.stringify(values)],
+  );
+  return rows[0]?.text ?? '';
+}

@@ -1,0 +1,104 @@
+import type { RunError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { QUERY_DEFAULTS } from '../../contracts/reading.ts';
+import type { Pool } from '../connection/pool.ts';
+import type { QueryPool } from '../sql-tools/query-pool.ts';
+
+/** A query may take so long, and give so much. */
+const TIMEOUT_MS = 10_000;
+const MOST_ROWS = 100;
+const MOST_BYTES = 1_048_576;
+
+type Rule = { id: string; tenant_id: string; query: string | null; found: Json[] | null };
+
+/** What a rule found, or why it could not be asked. */
+type Found = { rows: Json[]; error: string | null };
+
+/** The rule as it is now; nothing when it is gone or switched off. */
+export async function beginAlert(
+  pool: Pool,
+  rule: { id: string; tenant_id: string },
+): Promise<Rule | undefined> {
+  const { rows } = await pool.query<{ rule: Rule | null }>(
+    'select howdah_private.start_alert_check($1, $2) as rule',
+    [rule.id, rule.tenant_id],
+  );
+  return rows[0]?.rule ?? undefined;
+}
+
+/** Asks it, with the rights of its tenant and none of the engine's, and has the database judge what was found. */
+export async function checkAlert(
+  pool: Pool,
+  queries: Pick<QueryPool, 'rows'>,
+  rule: Rule,
+): Promise<void> {
+  const { rows, error } =
+    rule.query === null
+      ? { rows: rule.found ?? [], error: null }
+      : await ask(queries, rule.query, rule.tenant_id);
+  await pool.query('select howdah_private.finish_alert_check($1, $2, $3, $4, $5)', [
+    rule.id,
+    rule.tenant_id,
+    rule.query,
+    JSON.stringify(rows),
+    error,
+  ]);
+}
+
+/**
+ * Runs the query of a rule, which an admin wrote. It may read every schema that is open to queries,
+ * within the limits of queries.
+ */
+async function ask(
+  queries: Pick<QueryPool, 'rows'>,
+  query: string,
+  tenantId: string,
+): Promise<Found> {
+  const { max_cost: cost } = QUERY_DEFAULTS;
+  const outcome = await queries.rows({
+    boundTo: { tenantId },
+    query,
+    schemas: null,
+    limits: { rows: MOST_ROWS, bytes: MOST_BYTES, cost, timeoutMs: TIMEOUT_MS },
+    signal: new AbortController().signal,
+  });
+  return outcome.ok
+    ? { rows: outcome.value.rows as Json[], error: null }
+    : { rows: [], error: whyNot(outcome.error, query) };
+}
+
+/** With how it may be read, where it may not. */
+function whyNot({ message, cause }: RunError, query: string): string {
+  if (!isJsonObject(cause ?? null) || (cause as JsonObject).sqlstate !== '42501') return message;
+  const [, ofOwners] = /\bhowdah\.(violations|alerts)\b/i.exec(query) ?? [];
+  const way = ofOwners
+    ? `It is of all tenants: an owner of the database writes engine_check = '${ofOwners.toLowerCase()}' in place of the query.`
+    : (cause as JsonObject).hint;
+  return way ? `${message}. ${way}` : message;
+}
+
+/** A rule, and what was found last. */
+export type AlertRule = {
+  name: string;
+  state: string;
+  found_rows: number | null;
+  since: Date | null;
+  interval_seconds: number;
+  is_active: boolean;
+  last_error: string | null;
+};
+
+/** Those of the tenant the connection acts for, what needs somebody first. */
+export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule[]> {
+  const { rows } = await client.query(
+    `select r.name, r.state, r.found_rows, r.changed_at as since, r.interval_seconds, r.is_active, r.last_error
+     from howdah.alert_rules as r where r.tenant_id = howdah.current_tenant()
+     order by r.is_active desc, array_position('{firing, failed, unknown, clear}', r.state::text), r.name`,
+  );
+  return rows;
+}
+
+/** Makes the usual ones, where there are none of their names. */
+export async function useAlerts(client: Pick<Pool, 'query'>, webhookId?: string): Promise<void> {
+  await client.query('select from howdah.use_alert_rules($1)', [webhookId ?? null]);
+}

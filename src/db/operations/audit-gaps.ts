@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../package-root.ts';
+import type { Pool } from '../connection/pool.ts';
+
+/** What is in the way of new rows. */
+export type AuditGaps = {
+  /** Triggers that do not fire, or are gone, each with its table. */
+  disarmed: string[];
+  /** Where sessions are told to fire none: `database` or `role`, with its name. */
+  replicas: string[];
+  /** Notes that never became rows. */
+  unchained: number;
+};
+
+/** Compares the triggers there are with those of `sql/schema.sql`, which is what a migration makes. */
+export async function auditGaps(pool: Pool): Promise<AuditGaps> {
+  const { rows } = await pool.query(
+    `select array(
+       select e.name from unnest($1::text[]) as e (name)
+       where not exists (
+         select from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
+         where format('%s.%I %I', c.relnamespace::regnamespace, c.relname, t.tgname) = e.name
+           and t.tgenabled in ('O', 'A') and not t.tgisinternal
+       ) order by 1
+     ) as disarmed,
+     array(
+       select concat_ws(' ', 'database ' || d.datname, 'role ' || r.rolname)
+       from pg_db_role_setting as s
+       left join pg_database as d on d.oid = s.setdatabase left join pg_roles as r on r.oid = s.setrole
+       where exists (select from unnest(s.setconfig) as c where c ~* '^session_replication_role=(replica|local)')
+     ) as replicas,
+     (select count(*)::int from howdah_private.audit_inbox) as unchained`,
+    [triggersThatShouldBe()],
+  );
+  return rows[0];
+}
+
+function triggersThatShouldBe(): string[] {
+  const schema = readFileSync(join(PACKAGE_ROOT, 'sql', 'schema.sql'), 'utf8');
+  const made = schema.matchAll(/^CREATE (?:CONSTRAINT )?TRIGGER (\S+) .*? ON (howdah\w*\.\w+) /gm);
+  return [...made].map(([, trigger, table]) => `${table} ${trigger}`);
+}

@@ -1,0 +1,24 @@
+import type { Pool } from '../connection/pool.ts';
+
+/** What metrics ask of the database. */
+export function figuresOn(pool: Pool) {
+  return {
+    async figures() {
+      const { rows } = await pool.query<{
+        name: string;
+        labels: Record<string, string>;
+        value: number;
+      }>('select name, labels, value from howdah_private.metrics()');
+      return rows;
+    },
+    /** Per million tokens, by model. */
+    async prices(modelIds: readonly string[]) {
+      const { rows } = await pool.query<{ id: string; input: number; output: number }>(
+        `select id, coalesce(input_price, 0)::float8 as input, coalesce(output_price, 0)::float8 as output
+         from howdah_private.model_prices($1)`,
+        [modelIds],
+      );
+      return new Map(rows.map(({ id, ...price }) => [id, price]));
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import { sql } from 'kysely';
+import type { Explanation } from '../../contracts/explanation.ts';
+import type { Queries } from './queries.ts';
+
+/** Why a run is where it is. Throws `HWNTF`. */
+export async function explainExecution(db: Queries, id: string): Promise<Explanation> {
+  const { rows } = await sql<{ explanation: Explanation }>`
+    select howdah.explain_execution(${id}) as explanation`.execute(db);
+  return rows[0]?.explanation as Explanation;
+}

@@ -1,0 +1,139 @@
+import type { Pool } from '../connection/pool.ts';
+
+/** A kind of rows that people list and look at by a name. */
+export type NamedKind = keyof typeof KINDS;
+
+type Row = Readonly<Record<string, unknown>>;
+type Client = Pick<Pool, 'query'>;
+
+/** Select lists over `t`; a row is told in lists by `list`, alone by both. */
+type Kind = Readonly<{
+  table: string;
+  list: string;
+  show: string;
+  /** What people call it by; the id is known as well. */
+  name?: string;
+  joins?: string;
+  living?: string;
+}>;
+
+const TIMES = 't.created_at, t.updated_at';
+const MEMBERS = `(
+  select coalesce(json_agg(coalesce(a.name, w.name) order by m.sequence_order), '[]')
+  from howdah.workflow_agents as m
+  left join howdah.agents as a on a.id = m.agent_id
+  left join howdah.workflows as w on w.id = m.member_workflow_id
+  where m.workflow_id = t.id
+) as members`;
+const MCP_TOOLS = `(
+  select coalesce(json_agg(json_build_object('name', m.name, 'status', m.status) order by m.name), '[]')
+  from howdah.mcp_tools as m where m.server_id = t.id
+) as tools`;
+const RUNS = `coalesce(a.name, w.name) as runs`;
+
+const KINDS = {
+  agents: {
+    table: 'agents',
+    living: 't.deleted_at is null',
+    joins: 'left join howdah.agent_versions as v on v.id = t.current_version_id',
+    list: `t.id, t.name, v.version, t.is_active, t.description`,
+    show: `t.is_default, t.engine,
+      jsonb_path_query_array(v.definition, '$.models[*].name') as models,
+      jsonb_path_query_array(v.definition, '$.tools[*].name') as tools,
+      t.instruction, t.max_steps, t.max_tokens, t.max_cost, t.max_seconds, ${TIMES}`,
+  },
+  workflows: {
+    table: 'workflows',
+    living: 't.deleted_at is null',
+    joins: 'left join howdah.workflow_versions as v on v.id = t.current_version_id',
+    list: 't.id, t.name, t.type, v.version, t.is_active, t.description',
+    show: `${MEMBERS}, t.instruction, t.configuration, t.max_steps, t.max_tokens, t.max_cost, t.max_seconds, ${TIMES}`,
+  },
+  models: {
+    table: 'models',
+    list: 't.id, t.name, t.provider, t.model, t.purpose, t.input_price, t.output_price',
+    show: `t.base_url, t.secret_name, t.domain, t.context_tokens, t.capabilities, (
+        select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a
+        where a.deleted_at is null
+          and exists (select from howdah.agent_models as m where m.agent_id = a.id and m.model_id = t.id)
+      ) as agents, ${TIMES}`,
+  },
+  prompts: {
+    table: 'prompts',
+    living: 't.deleted_at is null',
+    list: 't.id, t.name, t.description',
+    show: `t.template, t.variables, ${TIMES}`,
+  },
+  tools: {
+    table: 'tools',
+    list: 't.id, t.name, t.kind, t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.description',
+    show: `t.aliases, t.parameters, (
+        select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a
+        where a.deleted_at is null
+          and exists (select from howdah.agent_tools as g where g.agent_id = a.id and g.tool_id = t.id)
+      ) as agents, ${TIMES}`,
+  },
+  mcp_servers: {
+    table: 'mcp_servers',
+    list: `t.id, t.name, t.type, t.is_active,
+      (select count(*)::int from howdah.mcp_tools as m where m.server_id = t.id) as tools, t.discovered_at, t.error`,
+    show: `t.description, t.trusts_annotations, t.failed_at, ${MCP_TOOLS}, ${TIMES}`,
+  },
+  users: {
+    table: 'users',
+    name: 'username',
+    list: 't.id, t.username, t.email, t.role, t.is_active',
+    show: TIMES,
+  },
+  schedules: {
+    table: 'schedules',
+    joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id`,
+    list: `t.id, t.name, ${RUNS}, t.cron, t.timezone, t.is_active, t.next_at, t.last_at`,
+    show: `t.input, t.input_data, t.metadata, t.overlap_policy, t.catchup_policy, t.priority, t.concurrency_key,
+      t.last_execution_id, t.last_error, ${TIMES}`,
+  },
+  webhooks: {
+    table: 'webhooks',
+    name: 'url',
+    joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id`,
+    list: 't.id, t.url, t.events, t.is_active, t.disabled_because, t.description',
+    show: `a.name as agent, w.name as workflow, t.secret_name, ${TIMES}`,
+  },
+} as const satisfies Record<string, Kind>;
+
+const kindOf = (kind: NamedKind): Kind => KINDS[kind];
+const rowsOf = ({ table, joins = '', living = 'true' }: Kind, columns: string) =>
+  `select ${columns} from howdah.${table} as t ${joins}
+   where t.tenant_id = howdah.current_tenant() and ${living}`;
+const nameOf = ({ name = 'name' }: Kind) => `t.${name}`;
+
+/** The rows of a tenant, by their names. */
+export async function listNamed(client: Client, kind: NamedKind): Promise<Row[]> {
+  const of = kindOf(kind);
+  const { rows } = await client.query(`${rowsOf(of, of.list)} order by ${nameOf(of)}, t.id`);
+  return rows;
+}
+
+/** Their names alone. */
+export async function namesOf(client: Client, kind: NamedKind): Promise<string[]> {
+  const of = kindOf(kind);
+  const { rows } = await client.query<{ name: string }>(
+    `${rowsOf(of, `${nameOf(of)} as name`)} order by name`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** The row of this name or id, with all that is told of one. */
+export async function findNamed(
+  client: Client,
+  kind: NamedKind,
+  name: string,
+): Promise<(Row & { id: string }) | undefined> {
+  const of = kindOf(kind);
+  const { rows } = await client.query(
+    `${rowsOf(of, `${of.list}, ${of.show}`)} and (${nameOf(of)} = $1 or t.id::text = lower($1))
+     order by ${nameOf(of)} = $1 desc, t.id limit 1`,
+    [name],
+  );
+  return rows[0];
+}

@@ -1,0 +1,251 @@
+import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
+import type { Pool, PoolClient } from '../connection/pool.ts';
+import type { DB, ExecutionStatus } from '../schema.generated.ts';
+import { type RunCounter, runCounter } from './run-counters.ts';
+
+export type Queries = Kysely<DB>;
+
+/** Typed queries over the public schema, on a pool of the caller. */
+export function queriesOn(pool: Pool): Queries {
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) }).withSchema('howdah');
+}
+
+/** The same on one connection, within whatever transaction its caller has begun. */
+export function queriesWithin(client: Pick<PoolClient, 'query'>): Queries {
+  const connection = { query: client.query.bind(client), release() {} };
+  const pool = { connect: async () => connection, end: async () => {} };
+  return queriesOn(pool as unknown as Pool);
+}
+
+const ownTenant = sql<string>`howdah.current_tenant()`;
+
+/** A run as one document, in the bytes Postgres gives it: on one line, or for people; whole, or redacted. Throws `HWNTF`. */
+export async function exportRun(
+  db: Queries,
+  id: string,
+  { isForPeople = false, redact = false } = {},
+): Promise<string> {
+  const { rows } = await sql<{ run: string }>`
+    select case when ${isForPeople}::boolean then jsonb_pretty(r) else r::text end as run
+    from howdah.export_run(${id}, ${redact}) as r`.execute(db);
+  return rows[0]?.run ?? '';
+}
+
+/** What an agent is by a version, the current one unless it is named. Throws `HWNTF`. */
+export async function findDefinition(
+  db: Queries,
+  agent: string,
+  version: number | undefined,
+): Promise<unknown> {
+  const { rows } = await sql<{ definition: unknown }>`
+    select v.definition from howdah.agents as a
+    join howdah.agent_versions as v on v.agent_id = a.id
+    where a.id = howdah.agent(${agent})
+      and case when ${version ?? null}::int is null then v.id = a.current_version_id
+        else v.version = ${version ?? null}::int end`.execute(db);
+  return rows[0]?.definition;
+}
+
+/** The living agents of the tenant, else of the one the login acts for, with model, version and number of tools. */
+export function listAgents(db: Queries, tenantId?: string) {
+  return db
+    .selectFrom('agents as a')
+    .leftJoin('agent_versions as v', 'v.id', 'a.current_version_id')
+    .select(['a.id', 'a.name', 'v.version', 'a.is_active', 'a.description'])
+    .select([
+      sql<string>`v.definition #>> '{models,0,name}'`.as('model'),
+      sql<number>`jsonb_array_length(v.definition -> 'tools')`.as('tools'),
+    ])
+    .where('a.tenant_id', '=', tenantId ?? ownTenant)
+    .where('a.deleted_at', 'is', null)
+    .orderBy('a.name')
+    .execute();
+}
+
+/** The tools of the tenant. */
+export function listTools(db: Queries) {
+  return db
+    .selectFrom('tools as t')
+    .select(['t.id', 't.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms'])
+    .select(['t.is_active', 't.description', 't.parameters'])
+    .where('t.tenant_id', '=', ownTenant)
+    .orderBy('t.name')
+    .execute();
+}
+
+/** A tool in the form of OpenAI. */
+export type OfferedTool = {
+  type: 'function';
+  function: { name: string; description: string; parameters: unknown };
+};
+
+/** The tools of an agent as its models are told them. Throws `HWNTF` when there is no such agent. */
+export async function toolsOfAgent(db: Queries, agent: string): Promise<OfferedTool[]> {
+  const { rows } = await sql<{ tools: OfferedTool[] }>`
+    select howdah.agent_tool_list(${agent}) as tools`.execute(db);
+  return rows[0]?.tools ?? [];
+}
+
+/** The tenant's model for agents that name none, as one line for people. */
+export async function describeDefaultModel(db: Queries): Promise<string> {
+  const row = await db
+    .selectFrom('models')
+    .select(['provider', 'model', 'base_url'])
+    .where('tenant_id', '=', ownTenant)
+    .where('name', '=', 'default')
+    .executeTakeFirst();
+  if (!row) {
+    return 'none: agents that name no model cannot run';
+  }
+  return row.provider === 'local'
+    ? 'local: extractive, no LLM; it looks things up and cites them. Set OPENAI_API_KEY for one'
+    : `${row.model} by ${row.provider}${row.base_url ? ` at ${new URL(row.base_url).host}` : ''}`;
+}
+
+export type ExecutionFilter = {
+  /** Instead of the tenant the login acts for. */
+  tenantId?: string | undefined;
+  /** Those that are one of these. */
+  status?: readonly ExecutionStatus[] | undefined;
+  agent?: string | undefined;
+  workflow?: string | undefined;
+  since?: Date | undefined;
+  until?: Date | undefined;
+  /** Only what is older than this one. */
+  before?: string | undefined;
+  limit: number;
+};
+
+const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
+
+/** The newest executions of a tenant. */
+export function listExecutions(db: Queries, filter: ExecutionFilter) {
+  let query = db
+    .selectFrom('executions as e')
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .select(['e.id', sql<string>`coalesce(a.name, w.name)`.as('agent'), 'e.status'])
+    .select('e.stop_reason')
+    .select([
+      counter<number>('step_count').as('steps'),
+      sql<string>`${counter('tokens_in')} + ${counter('tokens_out')}`.as('tokens'),
+      counter<string>('cost').as('cost'),
+      'e.created_at',
+      sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
+    ])
+    .where('e.tenant_id', '=', filter.tenantId ?? ownTenant)
+    .orderBy('e.id', 'desc')
+    .limit(filter.limit);
+  if (filter.status) {
+    query = query.where('e.status', 'in', filter.status);
+  }
+  if (filter.agent) {
+    query = query.where('a.name', '=', filter.agent);
+  }
+  if (filter.workflow) {
+    query = query.where('w.name', '=', filter.workflow);
+  }
+  if (filter.since) {
+    query = query.where('e.created_at', '>=', filter.since);
+  }
+  if (filter.until) {
+    query = query.where('e.created_at', '<', filter.until);
+  }
+  if (filter.before) {
+    query = query.where('e.id', '<', filter.before);
+  }
+  return query.execute();
+}
+
+/** One execution whole, or undefined. By a function, since a guest may not read each column of the table. */
+export function findExecution(db: Queries, id: string) {
+  return db
+    .selectFrom(sql<Selectable<DB['executions']>>`howdah_private.execution_row(${id})`.as('e'))
+    .leftJoin('agents as a', 'a.id', 'e.agent_id')
+    .leftJoin('agent_versions as v', 'v.id', 'e.agent_version_id')
+    .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
+    .leftJoin('workflow_versions as x', 'x.id', 'e.workflow_version_id')
+    .selectAll('e')
+    .select(['a.name as agent', 'v.version as agent_version'])
+    .select(['w.name as workflow', 'x.version as workflow_version'])
+    .where('e.id', '=', id)
+    .executeTakeFirst();
+}
+
+export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
+
+/** A run and all below it, parents before their children. */
+export function treeOf(db: Queries, rootExecutionId: string) {
+  return db
+    .selectFrom('execution_tree')
+    .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'workflow', 'status'])
+    .select(['waiting_for'])
+    .select(['stop_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
+    .select(['total_tokens_out', 'total_cost', 'started_at', 'completed_at'])
+    .where('root_execution_id', '=', rootExecutionId)
+    .orderBy('path')
+    .execute();
+}
+
+export type TreeNode = Awaited<ReturnType<typeof treeOf>>[number];
+
+/** The steps of a run after a cursor, each with what was said in it. */
+export function stepsAfter(db: Queries, executionId: string, after: number, most?: number) {
+  return db
+    .selectFrom('steps as s')
+    .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.tokens_in'])
+    .select(['s.tokens_out', 's.cost', 's.started_at', 's.finished_at'])
+    .select((step) =>
+      step
+        .selectFrom('messages as m')
+        .select(sql<string | null>`string_agg(m.content, E'\n' order by m.seq)`.as('said'))
+        .whereRef('m.execution_id', '=', 's.execution_id')
+        .whereRef('m.step_seq', '=', 's.seq')
+        .as('said'),
+    )
+    .select((step) =>
+      step
+        .selectFrom('messages as m')
+        .innerJoin(
+          sql<{
+            call: { name: string; arguments: string };
+          }>`jsonb_array_elements(m.tool_calls)`.as<'c'>(sql`c (call)`),
+          (join) => join.onTrue(),
+        )
+        .select(
+          sql<
+            string | null
+          >`string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')`.as('calls'),
+        )
+        .whereRef('m.execution_id', '=', 's.execution_id')
+        .whereRef('m.step_seq', '=', 's.seq')
+        .as('calls'),
+    )
+    .where('s.execution_id', '=', executionId)
+    .where('s.seq', '>', after)
+    .orderBy('s.seq')
+    .$if(most !== undefined, (query) => query.limit(most ?? 0))
+    .execute();
+}
+
+export type Step = Awaited<ReturnType<typeof stepsAfter>>[number];
+
+/** How many worker processes are alive by their heartbeat. */
+export async function countWorkers(db: Queries): Promise<number> {
+  const { rows } = await sql<{ workers: string }>`
+    select count(*) as workers from howdah_private.workers
+    where heartbeat_at > clock_timestamp() - interval '10 seconds'`.execute(db);
+  return Number(rows[0]?.workers);
+}
+
+/** The same question for a login that may not count them. */
+export async function isAnyWorkerAlive(db: Queries): Promise<boolean> {
+  const { rows } = await sql<{ is_alive: boolean }>`
+    select howdah_private.is_any_worker_alive() as is_alive`.execute(db);
+  return rows[0]?.is_alive === true;
+}
+
+/** Broken promises; empty, if all is well. */
+export function listViolations(db: Queries) {
+  return db.selectFrom('violations').selectAll().execute();
+}

@@ -1,0 +1,147 @@
+import { quoteName } from '../connection/pool.ts';
+import { type Client, type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
+
+/** A table as a list of rows that programs read and write one by one. */
+export type Collection = Readonly<{
+  /** Of the schema `howdah`. */
+  table: string;
+  /** What is shown of a row, as a select list over `t`. */
+  shown: string;
+  /** What its tag is made of, an expression over `t`; all that is shown when left out. */
+  stamp?: string;
+  /** Which rows there are, where some are kept that were deleted. */
+  living?: string;
+}>;
+
+/** A row as it is shown, and the tag of this state of it. */
+export type Shown = { row: Record<string, unknown> & { id: string }; tag: string };
+
+/** A condition with one place for its value, such as `t.name = ?`. */
+export type Condition = readonly [sql: string, value: unknown];
+
+const tagOf = ({ stamp, shown }: Collection) =>
+  stamp === undefined
+    ? `(select md5(s::text) from (select ${shown}) as s)`
+    : `md5(concat_ws(' ', t.id, ${stamp}))`;
+const rowsOf = (collection: Collection) =>
+  `select ${collection.shown} from howdah.${quoteName(collection.table)} as t
+   where ${collection.living ?? 'true'}`;
+
+/** Reads a page of the rows before an id, the newest first, since ids grow with time. */
+export function listRows(
+  client: Client,
+  collection: Collection,
+  { where, before, limit }: { where: readonly Condition[]; before?: string; limit: number },
+): Promise<JsonPage<Shown['row']>> {
+  const all: readonly Condition[] = [
+    ...where,
+    ...(before === undefined ? [] : ([['t.id < ?::uuid', before]] as const)),
+  ];
+  const conditions = all.map(([sql], index) => ` and ${sql.replace('?', `$${index + 1}`)}`);
+  const values = [...all.map(([, value]) => value), limit];
+  const text = `${rowsOf(collection)}${conditions.join('')} order by t.id desc limit $${values.length}`;
+  return jsonPage(client, text, values);
+}
+
+/** The row of this id, when there is one that the caller sees. */
+export async function findRow(
+  client: Client,
+  collection: Collection,
+  id: string,
+): Promise<Shown | undefined> {
+  const text = `select ${collection.shown}, ${tagOf(collection)} as row_tag
+    from howdah.${quoteName(collection.table)} as t
+    where t.id = $1 and ${collection.living ?? 'true'}`;
+  const found = await jsonRow<Shown['row'] & { row_tag: string }>(client, text, [id]);
+  if (!found) return undefined;
+  const { row_tag: tag, ...row } = found;
+  return { row, tag };
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Makes a row; what is not named takes its default. Gives the id. */
+export async function insertRow(
+  client: Client,
+  { table }: Collection,
+  values: Values,
+): Promise<string> {
+  const columns = Object.keys(values).map(quoteName);
+  const [into, of] = [columns.join(', '), columns.map((name) => `r.${name}`).join(', ')];
+  const text =
+    columns.length === 0
+      ? `insert into howdah.${quoteName(table)} default values returning id`
+      : `insert into howdah.${quoteName(table)} (${into})
+         select ${of} from jsonb_populate_record(null::howdah.${quoteName(table)}, $1) as r returning id`;
+  const made = columns.length === 0 ? [] : [JSON.stringify(values)];
+  const { rows } = await client.query<{ id: string }>(text, made);
+  return rows[0]?.id ?? '';
+}
+
+/**
+ * Changes a row, and gives the columns in `defaults` their default. False when there is none, or none with this tag:
+ * the tag is compared in the statement itself, so of two who have the same one only the first changes the row.
+ */
+export async function updateRow(
+  client: Client,
+  collection: Collection,
+  id: string,
+  { values, defaults = [], tag }: { values: Values; defaults?: readonly string[]; tag?: string },
+): Promise<boolean> {
+  const columns = Object.keys(values).map(quoteName);
+  const table = `howdah.${quoteName(collection.table)}`;
+  const changes = [
+    ...(columns.length > 0
+      ? [
+          `(${columns.join(', ')}) = (select ${columns.map((name) => `r.${name}`).join(', ')}
+           from jsonb_populate_record(null::${table}, $2) as r)`,
+        ]
+      : []),
+    ...defaults.map((name) => `${quoteName(name)} = default`),
+  ];
+  const text = `update ${table} as t set ${changes.join(', ')}
+    where t.id = $1 and ${collection.living ?? 'true'}
+      and ($3::text is null or ${tagOf(collection)} = $3) and $2::jsonb is not null returning t.id`;
+  const { rowCount } = await client.query(text, [id, JSON.stringify(values), tag ?? null]);
+  return rowCount === 1;
+}
+
+/** A row is written as it is, so that it has changed for others too when something that it shows has. */
+export async function touchRow(client: Client, { table }: Collection, id: string): Promise<void> {
+  await client.query(`update howdah.${quoteName(table)} as t set name = t.name where t.id = $1`, [
+    id,
+  ]);
+}
+
+/** Deletes a row; false as above. */
+export async function deleteRow(
+  client: Client,
+  collection: Collection,
+  id: string,
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `delete from howdah.${quoteName(collection.table)} as t where t.id = $1`,
+    [id],
+  );
+  return rowCount === 1;
+}
+
+/** Holds a row for the rest of the transaction, in the state that has this tag. */
+export async function holdRow(
+  client: Client,
+  collection: Collection,
+  id: string,
+  tag: string,
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from howdah.${quoteName(collection.table)} as t
+     where t.id = $1 and ${collection.living ?? 'true'} and ${tagOf(collection)} = $2 for update`,
+    [id, tag],
+  );
+  return rowCount === 1;
+}
+
+/** What waits for the commit happens now, as versions of agents do: what is read after it is what was committed. */
+export async function settle(client: Client): Promise<void> {
+  await client.query('set constraints all immediate');
+}

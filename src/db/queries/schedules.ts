@@ -1,0 +1,28 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Pool } from '../connection/pool.ts';
+
+type Client = Pick<Pool, 'query'>;
+
+/** A run of a schedule out of turn. */
+export async function runSchedule(
+  client: Client,
+  id: string,
+): Promise<{ id: string; status: string }> {
+  const { rows } = await client.query('select r.id, r.status from howdah.run_schedule($1) as r', [
+    id,
+  ]);
+  return rows[0];
+}
+
+/** Pauses a schedule, or lets it go on. Throws `HWDEN` when this login may only read it. */
+export async function setScheduleActive(
+  client: Client,
+  id: string,
+  isActive: boolean,
+): Promise<void> {
+  const { rowCount } = await client.query(
+    'update howdah.schedules as s set is_active = $2 where s.id = $1',
+    [id, isActive],
+  );
+  if (rowCount === 0) throw new HowdahError('HWDEN', 'this login may not change schedules');
+}

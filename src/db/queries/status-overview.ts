@@ -1,0 +1,92 @@
+import type { Client } from '../connection/pool.ts';
+
+/** So many rows are counted, then there are "at least so many": whoever only looks never waits for a long count. */
+export const MOST_COUNTED = 10_000;
+/** So many of the newest runs of the last day are looked through for failed ones. */
+const NEWEST = 1_000;
+
+/** How things are with a tenant, at a glance. */
+export type Figures = {
+  is_worker_alive: boolean;
+  /** Live runs, up to `MOST_COUNTED` of them. */
+  live: Record<string, number>;
+  /** Of the newest runs that are below no other and began in the last day. */
+  failed: number;
+  newest_failed: string | null;
+  /** Open ones, up to `MOST_COUNTED`. */
+  questions: number;
+  newest_question: { id: string; kind: string; prompt: string } | null;
+  /** Of the newest run. */
+  agent: string | null;
+  /** The one named default, of agents that name none. */
+  model: { provider: string; model: string } | null;
+  /** Whether there is a model of a server. */
+  has_llm: boolean;
+};
+
+/** The tenant this session acts for; undefined for none. */
+export async function ownTenant(
+  client: Pick<Client, 'query'>,
+): Promise<{ id: string; slug: string } | undefined> {
+  const { rows } = await client.query<{ id: string; slug: string }>(
+    `select t.id, t.slug from howdah.tenants as t where t.id = (select howdah.current_tenant())`,
+  );
+  return rows[0];
+}
+
+/** Its figures in one round trip; each looks at a bounded number of rows, by an index. */
+export async function figuresOf(client: Pick<Client, 'query'>, tenantId: string): Promise<Figures> {
+  const { rows } = await client.query<Figures>(FIGURES, [tenantId]);
+  return rows[0] as Figures;
+}
+
+const FIGURES = `
+  with live as (
+    select e.status from howdah.executions as e
+    where e.tenant_id = $1 and e.status in ('queued', 'running', 'waiting', 'paused') limit ${MOST_COUNTED}
+  ),
+  newest as materialized (
+    select e.id, e.status, e.parent_execution_id from howdah.executions as e
+    where e.tenant_id = $1 and e.id >= howdah.uuid_v7_floor(now() - interval '1 day')
+    order by e.id desc limit ${NEWEST}
+  ),
+  failed as (
+    select n.id from newest as n where n.status = 'failed' and n.parent_execution_id is null
+  ),
+  open as (
+    select q.id from howdah.questions as q where q.tenant_id = $1 and q.status = 'open' limit ${MOST_COUNTED}
+  )
+  select howdah_private.is_any_worker_alive() as is_worker_alive,
+    (
+      select coalesce(jsonb_object_agg(l.status, l.runs), '{}')
+      from (select status, count(*) as runs from live group by status) as l
+    ) as live,
+    (select count(*)::int from failed) as failed,
+    (select f.id from failed as f order by f.id desc limit 1) as newest_failed,
+    (select count(*)::int from open) as questions,
+    (
+      select jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', left(q.prompt, 200))
+      from howdah.questions as q where q.tenant_id = $1 and q.status = 'open' order by q.id desc limit 1
+    ) as newest_question,
+    (
+      select a.name from (
+        select e.agent_id from howdah.executions as e
+        where e.tenant_id = $1 and e.parent_execution_id is null order by e.id desc limit 1
+      ) as e join howdah.agents as a on a.id = e.agent_id where a.deleted_at is null
+    ) as agent,
+    (
+      select jsonb_build_object('provider', m.provider, 'model', m.model)
+      from howdah.models as m where m.tenant_id = $1 and m.name = 'default'
+    ) as model,
+    exists (
+      select from howdah.models as m where m.tenant_id = $1 and m.purpose = 'llm' and m.provider <> 'local'
+    ) as has_llm`;
+
+/** How many workers are alive by their heartbeat; for owners. */
+export async function workersAlive(client: Pick<Client, 'query'>): Promise<number> {
+  const { rows } = await client.query<{ workers: number }>(
+    `select count(*)::int as workers from howdah_private.workers as w
+     where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`,
+  );
+  return rows[0]?.workers ?? 0;
+}

@@ -1,0 +1,60 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Pool } from '../connection/pool.ts';
+import type { UserRole } from '../schema.generated.ts';
+
+/** What becomes of a person's runs. */
+export type ErasureMode = 'anonymise' | 'delete';
+
+/** How many rows of each kind it was, and files outside of the database that are still to be removed. */
+export type Erased = Record<string, number | string> & { files: string[] };
+
+/** Everything about a person, one JSON document each; whole, or redacted. Throws `HWNTF` when there is no such user. */
+export async function exportUserData(
+  pool: Pool,
+  userId: string,
+  redact = false,
+): Promise<string[]> {
+  const { rows } = await pool.query('select howdah.export_user_data($1, $2)::text as line', [
+    userId,
+    redact,
+  ]);
+  return rows.map(({ line }) => line);
+}
+
+/** Erases a person's data. Throws `HWCNF` while a run of his is live, unless those are cancelled. */
+export async function eraseUser(
+  client: Pick<Pool, 'query'>,
+  user: { id: string; mode: ErasureMode; cancelLive: boolean },
+): Promise<Erased> {
+  const { rows } = await client.query('select howdah.erase_user($1, $2, $3) as erased', [
+    user.id,
+    user.mode,
+    user.cancelLive,
+  ]);
+  return rows[0].erased;
+}
+
+/** Makes a user of the tenant. Throws `23505` when there is one of that name. */
+export async function makeUser(
+  client: Pick<Pool, 'query'>,
+  user: { username: string; role: UserRole; email?: string | undefined },
+): Promise<void> {
+  await client.query('insert into howdah.users (username, role, email) values ($1, $2, $3)', [
+    user.username,
+    user.role,
+    user.email ?? null,
+  ]);
+}
+
+/** Lets a user in, or nobody in as that user. Throws `HWDEN` when this login may only see it. */
+export async function setUserActive(
+  client: Pick<Pool, 'query'>,
+  id: string,
+  isActive: boolean,
+): Promise<void> {
+  const { rowCount } = await client.query(
+    'update howdah.users as u set is_active = $2 where u.id = $1',
+    [id, isActive],
+  );
+  if (rowCount === 0) throw new HowdahError('HWDEN', 'this login may not change users');
+}

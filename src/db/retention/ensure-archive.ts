@@ -1,0 +1,76 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Client } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+import { archiveMonth, checkArchive } from './write-archive.ts';
+
+/** Where a closed month is archived, and the archive that this one replaces since it is not whole. */
+export type KeptArchive = { archive: string | null; replaced: string | null };
+
+type Found = { archive: string | null; is_cleared: boolean; tables: number };
+
+/**
+ * Sees to it that a closed month has a whole archive before anything of it goes on going, when it has one or is to have one. One that is broken or
+ * lost is replaced by another beside it while everything is still there, and left as it is: part of it may be what somebody needs. Throws `HWCNF`
+ * or `HWINV` when there is none to trust: the month stays.
+ */
+export async function keepArchive(
+  client: Client,
+  month: string,
+  folder: string | undefined,
+): Promise<KeptArchive> {
+  const day = `${month}-01`;
+  const { rows } = await client.query<Found>(
+    `select c.archive, c.cleared_to is not null as is_cleared,
+       (select count(*)::int from howdah_private.month_partitions(c.month)) as tables
+     from howdah_private.closed_months as c where c.month = $1`,
+    [day],
+  );
+  const { archive, is_cleared, tables } = rows[0] as Found;
+  const isAllThere = tables === 3 && !is_cleared;
+  if (archive === null) {
+    const isWanted = folder !== undefined && tables === 3;
+    return { archive: isWanted ? await write(client, month, folder) : null, replaced: null };
+  }
+  const fault = await refuseUnarchived(client, archive, month, tables === 3).catch(
+    (error: unknown) => error,
+  );
+  if (fault === undefined) return { archive, replaced: null };
+  const { code } = faultOf(fault);
+  if (!isAllThere || folder === undefined || (code !== 'HWINV' && code !== 'HWCNF')) throw fault;
+  return { archive: await write(client, month, folder), replaced: archive };
+}
+
+async function write(client: Client, month: string, folder: string): Promise<string> {
+  const archive = await archiveMonth(client, month, folder);
+  await refuseUnarchived(client, archive, month, true);
+  await client.query('select howdah_private.record_month_progress($1, $2)', [
+    `${month}-01`,
+    archive,
+  ]);
+  return archive;
+}
+
+/** Nothing of a month goes as long as its archive is not whole, or has other runs: fewer are there only when some were erased since. */
+async function refuseUnarchived(
+  client: Client,
+  archive: string,
+  wanted: string,
+  hasRuns: boolean,
+): Promise<void> {
+  const { month, tables } = await checkArchive(archive);
+  const { rows } = await client.query(
+    `select count(*)::float8 as runs from howdah.executions as e, howdah_private.month_bounds($1) as b
+     where $2 and e.id >= b.first_id and e.id < b.next_id`,
+    [`${wanted}-01`, hasRuns],
+  );
+  const archived = tables[0]?.rows ?? 0;
+  if (month === wanted && archived >= rows[0].runs) return;
+  throw new HowdahError(
+    'HWCNF',
+    `the month ${wanted} stays: its archive ${archive} has ${archived} runs of ${month}, and ${rows[0].runs} are there`,
+    {
+      hint: 'Put the archive of that month back in its place.',
+      detail: { month: wanted, archive, archived, runs: rows[0].runs },
+    },
+  );
+}

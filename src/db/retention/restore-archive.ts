@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import pg from 'pg';
+import { HowdahError } from '../../contracts/errors.ts';
+import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
+import { type ArchivedTable, checkArchive, linesOf } from './write-archive.ts';
+
+const ROWS_AT_ONCE = 200;
+const CHARACTERS_AT_ONCE = 16_000_000;
+
+/** Where an archive was restored to, and the rows of each table. */
+export type Restored = {
+  month: string;
+  schema: string;
+  tables: Record<string, number>;
+  /** Runs of people who were erased since; they and what belongs to them are left out of it. */
+  erased: number;
+};
+
+/**
+ * Puts the rows of an archive into tables of a schema of its own, for reading: not among the runs, since these count in the
+ * figures already, and policies say that they are gone. The files are checked first; all of it is one transaction. Only the
+ * owner may read the schema: whoever else is given rights on it, by default or by hand, sees no row. Throws `HWCNF` when there is such a schema, `HWINV` for an archive that is not whole.
+ */
+export async function restoreArchive(
+  pool: Pool,
+  folder: string,
+  schema?: string,
+): Promise<Restored> {
+  const { month, tables } = await checkArchive(folder);
+  const name = schema ?? `archive_${month.replace('-', '_')}`;
+  return inTransaction(pool, async (client) => {
+    await makeSchema(client, name);
+    const counts: Record<string, number> = {};
+    for (const table of tables) counts[table.table] = await readTable(client, folder, name, table);
+    const erased = await leaveOutErased(client, name, counts);
+    return { month, schema: name, tables: counts, erased };
+  });
+}
+
+async function makeSchema(client: PoolClient, name: string): Promise<void> {
+  const { rows } = await client.query('select to_regnamespace(quote_ident($1)) as found', [name]);
+  if (rows[0].found !== null)
+    throw new HowdahError('HWCNF', `there is a schema ${name} already`, {
+      hint: 'Name another one with --schema, or drop that one if nobody needs it.',
+      detail: { schema: name },
+    });
+  await client.query(`create schema ${pg.escapeIdentifier(name)}`);
+}
+
+async function readTable(
+  client: PoolClient,
+  folder: string,
+  schema: string,
+  { table, file, columns, rows }: ArchivedTable,
+): Promise<number> {
+  const target = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+  const definitions = [];
+  for (const { name, type } of columns) {
+    // a type that is gone since: the value as it stands in the file
+    const known = await client.query('select to_regtype($1)::text as type', [type]);
+    definitions.push(`${pg.escapeIdentifier(name)} ${known.rows[0].type ?? 'json'}`);
+  }
+  await client.query(
+    `create table ${target} (${definitions.join(', ')});
+     alter table ${target} enable row level security`,
+  );
+  let batch: string[] = [];
+  let length = 0;
+  const write = async () => {
+    await client.query(
+      `insert into ${target} select r.* from json_populate_recordset(null::${target}, $1::json) as r`,
+      [`[${batch.join(',')}]`],
+    );
+    [batch, length] = [[], 0];
+  };
+  for await (const line of linesOf(join(folder, file))) {
+    batch.push(line);
+    length += line.length;
+    if (batch.length === ROWS_AT_ONCE || length >= CHARACTERS_AT_ONCE) await write();
+  }
+  if (batch.length > 0) await write();
+  return rows;
+}
+
+/**
+ * Takes out the runs of people who were erased since: their row is gone, or has the name that erasure gives. Where the tenant is not
+ * there either it is another database, which knows nothing of them.
+ */
+async function leaveOutErased(
+  client: PoolClient,
+  schema: string,
+  counts: Record<string, number>,
+): Promise<number> {
+  const inSchema = (table: string) =>
+    `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+  const { rows } = await client.query(
+    `with recursive runs (id) as (
+       select e.id::uuid from ${inSchema('executions')} as e
+       join howdah.tenants as t on t.id = e.tenant_id
+       left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+       left join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
+       where coalesce(e.user_id, s.user_id) is not null and coalesce(u.username = 'erased-' || u.id, true)
+       union
+       select c.id::uuid from runs as r join ${inSchema('executions')} as c on c.parent_execution_id = r.id
+     )
+     select coalesce(array_agg(r.id), '{}') as ids from runs as r`,
+  );
+  const ids: string[] = rows[0].ids;
+  for (const table of ids.length > 0 ? Object.keys(counts) : []) {
+    const id = table === 'executions' ? 'id' : 'execution_id';
+    const gone = await client.query(
+      `delete from ${inSchema(table)} as t where t.${id} = any ($1::uuid[])`,
+      [ids],
+    );
+    counts[table] = (counts[table] ?? 0) - (gone.rowCount ?? 0);
+  }
+  return ids.length;
+}

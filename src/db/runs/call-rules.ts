@@ -1,0 +1,29 @@
+import type { CallRules } from '../../contracts/action.ts';
+import type { Pool } from '../connection/pool.ts';
+
+/** What holds for the next calls of a run, as it stood when its tenant's definitions were at this stamp. */
+export type StampedRules = {
+  rules: CallRules;
+  stamp: number;
+  /** It holds for every root run of the same version and user. */
+  is_shared: boolean;
+};
+
+/** What holds for the next calls of these runs, as it stands now. */
+export async function callRules(
+  pool: Pool,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, StampedRules>> {
+  const { rows } = await pool.query({
+    name: 'call_rules',
+    text: `select execution_id, approved, asked, withdrawn, decided, approved_for, stamp, is_shared
+      from howdah_private.call_rules_of($1)`,
+    values: [ids],
+  });
+  return new Map(
+    rows.map(({ execution_id, stamp, is_shared, ...rules }) => [
+      execution_id,
+      { rules, stamp: Number(stamp), is_shared },
+    ]),
+  );
+}

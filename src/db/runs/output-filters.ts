@@ -1,0 +1,129 @@
+import type { Json } from '../../contracts/json.ts';
+import { inTransaction, type Pool } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+import { storableJson } from '../connection/storable-json.ts';
+
+export const filterPlaces = [
+  'output',
+  'question',
+  'arguments',
+  'sql',
+  'message',
+  'board',
+  'file',
+] as const;
+export type FilterPlace = (typeof filterPlaces)[number];
+
+export const filterActions = ['flag', 'redact', 'block'] as const;
+export type FilterAction = (typeof filterActions)[number];
+
+/** Where something is about to leave a run: a place, or the arguments of a tool, whose place the database knows. */
+export type Outlet = FilterPlace | { kind: string; name: string };
+
+/** What filters found; of a blocked value the last of them says which one blocked it. */
+export type FilterHit = { filter: string; action: FilterAction };
+
+/** A value as the filters of its tenant leave it. */
+export type Filtered = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
+
+/** Longer no text may take to be looked through: it is blocked then. */
+const TIMEOUT_MS = 2_000;
+
+/** Cancelled, too deep, or too large: what could not be looked through is not let out. */
+const UNSEEN = /^(57014|54)/;
+
+export async function filtered(
+  pool: Pool,
+  execution_id: string,
+  outlet: Outlet,
+  value: Json,
+): Promise<Filtered> {
+  const [text, ...about] =
+    typeof outlet === 'string'
+      ? [
+          'select value, hits, $2::howdah.filter_place as place from howdah_private.filter_value($1, $2::howdah.filter_place, $3)',
+          outlet,
+        ]
+      : [
+          'select value, hits, place from howdah_private.filter_arguments($1, $2, $3, $4)',
+          outlet.kind,
+          outlet.name,
+        ];
+  try {
+    return await inTransaction(pool, async (client) => {
+      await client.query(`set local statement_timeout = ${TIMEOUT_MS}`);
+      const { rows } = await client.query(text, [execution_id, ...about, storableJson(value)]);
+      return rows[0];
+    });
+  } catch (error) {
+    if (!UNSEEN.test(faultOf(error).code)) {
+      throw error;
+    }
+    const hits = [{ filter: 'time_limit', action: 'block' }] as const;
+    return { value: null, hits: [...hits], place: typeof outlet === 'string' ? outlet : null };
+  }
+}
+
+/** What must not leave a run of an agent, or of any. */
+export type OutputFilter = {
+  name: string;
+  agent: string | null;
+  pattern: string;
+  places: FilterPlace[];
+  action: FilterAction;
+  is_active: boolean;
+};
+
+type Client = Pick<Pool, 'query'>;
+
+/** Those of the tenant the connection acts for; with a name, that one. */
+export async function listFilters(client: Client, name?: string): Promise<OutputFilter[]> {
+  const { rows } = await client.query(
+    `select f.name, a.name as agent, f.pattern, f.places::text[] as places, f.action, f.is_active
+     from howdah.output_filters as f
+     left join howdah.agents as a on a.id = f.agent_id and a.tenant_id = f.tenant_id
+     where f.tenant_id = howdah.current_tenant() and ($1::text is null or f.name = $1) order by f.name`,
+    [name ?? null],
+  );
+  return rows;
+}
+
+/** Without places it looks everywhere. Throws `HWNTF` for an agent that is not there, `HWCNF` for a name that is taken. */
+export async function addFilter(
+  client: Client,
+  filter: Pick<OutputFilter, 'name' | 'pattern' | 'action'> & {
+    agent?: string;
+    places?: FilterPlace[];
+  },
+): Promise<void> {
+  const { name, pattern, action, agent = null, places = filterPlaces } = filter;
+  await client.query(
+    `insert into howdah.output_filters (name, pattern, action, places, agent_id)
+     values ($1, $2, $3, $4::text[]::howdah.filter_place[], case when $5::text is not null then howdah.agent($5) end)`,
+    [name, pattern, action, places, agent],
+  );
+}
+
+/** False when there is none of this name. */
+export async function removeFilter(client: Client, name: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    'delete from howdah.output_filters where name = $1 and tenant_id = howdah.current_tenant()',
+    [name],
+  );
+  return rowCount === 1;
+}
+
+/** What they would make of a text. */
+export async function tryFilters(
+  client: Client,
+  text: string,
+  place: FilterPlace,
+  agent: string | undefined,
+): Promise<Pick<Filtered, 'value' | 'hits'>> {
+  const { rows } = await client.query('select howdah.preview_output_filters($1, $2, $3) as found', [
+    text,
+    place,
+    agent ?? null,
+  ]);
+  return rows[0].found;
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { Resource } from '../../contracts/resource.ts';
+import type { Pool } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+
+export type ResourceOptions = {
+  /** Where the files lie that rows name by `storage_path`; without one only content in the database is read. */
+  folder?: string | undefined;
+  /** Larger content is refused before it is read. */
+  maxBytes?: number | undefined;
+};
+
+type Row = Omit<Resource, 'bytes'> & {
+  bytes: Buffer | null;
+  storage_path: string | null;
+  size: string;
+};
+
+/**
+ * The content of a resource of this tenant; its hash is checked again, wherever it lies. What is missing, altered or too
+ * large is an outcome that says so by name; an unreachable database is thrown.
+ */
+export async function loadResource(
+  pool: Pool,
+  tenantId: string,
+  id: string,
+  { folder, maxBytes = Number.POSITIVE_INFINITY }: ResourceOptions = {},
+): Promise<Outcome<Resource>> {
+  const { rows } = await pool.query<Row>('select * from howdah_private.load_resource($1, $2)', [
+    tenantId,
+    id,
+  ]);
+  const [row] = rows;
+  if (!row) {
+    return refused(`there is no resource ${id}: it may have been deleted`);
+  }
+  const { name, type, is_text, sha256 } = row;
+  if (Number(row.size) > maxBytes) {
+    return refused(`the file ${name} has ${row.size} bytes, at most ${maxBytes} can be read here`);
+  }
+  const content = await contentOf(row, folder);
+  if (!content.ok) {
+    return content;
+  }
+  const bytes = content.value;
+  return createHash('sha256').update(bytes).digest('hex') === sha256
+    ? { ok: true, value: { name, type, is_text, bytes, sha256 } }
+    : refused(`the file ${name} has been altered: its content does not match its sha256`);
+}
+
+async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<Buffer>> {
+  if (row.bytes) {
+    return { ok: true, value: row.bytes };
+  }
+  if (folder === undefined) {
+    return refused(
+      `the file ${row.name} lies in a folder, and this worker was started without one`,
+    );
+  }
+  try {
+    const path = await pathBelow(folder, row.storage_path ?? '');
+    return path === undefined
+      ? refused(`the path of the file ${row.name} leads out of the folder for files`)
+      : await readWhole(path, row);
+  } catch (error) {
+    const { code } = faultOf(error);
+    const message = LASTING.has(code)
+      ? `the file ${row.name} is missing: there is no readable file ${row.storage_path} (${code})`
+      : `the file ${row.name} cannot be read now (${code})`;
+    return refused(message, !LASTING.has(code));
+  }
+}
+
+/** What trying again does not change. */
+const LASTING = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENXIO']);
+
+/** Where the path really leads, all links followed; undefined when that is outside of the folder. */
+async function pathBelow(folder: string, path: string): Promise<string | undefined> {
+  const root = await realpath(folder);
+  const target = await realpath(resolve(root, path));
+  return target.startsWith(root.endsWith(sep) ? root : root + sep) ? target : undefined;
+}
+
+/** Without waiting for a pipe, and without following a link that has come in between. */
+async function readWhole(path: string, row: Row): Promise<Outcome<Buffer>> {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return await readSized(handle, row);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readSized(handle: FileHandle, row: Row): Promise<Outcome<Buffer>> {
+  const found = await handle.stat();
+  if (!found.isFile()) {
+    return refused(`the file ${row.name} is missing: ${row.storage_path} is no plain file`);
+  }
+  return found.size === Number(row.size)
+    ? { ok: true, value: await handle.readFile() }
+    : refused(`the file ${row.name} has been altered: it has ${found.size} bytes, not ${row.size}`);
+}
+
+function refused(message: string, retryable = false): Outcome<never> {
+  return { ok: false, error: { code: 'invalid_request', message, retryable } };
+}

@@ -1,0 +1,50 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import type { GivenFile, KeptFile, RunFiles } from '../../contracts/run-files.ts';
+import type { Pool } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+import { storableJson } from '../connection/storable-json.ts';
+
+/** The files of runs as the database finds and keeps them (howdah_private.call_files, store_files). */
+export function runFilesOn(
+  pool: Pool,
+  load: (tenantId: string, id: string) => ReturnType<RunFiles['load']>,
+): (tenantId: string, executionId: string) => RunFiles {
+  const call = async <T>(text: string, ...values: unknown[]): Promise<Outcome<T>> => {
+    try {
+      const { rows } = await pool.query(`select howdah_private.${text} as result`, values);
+      return { ok: true, value: rows[0].result };
+    } catch (error) {
+      return { ok: false, error: toldOf(error) };
+    }
+  };
+  return (tenantId, executionId) => ({
+    find: (words) => call<GivenFile[]>('call_files($1, $2)', executionId, words),
+    load: (id) => load(tenantId, id),
+    keep: (files, origin) =>
+      call<KeptFile[]>(
+        'store_files($1, $2, $3, $4, $5)',
+        executionId,
+        files.map(({ name }) => name),
+        files.map(({ type }) => type),
+        files.map(({ bytes }) => bytes),
+        storableJson(origin),
+      ),
+  });
+}
+
+/** A rule of ours is told with its hint; anything else may be otherwise in a moment. */
+function toldOf(error: unknown) {
+  const { code, message, hint } = faultOf(error);
+  return /^HW/.test(code)
+    ? {
+        code: code === 'HWQTA' ? ('limit_reached' as const) : ('tool_failed' as const),
+        message,
+        retryable: false,
+        ...(hint ? { cause: { hint } } : {}),
+      }
+    : {
+        code: 'tool_failed' as const,
+        message: `the files of this run cannot be reached now: ${message}`,
+        retryable: true,
+      };
+}

@@ -1,0 +1,227 @@
+import type { AgentDefinition, Overrides } from '../../contracts/definition.ts';
+import type { HookRow } from '../../contracts/hook.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { LoggedMessage, Message } from '../../contracts/message.ts';
+import type { RunSettings } from '../../contracts/run-settings.ts';
+import type { Control, LoggedStep, StopReason } from '../../contracts/step.ts';
+import type { Trust } from '../../contracts/trust.ts';
+import type { Pool, PoolClient } from '../connection/pool.ts';
+import { type Commit, commitQuery, PROTOCOL } from './commit-query.ts';
+
+/** A run this worker now owns, with all it needs to go on. */
+export type ClaimedRun = {
+  execution_id: string;
+  fence: number;
+  tenant_id: string;
+  agent_id: string;
+  agent_version_id: string;
+  session_id: string | null;
+  root_execution_id: string;
+  is_child: boolean;
+  /** It takes back what another run did. */
+  is_compensation: boolean;
+  metadata: JsonObject;
+  step_count: number;
+  exhausted: StopReason | null;
+  active_ms_left: number;
+  watched: boolean;
+  /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
+  is_suspect: boolean;
+  messages_at_retry: number;
+  /** By model: our estimate of the shortest request that it refused as too long. */
+  refused: Record<string, number>;
+  messages: LoggedMessage[];
+  history: Message[];
+  attempts: LoggedStep[];
+  /** How far the least is trusted that it has read. */
+  trust: Trust;
+  /** Its tenant has filters: what it says is looked through before it is recorded. */
+  is_filtered: boolean;
+  /** Calls of its tenant may be limited: each is asked for before it is made. */
+  are_calls_limited: boolean;
+  /** Of its tenant, as they are now; null when there are none. */
+  settings: RunSettings | null;
+  /** No worker has added a step to it yet. */
+  is_new: boolean;
+  /** Of a workflow's run: what it was told to do, text and data apart. */
+  task: { input: string; data: Json } | null;
+  /** How it differs from its version. */
+  overrides: Overrides | null;
+  /** The same for runs for whose calls the same holds; null for one that is like no other. */
+  alike: string | null;
+  /** Of its tenant and agent, in the order they are called; null when there are none. */
+  hooks: HookRow[] | null;
+};
+
+/** `inbox`: the run was not completed, since something came for it; nothing was written. */
+export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
+
+/** Looked at once for all runs of a statement: few set anything. */
+const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_private.run_settings(execution_id) end as settings`;
+/** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
+const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
+  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
+  messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited,
+  ${SETTINGS}`;
+const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
+  is_pause_requested, over_quota, rules_stamp, are_calls_limited,
+  ${SETTINGS}`;
+/** What came for a run from outside, as it stands in its log now. */
+export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
+
+/**
+ * Claims those of the runs that are due and free; the others are simply not among the result. In the place of some there may
+ * be runs of other tenants, whose turn it is: `after` is the tenant served last.
+ */
+export async function claimExecutions(
+  pool: Pool,
+  worker: string,
+  { ids, offered }: { ids: readonly string[]; offered: readonly string[] },
+  after: string | null,
+  room: number,
+): Promise<ClaimedRun[]> {
+  const { rows } = await pool.query({
+    name: 'claim_executions',
+    text: `select ${CLAIMED} from howdah_private.claim_executions($1, $2, ${PROTOCOL}, $3, $4, $5)`,
+    values: [worker, ids, after, room, offered],
+  });
+  return rows.map((row) => ({
+    ...row,
+    active_ms_left: Number(row.active_ms_left),
+    attempts: row.attempts.map(dueByOwnClock),
+  }));
+}
+
+/** Whoever wrote the step may have had another clock. */
+function dueByOwnClock({ due_in_ms, ...step }: LoggedStep & { due_in_ms?: number }): LoggedStep {
+  return due_in_ms === undefined || !isJsonObject(step.output)
+    ? step
+    : { ...step, output: { ...step.output, not_before: isoTime(Date.now() + due_in_ms) } };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Commits the steps of many runs in one transaction; the result has one entry per run, by id. */
+export async function commitSteps(
+  database: Pool | PoolClient,
+  worker: string,
+  commits: readonly Commit[],
+): Promise<Map<string, CommitResult>> {
+  const { rows } = await database.query({
+    // not under a name that SQL of others, which shares a transaction with its commit, might have given away
+    ...('release' in database ? {} : { name: 'commit_steps' }),
+    ...commitQuery(worker, commits, COMMITTED),
+  });
+  return new Map(
+    rows.map((row) => [
+      row.execution_id,
+      {
+        ...row,
+        active_ms_left: row.active_ms_left === null ? null : Number(row.active_ms_left),
+        rules_stamp: row.rules_stamp === null ? null : Number(row.rules_stamp),
+      },
+    ]),
+  );
+}
+
+/** Takes what came for a run into its log; gives what is new there, undefined when the run is not ours any more. */
+export async function takeInbox(
+  pool: Pool,
+  worker: string,
+  run: Pick<Commit, 'id' | 'fence' | 'after'>,
+): Promise<TakenInbox | undefined> {
+  const { rows } = await pool.query('select * from howdah_private.take_inbox($1, $2, $3, $4)', [
+    worker,
+    run.id,
+    run.fence,
+    run.after,
+  ]);
+  return rows[0];
+}
+
+/** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */
+export async function beginRisk(
+  pool: Pool,
+  worker: string,
+  id: string,
+  fence: number,
+): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.mark_at_risk($1, $2, $3) as ours', [
+    worker,
+    id,
+    fence,
+  ]);
+  return rows[0].ours;
+}
+
+/** An MCP server that a run starts without, and the error of the attempt to reach it. */
+export type MissingServer = { server: string; error: string | null };
+
+/**
+ * The wait of a starting run in milliseconds, or the servers it starts without. Undefined when all
+ * servers have answered.
+ */
+export type FirstDiscovery = { waits_ms: number } | { missing: MissingServer[] };
+
+/** Reads whether the MCP servers of a run's agent have listed their tools. */
+export async function firstDiscovery(
+  pool: Pool,
+  worker: string,
+  id: string,
+  fence: number,
+): Promise<FirstDiscovery | undefined> {
+  const { rows } = await pool.query<{ found: FirstDiscovery | null }>(
+    'select howdah_private.first_discovery($1, $2, $3) as found',
+    [worker, id, fence],
+  );
+  return rows[0]?.found ?? undefined;
+}
+
+/** Releases a claim of a run, which is then due again. `isCrash` counts against the run. */
+export async function releaseExecution(
+  pool: Pool,
+  worker: string,
+  { execution_id, fence }: Pick<ClaimedRun, 'execution_id' | 'fence'>,
+  isCrash: boolean,
+): Promise<void> {
+  await pool.query('select howdah_private.release_executions($1, $2, $3, $4)', [
+    worker,
+    [execution_id],
+    isCrash,
+    fence,
+  ]);
+}
+
+/** Releases all runs of a worker. */
+export async function releaseAll(pool: Pool, worker: string): Promise<void> {
+  await pool.query('select howdah_private.release_executions($1, null, false)', [worker]);
+}
+
+/** Hands back what this worker owns but for these: what was claimed when the answer to a claim is lost is not known. */
+export async function releaseUnheld(
+  pool: Pool,
+  worker: string,
+  held: readonly string[],
+): Promise<void> {
+  await pool.query('select howdah_private.release_unknown($1, $2)', [worker, held]);
+}
+
+/** Whether the worker still owns the run. */
+export async function stillOwns(pool: Pool, worker: string, id: string): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.lost_runs($1, $2)', [worker, [id]]);
+  return rows.length === 0;
+}
+
+/** The definition a run pinned; it never changes. */
+export async function loadVersion(pool: Pool, id: string): Promise<AgentDefinition> {
+  const { rows } = await pool.query('select howdah_private.agent_version($1) as definition', [id]);
+  return rows[0].definition;
+}
+
+/** What whoever began a run gave it beside its text. */
+export async function inputDataOf(pool: Pool, id: string): Promise<Json> {
+  const { rows } = await pool.query('select howdah_private.input_data($1) as data', [id]);
+  return rows[0].data;
+}

@@ -1,0 +1,75 @@
+import { lstat, opendir, realpath, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import type { Pool } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+
+/** The number of files that are deleted, and the reasons why others are not. */
+export type FileDeletions = { deleted: number; errors: string[] };
+
+type Claim = { id: string; storage_path: string };
+
+/** Maximum number of batches in one call, so that a worker that stops does not wait for long. */
+const BATCHES = 20;
+
+/**
+ * Deletes the files of resources that are deleted. A file that cannot be deleted stays in
+ * `howdah_private.file_deletions` and is tried again later. So is a file whose worker ends before
+ * it records the outcome. Does nothing where the folder does not exist or is empty, such as a
+ * share that is not mounted.
+ */
+export async function deleteStoredFiles(pool: Pool, folder: string): Promise<FileDeletions> {
+  const outcome: FileDeletions = { deleted: 0, errors: [] };
+  const root = await realpath(folder).catch(() => undefined);
+  if (root === undefined || (await isEmpty(root))) return outcome;
+  for (let batch = 0; batch < BATCHES; batch += 1) {
+    const { rows } = await pool.query<Claim>('select * from howdah_private.claim_file_deletions()');
+    if (rows.length === 0) break;
+    const deleted: string[] = [];
+    const failed: string[] = [];
+    const errors: string[] = [];
+    for (const { id, storage_path } of rows) {
+      const error = await deleteFile(root, storage_path);
+      if (error === undefined) deleted.push(id);
+      else {
+        failed.push(id);
+        errors.push(error);
+      }
+    }
+    await pool.query('select howdah_private.record_file_deletions($1, $2, $3)', [
+      deleted,
+      failed,
+      errors,
+    ]);
+    outcome.deleted += deleted.length;
+    outcome.errors.push(...errors);
+  }
+  return outcome;
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  const entries = await opendir(folder).catch(() => undefined);
+  if (entries === undefined) return true;
+  try {
+    return (await entries.read()) === null;
+  } finally {
+    await entries.close();
+  }
+}
+
+/** Returns why a file cannot be deleted. A file that does not exist counts as deleted. */
+async function deleteFile(root: string, path: string): Promise<string | undefined> {
+  try {
+    const parent = await realpath(resolve(root, dirname(path)));
+    if (!`${parent}${sep}`.startsWith(root.endsWith(sep) ? root : root + sep))
+      return 'the path leads out of the folder for files';
+    const file = join(parent, basename(path));
+    if (!(await lstat(file)).isFile()) return 'the path names no plain file';
+    await unlink(file);
+    return undefined;
+  } catch (error) {
+    const { code } = faultOf(error);
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? undefined
+      : `the file cannot be deleted (${code})`;
+  }
+}

@@ -1,0 +1,75 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Client } from '../connection/pool.ts';
+
+/** The roles that own what we make. */
+export const OUR_ROLES =
+  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer)$';
+
+/**
+ * Throws `HWCNF`, naming them, when there are tables, views, functions or types in our schemas that are not ours: they would go
+ * with the schemas. Whatever we make belongs to one of our roles.
+ */
+export async function refuseStrangers(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(STRANGERS);
+  if (rows.length === 0) return;
+  const names = rows.map(({ name }) => name);
+  const shown = names.slice(0, 10).join(', ');
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
+  throw new HowdahError(
+    'HWCNF',
+    `there are objects in Howdah's schemas that are not its own: ${shown}${more}`,
+    {
+      hint: 'Move each to another schema (alter table … set schema public) or drop it, then go down again.',
+      detail: { objects: names },
+    },
+  );
+}
+
+/** Throws `HWCNF`, naming them, when views of others select from views of ours that would have to be dropped. */
+export async function refuseViewsOnOurs(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; on: string }>(VIEWS_ON_OURS);
+  if (rows.length === 0) return;
+  const shown = rows.slice(0, 10).map(({ name, on }) => `${name} (from ${on})`);
+  const more = rows.length > 10 ? ` and ${rows.length - 10} more` : '';
+  throw new HowdahError(
+    'HWCNF',
+    `views that are not Howdah's own select from its views, which change: ${shown.join(', ')}${more}`,
+    {
+      hint: 'Keep their text (pg_get_viewdef), drop them, migrate, and make them again.',
+      detail: { views: rows.map(({ name }) => name) },
+    },
+  );
+}
+
+const VIEWS_ON_OURS = `
+  select distinct o.oid::regclass::text as name, c.oid::regclass::text as on
+  from pg_catalog.pg_class as c
+  join pg_catalog.pg_depend as d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
+    and d.classid = 'pg_catalog.pg_rewrite'::regclass
+  join pg_catalog.pg_rewrite as r on r.oid = d.objid
+  join pg_catalog.pg_class as o on o.oid = r.ev_class
+  where c.relkind = 'v' and c.relnamespace = 'howdah'::regnamespace
+    and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}' and pg_get_userbyid(o.relowner) !~ '${OUR_ROLES}'
+  order by 1, 2`;
+
+const STRANGERS = `
+  with ours as (
+    select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private', 'graphile_worker')
+  ),
+  found as (
+    select format('%s.%I', c.relnamespace::regnamespace, c.relname) as name, c.relowner as owner
+    from pg_catalog.pg_class as c join ours as o on o.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and not exists (
+      select from pg_catalog.pg_depend as d where d.objid = c.oid and d.deptype in ('a', 'i') and c.relkind = 'S'
+    )
+    union all
+    select format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, pg_get_function_identity_arguments(p.oid)), p.proowner
+    from pg_catalog.pg_proc as p join ours as o on o.oid = p.pronamespace
+    union all
+    select format('%s.%I', t.typnamespace::regnamespace, t.typname), t.typowner
+    from pg_catalog.pg_type as t join ours as o on o.oid = t.typnamespace
+    where t.typtype in ('e', 'd', 'r')
+  )
+  select f.name from found as f join pg_catalog.pg_roles as r on r.oid = f.owner
+  where r.rolname !~ '${OUR_ROLES}'
+  order by f.name`;

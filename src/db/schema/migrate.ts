@@ -1,0 +1,211 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Client, createClient } from '../connection/pool.ts';
+import { refusePooler } from '../connection/pooler-check.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+import { refuseStrangers, refuseViewsOnOurs } from './foreign-objects.ts';
+import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
+import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
+import { appliedDigests, applyReplaceable, dropReplaceable } from './replaceable-objects.ts';
+import { refuseGuest, refuseNewer, refusePreview, schemaState } from './schema-state.ts';
+import { besideOthers, boundWaits } from './table-locks.ts';
+
+const LOCK = `hashtextextended('howdah.migrate', 0)`;
+
+/** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
+export type MigrateQueue = (url: string) => Promise<void>;
+
+export type MigrationStatus = {
+  applied: string[];
+  pending: string[];
+  /** Applied by a newer release: this one does not know what they made. */
+  newer: string[];
+  sql: 'current' | 'outdated';
+};
+
+/**
+ * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
+ * one transaction, so that a failure anywhere in them leaves nothing behind. Without a new migration, only the
+ * files of `sql/` that have changed are applied. Safe when several processes
+ * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
+ *
+ * Throws `HWCNF` when others hold our tables for longer than `patienceMs`, which is two minutes.
+ */
+export async function migrateUp(
+  url: string,
+  migrateQueue: MigrateQueue,
+  patienceMs?: number,
+): Promise<string[]> {
+  if (isUpToDate(await migrationStatus(url))) {
+    return []; // an advisory lock can be held by anybody: only who has something to do waits for it
+  }
+  return withMigrator(url, async (client) => {
+    const before = await status(client);
+    if (isUpToDate(before)) {
+      return [];
+    }
+    refuseNewer(before.newer);
+    let first: string[] = [];
+    if (before.applied.length === 0) {
+      first = await inOneTransaction(client, async () => {
+        await client.query('create schema if not exists howdah_private');
+        return run(client, 'up', 1);
+      }).catch(explainRefusal);
+    }
+    await migrateQueue(url);
+    const apply = (lockTables: () => Promise<void>) =>
+      inOneTransaction(client, async () => {
+        await client.query('set local role howdah_owner');
+        const choice =
+          before.pending.length > 0
+            ? chooseAll(replaceableFiles())
+            : chooseChanged(replaceableFiles(), await appliedDigests(client));
+        await (choice.changesTables ? lockTables() : boundWaits(client));
+        const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
+        await applyReplaceable(client, choice, lockTables);
+        return applied;
+      });
+    const rest = await besideOthers(client, apply, patienceMs).catch(explainRefusal);
+    return [...first, ...rest];
+  });
+}
+
+/**
+ * Undoes the last migration, or all of them. Replaceable objects go first, since they may use what
+ * the migration made; the next `migrateUp`, of this release or of an older one, makes its own again.
+ * Throws `HWCNF` when views of others stand on ours, and when all would go and something in our schemas is not ours.
+ */
+export async function migrateDown(url: string, all: boolean): Promise<string[]> {
+  return withMigrator(url, async (client) => {
+    const { applied, newer } = await status(client);
+    refuseNewer(newer);
+    if (applied.length === 0) {
+      return [];
+    }
+    if (all) await refuseStrangers(client);
+    await refuseViewsOnOurs(client);
+    const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
+    const undone = await inOneTransaction<string[]>(client, async () => {
+      await client.query('set local role howdah_owner');
+      await dropReplaceable(client);
+      return later > 0 ? run(client, 'down', later) : [];
+    });
+    if (all || applied.length === 1) {
+      undone.push(...(await inOneTransaction(client, () => run(client, 'down', 1))));
+      await client.query('drop schema howdah_private cascade');
+    }
+    return undone;
+  });
+}
+
+/** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
+export async function migrationStatus(url: string): Promise<MigrationStatus> {
+  return onConnection(url, status);
+}
+
+/** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
+function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
+  return pending.length === 0 && (sql === 'current' || newer.length > 0);
+}
+
+/** The first migration makes roles; what a login lacks for that is said in words. */
+function explainRefusal(error: unknown): never {
+  const { code, message, detail } = faultOf(error);
+  if (code !== '42501') {
+    throw error;
+  }
+  throw new HowdahError('HWDEN', `this login may not set Howdah up: ${message}`, {
+    detail: detail ?? null,
+    hint:
+      "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
+      'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
+      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer to <login> with admin option',
+    cause: error,
+  });
+}
+
+/** One at a time. */
+async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  await refusePooler(url, 'howdah-migrate');
+  return onConnection(url, async (client) => {
+    await client.query(`select pg_advisory_lock(${LOCK})`);
+    return work(client);
+  });
+}
+
+async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = createClient({ url, applicationName: 'howdah-migrate' });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function status(client: Client): Promise<MigrationStatus> {
+  refuseGuest(await schemaState(client));
+  const known = knownMigrations();
+  const exists = await client.query(
+    `select to_regclass('howdah_private.migrations') is not null as migrations,
+       to_regclass('howdah_private.applied_sql') is not null as sql`,
+  );
+  const { migrations, sql } = exists.rows[0];
+  const applied: string[] = migrations
+    ? (await client.query('select name from howdah_private.migrations order by id')).rows.map(
+        (row) => row.name,
+      )
+    : [];
+  refusePreview(applied, 'this database');
+  const inForce = sql && areInForce(replaceableFiles(), await appliedDigests(client));
+  return {
+    applied,
+    pending: known.filter((name) => !applied.includes(name)),
+    newer: applied.filter((name) => !known.includes(name)),
+    sql: inForce ? 'current' : 'outdated',
+  };
+}
+
+async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * node-pg-migrate begins and commits on its own, also on a client that is in a transaction already; those
+ * three words are swallowed here, so that the transaction around it stays the only one.
+ */
+async function run(client: Client, direction: 'up' | 'down', count: number): Promise<string[]> {
+  const query = client.query.bind(client);
+  const guarded = (text: unknown, ...rest: unknown[]): unknown => {
+    const sql = typeof text === 'string' ? text : ((text as { text?: string })?.text ?? '');
+    return /^\s*(begin|commit|rollback)\s*;?\s*$/i.test(sql)
+      ? Promise.resolve({ rows: [] })
+      : (query as (...all: unknown[]) => unknown)(text, ...rest);
+  };
+  client.query = guarded as typeof client.query;
+  try {
+    const { runner } = await import('node-pg-migrate'); // rarely needed, and 17 MB
+    const done = await runner({
+      dbClient: client,
+      dir: MIGRATIONS,
+      direction,
+      count,
+      migrationsTable: 'migrations',
+      migrationsSchema: 'howdah_private',
+      checkOrder: true,
+      singleTransaction: true,
+      noLock: true,
+      log: () => {},
+    });
+    return done.map((migration) => migration.name);
+  } finally {
+    client.query = query as typeof client.query;
+  }
+}

@@ -1,0 +1,107 @@
+import type { SqlError } from 'libpg-query';
+import type { JsonObject } from '../../contracts/json.ts';
+import { placeOf } from '../query-analysis/parse.ts';
+
+/** `create function …` as it stands in a text of SQL, with what `comment on function` says of it there. */
+export type FunctionText = {
+  /** Without its schema. */
+  name: string;
+  definition: string;
+  comment?: string;
+  /** Counted from one. */
+  line: number;
+  column: number;
+};
+
+export type FunctionFault = { line: number; column: number; message: string };
+
+type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number };
+
+/** Most faults reported for one text. */
+const MOST_FAULTS = 20;
+
+/**
+ * The functions of a text, which may hold nothing but `create function` and `comment on function`: what else it did would
+ * be done as the owner of the database, unseen. Looked at with the parser of Postgres; never run here. Never throws.
+ */
+export async function functionsIn(
+  text: string,
+): Promise<{ functions: FunctionText[]; faults: FunctionFault[] }> {
+  const functions = new Map<string, FunctionText>();
+  const faults: FunctionFault[] = [];
+  const read = await statementsOf(text);
+  if ('fault' in read) return { functions: [], faults: [read.fault] };
+  const bytes = Buffer.from(text);
+  const placeAt = placesIn(bytes);
+  for (const statement of read.statements) {
+    const place = placeAt(statement.stmt_location ?? 0);
+    const fault = (message: string) => faults.push({ ...place, message });
+    const [[kind, content] = []] = Object.entries(statement.stmt) as [string, JsonObject][];
+    const name =
+      kind === 'CreateFunctionStmt' ? lastName(content?.funcname) : commented(kind, content);
+    const known = name === undefined ? undefined : functions.get(name);
+    if (name === undefined) fault('only create function and comment on function may stand here');
+    else if (kind !== 'CreateFunctionStmt') {
+      if (known) known.comment = String(content?.comment ?? '');
+      else fault(`there is no function ${name} before its comment`);
+    } else if (known) fault(`${name} is created twice: a name is of one function`);
+    else functions.set(name, { name, definition: definitionOf(bytes, statement), ...place });
+    if (faults.length >= MOST_FAULTS) break;
+  }
+  return { functions: [...functions.values()], faults };
+}
+
+async function statementsOf(
+  text: string,
+): Promise<{ statements: Statement[] } | { fault: FunctionFault }> {
+  if (text.trim() === '') return { statements: [] };
+  try {
+    const { parse } = await import('libpg-query'); // takes a moment, and few files have functions
+    const { stmts = [] } = (await parse(text)) as unknown as { stmts?: Statement[] };
+    return { statements: stmts };
+  } catch (error) {
+    const { line, column } = placeOf(text, (error as SqlError).sqlDetails?.cursorPosition ?? 0);
+    const message = (error as Error).message;
+    return { fault: { line: Number(line), column: Number(column), message } };
+  }
+}
+
+function lastName(names: unknown): string | undefined {
+  const last = (names as { String?: { sval?: string } }[] | undefined)?.at(-1);
+  return last?.String?.sval;
+}
+
+function commented(kind: string | undefined, content: JsonObject | undefined): string | undefined {
+  if (kind !== 'CommentStmt' || content?.objtype !== 'OBJECT_FUNCTION') return undefined;
+  const { ObjectWithArgs } = (content.object ?? {}) as { ObjectWithArgs?: { objname?: unknown } };
+  return lastName(ObjectWithArgs?.objname);
+}
+
+/** Lengths of the parser count bytes; no length means to the end. */
+function definitionOf(bytes: Buffer, { stmt_location = 0, stmt_len }: Statement): string {
+  const end = stmt_len === undefined ? undefined : stmt_location + stmt_len;
+  return bytes.subarray(stmt_location, end).toString('utf8').trim();
+}
+
+/**
+ * Returns a function that gives the place of a statement, after the white space before it. Call it
+ * in the order of the text, which is read once.
+ */
+function placesIn(bytes: Buffer): (location: number) => { line: number; column: number } {
+  let at = 0;
+  let line = 1;
+  let column = 1;
+  const goTo = (end: number) => {
+    for (const character of bytes.subarray(at, end).toString('utf8')) {
+      if (character === '\n') line += 1;
+      column = character === '\n' ? 1 : column + 1;
+    }
+    at = Math.max(at, end);
+  };
+  return (location) => {
+    goTo(location);
+    while (at < bytes.length && SPACE.includes(bytes[at] as number)) goTo(at + 1);
+    return { line, column };
+  };
+}
+const SPACE = [...' \t\r\n\f\v'].map((character) => character.charCodeAt(0));

@@ -1,0 +1,51 @@
+import type { Pool } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+import { knownMigrations } from './known-migrations.ts';
+
+type Found = { name: 'database' | 'schema'; ok: boolean; reason?: string };
+
+const OUTDATED = 'The schema is older than this release. Run: npx howdah migrate up';
+const MISSING = 'The database is not migrated. Run: npx howdah migrate up';
+
+/**
+ * Whether the database answers an owner and has all that this release makes; more than that, of a newer release, does no
+ * harm. Throws what node-pg throws when it does not answer.
+ */
+export function schemaProbe(pool: Pool): () => Promise<Found[]> {
+  const known = knownMigrations();
+  return async () => {
+    const applied = await appliedMigrations(pool);
+    const ok = applied !== undefined && known.every((name) => applied.has(name));
+    const reason = applied === undefined ? MISSING : OUTDATED;
+    return [
+      { name: 'database', ok: true },
+      { name: 'schema', ok, ...(ok ? {} : { reason }) },
+    ];
+  };
+}
+
+async function appliedMigrations(pool: Pool): Promise<Set<string> | undefined> {
+  try {
+    const { rows } = await pool.query<{ name: string }>(
+      'select name from howdah_private.migrations',
+    );
+    return new Set(rows.map(({ name }) => name));
+  } catch (error) {
+    if (/^(42P01|3F000)$/.test(faultOf(error).code)) return undefined; // neither table nor schema
+    throw error;
+  }
+}
+
+/** The same for a connection that may not look at migrations: whether the schema is there at all. */
+export function presenceOfSchema(pool: Pool): () => Promise<Found[]> {
+  return async () => {
+    const { rows } = await pool.query(
+      `select to_regclass('howdah_private.applied_sql') is not null as ok`,
+    );
+    const { ok } = rows[0];
+    return [
+      { name: 'database', ok: true },
+      { name: 'schema', ok, ...(ok ? {} : { reason: MISSING }) },
+    ];
+  };
+}

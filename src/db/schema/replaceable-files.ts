@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { PACKAGE_ROOT } from '../../package-root.ts';
+
+const REPLACEABLE = join(PACKAGE_ROOT, 'sql');
+
+/** A file of `sql/`: its path relative to the project, and its text. */
+export type SqlFile = { path: string; text: string };
+
+/** Digests of the files in force, by path. */
+export type Digests = ReadonlyMap<string, string>;
+
+/** The files of `sql/` that an upgrade applies. */
+export type Choice = {
+  files: readonly SqlFile[];
+  /** Files that are in force as they are here. */
+  skipped: readonly SqlFile[];
+  /** True if triggers and policies are created, which locks every table. */
+  changesTables: boolean;
+};
+
+/** The replaceable objects in the order in which they are applied. */
+export function replaceableFiles(): SqlFile[] {
+  return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
+    .map((entry) => relative(PACKAGE_ROOT, join(entry.parentPath, entry.name)))
+    .filter((path) => /^sql.[0-9]/.test(path))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(PACKAGE_ROOT, path), 'utf8') }));
+}
+
+/** The digest of each file. */
+export function digestsOf(files: readonly SqlFile[]): Digests {
+  return new Map(
+    files.map(({ path, text }) => [path, createHash('sha256').update(text).digest('hex')]),
+  );
+}
+
+/** Returns whether exactly these files are in force. */
+export function areInForce(files: readonly SqlFile[], applied: Digests): boolean {
+  const digests = digestsOf(files);
+  return (
+    applied.size === digests.size &&
+    [...digests].every(([path, digest]) => applied.get(path) === digest)
+  );
+}
+
+/** Chooses all files: after a migration, since any of them may depend on the tables it changed. */
+export function chooseAll(files: readonly SqlFile[]): Choice {
+  return { files, skipped: [], changesTables: true };
+}
+
+/**
+ * Chooses the files whose text has changed since they were applied. Loops over the catalogue make
+ * triggers and policies of whatever exists, so they are chosen together, when one of these changes:
+ * a file that makes triggers or policies, the grants, or a function that a loop calls.
+ */
+export function chooseChanged(files: readonly SqlFile[], applied: Digests): Choice {
+  const digests = digestsOf(files);
+  const changed = new Set(files.filter(({ path }) => applied.get(path) !== digests.get(path)));
+  const isGone = [...applied.keys()].some((path) => !digests.has(path));
+  const inLoops = new Set(files.filter(isLoop).flatMap(({ text }) => namesCalledInBlocks(text)));
+  const changesTables =
+    isGone ||
+    [...changed].some(
+      (file) =>
+        makesTableObjects(file) || isLoop(file) || namesMadeBy(file).some((it) => inLoops.has(it)),
+    );
+  const isChosen = (file: SqlFile) => changed.has(file) || (changesTables && isLoop(file));
+  return {
+    files: files.filter(isChosen),
+    skipped: files.filter((file) => !isChosen(file)),
+    changesTables,
+  };
+}
+
+/** Routines and views by name, and triggers as `name on table`, that the text of a file makes. */
+export function namesMadeBy({ text }: SqlFile): string[] {
+  const objects = text.matchAll(/^create (?:or replace )?(?:function|procedure|view) ([\w.]+)/gm);
+  const triggers = text.matchAll(
+    /^create (?:or replace )?(?:constraint )?trigger (\w+)[^;]*? on\s+([\w.]+)/gm,
+  );
+  return [
+    ...Array.from(objects, ([, name = '']) => name),
+    ...Array.from(triggers, ([, name, table]) => `${name} on ${table}`),
+  ];
+}
+
+function makesTableObjects({ path, text }: SqlFile): boolean {
+  return /^sql.[34]0_/.test(path) || /^create (or replace )?(constraint )?trigger/m.test(text);
+}
+
+/** Makes objects, grants or comments of what the catalogue has. `97_watches.sql` changes tables of others alone. */
+function isLoop({ path, text }: SqlFile): boolean {
+  return /^do \$\$/m.test(text) && !path.endsWith('97_watches.sql');
+}
+
+function namesCalledInBlocks(text: string): string[] {
+  const blocks = text.matchAll(/^do \$\$.*?^end \$\$/gms);
+  return Array.from(blocks, ([block]) => block).flatMap((block) =>
+    Array.from(block.matchAll(/\b(howdah(?:_private)?\.\w+)\s*\(/g), ([, name = '']) => name),
+  );
+}

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Client } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
+
+/** How long we stand in the way before we have what we wait for, since everybody who asks waits behind us. */
+const WAITED_MS = { first: 200, more: 10, most: 400 };
+/** Of a lock that is wanted later. Shorter than deadlock_timeout, which is a second unless somebody changed it. */
+const MOST_WAITED_LATER_MS = 500;
+/** Between two attempts those who waited behind us have their turn. */
+const PAUSE_MS = { least: 200, more: 200 };
+const PATIENCE_MS = 120_000;
+
+/** lock_not_available, deadlock_detected. */
+const GIVEN_UP = new Set<unknown>(['55P03', '40P01']);
+/** How a statement_timeout ends: query_canceled. */
+const TOO_LONG = '57014';
+
+class TablesInUse extends Error {}
+
+const OURS = `
+  select c.oid from pg_catalog.pg_class as c
+  where c.relnamespace in (select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private'))
+    and c.relkind in ('r', 'p') and c.relowner = 'howdah_owner'::regrole`;
+
+/**
+ * Locks all tables of ours, before anything is done: policies and triggers need every one of them in the end. A wait that is given
+ * up here costs nothing; one in the middle would throw the work away, and under a steady load that would go on for ever.
+ * Bounds all waits together and not each of them, since who holds the first tables stops all who want them.
+ */
+async function lockTables(client: Client, attempt: number): Promise<void> {
+  const { first, more, most } = WAITED_MS;
+  const { rows } = await client.query<{ names: string | null }>(
+    `select string_agg(c.oid::regclass::text, ', ' order by c.oid) as names from pg_catalog.pg_class as c
+     where c.oid in (${OURS}) and not c.relispartition`,
+  );
+  if (rows[0]?.names) {
+    await client.query(`set local statement_timeout = ${Math.min(first + more * attempt, most)}`);
+    await client
+      .query(`lock table ${rows[0].names} in access exclusive mode`)
+      .catch((error: unknown) => {
+        throw faultOf(error).code === TOO_LONG ? new TablesInUse('', { cause: error }) : error;
+      });
+  }
+  await client.query('set local statement_timeout = 0');
+  await boundWaits(client);
+}
+
+/** Bounds how long the transaction waits for any lock, since others wait behind it meanwhile. */
+export async function boundWaits(client: Client): Promise<void> {
+  await client.query(`set local lock_timeout = '${MOST_WAITED_LATER_MS}ms'`);
+}
+
+/**
+ * Others go on while we migrate, and hold locks that we need. We give up a wait before the deadlock detector
+ * would, so that it is never their transaction that fails, and try again as a whole.
+ *
+ * Throws `HWCNF` with who is in the way when nobody has let us for `patienceMs`.
+ */
+export async function besideOthers<T>(
+  client: Client,
+  migrate: (lockTables: () => Promise<void>) => Promise<T>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const end = performance.now() + patienceMs;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await migrate(() => lockTables(client, attempt));
+    } catch (error) {
+      const cause = error instanceof HowdahError ? error.cause : error;
+      if (!(error instanceof TablesInUse || GIVEN_UP.has(faultOf(cause).code))) throw error;
+      if (performance.now() > end) throw await inTheWay(client, error);
+      await delay(PAUSE_MS.least + Math.random() * PAUSE_MS.more);
+    }
+  }
+}
+
+/** In words who holds the tables, the longest first. */
+async function inTheWay(client: Client, cause: unknown): Promise<HowdahError> {
+  const { rows } = await client.query<{ pid: number; words: string }>(
+    `select a.pid, format('%s (%s, in a transaction for %s s)', a.pid, coalesce(nullif(a.application_name, ''), 'without a name'),
+       coalesce(extract(epoch from clock_timestamp() - a.xact_start)::int::text, '?')) as words
+     from pg_catalog.pg_stat_activity as a
+     where a.pid <> pg_backend_pid() and exists (
+       select from pg_catalog.pg_locks as l
+       where l.pid = a.pid and l.granted and l.database = a.datid and l.relation in (${OURS})
+     )
+     order by a.xact_start limit 3`,
+  );
+  const who = rows.map(({ words }) => words).join(', ');
+  return new HowdahError('HWCNF', 'others hold tables that migrating needs, and did not let go', {
+    hint: who
+      ? `Wait for these sessions to end what they do, or end them by pg_terminate_backend, and try again: ${who}.`
+      : 'Try again when the database is less busy.',
+    detail: { pids: rows.map(({ pid }) => pid) },
+    cause,
+  });
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import pg from 'pg';
+import type { Pool, PoolClient } from '../connection/pool.ts';
+
+export type AskAs = {
+  /** For a login that may choose one. */
+  tenantId?: string;
+  /** Instead of the login's own rights, for one that may take others. */
+  role?: 'howdah_app' | 'howdah_analyst';
+  isReadOnly: boolean;
+  /** So many rows are kept; the others are only counted. */
+  mostRows?: number | undefined;
+  /** What takes longer is ended by the server; else what holds for its login. */
+  seconds?: number | undefined;
+};
+
+export type Asked = {
+  rows: Record<string, unknown>[];
+  /** How many there were. */
+  count: number;
+  /** What it was, in a word of Postgres: `SELECT`, `INSERT`. */
+  command: string;
+};
+
+/**
+ * One statement somebody typed, in a transaction of its own. The extended protocol takes no second statement, so none ends
+ * the transaction and goes on with the rights of the login.
+ */
+export async function queryAs(
+  pool: Pool,
+  text: string,
+  { tenantId, role, isReadOnly, mostRows, seconds }: AskAs,
+): Promise<Asked> {
+  const client = await pool.connect();
+  try {
+    await client.query(isReadOnly ? 'begin read only' : 'begin');
+    if (tenantId !== undefined) {
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+    }
+    if (role !== undefined) await client.query(`set local role ${role}`);
+    if (seconds !== undefined) {
+      await client.query(`select set_config('statement_timeout', $1, true)`, [`${seconds}s`]);
+    }
+    const { rows, count, fields, command } = await ask(client, text, mostRows);
+    const names = distinct(fields.map(({ name }) => name));
+    await client.query('commit');
+    return {
+      rows: rows.map((row) => Object.fromEntries(row.map((value, at) => [names[at], value]))),
+      count,
+      command,
+    };
+  } finally {
+    await client.query('rollback').catch(() => {});
+    client.release();
+  }
+}
+
+/** The statement's rows, of which no more are held than are asked for. */
+async function ask(client: PoolClient, text: string, most = Number.POSITIVE_INFINITY) {
+  const getTypeParser: typeof pg.types.getTypeParser = (oid, format) =>
+    OF_NO_ZONE.has(oid) ? (text: string) => text : client.getTypeParser(oid, format);
+  const rows: unknown[][] = [];
+  let count = 0;
+  const typed = {
+    text,
+    queryMode: 'extended',
+    rowMode: 'array',
+    types: { getTypeParser },
+  } as const;
+  const query = client.query(new pg.Query<unknown[][]>(typed));
+  query.on('row', (row) => {
+    count += 1;
+    if (count <= most) rows.push(row as unknown as unknown[]);
+  });
+  const [result] = await once(query, 'end');
+  const { fields, command }: pg.QueryResult = result;
+  return { rows, count, fields, command };
+}
+
+/** A day is the same day wherever it is read. */
+const OF_NO_ZONE: ReadonlySet<number> = new Set([
+  pg.types.builtins.DATE,
+  pg.types.builtins.TIMESTAMP,
+]);
+
+/** Columns of the same name are told apart by a number. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let free = name;
+    for (let n = 2; taken.has(free); n += 1) free = `${name}_${n}`;
+    taken.add(free);
+    return free;
+  });
+}

@@ -1,0 +1,200 @@
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { ReadRequest, Rows } from '../../contracts/reading.ts';
+import { cancelOnAbort } from '../connection/cancel-statement.ts';
+import { exactJson } from '../connection/lossless-json.ts';
+import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
+import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
+import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
+import { parseQuery, placeOf, type ReadQuery, refused } from '../query-analysis/parse.ts';
+import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
+import { failureOf } from './sql-tool.ts';
+
+export type RowsRequest = ReadRequest & { query: string };
+
+const LOCK_TIMEOUT_MS = 2_000;
+
+/**
+ * Bounds what one query takes of the server: no parallel workers, no compiler, little memory for
+ * each sort and hash, and no long search for the best join order.
+ */
+const SETTINGS = [
+  'max_parallel_workers_per_gather = 0',
+  'jit = off',
+  "work_mem = '4MB'",
+  'hash_mem_multiplier = 2',
+  'geqo = on',
+  'geqo_threshold = 12',
+  'from_collapse_limit = 8',
+  'join_collapse_limit = 8',
+]
+  .map((setting) => `set local ${setting}`)
+  .join('; ');
+
+/** What ends the transaction: nothing is written in it, and what only acts at a commit shall not. */
+const READ = Symbol('read');
+
+/**
+ * Reads the rows of a SELECT that a user or model wrote. The query is parsed, its functions are
+ * looked up in the catalogue, and its plan is priced. Then it runs as howdah_reader, bound to a
+ * tenant, in a read-only transaction that is rolled back.
+ */
+export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
+  const parsed = await parseQuery(request.query, request.schemas);
+  return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
+}
+
+/** The same without the parser: for queries that are ours. */
+export async function readBound(
+  pool: Pool,
+  request: RowsRequest,
+  parsed: ReadQuery,
+): Promise<Outcome<Rows>> {
+  let outcome: Outcome<Rows> | undefined;
+  try {
+    await inTransaction(
+      pool,
+      async (client) => {
+        const stop = cancelOnAbort(client, request.signal);
+        try {
+          outcome =
+            (await refusedCalls(client, request, parsed.calls)) ??
+            (await tooManyTables(client, request, parsed.tables)) ??
+            (await read(client, request, parsed));
+        } finally {
+          stop();
+        }
+        throw READ;
+      },
+      FORGET_SESSION,
+    );
+  } catch (error) {
+    if (error !== READ) return { ok: false, error: explained(error, request, parsed.text) };
+  }
+  return outcome as Outcome<Rows>;
+}
+
+async function refusedCalls(
+  client: PoolClient,
+  { schemas }: RowsRequest,
+  calls: ReadQuery['calls'],
+): Promise<Outcome<never> | undefined> {
+  // the parser reads strings so; what one of both takes for a string the other shall not take for SQL
+  await client.query('set transaction read only; set local standard_conforming_strings = on');
+  if (!calls || calls.length === 0) return undefined;
+  const { rows } = await client.query<{ name: string; reason: string }>(
+    'select name, reason from howdah_private.refused_calls($1, $2)',
+    [JSON.stringify(calls), schemas ?? ['public']],
+  );
+  const [first] = rows;
+  return first && refused(`${first.name} may not be called in it: ${first.reason}`);
+}
+
+/**
+ * Most tables of one plan. Views and partitions are planned with all tables behind them, each with
+ * its policies. The planner takes memory in the square of their number, and no limit of Postgres
+ * bounds that, so they are counted before the query is planned.
+ */
+const MOST_PLANNED = 300;
+
+async function tooManyTables(
+  client: PoolClient,
+  { schemas }: RowsRequest,
+  tables: ReadQuery['tables'],
+): Promise<Outcome<never> | undefined> {
+  if (tables.length === 0) return undefined;
+  const { rows } = await client.query<{ planned: number }>(
+    'select howdah_private.planned_tables($1, $2) as planned',
+    [JSON.stringify(tables), schemas ?? ['public']],
+  );
+  const planned = rows[0]?.planned ?? 0;
+  if (planned <= MOST_PLANNED) return undefined;
+  return refused(
+    `it reads ${planned} tables, counting partitions and the tables behind views; at most ${MOST_PLANNED} are allowed`,
+    'Join fewer views and partitioned tables, or split the query.',
+  );
+}
+
+async function read(
+  client: PoolClient,
+  request: RowsRequest,
+  { text, calls }: ReadQuery,
+): Promise<Outcome<Rows>> {
+  const { boundTo, limits, schemas } = request;
+  await client.query(`${SETTINGS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
+  const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
+  const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
+    text: `select r.rows, r.cut_by from howdah_private.run_read_query($1, $2, $3, $4, $5, $6) as r`,
+    values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
+    ...answeredAfter(limits.timeoutMs),
+  });
+  const [found = { rows: [], cut_by: null }] = rows;
+  return {
+    ok: true,
+    value: { rows: found.rows.map((row) => exactJson(row) as JsonObject), cut_by: found.cut_by },
+  };
+}
+
+const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions.';
+
+/**
+ * Errors for a resource that the server does not have enough of. A second attempt would need as
+ * much, so the query is not retried.
+ */
+const EXHAUSTED: Readonly<Record<string, string>> = {
+  '53200': 'the query needs more memory than the database server has',
+  '53400': 'the query needs more space on disk than the database server gives one query',
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  '42501':
+    'Who owns the database opens a table to queries: grant usage on schema … to howdah_analyst; grant select on … to howdah_analyst.',
+  '42P01': 'Send the query `describe` to see which tables there are.',
+  '42703': 'Send the query `describe` and the table to see its columns.',
+  '57014': ASK_FOR_LESS,
+};
+
+/** Of two of our tables not every column may be read, and so not `*`. */
+function hintOf(code: string | undefined, message: string): string | undefined {
+  const [, table] = /^permission denied for table (agents|executions)$/.exec(message) ?? [];
+  const hint = HINTS[code ?? ''];
+  return table
+    ? `Of howdah.${table} name the columns you want, since some are the engine's own. ${hint}`
+    : hint;
+}
+
+/** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
+function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
+  const { code, message, hint = hintOf(code, message) } = faultOf(error);
+  const exhausted = EXHAUSTED[code];
+  if (exhausted) {
+    const cause = { sqlstate: code, hint: ASK_FOR_LESS };
+    return { code: 'tool_failed', message: exhausted, retryable: false, cause };
+  }
+  if (isConnectionLoss(error) && !signal.aborted) {
+    const message = 'the database could not be asked, or has too much to do';
+    return { code: 'overloaded', message, retryable: true };
+  }
+  const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
+  const cause: { [key: string]: Json } = {
+    ...(failure.cause as JsonObject),
+    ...(hint ? { hint } : {}),
+    ...place(error, query, text),
+  };
+  return { ...failure, cause };
+}
+
+/** Postgres counts from the beginning of what it was given, where the text stands in the middle of ours. */
+function place(error: unknown, query: string, text: string): JsonObject {
+  const { internalPosition, internalQuery = '' } = error as { [key: string]: string | undefined };
+  const [sent, said] = [internalQuery.indexOf(text), query.indexOf(text)];
+  if (internalPosition === undefined || sent < 0 || said < 0) return {};
+  const at = Number(internalPosition) - 1 - lengthOf(internalQuery.slice(0, sent));
+  return at < 0 || at > lengthOf(text) ? {} : placeOf(query, at + lengthOf(query.slice(0, said)));
+}
+
+/** In characters, as Postgres counts them. */
+function lengthOf(text: string): number {
+  return [...text].length;
+}

@@ -1,0 +1,97 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import { cancelOnAbort } from '../connection/cancel-statement.ts';
+import { createTurns, type Turns } from '../connection/keyed-semaphore.ts';
+import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
+import { isConnectionLoss } from '../connection/sqlstate.ts';
+import type { Watched } from './captured-changes.ts';
+import { FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
+import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
+
+/** What undoes a call that was only tried. */
+const TRIED = Symbol('tried');
+
+/**
+ * Makes a call twice, each in a transaction of its own that is undone, over the same rows: the second sees by the snapshot of
+ * the first. So whatever differs between the two is new with each call, a key, a time, chance, and nobody else's doing.
+ */
+export async function dryRuns(pool: Pool, call: SqlToolCall): Promise<Outcome<[Watched, Watched]>> {
+  const leave = await enter(pool);
+  try {
+    let second: Watched | undefined;
+    const first = await tryCall(pool, call, undefined, async (client) => {
+      const { rows } = await client.query('select pg_catalog.pg_export_snapshot() as snapshot');
+      second = await tryCall(pool, call, rows[0].snapshot);
+    });
+    return { ok: true, value: [first, second as Watched] };
+  } catch (error) {
+    if (isConnectionLoss(error) && !isShort(error)) throw error; // it says nothing of the call
+    return { ok: false, error: failureOf(error, call) };
+  } finally {
+    leave();
+  }
+}
+
+/**
+ * Whether a transaction can undo what the function does, as far as its language says: one in a language that is not trusted (C,
+ * Python) may reach files, programs and other servers.
+ */
+export async function canBeUndone(pool: Pool, fn: SqlToolCall['fn']): Promise<boolean> {
+  const { rows } = await pool.query<{ is_trusted: boolean | null }>(
+    `select bool_and(l.lanpltrusted) as is_trusted
+     from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+     join pg_catalog.pg_language as l on l.oid = p.prolang
+     where n.nspname = $1 and p.proname = $2`,
+    [fn.schema, fn.function],
+  );
+  return rows[0]?.is_trusted ?? true; // calling what is not there fails
+}
+
+/** `then` is done while the transaction is still there and the call is undone already. */
+async function tryCall(
+  pool: Pool,
+  call: SqlToolCall,
+  snapshot: string | undefined,
+  then?: (client: PoolClient) => Promise<void>,
+): Promise<Watched> {
+  let watched: Watched | undefined;
+  const work = async (client: PoolClient): Promise<void> => {
+    await client.query('set transaction isolation level repeatable read');
+    if (snapshot) await client.query(`set transaction snapshot ${quoteText(snapshot)}`);
+    const stop = cancelOnAbort(client, call.signal);
+    try {
+      await undone(() =>
+        inSandbox(client, call.boundTo, call.timeoutMs, async () => {
+          watched = await watchedCall(client, call);
+          throw TRIED;
+        }),
+      );
+      await client.query('release savepoint sandbox; select pg_catalog.pg_advisory_unlock_all()');
+      await then?.(client);
+    } finally {
+      stop();
+    }
+    throw TRIED;
+  };
+  await undone(() => inTransaction(pool, work, FORGET_SESSION));
+  return watched as Watched;
+}
+
+async function undone(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error !== TRIED) throw error;
+  }
+}
+
+const rooms = new WeakMap<Pool, Turns>();
+
+/**
+ * Each holds a connection while it waits for another one: if too many did, no connection would be left for any of them. Others
+ * hold one and wait for none.
+ */
+function enter(pool: Pool): Promise<() => void> {
+  const turns = rooms.get(pool) ?? createTurns(Math.max(1, Math.floor(pool.options.max / 3)));
+  rooms.set(pool, turns);
+  return turns.enter('');
+}

@@ -1,0 +1,56 @@
+import { FairQueue } from '../../concurrency/fair-queue.ts';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { Rows } from '../../contracts/reading.ts';
+import type { Pool } from '../connection/pool.ts';
+import type { ReadOurs } from '../query-analysis/describe-tables.ts';
+import { parseQuery } from '../query-analysis/parse.ts';
+import { type RowsRequest, readBound } from './bounded-read.ts';
+
+/** Runs queries of models, of maps and of alert rules. */
+export type QueryPool = {
+  /** Parses a query and runs it when the tenant's turn has come. */
+  rows(request: RowsRequest): Promise<Outcome<Rows>>;
+  /** Runs a query of Howdah with the rights of such queries, when the tenant's turn has come. */
+  readOurs: ReadOurs;
+};
+
+/** The longest wait for a turn, unless the signal of the request fires first. */
+const WAIT_MS = 60_000;
+
+/**
+ * Shares the connections of `pool` fairly among tenants. A tenant has at most half of them, so that
+ * its slow queries never take all. A query gives its connection back when it ends, at its time-out
+ * at the latest.
+ */
+export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
+  const share = Math.max(1, Math.floor(places / 2));
+  const queue = new FairQueue({ places, max_per_key: share });
+
+  const readOurs: ReadOurs = async (request, parsed) => {
+    const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+    let release: () => void;
+    try {
+      release = await queue.acquire(request.boundTo.tenantId, deadline);
+    } catch {
+      return overloaded(waitMs, share);
+    }
+    try {
+      return await readBound(pool, request, parsed);
+    } finally {
+      release();
+    }
+  };
+
+  return {
+    readOurs,
+    rows: async (request) => {
+      const parsed = await parseQuery(request.query, request.schemas);
+      return parsed.ok ? readOurs(request, parsed.value) : parsed;
+    },
+  };
+}
+
+function overloaded(waitMs: number, share: number): Outcome<never> {
+  const message = `the query waited ${waitMs / 1000} s for its turn: a worker runs at most ${share} queries of one tenant at a time`;
+  return { ok: false, error: { code: 'overloaded', message, retryable: true } };
+}

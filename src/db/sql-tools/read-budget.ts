@@ -1,0 +1,115 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { breakConnection, type PoolClient } from '../connection/pool.ts';
+
+/** How much may be read. */
+export type ReadBounds = Readonly<{
+  /** Bytes that the server sends. */
+  bytes: number;
+  /** Commas in them: reading a JSON text or an array takes as long as it has values. */
+  values?: number;
+  /** Columns of rows, each as often as the result shows its row: a row may be part of many others. */
+  cells?: number;
+}>;
+
+const COMMA = 0x2c;
+
+/**
+ * Counts what the server sends on the connections of one request. A row may hold many megabytes, and
+ * its size is unknown until it arrives. So bytes are counted as they arrive, before they are parsed.
+ * Beyond a bound the connections are destroyed: their statements fail with `HWINV`, and the server
+ * rolls back their transactions.
+ */
+export class ReadBudget {
+  readonly #bounds: ReadBounds;
+  readonly #clients = new Set<PoolClient>();
+  #bytes = 0;
+  #values = 0;
+  #cells = 0;
+  #refusal: HowdahError | undefined;
+
+  constructor(bounds: ReadBounds) {
+    this.#bounds = bounds;
+  }
+
+  get isSpent(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  /** Bytes that were read so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Throws `HWINV` when more was read already than is allowed. */
+  throwIfSpent(): void {
+    if (this.#refusal) throw this.#refusal;
+  }
+
+  /** Counts what arrives on a connection until the result is called. May destroy the connection. */
+  watch(client: PoolClient): () => void {
+    const { stream } = (client as unknown as { connection: Wire }).connection;
+    const count = (chunk: Buffer) => this.#count(chunk);
+    stream.prependListener('data', count);
+    this.#clients.add(client);
+    return () => {
+      stream.removeListener('data', count);
+      this.#clients.delete(client);
+    };
+  }
+
+  /** Counts columns of rows before the result is made. Throws `HWINV` when there are too many. */
+  countCells(count: number): void {
+    const { cells } = this.#bounds;
+    this.#cells += count;
+    if (cells !== undefined && this.#cells > cells) this.#spend('cells', cells, `${cells} columns`);
+    this.throwIfSpent();
+  }
+
+  /** Begins to count anew, for the next event of a subscription. */
+  reset(): void {
+    this.#bytes = 0;
+    this.#values = 0;
+    this.#cells = 0;
+    this.#refusal = undefined;
+  }
+
+  #count(chunk: Buffer): void {
+    const { bytes, values } = this.#bounds;
+    this.#bytes += chunk.length;
+    if (values !== undefined) this.#values += commasIn(chunk, values - this.#values + 1);
+    if (this.#bytes > bytes) this.#spend('bytes', bytes, `${bytes / 1_000_000} MB`);
+    else if (values !== undefined && this.#values > values) {
+      this.#spend('values', values, `${values} values`);
+    }
+  }
+
+  #spend(limit: keyof ReadBounds, most: number, what: string): void {
+    if (this.#refusal) return;
+    const error = new HowdahError('HWINV', `the request reads more than ${what}`, {
+      hint: 'Ask for fewer rows at once (`first` in GraphQL, `limit` in REST), or leave out fields with large values.',
+      detail: { limit, most },
+    });
+    this.#refusal = error;
+    for (const client of this.#clients) {
+      client.query = (() => Promise.reject(error)) as PoolClient['query']; // also the rollback that follows
+      breakConnection(client, error);
+    }
+  }
+}
+
+/** The parts of a connection of node-pg that its types leave out. */
+type Wire = {
+  stream: {
+    prependListener(event: 'data', listener: (chunk: Buffer) => void): unknown;
+    removeListener(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  };
+};
+
+/** Counts commas, up to `most`. */
+function commasIn(chunk: Buffer, most: number): number {
+  let count = 0;
+  for (let at = chunk.indexOf(COMMA); at >= 0 && count < most; at = chunk.indexOf(COMMA, at + 1)) {
+    count += 1;
+  }
+  return count;
+}

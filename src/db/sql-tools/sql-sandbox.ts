@@ -1,0 +1,100 @@
+import { type PoolClient, quoteText } from '../connection/pool.ts';
+
+/**
+ * For whom SQL that is not ours runs: a tenant, and the user of the run that causes it. With
+ * `isUserless` the SQL acts for no user.
+ */
+export type BoundTo = {
+  tenantId: string;
+  executionId?: string | undefined;
+  isUserless?: boolean | undefined;
+};
+
+/**
+ * The role of SQL that writes: howdah_tool for tools and hooks, howdah_writer for the triggers of a
+ * watched table that receives an answer.
+ */
+export type WritingRole = 'howdah_tool' | 'howdah_writer';
+
+/** The function that runs a statement as each role. */
+const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
+  howdah_tool: 'run_as_tool_role',
+  howdah_writer: 'write_bound',
+};
+
+const ANSWER_MS = 5_000;
+
+/** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
+export function answeredAfter(timeoutMs: number): object {
+  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // no type of pg knows it
+}
+
+/** What a statement may leave in the session that outlives its transaction: nothing of it reaches the next call. */
+export const FORGET_SESSION =
+  'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
+
+/**
+ * Everything a statement may leave in the session that would act within the transaction: cursors, prepared statements under
+ * the names of ours, types and tables that stand before all others, settings. None of these commands looks up a name.
+ */
+const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
+
+/**
+ * Runs `work` with the rights of `role`, limited to `boundTo`, under a time-out. Afterwards the
+ * session is the worker's again. The writes stay when `work` returns and are undone when it throws;
+ * the error is rethrown. `verify` is a statement that the worker runs afterwards as itself. If it
+ * fails, the writes are undone too.
+ */
+export async function inSandbox<T>(
+  client: PoolClient,
+  boundTo: BoundTo,
+  timeoutMs: number,
+  work: () => Promise<T>,
+  role: WritingRole = 'howdah_tool',
+  verify = '',
+): Promise<T> {
+  await client.query('savepoint sandbox');
+  const state = await enterSandbox(client, boundTo, timeoutMs, role);
+  try {
+    const result = await work();
+    const check = `select howdah_private.check_leftovers(${quoteText(state)})`;
+    await client.query(`${LEAVE}; ${check}; ${verify}; release savepoint sandbox`);
+    return result;
+  } catch (error) {
+    await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
+    throw error;
+  }
+}
+
+/** From here on the transaction has the rights of `role`; gives what `check_leftovers` asks for. */
+export async function enterSandbox(
+  client: PoolClient,
+  boundTo: BoundTo,
+  timeoutMs: number,
+  role: WritingRole | 'howdah_reader' = 'howdah_tool',
+): Promise<string> {
+  const binding = boundTo.isUserless ? 'userless_binding' : 'binding';
+  const { rows } = await client.query<{ state: string }>(
+    `select howdah_private.sandbox_state() as state,
+       set_config('howdah.bound', howdah_private.${binding}($1, $2), true),
+       set_config('statement_timeout', $3, true), set_config('role', $4, true)`,
+    [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs), role],
+  );
+  return rows[0]?.state ?? '';
+}
+
+/** Runs one statement of a column of text in there, `$1` being the argument; gives its rows. */
+export async function boundQuery(
+  client: PoolClient,
+  statement: string,
+  argument: string,
+  timeoutMs: number,
+  role: WritingRole = 'howdah_tool',
+): Promise<(string | null)[]> {
+  const { rows } = await client.query<{ value: string | null }>({
+    text: `select r.value from howdah_private.${FUNCTIONS[role]}($1, $2, current_setting('search_path')) as r (value)`,
+    values: [statement, argument],
+    ...answeredAfter(timeoutMs),
+  });
+  return rows.map(({ value }) => value);
+}

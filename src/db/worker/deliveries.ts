@@ -1,0 +1,47 @@
+import type { Pool } from '../connection/pool.ts';
+
+type Client = Pick<Pool, 'query'>;
+
+/** What a webhook was told, or could not be. */
+export type Delivery = {
+  id: string;
+  url: string;
+  event: string;
+  execution_id: string | null;
+  status: string;
+  attempts: number;
+  last_status: number | null;
+  last_error: string | null;
+  next_attempt_at: Date | null;
+  created_at: Date;
+};
+
+const SHOWN = `d.id, d.url, d.event, d.execution_id, d.status, d.attempts, d.last_status, d.last_error,
+  d.next_attempt_at, d.created_at`;
+
+export type DeliveryFilter = {
+  webhookId?: string | undefined;
+  status?: string | undefined;
+  limit: number;
+};
+
+/** The newest deliveries of the tenant. */
+export async function listDeliveries(
+  client: Client,
+  { webhookId, status, limit }: DeliveryFilter,
+): Promise<Delivery[]> {
+  const { rows } = await client.query<Delivery>(
+    `select ${SHOWN} from howdah.webhook_deliveries as d
+     where d.tenant_id = howdah.current_tenant()
+       and ($1::uuid is null or d.webhook_id = $1) and ($2::text is null or d.status::text = $2)
+     order by d.id desc limit $3`,
+    [webhookId ?? null, status ?? null, limit],
+  );
+  return rows;
+}
+
+/** Tells it once more, under the same id. Throws `HWNTF`. */
+export async function redeliver(client: Client, id: string): Promise<Delivery> {
+  const { rows } = await client.query(`select ${SHOWN} from howdah.redeliver($1) as d`, [id]);
+  return rows[0];
+}

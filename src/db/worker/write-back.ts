@@ -1,0 +1,62 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import { inTransaction, type Pool, quoteText } from '../connection/pool.ts';
+import { boundQuery, FORGET_SESSION, inSandbox } from '../sql-tools/sql-sandbox.ts';
+
+type Answer =
+  | { done: string; error?: JsonObject }
+  | { table: string; statement: string; argument: JsonObject };
+
+const WRITE_MS = 10_000;
+/** The role that holds the columns of all tenants' watches; nothing else runs as this role. */
+const WRITER = 'howdah_writer';
+/** Nobody's: what the table's own triggers do then reaches no tenant's rows. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** Begins an attempt, the next of which stands in the queue; false when there is nothing to be written. */
+export async function beginWriteBack(pool: Pool, executionId: string): Promise<boolean> {
+  const text = 'select howdah_private.begin_write_back($1) as begun';
+  return (await pool.query<{ begun: boolean }>(text, [executionId])).rows[0]?.begun ?? false;
+}
+
+/**
+ * Writes the answer of a run into the row it is about, and notes it in the same commit. What passes by itself is thrown; what
+ * the table refuses is noted.
+ */
+export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): Promise<void> {
+  return inTransaction(
+    pool,
+    async (client) => {
+      const end = (done: string, error: JsonObject | null) =>
+        client.query('select howdah_private.end_write_back($1, $2, $3)', [
+          executionId,
+          done,
+          error && JSON.stringify(error),
+        ]);
+      const { rows } = await client.query<{ answer: Answer | null }>(
+        'select howdah_private.prepare_write_back($1) as answer',
+        [executionId],
+      );
+      const answer = rows[0]?.answer;
+      if (!answer) return;
+      if ('done' in answer) {
+        await end(answer.done, answer.error ?? null);
+        return;
+      }
+      try {
+        const { statement, table } = answer;
+        const argument = JSON.stringify(answer.argument);
+        const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
+        const verify = `select howdah_private.check_tenant_code(${quoteText(table)}),
+          howdah_private.check_answer_is_newest(${quoteText(executionId)})`;
+        const boundTo = { tenantId: NOBODY, executionId, isUserless: true };
+        const [done] = await inSandbox(client, boundTo, writeMs, write, WRITER, verify);
+        await end(done ?? 'failed', null);
+      } catch (error) {
+        const { code, message } = error as { code?: string; message: string };
+        if (!code || /^(08|40|53|55|57|58)/.test(code)) throw error;
+        await end('failed', { code, message });
+      }
+    },
+    FORGET_SESSION,
+  );
+}
