@@ -1,4 +1,4 @@
-import { doOrder } from '../src/cli/own-process.ts';
+import { doOrder } from '../src/cli/process/isolated-child.ts';
 import type { Judged } from './bars.ts';
 import { BENCHES } from './benches.ts';
 import { describeMachine } from './machine.ts';

@@ -1,4 +1,4 @@
-import { doOrder } from '../src/cli/own-process.ts';
+import { doOrder } from '../src/cli/process/isolated-child.ts';
 import type { Breach } from './check.ts';
 import { type PlayOptions, play } from './play.ts';
 import { type Line, linesOf, summaryOf } from './report.ts';

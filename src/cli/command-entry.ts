@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CliIo } from './output.ts';
+import type { CliIo } from './output/output.ts';
 
 /** What every file in `commands/` exports: it gives `command` its arguments, options, subcommands and action. */
 export type CommandModule = { register(command: Command, io: CliIo): void };

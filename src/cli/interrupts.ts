@@ -1,6 +1,6 @@
-import { exitCodes } from './exit-codes.ts';
 import type { CliProcess } from './main.ts';
-import type { CliIo } from './output.ts';
+import { exitCodes } from './output/exit-codes.ts';
+import type { CliIo } from './output/output.ts';
 
 /** Ctrl-C ends the process at once, unless a command asked to be told first; then the second one does. */
 export function listenForInterrupts(host: CliProcess) {

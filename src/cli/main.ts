@@ -2,14 +2,14 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { isEntry, releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
-import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
-import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
+import { withExamples } from './help/examples-in-help.ts';
+import { missingVerbReport, rememberCommands, usageReport } from './help/usage-errors.ts';
 import { listenForInterrupts } from './interrupts.ts';
-import { type CliIo, createOutput, printError } from './output.ts';
+import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './output/exit-codes.ts';
+import { FORMATS, type Format, formatIn, formatNamed } from './output/formats.ts';
+import { type CliIo, createOutput, printError } from './output/output.ts';
+import { type Environment, isAttended, type TextStream } from './output/terminal.ts';
 import { commands } from './registry.ts';
-import { type Environment, isAttended, type TextStream } from './terminal.ts';
-import { missingVerbReport, rememberCommands, usageReport } from './usage-report.ts';
-import { withExamples } from './with-examples.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
@@ -40,7 +40,7 @@ export async function main(
     return program;
   };
   if (entries === commands && mayAskHelp(argv)) {
-    const { printedHelp } = await import('./help.ts');
+    const { printedHelp } = await import('./help/help.ts');
     if (await printedHelp(fresh(), withHelp(argv))) return exitCodes.ok;
   }
   loadWhenNeeded(fresh(), session.io, entries);
@@ -66,7 +66,7 @@ export async function main(
 /** To a person, an error that says not what to do says at least where it stands. */
 async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
   if (!io.isTerminal || io.json || report.hint !== undefined) return report;
-  const { isExplained } = await import('./explain-code.ts');
+  const { isExplained } = await import('./help/explain-error.ts');
   return isExplained(report.code) ? { ...report, hint: `howdah explain ${report.code}` } : report;
 }
 
@@ -206,7 +206,7 @@ function saysNothing(program: Command, argv: readonly string[]): boolean {
 /** What is left under way, such as the look-up of a name, holds nobody up. */
 function lookAround(program: Command, io: CliIo, host: CliProcess): void {
   program.action(async () => {
-    const { showStanding } = await import('./show-standing.ts');
+    const { showStanding } = await import('./status/print-status.ts');
     const isLate = await showStanding(io);
     if (isLate) host.stdout.write('', () => host.exit(exitCodes.ok));
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextTimeIn, timeIn } from '../../src/cli/clock.ts';
+import { nextTimeIn, timeIn } from '../../src/cli/input/parse-time.ts';
 import { runCli } from './run-cli.ts';
 
 /** No server answers there: a value that is none is refused before. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { described } from '../../src/cli/described.generated.ts';
+import { described } from '../../src/cli/help/command-metadata.generated.ts';
 import { commands } from '../../src/cli/registry.ts';
 import {
   createEmptyDatabase,

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { described as all } from '../../src/cli/described.generated.ts';
-import { fill } from '../../src/cli/described.ts';
-import { examples } from '../../src/cli/examples.ts';
-import type { CliIo } from '../../src/cli/output.ts';
+import { described as all } from '../../src/cli/help/command-metadata.generated.ts';
+import { fill } from '../../src/cli/help/command-metadata.ts';
+import { examples } from '../../src/cli/help/examples.ts';
+import { isOf } from '../../src/cli/help/examples-in-help.ts';
+import type { CliIo } from '../../src/cli/output/output.ts';
 import { commands } from '../../src/cli/registry.ts';
-import { isOf } from '../../src/cli/with-examples.ts';
 import { describedCommands } from '../support/described-commands.ts';
 import { runCli } from './run-cli.ts';
 
@@ -45,7 +45,7 @@ async function described(name: string): Promise<Command> {
 const names = commands.map(({ name }) => [name]);
 
 test('help knows the commands as they are: npm run generate', async () => {
-  const file = join(import.meta.dirname, '../../src/cli/described.generated.ts');
+  const file = join(import.meta.dirname, '../../src/cli/help/command-metadata.generated.ts');
   expect(readFileSync(file, 'utf8')).toBe(await describedCommands());
 });
 

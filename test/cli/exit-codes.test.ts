@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
-import { exitCodeFor, reportOf } from '../../src/cli/exit-codes.ts';
+import { exitCodeFor, reportOf } from '../../src/cli/output/exit-codes.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
 
 test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { errorPages } from '../../src/cli/error-pages.ts';
+import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

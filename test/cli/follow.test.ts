@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { showLimit } from '../../src/cli/follow.ts';
-import type { CliIo } from '../../src/cli/output.ts';
+import type { CliIo } from '../../src/cli/output/output.ts';
+import { showLimit } from '../../src/cli/print/live-run.ts';
 
 test('of a run at a limit it names the command that tells which limit', () => {
   const lines: string[] = [];

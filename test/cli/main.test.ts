@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { CommandEntry } from '../../src/cli/command-entry.ts';
 import { listenForInterrupts } from '../../src/cli/interrupts.ts';
 import { main } from '../../src/cli/main.ts';
-import { type CliIo, printJson, printTable } from '../../src/cli/output.ts';
+import { type CliIo, printJson, printTable } from '../../src/cli/output/output.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
 
 describe('usage', () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { unkeyed } from '../../src/cli/plain-text.ts';
+import { unkeyed } from '../../src/cli/output/terminal-text.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';

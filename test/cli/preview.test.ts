@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { previewLines, previewSummary } from '../../src/cli/preview.ts';
+import { previewLines, previewSummary } from '../../src/cli/print/preview.ts';
 import type { Preview } from '../../src/contracts/preview.ts';
 
 const preview: Preview = {

@@ -3,8 +3,8 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { CommandEntry } from '../../src/cli/command-entry.ts';
 import { main } from '../../src/cli/main.ts';
-import { type CliIo, printTable } from '../../src/cli/output.ts';
-import { showsUnicode, tableLines } from '../../src/cli/terminal.ts';
+import { type CliIo, printTable } from '../../src/cli/output/output.ts';
+import { showsUnicode, tableLines } from '../../src/cli/output/terminal.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { treeLines } from '../../src/cli/tree.ts';
+import { treeLines } from '../../src/cli/print/run-tree.ts';
 import type { TreeNode } from '../../src/db/queries/queries.ts';
 
 const node = (name: string, other: Partial<TreeNode>): TreeNode => ({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { tried } from '../../src/cli/confirmed.ts';
+import { tried } from '../../src/cli/input/confirm-option.ts';
 import { deleteStoredFiles } from '../../src/db/runs/stored-files.ts';
 import { retain } from '../../src/db/worker/maintenance.ts';
 import { retentionTask } from '../../workers/tasks/retention.ts';

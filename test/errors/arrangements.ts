@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { RETRY_AFTER } from '../../src/api/admission.ts';
 import { failureOf, problemOf } from '../../src/api/rest/answer-error.ts';
-import { exitCodeFor, reportOf } from '../../src/cli/exit-codes.ts';
-import { readHidden } from '../../src/cli/hidden-input.ts';
-import { type CliIo, createOutput, printError } from '../../src/cli/output.ts';
+import { exitCodeFor, reportOf } from '../../src/cli/output/exit-codes.ts';
+import { readHidden } from '../../src/cli/output/hidden-input.ts';
+import { type CliIo, createOutput, printError } from '../../src/cli/output/output.ts';
 import { connect } from '../../src/client/connect.ts';
 import { makeHome } from '../../src/db/embedded/account.ts';
 import { runProgram } from '../../src/db/embedded/program.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorPages } from '../../src/cli/error-pages.ts';
+import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { arrangements } from './arrangements.ts';
 import { answerAt, type Example, examplesOf, normal } from './doors.ts';
 import { openStage, type Stage } from './stage.ts';

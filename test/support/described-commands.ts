@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { describe } from '../../src/cli/described.ts';
-import type { CliIo } from '../../src/cli/output.ts';
+import { describe } from '../../src/cli/help/command-metadata.ts';
+import type { CliIo } from '../../src/cli/output/output.ts';
 import { commands } from '../../src/cli/registry.ts';
 
-/** What help and completion know of each command, read off the files in `commands/`: src/cli/described.generated.ts. */
+/** What help and completion know of each command, read off the files in `commands/`: src/cli/help/command-metadata.generated.ts. */
 export async function describedCommands(): Promise<string> {
   const lines: string[] = [];
   for (const { name, summary, load } of commands) {
@@ -12,7 +12,7 @@ export async function describedCommands(): Promise<string> {
     lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(describe(command))},`);
   }
   return `// Generated from src/cli/commands: npm run generate. Help and completion load it instead of the commands.
-import type { Described } from './described.ts';
+import type { Described } from './command-metadata.ts';
 
 export const described: Readonly<Record<string, Described>> = {
 ${lines.join('\n')}

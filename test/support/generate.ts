@@ -27,7 +27,7 @@ const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
 write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
-write('src/cli/described.generated.ts', await describedCommands());
+write('src/cli/help/command-metadata.generated.ts', await describedCommands());
 write('docs/licences.md', licencesPage(productionDependencies()));
 try {
   await sql(server.url, `create database ${name}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readFastAgentProject } from '../../src/cli/fast-agent-files.ts';
+import { readFastAgentProject } from '../../src/cli/files/read-fast-agent.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
 import type { Source } from '../../src/systems/fast-agent/project.ts';

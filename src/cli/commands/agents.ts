@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { listAgents } from '../../db/queries/queries.ts';
-import { withDatabase } from '../database.ts';
-import { showVerb } from '../named.ts';
-import { AGENTS } from '../noun.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { API_OPTION } from '../over-api.ts';
-import { printRest, restFor, rowsOverRest } from '../over-rest.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
-import { withVerbs } from '../verbs.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { AGENTS } from '../backend/definitions.ts';
+import { printRest, restFor, rowsOverRest } from '../backend/rows.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { showVerb } from '../nouns/list-and-show.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 /** `howdah agents [list | show]`: the agents there are, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { type AlertRule, listAlerts, useAlerts } from '../../db/operations/alerts.ts';
 import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; use?: boolean; webhook?: string; now?: boolean };
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { CliIo } from '../output.ts';
-import { type StartOptions, serve, withApiOptions, withStartOptions } from '../serve.ts';
+import type { CliIo } from '../output/output.ts';
+import { type StartOptions, serve, withApiOptions, withStartOptions } from '../process/serve.ts';
 
 /** `howdah api`: GraphQL and health, without a worker. */
 export function register(command: Command, io: CliIo): void {

@@ -1,13 +1,18 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../db/access/agent-systems.ts';
-import { isConfirmed, YES_OPTION } from '../confirmed.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
-import { reportOf } from '../exit-codes.ts';
-import { type CliIo, printError, printJson } from '../output.ts';
-import { plansAsJson, printPlans } from '../plans.ts';
-import { applyFiles, FILE_OPTION, readSystemFiles, refuseWatchedStdin } from '../system-files.ts';
-import { TENANT_OPTION } from '../tenants.ts';
-import { changesOf } from '../watched-files.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import {
+  applyFiles,
+  FILE_OPTION,
+  readSystemFiles,
+  refuseWatchedStdin,
+} from '../files/read-systems.ts';
+import { changesOf } from '../files/watch.ts';
+import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { reportOf } from '../output/exit-codes.ts';
+import { type CliIo, printError, printJson } from '../output/output.ts';
+import { plansAsJson, printPlans } from '../print/plans.ts';
 
 type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true; yes?: true };
 

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { type BackupReport, backUp } from '../../db/backup/backup.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
-import { databaseToAsk, noSchema } from '../database.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
+import { databaseToAsk, noSchema } from '../backend/database.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { interruption, PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
 type Options = { all?: true; pgBin?: string };
 

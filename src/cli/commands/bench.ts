@@ -4,9 +4,9 @@ import { BENCH_NAMES } from '../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../bench/process.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { moduleBeside } from '../../package-root.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { inOwnProcess } from '../own-process.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { inOwnProcess } from '../process/isolated-child.ts';
 
 type Options = { all?: true; rounds?: number; check?: true };
 

@@ -5,9 +5,9 @@ import type { PlayOptions } from '../../../chaos/play.ts';
 import type { ChaosNews } from '../../../chaos/process.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { moduleBeside, releaseVersion } from '../../package-root.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { inOwnProcess } from '../own-process.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { inOwnProcess } from '../process/isolated-child.ts';
 
 type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
 type Outcome = Extract<ChaosNews, { lines: unknown }>;

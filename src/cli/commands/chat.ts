@@ -2,17 +2,17 @@ import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import type { OpenQuestion } from '../../db/feed/chat-session.ts';
 import { hangBell } from '../../db/feed/run-listener.ts';
-import { type Room, runChatCommand } from '../chat-commands.ts';
-import { withDatabase } from '../database.ts';
-import { exitCodes, reportOf } from '../exit-codes.ts';
-import { uuidOf } from '../ids.ts';
-import { type CliIo, printError, printJson } from '../output.ts';
-import { API_OPTION, type Api, apiFor } from '../over-api.ts';
-import { helpAsWorker } from '../own-worker.ts';
-import { showQuestion, showTurn } from '../turn.ts';
-import type { Venue } from '../venue.ts';
-import { venueInDatabase } from '../venue-in-database.ts';
-import { venueOverApi } from '../venue-over-api.ts';
+import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import type { Venue } from '../chat/chat-backend.ts';
+import { venueInDatabase } from '../chat/database-backend.ts';
+import { showQuestion, showTurn } from '../chat/print-turn.ts';
+import { venueOverApi } from '../chat/server-backend.ts';
+import { type Room, runChatCommand } from '../chat/slash-commands.ts';
+import { uuidOf } from '../input/resolve-id.ts';
+import { exitCodes, reportOf } from '../output/exit-codes.ts';
+import { type CliIo, printError, printJson } from '../output/output.ts';
+import { helpAsWorker } from '../process/inline-worker.ts';
 
 type Options = { session?: string; stream?: boolean };
 

@@ -1,8 +1,8 @@
 import { Argument, Command } from 'commander';
-import { completionsOf } from '../completion.ts';
-import { completionScripts, type Shell } from '../completion-scripts.ts';
-import { fill } from '../described.ts';
-import { type CliIo, printJson } from '../output.ts';
+import { fill } from '../help/command-metadata.ts';
+import { completionsOf } from '../help/completion.ts';
+import { completionScripts, type Shell } from '../help/completion-scripts.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 /** `howdah completion bash | zsh | fish | pwsh`: a script for the shell; what it asks is `howdah completion words -- …`. */
 export function register(command: Command, io: CliIo): void {
@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
 
 /** The command as help tells of it, apart from the one that runs. */
 async function described(known: Command): Promise<Command> {
-  const all = await import('../described.generated.ts');
+  const all = await import('../help/command-metadata.generated.ts');
   const one = all.described[known.name()];
   return one ? fill(new Command(known.name()), one) : known;
 }

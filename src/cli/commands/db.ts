@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CliIo, printJson } from '../output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 /** `howdah db url | start | stop`: the embedded PostgreSQL, or the one DATABASE_URL names. */
 export function register(command: Command, io: CliIo): void {

@@ -7,12 +7,12 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { followExecutions } from '../../db/feed/follow-runs.ts';
 import { describeDefaultModel } from '../../db/queries/queries.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
-import { withDatabase } from '../database.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, paintResult, printTable } from '../output.ts';
-import { helpAsWorker } from '../own-worker.ts';
-import { plainText } from '../plain-text.ts';
-import { errorOf, stepLine } from '../steps.ts';
+import { withDatabase } from '../backend/database.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, paintResult, printTable } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
+import { errorOf, stepLine } from '../print/step-line.ts';
+import { helpAsWorker } from '../process/inline-worker.ts';
 
 /** `howdah demo`: customers' tickets become executions by one plain insert, and agents answer them, live. */
 export function register(command: Command, io: CliIo): void {

@@ -12,14 +12,14 @@ import {
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
-import { type AuditFinding, auditFindings } from '../audit.ts';
-import { connectionsFinding, sessionsFinding } from '../connections-finding.ts';
-import { databaseToAsk } from '../database.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { isolationFinding } from '../isolation-finding.ts';
-import { operatorFindings } from '../operator-view.ts';
-import { type CliIo, paintResult, printJson } from '../output.ts';
-import { searchPathFinding } from '../search-path.ts';
+import { databaseToAsk } from '../backend/database.ts';
+import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
+import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';
+import { operatorFindings } from '../doctor/operator.ts';
+import { searchPathFinding } from '../doctor/search-path.ts';
+import { isolationFinding } from '../doctor/tenant-isolation.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, paintResult, printJson } from '../output/output.ts';
 
 type Finding = AuditFinding;
 
@@ -46,12 +46,12 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
-        const { providersFinding } = await import('../providers-finding.ts');
+        const { providersFinding } = await import('../doctor/providers.ts');
         findings.push(await providersFinding(pool));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
         findings.push(...(await operatorFindings(pool)));
       }
-      const { codeSandboxes } = await import('../code-check.ts');
+      const { codeSandboxes } = await import('../doctor/code-sandbox.ts');
       findings.push(await codeSandboxes(config.path));
       findings.push(
         await modelServer(

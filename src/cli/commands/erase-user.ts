@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/queries/users.ts';
-import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
-import { userOf } from '../users.ts';
+import { withDatabase } from '../backend/database.ts';
+import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../input/confirm-option.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { userOf } from '../input/resolve-user.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 type EraseOptions = {
   tenant?: string;

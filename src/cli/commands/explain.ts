@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../../contracts/explanation.ts';
 import { explainExecution } from '../../db/queries/explanations.ts';
-import { withDatabase } from '../database.ts';
-import { explainCode, looksLikeCode } from '../explain-code.ts';
-import { executionId, knownExecution } from '../ids.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { API_OPTION, apiFor } from '../over-api.ts';
-import { oneLine } from '../plain-text.ts';
+import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { explainCode, looksLikeCode } from '../help/explain-error.ts';
+import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { oneLine } from '../output/terminal-text.ts';
 
 /** What may be done, as it is typed. */
 const COMMANDS: Readonly<Record<string, string>> = {

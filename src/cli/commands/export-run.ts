@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries/queries.ts';
-import { withDatabase } from '../database.ts';
-import { executionId, knownExecution } from '../ids.ts';
-import { putOut } from '../out-file.ts';
-import type { CliIo } from '../output.ts';
+import { withDatabase } from '../backend/database.ts';
+import { executionId, knownExecution } from '../input/resolve-id.ts';
+import type { CliIo } from '../output/output.ts';
+import { putOut } from '../output/write-output.ts';
 
 /** `howdah export-run ID`: all that a replay needs of a run. The same run gives the same bytes. */
 export function register(command: Command, io: CliIo): void {

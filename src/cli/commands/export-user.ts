@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { exportUserData } from '../../db/queries/users.ts';
-import { withDatabase } from '../database.ts';
-import { putOut } from '../out-file.ts';
-import type { CliIo } from '../output.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
-import { userOf } from '../users.ts';
+import { withDatabase } from '../backend/database.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { userOf } from '../input/resolve-user.ts';
+import type { CliIo } from '../output/output.ts';
+import { putOut } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; redact?: boolean };
 

@@ -7,10 +7,10 @@ import {
   listSystems,
 } from '../../db/access/agent-systems.ts';
 import { writeFile } from '../../systems/write-file.ts';
-import { withDatabase } from '../database.ts';
-import { putOut } from '../out-file.ts';
-import type { CliIo } from '../output.ts';
-import { listed, TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { listed, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import type { CliIo } from '../output/output.ts';
+import { putOut } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; unowned?: true };
 

@@ -11,11 +11,11 @@ import {
   removeFilter,
   tryFilters,
 } from '../../db/runs/output-filters.ts';
-import { isConfirmed, YES_OPTION } from '../confirmed.ts';
-import { withDatabase } from '../database.ts';
-import { ELSEWHERE, givenText } from '../given.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { forTenant, listed, TENANT_OPTION } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { ELSEWHERE, givenText } from '../input/input-argument.ts';
+import { forTenant, listed, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = {
   tenant?: string;

@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { answerHere } from '../answer-here.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
-import { showUntilEnd } from '../follow.ts';
-import { ELSEWHERE, givenJson, givenText } from '../given.ts';
-import { executionId, knownExecution } from '../ids.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { API_OPTION, type Api, apiFor, showOverApi } from '../over-api.ts';
-import { helpAsWorker } from '../own-worker.ts';
-import { changesIn, type SetOption, setOption } from '../set-option.ts';
+import { API_OPTION, type Api, apiFor, showOverApi } from '../backend/connect.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { answerHere } from '../chat/prompt-for-answer.ts';
+import { ELSEWHERE, givenJson, givenText } from '../input/input-argument.ts';
+import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { changesIn, type SetOption, setOption } from '../input/set-option.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { showUntilEnd } from '../print/live-run.ts';
+import { helpAsWorker } from '../process/inline-worker.ts';
 
 type ForkOptions = {
   seq?: number;

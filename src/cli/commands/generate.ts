@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson } from '../output.ts';
+import { withDatabase } from '../backend/database.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 type Options = {
   executions: number;

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import type { JsonObject } from '../../contracts/json.ts';
 import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
 import { writeFile } from '../../systems/write-file.ts';
-import { withDatabase } from '../database.ts';
-import { readFastAgentProject } from '../fast-agent-files.ts';
-import { applyImported } from '../imported-system.ts';
-import { putOut } from '../out-file.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { plansAsJson, printPlans } from '../plans.ts';
-import { TENANT_OPTION } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { applyImported } from '../files/apply-import.ts';
+import { readFastAgentProject } from '../files/read-fast-agent.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { putOut } from '../output/write-output.ts';
+import { plansAsJson, printPlans } from '../print/plans.ts';
 
 type Options = { name?: string; out?: string; apply?: true; tenant?: string };
 

@@ -8,12 +8,12 @@ import {
   revokeApiKey,
 } from '../../db/access/api-keys.ts';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
-import { isConfirmed, YES_OPTION } from '../confirmed.ts';
-import { withDatabase } from '../database.ts';
-import { secondsUpTo } from '../duration.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
-import { userOf } from '../users.ts';
+import { withDatabase } from '../backend/database.ts';
+import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { secondsUpTo } from '../input/parse-duration.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { userOf } from '../input/resolve-user.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 const SCOPES = ['read', 'run', 'edit', 'manage'];
 const MOST_DAYS = 3_650;

@@ -2,8 +2,6 @@ import type { Command } from 'commander';
 import { connect } from '../../client/connect.ts';
 import { isLoopback } from '../../contracts/addresses.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { readHidden } from '../hidden-input.ts';
-import { type CliIo, printJson } from '../output.ts';
 import {
   addressOf,
   isSame,
@@ -12,7 +10,9 @@ import {
   profilesPath,
   readProfiles,
   writeProfiles,
-} from '../profiles.ts';
+} from '../backend/profiles.ts';
+import { readHidden } from '../output/hidden-input.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 const MAX_KEY_BYTES = 16_384;
 const DEFAULT = 'default';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type CliIo, printJson } from '../output.ts';
-import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../profiles.ts';
+import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../backend/profiles.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 /** `howdah logout`: forgets a profile with its key, or all of them. */
 export function register(command: Command, io: CliIo): void {

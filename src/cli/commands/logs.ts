@@ -2,14 +2,20 @@ import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { followLog } from '../../db/feed/follow-log.ts';
 import { type LogFilter, loggedSteps } from '../../db/feed/step-log.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
-import { executionId, knownExecution, knownSession, uuidOf } from '../ids.ts';
-import { showLogOverRest } from '../log-over-rest.ts';
-import { type LogOptions, printStep, sinceOf, tellOfMore, tellOfNone } from '../logged.ts';
-import type { CliIo } from '../output.ts';
-import { API_OPTION, apiFor, tenantOverApi } from '../over-api.ts';
-import { idOfNamed, limit, moment, STATUSES, statuses } from '../run-filters.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { showLogOverRest } from '../backend/print-log.ts';
+import { executionId, knownExecution, knownSession, uuidOf } from '../input/resolve-id.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { idOfNamed, limit, moment, STATUSES, statuses } from '../input/run-filters.ts';
+import type { CliIo } from '../output/output.ts';
+import {
+  type LogOptions,
+  printStep,
+  sinceOf,
+  tellOfMore,
+  tellOfNone,
+} from '../print/log-format.ts';
 
 type Options = LogOptions & { tenant?: string };
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandModule } from '../command-entry.ts';
-import type { CliIo } from '../output.ts';
-import { isWithoutVerb } from '../verbs.ts';
+import { isWithoutVerb } from '../nouns/subcommands.ts';
+import type { CliIo } from '../output/output.ts';
 import { register as agents } from './agents.ts';
 import { register as executions } from './executions.ts';
 import { register as key } from './key.ts';

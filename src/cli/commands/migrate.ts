@@ -1,10 +1,10 @@
 import { Argument, type Command } from 'commander';
 import { createClient } from '../../db/connection/pool.ts';
 import { refuseNewer } from '../../db/schema/schema-state.ts';
-import { DRY_RUN_OPTION, isConfirmed, YES_OPTION } from '../confirmed.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { searchPathFinding } from '../search-path.ts';
-import { withStartOptions } from '../serve.ts';
+import { searchPathFinding } from '../doctor/search-path.ts';
+import { DRY_RUN_OPTION, isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { withStartOptions } from '../process/serve.ts';
 
 type Options = { all?: true; wait?: number; dryRun?: true; yes?: true };
 

@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import { inBrackets } from '../../contracts/addresses.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { openPage } from '../browser.ts';
-import { executionId } from '../ids.ts';
-import { newestOverApi } from '../newest.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { API_OPTION, apiOf, serverFor } from '../over-api.ts';
-import { chosenServer, type Server } from '../profiles.ts';
+import { API_OPTION, apiOf, serverFor } from '../backend/connect.ts';
+import { chosenServer, type Server } from '../backend/profiles.ts';
+import { newestOverApi } from '../input/latest-run.ts';
+import { executionId } from '../input/resolve-id.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { openPage } from '../process/browser.ts';
 
 const NEWEST = '-';
 const PATIENCE_MS = 10_000;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { registerControl } from '../control.ts';
-import type { CliIo } from '../output.ts';
+import { registerControl } from '../nouns/run-control.ts';
+import type { CliIo } from '../output/output.ts';
 
 /** `howdah pause ID`: what is in the air is finished, then nothing happens until `howdah resume`. */
 export function register(command: Command, io: CliIo): void {

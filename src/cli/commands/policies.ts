@@ -5,9 +5,9 @@ import {
   type ToolPolicy,
   usePolicies,
 } from '../../db/access/tool-policies.ts';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 /** `howdah policies [--use strict|none]`: what runs may call that have read what others wrote. */
 export function register(command: Command, io: CliIo): void {

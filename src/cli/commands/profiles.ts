@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../profiles.ts';
-import { withVerbs } from '../verbs.ts';
+import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../backend/profiles.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 /** `howdah profiles [list | use]`: the servers that are logged in to, never their keys. */
 export function register(command: Command, io: CliIo): void {

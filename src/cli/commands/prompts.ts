@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { ELSEWHERE, givenText, givenValue } from '../given.ts';
-import { listVerb, type Named, showVerb } from '../named.ts';
-import { createVerb, deleteVerb } from '../noun-verbs.ts';
-import type { CliIo } from '../output.ts';
-import { withVerbs } from '../verbs.ts';
+import { ELSEWHERE, givenText, givenValue } from '../input/input-argument.ts';
+import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
+import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import type { CliIo } from '../output/output.ts';
 
 const NAMED: Named = {
   kind: 'prompts',

@@ -4,11 +4,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { findPrograms, program } from '../../db/backup/find-pg-programs.ts';
 import { pathWithOurs } from '../../db/connection/search-path.ts';
 import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
-import { type CliIo, paint } from '../output.ts';
-import { PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
-import { runInPlace } from '../run-in-place.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { type CliIo, paint } from '../output/output.ts';
+import { runInPlace } from '../process/exec.ts';
+import { PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
 type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string };
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Preview } from '../../contracts/preview.ts';
 import { listQuestions } from '../../db/queries/questions.ts';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { API_OPTION, type Api, apiFor } from '../over-api.ts';
-import { oneLine } from '../plain-text.ts';
-import { previewSummary } from '../preview.ts';
+import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { oneLine } from '../output/terminal-text.ts';
+import { previewSummary } from '../print/preview.ts';
 
 const LIMIT = 100;
 

@@ -5,11 +5,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { exportRun, findDefinition } from '../../db/queries/queries.ts';
 import type { Divergence } from '../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../runtime/replay/replay-run.ts';
-import { withDatabase } from '../database.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { knownExecution } from '../ids.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { plainText } from '../plain-text.ts';
+import { withDatabase } from '../backend/database.ts';
+import { knownExecution } from '../input/resolve-id.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
 
 type Options = { agent?: string; version?: number };
 

@@ -3,11 +3,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { restore } from '../../db/backup/restore.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { knownMigrations } from '../../db/schema/known-migrations.ts';
-import { databaseToAsk } from '../database.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, paintResult, printJson } from '../output.ts';
-import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
-import { type RestoreReport, settle } from '../restored.ts';
+import { databaseToAsk } from '../backend/database.ts';
+import { type RestoreReport, settle } from '../doctor/restored-database.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, paintResult, printJson } from '../output/output.ts';
+import { interruption, PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
 type Options = { into?: string; paused?: true; pgBin?: string };
 

@@ -5,10 +5,10 @@ import { dropMonths, type MonthOutcome, oldMonths } from '../../db/retention/dro
 import { restoreArchive } from '../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../db/retention/write-archive.ts';
 import { type RetentionOutcome, retain } from '../../db/worker/maintenance.ts';
-import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
-import { withDatabase } from '../database.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
+import { withDatabase } from '../backend/database.ts';
+import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../input/confirm-option.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { archive?: string; dryRun?: true; yes?: true };
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { withDatabase } from '../database.ts';
-import { ELSEWHERE } from '../given.ts';
-import type { CliIo } from '../output.ts';
-import { forTenant } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { ELSEWHERE } from '../input/input-argument.ts';
+import { forTenant } from '../input/resolve-tenant.ts';
+import type { CliIo } from '../output/output.ts';
 import { type RunOptions, start, withOptions } from './run.ts';
 
 /** `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent by id. */

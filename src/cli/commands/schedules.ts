@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
-import { withDatabase } from '../database.ts';
-import { ELSEWHERE, givenText } from '../given.ts';
-import { listVerb, type Named, oneNamed, showVerb, withName } from '../named.ts';
-import { createVerb, deleteVerb } from '../noun-verbs.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { forTenant } from '../tenants.ts';
-import { type Verb, withVerbs } from '../verbs.ts';
+import { withDatabase } from '../backend/database.ts';
+import { ELSEWHERE, givenText } from '../input/input-argument.ts';
+import { forTenant } from '../input/resolve-tenant.ts';
+import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
+import { listVerb, type Named, oneNamed, showVerb, withName } from '../nouns/list-and-show.ts';
+import { type Verb, withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 const SCHEDULES: Named = {
   kind: 'schedules',

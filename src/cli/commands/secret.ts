@@ -9,11 +9,11 @@ import {
 } from '../../db/access/secrets.ts';
 import { rotateDataKey, rotateMasterKey } from '../../secrets/rotation.ts';
 import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
-import { isConfirmed, YES_OPTION } from '../confirmed.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
-import { readHidden } from '../hidden-input.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { listed, TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { listed, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { readHidden } from '../output/hidden-input.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; force?: true; data?: true; yes?: true };
 

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Setting } from '../../db/queries/settings.ts';
 import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { API_OPTION, apiFor } from '../over-api.ts';
-import { type Settings, type Whose, withSettings } from '../settings-source.ts';
-import { TENANT_OPTION } from '../tenants.ts';
-import { withVerbs } from '../verbs.ts';
+import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { type Settings, type Whose, withSettings } from '../nouns/settings-backend.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 const SYSTEM = [
   '--system',

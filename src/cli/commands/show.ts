@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { findExecution, type Queries, stepsAfter, treeOf } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
-import { withDatabase } from '../database.ts';
-import { notFound } from '../ids.ts';
-import type { CliIo } from '../output.ts';
-import { API_OPTION, apiFor } from '../over-api.ts';
-import { showOverRest, showStepOverRest } from '../run-over-rest.ts';
-import { printRun, printTree } from '../shown-run.ts';
-import { printStep, type Shown, shownIn, stepIn } from '../shown-step.ts';
+import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { showOverRest, showStepOverRest } from '../backend/print-run.ts';
+import { notFound } from '../input/resolve-id.ts';
+import type { CliIo } from '../output/output.ts';
+import { printRun, printTree } from '../print/run.ts';
+import { printStep, type Shown, shownIn, stepIn } from '../print/step.ts';
 
 /** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to; or one step in whole. */
 export function register(command: Command, io: CliIo): void {

@@ -2,10 +2,10 @@ import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Asked, queryAs } from '../../db/sql-tools/ad-hoc-query.ts';
-import { withDatabase } from '../database.ts';
-import { secondsUpTo } from '../duration.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { withDatabase } from '../backend/database.ts';
+import { secondsUpTo } from '../input/parse-duration.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
 

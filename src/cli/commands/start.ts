@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { CliIo } from '../output.ts';
-import { serve, type ToolOptions, withApiOptions, withToolOptions } from '../serve.ts';
+import type { CliIo } from '../output/output.ts';
+import { serve, type ToolOptions, withApiOptions, withToolOptions } from '../process/serve.ts';
 
 /** `howdah start`: API and worker in one process. */
 export function register(command: Command, io: CliIo): void {

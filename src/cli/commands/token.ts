@@ -9,11 +9,11 @@ import {
   userRoles,
 } from '../../db/access/subjects.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import { withDatabase } from '../database.ts';
-import { secondsUpTo } from '../duration.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
-import { userOf } from '../users.ts';
+import { withDatabase } from '../backend/database.ts';
+import { secondsUpTo } from '../input/parse-duration.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { userOf } from '../input/resolve-user.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 
 type TokenOptions = {
   tenant?: string;

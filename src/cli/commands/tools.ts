@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries/queries.ts';
-import { withDatabase } from '../database.ts';
-import { register as registerImport } from '../import-openapi.ts';
-import { type Named, showVerb } from '../named.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { API_OPTION } from '../over-api.ts';
-import { printRest, restFor, rowsOverRest } from '../over-rest.ts';
-import { withVerbs } from '../verbs.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { printRest, restFor, rowsOverRest } from '../backend/rows.ts';
+import { register as registerImport } from '../files/import-openapi.ts';
+import { type Named, showVerb } from '../nouns/list-and-show.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 const LINE = 80;
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { liveRuns } from '../../db/queries/live-runs.ts';
-import { withDatabase } from '../database.ts';
-import { type OperatorView, operatorView, showOperatorView } from '../operator-view.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
+import { withDatabase } from '../backend/database.ts';
+import { type OperatorView, operatorView, showOperatorView } from '../doctor/operator.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { once?: true; every: number; limit: number };
 

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 import { makeUser, setUserActive } from '../../db/queries/users.ts';
-import { withDatabase } from '../database.ts';
-import { listVerb, type Named, oneNamed, showVerb, withName } from '../named.ts';
-import { type CliIo, printJson } from '../output.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
-import { type Verb, withVerbs } from '../verbs.ts';
+import { withDatabase } from '../backend/database.ts';
+import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { listVerb, type Named, oneNamed, showVerb, withName } from '../nouns/list-and-show.ts';
+import { type Verb, withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 import { register as registerErase } from './erase-user.ts';
 import { register as registerExport } from './export-user.ts';
 

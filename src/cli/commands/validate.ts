@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Fault, faultLine } from '../../systems/fault.ts';
-import { type Check, type Checked, checkFiles } from '../checked-files.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, paint, printJson } from '../output.ts';
-import { API_OPTION, type Api, apiFor, tenantOverApi } from '../over-api.ts';
-import { plainText } from '../plain-text.ts';
-import { printWarnings } from '../plans.ts';
-import { FILE_OPTION, readSystemFiles } from '../system-files.ts';
-import { TENANT_OPTION } from '../tenants.ts';
+import { API_OPTION, type Api, apiFor, tenantOverApi } from '../backend/connect.ts';
+import { FILE_OPTION, readSystemFiles } from '../files/read-systems.ts';
+import { type Check, type Checked, checkFiles } from '../files/validate.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, paint, printJson } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
+import { printWarnings } from '../print/plans.ts';
 
 type Options = { tenant?: string; offline?: true; api?: string };
 type One = Checked;

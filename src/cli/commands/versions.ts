@@ -11,9 +11,9 @@ import {
   type VersionedKind,
   versionedKinds,
 } from '../../db/queries/versions.ts';
-import { withDatabase } from '../database.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { changeText } from '../version-change.ts';
+import { withDatabase } from '../backend/database.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { changeText } from '../print/version-diff.ts';
 
 type VersionOptions = {
   diff?: string[];

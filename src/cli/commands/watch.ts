@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { withDatabase } from '../database.ts';
-import { showUntilEnd } from '../follow.ts';
-import { executionId, knownExecution } from '../ids.ts';
-import { newestOverApi, newestRun } from '../newest.ts';
-import type { CliIo } from '../output.ts';
-import { API_OPTION, apiFor, showOverApi, tenantOverApi } from '../over-api.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
+import { API_OPTION, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { newestOverApi, newestRun } from '../input/latest-run.ts';
+import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import type { CliIo } from '../output/output.ts';
+import { showUntilEnd } from '../print/live-run.ts';
 
 type Options = { after: number; tenant?: string };
 

@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../db/worker/deliveries.ts';
-import { withDatabase } from '../database.ts';
-import { uuidOf } from '../ids.ts';
-import { listVerb, type Named, oneNamed, showVerb } from '../named.ts';
-import { createVerb, deleteVerb } from '../noun-verbs.ts';
-import { type CliIo, printJson, printTable } from '../output.ts';
-import { unkeyed } from '../plain-text.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
-import { withVerbs } from '../verbs.ts';
+import { withDatabase } from '../backend/database.ts';
+import { uuidOf } from '../input/resolve-id.ts';
+import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
+import { listVerb, type Named, oneNamed, showVerb } from '../nouns/list-and-show.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { unkeyed } from '../output/terminal-text.ts';
 
 const WEBHOOKS: Named = {
   kind: 'webhooks',

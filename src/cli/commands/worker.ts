@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { megabytes } from '../memory-bound.ts';
-import type { CliIo } from '../output.ts';
-import { scopeTerm } from '../scope-terms.ts';
-import { serve, type ToolOptions, withToolOptions } from '../serve.ts';
+import { scopeTerm } from '../input/scope-terms.ts';
+import type { CliIo } from '../output/output.ts';
+import { megabytes } from '../process/memory-limit.ts';
+import { serve, type ToolOptions, withToolOptions } from '../process/serve.ts';
 
 /**
  * `howdah worker`: runs agents until it is told to stop, or with `--once` until nothing is due; then drains and hands over.

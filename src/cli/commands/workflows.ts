@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { listVerb, showVerb } from '../named.ts';
-import { WORKFLOWS } from '../noun.ts';
-import type { CliIo } from '../output.ts';
-import { withVerbs } from '../verbs.ts';
+import { WORKFLOWS } from '../backend/definitions.ts';
+import { listVerb, showVerb } from '../nouns/list-and-show.ts';
+import { withVerbs } from '../nouns/subcommands.ts';
+import type { CliIo } from '../output/output.ts';
 
 /** `howdah workflows [list | show]`: how agents work together. */
 export function register(command: Command, io: CliIo): void {

@@ -1,0 +1,32 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { listed } from '../input/resolve-tenant.ts';
+import type { Named } from '../nouns/list-and-show.ts';
+
+/** Whom runs are of, which other nouns name. */
+export const AGENTS: Named = {
+  kind: 'agents',
+  one: 'agent',
+  noun: 'agents',
+  empty: 'No agents.',
+  path: '/api/agents',
+  columns: ['id', 'name', 'version', 'is_active', 'description', 'model'],
+};
+export const WORKFLOWS: Named = {
+  kind: 'workflows',
+  one: 'workflow',
+  noun: 'workflows',
+  empty: 'No workflows. Describe them in a file: howdah apply FILE',
+  path: '/api/workflows',
+  columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],
+};
+
+/** The error for a name that is none of these. */
+export function unknownName(named: Named, name: string, names: readonly string[]): HowdahError {
+  const near = nearestNames(name, names);
+  const meant = near.length > 0 ? `Did you mean ${listed(near)}? ` : '';
+  return new HowdahError('HWNTF', `there is no ${named.one} '${name}'`, {
+    hint: `${meant}List them: howdah ${named.noun} list`,
+    detail: { [named.kind]: name },
+  });
+}

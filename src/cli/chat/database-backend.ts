@@ -1,0 +1,39 @@
+import {
+  answerQuestion,
+  cancelIfLive,
+  followTurn,
+  forkSession,
+  lastSaid,
+  liveRun,
+  openQuestion,
+  openSession,
+  sendMessage,
+  sessionUsage,
+  turnsOf,
+} from '../../db/feed/chat-session.ts';
+import type { Bell } from '../../db/feed/run-listener.ts';
+import { listAgents, stepsAfter } from '../../db/queries/queries.ts';
+import type { CliDatabase } from '../backend/database.ts';
+import type { Venue } from './chat-backend.ts';
+
+/** A conversation in a database: the bell rings for what happens there. */
+export function venueInDatabase({ pool, db }: CliDatabase, bell: Bell): Venue {
+  return {
+    open: (agent, session) => openSession(pool, agent, session),
+    async left(session) {
+      const run = await liveRun(pool, session);
+      const question = run && (await openQuestion(pool, run));
+      return question ? { run, question } : undefined;
+    },
+    say: (session, text) => sendMessage(pool, session, text, bell),
+    fork: (from, text) => forkSession(pool, from, text, bell),
+    answer: (_run, question, line) => answerQuestion(pool, question, line),
+    follow: (run, after, signal) => followTurn(pool, bell, run, after, signal),
+    cancel: (run) => cancelIfLive(pool, run),
+    turns: (session) => turnsOf(pool, session),
+    said: (session, most) => lastSaid(pool, session, most),
+    usage: (session) => sessionUsage(pool, session),
+    agents: () => listAgents(db, undefined),
+    steps: (run) => stepsAfter(db, run, 0),
+  };
+}

@@ -1,0 +1,65 @@
+import type { OpenQuestion } from '../../db/feed/chat-session.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { oneLine, plainText } from '../output/terminal-text.ts';
+import { showEnd, showLimit, showStep } from '../print/live-run.ts';
+import { type Ended, endLine } from '../print/step-line.ts';
+import type { Told } from './chat-backend.ts';
+import { createStreamed } from './token-printer.ts';
+
+/** How far a turn was shown. */
+export type ShownTurn = {
+  seq: number;
+  question: OpenQuestion | undefined;
+  hasEnded: boolean;
+  hasFailed: boolean;
+};
+
+/** Shows what happens in a run behind a step, until it ends or asks a person. */
+export async function showTurn(
+  io: CliIo,
+  id: string,
+  after: number,
+  turn: AsyncIterable<Told>,
+): Promise<ShownTurn> {
+  const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
+  const streamed = createStreamed(io);
+  for await (const event of turn) {
+    if (event.type === 'token') {
+      streamed.piece(event.piece);
+    } else if (event.type === 'step') {
+      const isThere = streamed.completes(event.step);
+      showStep(io, id, isThere && !io.json ? { ...event.step, said: null } : event.step);
+      shown.seq = event.step.seq;
+    } else if (event.type === 'question') {
+      showQuestion(io, event.question);
+      shown.question = event.question;
+    } else if (event.type === 'limited') {
+      showLimit(io, id);
+    } else {
+      showAnswer(io, event.execution, streamed.hasShown(event.execution.output ?? ''));
+      shown.hasEnded = true;
+      shown.hasFailed = event.execution.status !== 'completed';
+    }
+  }
+  return shown;
+}
+
+/** What stands there already is not said twice. */
+function showAnswer(io: CliIo, execution: Ended, isThere: boolean): void {
+  if (isThere && !io.json && execution.status === 'completed') io.err(endLine(execution));
+  else showEnd(io, execution);
+}
+
+/** What a run asks: part of the result, since a person has to read it. */
+export function showQuestion(io: CliIo, question: OpenQuestion): void {
+  if (io.json) {
+    printJson(io, { type: 'question', ...question });
+    return;
+  }
+  io.out(plainText(question.prompt));
+  if (question.options) {
+    io.err(
+      `answer one of: ${question.options.map((option) => oneLine(String(option))).join(' · ')}`,
+    );
+  }
+}

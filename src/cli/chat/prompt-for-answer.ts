@@ -1,0 +1,33 @@
+import type { Pool } from '../../db/connection/pool.ts';
+import { answerQuestion, type Question } from '../../db/queries/questions.ts';
+import { reportOf } from '../output/exit-codes.ts';
+import { type CliIo, printError } from '../output/output.ts';
+
+const REJECTED = /^reject\b\s*/i;
+
+/**
+ * Asks the person at the terminal until the answer is accepted. False when there is no terminal, or they leave it to
+ * others by an empty line. What follows the word reject is the reason.
+ */
+export async function answerHere(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
+  const { id, kind } = question;
+  const prompt = kind === 'approval' ? 'approve, or reject and why: ' : 'answer: ';
+  while (io.ask && !io.json) {
+    const line = (await io.ask(prompt))?.trim();
+    if (!line) {
+      return false;
+    }
+    const reason = kind === 'approval' && REJECTED.test(line) ? line.replace(REJECTED, '') : '';
+    try {
+      await answerQuestion(pool, id, reason ? 'reject' : line, reason || undefined);
+      return true;
+    } catch (error) {
+      const report = reportOf(error);
+      printError(io, report);
+      if (report.code !== 'HWINV') {
+        return report.code === 'HWCNF'; // somebody else was quicker
+      }
+    }
+  }
+  return false;
+}

@@ -1,0 +1,98 @@
+import { again } from '../../client/again.ts';
+import type { Api } from '../backend/connect.ts';
+import { AGENTS } from '../backend/definitions.ts';
+import { rowsOverRest } from '../backend/rows.ts';
+import { createFollowing, type Following, questionOf } from '../backend/run-follower.ts';
+import { createStepReader } from '../backend/step-reader.ts';
+import type { Venue } from './chat-backend.ts';
+
+const SOON_MS = 3_000;
+
+/** A conversation on a server, over REST and its streams; what only reads is asked again where the connection is lost. */
+export function venueOverApi(
+  connection: Api,
+  { tokens, stop }: { tokens: boolean; stop: AbortSignal },
+): Venue {
+  const api: Api = { ...connection, call: askingAgain(connection.call, stop) };
+  const followed = new Map<string, Following>();
+  const sessionOf = (sid: string) => api.call('getSession', { params: { sid } });
+  return {
+    async open(agent, sid) {
+      const { call } = connection;
+      const session = sid
+        ? await soon(() => call('switchAgent', { params: { sid }, body: { agent } }))
+        : await call('startSession', { body: { agent } });
+      return session.id;
+    },
+    async left(sid) {
+      const { live_execution_id: run } = await sessionOf(sid);
+      if (run === null) return undefined;
+      const { awaiting_user_input: asked } = await api.call('getSessionState', { params: { sid } });
+      if (typeof asked?.question_id !== 'string') return undefined;
+      const question = await api.call('getQuestion', { params: { id: asked.question_id } });
+      return { run, question: questionOf(question) };
+    },
+    async say(session, text) {
+      const { execution_id: run, events } = await api.session(session).speak(text);
+      if (followed.has(run)) await events.return();
+      else followed.set(run, createFollowing(api, run, 0, events));
+      return run;
+    },
+    async fork({ session, turn }, text) {
+      const begun = await api.session(session).speak(text, { fork: turn });
+      const { session_id, execution_id: run, events } = begun;
+      followed.set(run, createFollowing(api, run, 0, events));
+      return { session: session_id, run };
+    },
+    async answer(run, { id, kind }, line) {
+      const following = followed.get(run) ?? createFollowing(api, run, 0);
+      followed.set(run, following);
+      await following.begun(); // or the first pieces of what is said then are told to nobody
+      const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
+      const isRejected = kind === 'approval' && reason;
+      const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
+      const params = { id };
+      let isSent = false;
+      await again(async () => {
+        if (isSent && (await connection.call('getQuestion', { params })).status !== 'open') return;
+        isSent = true;
+        await connection.call('answerQuestion', { params, body });
+      }, stop);
+    },
+    async *follow(run, after, signal) {
+      const following = followed.get(run) ?? createFollowing(api, run, after);
+      followed.set(run, following);
+      for await (const told of following.tell(signal)) {
+        if (told.type === 'end') followed.delete(run);
+        if (tokens || told.type !== 'token') yield told;
+      }
+    },
+    async cancel(run) {
+      await soon(() => connection.cancel(run)).catch((error) => {
+        if (error.code !== 'HWTRM') throw error;
+      });
+    },
+    turns: async (session) => (await sessionOf(session)).turns,
+    async said(sid, limit) {
+      return (await api.call('getSessionHistory', { params: { sid }, query: { limit } })).data;
+    },
+    usage: (sid) => api.call('getSessionUsage', { params: { sid } }),
+    async agents() {
+      const rows = await rowsOverRest(api, AGENTS);
+      return rows.map(({ id, name, version, is_active, description, model, tools }) => {
+        const count = Array.isArray(tools) ? tools.length : 0;
+        return { id, name, version, is_active, description, model, tools: count };
+      });
+    },
+    steps: (run) => createStepReader(api, run).read(0),
+  };
+}
+
+/** Somebody waits for it and sees nothing meanwhile. */
+function soon<T>(ask: () => Promise<T>): Promise<T> {
+  return again(ask, AbortSignal.timeout(SOON_MS));
+}
+
+function askingAgain(call: Api['call'], stop: AbortSignal): Api['call'] {
+  return (id, ...given) => again(() => call(id, ...given), stop);
+}

@@ -1,0 +1,33 @@
+import { cameOf, ESCAPES, escapeJob } from '../../tools/run-code/escapes.ts';
+import { codeLanguages } from '../../tools/run-code.ts';
+import type { AuditFinding } from './audit-log.ts';
+
+const never = new AbortController().signal;
+
+/** Whether the sandboxes of `run_code` hold on this machine: everything that should be refused is tried. */
+export async function codeSandboxes(path: readonly string[]): Promise<AuditFinding> {
+  const languages = codeLanguages({ path });
+  const found: string[] = [];
+  const open: string[] = [];
+  for (const [language, run] of Object.entries(languages)) {
+    const works = await run(escapeJob({ code: '1 + 1', expected: '2' }), never, '');
+    if (cameOf(works) !== '2') {
+      found.push(`${language}: ${'fault' in works ? works.message || works.fault : works.result}`);
+      continue;
+    }
+    const escapes = ESCAPES.filter((one) => one.language === language);
+    for (const one of escapes) {
+      const came = cameOf(await run(escapeJob(one), never, ''));
+      if (came !== one.expected) open.push(`${language}: ${one.name}`);
+    }
+    found.push(`${language}: ${escapes.length} escapes tried`);
+  }
+  return open.length === 0
+    ? { check: 'code', ok: true, found: found.join('; ') }
+    : {
+        check: 'code',
+        ok: false,
+        found: `not held: ${open.join('; ')}`,
+        fix: `Take run_code from all agents: update howdah.tools set is_active = false where name = 'run_code'`,
+      };
+}

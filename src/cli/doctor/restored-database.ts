@@ -1,0 +1,121 @@
+import type { Config } from '../../config.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { secretRowsOn } from '../../db/access/secrets.ts';
+import { analyze, type RestoredState, restoredState } from '../../db/backup/restored-state.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { verifyAudit } from '../../db/operations/audit.ts';
+import { listViolations, queriesOn } from '../../db/queries/queries.ts';
+import { ensurePartitions } from '../../db/worker/maintenance.ts';
+import { refuseWrongKeys } from '../../secrets/data-keys.ts';
+import type { AuditFinding } from './audit-log.ts';
+import { searchPathFinding } from './search-path.ts';
+import { isolationFinding } from './tenant-isolation.ts';
+
+/** What `howdah restore` prints. */
+export type RestoreReport = {
+  file: string;
+  seconds: number;
+  server: string;
+  createdAt: string;
+  pg_restore: string;
+  migrated: string[];
+  paused: boolean;
+  live_runs: Record<string, number>;
+  counts: Record<string, number>;
+  findings: AuditFinding[];
+};
+
+/** Makes a database that was just brought back ready for work, and looks at all of it. */
+export async function settle(
+  pool: Pool,
+  config: Config,
+): Promise<Pick<RestoreReport, 'live_runs' | 'counts' | 'findings'>> {
+  await ensurePartitions(pool);
+  await analyze(pool);
+  const state = await restoredState(pool);
+  const { live_runs, missing_logins, unwatched_tables, missing_functions, ...counts } = state;
+  return {
+    live_runs,
+    counts,
+    findings: [
+      await promises(pool),
+      await audit(pool),
+      await secrets(pool, config),
+      ...missing(state),
+      await isolationFinding(pool),
+      await searchPathFinding(pool),
+    ],
+  };
+}
+
+async function promises(pool: Pool): Promise<AuditFinding> {
+  const broken = await listViolations(queriesOn(pool));
+  const [first] = broken;
+  return first === undefined
+    ? { check: 'promises', ok: true, found: 'howdah.violations is empty' }
+    : {
+        check: 'promises',
+        ok: false,
+        found: `${broken.length} broken, the first: ${first.rule} ${first.detail}`,
+        fix: 'select * from howdah.violations',
+      };
+}
+
+/** The chains themselves: checkpoints in a file of this machine may well be younger than the backup. */
+async function audit(pool: Pool): Promise<AuditFinding> {
+  const chains = await verifyAudit(pool);
+  const broken = chains.flatMap(({ tenant_id, slug, broken: fault }) =>
+    fault ? [`${slug ?? tenant_id} at ${fault.seq}: ${fault.found}`] : [],
+  );
+  const rows = chains.reduce((sum, chain) => sum + chain.rows, 0);
+  return broken.length === 0
+    ? { check: 'audit', ok: true, found: `${rows} rows of ${chains.length} logs, unbroken`, rows }
+    : { check: 'audit', ok: false, found: broken.join('; '), fix: 'howdah doctor --audit', rows };
+}
+
+async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
+  const { masterKeysOf } = await import('../../bootstrap.ts');
+  const rows = secretRowsOn(pool);
+  const { current } = await rows.masterKeys();
+  const found = current === null ? 'none stored' : `under the master key ${current}`;
+  try {
+    await refuseWrongKeys(rows, masterKeysOf(config));
+    return {
+      check: 'secrets',
+      ok: true,
+      found: current === null ? found : `${found}, which is here`,
+    };
+  } catch (error) {
+    if (!(error instanceof HowdahError)) throw error;
+    return {
+      ...{ check: 'secrets', ok: false, found: `${found}, which is not here` },
+      fix: 'A backup holds no master key: set HOWDAH_SECRET_KEY to the one of the first installation (unset there, it is in its HOWDAH_HOME/secret.key).',
+    };
+  }
+}
+
+/** What belongs to the installation and was not in the file. */
+function missing(state: RestoredState): AuditFinding[] {
+  const finding = (check: string, names: string[], what: string, fix: string): AuditFinding[] =>
+    names.length === 0 ? [] : [{ check, ok: false, found: `${what}: ${names.join(', ')}`, fix }];
+  return [
+    ...finding(
+      'logins',
+      state.missing_logins,
+      'bound to a tenant, and not on this server',
+      'Make them, and grant each howdah_app or howdah_analyst again; their rows in howdah_private.login_tenants are there.',
+    ),
+    ...finding(
+      'tables',
+      state.unwatched_tables,
+      'watched, and not so here',
+      'Restore them too (howdah backup --all takes them along), or bring them back and call howdah.watch_table again.',
+    ),
+    ...finding(
+      'functions',
+      state.missing_functions,
+      'called by tools, and not here',
+      'Restore them too (howdah backup --all takes them along), or make them again.',
+    ),
+  ];
+}

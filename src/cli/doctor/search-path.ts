@@ -1,0 +1,13 @@
+import { strayPath } from '../../db/connection/search-path.ts';
+import type { AuditFinding } from './audit-log.ts';
+
+/** Whether tables that this login makes without a schema land among ours: a warning, with the fix. */
+export async function searchPathFinding(
+  db: Parameters<typeof strayPath>[0],
+): Promise<AuditFinding> {
+  const stray = await strayPath(db);
+  const check = 'search path';
+  if (!stray) return { check, ok: true, found: "begins with no schema of Howdah's" };
+  const found = `tables this login makes without a schema land in ${stray.schema}, among Howdah's own`;
+  return { check, ok: true, found, fix: stray.fix };
+}

@@ -1,0 +1,15 @@
+import type { Pool } from '../../db/connection/pool.ts';
+import { isolationGaps } from '../../db/schema/tenant-isolation-check.ts';
+import type { AuditFinding } from './audit-log.ts';
+
+/** Whether the catalogue still keeps tenants apart as a migration left it. */
+export async function isolationFinding(pool: Pool): Promise<AuditFinding> {
+  const check = 'isolation';
+  const gaps = await isolationGaps(pool);
+  const [first] = gaps;
+  if (!first) {
+    return { check, ok: true, found: 'row-level security is forced, views read as who asks' };
+  }
+  const found = `gaps: ${gaps.length}, the first in ${first.object}: ${first.fault}`;
+  return { check, ok: false, found, fix: first.fix };
+}

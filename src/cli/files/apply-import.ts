@@ -1,0 +1,98 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { ApplyOptions, Client, Plan } from '../../db/access/agent-systems.ts';
+import { inTenant, systemSource } from '../../db/access/agent-systems.ts';
+import { applySystems, type SystemFile } from '../../systems/apply.ts';
+import { type Fault, fromPointer } from '../../systems/fault.ts';
+import type { CliDatabase } from '../backend/database.ts';
+import { tenantOf } from '../input/resolve-tenant.ts';
+
+type Options = ApplyOptions & {
+  /** The command: by it an import knows what such an import has made. */
+  origin: 'import fast-agent' | 'tools import-openapi';
+  tenant?: string | undefined;
+  /** Where the file is kept, if it is. */
+  out?: string | undefined;
+  /** Done before the transaction commits. */
+  keep: () => Promise<void>;
+};
+
+/**
+ * Applies what was imported, and overwrites nothing that was there before and not imported. Throws `HWCNF`, naming whose it
+ * is, and then nothing was written, the file neither.
+ */
+export async function applyImported(
+  { db, pool }: CliDatabase,
+  system: { name: string; text: string },
+  options: Options,
+): Promise<Plan[]> {
+  const { id } = await tenantOf(db, options.tenant);
+  return inTenant(pool, id, async (client) => {
+    await refuseOtherSystem(client, system.name, options.origin);
+    const file: SystemFile = {
+      name: options.out ?? 'import',
+      text: system.text + mark(options.origin),
+    };
+    const plans = await applySystems(client, [file], options).catch((error) => {
+      throw refusalOf(error, options.origin);
+    });
+    for (const plan of plans) refuseOverwriting(plan, options.origin);
+    await options.keep();
+    return plans;
+  });
+}
+
+const mark = (origin: string): string => `# made by: howdah ${origin}\n`;
+const byHand = (origin: string): string =>
+  `Look at both first: howdah ${origin} ${origin === 'import fast-agent' ? 'PATH' : 'FILE'} --out FILE, howdah diff FILE, and howdah apply FILE takes over.`;
+
+async function refuseOtherSystem(client: Client, name: string, origin: string): Promise<void> {
+  const source = await systemSource(client, name);
+  if (source === undefined || source.endsWith(mark(origin))) return;
+  throw new HowdahError(
+    'HWCNF',
+    `nothing was imported: there is an agent system ${JSON.stringify(name)} already, and it was not imported`,
+    {
+      hint: `Call this one otherwise: --name NAME. ${byHand(origin)}`,
+      detail: { agent_system: name },
+    },
+  );
+}
+
+function refuseOverwriting({ objects }: Plan, origin: string): void {
+  const taken = objects.filter(
+    ({ action, ownership, before, after }) =>
+      action === 'change' &&
+      ownership === 'taken' &&
+      JSON.stringify(before) !== JSON.stringify(after),
+  );
+  if (taken.length === 0) return;
+  const named = taken.map(({ kind, name }) => ({ kind, name }));
+  const lines = named.map(
+    ({ kind, name }) =>
+      `${kind} ${JSON.stringify(name)} is there already, as something else, and belongs to no agent system`,
+  );
+  throw new HowdahError('HWCNF', `nothing was imported: ${lines.join('\n')}`, {
+    hint: `Rename or delete it, or ${origin === 'import fast-agent' ? 'rename the card' : 'set names apart: --prefix TEXT'}. ${byHand(origin)}`,
+    detail: { taken: named },
+  });
+}
+
+/** The file is nowhere yet, so what is wrong is told by what it is about and not by lines. */
+function refusalOf(error: unknown, origin: string): unknown {
+  const { code, hint, detail } = error as HowdahError & { detail?: { faults?: Fault[] } };
+  if (!(error instanceof HowdahError) || !detail?.faults) return error;
+  const lines = detail.faults.map(({ path, message }) => {
+    const place = fromPointer(path).join(' ');
+    return place === '' ? message : `${place}: ${message}`;
+  });
+  const isTaken = detail.faults.some(
+    ({ code, path }) => code === 'HWCNF' && path.endsWith('/kind'),
+  );
+  const fix =
+    isTaken && origin === 'tools import-openapi' ? 'Set names apart: --prefix TEXT.' : hint;
+  return new HowdahError(code, `nothing was imported: ${[...new Set(lines)].join('\n')}`, {
+    ...(fix !== undefined && { hint: fix }),
+    detail: { faults: detail.faults.map(({ path, message, code }) => ({ path, message, code })) },
+    cause: error,
+  });
+}

@@ -1,0 +1,163 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { listSecrets, usersOfSecrets } from '../../db/access/secrets.ts';
+import { type ImportedApi, importOpenApi } from '../../systems/openapi/import.ts';
+import type { NeededSecret } from '../../systems/openapi/security.ts';
+import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
+import { writeFile } from '../../systems/write-file.ts';
+import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
+import { putOut } from '../output/write-output.ts';
+import { plansAsJson, printPlans } from '../print/plans.ts';
+import { applyImported } from './apply-import.ts';
+import { readOpenApi } from './read-openapi.ts';
+
+type Options = {
+  name?: string;
+  prefix?: string;
+  only?: string[];
+  server?: string;
+  secret?: string[];
+  approval: boolean;
+  dryRun?: true;
+  prune?: true;
+  out?: string;
+  tenant?: string;
+};
+
+/** `howdah tools import-openapi FILE|URL`: a tool of kind http for each operation, applied as an agent system. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .command('import-openapi')
+    .description('make tools of the operations of an API that OpenAPI 3 describes')
+    .argument('<file or url>', 'the description, JSON or YAML; - reads standard input')
+    .option('--only <operations...>', 'only these, by operationId; * stands for anything')
+    .option('--prefix <text>', 'before the name of each tool')
+    .option('--name <name>', 'what the agent system is called, instead of as the description')
+    .option('--server <url>', 'where requests go, instead of where the description says')
+    .option('--secret <scheme=name...>', 'which secret a security scheme takes')
+    .option('--no-approval', 'let calls that write go without asking')
+    .option('--out <file>', 'write the agent system file there, and apply nothing')
+    .option('--dry-run', 'tell what would be done, and do nothing')
+    .option('--prune', 'delete the tools of an earlier import that are not there any more')
+    .option(...TENANT_OPTION)
+    .action((place: string, options: Options) => run(io, place, options));
+}
+
+async function run(io: CliIo, place: string, options: Options): Promise<void> {
+  const source = await readOpenApi(io, place);
+  const imported = importOpenApi(source.name, source.text, {
+    ...options,
+    secrets: secretNames(options.secret ?? []),
+    source: source.url,
+  });
+  const tools = Object.keys(imported.document.tools as object);
+  if (!io.json) tell(io, imported, tools.length);
+  const text = writeFile(imported.document);
+  refuseTooLarge(text, tools.length);
+  if (options.out !== undefined) {
+    await putOut(io, text.replace(/\n$/, ''), options.out);
+    if (io.json) printJson(io, { system: imported.document, ...report(imported) });
+    else for (const one of imported.secrets) io.err(howToStore(one));
+    return;
+  }
+  await withDatabase(io, async (database) => {
+    await refuseMissingSecrets(database, imported.secrets, options.tenant);
+    await refuseOthersSecrets(database, imported, options);
+    const system = { name: String(imported.document.name), text };
+    const origin = 'tools import-openapi';
+    const plans = await applyImported(database, system, {
+      ...options,
+      origin,
+      keep: async () => {},
+    });
+    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
+    else {
+      printPlans(io, plans);
+      for (const { secret_name, host } of imported.secrets)
+        io.err(`The secret ${secret_name} is sent to ${host}.`);
+    }
+  });
+}
+
+/** Several systems, each with a name of its own, hold what one cannot. */
+function refuseTooLarge(text: string, tools: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= MAX_FILE_BYTES) return;
+  const size = `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+  throw new HowdahError(
+    'HWINV',
+    `nothing was imported: ${tools} tools are ${size}, and an agent system has at most 1 MB`,
+    {
+      hint: 'Take some of the operations: --only NAME…; and others under another --name.',
+      detail: { tools, bytes, max_bytes: MAX_FILE_BYTES },
+    },
+  );
+}
+
+function secretNames(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at > 0 && at < pair.length - 1) return [pair.slice(0, at), pair.slice(at + 1)];
+      throw new HowdahError('EUSAGE', `--secret ${pair}: write SCHEME=NAME`);
+    }),
+  );
+}
+
+function tell(io: CliIo, { notes }: ImportedApi, tools: number): void {
+  for (const { file, line, column, message } of notes)
+    io.err(plainText(`${file}:${line}:${column}: ${message}`));
+  io.err(`Tools: ${tools}. Not carried over, or not quite: ${notes.length}.`);
+}
+
+function report({ notes, secrets }: ImportedApi) {
+  return { not_carried_over: notes, secrets };
+}
+
+const howToStore = ({ secret_name, scheme, value, host }: NeededSecret): string =>
+  `It needs the secret ${secret_name} (${scheme}: ${value}), which is sent to ${host}: howdah secret set ${secret_name}`;
+
+async function refuseMissingSecrets(
+  { db }: CliDatabase,
+  needed: readonly NeededSecret[],
+  tenant: string | undefined,
+): Promise<void> {
+  const { id } = await tenantOf(db, tenant);
+  const there = new Set((await listSecrets(db, id)).map(({ name }) => name));
+  const missing = needed.filter(({ secret_name }) => !there.has(secret_name));
+  const [first] = missing;
+  if (!first) return;
+  throw new HowdahError('HWNTF', `nothing was imported: ${missing.map(howToStore).join('\n')}`, {
+    hint: `The value comes from stdin. Another secret: --secret ${first.scheme}=NAME`,
+    detail: { secrets: missing },
+  });
+}
+
+/**
+ * What a description is called is its author's to say, and so is the secret that is called as it. One that something else uses
+ * goes to the author's server only when who imports says so.
+ */
+async function refuseOthersSecrets(
+  { db, pool }: CliDatabase,
+  { secrets, document }: ImportedApi,
+  options: Options,
+): Promise<void> {
+  const said = Object.values(secretNames(options.secret ?? []));
+  const names = secrets.map((one) => one.secret_name).filter((name) => !said.includes(name));
+  const { id } = await tenantOf(db, options.tenant);
+  const users = await usersOfSecrets(pool, id, names, String(document.name));
+  const one = secrets.find(({ secret_name }) => users.some((user) => user.name === secret_name));
+  if (!one) return;
+  const { used_by } = users.find((user) => user.name === one.secret_name) as { used_by: string };
+  throw new HowdahError(
+    'HWCNF',
+    `nothing was imported: the secret ${one.secret_name} is used by ${used_by}, and would be sent to ${one.host} too`,
+    {
+      hint: `If it is meant for ${one.host}: --secret ${one.scheme}=${one.secret_name}; else store another: --secret ${one.scheme}=NAME`,
+      detail: { secret: one.secret_name, host: one.host, used_by },
+    },
+  );
+}

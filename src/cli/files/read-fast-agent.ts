@@ -1,0 +1,161 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Project, Source, SourceKind } from '../../systems/fast-agent/project.ts';
+import { definesAgents } from '../../systems/fast-agent/python.ts';
+import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
+
+const OWN_FOLDER = '.fast-agent';
+const CONFIG = ['fastagent.config.yaml', 'fast-agent.yaml'];
+const SECRETS = ['fastagent.secrets.yaml', 'fast-agent.secrets.yaml'];
+const CARD = /\.(md|markdown|ya?ml)$/i;
+/** An instruction includes texts, and none of these is one. */
+const NO_TEXT = /(^|[/\\])(\.env[^/\\]*|[^/\\]*secrets?\.ya?ml)$/i;
+
+/** The files of the fast-agent project in this folder, or of this one card. Throws `HWNTF`, `HWINV`. */
+export async function readFastAgentProject(path: string, name?: string): Promise<Project> {
+  const isFolder = await isFolderAt(path);
+  const isCard = !isFolder && !CONFIG.includes(basename(path));
+  const root = isFolder ? rootOf(path) : dirname(path);
+  const files = isCard ? [await sourceAt('card', path)] : await filesOf(root);
+  if (files.length === 0) throw nothingThere(path);
+  const folder = isCard ? path.replace(/\.[^./\\]*$/, '') : root;
+  return {
+    name: name ?? (basename(resolve(folder)) || 'fast-agent'),
+    files,
+    include: includeFrom(root),
+  };
+}
+
+async function isFolderAt(path: string): Promise<boolean> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? 'there is no such file or folder' : cause.message;
+    throw new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
+      hint: 'Name the folder of a fast-agent project, of its agent cards, or one card.',
+      detail: { path },
+      cause,
+    });
+  });
+  return found.isDirectory();
+}
+
+/** A project is meant by its folder `.fast-agent` and by those in that, too. */
+function rootOf(path: string): string {
+  if (basename(resolve(path)) === OWN_FOLDER) return join(path, '..');
+  return basename(resolve(path, '..')) === OWN_FOLDER ? join(path, '..', '..') : path;
+}
+
+async function filesOf(root: string): Promise<Source[]> {
+  const own = await namesIn(root);
+  const below = await namesIn(join(root, OWN_FOLDER));
+  const beside = (kind: SourceKind, wanted: readonly string[]) =>
+    [
+      ...own.map((name) => ({ name, path: join(root, name) })),
+      ...below.map((name) => ({ name, path: join(root, OWN_FOLDER, name) })),
+    ]
+      .filter(({ name }) => wanted.includes(name))
+      .map(({ path }) => sourceAt(kind, path));
+  const settings = await Promise.all([...beside('config', CONFIG), ...beside('secrets', SECRETS)]);
+  const folders = await cardFolders(root);
+  const cards = folders.length > 0 ? folders : await looseCards(root, own);
+  return [...settings, ...cards, ...(await pythonFiles(root, own))];
+}
+
+async function cardFolders(root: string): Promise<Source[]> {
+  const folders = [join(root, OWN_FOLDER), root].flatMap((parent) => [
+    { kind: 'card' as const, folder: join(parent, 'agent-cards') },
+    { kind: 'tool-card' as const, folder: join(parent, 'tool-cards') },
+  ]);
+  const read = folders.map(async ({ kind, folder }) => {
+    const names = (await namesIn(folder)).filter((name) => CARD.test(name));
+    return Promise.all(names.map((name) => sourceAt(kind, join(folder, name))));
+  });
+  return (await Promise.all(read)).flat();
+}
+
+/** Cards may lie in any folder, among other files: what does not look like one is none. */
+async function looseCards(root: string, names: readonly string[]): Promise<Source[]> {
+  const wanted = names.filter(
+    (name) => CARD.test(name) && ![...CONFIG, ...SECRETS, 'SKILL.md'].includes(name),
+  );
+  const read = await Promise.all(wanted.map((name) => sourceAt('card', join(root, name))));
+  return read.filter(({ name, text }) => looksLikeCard(name, text));
+}
+
+const KEYS_OF_CARDS =
+  /^(type|name|instruction|description|model|agents|servers|default|function_tools)[ \t]*:/m;
+
+function looksLikeCard(name: string, text: string): boolean {
+  if (/\.ya?ml$/i.test(name)) return /^(type|instruction)[ \t]*:/m.test(text);
+  const [before, front = ''] = text.split(/^---[ \t\r]*$/m);
+  return before?.trim() === '' && KEYS_OF_CARDS.test(front);
+}
+
+async function pythonFiles(root: string, names: readonly string[]): Promise<Source[]> {
+  const read = names
+    .filter((name) => name.endsWith('.py'))
+    .map(async (name): Promise<Source> => {
+      const path = join(root, name);
+      return { kind: 'python', name: path, text: (await readFile(path)).toString('utf8') };
+    });
+  return (await Promise.all(read)).filter(({ text }) => definesAgents(text));
+}
+
+/** Names of the files there, in order; of no folder none. */
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+    throw error;
+  });
+  const isFile = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        (found) => found.isFile(),
+        () => false,
+      ),
+    ),
+  );
+  return names.filter((_, at) => isFile[at]).sort();
+}
+
+async function sourceAt(kind: SourceKind, path: string): Promise<Source> {
+  const { size } = await stat(path);
+  const refuse = (why: string) =>
+    new HowdahError('HWINV', `${path}:1:1: ${why}`, { detail: { file: path } });
+  if (size > MAX_FILE_BYTES) throw refuse('the file is larger than 1 MB');
+  try {
+    return {
+      kind,
+      name: path,
+      text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)),
+    };
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+      ? refuse('it is no text of UTF-8')
+      : error;
+  }
+}
+
+/** Texts of the project alone: a card that came from elsewhere is not to have the disk read for it. */
+function includeFrom(root: string): Project['include'] {
+  return (path) => {
+    try {
+      const folder = realpathSync(root);
+      const file = realpathSync(resolve(folder, path));
+      const { size } = statSync(file);
+      const isInside = file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+      if (!isInside || NO_TEXT.test(file) || size > MAX_FILE_BYTES) return undefined;
+      return readFileSync(file, 'utf8');
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function nothingThere(path: string): HowdahError {
+  return new HowdahError('HWNTF', `there is nothing of fast-agent in ${path}`, {
+    hint: `Looked for: ${CONFIG.join(', ')}, ${OWN_FOLDER}/agent-cards/*.md and *.yaml, and agent cards in the folder itself.`,
+    detail: { path },
+  });
+}

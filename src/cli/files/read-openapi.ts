@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { HowdahError } from '../../contracts/errors.ts';
+import { MAX_OPENAPI_BYTES } from '../../systems/openapi/document.ts';
+import { createEgress } from '../../tools/egress.ts';
+import type { CliIo } from '../output/output.ts';
+
+const FETCH_MS = 30_000;
+
+/** An OpenAPI description: a file, `-` for standard input, or a URL, which is asked under guard. `url`: where it came from. */
+export type OpenApiSource = { name: string; text: string; url?: string };
+
+/** Throws `HWNTF` for what cannot be read. */
+export async function readOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
+  if (place === '-') return { name: 'stdin', text: await readAll(io.stdin) };
+  if (/^https?:\/\//i.test(place)) return fetchOpenApi(io, place);
+  const text = await readFile(place, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(
+      place,
+      cause.code === 'ENOENT' ? 'there is no such file' : cause.message,
+      cause,
+    );
+  });
+  return { name: place, text };
+}
+
+async function fetchOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
+  const { egressAllow } = await io.config();
+  const egress = createEgress({ allowPrivate: egressAllow });
+  const answer = await egress.send({
+    url: place,
+    headers: new Headers({
+      accept: 'application/json, application/yaml, */*',
+      'user-agent': 'howdah',
+    }),
+    signal: AbortSignal.timeout(FETCH_MS),
+    maxBytes: MAX_OPENAPI_BYTES,
+  });
+  if (!answer.ok) throw unreadable(place, answer.error.message);
+  const { status, body, url } = answer.value;
+  if (status !== 200) throw unreadable(place, `the server answered with status ${status}`);
+  return { name: place, text: body.toString('utf8'), url };
+}
+
+function unreadable(place: string, why: string, cause?: unknown): HowdahError {
+  return new HowdahError('HWNTF', `cannot read ${place}: ${why}`, {
+    hint: 'Name a file or a URL of an OpenAPI description, JSON or YAML.',
+    detail: { file: place },
+    cause,
+  });
+}

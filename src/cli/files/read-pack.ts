@@ -1,0 +1,76 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { SystemFile } from '../../systems/apply.ts';
+import { TEXTS } from '../../systems/pack.ts';
+import { nearestTo } from '../../systems/shape.ts';
+
+const MANIFEST = /^pack\.(ya?ml|json)$/;
+/** What lies in which folder of a pack. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  functions: '.sql',
+  ...Object.fromEntries(Object.keys(TEXTS).map((section) => [section, '.md'])),
+};
+
+/** The pack in a folder: `pack.yaml` and the files beside it. Throws `EUSAGE` for what is no pack. */
+export async function readPackFolder(folder: string): Promise<SystemFile> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const manifests = entries.filter(({ name }) => MANIFEST.test(name)).map(({ name }) => name);
+  const [manifest] = manifests;
+  if (manifest === undefined || manifests.length > 1) throw noManifest(folder, manifests);
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+  const read = folders.map(({ name }) => namesIn(folder, name));
+  const paths = (await Promise.all(read)).flat();
+  const textAt = (path: string) => readFile(join(folder, path), 'utf8');
+  const parts = paths.map(async (path) => ({
+    name: join(folder, path),
+    path,
+    text: await textAt(path),
+  }));
+  return {
+    name: join(folder, manifest),
+    text: await textAt(manifest),
+    parts: await Promise.all(parts),
+  };
+}
+
+async function namesIn(folder: string, name: string): Promise<string[]> {
+  const ending = FOLDERS[name];
+  if (ending === undefined) {
+    const nearest = nearestTo(name, Object.keys(FOLDERS));
+    const meant = nearest ? `, did you mean ${nearest}?` : '';
+    throw new HowdahError('EUSAGE', `${join(folder, name)}: a pack has no folder ${name}${meant}`, {
+      hint: `Folders of a pack: ${Object.keys(FOLDERS).join(', ')}.`,
+      detail: { folder: join(folder, name) },
+    });
+  }
+  const names = (await readdir(join(folder, name)))
+    .filter((one) => !one.startsWith('.'))
+    .toSorted();
+  const strange = names.find((one) => !one.endsWith(ending));
+  if (strange !== undefined) {
+    const path = join(folder, name, strange);
+    throw new HowdahError(
+      'EUSAGE',
+      `${path}: in ${name} of a pack are files that end in ${ending}`,
+      {
+        hint: 'Move it out of the pack, or call it so.',
+        detail: { file: path },
+      },
+    );
+  }
+  return names.map((one) => `${name}/${one}`);
+}
+
+function noManifest(folder: string, manifests: readonly string[]): HowdahError {
+  if (manifests.length > 1) {
+    return new HowdahError(
+      'EUSAGE',
+      `${folder} has ${manifests.join(' and ')}: a pack has one of them`,
+    );
+  }
+  return new HowdahError('EUSAGE', `${folder} is a folder without a pack.yaml`, {
+    hint: `A pack is a folder with a pack.yaml. Else name the files in it: ${folder.replace(/\/+$/, '')}/*.yaml`,
+    detail: { file: folder },
+  });
+}

@@ -1,0 +1,189 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { inTenant } from '../../db/access/agent-systems.ts';
+import { createPool } from '../../db/connection/pool.ts';
+import { faultOf } from '../../db/connection/sqlstate.ts';
+import { lookAtEmbedded } from '../../db/embedded/embedded.ts';
+import { withScratch } from '../../db/embedded/scratch.ts';
+import { queriesOn } from '../../db/queries/queries.ts';
+import { migrationStatus } from '../../db/schema/migrate.ts';
+import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
+import {
+  type Looked,
+  lookAtFile,
+  type SystemFile,
+  type Tried,
+  trySystems,
+} from '../../systems/apply.ts';
+import type { Api } from '../backend/connect.ts';
+import { noSchema, refuseServer } from '../backend/database.ts';
+import { tenantOf } from '../input/resolve-tenant.ts';
+import { type ErrorReport, reportOf } from '../output/exit-codes.ts';
+import type { CliIo } from '../output/output.ts';
+
+/** What came of one file; without warnings, it was not looked at to its end. */
+export type Checked = Omit<Tried, 'plan'> & { warnings?: readonly string[] };
+
+export type Check = {
+  /** Where it was looked whether names name something; `none`: no database was needed, or none was to be had. */
+  checked_in: 'database' | 'server' | 'scratch' | 'none';
+  files: Checked[];
+  /** Why only the files themselves could be looked at. */
+  problem?: ErrorReport;
+};
+
+type Options = { tenant?: string; offline?: true };
+/** The database of an options' tenant, unless it is a server that is asked. */
+type Where = Options & { api?: Api | undefined };
+
+/** What takes longer than this is told of. */
+const UNNOTICED_MS = 300;
+const UNDONE = Symbol('undone');
+const OFFLINE = 'Or check it beside nothing: --offline.';
+
+/**
+ * Applies the files where they would be applied, as far as that is there, and undoes it; else to an empty tenant of a database
+ * that is made for it. What is wrong with a file by itself is found without any.
+ */
+export async function checkFiles(
+  io: CliIo,
+  files: readonly SystemFile[],
+  options: Where,
+): Promise<Check> {
+  const own = await Promise.all(files.map(lookAtFile));
+  if (own.every(({ counts }) => counts === undefined)) return { checked_in: 'none', files: own };
+  try {
+    return await checkBeside(io, own, options);
+  } catch (error) {
+    const problem = reportOf(error);
+    const isTold = own.some(({ faults }) => faults.length > 0);
+    if (!isTold || ['EINTERRUPTED', 'EUSAGE'].includes(problem.code)) throw error;
+    return { checked_in: 'none', files: own, problem };
+  }
+}
+
+async function checkBeside(io: CliIo, own: readonly Looked[], options: Where): Promise<Check> {
+  const files = own.map(({ file }) => file);
+  if (options.api) return { checked_in: 'server', files: await tryOverApi(options.api, files) };
+  const url = options.offline ? undefined : await urlOf(io);
+  if (url !== undefined) {
+    await refuseOther(url);
+    const tried = await tryIn(url, files, options.tenant);
+    return { checked_in: 'database', files: tried.map(checked) };
+  }
+  if (options.tenant !== undefined) {
+    throw new HowdahError('EUSAGE', '--tenant names a tenant of a database, and none is asked', {
+      hint: 'Name the database by --database-url or DATABASE_URL, or leave --tenant out.',
+      detail: { field: '--tenant' },
+    });
+  }
+  return { checked_in: 'scratch', files: (await tryInScratch(io, own)).map(checked) };
+}
+
+function checked({ plan, ...tried }: Tried): Checked {
+  return { ...tried, ...(plan && { warnings: plan.warnings }) };
+}
+
+/** Faults have their places in the files as they are here: the server gives what it would give an apply. */
+async function tryOverApi(api: Api, files: readonly SystemFile[]): Promise<Checked[]> {
+  const sent = files.map(({ name, text, parts }) => ({
+    ...{ name, text },
+    ...(parts && { parts: [...parts] }),
+  }));
+  const { files: tried } = await api.call('checkAgentSystems', { body: { files: sent } });
+  return files.map((file, place) => {
+    const { faults = [], counts, valid, warnings } = tried[place] ?? {};
+    return { file, faults, counts, ...(valid && { warnings: warnings ?? [] }) };
+  });
+}
+
+/** The database of this environment, unless it is the embedded one and does not run, or nobody has used it yet. */
+async function urlOf(io: CliIo): Promise<string | undefined> {
+  const { databaseUrl, home } = await io.config();
+  await refuseServer(io, OFFLINE);
+  if (databaseUrl !== undefined) return databaseUrl;
+  const found = lookAtEmbedded(home);
+  return found.state === 'ready' && (await stateOf(found.url)).isThere ? found.url : undefined;
+}
+
+/** Nothing is migrated here: who only looks at files changes no schema. */
+async function refuseOther(url: string): Promise<void> {
+  const { isThere, isOwner } = await stateOf(url);
+  if (!isThere) throw noSchema(url, OFFLINE);
+  if (!isOwner) return;
+  const { pending, newer, sql } = await migrationStatus(url);
+  if (newer.length > 0 || (pending.length === 0 && sql === 'current')) return;
+  throw new HowdahError('HWCNF', 'the schema of this database is older than this program', {
+    hint: `Bring it up to date: howdah migrate up. ${OFFLINE}`,
+    detail: { pending },
+  });
+}
+
+function stateOf(url: string): Promise<SchemaState> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  return schemaState(pool).finally(() => pool.end());
+}
+
+/** In a transaction that is rolled back, so that one file finds what another before it describes. */
+async function tryIn(url: string, files: readonly SystemFile[], slug?: string): Promise<Tried[]> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  let tried: Tried[] = [];
+  try {
+    const { id } = await tenantOf(queriesOn(pool), slug);
+    await inTenant(pool, id, async (client) => {
+      tried = await trySystems(client, files);
+      throw UNDONE;
+    }).catch((error) => {
+      if (error !== UNDONE) throw error;
+    });
+    return tried;
+  } finally {
+    await pool.end();
+  }
+}
+
+async function tryInScratch(io: CliIo, own: readonly Looked[]): Promise<Tried[]> {
+  const { migrateDatabase } = await import('../../bootstrap.ts');
+  const stopped = new AbortController();
+  io.onInterrupt(() => stopped.abort());
+  const telling = setTimeout(() => {
+    io.err('Making an empty database to check in; it is removed afterwards (a few seconds).');
+  }, UNNOTICED_MS);
+  try {
+    return await withScratch(async (url) => {
+      refuseStopped(stopped.signal);
+      await migrateDatabase(url);
+      refuseStopped(stopped.signal);
+      await keepSecrets(url, [...new Set(own.flatMap(({ secrets }) => secrets))]);
+      return tryIn(
+        url,
+        own.map(({ file }) => file),
+      );
+    });
+  } finally {
+    clearTimeout(telling);
+  }
+}
+
+/** Secrets stand in no file: the ones that are named are taken to be there. */
+async function keepSecrets(url: string, names: readonly string[]): Promise<void> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  try {
+    const { id } = await tenantOf(queriesOn(pool), undefined);
+    for (const name of names) {
+      await pool
+        .query(`insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`, [
+          id,
+          name,
+        ])
+        .catch((error: unknown) => {
+          if (!/^2[23]/.test(faultOf(error).code)) throw error; // no secret can have this name
+        });
+    }
+  } finally {
+    await pool.end();
+  }
+}
+
+function refuseStopped({ aborted }: AbortSignal): void {
+  if (aborted) throw new HowdahError('EINTERRUPTED', 'interrupted; nothing was left behind');
+}

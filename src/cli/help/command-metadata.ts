@@ -1,0 +1,83 @@
+import { Argument, type Command, Option } from 'commander';
+import { firstVerb, isWithoutVerb } from '../nouns/subcommands.ts';
+
+/** What help and completion tell of a command, without what it does and all that takes. */
+export type Described = Readonly<{
+  description: string;
+  arguments?: readonly Value[];
+  options?: readonly Value[];
+  verbs?: readonly (Described & { name: string; isFirst?: true; isHidden?: true })[];
+}>;
+
+/** An argument as `<files...>`, an option as `--out <file>`. */
+type Value = Readonly<{
+  written: string;
+  description: string;
+  choices?: readonly string[];
+  default?: unknown;
+  /** The default in words. */
+  otherwise?: string;
+  isNeeded?: true;
+}>;
+
+/** Reads it off a command that its file has registered. */
+export function describe(command: Command): Described {
+  const { registeredArguments, options, commands } = command;
+  const verbs = commands.map((verb) => ({
+    name: verb.name(),
+    ...describe(verb),
+    ...(firstVerb(command) === verb && { isFirst: true as const }),
+    ...(!command.createHelp().visibleCommands(command).includes(verb) && {
+      isHidden: true as const,
+    }),
+  }));
+  const values = registeredArguments.map((one) => read(one, termOf(one)));
+  const flags = options.map((one) => read(one, one.flags));
+  return {
+    description: command.description(),
+    ...(values.length > 0 && { arguments: values }),
+    ...(flags.length > 0 && { options: flags }),
+    ...(verbs.length > 0 && { verbs }),
+  };
+}
+
+function termOf(one: Argument): string {
+  const name = one.variadic ? `${one.name()}...` : one.name();
+  return one.required ? `<${name}>` : `[${name}]`;
+}
+
+function read(one: Argument | Option, written: string): Value {
+  return {
+    written,
+    description: one.description,
+    ...(one.argChoices && { choices: one.argChoices }),
+    ...(one.defaultValue !== undefined && { default: one.defaultValue }),
+    ...(one.defaultValueDescription !== undefined && { otherwise: one.defaultValueDescription }),
+    ...(one instanceof Option && one.mandatory && { isNeeded: true as const }),
+  };
+}
+
+/** Gives a command what is told of it: the opposite of `describe`. */
+export function fill(command: Command, described: Described): Command {
+  for (const { written, ...value } of described.arguments ?? [])
+    command.addArgument(filled(new Argument(written, value.description), value));
+  for (const { written, ...value } of described.options ?? [])
+    command.addOption(
+      filled(new Option(written, value.description), value).makeOptionMandatory(value.isNeeded),
+    );
+  for (const { name, isFirst = false, isHidden = false, ...verb } of described.verbs ?? []) {
+    const made = command.command(name, { isDefault: isFirst, hidden: isHidden });
+    fill(made.helpCommand(false).description(verb.description), verb);
+    if (isFirst) isWithoutVerb(command, made);
+  }
+  return command.helpCommand(false);
+}
+
+function filled<T extends Argument | Option>(
+  one: T,
+  { choices, default: value, otherwise }: Omit<Value, 'written'>,
+): T {
+  if (choices) one.choices([...choices]);
+  if (value !== undefined) one.default(value, otherwise);
+  return one;
+}

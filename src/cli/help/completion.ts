@@ -1,0 +1,103 @@
+import type { Argument, Command, Option } from 'commander';
+import { firstVerb } from '../nouns/subcommands.ts';
+
+/** What may stand at the end of a line; `files` says that a name of a file may. */
+export type Candidates = { words: { word: string; summary: string }[]; files: boolean };
+
+/** Gives a command its arguments, options and subcommands, which are loaded when they are needed. */
+export type Load = (command: Command) => Promise<Command>;
+
+const FILES = /file|path|folder/i;
+
+/** What may come at the end of `words`, the last of which is being typed and may be empty. */
+export async function completionsOf(
+  program: Command,
+  words: readonly string[],
+  load: Load,
+): Promise<Candidates> {
+  const typed = joined(words);
+  const last = typed.pop() ?? '';
+  const place = { command: program, chain: [program], position: 0 };
+  let waiting: Option | undefined;
+  for (const word of typed) {
+    if (waiting) {
+      waiting = undefined;
+    } else if (word.startsWith('-')) {
+      const option = optionsOf(chainOf(place)).find(({ long, short }) =>
+        [long, short].includes(word),
+      );
+      waiting = option?.required ? option : undefined;
+    } else {
+      await step(place, program, word, load);
+    }
+  }
+  if (waiting) return valuesOf(waiting, FILES.test(waiting.flags), last);
+  if (last.startsWith('-')) return flagsOf(chainOf(place), last);
+  const here = operandsOf(place, last);
+  const without = firstVerb(place.command);
+  if (!without) return here;
+  const there = operandsOf({ ...place, command: without }, last);
+  return { words: [...here.words, ...there.words], files: here.files || there.files };
+}
+
+/** Bash takes `--status=failed` for three words. */
+function joined(words: readonly string[]): string[] {
+  return words
+    .flatMap((word) => (/^--[^=]+=/.test(word) ? word.split(/=(.*)/s, 2) : [word]))
+    .filter((word) => word !== '=');
+}
+
+type Place = { command: Command; chain: Command[]; position: number };
+
+/** Whose options may stand there: without a verb a noun takes those of its first one. */
+function chainOf({ command, chain }: Place): Command[] {
+  const verb = firstVerb(command);
+  return verb ? [...chain, verb] : chain;
+}
+
+async function step(place: Place, program: Command, word: string, load: Load): Promise<void> {
+  const known = place.command.commands.find((one) => [one.name(), ...one.aliases()].includes(word));
+  if (!known) {
+    place.position += 1;
+    return;
+  }
+  place.command = place.command === program ? await load(known) : known;
+  place.chain.push(place.command);
+  place.position = 0;
+}
+
+function optionsOf(chain: readonly Command[]): Option[] {
+  return chain.flatMap(({ options }) => options).filter(({ hidden }) => !hidden);
+}
+
+function flagsOf(chain: readonly Command[], last: string): Candidates {
+  const help = { short: undefined, long: '--help', description: 'print this help' };
+  const words = [...optionsOf(chain), help]
+    .filter(({ long }) => long !== '--version' || chain.length === 1) // of howdah, and of no command
+    .flatMap(({ short, long, description }) =>
+      [short, long].flatMap((word) => (word ? [{ word, summary: description }] : [])),
+    )
+    .filter(({ word }) => word.startsWith(last) && word.startsWith('--')); // two long names are both said
+  return { words, files: false };
+}
+
+function operandsOf({ command, position }: Place, last: string): Candidates {
+  const subcommands = position > 0 ? [] : command.createHelp().visibleCommands(command);
+  const words = subcommands
+    .filter((one) => one.name() !== 'help')
+    .flatMap((one) => {
+      const names = last === '' ? [one.name()] : [one.name(), ...one.aliases()]; // a second name only for who means it
+      return names.map((word) => ({ word, summary: one.description() }));
+    })
+    .filter(({ word }) => word.startsWith(last));
+  const { registeredArguments: all } = command;
+  const argument = all[position] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined);
+  if (!argument) return { words, files: false };
+  const values = valuesOf(argument, FILES.test(argument.name()), last);
+  return { words: [...words, ...values.words], files: values.files };
+}
+
+function valuesOf({ argChoices = [] }: Argument | Option, files: boolean, last: string) {
+  const fitting = argChoices.filter((word) => word.startsWith(last));
+  return { words: fitting.map((word) => ({ word, summary: '' })), files };
+}

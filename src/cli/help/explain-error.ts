@@ -1,0 +1,47 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { type ErrorPage, errorPages, pageLines } from './error-pages.ts';
+
+const POSTGRES = 'https://www.postgresql.org/docs/current/errcodes-appendix.html';
+
+/** Whether a word can only be meant as a code of an error: an id has dashes, a number is neither. */
+export function looksLikeCode(word: string): boolean {
+  return /^[a-z][a-z_]+$/i.test(word) || /^(?=.*\d)[0-9a-z]{5}$/i.test(word);
+}
+
+/** Whether there is a page that helps; who interrupted something knows why. */
+export function isExplained(code: string): boolean {
+  return code !== 'EINTERRUPTED' && pageOf(errorPages(), code) !== undefined;
+}
+
+/** Prints the page of a code, out of the package: no server, no database. Throws `HWNTF`, saying which code may be meant. */
+export function explainCode(io: CliIo, word: string): void {
+  const pages = errorPages();
+  const page = pageOf(pages, word);
+  if (page === undefined) throw unknownCode(word, pages);
+  const { text, ...told } = page;
+  if (io.json) printJson(io, told);
+  else io.out(pageLines(text).join('\n'));
+}
+
+function pageOf(pages: readonly ErrorPage[], word: string): ErrorPage | undefined {
+  return pages.find(({ code, also }) =>
+    [code, ...also].some((one) => one.toLowerCase() === word.toLowerCase()),
+  );
+}
+
+function unknownCode(word: string, pages: readonly ErrorPage[]): HowdahError {
+  const codes = pages.flatMap(({ code, also }) => [code, ...also]);
+  const isOfPostgres = /^\d/.test(word);
+  const near = isOfPostgres ? [] : nearestNames(word, codes);
+  const hint = isOfPostgres
+    ? `Codes of PostgreSQL's own: ${POSTGRES}`
+    : near.length > 0
+      ? `Did you mean ${near.join(' or ')}?`
+      : `The codes are: ${codes.join(', ')}.`;
+  return new HowdahError('HWNTF', `there is no page for an error ${word}`, {
+    hint,
+    detail: { code: word, did_you_mean: near },
+  });
+}

@@ -1,0 +1,56 @@
+import type { Command, CommanderError } from 'commander';
+import type { ErrorReport } from '../output/exit-codes.ts';
+
+/** An error of usage, with the command it is about: commander keeps that to itself. */
+type UsageError = CommanderError & { command?: Command };
+
+/** Has the errors of a command and its verbs say which one it was. */
+export function rememberCommands(command: Command): void {
+  command.exitOverride((error) => {
+    throw Object.assign(error, { command });
+  });
+  command.commands.forEach(rememberCommands);
+}
+
+/** For programs, of a noun that does nothing without a verb; a person sees its help. */
+export function missingVerbReport({ command }: UsageError): ErrorReport {
+  const verbs = command?.createHelp().visibleCommands(command) ?? [];
+  return {
+    code: 'EUSAGE',
+    message: 'the verb is missing',
+    hint: `There are: ${verbs.map((verb) => verb.name()).join(', ')}.`,
+    ...(command && { usage: `howdah ${pathOf(command)} ${command.usage()}`.trim() }),
+  };
+}
+
+/** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
+export async function usageReport({
+  message: text,
+  command,
+  code,
+}: UsageError): Promise<ErrorReport> {
+  if (code === 'commander.excessArguments') {
+    const { unknownVerbReport } = await import('../nouns/subcommands.ts');
+    const report = command && (await unknownVerbReport(command));
+    if (report) return report;
+  }
+  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const path = command ? ` ${pathOf(command)}` : '';
+  const { meantValue } = await import('./suggest-value.ts');
+  const hint =
+    suggestion?.replace(/^\(|\)$/g, '') ??
+    meantValue(message) ??
+    `\`howdah${path} --help\` lists commands and options.`;
+  return {
+    code: 'EUSAGE',
+    message,
+    hint,
+    ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
+  };
+}
+
+/** `key create`, as it is typed behind `howdah`. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+}

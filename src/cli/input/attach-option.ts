@@ -1,0 +1,46 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import { typeOfName } from '../../tools/file-type.ts';
+
+/** What a row of `howdah.resources` may hold. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** A file that a run is given. */
+export type Attached = { name: string; type: string; bytes: Buffer };
+
+export const ATTACH_OPTION = [
+  '--attach <file>',
+  'give it this file too, of at most 8 MB; may be said again',
+  (file: string, before: string[] = []) => [...before, file],
+] as const;
+
+/** Reads all files before anything is written, so that one that is missing leaves nothing behind. */
+export function readAttached(files: readonly string[] = []): Promise<Attached[]> {
+  return Promise.all(files.map(readOne));
+}
+
+/** The content parts of resources that hold the files. */
+export function partsOf(ids: readonly string[]): { type: 'resource'; resource_id: string }[] {
+  return ids.map((resource_id) => ({ type: 'resource', resource_id }));
+}
+
+async function readOne(file: string): Promise<Attached> {
+  const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    throw refused(file, cause.code === 'ENOENT' ? 'there is no such file' : cause.message, cause);
+  });
+  if (!found.isFile()) throw refused(file, 'it is no file');
+  if (found.size > MOST_BYTES) throw refused(file, `it has ${found.size} bytes`);
+  const bytes = await readFile(file).catch((cause: Error) => {
+    throw refused(file, cause.message, cause);
+  });
+  return { name: basename(file), type: typeOfName(file), bytes };
+}
+
+function refused(file: string, why: string, cause?: unknown): HowdahError {
+  return new HowdahError('EUSAGE', `--attach ${file} cannot be used: ${why}`, {
+    hint: 'Name a file of at most 8 MB that you may read; --attach stands once before each.',
+    detail: { field: '--attach', file },
+    cause,
+  });
+}

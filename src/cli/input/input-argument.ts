@@ -1,0 +1,102 @@
+import { readFile, stat } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { CliIo } from '../output/output.ts';
+
+/** More than any text the database takes. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** What has read standard input already: there is one. */
+const readers = new WeakMap<CliIo, string>();
+
+/** How help says that a text may stand elsewhere. */
+export const ELSEWHERE = '@FILE reads a file, - standard input';
+
+/**
+ * The text of an argument or an option: as it is, what stands in the file for `@FILE`, what comes on standard input for `-`;
+ * `@@` begins a text that begins with `@`. Of what is read the last end of line is left out. Throws `EUSAGE`.
+ */
+export async function givenText(io: CliIo, what: string, value: string): Promise<string> {
+  if (value.startsWith('@@')) return value.slice(1);
+  if (value !== '-' && !value.startsWith('@')) return value;
+  const isPiped = value === '-';
+  const read = isPiped ? await piped(io, what) : await contentOf(what, value.slice(1));
+  if (read.trim() !== '') return read.replace(/\r?\n$/, '');
+  throw new HowdahError(
+    'EUSAGE',
+    `${isPiped ? 'standard input' : value.slice(1)} is empty, so there is nothing for ${what}`,
+    {
+      hint: `${isPiped ? 'Pipe a text into it' : 'Name another file'}, or write it out in place of ${value}.`,
+    },
+  );
+}
+
+/** The same of an option that takes JSON, as it is written: no number is rounded. Throws `EUSAGE`. */
+export async function givenJson(
+  io: CliIo,
+  name: string,
+  value: string | undefined,
+  example = '{"order": 4711}',
+): Promise<string | undefined> {
+  if (value === undefined) return undefined;
+  const text = await givenText(io, `--${name}`, value);
+  try {
+    JSON.parse(text);
+    return text;
+  } catch (cause) {
+    const where =
+      value === text ? '' : value === '-' ? ' (standard input)' : ` (${value.slice(1)})`;
+    throw new HowdahError('EUSAGE', `--${name}${where} is no JSON: ${(cause as Error).message}`, {
+      hint: `Write JSON in quotes of the shell: --${name} '${example}'; --${name} @FILE reads a file.`,
+      cause,
+    });
+  }
+}
+
+/** The value of that. */
+export async function givenValue(
+  io: CliIo,
+  name: string,
+  value: string | undefined,
+): Promise<Json | undefined> {
+  const text = await givenJson(io, name, value);
+  return text === undefined ? undefined : (JSON.parse(text) as Json);
+}
+
+async function piped(io: CliIo, what: string): Promise<string> {
+  const before = readers.get(io);
+  if (before !== undefined) {
+    throw new HowdahError('EUSAGE', `standard input can be ${before} or ${what}, not both`, {
+      hint: `Write one of them out, or read it from a file: @FILE.`,
+    });
+  }
+  readers.set(io, what);
+  return readAll(io.stdin);
+}
+
+async function contentOf(what: string, file: string): Promise<string> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile() && !found.isFIFO()) throw new Error('it is no file');
+    if (found.size > MOST_BYTES)
+      throw new Error(`it has ${found.size} bytes, at most ${MOST_BYTES} are read`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    throw new HowdahError(
+      'EUSAGE',
+      `${what} cannot be read from ${file || 'a file'}: ${reasonOf(cause)}`,
+      {
+        hint: 'Behind @ stands the name of a text file in UTF-8; a text that begins with @ is written with two: @@.',
+        detail: { file },
+        cause,
+      },
+    );
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such file';
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is no text in UTF-8' : message;
+}

@@ -1,0 +1,28 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import type { Api } from '../backend/connect.ts';
+
+/** The newest run that is below no other: the user's own, where the login has a user, else the tenant's. Throws `HWNTF`. */
+export async function newestRun(client: Pick<Pool, 'query'>): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    `select e.id from howdah.executions as e
+     where e.tenant_id = howdah.current_tenant() and e.parent_execution_id is null
+       and (howdah.current_user_id() is null or e.user_id = howdah.current_user_id())
+     order by e.id desc limit 1`,
+  );
+  return rows[0]?.id ?? none();
+}
+
+/** The same over REST, of whom the key is. */
+export async function newestOverApi(api: Api): Promise<string> {
+  const { data } = await api.call('listExecutions', {
+    query: { is_root: 'true', is_mine: 'true', limit: 1 },
+  });
+  return data[0]?.id ?? none();
+}
+
+function none(): never {
+  throw new HowdahError('HWNTF', 'there is no run yet that could be watched', {
+    hint: 'Begin one: howdah run AGENT MESSAGE; or name one of somebody else: howdah executions.',
+  });
+}

@@ -1,0 +1,71 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { findExecution, type Queries } from '../../db/queries/queries.ts';
+import { isThereQuestion } from '../../db/queries/questions.ts';
+
+/** Checks what should be the id of an execution before the database is asked. */
+export function executionId(text: string): string {
+  return uuidOf(text, 'an execution', ' List them: howdah executions');
+}
+
+/** Checks what should be the id of a question before the database is asked. */
+export function questionId(text: string): string {
+  return uuidOf(text, 'a question', ' List them: howdah questions');
+}
+
+/** The id, when there is such an execution. Throws `HWNTF`, saying which command lists them. */
+export async function knownExecution(db: Queries, id: string): Promise<string> {
+  if (!(await findExecution(db, id))) throw notFound(id);
+  return id;
+}
+
+/** The id, when there is such a question. Throws `HWNTF`, saying which command lists them. */
+export async function knownQuestion(db: Queries, id: string): Promise<string> {
+  if (await isThereQuestion(db, id)) return id;
+  throw new HowdahError('HWNTF', `there is no question ${id}`, {
+    hint: 'List them: howdah questions',
+    detail: { question_id: id },
+  });
+}
+
+/** The id, when there is such a session, in that tenant if one is named. Throws `HWNTF`. */
+export async function knownSession(db: Queries, id: string, tenantId?: string): Promise<string> {
+  const found = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('id', '=', id)
+    .$if(tenantId !== undefined, (query) => query.where('tenant_id', '=', tenantId ?? ''))
+    .executeTakeFirst();
+  if (found) return id;
+  throw noSession(id);
+}
+
+/** The error for a session nobody knows. */
+export function noSession(id: string): HowdahError {
+  return new HowdahError('HWNTF', `there is no session ${id}`, {
+    hint: 'The session of a run is the session_id of: howdah show ID --json',
+    detail: { session_id: id },
+  });
+}
+
+/** Whether it could be the id of something. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** Checks what should be the id of something. */
+export function uuidOf(text: string, what: string, hint = ''): string {
+  if (!isUuid(text)) {
+    throw new HowdahError('EUSAGE', `${text} is not the id of ${what}`, {
+      hint: `An id looks like 01a1f805-7e9f-729f-9dc6-14d018338ca2.${hint}`,
+    });
+  }
+  return text.toLowerCase();
+}
+
+/** The error for an id nobody knows. */
+export function notFound(id: string): HowdahError {
+  return new HowdahError('HWNTF', `there is no execution ${id}`, {
+    hint: 'List them: howdah executions',
+    detail: { execution_id: id },
+  });
+}

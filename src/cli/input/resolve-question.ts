@@ -1,0 +1,58 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Queries } from '../../db/queries/queries.ts';
+import { isThereQuestion, openQuestionsOf } from '../../db/queries/questions.ts';
+import type { Api } from '../backend/connect.ts';
+import { knownQuestion } from './resolve-id.ts';
+import { listed } from './resolve-tenant.ts';
+
+/** The question that is answered by its own id, or as the only open one of a run with those below it. Throws `HWNTF`, `HWINV`. */
+export async function askedBy(db: Queries, id: string): Promise<string> {
+  if (await isThereQuestion(db, id)) return id;
+  const open = await openQuestionsOf(db, id);
+  return open ? only(id, open) : knownQuestion(db, id); // which says that there is none
+}
+
+/** The same over REST. */
+export async function askedOverApi(api: Api, id: string): Promise<string> {
+  try {
+    return (await api.call('getQuestion', { params: { id } })).id;
+  } catch (error) {
+    if (!isNotFound(error) || !(await isRun(api, id))) throw error;
+  }
+  const open = await Promise.all(
+    [{ execution_id: id }, { root_execution_id: id }].map(async (of) => {
+      const { data } = await api.call('listQuestions', { query: { ...of, status: 'open' } });
+      return data.map((question) => question.id);
+    }),
+  );
+  return only(id, [...new Set(open.flat())].toSorted());
+}
+
+async function isRun(api: Api, id: string): Promise<boolean> {
+  try {
+    await api.call('getExecution', { params: { id } });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof HowdahError && error.code === 'HWNTF';
+}
+
+function only(run: string, open: readonly string[]): string {
+  const [first, ...others] = open;
+  if (first === undefined) {
+    throw new HowdahError('HWNTF', `execution ${run} asks nobody anything now`, {
+      hint: `Why it is where it is: howdah explain ${run}`,
+      detail: { execution_id: run },
+    });
+  }
+  if (others.length === 0) return first;
+  throw new HowdahError('HWINV', `execution ${run} asks more than one question`, {
+    hint: `Say which, by its id: ${listed(open)}. They stand in: howdah questions`,
+    detail: { execution_id: run, questions: [...open] },
+  });
+}

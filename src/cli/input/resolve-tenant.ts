@@ -1,0 +1,58 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { inTenant } from '../../db/access/agent-systems.ts';
+import { findTenant, listTenants, ownTenant } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import type { Queries } from '../../db/queries/queries.ts';
+import type { CliDatabase } from '../backend/database.ts';
+
+/** Names in a hint. */
+export const MOST_NAMES = 10;
+
+/** How every command that can be about any tenant is told about which. */
+export const TENANT_OPTION = [
+  '--tenant <slug>',
+  'the tenant, instead of the one this login acts for (default: default)',
+] as const;
+
+/**
+ * The tenant of this slug, else the one the login acts for, which is `default` for an owner. Throws `HWNTF`, naming those there
+ * are, and `HWDEN` for a login that acts for none.
+ */
+export async function tenantOf(
+  db: Queries,
+  slug: string | undefined,
+): Promise<{ id: string; slug: string }> {
+  const tenant = await (slug === undefined ? ownTenant(db) : findTenant(db, slug));
+  if (tenant) return tenant;
+  const names = await listTenants(db, MOST_NAMES + 1);
+  if (slug === undefined) throw actsForNone(names);
+  throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
+    hint: names.length > 0 ? `There are: ${listed(names)}.` : 'This login sees none.',
+    detail: { tenant: slug },
+  });
+}
+
+/** Does it as the tenant of this slug; without one, as the one the login acts for. Throws as `tenantOf`. */
+export async function forTenant<T>(
+  { db, pool }: CliDatabase,
+  slug: string | undefined,
+  work: (client: Pick<Pool, 'query'>) => Promise<T>,
+): Promise<T> {
+  if (slug === undefined) return work(pool);
+  const { id } = await tenantOf(db, slug);
+  return inTenant(pool, id, work);
+}
+
+function actsForNone(names: readonly string[]): HowdahError {
+  const bind = 'An owner of the database binds a login by a row of howdah_private.login_tenants.';
+  return new HowdahError('HWDEN', 'this login acts for no tenant', {
+    hint: names.length > 0 ? `Name one: --tenant ${names[0]}` : bind,
+  });
+}
+
+/** Names for a hint, not too many. */
+export function listed(names: readonly string[]): string {
+  return names.length > MOST_NAMES
+    ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
+    : names.join(', ');
+}

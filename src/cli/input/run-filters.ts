@@ -1,0 +1,62 @@
+import { InvalidArgumentError } from 'commander';
+import type { ExecutionStatus } from '../../db/schema.generated.ts';
+import type { CliDatabase } from '../backend/database.ts';
+import { timeIn } from './parse-time.ts';
+import { forTenant } from './resolve-tenant.ts';
+
+/** How options say which runs are meant. */
+export const STATUSES: readonly ExecutionStatus[] = [
+  'queued',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+];
+
+/** Reads `failed,cancelled`. */
+export function statuses(text: string): ExecutionStatus[] {
+  return text.split(',').map((word) => {
+    const found = STATUSES.find((one) => one === word.trim().toLowerCase());
+    if (!found) {
+      throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+    }
+    return found;
+  });
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
+
+/** So long ago, or a time. */
+export function moment(text: string): Date {
+  const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
+  const at = number
+    ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
+    : timeIn(text);
+  if (at) return at;
+  throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
+}
+
+/** Reads how many at most. */
+export function limit(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError('It is a whole number from 1 on.');
+  }
+  return number;
+}
+
+/** The id of what has this name in the tenant; undefined where none is named. Throws `HWNTF`, naming those there are. */
+export async function idOfNamed(
+  database: CliDatabase,
+  tenant: string | undefined,
+  kind: 'agent' | 'workflow',
+  name: string | undefined,
+): Promise<string | undefined> {
+  if (name === undefined) return undefined;
+  const { rows } = await forTenant(database, tenant, (client) =>
+    client.query<{ id: string }>(`select howdah.${kind}($1) as id`, [name]),
+  );
+  return rows[0]?.id;
+}

@@ -1,0 +1,81 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { CliIo } from '../output/output.ts';
+import { ELSEWHERE, givenValue } from './input-argument.ts';
+
+/** How a run is to differ from its agent. */
+export type OverrideOptions = {
+  budget?: string;
+  model?: string;
+  temperature?: number;
+  param?: JsonObject;
+  overrides?: string;
+};
+
+/** The options that say how one run differs from its agent. */
+export function withOverrides(command: Command): Command {
+  return command
+    .option('--budget <usd>', 'what it may cost, at most what its agent may', amount)
+    .option('--model <name>', 'ask this model')
+    .option('--temperature <number>', 'sent to the model', number)
+    .option(
+      '--param <name=value>',
+      'sent to the model too, such as top_p=0.9; may be said again',
+      param,
+    )
+    .option('--overrides <json>', `all that differs, a JSON object; ${ELSEWHERE}`);
+}
+
+/** What the options come to; undefined where the run is as its agent is. Throws `EUSAGE`. */
+export async function overridesOf(
+  io: CliIo,
+  options: OverrideOptions,
+): Promise<JsonObject | undefined> {
+  const { model, temperature, param: params } = options;
+  const said = await givenValue(io, 'overrides', options.overrides);
+  if (said !== undefined && !isJsonObject(said)) {
+    throw new HowdahError('EUSAGE', '--overrides is no JSON object', {
+      hint: `Write --overrides '{"model": "careful", "request_params": {"temperature": 0}}'.`,
+    });
+  }
+  const sent = { ...(temperature !== undefined && { temperature }), ...params };
+  const before = said?.request_params ?? {};
+  const overrides: JsonObject = {
+    ...said,
+    ...(model !== undefined && { model }),
+    ...(Object.keys(sent).length > 0 && {
+      request_params: isJsonObject(before) ? { ...before, ...sent } : before,
+    }),
+  };
+  return Object.keys(overrides).length > 0 ? overrides : undefined;
+}
+
+function amount(text: string): string {
+  if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number(text) > 0) return text;
+  throw new InvalidArgumentError('It is an amount above 0, such as 0.10.');
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It is a number, such as 0.2.');
+}
+
+/** A value is JSON, or else a text: `top_p=0.9`, `reasoning_effort=low`. */
+function param(text: string, before: JsonObject = {}): JsonObject {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('It is a name and a value, such as top_p=0.9.');
+  }
+  return { ...before, [name]: jsonOrText(value) };
+}
+
+/** What is no JSON is a text. */
+function jsonOrText(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

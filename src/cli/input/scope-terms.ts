@@ -1,0 +1,16 @@
+import { InvalidArgumentError } from 'commander';
+import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
+
+const KINDS = ['tenant', 'agent', 'workflow'] as const;
+
+/** Reads one `--only kind=name` behind those before it. */
+export function scopeTerm(text: string, before: readonly ScopeTerm[] = []): ScopeTerm[] {
+  const [, word, name] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const kind = KINDS.find((one) => one === word);
+  if (kind === undefined || !name) {
+    throw new InvalidArgumentError(
+      `Write tenant=SLUG, agent=NAME or workflow=NAME, such as --only tenant=acme.`,
+    );
+  }
+  return [...before, { kind, name }];
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { withDatabase } from '../backend/database.ts';
+import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+
+/** A command that asks one thing of one run and prints where the run stands then. */
+export function registerControl(
+  command: Command,
+  io: CliIo,
+  name: 'cancel' | 'pause' | 'resume' | 'retry',
+): void {
+  command.argument('<id>', 'the execution').option(...API_OPTION);
+  command.action(async (text: string, _options: object, self: Command) => {
+    const id = executionId(text);
+    const api = await apiFor(io, self);
+    if (api) {
+      const run = await api.call(`${name}Execution`, { params: { id } });
+      return io.json ? printJson(io, run) : io.out(`${run.id} ${run.status}`);
+    }
+    await withDatabase(io, async ({ pool, db }) => {
+      const { rows } = await pool.query(`select * from howdah.${name}_execution($1)`, [
+        await knownExecution(db, id),
+      ]);
+      if (io.json) {
+        printJson(io, rows[0]);
+      } else {
+        io.out(`${rows[0].id} ${rows[0].status}${rows[0].is_pause_requested ? ', pausing' : ''}`);
+      }
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { ErrorReport } from '../output/exit-codes.ts';
+import type { CliIo } from '../output/output.ts';
+
+/** One verb of a noun: `list` of `howdah agents`. */
+export type Verb = Readonly<{
+  name: string;
+  summary: string;
+  register(command: Command, io: CliIo): void;
+}>;
+
+const first = new WeakMap<Command, Command>();
+
+/** Gives a noun its verbs. The first one is what the noun does without one, with the same options. */
+export function withVerbs(noun: Command, io: CliIo, verbs: readonly Verb[]): void {
+  for (const [index, { name, summary, register }] of verbs.entries()) {
+    const verb = noun
+      .command(name, { isDefault: index === 0 })
+      .description(index === 0 ? `${summary}; so it is without a verb` : summary)
+      .helpCommand(false);
+    register(verb, io);
+    if (index === 0) isWithoutVerb(noun, verb);
+  }
+}
+
+/** Says which verb a noun does without one. */
+export function isWithoutVerb(noun: Command, verb: Command): void {
+  first.set(noun, verb);
+}
+
+/** What a noun does without a verb. */
+export function firstVerb(noun: Command): Command | undefined {
+  return first.get(noun);
+}
+
+/** What to say of too many words behind a noun: the first of them was to be a verb, unless the first verb stands there. */
+export async function unknownVerbReport(command: Command): Promise<ErrorReport | undefined> {
+  const [word] = command.args;
+  const noun = command.parent;
+  if (!noun || word === undefined || firstVerb(noun) !== command) return undefined;
+  if (noun.args[0] === command.name() || command.registeredArguments.length > 0) return undefined;
+  const { nearestNames } = await import('../../runtime/tool-plans/closest-names.ts');
+  const verbs = noun
+    .createHelp()
+    .visibleCommands(noun)
+    .map((verb) => verb.name());
+  const [near] = nearestNames(word, verbs, 1);
+  return {
+    code: 'EUSAGE',
+    message: `unknown command '${word}'`,
+    hint: near === undefined ? `There are: ${verbs.join(', ')}.` : `Did you mean ${near}?`,
+    usage: `howdah ${noun.name()} ${noun.usage()}`,
+  };
+}

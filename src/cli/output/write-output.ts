@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { CliIo } from './output.ts';
+
+/** Writes a result to stdout, or to the file of `--out`, which nobody else may read: it holds what people said. Throws `EUSAGE` for a place that cannot be written to. */
+export async function putOut(io: CliIo, text: string, file: string | undefined): Promise<void> {
+  if (file === undefined) {
+    return io.out(text);
+  }
+  await writeFile(file, `${text}\n`, { mode: 0o600 }).catch((cause: NodeJS.ErrnoException) => {
+    throw new HowdahError('EUSAGE', `--out ${file} cannot be written: ${reasonOf(cause, file)}`, {
+      hint: 'Name a file in a folder that is there and may be written to, or leave --out away for stdout.',
+      detail: { file, code: cause.code ?? null },
+      cause,
+    });
+  });
+  io.err(`wrote ${file}`);
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException, file: string): string {
+  switch (code) {
+    case 'ENOENT':
+      return `there is no folder ${dirname(file)}`;
+    case 'ENOTDIR':
+      return `${dirname(file)} is no folder`;
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'EACCES':
+    case 'EROFS':
+    case 'EPERM':
+      return 'it may not be written to';
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,113 @@
+import { ERROR_CODES } from '../../contracts/errors.ts';
+import { isJsonObject } from '../../contracts/json.ts';
+import { followExecutions } from '../../db/feed/follow-runs.ts';
+import type { Step } from '../../db/queries/queries.ts';
+import type { Question } from '../../db/queries/questions.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
+import { questionLines } from './question.ts';
+import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
+
+export type FollowOptions = {
+  /** Only steps after this one. */
+  after?: number;
+  /**
+   * Called with each thing the run asks a person. True when that has been answered here; when none was, this lets go of
+   * the run, which waits, and says so by the exit code. Left out, questions are shown and somebody else's answer awaited.
+   */
+  onQuestion?: (question: Question) => Promise<boolean>;
+};
+
+/**
+ * Shows a run until it ends: steps as talk, the answer as the result, the exit code by how it ended. Ctrl-C lets
+ * go of the run, it does not stop it.
+ */
+export async function showUntilEnd(
+  io: CliIo,
+  url: string,
+  id: string,
+  { after = 0, onQuestion }: FollowOptions = {},
+): Promise<void> {
+  const detach = new AbortController();
+  io.onInterrupt(() => {
+    io.err(`The run goes on. See it again: howdah watch ${id}`);
+    detach.abort();
+  });
+  for await (const event of followExecutions(url, [id], after, detach.signal)) {
+    if (event.type === 'step') {
+      showStep(io, id, event.step);
+    } else if (event.type === 'end') {
+      showEnd(io, event.execution);
+      if (event.execution.status !== 'completed') {
+        io.setExitCode(exitCodes.runFailed);
+      }
+    } else if (event.type === 'limited') {
+      showLimit(io, id);
+    } else {
+      const isAnswered = await showQuestions(io, event.questions, onQuestion);
+      if (onQuestion && !isAnswered && !detach.signal.aborted) {
+        io.setExitCode(exitCodes.waitingForPerson);
+        return;
+      }
+    }
+  }
+}
+
+/** One step, as it commits. */
+export function showStep(io: CliIo, execution_id: string, step: Step): void {
+  if (io.json) {
+    printJson(io, { type: 'step', execution_id, ...step });
+  } else {
+    io.err(stepLine(io, step));
+  }
+}
+
+/** Why nothing happens for now. */
+export function showLimit(io: CliIo, execution_id: string): void {
+  if (io.json) {
+    printJson(io, { type: 'limited', execution_id });
+  } else {
+    io.err(`waiting: a limit is reached; the run goes on by itself when there is room.
+   which: howdah explain ${execution_id}`);
+  }
+}
+
+function showQuestion(io: CliIo, question: Question): void {
+  if (io.json) {
+    printJson(io, { type: 'question', ...question });
+  } else {
+    io.err(questionLines(question).join('\n'));
+  }
+}
+
+/** Shows them one after the other; gives whether any was answered. */
+async function showQuestions(
+  io: CliIo,
+  questions: readonly Question[],
+  onQuestion: FollowOptions['onQuestion'],
+): Promise<boolean> {
+  let isAnswered = false;
+  for (const question of questions) {
+    showQuestion(io, question);
+    isAnswered = ((await onQuestion?.(question)) ?? false) || isAnswered;
+  }
+  return isAnswered;
+}
+
+/** How a run ended: its answer is the result, anything else is talk. */
+export function showEnd(io: CliIo, execution: Ended): void {
+  if (io.json) {
+    printJson(io, { type: 'end', ...execution });
+    return;
+  }
+  io.err(endLine(execution));
+  if (execution.status === 'completed') {
+    io.out(plainText(execution.output ?? ''));
+  } else {
+    io.err(errorOf(execution.error) ?? `the run was ${execution.status}`);
+    const told = isJsonObject(execution.error) ? execution.error.code : undefined;
+    const code = ERROR_CODES.find((one) => one === told);
+    if (io.isTerminal && code !== undefined) io.err(` hint: howdah explain ${code}`);
+  }
+}

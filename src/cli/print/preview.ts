@@ -1,0 +1,74 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ChangedRow, ChangedTable, Preview } from '../../contracts/preview.ts';
+import { isSameJson } from '../../contracts/same-json.ts';
+import { oneLine } from '../output/terminal-text.ts';
+
+const ROW_CHARACTERS = 160;
+const RESULT_CHARACTERS = 200;
+
+const WHY: Readonly<Record<NonNullable<ChangedTable['left_out']>, string>> = {
+  rights: 'rows are not shown that the run may not see',
+  size: 'the table is too large to look for the rows',
+  rows: 'too many to be compared row by row',
+};
+
+/** What a call would do, as lines of talk: what was is marked by `-`, what is then by `+`. */
+export function previewLines(preview: Preview): string[] {
+  const { result, tables, altered, new_each_time } = preview;
+  return [
+    `  it would give ${oneLine(result, RESULT_CHARACTERS)} and change ${previewSummary(preview)}`,
+    ...tables.flatMap(tableLines),
+    ...(altered.length > 0 ? [`  and alter or empty ${oneLine(altered.join(', '), 200)}`] : []),
+    ...(new_each_time.length > 0
+      ? [`  new each time: ${oneLine(new_each_time.join(', '), 200)}`]
+      : []),
+  ];
+}
+
+/** `1 row inserted into shop.orders, 2 updated in shop.stock`. */
+export function previewSummary({ tables, altered }: Preview): string {
+  const counts = tables.flatMap(({ table, inserted, updated, deleted }) => [
+    ...(inserted > 0 ? [`${inserted} inserted into ${table}`] : []),
+    ...(updated > 0 ? [`${updated} updated in ${table}`] : []),
+    ...(deleted > 0 ? [`${deleted} deleted from ${table}`] : []),
+  ]);
+  return counts.length > 0
+    ? counts.join(', ')
+    : altered.length > 0
+      ? altered.join(', ')
+      : 'nothing';
+}
+
+function tableLines({ table, rows, more_rows, left_out }: ChangedTable): string[] {
+  return [
+    ...rows.flatMap((row) => rowLines(table, row)),
+    ...(more_rows > 0 ? [`    … and ${more_rows} more in ${table}`] : []),
+    ...(left_out ? [`    ${table}: ${WHY[left_out]}`] : []),
+  ];
+}
+
+/** Of a row that stays, what is told as it is now is what has changed. */
+function rowLines(table: string, { before, after }: ChangedRow): string[] {
+  const changed =
+    before &&
+    after &&
+    Object.fromEntries(
+      Object.entries(after).filter(([column, value]) => !isSameJson(value, before[column])),
+    );
+  const lines = before
+    ? [`    - ${table} ${said(changed ? fitted(before, changed) : before)}`]
+    : [];
+  return after ? [...lines, `    + ${table} ${said(changed ?? after)}`] : lines;
+}
+
+/** Of a row too wide for a line the columns that change come first, then the shortest values: keys are among those. */
+function fitted(row: JsonObject, changed: JsonObject): JsonObject {
+  if (JSON.stringify(row).length <= ROW_CHARACTERS) return row;
+  const rank = ([column, value]: [string, unknown]) =>
+    column in changed ? 0 : 1 + JSON.stringify(value).length;
+  return Object.fromEntries(Object.entries(row).toSorted((a, b) => rank(a) - rank(b)));
+}
+
+function said(values: JsonObject): string {
+  return oneLine(JSON.stringify(values), ROW_CHARACTERS);
+}

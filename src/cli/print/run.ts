@@ -1,0 +1,51 @@
+import type { Execution, Step, TreeNode } from '../../db/queries/queries.ts';
+import type { Question } from '../../db/queries/questions.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { plainText } from '../output/terminal-text.ts';
+import { questionLines } from './question.ts';
+import { treeLines } from './run-tree.ts';
+import { endLine, errorOf, stepLine } from './step-line.ts';
+
+/** A run as `show` tells of it, wherever it was read. Where it calls back to is for nobody to see. */
+export type ShownRun = { execution: Omit<Execution, 'callback_url'>; steps: Step[] };
+
+/** The whole run; what it asks is looked up for people alone. */
+export async function printRun(
+  io: CliIo,
+  { execution, steps }: ShownRun,
+  asked: () => Promise<Question[]>,
+): Promise<void> {
+  if (io.json) return printJson(io, { ...execution, steps });
+  io.out(`execution ${execution.id}`);
+  io.out(
+    execution.workflow === null
+      ? `agent     ${execution.agent}, version ${execution.agent_version}`
+      : `workflow  ${execution.workflow}, version ${execution.workflow_version}`,
+  );
+  const keys = keysOf(execution);
+  if (keys) io.out(`keys      ${plainText(keys)}`);
+  io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
+  io.out(`input     ${plainText(execution.input)}`);
+  for (const step of steps) io.out(stepLine({ ...io, color: false }, step));
+  for (const question of await asked()) io.out(questionLines(question).join('\n'));
+  const error = errorOf(execution.error);
+  if (error || execution.output !== null) {
+    io.out(error ? `error     ${error}` : `output    ${plainText(execution.output ?? '')}`);
+  }
+}
+
+function keysOf(execution: ShownRun['execution']): string {
+  const { concurrency_key, debounce_key, debounce_ms } = execution;
+  return [
+    concurrency_key !== null && `concurrency_key ${concurrency_key}`,
+    debounce_key !== null && `debounce_key ${debounce_key} (${debounce_ms} ms)`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** The tree it belongs to. */
+export function printTree(io: CliIo, nodes: readonly TreeNode[]): void {
+  if (io.json) printJson(io, { items: nodes });
+  else treeLines(nodes).forEach(io.out);
+}

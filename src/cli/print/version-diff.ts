@@ -1,0 +1,24 @@
+import type { Json } from '../../contracts/json.ts';
+import type { VersionChange } from '../../db/queries/versions.ts';
+import { unifiedDiff } from '../../runtime/replay/unified-diff.ts';
+import { plainText } from '../output/terminal-text.ts';
+
+/** A change for people: where it is, then the lines that went and came. */
+export function changeText(change: VersionChange): string {
+  return [change.place, linesOf(change)].map(plainText).join('\n');
+}
+
+function linesOf(change: VersionChange): string {
+  if (change.old === null || change.new === null) {
+    return [marked('-', change.old), marked('+', change.new)].filter((text) => text).join('\n');
+  }
+  return unifiedDiff(textOf(change.old), textOf(change.new));
+}
+
+function marked(mark: '-' | '+', value: Json | null): string {
+  return value === null ? '' : textOf(value).replace(/^/gm, mark);
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+}

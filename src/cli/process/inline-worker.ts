@@ -1,0 +1,36 @@
+import { isAnyWorkerAlive } from '../../db/queries/queries.ts';
+import type { CliDatabase } from '../backend/database.ts';
+import type { CliIo } from '../output/output.ts';
+
+/**
+ * Does the work with a worker of this process's own when none is alive, so that a single command is enough to get an
+ * answer; otherwise leaves it to those that are. A guest of the database cannot be one.
+ */
+export async function helpAsWorker<T>(
+  io: CliIo,
+  { url, config, db, isOwner }: CliDatabase,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (await isAnyWorkerAlive(db)) {
+    return work();
+  }
+  if (!isOwner) {
+    io.err(
+      'No worker is running: this waits until an owner of the database starts one: howdah worker',
+    );
+    return work();
+  }
+  const { followEnvironment, loadAndOpenWorker, openTelemetry } = await import(
+    '../../bootstrap.ts'
+  );
+  await followEnvironment(url, config);
+  io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
+  const telemetry = await openTelemetry(url, { ...config, logLevel: 'error' });
+  const worker = await loadAndOpenWorker(url, config, telemetry);
+  try {
+    return await work();
+  } finally {
+    await worker.stop(0);
+    await telemetry.close();
+  }
+}

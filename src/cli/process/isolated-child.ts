@@ -1,0 +1,101 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { ownEnvironment, variables } from '../../config.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type ErrorReport, exitCodes, reportOf } from '../output/exit-codes.ts';
+import type { CliIo } from '../output/output.ts';
+
+// Both ends of what a command lets a process of its own do: work that leaves much behind unless it is ended with care, and that
+// what else this process does must not slow down. It knows nothing of our settings or of the folder it was called in.
+
+type Told<Message> = { said: Message } | { error: ErrorReport } | { done: true };
+
+/**
+ * Starts the module `file` with an order, and hands on what it says. Throws what it threw. At Ctrl-C, and when this process is
+ * gone, the other one is left alone and cleans up; this waits for it.
+ */
+export async function inOwnProcess<Message>(
+  io: CliIo,
+  file: string,
+  order: object,
+  heard: (message: Message) => void,
+): Promise<void> {
+  const child = fork(file, [JSON.stringify(order)], {
+    cwd: tmpdir(),
+    env: withoutSettings(),
+    serialization: 'advanced', // keeps what is no number
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    detached: true, // a terminal's Ctrl-C is for this one
+  });
+  let end: Exclude<Told<Message>, { said: Message }> | undefined;
+  let refused: { by: unknown } | undefined;
+  const leaveAlone = (): void => {
+    if (child.connected) child.disconnect();
+  };
+  child.on('message', (told: Told<Message>) => {
+    if (!('said' in told)) end = told;
+    else if (!refused) refused = failureOf(() => heard(told.said));
+    if (refused) leaveAlone();
+  });
+  const words = createInterface({ input: child.stderr as Readable });
+  words.on('line', (line) => io.err(line));
+  let isInterrupted = false;
+  io.onInterrupt(() => {
+    isInterrupted = true;
+    leaveAlone();
+  });
+  await Promise.all([once(child, 'exit'), once(child, 'disconnect'), once(words, 'close')]);
+  if (refused) throw refused.by;
+  if (isInterrupted) {
+    const isClean = child.exitCode === exitCodes.interrupted;
+    const rest = isClean ? 'nothing was left behind' : 'not all of what was made could be removed';
+    throw new HowdahError('EINTERRUPTED', `interrupted; ${rest}`);
+  }
+  if (end === undefined) {
+    const way = child.signalCode ?? `exit ${child.exitCode}`;
+    throw new HowdahError('EINTERNAL', `the process that did the work has ended with ${way}`);
+  }
+  if ('error' in end) {
+    const { code, message, ...more } = end.error;
+    throw Object.assign(new Error(message), { code, ...more });
+  }
+}
+
+/** In the other process: does the work by the order, and ends. Who cleans up listens for `disconnect` itself. */
+export async function doOrder<Order, Message>(
+  work: (order: Order, say: (message: Message) => void) => Promise<void>,
+): Promise<void> {
+  if (!process.connected) process.exit();
+  const tell = (told: Told<Message>): Promise<void> =>
+    new Promise((resolve) => {
+      if (!process.connected) return resolve();
+      process.send?.(told, undefined, {}, () => resolve());
+    });
+  try {
+    await work(JSON.parse(process.argv[2] ?? ''), (said) => void tell({ said }));
+    await tell({ done: true });
+  } catch (thrown) {
+    await tell({ error: reportOf(thrown) });
+  }
+  if (process.connected) process.exit();
+  process.exitCode = exitCodes.interrupted; // who cleans up ends it
+}
+
+/** What the work throws. */
+function failureOf(work: () => void): { by: unknown } | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (by) {
+    return { by };
+  }
+}
+
+function withoutSettings(): NodeJS.ProcessEnv {
+  const environment = ownEnvironment();
+  for (const name of Object.keys(variables)) delete environment[name];
+  return environment;
+}

@@ -1,0 +1,157 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Howdah } from '../../bootstrap.ts';
+import type { Config } from '../../config.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
+import { outliveTools } from '../../tools/stray-faults.ts';
+import { secondsUpTo } from '../input/parse-duration.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import type { CliIo } from '../output/output.ts';
+import { stopWithNpm } from './exit-with-parent.ts';
+import { refuseTooLittle, watchMemory } from './memory-limit.ts';
+
+/** Which parts of Howdah a process runs. */
+export type Parts = { api: boolean; worker: boolean };
+
+/** How `start`, `worker` and `api` are told to start. */
+export type StartOptions = {
+  wait?: number;
+  once?: boolean;
+  drain?: number;
+  only?: ScopeTerm[];
+  memory?: number;
+  port?: string;
+  host?: string;
+};
+
+/** What `start` and `worker` take of tools besides. */
+export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
+
+/** Adds the option that all three have, and `migrate` beside them. */
+export function withStartOptions(command: Command): Command {
+  return command.option(
+    '--wait <time>',
+    'how long to wait for a database that takes no connections yet, such as 5m (20s)',
+    secondsUpTo(1),
+  );
+}
+
+/** Adds the options of commands that serve the API. */
+export function withApiOptions(command: Command): Command {
+  return command
+    .option('--port <number>', 'the port of the API, 0 for any free one (PORT, else 8000)', portOf)
+    .option('--host <address>', 'the address the API listens on (HOST, else 127.0.0.1)', hostOf)
+    .option(
+      '--drain <time>',
+      'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
+      secondsUpTo(1),
+    );
+}
+
+/** Checks `--port`, which takes precedence over the variable PORT. */
+function portOf(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new InvalidArgumentError('Write a port number from 0 to 65535, such as 8000.');
+}
+
+/** Checks `--host`, which takes precedence over the variable HOST. */
+function hostOf(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw new InvalidArgumentError('Write an address or a host name, such as 127.0.0.1 or 0.0.0.0.');
+}
+
+/** Adds those options to a command. */
+export function withToolOptions(command: Command): Command {
+  return withStartOptions(command)
+    .option('--tools <folder>', 'also run the tools that the files of this folder export')
+    .option('--watch', 'load a file of that folder anew when it changes, for development');
+}
+
+/** Runs API, worker or both until the process is told to stop; the banner says where to reach what. */
+export async function serve(
+  io: CliIo,
+  parts: Parts,
+  {
+    tools,
+    watch = false,
+    wait,
+    drain,
+    once = false,
+    only = [],
+    memory,
+    port,
+    host,
+  }: ToolOptions = {},
+): Promise<void> {
+  if (watch && tools === undefined) {
+    throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
+      hint: 'Name it: --tools ./tools --watch',
+    });
+  }
+  if (memory !== undefined) refuseTooLittle(memory);
+  const { openHowdah } = await import('../../bootstrap.ts');
+  const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
+  const config = await io.config({ PORT: port, HOST: host });
+  const howdah = await openHowdah(config, parts, io.err, {
+    ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
+    ...(wait === undefined ? {} : { waitSeconds: wait }),
+    ...(drain === undefined ? {} : { drainSeconds: drain }),
+    only,
+  });
+  const stop = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    stop.signal.addEventListener('abort', () => resolve());
+  });
+  io.onInterrupt(() => stop.abort());
+  const unwatchNpm = config.isStartedByNpm ? stopWithNpm(() => stop.abort()) : () => {};
+  let isOver = false;
+  const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
+    isOver = true;
+    io.err(`This process holds ${held} MB, more than --memory ${memory}.`);
+    stop.abort();
+  });
+  io.err(banner(config, howdah, parts.worker, only));
+  await (once ? howdah.untilIdle(stop.signal) : stopped);
+  if (once && !stop.signal.aborted) {
+    io.err('Nothing more is due.');
+  } else if (parts.worker) {
+    io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
+  }
+  unwatch();
+  unwatchNpm();
+  await howdah.close();
+  endWithTools();
+  io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
+}
+
+function banner(
+  config: Config,
+  howdah: Howdah,
+  hasWorker: boolean,
+  only: readonly ScopeTerm[],
+): string {
+  const { apiUrl, isEmbedded } = howdah;
+  const lines = [
+    'Howdah is ready.',
+    ...(apiUrl
+      ? [
+          `  GraphQL   ${apiUrl}/graphql${config.graphqlIntrospection ? `   (GraphiQL: ${apiUrl}/graphiql)` : ''}`,
+          `  REST      ${apiUrl}/docs`,
+          `  MCP       ${apiUrl}/mcp`,
+          `  Health    ${apiUrl}/healthz`,
+        ]
+      : []),
+    ...(hasWorker
+      ? [`  Worker    up to ${config.workerConcurrency} runs at a time${onlyOf(only)}`]
+      : []),
+    `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'the one of DATABASE_URL'}`,
+    `  Model     ${howdah.model}`,
+  ];
+  return lines.join('\n');
+}
+
+function onlyOf(terms: readonly ScopeTerm[]): string {
+  return terms.length === 0
+    ? ''
+    : `, only of ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
+}

@@ -1,0 +1,132 @@
+import type { Config } from '../../config.ts';
+import { chosenServer, type Server } from '../backend/profiles.ts';
+import { type CliIo, paint, printJson } from '../output/output.ts';
+import { inCell, oneLine } from '../output/terminal-text.ts';
+import { type Standing, unknownStanding } from './status.ts';
+import { type NextCommand, nextCommands } from './suggest-next.ts';
+
+/**
+ * `howdah` alone: how things stand, and what may come next. Starts nothing, changes nothing, and waits no longer than the patience
+ * of `io`. True when something was still under way, which is left to the end of the process.
+ */
+export async function showStanding(io: CliIo): Promise<boolean> {
+  const config = await io.config();
+  const server = await chosenServer(io);
+  const standing = unknownStanding();
+  const leaving = new AbortController();
+  const [look, ms] = server
+    ? [await lookingAt(server, leaving.signal), 2 * io.patienceMs]
+    : [await lookingHere(config), io.patienceMs];
+  const silence = silenceOf(ms); // from now on, whatever was loaded before
+  const looking = look(standing, silence);
+  const isLate = await Promise.race([looking.then(() => false), silence.over]).finally(silence.end);
+  const seen = structuredClone(standing); // what still comes changes it
+  if (isLate) seen.problem = `nothing more came within ${silence.ms / 1_000} s`;
+  leaving.abort();
+  print(io, seen, nextCommands(seen));
+  return isLate;
+}
+
+type Look = (standing: Standing, silence: { ms: number; heard: () => void }) => Promise<void>;
+
+async function lookingAt(server: Server, signal: AbortSignal): Promise<Look> {
+  const { lookAtServer } = await import('./probe-server.ts');
+  return (standing) => lookAtServer(standing, server, signal);
+}
+
+async function lookingHere(config: Config): Promise<Look> {
+  const { lookAtDatabase } = await import('./probe-database.ts');
+  return (standing, silence) => lookAtDatabase(standing, config, silence);
+}
+
+/** Is over when nothing was heard for so long. */
+function silenceOf(ms: number) {
+  const { promise, resolve } = Promise.withResolvers<true>();
+  const timer = setTimeout(() => resolve(true), ms);
+  const heard = () => {
+    timer.refresh();
+  };
+  return { ms, heard, over: promise, end: () => clearTimeout(timer) };
+}
+
+function print(io: CliIo, standing: Standing, next: NextCommand[]): void {
+  if (io.json) {
+    printJson(io, { ...standing, next });
+    return;
+  }
+  const shade = (style: 'dim' | 'cyan', text: string) =>
+    io.isTerminal ? paint(io, style, text) : text;
+  const lines = linesOf(standing);
+  const width = Math.max(...lines.map(([name]) => name.length));
+  for (const [name, text] of lines) io.out(`${shade('dim', name.padEnd(width))}  ${text}`);
+  io.out('');
+  const column = Math.max(...next.map(({ command }) => command.length));
+  for (const { command, why } of next) {
+    io.out(`  ${shade('cyan', command.padEnd(column))}  ${why}`);
+  }
+}
+
+function linesOf(standing: Standing): [name: string, text: string][] {
+  const { tenant, workers, model, runs, questions, problem } = standing;
+  const of = (name: string, text: string | null): [string, string][] =>
+    text === null ? [] : [[name, inCell(text)]];
+  return [
+    ...of('server', serverLine(standing)),
+    ...of('database', databaseLine(standing)),
+    ...of('problem', problem),
+    ...of('schema', schemaLine(standing)),
+    ...of('tenant', tenant),
+    ...of('workers', workers && (workers.alive ? (workers.count?.toString() ?? 'alive') : 'none')),
+    ...of('model', model && `${model.model} by ${model.provider}`),
+    ...of('runs', runs && runsLine(runs)),
+    ...of('questions', questions && (questions.open === 0 ? 'none' : `${questions.open} open`)),
+    ...of('alerts', alertsLine(standing)),
+  ];
+}
+
+function serverLine({ server }: Standing): string | null {
+  if (!server) return null;
+  const named = server.profile === null ? '' : ` (profile ${server.profile})`;
+  return `${server.url}${named}${NOT_READY[server.state] ?? ''}`;
+}
+
+const NOT_READY: Readonly<Record<string, string>> = {
+  refused: ', login refused',
+  unreachable: ', not reached',
+  empty: ', without a schema of Howdah',
+};
+
+const STATES: Readonly<Record<string, string>> = {
+  none: 'none yet',
+  stopped: 'the embedded PostgreSQL, stopped',
+  busy: 'the embedded PostgreSQL, which is starting or stopping',
+};
+
+function databaseLine({ database }: Standing): string | null {
+  if (!database) return null;
+  const { state, address, is_embedded } = database;
+  const place = `${address}${is_embedded ? ' (embedded)' : ''}`;
+  return STATES[state] ?? `${place}${NOT_READY[state] ?? ''}`;
+}
+
+function schemaLine({ schema }: Standing): string | null {
+  if (!schema) return null;
+  const { applied, pending, newer, sql } = schema;
+  if (newer > 0) return `newer than this program: ${newer} migrations`;
+  if (pending > 0) return `${pending} migrations pending, ${applied} applied`;
+  return sql === 'current' ? 'up to date' : 'its functions are of another release';
+}
+
+function runsLine(runs: NonNullable<Standing['runs']>): string {
+  const live = (['running', 'queued', 'waiting', 'paused'] as const)
+    .filter((status) => runs[status] > 0)
+    .map((status) => `${runs[status]} ${status}`);
+  const failed = runs.failed > 0 ? [`${runs.failed} failed in the last day`] : [];
+  return [...live, ...failed].join(', ') || 'none live, none failed in the last day';
+}
+
+function alertsLine({ alerts }: Standing): string | null {
+  if (!alerts?.worst) return null;
+  const { critical, warning, worst } = alerts;
+  return `${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}; the worst: ${oneLine(worst)}`;
+}

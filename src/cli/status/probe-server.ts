@@ -1,0 +1,45 @@
+import { connect } from '../../client/connect.ts';
+import type { Server } from '../backend/profiles.ts';
+import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
+import type { Standing } from './status.ts';
+
+/** Of a page that is fetched to be counted. */
+const MOST = 50;
+const DAY_MS = 86_400_000;
+
+/** The same of a server of `howdah login`, over REST: what its key may see. */
+export async function lookAtServer(
+  standing: Standing,
+  { url, token, profile }: Server,
+  signal: AbortSignal,
+): Promise<void> {
+  standing.server = { url, profile: profile ?? null, state: 'unreachable' };
+  const { call } = connect(url, { signal, ...(token !== undefined && { token }) });
+  const listRuns = (status: string) =>
+    call('listExecutions', { query: { limit: MOST, status, is_root: 'true' } });
+  try {
+    const [questions, live, failed] = await Promise.all([
+      call('listQuestions', { query: { limit: MOST, status: 'open' } }),
+      listRuns('queued,running,waiting,paused'),
+      listRuns('failed'),
+    ]);
+    standing.server.state = 'ready';
+    const [question] = questions.data;
+    standing.questions = {
+      open: questions.data.length,
+      newest: question ? { id: question.id, kind: question.kind, prompt: question.prompt } : null,
+    };
+    const those = (status: string) => live.data.filter((run) => run.status === status).length;
+    const recent = failed.data.filter((run) => Date.now() - Date.parse(run.created_at) < DAY_MS);
+    standing.runs = {
+      ...{ queued: those('queued'), running: those('running') },
+      ...{ waiting: those('waiting'), paused: those('paused') },
+      ...{ failed: recent.length, newest_failed: recent[0]?.id ?? null },
+      ...{ agent: live.data[0]?.agent ?? failed.data[0]?.agent ?? null, has_llm: null },
+    };
+  } catch (error) {
+    const { code, message } = reportOf(error);
+    standing.problem = message;
+    if (exitCodeFor(code) === exitCodes.notAllowed) standing.server.state = 'refused';
+  }
+}
