@@ -124,7 +124,7 @@ async function serve(
     port: number;
   },
 ) {
-  const { startMetricsServer } = await import('./api/metrics-server.ts');
+  const { startMetricsServer } = await import('./api/health/metrics-server.ts');
   return startMetricsServer(options);
 }
 

@@ -8,17 +8,17 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { Readiness } from '../telemetry/readiness.ts';
-import { answerClientError } from './client-errors.ts';
-import { type DispatchOptions, dispatch } from './dispatch.ts';
-import { healthRoutes } from './health.ts';
+import { answerClientError } from './errors/client-errors.ts';
+import { PROBLEM_TYPE, problem } from './errors/problem.ts';
+import { healthRoutes } from './health/health.ts';
+import { schemaRoutes } from './health/schemas.ts';
+import { pathOf, shownPath } from './http/path.ts';
+import { type DispatchOptions, dispatch } from './http-server.ts';
 import { sendError } from './openai/errors.ts';
-import { isOpenAiPath, nowhere } from './openai/nowhere.ts';
-import { pathOf, shownPath } from './path.ts';
-import { PROBLEM_TYPE, problem } from './problem.ts';
-import { descriptionRoutes } from './rest/docs-page.ts';
+import { isOpenAiPath, nowhere } from './openai/not-found.ts';
+import { descriptionRoutes } from './openapi-routes.ts';
+import type { Streams } from './rest/framework/streams.ts';
 import { methodsAt, type RestOptions, restRoutes } from './rest/serve.ts';
-import type { Streams } from './rest/streams.ts';
-import { schemaRoutes } from './schemas.ts';
 
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;

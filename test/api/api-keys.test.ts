@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { createExistence } from '../../src/api/login/account-status.ts';
 import { createKeyReader, type ReadApiKey } from '../../src/api/login/api-keys.ts';
-import { createExistence } from '../../src/api/login/existence.ts';
+import { FRESH_MS } from '../../src/api/login/cached-loader.ts';
 import { createLogin } from '../../src/api/login/login.ts';
-import { FRESH_MS } from '../../src/api/login/lookup.ts';
 import { createTokenReader } from '../../src/api/login/token.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';

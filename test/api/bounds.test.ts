@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createAdmission } from '../../src/api/admission.ts';
+import { createAdmission } from '../../src/api/http/admission.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeTenant } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
-import { connectionsOfOneTenant, createConnections } from '../../src/api/connections.ts';
+import { connectionsOfOneTenant, createConnections } from '../../src/api/limits/connections.ts';
 import { createPool } from '../../src/db/connection/pool.ts';
 import { rolledBack } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createDeparture } from '../../src/api/departure.ts';
+import { createDeparture } from '../../src/api/limits/connection-draining.ts';
 
 const GRACE_MS = 250;
 

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runAgentInput } from '../../src/api/ag-ui/input.ts';
-import { checkShape } from '../../src/api/check-shape.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
-import { parsed } from '../../src/api/json-body.ts';
+import { parsed } from '../../src/api/http/json-body.ts';
 import { chatRequest } from '../../src/api/openai/chat-request.ts';
+import { checkShape } from '../../src/api/rest/framework/check-shape.ts';
 import type { Api } from '../../src/api/server.ts';
 import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FRESH_MS } from '../../src/api/login/lookup.ts';
+import { FRESH_MS } from '../../src/api/login/cached-loader.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession, makeTenant, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

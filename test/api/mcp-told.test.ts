@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createListMarks } from '../../src/api/mcp/list-marks.ts';
+import { createListMarks } from '../../src/api/mcp/list-etags.ts';
 import type { Api } from '../../src/api/server.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';

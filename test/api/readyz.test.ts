@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startMetricsServer } from '../../src/api/metrics-server.ts';
+import { startMetricsServer } from '../../src/api/health/metrics-server.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createPool } from '../../src/db/connection/pool.ts';
 import { presenceOfSchema } from '../../src/db/schema/readiness.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createReads, type Reads } from '../../src/api/reads.ts';
+import { createReads, type Reads } from '../../src/api/limits/read-your-writes.ts';
 import type { Api } from '../../src/api/server.ts';
 import { connect } from '../../src/client/connect.ts';
 import { createPool, inTransaction, type Pool } from '../../src/db/connection/pool.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createFeedHub } from '../../src/api/feed-hub.ts';
+import { createFeedHub } from '../../src/api/feed/feed-hub.ts';
+import { followMessages } from '../../src/api/feed/session-subscriber.ts';
 import type { Api } from '../../src/api/server.ts';
-import { followMessages } from '../../src/api/session-subscriber.ts';
 import {
   claim,
   commit,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Identity } from '../../src/api/login/verdict.ts';
-import { createStreamLimits } from '../../src/api/stream-limits.ts';
+import { createStreamLimits } from '../../src/api/limits/stream-limits.ts';
+import type { Identity } from '../../src/api/login/auth-result.ts';
 
 const limits = () => createStreamLimits({ sockets: 10, tenantStreams: 5, userStreams: 2 });
 const by = (tenantId: string, userId?: string): Identity => ({

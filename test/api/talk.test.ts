@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Standing } from '../../src/api/talk/standing.ts';
-import { type RunSource, tellRun } from '../../src/api/talk/tell-run.ts';
+import type { Standing } from '../../src/api/conversation-protocols/run-state.ts';
+import { type RunSource, tellRun } from '../../src/api/events/follow-run.ts';
 import type { Story } from '../../src/db/feed/step-details.ts';
 
 // What is told of a run, of which pieces and rows come in whatever order they come.

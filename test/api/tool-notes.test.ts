@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ToolNotes } from '../../src/api/tool-notes.ts';
+import { ToolNotes } from '../../src/api/feed/tool-note-buffer.ts';
 import type { ToolNote } from '../../src/contracts/tool-talk.ts';
 
 const said = (execution_id: string, data: number): ToolNote => ({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { wholeRow } from '../../src/api/rest/whole-row.ts';
+import { wholeRow } from '../../src/api/rest/runs/execution-record.ts';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';

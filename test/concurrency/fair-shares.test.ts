@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import { tenantShares } from '../../src/api/admission.ts';
-import { connectionsOfOneTenant } from '../../src/api/connections.ts';
+import { tenantShares } from '../../src/api/http/admission.ts';
+import { connectionsOfOneTenant } from '../../src/api/limits/connections.ts';
 import { FairQueue, type Place } from '../../src/concurrency/fair-queue.ts';
 
 let time: number;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { statuses } from '../../src/api/rest/answer-error.ts';
+import { statuses } from '../../src/api/errors/answer-error.ts';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { byCode, exitCodeFor } from '../../src/cli/output/exit-codes.ts';
 import { ERROR_CODES } from '../../src/contracts/errors.ts';

@@ -57,7 +57,7 @@ function write(path: string, text: string): void {
 
 /** Without the doors beside them: a client of OpenAI's has its own. */
 async function describedRoutes(): Promise<JsonObject> {
-  const { openApi } = await import('../../src/api/rest/openapi.ts');
+  const { openApi } = await import('../../src/api/http/openapi.ts');
   const { routes } = await import('../../src/api/rest/routes.ts');
   return openApi({ routes });
 }

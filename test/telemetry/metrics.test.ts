@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startMetricsServer } from '../../src/api/metrics-server.ts';
+import { startMetricsServer } from '../../src/api/health/metrics-server.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { figuresOn } from '../../src/db/operations/metric-queries.ts';

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import { inBrackets } from '../../contracts/addresses.ts';
-import { localNames } from '../local-only.ts';
-import { RequestRefusal } from '../rest/request-refusal.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { localNames } from '../http/loopback-guard.ts';
 
 export type BaseOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;
 

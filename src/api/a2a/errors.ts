@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { told } from '../../contracts/told.ts';
-import type { Failure } from '../rest/answer-error.ts';
+import type { Failure } from '../errors/answer-error.ts';
 
 /** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
 export type RpcError = { code: number; message: string; data: ErrorInfo[] };

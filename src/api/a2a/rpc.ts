@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Json } from '../../contracts/json.ts';
-import { checkShape } from '../check-shape.ts';
-import { readJson } from '../json-body.ts';
+import type { Visit } from '../conversation-protocols/endpoint.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { readJson } from '../http/json-body.ts';
+import { unstorable } from '../http/jsonb-safety.ts';
 import { mostBytesFor } from '../login/rights.ts';
-import { RequestRefusal } from '../rest/request-refusal.ts';
-import type { Visit } from '../talk/door.ts';
-import { unstorable } from '../unstorable.ts';
+import { checkShape } from '../rest/framework/check-shape.ts';
 import { A2aRefusal } from './errors.ts';
 import { LEGACY_METHODS } from './legacy.ts';
 import { type RpcId, rpcRequest } from './schema.ts';

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import { type Standing, standingOf } from '../conversation-protocols/run-state.ts';
+import { withTraceparent } from '../http/traceparent.ts';
 import type { Begun } from '../openai/runs.ts';
-import { type Standing, standingOf } from '../talk/standing.ts';
-import { withTraceparent } from '../traceparent.ts';
 import { A2aRefusal } from './errors.ts';
 import type { Part, SendParams, SentMessage } from './schema.ts';
 import { isAsking } from './task.ts';

@@ -1,10 +1,10 @@
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { Visit } from '../conversation-protocols/endpoint.ts';
+import { type Standing, standingOf } from '../conversation-protocols/run-state.ts';
+import { isOver } from '../events/follow-answer.ts';
+import { tellRun } from '../events/follow-run.ts';
 import { writeEvents } from '../openai/event-writer.ts';
-import { isOver } from '../openai/follow.ts';
 import { type Begun, cancel } from '../openai/runs.ts';
-import type { Visit } from '../talk/door.ts';
-import { type Standing, standingOf } from '../talk/standing.ts';
-import { tellRun } from '../talk/tell-run.ts';
 import { A2aRefusal, failed, rpcError } from './errors.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';
 import { type Call, paramsOf } from './rpc.ts';

@@ -1,5 +1,5 @@
-import type { Standing } from '../talk/standing.ts';
-import type { RunTold } from '../talk/tell-run.ts';
+import type { Standing } from '../conversation-protocols/run-state.ts';
+import type { RunTold } from '../events/follow-run.ts';
 import {
   ANSWER,
   agentMessage,

@@ -1,6 +1,10 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
-import { askedText, type OpenQuestion, type Standing } from '../talk/standing.ts';
+import {
+  askedText,
+  type OpenQuestion,
+  type Standing,
+} from '../conversation-protocols/run-state.ts';
 
 // A run as a task of A2A 1.0, in its JSON. (0.3 is made of this: legacy.ts.)
 

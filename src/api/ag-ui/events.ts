@@ -1,7 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import {
+  askedText,
+  type OpenQuestion,
+  type Standing,
+} from '../conversation-protocols/run-state.ts';
+import type { RunTold } from '../events/follow-run.ts';
 import { wireId } from '../openai/ids.ts';
-import { askedText, type OpenQuestion, type Standing } from '../talk/standing.ts';
-import type { RunTold } from '../talk/tell-run.ts';
 
 export type AgUiEvent = JsonObject & { type: string };
 

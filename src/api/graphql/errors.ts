@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { told } from '../../contracts/told.ts';
-import { type ClientError, explainFailure } from '../database-errors.ts';
+import { type ClientError, explainFailure } from '../errors/database-errors.ts';
 import { withoutChoices } from './plugins/inputs.ts';
 
 /** Writes down what a client was not told, with the id that he was. */

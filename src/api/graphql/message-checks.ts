@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { parsed } from '../json-body.ts';
+import { parsed } from '../http/json-body.ts';
 import { MAX_READER_BYTES } from '../login/rights.ts';
 
 /** The code with which graphql-ws closes a socket for a message it cannot read. */

@@ -1,7 +1,7 @@
 import './environment.ts';
 import { SafeError } from 'postgraphile/grafast';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { unstorable } from '../unstorable.ts';
+import { unstorable } from '../http/jsonb-safety.ts';
 
 /** What is wrong with a request that is JSON but no request of GraphQL; undefined when nothing is. */
 export function shapeFault(body: Json): string | undefined {

@@ -3,10 +3,10 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../contracts/step.ts';
 import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../db/feed/feed.ts';
-import type { FeedHub } from '../feed-hub.ts';
-import type { Identity } from '../login/verdict.ts';
-import type { Pace } from './pace.ts';
-import type { Sight } from './sight.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
+import type { Identity } from '../login/auth-result.ts';
+import type { Pace } from './backpressure.ts';
+import type { Sight } from './visibility-guard.ts';
 
 /** What a subscription asks for, and as whom. */
 export type FeedTopic = {

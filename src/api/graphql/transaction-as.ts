@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { Admission } from '../admission.ts';
-import type { Connections } from '../connections.ts';
+import type { Admission } from '../http/admission.ts';
+import type { Connections } from '../limits/connections.ts';
+import type { Identity } from '../login/auth-result.ts';
 import type { Transaction } from '../login/rights.ts';
-import { inTransactionAs, settingsFor } from '../login/settings.ts';
-import type { Identity } from '../login/verdict.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 
 /**
  * Returns transactions as the caller for queries outside an operation. Each transaction waits for

@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/access/api-keys.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { createLookup } from './lookup.ts';
-import { type Identity, refused, type Verdict } from './verdict.ts';
+import { type Identity, refused, type Verdict } from './auth-result.ts';
+import { createLookup } from './cached-loader.ts';
 
 /**
  * Parts of a key as sql/10_private/access/api_keys.sql creates them: the prefix that finds the key,

@@ -1,8 +1,8 @@
 import type { Config } from '../../config.ts';
+import type { Exists } from './account-status.ts';
 import { isApiKey, type ReadApiKey } from './api-keys.ts';
-import type { Exists } from './existence.ts';
+import { type Identity, refused, type Verdict } from './auth-result.ts';
 import type { ReadToken } from './token.ts';
-import { type Identity, refused, type Verdict } from './verdict.ts';
 
 /** As whom the bearer of this `Authorization` header is answered. */
 export type Login = (authorization: string | undefined) => Promise<Verdict<Identity>>;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
-import type { Identity } from './verdict.ts';
+import type { Identity } from './auth-result.ts';
 
 /** Most bytes of a body from a sender that may only read. */
 export const MAX_READER_BYTES = 16 * 1024;

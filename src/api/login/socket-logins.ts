@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
-import type { Bounds } from '../bounds.ts';
-import type { StreamLimits } from '../stream-limits.ts';
-import type { Exists } from './existence.ts';
+import type { Bounds } from '../http/server-limits.ts';
+import type { StreamLimits } from '../limits/stream-limits.ts';
+import type { Exists } from './account-status.ts';
+import { type Identity, type Refusal, refused, type Verdict } from './auth-result.ts';
+import { type Guest, sweepGuests } from './evict-expired.ts';
+import { hasExpired } from './expiry.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
-import { hasExpired } from './standing.ts';
-import { type Guest, sweepGuests } from './sweep.ts';
-import { type Identity, type Refusal, refused, type Verdict } from './verdict.ts';
 
 /** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
 const UNAUTHORIZED = 4401;

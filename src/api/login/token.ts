@@ -10,7 +10,7 @@ import {
 } from 'jose';
 import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
-import { type Identity, refused, type Verdict } from './verdict.ts';
+import { type Identity, refused, type Verdict } from './auth-result.ts';
 
 /** Clocks may differ by so many seconds. */
 const LEEWAY_S = 30;

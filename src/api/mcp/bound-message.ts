@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import type { Body } from '../json-body.ts';
+import type { Body } from '../http/json-body.ts';
 
 /**
  * Maximum number of values in a message, without parts that may be any JSON. The MCP library creates

@@ -4,10 +4,10 @@ import { standOf } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
-import type { FeedHub } from '../feed-hub.ts';
-import { FeedQueue } from '../feed-queue.ts';
-import type { Sight } from '../graphql/sight.ts';
-import { FRESH_MS } from '../login/lookup.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
+import { FeedQueue } from '../feed/feed-queue.ts';
+import type { Sight } from '../graphql/visibility-guard.ts';
+import { FRESH_MS } from '../login/cached-loader.ts';
 
 /** What is asked by a run below changes nothing of the run itself: while it waits, every so many looks at the caller that is looked for. */
 const LOOKS = 2;

@@ -2,9 +2,9 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { RETRY_AFTER } from '../admission.ts';
-import type { Failure } from '../rest/answer-error.ts';
-import { RequestRefusal } from '../rest/request-refusal.ts';
+import type { Failure } from '../errors/answer-error.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RETRY_AFTER } from '../http/admission.ts';
 import type { openAiErrorBody } from './answers.ts';
 
 /** An error in the words of OpenAI, and how it is answered. */

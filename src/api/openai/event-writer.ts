@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { openEventStream } from '../event-stream.ts';
+import { openEventStream } from '../http/event-stream.ts';
 
 export type EventWriter = {
   /** Resolves when there is room for more. */

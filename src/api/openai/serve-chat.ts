@@ -1,7 +1,7 @@
 import { answerOf, chunksOf, completionOf, questionText } from './chat.ts';
 import { type ChatRequest, conversationOf } from './chat-request.ts';
 import { openAiError, runFailure } from './errors.ts';
-import type { Turn } from './turn.ts';
+import type { Turn } from './request-run.ts';
 
 /** Answers a request for a chat completion. What a person would be asked is the answer, and ends the run: the client keeps the conversation. */
 export async function serveChat(request: ChatRequest, turn: Turn): Promise<void> {

@@ -1,11 +1,11 @@
-import { RequestRefusal } from '../rest/request-refusal.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
 import { openAiError } from './errors.ts';
 import { uuidIn, wireId } from './ids.ts';
+import type { Turn } from './request-run.ts';
 import { type Asked, askedItems, messageId, outputOf, responseOf } from './response.ts';
 import { createResponseEvents } from './response-events.ts';
 import { conversationOf, type ResponsesRequest } from './responses-request.ts';
 import { answerQuestion, type Begun, look } from './runs.ts';
-import type { Turn } from './turn.ts';
 
 /** Answers a request for a response: a turn of the session that the previous one stands in, or what its run waits for. */
 export async function serveResponse(request: ResponsesRequest, turn: Turn): Promise<void> {

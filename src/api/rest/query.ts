@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
-import { LONGEST_WAIT, waitField } from './execute.ts';
-import { execution, findExecution, STATUSES } from './execution-rows.ts';
-import { id, object } from './fields.ts';
-import { keyIn, takeKey } from './request-keys.ts';
-import { type Route, route } from './route.ts';
+import { execution, findExecution, STATUSES } from '../events/execution-rows.ts';
+import { id, object } from './framework/fields.ts';
+import { keyIn, takeKey } from './framework/request-keys.ts';
+import { type Route, route } from './framework/route.ts';
+import { LONGEST_WAIT, waitField } from './runs/execute.ts';
 
 /** Who decides which agent a question is for: docs/workflows.md. */
 const MANAGER = 'manager';

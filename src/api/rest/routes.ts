@@ -1,16 +1,16 @@
-import { agentRoutes } from './agent-routes.ts';
-import { agentSystemRoutes } from './agent-systems.ts';
-import { definitionRoutes } from './definition-routes.ts';
-import { executeRoutes } from './execute.ts';
-import { executionRoutes } from './executions.ts';
-import { feedbackRoutes } from './feedback.ts';
+import { agentRoutes } from './definitions/agent-routes.ts';
+import { agentSystemRoutes } from './definitions/agent-systems.ts';
+import { definitionRoutes } from './definitions/definition-routes.ts';
+import { webhookRoutes } from './definitions/webhooks.ts';
+import type { Route } from './framework/route.ts';
 import { queryRoutes } from './query.ts';
-import { questionRoutes } from './questions.ts';
-import type { Route } from './route.ts';
-import { talkRoutes } from './session-talk.ts';
-import { sessionRoutes } from './sessions.ts';
+import { executeRoutes } from './runs/execute.ts';
+import { executionRoutes } from './runs/executions.ts';
+import { feedbackRoutes } from './runs/feedback.ts';
+import { questionRoutes } from './runs/questions.ts';
+import { talkRoutes } from './runs/session-messages.ts';
+import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
-import { webhookRoutes } from './webhooks.ts';
 
 /** Every operation of the REST door. */
 export const routes: readonly Route[] = [

@@ -6,8 +6,8 @@ import {
   removeSetting,
   type Setting,
 } from '../../db/queries/settings.ts';
-import { RequestRefusal } from './request-refusal.ts';
-import { type Route, route } from './route.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { type Route, route } from './framework/route.ts';
 
 const setting = z
   .object({

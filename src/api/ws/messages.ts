@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { executeBody } from '../rest/execute.ts';
-import { id } from '../rest/fields.ts';
-import type { SocketPath } from '../rest/openapi.ts';
-import { answerFields } from '../rest/questions.ts';
-import { saidFields } from '../rest/session-talk.ts';
+import type { SocketPath } from '../http/openapi.ts';
+import { id } from '../rest/framework/fields.ts';
+import { executeBody } from '../rest/runs/execute.ts';
+import { answerFields } from '../rest/runs/questions.ts';
+import { saidFields } from '../rest/runs/session-messages.ts';
 
 /** What a client calls its message by; what answers it carries the same. */
 const ref = z.string().min(1).max(100).describe('Of the message: what answers it has the same');

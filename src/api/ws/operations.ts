@@ -1,7 +1,7 @@
-import type { Identity } from '../login/verdict.ts';
-import { workOnce } from '../rest/keyed.ts';
-import { RequestRefusal } from '../rest/request-refusal.ts';
-import type { Asked, Means, Route } from '../rest/route.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import type { Identity } from '../login/auth-result.ts';
+import type { Asked, Means, Route } from '../rest/framework/route.ts';
+import { workOnce } from '../rest/idempotency.ts';
 import { routes } from '../rest/routes.ts';
 import type { Message } from './messages.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Spoken } from '../../../src/api/openai/spoken.ts';
+import { Spoken } from '../../../src/api/events/answer-assembler.ts';
 
 type Act =
   | { piece: string; seq: number; attempt?: number }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inWordsOfRest } from '../../../src/api/rest/hint-words.ts';
+import { inWordsOfRest } from '../../../src/api/errors/rest-hints.ts';
 import { routes } from '../../../src/api/rest/routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -36,7 +36,7 @@ test('functions are requests, and what REST has nothing for keeps its name', () 
 });
 
 test('every path that a hint may name is one of REST', async () => {
-  const source = await readFile('src/api/rest/hint-words.ts', 'utf8');
+  const source = await readFile('src/api/errors/rest-hints.ts', 'utf8');
   const named = [...source.matchAll(/(\/(?:api\/|sessions|agent-systems)[\w/-]*)/g)].map(
     ([, path = '']) => path.replaceAll('/ID', '/{}'),
   );

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { FeedQueue } from '../../../src/api/feed-queue.ts';
-import type { Execution } from '../../../src/api/rest/execution-rows.ts';
-import { type Live, runEvents } from '../../../src/api/rest/run-events.ts';
-import { eventsOf } from '../../../src/api/rest/step-events.ts';
+import type { Execution } from '../../../src/api/events/execution-rows.ts';
+import { type Live, runEvents } from '../../../src/api/events/run-events.ts';
+import { eventsOf } from '../../../src/api/events/step-events.ts';
+import { FeedQueue } from '../../../src/api/feed/feed-queue.ts';
 import type { TokenPiece } from '../../../src/contracts/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
 

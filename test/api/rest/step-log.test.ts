@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type LogSource, logEvents } from '../../../src/api/rest/log-events.ts';
-import type { LogLine } from '../../../src/api/rest/log-lines.ts';
+import { type LogSource, logEvents } from '../../../src/api/events/log-events.ts';
+import type { LogLine } from '../../../src/api/events/step-lines.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';

@@ -3,10 +3,14 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { usualBounds } from '../../../src/api/bounds.ts';
-import { createStreams, type EventsOf, type Streams } from '../../../src/api/rest/streams.ts';
+import { usualBounds } from '../../../src/api/http/server-limits.ts';
+import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
+import {
+  createStreams,
+  type EventsOf,
+  type Streams,
+} from '../../../src/api/rest/framework/streams.ts';
 import type { Api } from '../../../src/api/server.ts';
-import { createStreamLimits } from '../../../src/api/stream-limits.ts';
 import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';

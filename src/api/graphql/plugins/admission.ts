@@ -5,7 +5,7 @@ import { SafeError } from 'postgraphile/grafast';
 import type { Place } from '../../../concurrency/fair-queue.ts';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Subject } from '../../../db/access/subjects.ts';
-import { type Admission, RETRY_AFTER } from '../../admission.ts';
+import { type Admission, RETRY_AFTER } from '../../http/admission.ts';
 import type { Identities } from '../../login/identities.ts';
 
 /**

@@ -5,8 +5,8 @@ import { getOperationAST } from 'postgraphile/graphql';
 import 'postgraphile/grafserv';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { type ReadBounds, ReadBudget } from '../../../db/sql-tools/read-budget.ts';
-import type { Connections } from '../../connections.ts';
-import { clientLeft, leftSignal } from '../../departure.ts';
+import { clientLeft, leftSignal } from '../../limits/connection-draining.ts';
+import type { Connections } from '../../limits/connections.ts';
 import type { Identities } from '../../login/identities.ts';
 
 type Context = { withPgClient: WithPgClient };

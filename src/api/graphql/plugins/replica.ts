@@ -7,8 +7,8 @@ import { getOperationAST } from 'postgraphile/graphql';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { ReadBudget } from '../../../db/sql-tools/read-budget.ts';
+import { type Chosen, type Reads, readPosition } from '../../limits/read-your-writes.ts';
 import type { Identities } from '../../login/identities.ts';
-import { type Chosen, type Reads, readPosition } from '../../reads.ts';
 import { refusal } from '../request.ts';
 import { MOST_READ, signalOf } from './connections.ts';
 

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config.ts';
+import { openDoor, type Visit } from '../conversation-protocols/endpoint.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import type { Holds } from '../limits/open-requests.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { type Base, type BaseOptions, createBase } from './base.ts';
+import { cardOf, describe } from './card.ts';
+import { retryAfterOf, rpcError } from './errors.ts';
+import { readCall, Unreadable } from './rpc.ts';
+import type { RpcId } from './schema.ts';
+import { serveCall } from './serve-call.ts';
+
+/** Where a card is looked for, under the address of what it describes. */
+const CARD = '/.well-known/agent-card.json';
+
+/**
+ * The door for agents of others, by A2A over JSON-RPC: each agent and workflow has an address and a card there, the current
+ * agent's also at the root. Runs are tasks, sessions are contexts; questions ask for input, answers are artifacts.
+ */
+export function a2aRoutes(
+  app: FastifyInstance,
+  options: RestOptions & Pick<Config, 'auth'> & BaseOptions,
+): Holds {
+  const isLocked = options.auth === 'required';
+  const base = createBase(options);
+  return openDoor(app, 'a2a', options, (scope, { visited }) => {
+    const card = visited((visit) => sendCard(visit, base, isLocked));
+    scope.get(CARD, card);
+    scope.get(`/a2a/:agent${CARD}`, card);
+    scope.post(
+      '/a2a/:agent',
+      visited((visit) => serve(visit, base)),
+    );
+  });
+}
+
+async function sendCard(
+  { request, reply, transaction }: Visit,
+  base: Base,
+  isLocked: boolean,
+): Promise<void> {
+  const { agent } = request.params as { agent?: string };
+  const described = await transaction((db) => describe(db, agent));
+  if (!described) throw noAgent(agent);
+  const isNew = request.headers['a2a-version'] === '1.0';
+  reply.header('cache-control', 'no-store').header('vary', 'A2A-Version');
+  reply.send(cardOf(described, { base: base.ofCard(request), isLocked, isNew }));
+}
+
+async function serve(visit: Visit, base: Base): Promise<void> {
+  const { request, reply, transaction, failureOf } = visit;
+  const { agent } = request.params as { agent: string };
+  let id: RpcId = null;
+  try {
+    const call = await readCall(visit);
+    if (!call) return;
+    id = call.id;
+    if (!(await transaction((db) => describe(db, agent)))) throw noAgent(agent);
+    await serveCall({ visit, call, agent, base: base.ofFiles(request) });
+  } catch (error) {
+    if (error instanceof RequestRefusal && error.status !== 400) throw error; // of HTTP, not of the protocol
+    if (error instanceof Unreadable) id = error.id;
+    if (visit.hold.signal.reason === 'gone') return;
+    const told = rpcError(error, failureOf);
+    reply.header('cache-control', 'no-store').type('application/json; charset=utf-8');
+    reply.headers(retryAfterOf(told)).send(JSON.stringify({ jsonrpc: '2.0', id, error: told }));
+  }
+}
+
+/** As it is said of one that a run is to be of. */
+function noAgent(name = ''): RequestRefusal {
+  const shown = name.slice(0, 200);
+  return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
+    code: 'HWNTF',
+    hint: 'GET /api/agents lists those that you see.',
+    detail: { agent: shown },
+  });
+}

@@ -1,0 +1,123 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { answerFailure, type Failure, failureOf } from '../errors/answer-error.ts';
+import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
+import { noSuch } from '../errors/request-refusal.ts';
+import type { RunSource } from '../events/follow-run.ts';
+import { createLive } from '../events/stream-sources.ts';
+import { createHolds, type Hold, type Holds, type Leaving } from '../limits/open-requests.ts';
+import type { Identity } from '../login/auth-result.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { standingOf } from './run-state.ts';
+
+/** A request and what it is answered with: transactions as the caller, and runs as he sees them. */
+export type Visit = {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  identity: Identity;
+  hold: Hold;
+  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  source: RunSource;
+  failureOf(error: unknown): Failure;
+  /** Why a run is not told to its end, when there is somebody to tell. */
+  left(executionId: string): Failure | undefined;
+};
+
+export type Visitors = {
+  /** A handler that answers as long as a run takes. */
+  visited(
+    serve: (visit: Visit) => Promise<void>,
+  ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+};
+
+/**
+ * A door for those who talk with one run per request: who is let in, and counted, as at the other doors; whoever may not be
+ * here any longer is told so while he waits. The routes are the protocol's.
+ */
+export function openDoor(
+  app: FastifyInstance,
+  name: string,
+  options: RestOptions,
+  addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
+): Holds {
+  const holds = createHolds(options);
+  const live = createLive(options);
+  const failure = (error: unknown) => failureOf(error, options.onError);
+  const visitors: Visitors = {
+    visited: (serve) => async (request, reply) => {
+      const identity = options.identities.get(request.raw);
+      if (!identity) throw new Error('a request came past the login');
+      const address = request.raw.socket.remoteAddress;
+      const settings = { ...settingsFor(identity, name, address), timezone: 'UTC' };
+      const transaction = <T>(work: (db: Client) => Promise<T>) =>
+        options.admission.run(identity, async () => {
+          const result = await inTransactionAs(options.connections.as(identity), settings, work);
+          options.reads?.saw(identity);
+          return result;
+        });
+      const { steps, story } = live(identity);
+      const { tenantId, userId, role } = identity;
+      const states: RunSource['hub']['states'] = (id) => {
+        const watching = { tenantId, userId, role, id };
+        return options.sight.whileSeen(options.hub.states(id), watching, () =>
+          noSuch('execution', id),
+        );
+      };
+      const source: RunSource = {
+        steps,
+        story,
+        hub: { states, tokens: (id) => options.hub.tokens(id) },
+        look: (run) => transaction((db) => standingOf(db, run)),
+      };
+      const hold = holds.begin(reply.raw, identity);
+      const left = (id: string) => leftFor(hold.signal.reason as Leaving | undefined, id);
+      try {
+        await serve({
+          request,
+          reply,
+          identity,
+          hold,
+          transaction,
+          source,
+          failureOf: failure,
+          left,
+        });
+      } finally {
+        hold.release();
+      }
+      return reply.sent ? reply : reply.hijack(); // who hung up is told nothing
+    },
+  };
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
+    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
+    scope.setErrorHandler((error, _request, reply) => answerFailure(reply, failure(error)));
+    addRoutes(scope, visitors);
+  });
+  return holds;
+}
+
+function leftFor(reason: Leaving | undefined, id: string): Failure | undefined {
+  if (reason === undefined || reason === 'gone') return undefined;
+  const detail = { execution_id: id };
+  if (typeof reason === 'object') return { ...reason, detail };
+  const message = `the answer is not waited for any more; the run ${id} goes on`;
+  return { status: 503, code: 'EUNREACHABLE', message, detail };
+}
+
+/** Who may not ask is answered here. */
+async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
+  const verdict = await options.login(request.headers.authorization);
+  if (!verdict.ok) {
+    reply.hijack();
+    return sendRefusal(reply.raw, verdict.refusal);
+  }
+  const refusal = await options.countRequest(verdict.value);
+  if (refusal) {
+    reply.hijack();
+    return sendLimitRefusal(reply.raw, refusal);
+  }
+  options.identities.set(request.raw, verdict.value);
+}

@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import { type Client, jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
+import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
+import { noSuch } from '../errors/request-refusal.ts';
+import { id, json, object, time } from '../rest/framework/fields.ts';
+
+export const STATUSES = [
+  'queued',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+/** Statuses as other systems call them. */
+const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
+export const status = z
+  .string()
+  .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
+  .transform((words) => words.map((word) => WORDS[word] ?? word))
+  .pipe(z.array(z.enum(STATUSES)))
+  .describe(
+    `One or more of ${STATUSES.join(', ')}, with commas; in any case, PENDING and STARTED too`,
+  );
+
+const nullableText = z.string().nullable();
+const nullableId = id.nullable();
+
+/** A run as it is shown. */
+export const execution = z
+  .object({
+    id,
+    status: z.enum(STATUSES),
+    waiting_for: nullableText.describe('child, question, timer, turn or quota'),
+    agent_id: nullableId,
+    agent: nullableText,
+    agent_version_id: nullableId,
+    workflow_id: nullableId,
+    workflow: nullableText,
+    workflow_version_id: nullableId,
+    session_id: nullableId,
+    turn: z.int().nullable(),
+    user_id: nullableId,
+    parent_execution_id: nullableId,
+    root_execution_id: id,
+    forked_from_execution_id: nullableId,
+    forked_from_seq: z.int().nullable(),
+    input: z.string(),
+    input_data: json,
+    input_parts: json,
+    output: nullableText,
+    output_data: json,
+    stop_reason: nullableText,
+    error: object.nullable(),
+    tokens_in: z.number(),
+    tokens_out: z.number(),
+    cost: z.number(),
+    step_count: z.int(),
+    metrics: object,
+    metadata: object,
+    priority: z.int(),
+    idempotency_key: nullableText,
+    concurrency_key: nullableText,
+    debounce_key: nullableText,
+    created_by: z.string(),
+    run_at: time,
+    created_at: time,
+    started_at: time.nullable(),
+    completed_at: time.nullable(),
+  })
+  .meta({ id: 'Execution' });
+
+export const message = z
+  .object({
+    id,
+    seq: z.int(),
+    step_seq: z.int().nullable(),
+    parent_seq: z.int().nullable(),
+    role: z.enum(['system', 'user', 'assistant', 'tool']),
+    content: nullableText,
+    parts: json,
+    tool_calls: json,
+    tool_call_id: nullableText,
+    agent_id: nullableId,
+    trust: z.enum(['system', 'user', 'internal', 'external']),
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    created_at: time,
+  })
+  .meta({ id: 'Message' });
+
+const stepColumns = z.object({
+  seq: z.int(),
+  kind: z.string(),
+  name: nullableText,
+  call_id: nullableText,
+  input: json,
+  output: json,
+  error: object.nullable(),
+  model_id: nullableId,
+  tokens_in: z.int(),
+  tokens_out: z.int(),
+  cost: z.number(),
+  started_at: time,
+  finished_at: time,
+});
+
+export const step = stepColumns
+  .extend({
+    said: nullableText.optional().describe('With said=true: the messages of it, a line for each'),
+    calls: nullableText.optional().describe('With said=true: what its model called, and with what'),
+  })
+  .meta({ id: 'Step' });
+
+export const child = execution.pick({
+  id: true,
+  agent: true,
+  workflow: true,
+  status: true,
+  input: true,
+  output: true,
+  tokens_in: true,
+  tokens_out: true,
+  cost: true,
+});
+
+type Child = z.output<typeof child>;
+
+const NAMES: Readonly<Record<string, string>> = {
+  agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
+  workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
+};
+const COUNTERS: Readonly<Record<string, string>> = Object.fromEntries(
+  RUN_COUNTERS.map((name) => [name, `${runCounter('t', name)} as ${name}`]),
+);
+const listOf = (schema: z.ZodObject, special: Readonly<Record<string, string>> = {}) =>
+  Object.keys(schema.shape)
+    .map((name) => special[name] ?? `t.${name}`)
+    .join(', ');
+const runListOf = (schema: z.ZodObject) => listOf(schema, { ...NAMES, ...COUNTERS });
+
+/** Select lists over `t`. */
+export const shownExecution = runListOf(execution);
+const shownMessage = listOf(message);
+const shownStep = listOf(stepColumns);
+
+export type Execution = z.output<typeof execution>;
+
+/** Throws `HWNTF`, also for a run of another tenant. */
+export async function findExecution(db: Client, id: string): Promise<Execution> {
+  const text = `select ${shownExecution} from howdah.executions as t where t.id = $1::uuid`;
+  const found = await jsonRow<Execution>(db, text, [id]);
+  if (!found) throw noSuch('execution', id);
+  return found;
+}
+
+export type Place = { after: number; limit: number };
+
+export function messagesOf(db: Client, id: string, { after, limit }: Place) {
+  return jsonPage<{ seq: number }>(
+    db,
+    `select ${shownMessage} from howdah.messages as t
+     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`,
+    [id, after, limit],
+  );
+}
+
+/** With `said`, what was said in them: the messages of a page are read once, and not for each step. */
+export function stepsOf(
+  db: Client,
+  id: string,
+  { after, limit, said = false }: Place & { said?: boolean },
+) {
+  const rows = `select ${shownStep} from howdah.steps as t
+     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`;
+  const values = [id, after, limit];
+  if (!said) return jsonPage<{ seq: number }>(db, rows, values);
+  return jsonPage<{ seq: number }>(
+    db,
+    `with page as materialized (${rows}),
+     told as (
+       select m.step_seq, string_agg(m.content, E'\\n' order by m.seq) as said,
+         string_agg(c.calls, ', ' order by m.seq) as calls
+       from howdah.messages as m
+       left join lateral (
+         select string_agg((call.value ->> 'name') || ' ' || (call.value ->> 'arguments'), ', ' order by call.ordinality) as calls
+         from jsonb_array_elements(m.tool_calls) with ordinality as call
+       ) as c on true
+       where m.execution_id = $1 and m.step_seq in (select p.seq from page as p)
+       group by m.step_seq
+     )
+     select p.*, t.said, t.calls from page as p left join told as t on t.step_seq = p.seq order by p.seq`,
+    values,
+  );
+}
+
+/** The runs below one, behind the one with this id, in the order in which they were made. */
+export function childrenOf(
+  db: Client,
+  id: string,
+  { after, limit }: { after: string | undefined; limit: number },
+) {
+  return jsonPage<Child>(
+    db,
+    `select ${runListOf(child)} from howdah.executions as t
+     where t.parent_execution_id = $1 and ($2::uuid is null or t.id > $2) order by t.id limit $3`,
+    [id, after ?? null, limit],
+  );
+}

@@ -1,0 +1,106 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { StreamEvent } from '../../contracts/stream-event.ts';
+import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
+import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { findExecution } from './execution-rows.ts';
+import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
+import { type LogLine, linesOf } from './step-lines.ts';
+
+/** The pause after a read that was slow or found the server busy. */
+const POLL_MS = 500;
+const RESTS_PER_READ = 4;
+
+/** Which lines, and the time from which on there are any. */
+export type LogStart = { filter: LogFilter; since: Date };
+
+/** The sources of one caller's log stream. */
+export type LogSource = {
+  /** Runs work in a transaction as the caller, once its turn has come. */
+  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  /** Returns the lines that are committed from now on and that the caller may see. */
+  follow(filter: LogFilter): LogSubscription;
+};
+
+/**
+ * Streams the lines of the log since a time, each once, and new lines as they commit, until the
+ * consumer leaves. The stream of one run ends with the run. Existing lines are read in transactions
+ * of the caller. New lines come from the reader that all streams of the log share. When a stream
+ * does not take its lines, the reader drops it. The stream then reads by itself and joins again.
+ */
+export async function* logEvents(
+  source: LogSource,
+  { filter, since: begin }: LogStart,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent, void> {
+  const known = new Known();
+  const complete: StreamEvent = { event: 'complete', data: { execution_id: `${filter.id}` } };
+  let reached = begin.getTime(); // what was finished a while before is told
+  let hasAll = false;
+  while (!signal.aborted) {
+    const live = source.follow(filter); // before the first read, so that no line is missed
+    const leave = () => void live.return?.();
+    signal.addEventListener('abort', leave);
+    try {
+      for (let isDone = false; !isDone && !signal.aborted; ) {
+        const started = Date.now();
+        const since = new Date(Math.max(begin.getTime(), reached - FORGET_MS));
+        const span: Span = {
+          ...{ since, after: known.cursors(), limit: MOST_PER_READ, isOldest: true },
+          ...(hasAll && { changedSince: new Date(reached - LATE_MS) }),
+        };
+        const read = await source.transaction(readWith(filter, span)).catch((error: unknown) => {
+          if (!isTemporary(error)) throw error;
+        });
+        if (read) {
+          const { now, has_ended } = read;
+          const lines = known.note(read.lines);
+          yield* lines.map(eventOf);
+          isDone = lines.length < MOST_PER_READ;
+          if (isDone && has_ended) yield complete;
+          if (isDone && has_ended) return;
+          reached = (isDone ? now : finishedAt(lines.at(-1))).getTime();
+          hasAll = isDone;
+        }
+        const rest = (Date.now() - started) * RESTS_PER_READ;
+        if (!isDone) {
+          await pause(read ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
+        }
+      }
+      for await (const { now, lines, hasEnded } of live) {
+        const fresh = lines.filter((line) => known.isNew(line) && finishedAt(line) >= begin);
+        yield* known.note(fresh).map(eventOf);
+        known.forget(Date.now() - 2 * FORGET_MS);
+        reached = now.getTime();
+        if (hasEnded) yield complete;
+        if (hasEnded) return;
+      }
+    } finally {
+      signal.removeEventListener('abort', leave);
+      leave();
+    }
+  }
+}
+
+type LogRead = { now: Date; has_ended: boolean; lines: LogLine[] };
+
+/** Whether it has ended is asked before its steps, so that the end is not told too early. Throws `HWNTF` for a run he sees no longer. */
+function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRead> {
+  return async (db) => {
+    if (filter.id !== undefined) await findExecution(db, filter.id);
+    const end = await endOf(queriesWithin(db), filter.id);
+    return { ...end, lines: await linesOf(db, filter, span) };
+  };
+}
+
+/** Its id is a time: what was finished a minute before is told. */
+function eventOf(line: LogLine): StreamEvent {
+  const id = finishedAt(line).toISOString();
+  return { event: 'step', id, data: line as unknown as JsonObject };
+}
+
+function finishedAt(line: LogLine | undefined): Date {
+  return new Date(line?.finished_at ?? 0);
+}

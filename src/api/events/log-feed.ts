@@ -1,0 +1,258 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Watching } from '../../db/access/subjects.ts';
+import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
+import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
+import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { failureOf } from '../errors/answer-error.ts';
+import { noSuch } from '../errors/request-refusal.ts';
+import { FeedQueue } from '../feed/feed-queue.ts';
+import { type LogLine, linesOf } from './step-lines.ts';
+
+/**
+ * The period of each reader: the log sends no notifications. A slow read makes the next pause
+ * longer.
+ */
+const POLL_MS = 500;
+const RESTS_PER_READ = 4;
+/** Most lines of one read. */
+export const MOST_PER_READ = 1_000;
+/** Most lines buffered for a subscriber. Further lines stay in the database. */
+const MOST_BUFFERED = 2 * MOST_PER_READ;
+/** Kinds of steps that count as errors, as in `stepLog`. */
+const FAILED = new Set(['error', 'retry', 'guard']);
+
+/** New lines for one subscriber, with the database's time of the read. */
+export type LogBatch = { now: Date; lines: LogLine[]; hasEnded: boolean };
+
+/** A follower of a log: the lines it wants, and the caller it follows as. */
+export type LogFollower = { watching: Omit<Watching, 'id'>; filter: LogFilter };
+
+/**
+ * The lines of a follower. The subscription ends when the follower leaves or falls behind. A
+ * follower that fell behind reads by itself and joins again.
+ */
+export type LogSubscription = AsyncIterableIterator<LogBatch, undefined>;
+
+export type LogFeed = {
+  /**
+   * Subscribes to every line committed from now on, and possibly some of the last minute. Rejects
+   * when the log cannot be read.
+   */
+  follow(follower: LogFollower): LogSubscription;
+};
+
+export type LogFeedOptions = {
+  /** Runs work in a transaction that sees the whole tenant, once its turn has come. */
+  transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
+  /** Returns whether a caller sees a run. Calls are batched. */
+  sees(watching: Watching): Promise<boolean>;
+};
+
+/**
+ * Follows the logs of tenants as they grow.
+ *
+ * Each log has one reader, however many followers it has. The reader reads new lines twice a second
+ * in one transaction of the tenant. Each follower gets the lines that match its filter and that its
+ * caller may see. Only the database knows which runs have a status, so each followed combination of
+ * statuses has a reader of its own.
+ *
+ * A follower joins before it reads the existing lines, so no line is lost between the two. The
+ * follower drops lines that it has already.
+ */
+export function createLogFeed(options: LogFeedOptions): LogFeed {
+  const readers = new Map<string, LogReader>();
+  return {
+    follow(follower) {
+      const { watching, filter } = follower;
+      const statuses = filter.status?.toSorted();
+      const key = `${watching.tenantId} ${statuses ?? ''}`;
+      const reader = readers.get(key) ?? new LogReader(watching.tenantId, statuses, options);
+      readers.set(key, reader);
+      return reader.join(follower, () => {
+        if (readers.get(key) === reader) readers.delete(key);
+      });
+    },
+  };
+}
+
+type Subscriber = LogFollower & {
+  queue: FeedQueue<LogBatch | { failure: unknown }>;
+  lines: number;
+};
+type RunFacts = { agent_id: string | null; workflow_id: string | null; session_id: string | null };
+type LogRead = {
+  now: Date;
+  lines: LogLine[];
+  /** The agent, workflow and session of each run that has a line here. */
+  runs: Map<string, RunFacts>;
+  /** The runs followed by id, each with whether it has ended. A deleted run is missing. */
+  ends: Map<string, boolean>;
+};
+
+/** Reads one log while it has subscribers. */
+class LogReader {
+  readonly #tenantId: string;
+  readonly #filter: LogFilter;
+  readonly #options: LogFeedOptions;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #known = new Known();
+  #reached: Date | undefined;
+  #reading: Promise<void> | undefined;
+
+  constructor(tenantId: string, status: LogFilter['status'], options: LogFeedOptions) {
+    this.#tenantId = tenantId;
+    this.#filter = status === undefined ? {} : { status };
+    this.#options = options;
+  }
+
+  /** Adds a follower; `onEmpty` is called when the last follower has left. */
+  join(follower: LogFollower, onEmpty: () => void): LogSubscription {
+    const queue: Subscriber['queue'] = new FeedQueue({
+      onClose: () => {
+        this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) onEmpty();
+      },
+    });
+    const subscriber: Subscriber = { ...follower, queue, lines: 0 };
+    this.#subscribers.add(subscriber);
+    this.#reading ??= this.#read();
+    return batchesOf(subscriber);
+  }
+
+  async #read(): Promise<void> {
+    while (this.#subscribers.size > 0) {
+      const started = Date.now();
+      let hasMore = false;
+      try {
+        const read = await this.#options.transaction(this.#tenantId, (db) => this.#readLines(db));
+        await this.#deliver(read);
+        hasMore = read.lines.length === MOST_PER_READ;
+        this.#reached = hasMore ? (this.#reached ?? read.now) : read.now;
+        if (!hasMore) this.#known.forget(started - 2 * FORGET_MS);
+      } catch (failure) {
+        if (!isTemporary(failure)) this.#fail(failure);
+      }
+      const rest = (Date.now() - started) * RESTS_PER_READ;
+      await pause(hasMore ? 0 : Math.max(POLL_MS, rest));
+    }
+    this.#reading = undefined;
+  }
+
+  /**
+   * Reads whether runs have ended before it reads their steps, so that no end is reported too
+   * early.
+   */
+  async #readLines(db: Client): Promise<LogRead> {
+    const ends = await endsOf(db, this.#runsFollowed());
+    const { now } = await endOf(queriesWithin(db), undefined);
+    const reached = (this.#reached ?? now).getTime();
+    const span: Span = {
+      ...{ since: new Date(reached - FORGET_MS), changedSince: new Date(reached - LATE_MS) },
+      ...{ after: this.#known.cursors(), limit: MOST_PER_READ, isOldest: true },
+    };
+    const lines = await linesOf(db, this.#filter, span);
+    const runs = await factsOf(db, [...new Set(lines.map((line) => line.execution_id))]);
+    return { now, lines, runs, ends };
+  }
+
+  #runsFollowed(): string[] {
+    const ids = [...this.#subscribers].flatMap(({ filter: { id } }) => id ?? []);
+    return [...new Set(ids)];
+  }
+
+  async #deliver(read: LogRead): Promise<void> {
+    const isAll = read.lines.length < MOST_PER_READ;
+    const deliveries = [...this.#subscribers].map(async (subscriber) => {
+      const { id } = subscriber.filter;
+      if (id !== undefined && !read.ends.has(id)) {
+        return subscriber.queue.push({ failure: noSuch('execution', id) });
+      }
+      const lines = await this.#linesFor(subscriber, read);
+      const hasEnded = isAll && id !== undefined && read.ends.get(id) === true;
+      if (lines.length === 0 && !hasEnded) return;
+      subscriber.lines += lines.length;
+      if (subscriber.lines > MOST_BUFFERED) await subscriber.queue.return();
+      else subscriber.queue.push({ now: read.now, lines, hasEnded });
+    });
+    await Promise.all(deliveries);
+    this.#known.note(read.lines);
+  }
+
+  async #linesFor({ filter, watching }: Subscriber, { lines, runs }: LogRead): Promise<LogLine[]> {
+    const fitting = lines.filter((line) => matches(filter, line, runs.get(line.execution_id)));
+    const ids = [...new Set(fitting.map((line) => line.execution_id))];
+    const seen = await Promise.all(ids.map((id) => this.#options.sees({ ...watching, id })));
+    const shown = new Set(ids.filter((_id, index) => seen[index]));
+    return fitting.filter((line) => shown.has(line.execution_id));
+  }
+
+  #fail(failure: unknown): void {
+    for (const { queue } of this.#subscribers) queue.push({ failure });
+  }
+}
+
+function batchesOf(subscriber: Subscriber): LogSubscription {
+  const { queue } = subscriber;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const item = await queue.next();
+      if (item.done) return item;
+      if ('failure' in item.value) {
+        await queue.return();
+        throw item.value.failure;
+      }
+      subscriber.lines -= item.value.lines.length;
+      return { done: false, value: item.value };
+    },
+    async return() {
+      await queue.return();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Returns whether an error is temporary: too many requests, or the database is away. */
+export function isTemporary(error: unknown): boolean {
+  return failureOf(error, () => {}).status === 503;
+}
+
+/** Returns whether a line matches a filter, by the same conditions as `stepLog`. */
+function matches(filter: LogFilter, line: LogLine, run: RunFacts | undefined): boolean {
+  const { id, session, agent, workflow, errors } = filter;
+  if (!run) return false;
+  const isOf = (wanted: string | undefined, is: string | null) =>
+    wanted === undefined || wanted.toLowerCase() === is;
+  return (
+    isOf(id, line.execution_id) &&
+    isOf(session, run.session_id) &&
+    isOf(agent, run.agent_id) &&
+    isOf(workflow, run.workflow_id) &&
+    (!errors || line.error !== null || FAILED.has(line.kind))
+  );
+}
+
+async function factsOf(db: Client, ids: readonly string[]): Promise<Map<string, RunFacts>> {
+  if (ids.length === 0) return new Map();
+  const rows = await jsonRows<RunFacts & { id: string }>(
+    db,
+    `select e.id::uuid as id, e.agent_id, e.workflow_id, e.session_id from howdah.executions as e
+     where e.id = any ($1::uuid[])`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, ...facts }) => [id, facts]));
+}
+
+async function endsOf(db: Client, ids: readonly string[]): Promise<Map<string, boolean>> {
+  if (ids.length === 0) return new Map();
+  const rows = await jsonRows<{ id: string; has_ended: boolean }>(
+    db,
+    `select e.id::uuid as id, e.completed_at is not null as has_ended from howdah.executions as e
+     where e.id = any ($1::uuid[])`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, has_ended }) => [id, has_ended]));
+}

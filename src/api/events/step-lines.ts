@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { type LogFilter, type Span, stepLog } from '../../db/feed/step-log.ts';
+import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { count, id, object, time } from '../rest/framework/fields.ts';
+
+/** A line of the log. */
+export const line = z
+  .object({
+    execution_id: id,
+    seq: z.int(),
+    agent: z.string().nullable().describe('The name of the agent or workflow that runs'),
+    kind: z.string(),
+    name: z.string().nullable(),
+    started_at: time,
+    finished_at: time,
+    ms: z.int(),
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    cost: count,
+    error: object.nullable(),
+  })
+  .meta({ id: 'LoggedStep' });
+/** As it is read: times are texts, with their microseconds. */
+export type LogLine = z.output<typeof line>;
+
+/** Reads the newest lines first, unless the span says otherwise. */
+export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogLine[]> {
+  const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
+  return jsonRows<LogLine>(db, sql, parameters);
+}
+
+/** Reads lines up to one megabyte. */
+export function pageOfLines(db: Client, filter: LogFilter, span: Span): Promise<JsonPage<LogLine>> {
+  const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
+  return jsonPage<LogLine>(db, sql, parameters);
+}

@@ -1,0 +1,86 @@
+import { together } from '../../concurrency/batch-loader.ts';
+import { whoSees } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { storiesOf, type ToldStep } from '../../db/feed/step-details.ts';
+import { liveChildrenOf, runsOf, turnsFrom } from '../../db/feed/stream-queries.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { noSuch } from '../errors/request-refusal.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
+import type { Sight } from '../graphql/visibility-guard.ts';
+import type { Admission } from '../http/admission.ts';
+import type { Connections } from '../limits/connections.ts';
+import type { Identity } from '../login/auth-result.ts';
+import { createLookup } from '../login/cached-loader.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import { type Execution, shownExecution } from './execution-rows.ts';
+import type { LogSource } from './log-events.ts';
+import { createLogFeed } from './log-feed.ts';
+import type { Live } from './run-events.ts';
+import type { SessionLive } from './session-events.ts';
+
+/** What streams are made of, for one caller, who was shown the run or session before. */
+export type LiveFor = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
+
+export type LiveOptions = {
+  hub: FeedHub;
+  sight: Sight;
+  pool: Pool;
+  connections: Connections;
+  admission: Admission;
+};
+
+/**
+ * Steps come from the feed that all doors share; whatever else a stream asks is asked for all streams together, so a
+ * thousand that end at once are no thousand requests.
+ */
+export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFor {
+  const story = createLookup({
+    keyOf: ({ id, seq, after }: ToldStep) => `${id} ${seq} ${after}`,
+    ask: (steps) => storiesOf(pool, steps),
+  });
+  const find = together((ids: string[]) => runsOf<Execution>(pool, ids, shownExecution));
+  const childrenOf = together((ids: string[]) => liveChildrenOf(pool, ids));
+  const turnFrom = together((places: { id: string; turn: number }[]) => turnsFrom(pool, places));
+  const sees = together((watching: Parameters<typeof whoSees>[1][number][]) =>
+    whoSees(pool, watching),
+  );
+  const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });
+  return ({ tenantId, userId, role }) => {
+    const isSeen = (id: string) => sees({ tenantId, userId, role, id });
+    const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
+      sight.whileSeen(events, { tenantId, userId, role, id }, () => noSuch(one, id));
+    return {
+      hub,
+      story,
+      find,
+      isSeen,
+      steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),
+      messages: (id, after) => seen(hub.messages(id, after), id, 'session'),
+      async liveChildren(id) {
+        const children = await childrenOf(id);
+        const shown = await Promise.all(children.map(isSeen));
+        return children.filter((_child, index) => shown[index]);
+      },
+      turnFrom: (id, turn) => turnFrom({ id, turn }),
+      follow(filter) {
+        const lines = log.follow({ watching: { tenantId, userId, role }, filter });
+        return filter.id === undefined ? lines : seen(lines, filter.id, 'execution');
+      },
+    };
+  };
+}
+
+/**
+ * Returns transactions for what all followers of a tenant's log share. They take turns with the
+ * users of that tenant.
+ */
+function transactionOfTenant({
+  connections,
+  admission,
+}: Pick<LiveOptions, 'connections' | 'admission'>) {
+  return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
+    const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
+    const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };
+    return admission.run(reader, () => inTransactionAs(connections.as(reader), settings, work));
+  };
+}

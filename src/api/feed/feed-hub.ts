@@ -1,0 +1,240 @@
+import type { TokenPiece } from '../../contracts/step.ts';
+import {
+  createFeed,
+  type Feed,
+  type FeedRow,
+  type RunState,
+  type SessionCursor,
+  type SessionRow,
+  type Unanswered,
+} from '../../db/feed/feed.ts';
+import {
+  followStates,
+  followSteps,
+  followTokens,
+  type Subscriber,
+  type SubscriberEvents,
+} from './feed-subscriber.ts';
+import { SessionFeed } from './session-feed.ts';
+import { ToolNotes } from './tool-note-buffer.ts';
+
+/** Announcements may be lost: so often every followed run is looked at anyway, all of them in one call. */
+const POLL_MS = 1_000;
+/** Registrations last two minutes. */
+const POLLS_PER_REFRESH = 30;
+/** Bounds of one read: pairs of run and cursor, and steps of each. */
+const PAIRS_PER_READ = 250;
+const STEPS_PER_PAIR = 200;
+
+type AnySubscriber = Subscriber<FeedRow> | Subscriber<RunState> | Subscriber<TokenPiece>;
+export type FeedHubOptions = { url: string; onError(error: unknown): void };
+
+/** Opens a hub and its connection. */
+export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
+  const hub = new FeedHub(options);
+  await hub.open();
+  return hub;
+}
+
+/**
+ * The live feed of one process: many subscribers, one connection. A wake-up (an announcement, a new subscriber, the
+ * slow poll, a reconnect) only says where to look; rows are read from each subscriber's cursor, for all runs woken
+ * meanwhile at once. So nothing is lost, and a run never has two reads under way.
+ *
+ * Subscribing checks no rights: the caller has done that.
+ */
+export class FeedHub {
+  readonly #options: FeedHubOptions;
+  readonly #runs = new Map<string, Set<AnySubscriber>>();
+  readonly #unregistered = new Set<string>();
+  readonly #woken = new Set<string>();
+  readonly #sessions: SessionFeed;
+  readonly #listeners = new Set<(unanswered: Unanswered) => void>();
+  readonly notes = new ToolNotes();
+  #feed: Feed | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #polls = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(options: FeedHubOptions) {
+    this.#options = options;
+    this.#sessions = new SessionFeed({ feed: () => this.#feed, onError: options.onError });
+  }
+
+  async open(): Promise<void> {
+    this.#feed = await createFeed({
+      url: this.#options.url,
+      onAnnounced: (id) => {
+        this.#wake([id]);
+        this.#sessions.announced(id);
+      },
+      onTokens: (piece) => {
+        for (const subscriber of this.#subscribersOf(piece.execution_id)) {
+          subscriber.offerPiece(piece);
+        }
+      },
+      onUnanswered: (unanswered) => {
+        for (const listener of this.#listeners) listener(unanswered);
+      },
+      onNote: (note) => this.notes.heard(note),
+      onReconnected: () => this.#wakeAll({ register: true }),
+    });
+    this.#poll = setInterval(() => {
+      this.#polls += 1;
+      this.#wakeAll({ register: this.#polls % POLLS_PER_REFRESH === 0 });
+    }, POLL_MS);
+  }
+
+  /** The steps after `after`, then each new one; ends when the run has. `return()` leaves. */
+  steps(executionId: string, after: number): AsyncIterableIterator<FeedRow, undefined> {
+    return this.#join(executionId, (events) => followSteps(after, events)).events;
+  }
+
+  /** The run's state now and after each change; ends when the run has. `return()` leaves. */
+  states(executionId: string): AsyncIterableIterator<RunState, undefined> {
+    return this.#join(executionId, followStates).events;
+  }
+
+  /** Pieces of answers while they stream, from now on; ends when the run has. `return()` leaves. */
+  tokens(executionId: string): AsyncIterableIterator<TokenPiece, undefined> {
+    return this.#join(executionId, followTokens).events;
+  }
+
+  /** The messages of a session after `after`, then each new one, of later turns too. `return()` leaves. */
+  messages(sessionId: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
+    return this.#sessions.follow(sessionId, after);
+  }
+
+  /** Calls `listener` when somebody who was asked, by any process, gave no answer that counts. What it gives back ends that. */
+  onUnanswered(listener: (unanswered: Unanswered) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether announcements are heard; while they are not, all is found by looking once the connection is back. */
+  get isListening(): boolean {
+    return this.#feed?.isListening ?? false;
+  }
+
+  /** Subscriptions open now. */
+  get subscriptions(): number {
+    const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
+    return ofRuns + this.#sessions.subscriptions;
+  }
+
+  /** Ends all subscriptions, then the connection. */
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    const feed = this.#feed;
+    this.#feed = undefined;
+    for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
+      subscriber.close();
+    }
+    await Promise.all([this.#reading, this.#sessions.close()]);
+    await feed?.close();
+  }
+
+  #join<T extends AnySubscriber>(id: string, make: (events: SubscriberEvents) => T): T {
+    const subscriber = make({
+      onRoom: () => this.#wake([id]),
+      onClose: () => this.#leave(id, subscriber),
+    });
+    const subscribers = this.#runs.get(id) ?? new Set();
+    if (subscribers.size === 0) this.#unregistered.add(id);
+    this.#runs.set(id, subscribers.add(subscriber));
+    this.#wake([id]);
+    return subscriber;
+  }
+
+  #leave(id: string, subscriber: AnySubscriber): void {
+    const subscribers = this.#runs.get(id);
+    if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
+    this.#runs.delete(id);
+    this.#unregistered.delete(id);
+    if (this.#sessions.wants(id)) return;
+    this.#feed?.unwatch([id]).catch(this.#options.onError);
+  }
+
+  #wakeAll({ register }: { register: boolean }): void {
+    if (register) {
+      for (const id of this.#runs.keys()) this.#unregistered.add(id);
+    }
+    this.#wake(this.#runs.keys());
+    this.#sessions.wakeAll({ register });
+  }
+
+  #wake(ids: Iterable<string>): void {
+    for (const id of ids) {
+      if (this.#runs.has(id)) this.#woken.add(id);
+    }
+    if (this.#woken.size > 0) this.#reading ??= this.#read();
+  }
+
+  async #read(): Promise<void> {
+    await undefined; // gathers what is woken in this turn of the event loop
+    while (this.#feed && this.#woken.size > 0) {
+      const ids = [...this.#woken];
+      this.#woken.clear();
+      try {
+        await this.#register(this.#feed);
+        for (const id of await this.#refresh(this.#feed, ids)) this.#woken.add(id);
+      } catch (error) {
+        this.#options.onError(error); // a lost connection wakes everybody when it is back; else the poll does
+        break;
+      }
+    }
+    this.#reading = undefined;
+  }
+
+  /** Registers before anything is read, so that whatever is committed after the read is announced. */
+  async #register(feed: Feed): Promise<void> {
+    const ids = [...this.#unregistered];
+    this.#unregistered.clear();
+    if (ids.length === 0) return;
+    await feed.watch(ids).catch((error: unknown) => {
+      for (const id of ids) this.#unregistered.add(id);
+      throw error;
+    });
+  }
+
+  /** One look at the runs: their states, then the steps that subscribers lack. Gives the runs of which somebody lacks more. */
+  async #refresh(feed: Feed, ids: readonly string[]): Promise<string[]> {
+    const states = new Map((await feed.states(ids)).map((state) => [state.execution_id, state]));
+    const behind: [string, number][] = [];
+    for (const id of ids) {
+      const state = states.get(id);
+      const cursors = new Set<number>();
+      for (const subscriber of this.#subscribersOf(id)) {
+        subscriber.offerState(state);
+        const after = subscriber.wantsAfter();
+        if (state && after !== undefined && after < state.step_count) cursors.add(after);
+      }
+      for (const cursor of cursors) behind.push([id, cursor]);
+    }
+    const served: string[] = [];
+    while (behind.length > 0) {
+      served.push(...(await this.#deliver(feed, behind.splice(0, PAIRS_PER_READ))));
+    }
+    return served.filter((id) => {
+      const count = states.get(id)?.step_count ?? 0;
+      return this.#subscribersOf(id).some((one) => (one.wantsAfter() ?? count) < count);
+    });
+  }
+
+  /** Gives the runs of which somebody got rows. */
+  async #deliver(feed: Feed, cursors: readonly [string, number][]): Promise<string[]> {
+    const rows = await feed.stepsAfter(cursors, STEPS_PER_PAIR);
+    const byRun = Map.groupBy(rows, (row) => row.execution_id);
+    const served: string[] = [];
+    for (const [id, steps] of byRun) {
+      steps.sort((a, b) => a.seq - b.seq);
+      const taken = this.#subscribersOf(id).map((subscriber) => subscriber.offerRows(steps));
+      if (taken.includes(true)) served.push(id);
+    }
+    return served;
+  }
+
+  #subscribersOf(id: string): AnySubscriber[] {
+    return [...(this.#runs.get(id) ?? [])];
+  }
+}

@@ -1,0 +1,196 @@
+import type { Feed, SessionCursor, SessionRow } from '../../db/feed/feed.ts';
+import { followMessages, type SessionSubscriber } from './session-subscriber.ts';
+
+/** Bounds of one read: pairs of session and cursor, and messages of each. */
+const PAIRS_PER_READ = 100;
+const MESSAGES_PER_PAIR = 200;
+
+type Followed = {
+  subscribers: Set<SessionSubscriber>;
+  /** The run that was live when it was looked at last. */
+  run: string | undefined;
+  /** What is registered for it: its own id, and that run. */
+  watched: Set<string>;
+};
+
+type Place = { id: string; cursor: SessionCursor; to: SessionSubscriber[] };
+
+export type SessionFeedOptions = {
+  /** The connection of the hub; undefined once that is closed. */
+  feed(): Feed | undefined;
+  onError(error: unknown): void;
+};
+
+/**
+ * The part of the hub that follows sessions. What is announced is the session (a new run in it) and its live run (a
+ * commit); each wake-up finds out which run is live, registers for it, and only then reads messages from each
+ * subscriber's cursor. So what is committed after the read is announced, and what was announced to nobody is found by
+ * the hub's slow poll.
+ */
+export class SessionFeed {
+  readonly #options: SessionFeedOptions;
+  readonly #sessions = new Map<string, Followed>();
+  /** By run: the session it is live in. */
+  readonly #runs = new Map<string, string>();
+  readonly #woken = new Set<string>();
+  #reading: Promise<void> | undefined;
+
+  constructor(options: SessionFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Subscriptions open now. */
+  get subscriptions(): number {
+    return [...this.#sessions.values()].reduce((sum, one) => sum + one.subscribers.size, 0);
+  }
+
+  /** The messages after a cursor, then each new one. */
+  follow(id: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
+    const subscriber = followMessages(after, {
+      onRoom: () => this.#wake([id]),
+      onClose: () => this.#leave(id, subscriber),
+    });
+    const followed = this.#sessions.get(id) ?? newlyFollowed();
+    followed.subscribers.add(subscriber);
+    this.#sessions.set(id, followed);
+    this.#wake([id]);
+    return subscriber.events;
+  }
+
+  /** True when this run's announcements are wanted here. */
+  wants(run: string): boolean {
+    return this.#runs.has(run);
+  }
+
+  /** A session or a run was announced; perhaps none of ours. */
+  announced(id: string): void {
+    this.#wake([this.#runs.get(id) ?? id]);
+  }
+
+  /** Looks at all sessions; with `register`, registrations are made anew. */
+  wakeAll({ register }: { register: boolean }): void {
+    if (register) {
+      for (const { watched } of this.#sessions.values()) watched.clear();
+    }
+    this.#wake(this.#sessions.keys());
+  }
+
+  /** Ends all subscriptions; the hub's connection is closed after that. */
+  async close(): Promise<void> {
+    for (const { subscribers } of [...this.#sessions.values()]) {
+      for (const subscriber of [...subscribers]) subscriber.close();
+    }
+    await this.#reading;
+  }
+
+  #leave(id: string, subscriber: SessionSubscriber): void {
+    const followed = this.#sessions.get(id);
+    if (!followed?.subscribers.delete(subscriber) || followed.subscribers.size > 0) return;
+    this.#sessions.delete(id);
+    if (followed.run) this.#runs.delete(followed.run);
+    // its run may be followed for itself: that registration runs out, or the last follower of the run ends it
+    this.#options.feed()?.unwatch([id]).catch(this.#options.onError);
+  }
+
+  #wake(ids: Iterable<string>): void {
+    for (const id of ids) {
+      if (this.#sessions.has(id)) this.#woken.add(id);
+    }
+    if (this.#woken.size > 0) this.#reading ??= this.#read();
+  }
+
+  async #read(): Promise<void> {
+    await undefined; // gathers what is woken in this turn of the event loop
+    for (
+      let feed = this.#options.feed();
+      feed && this.#woken.size > 0;
+      feed = this.#options.feed()
+    ) {
+      const ids = [...this.#woken];
+      this.#woken.clear();
+      try {
+        const isNew = await this.#register(feed, ids);
+        for (const id of await this.#deliver(feed, ids)) this.#woken.add(id);
+        for (const id of isNew) this.#woken.add(id);
+      } catch (error) {
+        this.#options.onError(error); // a lost connection wakes everybody when it is back; else the poll does
+        break;
+      }
+    }
+    this.#reading = undefined;
+  }
+
+  /**
+   * Registers for the sessions and their live runs. Gives those in which something was registered for the first time:
+   * which run is live was found out before anybody was told, so they are looked at once more.
+   */
+  async #register(feed: Feed, ids: readonly string[]): Promise<string[]> {
+    const live = await feed.liveRuns(ids);
+    const missing = new Map<string, string>();
+    for (const id of ids) {
+      const followed = this.#sessions.get(id);
+      const run = live.get(id);
+      if (!followed) continue;
+      if (run === undefined) {
+        for (const subscriber of [...followed.subscribers]) subscriber.close();
+        continue;
+      }
+      this.#goOnWith(id, followed, run ?? undefined);
+      for (const what of run ? [id, run] : [id]) {
+        if (!followed.watched.has(what)) missing.set(what, id);
+      }
+    }
+    if (missing.size === 0) return [];
+    await feed.watch([...missing.keys()]);
+    for (const [what, id] of missing) this.#sessions.get(id)?.watched.add(what);
+    return [...missing.values()];
+  }
+
+  #goOnWith(id: string, followed: Followed, run: string | undefined): void {
+    if (followed.run === run) return;
+    if (followed.run) {
+      this.#runs.delete(followed.run);
+      followed.watched.delete(followed.run);
+    }
+    followed.run = run;
+    if (run) this.#runs.set(run, id);
+  }
+
+  /** Reads for all who have room. Gives the sessions of which somebody may lack more. */
+  async #deliver(feed: Feed, ids: readonly string[]): Promise<string[]> {
+    const places = this.#placesIn(ids);
+    const served: string[] = [];
+    while (places.length > 0) {
+      const some = places.splice(0, PAIRS_PER_READ);
+      const rows = await feed.messagesAfter(
+        some.map(({ id, cursor }) => [id, cursor]),
+        MESSAGES_PER_PAIR,
+      );
+      for (const [place, messages] of Map.groupBy(rows, (row) => row.place)) {
+        for (const subscriber of some[place - 1]?.to ?? []) subscriber.push(messages);
+        served.push(some[place - 1]?.id ?? '');
+      }
+    }
+    return served;
+  }
+
+  /** Where the subscribers who have room stand: those at the same message get the same rows. */
+  #placesIn(ids: readonly string[]): Place[] {
+    const places = new Map<string, Place>();
+    for (const id of ids) {
+      for (const subscriber of this.#sessions.get(id)?.subscribers ?? []) {
+        if (!subscriber.hasRoom) continue;
+        const { cursor } = subscriber;
+        const key = `${id} ${JSON.stringify(cursor)}`;
+        const place = places.get(key) ?? { id, cursor, to: [] };
+        place.to.push(subscriber);
+        places.set(key, place);
+      }
+    }
+    return [...places.values()];
+  }
+}
+
+function newlyFollowed(): Followed {
+  return { subscribers: new Set(), run: undefined, watched: new Set() };
+}

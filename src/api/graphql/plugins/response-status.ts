@@ -1,0 +1,125 @@
+import '../environment.ts';
+import type { IncomingMessage } from 'node:http';
+import type { BufferResult, Result } from 'postgraphile/grafserv';
+import type { GraphQLError } from 'postgraphile/graphql';
+import type { JsonObject } from '../../../contracts/json.ts';
+import { problem } from '../../errors/problem.ts';
+import { causeOf } from '../errors.ts';
+
+type Answer = {
+  data?: JsonObject | null;
+  errors?: { extensions?: { code?: string; statusCode?: number; detail?: JsonObject } }[];
+};
+
+const OWN_TYPE = 'application/graphql-response+json';
+
+/**
+ * Checks an answer before it is sent over HTTP. An operation that a limit refused gets Retry-After.
+ * Its status is 429 if the client accepts the media type that has statuses. For `application/json`
+ * it stays 200, as the specification of GraphQL over HTTP demands. Every error gets a code, and an
+ * answer that is no GraphQL result becomes a problem document.
+ */
+export function createAnswersPlugin(): GraphileConfig.Plugin {
+  const overLimit = new WeakSet<IncomingMessage>();
+  return {
+    name: 'HowdahAnswersPlugin',
+    version: '1.0.0',
+    grafserv: {
+      middleware: {
+        setPreset(next, event) {
+          const configure = event.getExecutionConfig;
+          event.getExecutionConfig = async function getExecutionConfig(context) {
+            const config = await configure.call(this, context);
+            const { execute } = config;
+            return {
+              ...config,
+              execute: (async (args) => {
+                const result = await execute(args);
+                if (context.node && 'errors' in result && result.errors?.some(isLimit)) {
+                  overLimit.add(context.node.req);
+                }
+                return result;
+              }) as typeof execute,
+            };
+          };
+          return next();
+        },
+        async processRequest(next, { requestDigest }) {
+          const result = await next();
+          const request = requestDigest.requestContext.node?.req;
+          if (requestDigest.path !== '/graphql') return asPage(result);
+          if (result?.type !== 'buffer') return result;
+          if (result.statusCode === 406) return asProblem(406, messageOf(result));
+          if (result.statusCode >= 400) return coded(result);
+          return request && overLimit.has(request) ? refusedByLimit(result) : result;
+        },
+      },
+    },
+  };
+}
+
+function isLimit(error: GraphQLError): boolean {
+  return (causeOf(error) as { code?: unknown } | undefined)?.code === 'HWQTA';
+}
+
+function refusedByLimit(result: BufferResult): Result {
+  const { data, errors = [] } = answerOf(result);
+  const waits = errors.map(({ extensions }) => Number(extensions?.detail?.retry_after_seconds));
+  const seconds = Math.max(...waits.filter((wait) => wait > 0));
+  const headers: Record<string, string> = {
+    ...result.headers,
+    ...(Number.isFinite(seconds) && { 'retry-after': `${seconds}` }),
+  };
+  const isWhole =
+    errors.every(({ extensions }) => extensions?.code === 'HWQTA') &&
+    Object.values(data ?? {}).every((value) => value === null);
+  const hasStatuses = headers['content-type']?.startsWith(OWN_TYPE);
+  if (!isWhole || !hasStatuses) return { ...result, headers };
+  return { ...withBody({ ...result, headers }, { errors }), statusCode: 429 }; // without `data`, which means 200
+}
+
+/** grafserv's own refusals have no code, and show our status among the extensions. */
+function coded(result: BufferResult): Result {
+  const answer = answerOf(result);
+  const errors = (answer.errors ?? []).map(({ extensions, ...error }) => {
+    const { statusCode: _, ...rest } = extensions ?? {};
+    return { ...error, extensions: { code: 'HWINV', ...rest } };
+  });
+  return withBody(result, { ...answer, errors });
+}
+
+function asPage(result: Result | null): Result {
+  if (result === null) return asProblem(405, 'There are only pages here: GET.', { allow: 'GET' });
+  if (!('statusCode' in result) || result.statusCode < 400) return result;
+  return asProblem(result.statusCode, 'There is no such page.');
+}
+
+function asProblem(status: number, message: string, more: Record<string, string> = {}): Result {
+  const code = status === 404 ? 'HWNTF' : 'HWINV';
+  const errors = [{ message, extensions: { code } }];
+  const { headers, body } = problem(status, code, message, status === 406 ? { errors } : {});
+  return {
+    type: 'buffer',
+    statusCode: status,
+    headers: { ...headers, ...more },
+    buffer: Buffer.from(body),
+  };
+}
+
+function messageOf(result: BufferResult): string {
+  const [error] = answerOf(result).errors ?? [];
+  return (error as { message?: string } | undefined)?.message ?? 'Not acceptable.';
+}
+
+function answerOf({ buffer }: BufferResult): Answer {
+  return JSON.parse(buffer.toString('utf8')) as Answer;
+}
+
+function withBody(result: BufferResult, answer: Answer): BufferResult {
+  const buffer = Buffer.from(JSON.stringify(answer));
+  return {
+    ...result,
+    headers: { ...result.headers, 'content-length': `${buffer.length}` },
+    buffer,
+  };
+}

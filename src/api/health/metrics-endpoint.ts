@@ -1,0 +1,74 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '../../config.ts';
+import type { ApiMetrics } from '../../telemetry/metrics.ts';
+import { sendProblem } from '../errors/problem.ts';
+import { metricsPath } from './health-paths.ts';
+
+export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: ApiMetrics };
+
+/** `GET /metrics`, and what counts requests. */
+export type MetricsDoor = {
+  serves(path: string): boolean;
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Counts a request when its answer has ended. */
+  watch(path: string, request: IncomingMessage, response: ServerResponse): void;
+};
+
+/** First words of paths that are doors of ours; any other is a stranger's word. */
+const DOORS = new Set(
+  'a2a ag-ui agent-systems api docs graphiql graphql healthz mcp metrics openapi.json query readyz schemas sessions tools v1 ws'.split(
+    ' ',
+  ),
+);
+
+/**
+ * Metrics are of the whole server and of no tenant, so no login of a tenant opens them: who reads them brings along the token
+ * of the environment. Without one they are for whoever is on this machine, where no login is asked for.
+ */
+export function createMetricsDoor({ metrics, auth, metricsToken }: MetricsOptions): MetricsDoor {
+  return {
+    serves: (path) => path === metricsPath.path,
+    async handle(request, response) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        response.setHeader('allow', 'GET, HEAD');
+        return sendProblem(response, 405, 'HWINV', 'Metrics are read by GET.');
+      }
+      if (metricsToken === undefined && auth === 'required') {
+        return sendProblem(response, 403, 'HWDEN', NO_TOKEN, { hint: HINT });
+      }
+      if (metricsToken !== undefined && !brings(request, metricsToken)) {
+        response.setHeader('www-authenticate', 'Bearer');
+        return sendProblem(response, 401, 'HWDEN', WRONG_TOKEN, { hint: HINT });
+      }
+      const text = await metrics.text();
+      response.writeHead(200, {
+        'content-type': metrics.contentType,
+        'content-length': Buffer.byteLength(text),
+        'cache-control': 'no-store',
+      });
+      response.end(request.method === 'HEAD' ? undefined : text);
+    },
+    watch(path, { method = '' }, response) {
+      const since = performance.now();
+      const [, first = ''] = path.split('/', 2);
+      const door = path === '/' ? '/' : DOORS.has(first) ? first : 'other';
+      response.once('close', () => {
+        metrics.requested(door, method, response.statusCode, (performance.now() - since) / 1000);
+      });
+    },
+  };
+}
+
+const NO_TOKEN =
+  'Metrics are of the whole server: where a login is required they are read with a token of their own.';
+const WRONG_TOKEN = 'Metrics are read with the token of this server.';
+const HINT =
+  'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24, and send it: Authorization: Bearer …';
+
+/** Compared by digest, which tells nothing of how much of it was right. */
+function brings({ headers }: IncomingMessage, token: string): boolean {
+  const [, sent = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(sent), digest(token));
+}

@@ -1,0 +1,130 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import type { Config } from '../config.ts';
+import { answerBare, sendProblem } from './errors/problem.ts';
+import type { GraphqlServer } from './graphql/server.ts';
+import type { MetricsDoor } from './health/metrics-endpoint.ts';
+import { BUSY } from './http/admission.ts';
+import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './http/cors.ts';
+import { localOnly } from './http/loopback-guard.ts';
+import { pathOf, shownPath } from './http/path.ts';
+import { secure } from './http/security-headers.ts';
+import type { Departure } from './limits/connection-draining.ts';
+import type { McpEndpoint } from './mcp/endpoint.ts';
+import { openAiError } from './openai/errors.ts';
+import { isOpenAiPath } from './openai/not-found.ts';
+import type { WsDoor } from './ws/endpoint.ts';
+
+/** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
+const MAX_HEADER_BYTES = 128 * 1024;
+
+export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
+  graphql: GraphqlServer;
+  mcp: McpEndpoint;
+  metrics?: MetricsDoor | undefined;
+  ws: WsDoor;
+  requestMs: number;
+  departure: Departure;
+  onError(error: unknown, request: IncomingMessage): void;
+};
+
+/**
+ * One HTTP server: GraphQL's paths go to grafserv, `/mcp` and `/ws` to their own, all others to Fastify. Before, it is asked where the request
+ * comes from: without a login that must be this machine, with one no page of a stranger.
+ */
+export function dispatch(options: DispatchOptions, others: RequestListener): Server {
+  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
+  const refusalOf = createGate(options);
+  const server = createServer(serverOptions(requestMs));
+  server.on('connection', departure.watchConnection);
+  server.on('request', (request, response) => {
+    const path = pathOf(request.url);
+    departure.watch(response);
+    metrics?.watch(path, request, response);
+    secure(request, response, graphql.isPage(path));
+    const refusal = refusalOf(request);
+    if (isHostless(request))
+      return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
+    if (refusal) return sendForbidden(response, path, refusal);
+    allowReading(request, response, corsOrigins);
+    if (isPreflight(request)) return answerPreflight(request, response);
+    const door = [graphql, mcp, metrics, ws].find((one) => one?.serves(path));
+    if (!door) return others(request, response);
+    door.handle(request, response).catch((error: unknown) => {
+      onError(error, request);
+      response.destroy();
+    });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const refusal = refusalOf(request);
+    if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
+    if (departure.isClosing) {
+      const detail = 'This server closes; connect again.';
+      return answerBare(socket, 503, BUSY, detail, { 'retry-after': '1' });
+    }
+    const path = pathOf(request.url);
+    if (path === '/graphql') return graphql.upgrade(request, socket, head);
+    if (ws.serves(path)) return ws.upgrade(request, socket, head);
+    answerBare(socket, 404, 'HWNTF', `There is no WebSocket at ${shownPath(request.url)}.`);
+  });
+  server.on('connect', (_request, socket) => {
+    answerBare(socket, 405, 'HWINV', 'This is no proxy: there is no CONNECT.');
+  });
+  server.on('checkExpectation', (request, response) => {
+    const detail = `What is expected cannot be met: ${request.headers.expect}.`;
+    sendProblem(response, 417, 'HWINV', detail);
+  });
+  return server;
+}
+
+/** Longer than balancers keep a connection without requests (60 s, most of them): they, not we, end one that is about to be used. */
+const IDLE_MS = 75_000;
+
+/** A client that only offers another protocol (h2c) is answered in this one. What lacks a Host is told so by us. */
+function serverOptions(requestMs: number): ServerOptions {
+  return {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    keepAliveTimeout: IDLE_MS,
+    connectionsCheckingInterval: Math.ceil(requestMs / 6),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+  };
+}
+
+function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === '1.1';
+}
+
+/** In the form of the door it came to. */
+function sendForbidden(response: ServerResponse, path: string, message: string): void {
+  if (isOpenAiPath(path)) {
+    const { error } = openAiError({ status: 403, code: 'HWDEN', message, detail: null });
+    const type = 'application/json; charset=utf-8';
+    response.writeHead(403, { 'content-type': type }).end(JSON.stringify({ error }));
+  } else {
+    sendProblem(response, 403, 'HWDEN', message);
+  }
+}
+
+/** Says why a request may not come in at all, by its headers alone. */
+function createGate({ host, auth, corsOrigins }: DispatchOptions) {
+  const isLocal = localOnly(host);
+  return (request: IncomingMessage): string | undefined => {
+    if (auth === 'none') {
+      return isLocal(request)
+        ? undefined
+        : 'This server has no login and answers requests of its own machine only: Host and Origin must be local.';
+    }
+    return originIsAllowed(request, corsOrigins)
+      ? undefined
+      : 'Pages of this Origin may not ask this server. Add it to HOWDAH_CORS_ORIGINS.';
+  };
+}

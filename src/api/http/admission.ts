@@ -1,0 +1,75 @@
+import { FairQueue, type FairQueueOptions, type Place } from '../../concurrency/fair-queue.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Subject } from '../../db/access/subjects.ts';
+import type { Bounds } from './server-limits.ts';
+
+/** The SQLSTATE of Postgres for the same: too_many_connections. */
+export const BUSY = '53300';
+/** Seconds after which a refused client may try again. */
+export const RETRY_AFTER = '1';
+
+/**
+ * A bounded queue of requests that is fair among tenants. Some requests run, some wait, and all
+ * others are refused with `53300`.
+ */
+export type Admission = {
+  /** True when a tenant with no request here would be refused. */
+  readonly isFull: boolean;
+  /** Takes a place or waits for one. Throws when the queue is full. */
+  enter(caller: Subject): Place;
+  /** Runs `work` when the caller's turn has come. */
+  run<T>(caller: Subject, work: () => Promise<T>): Promise<T>;
+};
+
+/** Two requests per connection work: one asks the database while the other is planned or written. */
+export function createAdmission({
+  connections,
+  waiting,
+  waitMs,
+}: Pick<Bounds, 'connections' | 'waiting' | 'waitMs'>): Admission {
+  const bound = { most: waiting, ms: waitMs, refusal: busy };
+  const queue = new FairQueue({ ...tenantShares(connections * 2), waiting: bound });
+  const enter = (caller: Subject) => queue.enter(caller.tenantId, queueUserOf(caller));
+  return {
+    get isFull() {
+      return queue.isFull;
+    },
+    enter,
+    run: (caller, work) => inTurn(enter(caller), work),
+  };
+}
+
+/**
+ * Divides places among tenants. While others wait, a tenant has at most half of the places. The
+ * last places are reserved for tenants without one.
+ */
+export function tenantShares(places: number): FairQueueOptions {
+  return {
+    places,
+    max_while_others_wait: Math.max(1, Math.floor(places / 2)),
+    reserved_for_new_keys: places < 4 ? 0 : Math.max(1, Math.floor(places / 8)),
+  };
+}
+
+/**
+ * Returns the key by which users of a tenant take turns. An API key without a user counts as a
+ * user.
+ */
+export function queueUserOf({ userId, apiKeyId }: Subject): string {
+  return userId ?? apiKeyId ?? '';
+}
+
+async function inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
+  try {
+    await place.turn;
+    return await work();
+  } finally {
+    place.leave();
+  }
+}
+
+function busy(): HowdahError {
+  return new HowdahError(BUSY, 'the server has too many requests at once; try again in a moment', {
+    hint: 'Ask for less at once, or start more API processes.',
+  });
+}

@@ -1,0 +1,175 @@
+import type { IncomingMessage } from 'node:http';
+import type { Json } from '../../contracts/json.ts';
+import { MAX_VALUES } from './jsonb-safety.ts';
+
+/** Why a body is refused. */
+export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
+
+/** `gone`: whoever sent it hung up before it was here. */
+type Refused = Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
+export type Body = Readonly<{ ok: true; value: Json }> | Refused;
+export type TextBody = Readonly<{ ok: true; value: string }> | Refused;
+
+/**
+ * The JSON a request carries: UTF-8, at most so many bytes, every name once in its object. Parsers differ in what they make
+ * of a name that is there twice, so somebody before us may have looked at the other value.
+ */
+export async function readJson(request: IncomingMessage, mostBytes: number): Promise<Body> {
+  const misfit = headersFault(request.headers);
+  if (misfit) return refused(415, misfit);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes === 'gone') return { ok: false, fault: 'gone' };
+  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  return parsed(bytes);
+}
+
+/** The text a request carries: UTF-8, of one of these types, at most so many bytes. */
+export async function readText(
+  request: IncomingMessage,
+  mostBytes: number,
+  types: readonly string[],
+): Promise<TextBody> {
+  const misfit = headersFault(request.headers, types);
+  if (misfit) return refused(415, misfit);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes === 'gone') return { ok: false, fault: 'gone' };
+  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  try {
+    return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return refused(400, 'The request is no text in UTF-8.');
+  }
+}
+
+function refused(status: BodyFault['status'], message: string, hint?: string): Refused {
+  return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };
+}
+
+/** Only what a page cannot send elsewhere without being asked: no form, no plain text. */
+function headersFault(
+  headers: IncomingMessage['headers'],
+  types: readonly string[] = ['application/json'],
+): string | undefined {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  const [media = '', ...parameters] = type.split(';').map((part) => part.trim().toLowerCase());
+  if (!types.includes(media)) {
+    return `The Content-Type of a request must be ${types.join(' or ')}.`;
+  }
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
+    return `${media === 'application/json' ? 'JSON' : 'Text'} is sent in UTF-8.`;
+  }
+  return encoding === 'identity' ? undefined : 'A request is sent without Content-Encoding.';
+}
+
+/** The bytes of a body. */
+async function readBytes(
+  request: IncomingMessage,
+  most: number,
+): Promise<Buffer | 'gone' | 'too many'> {
+  if (Number(request.headers['content-length']) > most) return 'too many';
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const { promise, resolve } = Promise.withResolvers<Buffer | 'gone' | 'too many'>();
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > most) resolve('too many');
+    else chunks.push(chunk);
+  });
+  request.on('end', () => resolve(Buffer.concat(chunks)));
+  request.on('error', () => resolve('gone'));
+  request.on('close', () => resolve('gone'));
+  return promise;
+}
+
+/** The JSON these bytes are, as `readJson` takes it. */
+export function parsed(bytes: Buffer): Body {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const fault = faultIn(text);
+    if (fault) return refused(400, ...fault);
+    return { ok: true, value: JSON.parse(text) as Json };
+  } catch {
+    return refused(400, 'The request is no JSON.', 'JSON in UTF-8, without a byte order mark.');
+  }
+}
+
+const COLON = /\s*:/y;
+const WHITESPACE = ' \n\r\t';
+
+/** Levels of lists and objects in a request: whatever walks it calls itself for each. */
+const MOST_LEVELS = 100;
+
+/**
+ * Most names of one object. Code that walks an object compares its names, or writes each of them
+ * down.
+ */
+const MOST_NAMES = 10_000;
+
+/**
+ * Finds a fault of a JSON text before the text is parsed, with a hint: a name twice in one object,
+ * too many levels, too many names or too many values. For a text that is not JSON it returns
+ * undefined or throws.
+ */
+function faultIn(text: string): [message: string, hint?: string] | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let values = 1;
+  let isFirst = false; // the innermost list or object is still empty
+  for (let at = 0; at < text.length; at += 1) {
+    if (open.length > MOST_LEVELS) {
+      return [
+        `The request is nested over ${MOST_LEVELS} deep.`,
+        'Send less deep lists and objects.',
+      ];
+    }
+    const character = text[at] as string;
+    if (WHITESPACE.includes(character)) continue;
+    const isClosing = character === '}' || character === ']';
+    if (character === ',' || (isFirst && !isClosing)) values += 1;
+    if (values > MAX_VALUES) {
+      return [`The request has over ${MAX_VALUES} values.`, 'Send several smaller requests.'];
+    }
+    isFirst = false;
+    if (character === '{' || character === '[') {
+      open.push(character === '{' ? new Set() : undefined);
+      isFirst = true;
+    } else if (isClosing) open.pop();
+    else if (character === '"') {
+      const end = endOfString(text, at);
+      if (end < 0) return undefined;
+      COLON.lastIndex = end + 1;
+      if (COLON.test(text)) {
+        const names = open.at(-1);
+        const name = JSON.parse(text.slice(at, end + 1)) as string;
+        if (names?.has(name)) {
+          return [`The request has ${JSON.stringify(name.slice(0, 200))} twice in one object.`];
+        }
+        names?.add(name);
+        if (names && names.size > MOST_NAMES) {
+          return [
+            `The request has an object with over ${MOST_NAMES} names.`,
+            'Send a list instead.',
+          ];
+        }
+      }
+      at = end;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Returns the position of the quote that ends the string, or -1. This is the next quote behind an
+ * even number of backslashes.
+ */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  let backslashes = 1;
+  while (backslashes % 2 === 1) {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return end;
+    backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+  }
+  return end;
+}

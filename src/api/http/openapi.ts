@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import { releaseVersion } from '../../package-root.ts';
+import type { Described, Route } from '../rest/framework/route.ts';
+
+/** An error, as every door tells it that has no form of its own. */
+export const PROBLEM = z
+  .object({
+    type: z.string(),
+    title: z.string().describe('The status in words'),
+    status: z.int(),
+    detail: z.string().describe('What is wrong, for people'),
+    code: z.string().describe('What is wrong, for programs: sql/ERRORS.md'),
+    hint: z.string().optional().describe('What to do about it'),
+    field: z.string().optional().describe('Which field it is about'),
+  })
+  .meta({ id: 'Problem', description: 'An error (RFC 9457)' });
+
+const IF_MATCH = {
+  name: 'If-Match',
+  in: 'header',
+  schema: { type: 'string' },
+  description: 'An ETag: the row is changed only while it is in that state, else 412',
+};
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  schema: { type: 'string', maxLength: 255 },
+  description:
+    'Sent again with the same key within a day, the request is answered as the first time',
+};
+
+const EVENTS = 'text/event-stream';
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  schema: { type: 'string' },
+  description: 'The `id` of the last event there was: what comes behind it is told',
+};
+
+/** A path that another door serves: in the words of routes, and with errors of its own where it has those. */
+export type DoorPath = Pick<
+  Route,
+  'method' | 'path' | 'id' | 'tag' | 'summary' | 'description' | 'params' | 'body' | 'answers'
+> & {
+  headers?: z.ZodObject;
+  /** A Problem when absent. */
+  error?: Described;
+  /** Who is let in: the caller's token or key when absent. */
+  login?: 'nobody' | 'metrics';
+};
+
+/** A path that is a WebSocket. OpenAPI has no words for its messages, so they stand in `x-messages`. */
+export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'description'> & {
+  sends: z.ZodType;
+  takes: z.ZodType;
+};
+
+type Paths = {
+  routes: readonly Route[];
+  doors?: readonly DoorPath[];
+  sockets?: readonly SocketPath[];
+};
+
+/** The paths as OpenAPI 3.1, out of the schemas that requests are checked by. */
+export function openApi({ routes, doors = [], sockets = [] }: Paths): JsonObject {
+  const components: JsonObject = {};
+  const schemaOf = (schema: z.ZodType) => jsonSchema(schema, components);
+  const problem = responseOf(PROBLEM_ANSWER, schemaOf);
+  const paths: Record<string, JsonObject> = {};
+  for (const one of [...routes, ...doors]) {
+    paths[one.path] = {
+      ...paths[one.path],
+      [one.method.toLowerCase()]: operation(one, schemaOf, problem),
+    };
+  }
+  for (const { path, takes, sends, ...named } of sockets) {
+    const answers = { 101: { description: 'The connection is open' } };
+    const opened = operation({ ...named, path, method: 'GET', answers }, schemaOf, problem);
+    const told = { client: schemaOf(takes), server: schemaOf(sends) };
+    paths[path] = { get: { ...opened, 'x-messages': told } };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Howdah',
+      version: releaseVersion(),
+      description:
+        'Agents, workflows and runs. Every operation runs as the caller: a row of another tenant is one that does not exist.',
+    },
+    security: [{ bearer: [] }],
+    tags: [...new Set([...routes, ...doors, ...sockets].map(({ tag }) => tag))].map((name) => ({
+      name,
+    })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'A token or an API key' },
+        metrics: { type: 'http', scheme: 'bearer', description: 'HOWDAH_METRICS_TOKEN' },
+      },
+      schemas: components,
+    },
+  };
+}
+
+type SchemaOf = (schema: z.ZodType) => JsonObject;
+
+const PROBLEM_ANSWER = {
+  description: 'An error',
+  schema: PROBLEM,
+  type: 'application/problem+json',
+} as const;
+const LOGINS: Readonly<Record<'nobody' | 'metrics', Json>> = {
+  nobody: [],
+  metrics: [{ metrics: [] }],
+};
+
+function operation(
+  route: Route & Omit<DoorPath, keyof Route>,
+  schemaOf: SchemaOf,
+  problem: JsonObject,
+): JsonObject {
+  const { id, tag, summary, description, params, query, body, answers } = route;
+  const isStream =
+    route.method === 'GET' && Object.values(answers).some(({ type }) => type === EVENTS);
+  const changes = route.path.endsWith('{id}') && ['PUT', 'PATCH', 'DELETE'].includes(route.method);
+  const parameters = [
+    ...parametersOf(params, 'path', schemaOf),
+    ...parametersOf(query, 'query', schemaOf),
+    ...parametersOf(route.headers, 'header', schemaOf),
+    ...(changes ? [IF_MATCH] : []),
+    ...(route.isKeyed ? [IDEMPOTENCY_KEY] : []),
+    ...(isStream ? [LAST_EVENT_ID] : []),
+  ];
+  const types = route.bodyTypes ?? ['application/json'];
+  const content =
+    body && Object.fromEntries(types.map((type) => [type, { schema: schemaOf(body) }]));
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    ...(route.login && { security: LOGINS[route.login] }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(content && { requestBody: { required: route.isBodyOptional !== true, content } }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, one]) => [status, responseOf(one, schemaOf)]),
+      ),
+      default: route.error ? responseOf(route.error, schemaOf) : problem,
+    },
+  } as JsonObject;
+}
+
+function responseOf(
+  { description, schema, type, events }: Described,
+  schemaOf: SchemaOf,
+): JsonObject {
+  if (!schema && type === undefined) return { description };
+  const content = { [type ?? 'application/json']: schema ? { schema: schemaOf(schema) } : {} };
+  const streamed = events && { 'text/event-stream': { schema: schemaOf(events) } };
+  return { description, content: { ...content, ...streamed } };
+}
+
+function parametersOf(
+  schema: z.ZodObject | undefined,
+  place: 'path' | 'query' | 'header',
+  schemaOf: SchemaOf,
+): JsonObject[] {
+  if (!schema) return [];
+  return Object.entries(schema.shape).map(([name, field]) => {
+    const { description, ...rest } = schemaOf(field as z.ZodType);
+    const isRequired = place === 'path' || !(field as z.ZodType).safeParse(undefined).success;
+    return {
+      name,
+      in: place,
+      ...(isRequired && { required: true }),
+      ...(description !== undefined && { description }),
+      schema: rest,
+    } as JsonObject;
+  });
+}
+
+/** One schema; those that have a name stand among the components, once. */
+function jsonSchema(schema: z.ZodType, components: JsonObject): JsonObject {
+  const { properties, $defs = {} } = z.toJSONSchema(z.object({ it: schema }), {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time')
+        delete jsonSchema.pattern;
+    },
+  }) as unknown as { properties: { it: JsonObject }; $defs?: JsonObject };
+  for (const [name, one] of Object.entries($defs)) components[name] = hoisted(one as JsonObject);
+  return hoisted(properties.it);
+}
+
+function hoisted(schema: JsonObject): JsonObject {
+  const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { id: _, ...rest } = JSON.parse(text) as JsonObject & { id?: string };
+  return rest as JsonObject;
+}

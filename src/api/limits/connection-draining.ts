@@ -1,0 +1,79 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { HowdahError } from '../../contracts/errors.ts';
+
+/** Calls `work` when the response closes, or at once when it is closed: its client may have left. */
+export function whenClosed(response: ServerResponse, work: () => void): void {
+  if (response.closed) work();
+  else response.once('close', work);
+}
+
+/** Returns a signal that fires when the client disconnects before its answer is written. */
+export function leftSignal(response: ServerResponse): AbortSignal {
+  const leaving = new AbortController();
+  whenClosed(response, () => {
+    if (!response.writableFinished) leaving.abort(clientLeft());
+  });
+  return leaving.signal;
+}
+
+/** Returns the error of work that ends with its client. It has the code of a cancelled statement. */
+export function clientLeft(): HowdahError {
+  return new HowdahError('57014', 'the client left before its answer');
+}
+
+/** The time after `close` in which a client may send its first request on an open connection. */
+const UNUSED_CONNECTION_GRACE_MS = 250;
+
+/** The shutdown of a server: `begin` sends its clients elsewhere, then `close` ends the rest. */
+export type Departure = {
+  /** True once the server takes no new connections. */
+  readonly isClosing: boolean;
+  /**
+   * Watches a connection; call it for each. Clients open some in advance and send nothing. Node
+   * counts those as busy, so they would delay the end of the server.
+   */
+  watchConnection(socket: Socket): void;
+  /** Watches the response of a request; call it for each. */
+  watch(response: ServerResponse): void;
+  /** Ends each connection after its next response. All requests are still answered. */
+  begin(): void;
+  /** Ends connections without a request as well, after a short grace period. */
+  close(): void;
+};
+
+/** Creates the departure of a server that runs until `begin` or `close` is called. */
+export function createDeparture(): Departure {
+  let stage: 'here' | 'leaving' | 'closing' = 'here';
+  const answering = new Set<ServerResponse>();
+  const connections = new Set<Socket>();
+  const endUnused = () => {
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  };
+  const begin = () => {
+    if (stage === 'here') stage = 'leaving';
+    for (const response of answering) response.shouldKeepAlive = false;
+  };
+  return {
+    get isClosing() {
+      return stage === 'closing';
+    },
+    watchConnection(socket) {
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+    },
+    watch(response) {
+      if (stage !== 'here') response.shouldKeepAlive = false;
+      answering.add(response);
+      response.once('close', () => answering.delete(response));
+    },
+    begin,
+    close() {
+      begin();
+      stage = 'closing';
+      // A busy loop runs its timers before it reads its sockets. The immediate runs after the read,
+      // so a request that has arrived counts.
+      setTimeout(() => setImmediate(endUnused), UNUSED_CONNECTION_GRACE_MS).unref();
+    },
+  };
+}

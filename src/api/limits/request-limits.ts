@@ -1,0 +1,31 @@
+import { together } from '../../concurrency/batch-loader.ts';
+import {
+  countRequests,
+  type LimitRefusal,
+  whoseRequestsCount,
+} from '../../db/access/request-limits.ts';
+import type { Subject } from '../../db/access/subjects.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { createLookup } from '../login/cached-loader.ts';
+
+/**
+ * Counts a request of a subject, over all processes of the API. Returns why the request exceeds a
+ * limit, or null. Never rejects: if the database cannot be reached, the request itself fails.
+ */
+export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
+
+/** Checks now and then whether a tenant has a limit of requests. */
+export function createRequestLimits(pool: Pool): CountRequest {
+  const isCounted = createLookup<string, boolean>({
+    keyOf: (tenantId) => tenantId,
+    ask: (tenants) => whoseRequestsCount(pool, tenants),
+  });
+  const count = together((subjects: Subject[]) => countRequests(pool, subjects));
+  return async (subject) => {
+    try {
+      return (await isCounted(subject.tenantId)) ? await count(subject) : null;
+    } catch {
+      return null;
+    }
+  };
+}

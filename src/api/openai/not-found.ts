@@ -1,0 +1,39 @@
+import { shownPath } from '../http/path.ts';
+import type { OpenAiError } from './errors.ts';
+
+/** What there is under /v1. */
+const METHODS: readonly (readonly [path: RegExp, method: string])[] = [
+  [/^\/v1\/chat\/completions$/, 'POST'],
+  [/^\/v1\/responses$/, 'POST'],
+  [/^\/v1\/models(\/.+)?$/, 'GET'],
+];
+
+export function isOpenAiPath(path: string): boolean {
+  return path === '/v1' || path.startsWith('/v1/');
+}
+
+/** There is nothing at this path of OpenAI's API, or nothing for this method. */
+export function nowhere(method: string, path: string): OpenAiError {
+  const [, only] = METHODS.find(([pattern]) => pattern.test(path)) ?? [];
+  const shown = shownPath(path);
+  const error = { type: 'invalid_request_error', param: null };
+  return only === undefined
+    ? {
+        status: 404,
+        error: {
+          ...error,
+          message: `Unknown request URL: ${method} ${shown}.`,
+          code: 'unknown_url',
+        },
+        headers: {},
+      }
+    : {
+        status: 405,
+        error: {
+          ...error,
+          message: `Not allowed to ${method} on ${shown}: it takes ${only}.`,
+          code: 'method_not_supported',
+        },
+        headers: { allow: only },
+      };
+}

@@ -1,0 +1,40 @@
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { plainIssue, sentenceOf } from '../errors/zod-messages.ts';
+import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { readJson } from '../http/json-body.ts';
+import { unstorable } from '../http/jsonb-safety.ts';
+import { checkShape } from '../rest/framework/check-shape.ts';
+import { invalid } from './errors.ts';
+
+/** The body of a request as its schema has it; undefined when who sent it hung up. Throws what is wrong with it. */
+export async function readBody<S extends z.ZodType>(
+  request: FastifyRequest,
+  schema: S,
+): Promise<z.output<S> | undefined> {
+  const body = await readJson(request.raw, MAX_REQUEST_BYTES);
+  if (!body.ok) {
+    if (body.fault === 'gone') return undefined;
+    const { status, message, hint } = body.fault;
+    throw new RequestRefusal(status, message, { hint });
+  }
+  const checked = checkShape(schema, body.value);
+  if ('value' in checked) {
+    const fault = unstorable(checked.value, 'request');
+    if (!fault) return checked.value;
+    throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
+  }
+  const [issue] = checked.issues.slice(0, 1).map(plainIssue);
+  const field = (issue?.path ?? []).reduce<string>(
+    (path, key) =>
+      typeof key === 'number'
+        ? `${path}[${key}]`
+        : path === ''
+          ? String(key)
+          : `${path}.${String(key)}`,
+    '',
+  );
+  if (!issue || field === '') throw invalid('body', 'the request is no object of JSON');
+  throw invalid(field, sentenceOf(field, issue));
+}

@@ -1,0 +1,128 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Config } from '../../config.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { failureOf } from '../errors/answer-error.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { createHolds, type Holds } from '../limits/open-requests.ts';
+import { isApiKey } from '../login/api-keys.ts';
+import { permitBody } from '../login/rights.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { openAiError, sendError } from './errors.ts';
+import { modelsOf } from './models.ts';
+import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
+import { readBody } from './read-body.ts';
+import { createTurn, type Turn } from './request-run.ts';
+import { serveChat } from './serve-chat.ts';
+import { serveResponse } from './serve-response.ts';
+
+/** Shares login, limits, queue and transactions with REST. */
+export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
+
+/**
+ * The door for clients of OpenAI: agents and workflows are its models. It begins runs, and goes on with them, in transactions
+ * as the caller; what may be done is decided there, as for every other door. Only the words are OpenAI's.
+ */
+export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Holds {
+  const holds = createHolds(options);
+  const failure = (error: unknown) => failureOf(error, options.onError);
+  const transactionFor = (request: FastifyRequest) => {
+    const identity = options.identities.get(request.raw);
+    if (!identity) throw new Error('a request came past the login');
+    const address = request.raw.socket.remoteAddress;
+    const settings = { ...settingsFor(identity, 'openai', address), timezone: 'UTC' };
+    const transaction = <T>(work: (db: Client) => Promise<T>) =>
+      options.admission.run(identity, async () => {
+        const result = await inTransactionAs(options.connections.as(identity), settings, work);
+        options.reads?.saw(identity);
+        return result;
+      });
+    return { identity, transaction };
+  };
+  const asking =
+    <S extends z.ZodType>(schema: S, serve: (body: z.output<S>, turn: Turn) => Promise<void>) =>
+    async (request: FastifyRequest, reply: FastifyReply) => {
+      const { identity, transaction } = transactionFor(request);
+      await permitBody({ identity, transaction }, request.headers, { object: 'executions' });
+      const body = await readBody(request, schema);
+      if (body === undefined) return reply.hijack();
+      const hold = holds.begin(reply.raw, identity);
+      try {
+        const { hub } = options;
+        const turn = createTurn({ request, reply, hold, hub, transaction, failureOf: failure });
+        await serve(body, turn);
+      } finally {
+        hold.release();
+      }
+      return reply.sent ? reply : reply.hijack(); // who hung up is told nothing
+    };
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
+    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
+    scope.setErrorHandler((error, _request, reply) =>
+      sendError(reply, openAiError(failure(error))),
+    );
+    scope.post(createChatCompletion.path, asking(createChatCompletion.body, serveChat));
+    scope.post(createResponse.path, asking(createResponse.body, serveResponse));
+    scope.get(listOpenAiModels.path, (request) =>
+      transactionFor(request).transaction(async (db) => ({
+        object: 'list',
+        data: await modelsOf(db),
+      })),
+    );
+    scope.get<{ Params: { '*': string } }>('/v1/models/*', (request) =>
+      transactionFor(request).transaction(async (db) => {
+        const name = request.params['*'];
+        const [model] = await modelsOf(db, name);
+        if (model) return model;
+        throw noModel(name);
+      }),
+    );
+  });
+  return holds;
+}
+
+/** As it is said of one that a run is to be of. */
+function noModel(name: string): RequestRefusal {
+  const shown = name.slice(0, 200);
+  return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
+    code: 'HWNTF',
+    hint: 'GET /v1/models lists those that you may run.',
+    detail: { agent: shown },
+  });
+}
+
+/** Who may not ask is answered here. */
+async function letIn(request: FastifyRequest, reply: FastifyReply, options: OpenAiOptions) {
+  const { login, countRequest, identities } = options;
+  const verdict = await login(bearerOf(request, options.auth));
+  if (!verdict.ok) {
+    const { status, code, message, hint, reason } = verdict.refusal;
+    const isMissing = reason === 'missing';
+    if (status === 401) {
+      reply.header('www-authenticate', isMissing ? 'Bearer' : 'Bearer error="invalid_token"');
+    }
+    return sendError(reply, openAiError({ status, code, message, hint, detail: { reason } }));
+  }
+  const refusal = await countRequest(verdict.value);
+  if (refusal) {
+    const { message, hint, detail } = refusal;
+    return sendError(
+      reply,
+      openAiError({ status: 429, code: 'HWQTA', message, hint, detail: { ...detail } }),
+    );
+  }
+  identities.set(request.raw, verdict.value);
+}
+
+/**
+ * OpenAI's clients want some key: where there is no login, one that is neither a token nor a key of ours (`none`, `sk-…`) is
+ * no key at all. What looks like ours is checked there, too.
+ */
+function bearerOf({ headers }: FastifyRequest, auth: Config['auth']): string | undefined {
+  const [, key = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  const isOurs = key === '' || isApiKey(key) || key.split('.').length === 3;
+  return auth === 'none' && !isOurs ? undefined : headers.authorization;
+}

@@ -1,0 +1,12 @@
+import { healthPaths } from './health/health-paths.ts';
+import { openApi } from './http/openapi.ts';
+import { openAiPaths } from './openai/paths.ts';
+import { routes } from './rest/routes.ts';
+import { socketPath } from './ws/messages.ts';
+
+/** What the server says of itself at `/openapi.json`. */
+export const description = openApi({
+  routes,
+  doors: [...openAiPaths, ...healthPaths],
+  sockets: [socketPath],
+});

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
+import { findRow } from '../../../db/queries/row-collection.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { kindRoutes, shownRow } from '../framework/crud-resource.ts';
+import { byId, id } from '../framework/fields.ts';
+import { type Route, route } from '../framework/route.ts';
+import { agents } from './agents.ts';
+import { performance } from './performance.ts';
+import { versionsRoute } from './versions.ts';
+
+const shown = { 200: { description: 'The agent', schema: agents.row } };
+
+/** What agents have besides what every kind has. */
+export const agentRoutes: Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/agents/current',
+    id: 'getCurrentAgent',
+    tag: 'agents',
+    summary: 'The agent that is meant when nobody is named',
+    description:
+      "That of the session, else the user's default, else the tenant's, else `development`.",
+    query: z.strictObject({ session_id: id.optional() }),
+    answers: shown,
+    async work(db, { query }) {
+      const { rows } = await db.query<{ id: string | null }>(
+        'select (howdah.current_agent($1)).id',
+        [query.session_id ?? null],
+      );
+      const current = rows[0]?.id;
+      const found = current ? await findRow(db, agents.collection, current) : undefined;
+      if (!found) throw noSuch('agent', 'current');
+      return shownRow(agents, found);
+    },
+  }),
+  ...kindRoutes(agents),
+  route({
+    method: 'POST',
+    path: '/api/agents/{id}/set-default',
+    id: 'setDefaultAgent',
+    tag: 'agents',
+    summary: 'Makes it the default of its user, or of the tenant',
+    params: byId,
+    answers: shown,
+    async work(db, { params }) {
+      const found = await findRow(db, agents.collection, params.id);
+      if (!found) throw noSuch('agent', params.id);
+      await db.query('select (howdah.set_default_agent($1)).id', [found.row.name]);
+      const after = await findRow(db, agents.collection, params.id);
+      return shownRow(agents, after ?? found);
+    },
+  }),
+  versionsRoute(agents),
+  route({
+    method: 'GET',
+    path: '/api/agents/{id}/performance',
+    id: 'getAgentPerformance',
+    tag: 'agents',
+    summary: 'How its runs went, by version: the view `agent_performance`',
+    isReplicable: true,
+    params: byId,
+    answers: {
+      200: {
+        description: 'A row for each version that has run, the newest first',
+        schema: z.object({ agent_id: id, agent: z.string(), data: z.array(performance) }),
+      },
+    },
+    async work(db, { params }) {
+      const agent = await jsonRow<{ name: string }>(
+        db,
+        'select a.name from howdah.agents as a where a.id = $1 and a.deleted_at is null',
+        [params.id],
+      );
+      if (!agent) throw noSuch('agent', params.id);
+      const data = await jsonRows(
+        db,
+        `select p.version, p.runs, p.completed, p.failed, p.success_rate, p.steps_per_run, p.tokens_in,
+           p.tokens_out, p.cost, p.seconds_p50, p.seconds_p95
+         from howdah.agent_performance as p where p.agent_id = $1 order by p.version desc`,
+        [params.id],
+      );
+      return { body: { agent_id: params.id, agent: agent.name, data } };
+    },
+  }),
+];

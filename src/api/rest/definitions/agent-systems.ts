@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { exportDocument } from '../../../db/access/agent-systems.ts';
+import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { applySystems, readSystems, type SystemFile, trySystems } from '../../../systems/apply.ts';
+import { threadReader } from '../../../systems/file-reader.ts';
+import { writeFile } from '../../../systems/write-file.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { byId, flag, id, object, page, pageOf, time } from '../framework/fields.ts';
+import { idIn, pageAnswer } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+
+const YAML = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'] as const;
+
+const heading = z.object({
+  id,
+  name: z.string(),
+  description: z.string(),
+  orchestrator: z.string().nullable(),
+  version: z.int(),
+  digest: z.string(),
+  created_at: time,
+  updated_at: time,
+});
+
+const resolved = heading
+  .extend({
+    resolved: object.describe('Every part by value; each agent with its final_system_prompt'),
+  })
+  .meta({ id: 'AgentSystem' });
+
+const collectionOf = (schema: z.ZodObject): Collection => ({
+  table: 'agent_systems',
+  shown: Object.keys(schema.shape)
+    .map((name) => `t.${name}`)
+    .join(', '),
+});
+const headings = collectionOf(heading);
+const systems = collectionOf(resolved);
+
+const plan = z.object({
+  id,
+  name: z.string(),
+  version: z.int(),
+  digest: z.string(),
+  dry_run: z.boolean(),
+  objects: z.array(object).describe('create, change, unchanged or delete, for each'),
+  kept: z.array(object).describe('What it owns and the file does not have'),
+  warnings: z.array(z.string()),
+});
+
+const text = z.string();
+const sent = z.strictObject({
+  name: text.max(400).describe('What it is called in faults; it ends in .json where it is JSON'),
+  text,
+  parts: z
+    .array(z.strictObject({ name: text, path: text.describe('Within the pack'), text }))
+    .optional()
+    .describe('Of a pack, whose manifest `text` is: the files beside it'),
+});
+const looked = z.object({
+  file: text,
+  valid: z.boolean(),
+  counts: z.record(text, z.int()).describe('Entries of each section'),
+  faults: z.array(
+    z.object({
+      file: text,
+      line: z.int(),
+      column: z.int(),
+      path: text.describe('A JSON pointer'),
+      message: text,
+      hint: text.optional(),
+      code: text,
+    }),
+  ),
+  warnings: z.array(text),
+});
+
+/** Whether files would be applied one after the other: all of it is undone. */
+const check = route({
+  method: 'POST',
+  path: '/agent-systems/check',
+  id: 'checkAgentSystems',
+  tag: 'agent systems',
+  summary:
+    'Whether files would be applied, one after the other, with all that is wrong; writes nothing',
+  description: 'One file finds what those before it describe.',
+  body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
+  permission: { object: 'agent_systems' },
+  answers: {
+    200: {
+      description: 'What is wrong with each',
+      schema: z.object({ valid: z.boolean(), files: z.array(looked) }),
+    },
+  },
+  async serve({ body, identity }, { transaction }) {
+    const systems = await readSystems(body.files as SystemFile[], threadReader(identity.tenantId));
+    const tried = await transaction(async (db) => {
+      await db.query('savepoint checked');
+      const all = await trySystems(db, systems);
+      await db.query('rollback to savepoint checked');
+      return all;
+    });
+    const files = tried.map(({ file, faults, plan, counts = {} }) => ({
+      ...{ file: file.name, valid: faults.length === 0, counts, faults },
+      warnings: plan?.warnings ?? [],
+    }));
+    return { body: { valid: files.every(({ valid }) => valid), files } };
+  },
+});
+
+/** Files that describe agents: applied, read resolved, and written again. */
+export const agentSystemRoutes: Route[] = [
+  route({
+    method: 'POST',
+    path: '/agent-systems',
+    id: 'applyAgentSystem',
+    tag: 'agent systems',
+    summary: 'Makes the tenant have what a file describes: everything, or nothing with all faults',
+    description: 'The schema of files is at /schemas/agent-system.v1.json.',
+    query: z.strictObject({
+      dry_run: flag.optional().describe('Tells what would be done and does nothing'),
+      prune: flag.optional().describe('Deletes what the system owns and the file no longer has'),
+      file: z
+        .string()
+        .max(200)
+        .optional()
+        .describe('What it is called in messages about its faults'),
+    }),
+    body: z.string(),
+    bodyTypes: [...YAML, 'application/json'],
+    permission: { object: 'agent_systems' },
+    answers: {
+      200: { description: 'What would be done', schema: plan },
+      201: { description: 'What was done', schema: plan },
+    },
+    async serve({ body, query, headers, identity }, { transaction }) {
+      const { dry_run: dryRun = false, prune = false } = query;
+      const isJson = headers['content-type']?.startsWith('application/json');
+      const name = isJson ? 'agent-system.json' : 'agent-system.yaml';
+      const file = { name: query.file ?? name, text: body };
+      const systems = await readSystems([file], threadReader(identity.tenantId));
+      const [done] = await transaction((db) => applySystems(db, systems, { dryRun, prune }));
+      if (dryRun) return { body: done };
+      return { status: 201, headers: { location: `/agent-systems/${done?.id}` }, body: done };
+    },
+  }),
+  check,
+  route({
+    method: 'GET',
+    path: '/agent-systems',
+    id: 'listAgentSystems',
+    tag: 'agent systems',
+    summary: 'The agent systems, the newest first',
+    isReplicable: true,
+    query: z.strictObject({ ...page, name: z.string().optional() }),
+    answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
+    async work(db, { query, url }) {
+      const before = idIn(query.cursor, url);
+      const rows = await listRows(db, headings, {
+        where: query.name === undefined ? [] : [['t.name = ?', query.name]],
+        limit: query.limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, query.limit, url, (row) => row.id);
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/agent-systems/{id}',
+    id: 'getAgentSystem',
+    tag: 'agent systems',
+    summary: 'What it comes to, resolved',
+    params: byId,
+    answers: { 200: { description: 'The agent system', schema: resolved } },
+    async work(db, { params }) {
+      const found = await findRow(db, systems, params.id);
+      if (!found) throw noSuch('agent system', params.id);
+      return { body: found.row, tag: found.tag };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/agent-systems/{id}/export',
+    id: 'exportAgentSystem',
+    tag: 'agent systems',
+    summary: 'Its file: the same system gives the same bytes',
+    params: byId,
+    query: z.strictObject({ format: z.enum(['yaml', 'json']).default('yaml') }),
+    answers: { 200: { description: 'The file', type: 'application/yaml' } },
+    async work(db, { params, query }) {
+      const found = await findRow(db, headings, params.id);
+      if (!found) throw noSuch('agent system', params.id);
+      const { document, left_out } = await exportDocument(db, String(found.row.name));
+      if (query.format === 'json') return { body: document };
+      const gone = left_out
+        .map(({ path, message }) => `# left out: ${path}: ${message}\n`)
+        .join('');
+      return {
+        text: { type: 'application/yaml; charset=utf-8', content: `${gone}${writeFile(document)}` },
+      };
+    },
+  }),
+];

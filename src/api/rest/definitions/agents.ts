@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Kind } from '../framework/crud-resource.ts';
+import {
+  flag,
+  id,
+  names,
+  object,
+  optionalBigint,
+  optionalInt,
+  optionalNumber,
+  optionalText,
+  time,
+} from '../framework/fields.ts';
+import {
+  configFields,
+  providerConfig,
+  readConfigs,
+  shownConfigs,
+  writeConfigs,
+} from './provider-configs.ts';
+
+const engine = z.enum(['builtin', 'http', 'openai', 'a2a', 'custom']);
+const contextPolicy = z.enum(['trim', 'summarize', 'none']);
+
+const columns = {
+  name: z.string().describe('Unique among the living agents of the tenant'),
+  description: z.string().optional(),
+  instruction: z.string().optional(),
+  system_prompt: optionalText,
+  use_history: z.boolean().optional(),
+  human_input: z.boolean().optional().describe('Whether it may ask a person'),
+  is_active: z.boolean().optional(),
+  is_default: z.boolean().optional().describe('Of its user, or of the tenant'),
+  user_id: id.nullable().optional(),
+  engine: engine.optional(),
+  engine_configuration: object.optional(),
+  capabilities: names.optional(),
+  domain: optionalText,
+  output_schema: object.nullable().optional(),
+  context_policy: contextPolicy.optional(),
+  prompt_id: id.nullable().optional(),
+  prompt_values: object.optional(),
+  max_steps: optionalInt,
+  max_tokens: optionalBigint,
+  max_cost: optionalNumber,
+  max_seconds: optionalInt,
+};
+
+/** A model of an agent as other systems write it: is_default stands first. */
+const modelUse = z.strictObject({
+  model: z.string(),
+  is_default: z.boolean().optional(),
+  request_params: object.optional(),
+});
+type ModelUse = z.output<typeof modelUse>;
+
+const parts = {
+  model: optionalText.describe('The name of the model it answers with; none: `default`'),
+  models: z
+    .array(z.union([z.string(), modelUse]))
+    .optional()
+    .describe('The same with those that are asked when it fails, in order'),
+  request_params: object.optional().describe('Goes with requests to the first model'),
+  tools: names.optional().describe('Names of tools'),
+  servers: names.optional().describe('Names of MCP servers'),
+  ...configFields,
+};
+
+/** The names of what an agent is given, in their order. */
+const namesOf = (table: string, of: string, key: string, order: string) =>
+  `array(select y.name from howdah.${table} as x join howdah.${of} as y on y.id = x.${key}
+    where x.agent_id = t.id ${order})`;
+const models = namesOf(
+  'agent_models',
+  'models',
+  'model_id',
+  `and x.purpose = 'llm' order by x.position`,
+);
+
+const shownParts = `(select v.version from howdah.agent_versions as v where v.id = t.current_version_id) as version,
+  (${models})[1] as model, ${models} as models,
+  coalesce((select x.request_params from howdah.agent_models as x where x.agent_id = t.id and x.purpose = 'llm'
+    order by x.position limit 1), '{}') as request_params,
+  ${namesOf('agent_tools', 'tools', 'tool_id', 'order by y.name')} as tools,
+  ${namesOf('agent_servers', 'mcp_servers', 'server_id', 'order by y.name')} as servers,
+  ${shownConfigs}`;
+
+const shownConfig = providerConfig.nullable();
+
+/** Agents, with what they are given by name. */
+export const agents: Kind = {
+  path: '/api/agents',
+  one: 'agent',
+  collection: {
+    table: 'agents',
+    living: 't.deleted_at is null',
+    shown: `t.id, ${Object.keys(columns)
+      .map((name) => `t.${name}`)
+      .join(
+        ', ',
+      )}, t.is_restricted, t.agent_system_id, t.current_version_id, t.created_at, t.updated_at,
+      ${shownParts}`,
+  },
+  row: z
+    .object({
+      id,
+      ...z.object(columns).required().shape,
+      is_restricted: z.boolean(),
+      agent_system_id: id.nullable(),
+      current_version_id: id.nullable(),
+      created_at: time,
+      updated_at: time,
+      version: z.int().nullable(),
+      model: z.string().nullable(),
+      models: names,
+      request_params: object,
+      tools: names,
+      servers: names,
+      llm_provider_config: shownConfig,
+      tts_provider_config: shownConfig,
+      stt_provider_config: shownConfig,
+    })
+    .meta({ id: 'Agent' }),
+  fields: z.strictObject({ ...columns, ...parts }),
+  columns: Object.keys(columns),
+  words: { active: 'is_active', agent_id: 'id' },
+  filters: {
+    query: {
+      name: z.string().optional(),
+      is_active: flag.optional(),
+      domain: z.string().optional(),
+      capability: z.string().optional(),
+      agent_system_id: id.optional(),
+    },
+    conditions: ({ name, is_active, domain, capability, agent_system_id }) => [
+      ...(name === undefined ? [] : [['t.name = ?', name] as const]),
+      ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
+      ...(domain === undefined ? [] : [['t.domain = ?', domain] as const]),
+      ...(capability === undefined ? [] : [['? = any (t.capabilities)', capability] as const]),
+      ...(agent_system_id === undefined
+        ? []
+        : [['t.agent_system_id = ?', agent_system_id] as const]),
+    ],
+  },
+  async writeParts(db, agentId, body, { means, tenantId, isWhole }) {
+    const { model, models, request_params, tools, servers } = body;
+    const before = await readConfigs(db, agentId);
+    if (isWhole || model !== undefined || models !== undefined) {
+      await giveModels(db, agentId, { model, models, request_params, isWhole });
+    } else if (request_params !== undefined) {
+      const params = JSON.stringify(request_params);
+      await db.query('select howdah_private.set_request_params($1, $2)', [agentId, params]);
+    }
+    if (isWhole || tools !== undefined) {
+      await db.query('select howdah_private.set_agent_tools($1, $2)', [agentId, tools ?? []]);
+    }
+    if (isWhole || servers !== undefined) {
+      await db.query('select howdah_private.set_agent_servers($1, $2)', [agentId, servers ?? []]);
+    }
+    await writeConfigs({ db, agentId, tenantId, secrets: means.secrets, isWhole }, body, before);
+  },
+  async remove(db, agentId) {
+    await db.query('select (howdah.delete_agent($1)).id', [agentId]);
+  },
+};
+
+type Models = { model?: unknown; models?: unknown; request_params?: unknown; isWhole: boolean };
+
+/** `model` alone takes the first place and leaves the others behind it. */
+async function giveModels(
+  db: Client,
+  agentId: string,
+  { model, models, request_params, isWhole }: Models,
+) {
+  const uses = ((models ?? []) as (string | ModelUse)[]).map(
+    (one): ModelUse => (typeof one === 'string' ? { model: one } : one),
+  );
+  const sorted = uses.toSorted(
+    (a, b) => Number(b.is_default ?? false) - Number(a.is_default ?? false),
+  );
+  const named = sorted.map((one) => one.model);
+  const all = models !== undefined || isWhole ? named : await othersOf(db, agentId);
+  const first = model === undefined ? all[0] : ((model as string | null) ?? undefined);
+  const rest = all.filter((name) => name !== first);
+  const order = first === undefined ? rest : [first, ...rest];
+  const params = request_params ?? sorted.find((one) => one.model === first)?.request_params;
+  const isDefaultMeant = order.length === 0 && params !== undefined;
+  await db.query(`select howdah_private.set_agent_models($1, 'llm', $2, $3)`, [
+    agentId,
+    isDefaultMeant && Object.keys(params as object).length > 0 ? ['default'] : order,
+    params === undefined ? null : JSON.stringify(params),
+  ]);
+}
+
+async function othersOf(db: Client, agentId: string): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select m.name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
+     where x.agent_id = $1 and x.purpose = 'llm' and x.position > 1 order by x.position`,
+    [agentId],
+  );
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { flag, id, object, optionalText, time } from '../framework/fields.ts';
+import { plainKind } from './definitions.ts';
+
+const states = z.enum(['unknown', 'clear', 'firing', 'failed']);
+/** Its state is written by workers: what changes it in their eyes is no change of the rule. */
+const WRITTEN = [
+  'name',
+  'description',
+  'query',
+  'engine_check',
+  'interval_seconds',
+  'webhook_id',
+  'is_active',
+];
+
+export const alertRules = plainKind({
+  path: '/api/alert-rules',
+  one: 'alert rule',
+  table: 'alert_rules',
+  name: 'AlertRule',
+  stamp: WRITTEN.map((column) => `t.${column}`).join(', '),
+  columns: {
+    name: z.string(),
+    description: z.string().optional(),
+    query: optionalText.describe('One SELECT that finds nothing when all is well'),
+    engine_check: optionalText.describe('In place of a query: failed_deliveries'),
+    interval_seconds: z.int32().optional().describe('From 10 to 86400'),
+    webhook_id: id.nullable().optional().describe('Who is told: docs/observability.md'),
+    is_active: z.boolean().optional(),
+  },
+  readOnly: {
+    state: states,
+    found_rows: z.number().nullable(),
+    sample: z.array(object).nullable(),
+    last_error: z.string().nullable(),
+    last_at: time.nullable(),
+    changed_at: time.nullable(),
+    created_at: time,
+    updated_at: time,
+  },
+  filters: { name: z.string().optional(), state: states.optional(), is_active: flag.optional() },
+});

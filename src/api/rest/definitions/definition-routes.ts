@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { listRows } from '../../../db/queries/row-collection.ts';
+import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import { kindRoutes } from '../framework/crud-resource.ts';
+import { byId, flag, object, page, pageOf } from '../framework/fields.ts';
+import { idIn, pageAnswer } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+import { alertRules } from './alert-rules.ts';
+import { mcpServers, models, prompts, resources, tools } from './definitions.ts';
+import { workflowPerformance } from './performance.ts';
+import { versionsRoute } from './versions.ts';
+import { workflows } from './workflows.ts';
+
+/** A tool as OpenAI's interface has it, for clients that hand it to a model. */
+const told = z.object({
+  type: z.literal('function'),
+  function: z.object({ name: z.string(), description: z.string(), parameters: object }),
+});
+const listed = z.object({ ...tools.row.shape, ...told.shape });
+
+/** The registry of tools, and those of one agent. */
+const registry = route({
+  method: 'GET',
+  path: '/tools',
+  id: 'listToolRegistry',
+  tag: 'tools',
+  summary: 'The tools there are, or those an agent was given; the newest first',
+  query: z.strictObject({
+    ...page,
+    agent: z.string().optional().describe('The name of an agent'),
+    is_active: flag.optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page of tools',
+      schema: pageOf(listed).extend({
+        offered: z
+          .array(told)
+          .optional()
+          .describe('All that models of the agent are told of, sub-agents and workflows too'),
+      }),
+    },
+  },
+  async work(db, { query: { limit, cursor, agent, is_active }, url }) {
+    const before = idIn(cursor, url);
+    const given = `t.id in (
+      select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))`;
+    const found = await listRows(db, tools.collection, {
+      where: [
+        ...(agent === undefined ? [] : [[given, agent] as const]),
+        ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
+      ],
+      limit: limit + 1,
+      ...(before !== undefined && { before }),
+    });
+    const rows = found.rows.map((row) => {
+      const { name, description, parameters } = row;
+      return { ...row, type: 'function', function: { name, description, parameters } };
+    });
+    const answer = pageAnswer({ ...found, rows }, limit, url, (row) => row.id);
+    if (agent === undefined) return answer;
+    const list = await db.query('select howdah.agent_tool_list($1) as offered', [agent]);
+    return { ...answer, body: { ...(answer.body as object), ...list.rows[0] } };
+  },
+});
+
+const content = route({
+  method: 'GET',
+  path: '/api/resources/{id}/content',
+  id: 'getResourceContent',
+  tag: 'resources',
+  summary: 'What is in the file',
+  params: byId,
+  answers: { 200: { description: 'Its bytes, as something to store', type: '*/*' } },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ type: string; bytes: Buffer | null; name: string }>(
+      'select r.type, r.bytes, r.name from howdah.resources as r where r.id = $1',
+      [params.id],
+    );
+    const [file] = rows;
+    if (!file) throw noSuch('resource', params.id);
+    if (!file.bytes) {
+      throw new RequestRefusal(400, `the content of ${file.name} is in a file of the workers`, {
+        hint: 'storage_path says which.',
+        detail: { resource_id: params.id },
+      });
+    }
+    const name = encodeURIComponent(file.name).replaceAll(
+      /['()*]/g,
+      (one) => `%${one.charCodeAt(0).toString(16)}`,
+    );
+    return {
+      text: { type: file.type, content: file.bytes },
+      headers: { 'content-disposition': `attachment; filename*=UTF-8''${name}` },
+    };
+  },
+});
+
+/** What runs are made of, besides agents. */
+export const definitionRoutes: Route[] = [
+  ...kindRoutes(workflows),
+  versionsRoute(workflows),
+  workflowPerformance,
+  ...kindRoutes(models),
+  ...kindRoutes(prompts),
+  versionsRoute(prompts),
+  registry,
+  ...kindRoutes(tools),
+  ...kindRoutes(mcpServers),
+  ...kindRoutes(resources),
+  ...kindRoutes(alertRules),
+  content,
+];

@@ -1,0 +1,231 @@
+import { z } from 'zod';
+import type { Condition } from '../../../db/queries/row-collection.ts';
+import { refuseBoth } from '../../errors/request-refusal.ts';
+import type { Kind } from '../framework/crud-resource.ts';
+import {
+  flag,
+  id,
+  names,
+  object,
+  optionalInt,
+  optionalNumber,
+  optionalText,
+  time,
+} from '../framework/fields.ts';
+
+type Columns = z.ZodRawShape;
+
+/** A kind whose fields are its columns, and are shown as they are written. */
+export function plainKind(
+  kind: Pick<Kind, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
+    table: string;
+    /** The schema's name in the description. */
+    name: string;
+    columns: Columns;
+    /** Columns that are only shown. */
+    readOnly: Columns;
+    /** Fields that are written into columns by `valuesOf`. */
+    more?: Columns;
+    living?: string;
+    stamp?: string;
+    /** Columns that lists may ask for. */
+    filters: Columns;
+  },
+): Kind {
+  const { table, name, columns, readOnly, more = {}, living, filters, ...rest } = kind;
+  const shown = { id, ...z.object(columns).required().shape, ...readOnly };
+  return {
+    ...rest,
+    collection: {
+      table,
+      shown: Object.keys(shown)
+        .map((column) => `t.${column}`)
+        .join(', '),
+      ...(kind.stamp !== undefined && { stamp: kind.stamp }),
+      ...(living !== undefined && { living }),
+    },
+    row: z.object(shown).meta({ id: name }),
+    fields: z.strictObject({ ...columns, ...more }),
+    columns: [...Object.keys(columns), ...(more.base64 ? ['bytes'] : [])],
+    filters: { query: filters, conditions: equalTo },
+  };
+}
+
+/** Rows whose columns are what was asked for; parameters of pages are no columns. */
+export function equalTo({
+  limit: _,
+  cursor: _cursor,
+  ...query
+}: Readonly<Record<string, unknown>>) {
+  return Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([column, value]): Condition => [`t.${column} = ?`, value]);
+}
+
+const times = { created_at: time, updated_at: time };
+const owner = { agent_system_id: id.nullable() };
+const byName = { name: z.string().optional() };
+const PRICES = ['input_price', 'output_price'];
+const effect = z.enum(['pure', 'idempotent', 'once']);
+const purpose = z.enum(['llm', 'embedding', 'tts', 'stt']);
+
+export const models = plainKind({
+  path: '/api/models',
+  one: 'model',
+  table: 'models',
+  name: 'Model',
+  columns: {
+    name: z.string(),
+    provider: z.string(),
+    model: z.string().describe("The provider's own id"),
+    purpose: purpose.optional(),
+    domain: optionalText,
+    base_url: optionalText,
+    secret_name: optionalText.describe('The secret that is its key: docs/secrets.md'),
+    capabilities: object.optional(),
+    input_price: optionalNumber.describe('Per million tokens'),
+    output_price: optionalNumber.describe('Per million tokens'),
+    context_tokens: optionalInt,
+  },
+  more: {
+    cost_per_1k_tokens: z.number().optional().describe('Both prices, as other systems write them'),
+  },
+  readOnly: { ...owner, ...times },
+  filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
+  words: { model_id: 'id', api_url: 'base_url' },
+  valuesOf: ({ cost_per_1k_tokens: cost, ...body }) => {
+    if (typeof cost !== 'number') return body;
+    refuseBoth({ cost_per_1k_tokens: cost, ...body }, 'cost_per_1k_tokens', PRICES);
+    const price = Number((cost * 1000).toPrecision(15));
+    return { input_price: price, output_price: price, ...body };
+  },
+});
+
+export const prompts = plainKind({
+  path: '/api/prompts',
+  one: 'prompt',
+  table: 'prompts',
+  name: 'Prompt',
+  living: 't.deleted_at is null',
+  columns: {
+    name: z.string(),
+    description: z.string().optional(),
+    template: z.string().describe('With {{variables}}'),
+    variables: object.optional().describe('A JSON Schema for each'),
+  },
+  readOnly: { ...owner, ...times },
+  filters: byName,
+  words: { prompt_id: 'id' },
+  async remove(db, promptId) {
+    await db.query('select (howdah.delete_prompt($1)).id', [promptId]);
+  },
+});
+
+const kind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
+
+export const tools = plainKind({
+  path: '/api/tools',
+  one: 'tool',
+  table: 'tools',
+  name: 'Tool',
+  columns: {
+    name: z.string().describe('At most 64 letters, digits, _ and -'),
+    kind,
+    aliases: names.optional(),
+    description: z.string().optional(),
+    parameters: object.optional().describe('A JSON Schema of an object'),
+    configuration: object.optional(),
+    effect: effect.optional(),
+    requires_approval: z.boolean().optional(),
+    timeout_ms: z.int32().optional(),
+    compensation_tool_id: id.nullable().optional(),
+    agent_id: id.nullable().optional().describe('Whom a tool of kind agent calls'),
+    workflow_id: id.nullable().optional(),
+    is_active: z.boolean().optional(),
+  },
+  fixed: ['kind'],
+  readOnly: { server_id: id.nullable(), ...owner, ...times },
+  filters: { ...byName, kind: kind.optional(), is_active: flag.optional() },
+  words: { active: 'is_active', tool_id: 'id' },
+});
+
+export const mcpServers = plainKind({
+  path: '/api/mcp-servers',
+  one: 'MCP server',
+  table: 'mcp_servers',
+  name: 'McpServer',
+  columns: {
+    name: z.string().describe('At most 32 letters, digits, _ and -'),
+    description: z.string().optional(),
+    type: z
+      .enum(['stdio', 'http', 'filesystem', 'fetch'])
+      .describe('filesystem and fetch are commands: stdio'),
+    configuration: object.describe('{url, headers} or {command, args, env}: docs/mcp.md'),
+    trusts_annotations: z.boolean().optional(),
+    is_active: z.boolean().optional(),
+  },
+  readOnly: {
+    server_info: object.nullable(),
+    discovered_at: time.nullable(),
+    error: z.string().nullable(),
+    failed_at: time.nullable(),
+    ...owner,
+    ...times,
+  },
+  // not of what workers find there meanwhile: who has just made one may change it
+  stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
+  filters: { ...byName, is_active: flag.optional() },
+  words: { active: 'is_active', server_id: 'id' },
+  async valuesOf(body, db) {
+    const { type, configuration } = body as { type?: string; configuration?: object };
+    if (type !== 'filesystem' && type !== 'fetch') return body;
+    const { rows } = await db.query<{ entry: { type: string } }>(
+      'select howdah_private.without_preset($1) as entry',
+      [JSON.stringify({ args: [], ...configuration, type })],
+    );
+    const { type: known, ...written } = rows[0]?.entry ?? { type };
+    return { ...body, type: known, configuration: written };
+  },
+});
+
+/** Files; what is in one is written once. */
+export const resources = plainKind({
+  path: '/api/resources',
+  one: 'resource',
+  table: 'resources',
+  name: 'Resource',
+  columns: {
+    name: z.string(),
+    type: z.string().describe('A MIME type'),
+    uri: z.string().nullable().optional().describe('Its address for MCP clients'),
+    sha256: z.string().optional(),
+    metadata: object.optional(),
+    execution_id: id.nullable().optional(),
+    session_id: id.nullable().optional(),
+  },
+  more: {
+    content: z.string().optional().describe('Its text'),
+    base64: z.base64().optional().describe('Its bytes; a request has at most 4 MB'),
+  },
+  fixed: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
+  readOnly: {
+    size: z.number(),
+    storage_path: z.string().nullable(),
+    created_by: z.string(),
+    created_at: time,
+  },
+  filters: {
+    ...byName,
+    type: z.string().optional(),
+    execution_id: id.optional(),
+    session_id: id.optional(),
+  },
+  words: { resource_id: 'id' },
+  valuesOf({ content, base64, ...body }) {
+    refuseBoth({ content, base64 }, 'base64', ['content']);
+    if (content === undefined && base64 === undefined) return body;
+    const bytes =
+      content === undefined ? Buffer.from(String(base64), 'base64') : Buffer.from(String(content));
+    return { ...body, bytes: `\\x${bytes.toString('hex')}` };
+  },
+});

@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { putSecretStatement } from '../../../db/access/secrets.ts';
+import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
+import type { SecretWriter } from '../../../secrets/writer.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { inItsWords, wantedOf } from './provider-config-aliases.ts';
+
+/** What neighbouring systems call the model an agent answers, speaks or hears with. */
+const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
+export const providerConfig = z
+  .strictObject({
+    provider: text.describe('Such as openai'),
+    api_key: text.describe(
+      'Stored as a secret; shown as its last characters, and those may be sent back',
+    ),
+    model: text.describe("The provider's own id"),
+    api_url: text.describe('Where it is asked'),
+    url: text.describe('The same as api_url'),
+    completions_path: text.describe('Of an llm: behind api_url; /chat/completions at its end'),
+    path: text.describe('Of an llm the same as completions_path'),
+    voice_id: text.describe('Of tts and stt'),
+    sample_rate: z.int32().min(1).nullable().optional().describe('Of tts and stt'),
+  })
+  .describe('A member that is null is none');
+export type ProviderConfig = z.output<typeof providerConfig>;
+
+const PURPOSES = ['llm', 'tts', 'stt'] as const;
+type Purpose = (typeof PURPOSES)[number];
+
+/** The fields of an agent that hold them. */
+export const configFields = {
+  llm_provider_config: providerConfig.nullable().optional(),
+  tts_provider_config: providerConfig.nullable().optional(),
+  stt_provider_config: providerConfig.nullable().optional(),
+};
+
+/** Those fields as a select list over agents `t`. */
+export const shownConfigs = PURPOSES.map(
+  (purpose) => `howdah_private.provider_config(t.id, '${purpose}') as ${purpose}_provider_config`,
+).join(', ');
+
+export type Writing = {
+  db: Client;
+  agentId: string;
+  tenantId: string;
+  secrets: SecretWriter;
+  /** What is left out is gone, and not as it was. */
+  isWhole: boolean;
+};
+
+/** What is shown of each, and the secret its model is asked with. */
+type Before = { config: ProviderConfig | null; secret: string | null };
+export type Configs = Readonly<Record<Purpose, Before>>;
+
+export async function readConfigs(db: Client, agentId: string): Promise<Configs> {
+  const rows = await jsonRows<Before & { purpose: Purpose }>(
+    db,
+    `select p.purpose, howdah_private.provider_config($1, p.purpose) as config, (
+       select m.secret_name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
+       where x.agent_id = $1 and x.purpose = p.purpose order by x.position limit 1) as secret
+     from unnest($2::howdah.model_purpose[]) as p (purpose)`,
+    [agentId, PURPOSES],
+  );
+  return Object.fromEntries(rows.map(({ purpose, ...one }) => [purpose, one])) as Configs;
+}
+
+/**
+ * Writes those that were sent: a model row for this agent alone, the key as a secret. One that is as it was before the
+ * request stays untouched, so that a row that was read can be sent back with another model; a PUT that names no model has taken it away before,
+ * and brings it back.
+ */
+export async function writeConfigs(
+  writing: Writing,
+  body: Readonly<Record<string, unknown>>,
+  before: Configs,
+): Promise<void> {
+  const { db, agentId, isWhole } = writing;
+  const isModelNamed = body.model != null || (body.models as unknown[] | undefined)?.length;
+  for (const purpose of PURPOSES) {
+    const sent = body[`${purpose}_provider_config`] as ProviderConfig | null | undefined;
+    const isNamed = purpose === 'llm' && isModelNamed;
+    const isGone = sent === null || (isWhole && sent === undefined && purpose !== 'llm');
+    if (sent) {
+      const stands = purpose !== 'llm' || !isWhole || isNamed;
+      await write(writing, purpose, sent, { ...before[purpose], stands: Boolean(stands) });
+    } else if (isGone && !isNamed && before[purpose].config) {
+      await db.query('select howdah_private.drop_provider_config($1, $2)', [agentId, purpose]);
+    }
+  }
+}
+
+async function write(
+  writing: Writing,
+  purpose: Purpose,
+  sent: ProviderConfig,
+  { config: there, secret: known, stands }: Before & { stands: boolean },
+): Promise<void> {
+  const { db, agentId, isWhole } = writing;
+  const wanted = wantedOf(purpose, sent, isWhole ? null : there);
+  if (there && stands && isSame(wanted, there)) return;
+  if (!wanted.model) {
+    const field = `${purpose}_provider_config.model`;
+    throw new RequestRefusal(400, `${field} is missing`, { detail: { field } });
+  }
+  const { api_key: key, url, ...config } = wanted;
+  const address = url === undefined ? config : { ...config, url, api_url: url };
+  const isKept = key !== undefined && key === there?.api_key;
+  const secret = isKept ? known : await store(writing, purpose, key ?? undefined);
+  await db
+    .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
+      agentId,
+      purpose,
+      JSON.stringify(address),
+      secret,
+    ])
+    .catch((error: unknown) => {
+      throw inItsWords(
+        error,
+        `${purpose}_provider_config.${url === undefined ? 'api_url' : 'url'}`,
+      );
+    });
+}
+
+function isSame(a: ProviderConfig, b: ProviderConfig): boolean {
+  const text = (config: ProviderConfig) => JSON.stringify(Object.entries(config).toSorted());
+  return text(a) === text(b);
+}
+
+/** Seals the key in this process; whether the caller may store one is said by put_secret, as the caller. */
+async function store(
+  { db, agentId, tenantId, secrets }: Writing,
+  purpose: Purpose,
+  key: string | undefined,
+): Promise<string | null> {
+  if (key === undefined) return null;
+  const field = `${purpose}_provider_config.api_key`;
+  if (/^\*{4}.{0,4}$/.test(key)) {
+    throw new RequestRefusal(400, `${field} is what is shown of a key, and not of this one`, {
+      hint: 'Send the key itself, or leave it out.',
+      detail: { field },
+    });
+  }
+  const name = `agent-${agentId}-${purpose}`;
+  await secrets.set(tenantId, name, key, async (secret, traits) => {
+    const { rows } = await db.query<{ id: string | null }>(putSecretStatement(secret, traits));
+    return rows[0]?.id;
+  });
+  return name;
+}

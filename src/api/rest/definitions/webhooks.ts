@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { kindRoutes } from '../framework/crud-resource.ts';
+import {
+  anyCase,
+  byId,
+  flag,
+  id,
+  object,
+  optionalText,
+  page,
+  pageOf,
+  time,
+} from '../framework/fields.ts';
+import { idIn, pageAnswer } from '../framework/pages.ts';
+import { type Asked, type Route, route } from '../framework/route.ts';
+import { equalTo, plainKind } from './definitions.ts';
+
+const webhooks = plainKind({
+  path: '/api/webhooks',
+  one: 'webhook',
+  table: 'webhooks',
+  name: 'Webhook',
+  columns: {
+    url: z.string().describe('Where it is told, by POST'),
+    events: z.array(z.string()).optional().describe('Which ones: docs/webhooks.md'),
+    description: z.string().optional(),
+    agent_id: id.nullable().optional().describe('Only runs of this agent'),
+    workflow_id: id.nullable().optional().describe('Only runs of this workflow'),
+    secret_name: optionalText.describe('The secret that signs: docs/webhooks.md'),
+    previous_secret_name: optionalText.describe('The one before, which signs too while it is here'),
+    is_active: z.boolean().optional(),
+  },
+  readOnly: { disabled_because: z.string().nullable(), created_at: time, updated_at: time },
+  filters: {
+    url: z.string().optional(),
+    agent_id: id.optional(),
+    workflow_id: id.optional(),
+    is_active: flag.optional(),
+  },
+});
+
+const STATUSES = ['pending', 'delivered', 'failed'] as const;
+
+const delivery = z
+  .object({
+    id: id.describe('The header webhook-id of every attempt'),
+    webhook_id: id.nullable().describe('Null: the callback_url of a run'),
+    execution_id: id.nullable(),
+    alert_rule_id: id.nullable(),
+    event: z.string(),
+    url: z.string(),
+    status: z.enum(STATUSES),
+    attempts: z.int(),
+    next_attempt_at: time.nullable(),
+    last_attempt_at: time.nullable(),
+    last_status: z.int().nullable().describe('The HTTP status of the last answer'),
+    last_error: z.string().nullable(),
+    delivered_at: time.nullable(),
+    payload: object,
+    created_at: time,
+  })
+  .meta({ id: 'WebhookDelivery' });
+
+const deliveries: Collection = {
+  table: 'webhook_deliveries',
+  shown: Object.keys(delivery.shape)
+    .map((name) => `t.${name}`)
+    .join(', '),
+  stamp: 't.status, t.attempts',
+};
+
+const ofDelivery = {
+  status: anyCase(STATUSES).optional(),
+  event: z.string().optional(),
+  execution_id: id.optional(),
+};
+const anyOf = z.strictObject({ ...page, ...ofDelivery, webhook_id: id.optional() });
+const listed = {
+  tag: 'webhooks',
+  answers: { 200: { description: 'A page of deliveries', schema: pageOf(delivery) } },
+};
+
+async function listDeliveries(
+  db: Parameters<typeof listRows>[0],
+  { query, url }: Pick<Asked<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
+) {
+  const before = idIn(query.cursor, url);
+  const rows = await listRows(db, deliveries, {
+    where: equalTo(query),
+    limit: query.limit + 1,
+    ...(before !== undefined && { before }),
+  });
+  return pageAnswer(rows, query.limit, url, (row) => row.id);
+}
+
+async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: string) {
+  const found = await findRow(db, deliveries, deliveryId);
+  if (!found) throw noSuch('delivery', deliveryId);
+  return { body: found.row };
+}
+
+/** Webhooks, what they were told, and telling it once more. */
+export const webhookRoutes: Route[] = [
+  ...kindRoutes(webhooks),
+  route({
+    ...listed,
+    method: 'GET',
+    path: '/api/webhooks/{id}/deliveries',
+    id: 'listDeliveriesOfWebhook',
+    summary: 'What it was told, or is to be, the newest first',
+    params: byId,
+    query: z.strictObject({ ...page, ...ofDelivery }),
+    async work(db, { params, query, url }) {
+      if (!(await findRow(db, webhooks.collection, params.id))) throw noSuch('webhook', params.id);
+      return listDeliveries(db, { query: { ...query, webhook_id: params.id }, url });
+    },
+  }),
+  route({
+    ...listed,
+    method: 'GET',
+    path: '/api/webhook-deliveries',
+    id: 'listWebhookDeliveries',
+    summary: 'What all webhooks and callbacks were told, the newest first',
+    query: anyOf,
+    work: listDeliveries,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/webhook-deliveries/{id}',
+    id: 'getWebhookDelivery',
+    tag: 'webhooks',
+    summary: 'One of them',
+    params: byId,
+    answers: { 200: { description: 'The delivery', schema: delivery } },
+    work: (db, { params }) => showDelivery(db, params.id),
+  }),
+  route({
+    method: 'POST',
+    path: '/api/webhook-deliveries/{id}/redeliver',
+    id: 'redeliver',
+    tag: 'webhooks',
+    summary: 'Tells it once more, under the same id',
+    params: byId,
+    answers: { 200: { description: 'The delivery, on its way again', schema: delivery } },
+    async work(db, { params }) {
+      await db.query('select (howdah.redeliver($1)).id', [params.id]);
+      return showDelivery(db, params.id);
+    },
+  }),
+];

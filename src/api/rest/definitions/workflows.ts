@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { Kind } from '../framework/crud-resource.ts';
+import {
+  flag,
+  id,
+  object,
+  optionalBigint,
+  optionalInt,
+  optionalNumber,
+  time,
+} from '../framework/fields.ts';
+import { equalTo } from './definitions.ts';
+
+const TYPES = [
+  'chain',
+  'parallel',
+  'router',
+  'orchestrator',
+  'evaluator_optimizer',
+  'voting',
+  'map',
+  'graph',
+] as const;
+const type = z
+  .string()
+  .transform((text) => text.toLowerCase().replaceAll('-', '_'))
+  .pipe(z.enum(TYPES))
+  .describe(`One of ${TYPES.join(', ')}`);
+
+const columns = {
+  name: z.string().describe('Unique among the living workflows of the tenant'),
+  description: z.string().optional(),
+  type,
+  instruction: z.string().optional(),
+  configuration: object.optional().describe('By type: docs/workflows.md'),
+  is_active: z.boolean().optional(),
+  max_steps: optionalInt,
+  max_tokens: optionalBigint,
+  max_cost: optionalNumber,
+  max_seconds: optionalInt,
+};
+
+const member = z.union([
+  z.string().describe('The name of an agent, else of a workflow'),
+  z
+    .strictObject({
+      agent: z.string().optional(),
+      workflow: z.string().optional(),
+      question: object.optional().describe('A person is the member: docs/workflows.md'),
+      role: z.string().optional(),
+      configuration: object.optional(),
+    })
+    .refine(
+      ({ agent, workflow, question }) =>
+        [agent, workflow, question].filter((one) => one !== undefined).length === 1,
+      'a member is one agent, one workflow or one question',
+    ),
+]);
+
+/** Workflows, with their members in order. */
+export const workflows: Kind = {
+  path: '/api/workflows',
+  one: 'workflow',
+  collection: {
+    table: 'workflows',
+    living: 't.deleted_at is null',
+    shown: `t.id, ${Object.keys(columns)
+      .map((name) => `t.${name}`)
+      .join(
+        ', ',
+      )}, t.is_restricted, t.agent_system_id, t.current_version_id, t.created_at, t.updated_at,
+      (select v.version from howdah.workflow_versions as v where v.id = t.current_version_id) as version,
+      coalesce((
+        select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+          'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
+          'workflow', (select w.name from howdah.workflows as w where w.id = m.member_workflow_id),
+          'question', m.question, 'role', m.role, 'configuration', nullif(m.configuration, '{}'))) order by m.sequence_order)
+        from howdah.workflow_agents as m where m.workflow_id = t.id), '[]') as members`,
+  },
+  row: z
+    .object({
+      id,
+      ...z.object({ ...columns, type: z.enum(TYPES) }).required().shape,
+      is_restricted: z.boolean(),
+      agent_system_id: id.nullable(),
+      current_version_id: id.nullable(),
+      created_at: time,
+      updated_at: time,
+      version: z.int().nullable(),
+      members: z.array(object),
+    })
+    .meta({ id: 'Workflow' }),
+  fields: z.strictObject({ ...columns, members: z.array(member).optional() }),
+  columns: Object.keys(columns),
+  words: { active: 'is_active', workflow_id: 'id' },
+  filters: {
+    query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
+    conditions: equalTo,
+  },
+  async writeParts(db, workflowId, body, { isWhole }) {
+    if (!isWhole && body.members === undefined) return;
+    const members = JSON.stringify(body.members ?? []);
+    await db.query('select howdah_private.set_workflow_members($1, $2)', [workflowId, members]);
+  },
+  async remove(db, workflowId) {
+    await db.query('select (howdah.delete_workflow($1)).id', [workflowId]);
+  },
+};

@@ -1,0 +1,249 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import {
+  type Collection,
+  type Condition,
+  deleteRow,
+  findRow,
+  holdRow,
+  insertRow,
+  listRows,
+  type Shown,
+  settle,
+  touchRow,
+  updateRow,
+} from '../../../db/queries/row-collection.ts';
+import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
+import { byId, page, pageOf } from './fields.ts';
+import { refusalFor, tagToMatch } from './if-match.ts';
+import { idIn, pageAnswer } from './pages.ts';
+import { type Answer, type Asked, type Means, type Route, route } from './route.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** A kind of rows that are made, read, changed and deleted at one path, in the same way as all others. */
+export type Kind = {
+  /** `/api/agents`. */
+  path: string;
+  /** In operations and messages: `agent`. */
+  one: string;
+  collection: Collection;
+  /** What is shown. */
+  row: z.ZodObject;
+  /** What may be written; PUT gives what is left out its default, PATCH leaves it as it is. */
+  fields: z.ZodObject;
+  /** Fields that are columns; the others are parts. */
+  columns: readonly string[];
+  words?: Readonly<Record<string, string>>;
+  filters?: { query: z.ZodRawShape; conditions(query: Body): Condition[] };
+  /** Columns that are written once. */
+  fixed?: readonly string[];
+  /** Columns as the table has them, out of what was sent. */
+  valuesOf?(body: Body, db: Client): Body | Promise<Body>;
+  /** Writes what is no column, after the row is there. */
+  writeParts?(
+    db: Client,
+    id: string,
+    body: Body,
+    as: { means: Means; tenantId: string; isWhole: boolean },
+  ): Promise<void>;
+  /** Deletes it otherwise than by deleting the row. */
+  remove?(db: Client, id: string): Promise<void>;
+};
+
+/** The six operations of a kind. */
+export function kindRoutes(kind: Kind): Route[] {
+  return [
+    listRoute(kind),
+    createRoute(kind),
+    readRoute(kind),
+    ...changeRoutes(kind),
+    removeRoute(kind),
+  ];
+}
+
+const inCamels = (words: string) =>
+  words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
+const tagOf = ({ path }: Kind) => path.split('/').at(-1) ?? path;
+const shown = (kind: Kind) => ({ description: `The ${kind.one}`, schema: kind.row });
+const ofPath = (kind: Kind) => ({ tag: tagOf(kind), path: `${kind.path}/{id}`, params: byId });
+
+function listRoute(kind: Kind): Route {
+  const many = tagOf(kind);
+  return route({
+    method: 'GET',
+    path: kind.path,
+    id: `list${inCamels(many)}`,
+    tag: many,
+    summary: `The ${many}, the newest first`,
+    isReplicable: true,
+    query: z.strictObject({ ...page, ...kind.filters?.query }),
+    answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
+    async work(db, { query, url }) {
+      const before = idIn(query.cursor, url);
+      const rows = await listRows(db, kind.collection, {
+        where: kind.filters?.conditions(query) ?? [],
+        limit: query.limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, query.limit, url, (row) => row.id);
+    },
+  });
+}
+
+function createRoute(kind: Kind): Route {
+  return route({
+    method: 'POST',
+    path: kind.path,
+    id: `create${inCamels(kind.one)}`,
+    tag: tagOf(kind),
+    summary: `Makes a row`,
+    isKeyed: true,
+    body: kind.fields,
+    ...(kind.words && { words: kind.words }),
+    answers: { 201: shown(kind) },
+    async work(db, { body, identity }, means) {
+      const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
+      await kind.writeParts?.(db, id, body, { means, tenantId: identity.tenantId, isWhole: true });
+      const answer = await answerRow(db, kind, id);
+      return { ...answer, status: 201, headers: { location: `${kind.path}/${id}` } };
+    },
+  });
+}
+
+function readRoute(kind: Kind): Route {
+  return route({
+    ...ofPath(kind),
+    method: 'GET',
+    id: `get${inCamels(kind.one)}`,
+    summary: `One of them`,
+    answers: { 200: shown(kind) },
+    async work(db, { params }) {
+      const found = await findRow(db, kind.collection, params.id);
+      if (!found) throw noSuch(kind.one, params.id);
+      return shownRow(kind, found);
+    },
+  });
+}
+
+function changeRoutes(kind: Kind): Route[] {
+  const shared = {
+    ...ofPath(kind),
+    answers: { 200: shown(kind) },
+    ...(kind.words && { words: kind.words }),
+  };
+  const readOnly = Object.keys(kind.row.shape).filter((name) => !(name in kind.fields.shape));
+  const put = route({
+    ...shared,
+    method: 'PUT',
+    id: `replace${inCamels(kind.one)}`,
+    summary: `Replaces it: what is left out takes its default`,
+    description: `Fields that are only shown (${readOnly.join(', ')}) may stand in the body, as they do in what was read; they are not written.`,
+    body: kind.fields.extend(
+      Object.fromEntries(readOnly.map((name) => [name, z.unknown().optional()])),
+    ),
+    work: (db, asked, means) => change(db, kind, asked, means, true),
+  });
+  const patch = route({
+    ...shared,
+    method: 'PATCH',
+    id: `change${inCamels(kind.one)}`,
+    summary: `Changes the fields that are sent`,
+    body: kind.fields.partial(),
+    work: (db, asked, means) => change(db, kind, asked, means, false),
+  });
+  return [put, patch];
+}
+
+type Change = Asked<{ id: string }, unknown, Body>;
+
+async function change(
+  db: Client,
+  kind: Kind,
+  { params: { id }, body, headers, identity }: Change,
+  means: Means,
+  isWhole: boolean,
+): Promise<Answer> {
+  const { collection } = kind;
+  if (isWhole) refuseOtherId(body.id, id);
+  const sent = await columnsIn(kind, body, db);
+  const values = kind.fixed ? await withoutFixed(db, kind, id, sent, body) : sent;
+  const isLeftOut = (name: string) => !(name in values) && !kind.fixed?.includes(name);
+  const defaults = isWhole ? kind.columns.filter(isLeftOut) : [];
+  const tag = await tagToMatch(db, kind, id, headers['if-match']);
+  const hasColumns = Object.keys(values).length + defaults.length > 0;
+  const isThere = hasColumns
+    ? await updateRow(db, collection, id, { values, defaults, ...(tag && { tag }) })
+    : tag === undefined
+      ? (await findRow(db, collection, id)) !== undefined
+      : await holdRow(db, collection, id, tag);
+  if (!isThere) throw await refusalFor(db, kind, id);
+  if (kind.writeParts && !hasColumns && Object.keys(body).length > 0) {
+    await touchRow(db, collection, id);
+  }
+  await kind.writeParts?.(db, id, body, { means, tenantId: identity.tenantId, isWhole });
+  return answerRow(db, kind, id);
+}
+
+function removeRoute(kind: Kind): Route {
+  return route({
+    ...ofPath(kind),
+    method: 'DELETE',
+    id: `delete${inCamels(kind.one)}`,
+    summary: `Deletes it`,
+    answers: { 204: { description: 'It is deleted' } },
+    async work(db, { params: { id }, headers }) {
+      const tag = await tagToMatch(db, kind, id, headers['if-match']);
+      if (tag && !(await holdRow(db, kind.collection, id, tag)))
+        throw await refusalFor(db, kind, id);
+      if (kind.remove) await kind.remove(db, id);
+      else if (!(await deleteRow(db, kind.collection, id))) throw noSuch(kind.one, id);
+      return { status: 204 };
+    },
+  });
+}
+
+/** What is written once may be sent again as it is. */
+async function withoutFixed(
+  db: Client,
+  kind: Kind,
+  id: string,
+  sent: Body,
+  body: Body,
+): Promise<Body> {
+  const fixed = Object.entries(sent).filter(([name]) => kind.fixed?.includes(name));
+  if (fixed.length === 0) return sent;
+  const found = await findRow(db, kind.collection, id);
+  if (!found) throw noSuch(kind.one, id);
+  const changed = fixed.find(([name, value]) => found.row[name] !== value)?.[0];
+  if (changed !== undefined) {
+    const isPart = (name: string) => name in kind.fields.shape && !kind.columns.includes(name);
+    const field = changed in body ? changed : (Object.keys(body).find(isPart) ?? changed);
+    throw new RequestRefusal(400, `${field} of a ${kind.one} is written once`, {
+      hint: 'Make another one.',
+      detail: { field },
+    });
+  }
+  return Object.fromEntries(Object.entries(sent).filter(([name]) => !kind.fixed?.includes(name)));
+}
+
+async function columnsIn(kind: Kind, body: Body, db: Client): Promise<Body> {
+  const values = (await kind.valuesOf?.(body, db)) ?? body;
+  return Object.fromEntries(
+    kind.columns.filter((name) => values[name] !== undefined).map((name) => [name, values[name]]),
+  );
+}
+
+async function answerRow(db: Client, kind: Kind, id: string): Promise<Answer> {
+  await settle(db);
+  const found = await findRow(db, kind.collection, id);
+  if (!found) throw noSuch(kind.one, id);
+  return shownRow(kind, found);
+}
+
+export function shownRow(
+  { collection: { stamp } }: Pick<Kind, 'collection'>,
+  { row, tag }: Shown,
+): Answer {
+  return { body: row, tag, isTagOfAll: stamp === undefined };
+}

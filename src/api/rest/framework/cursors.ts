@@ -1,0 +1,50 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { FORGET_MS } from '../../../db/feed/follow-log.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import type { RunCursor } from '../../events/run-events.ts';
+import type { SessionCursor } from '../../events/session-events.ts';
+import { time } from './fields.ts';
+
+type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
+
+/** Where the events of a run go on: `seq.n` of Last-Event-ID, else of `after`; from the beginning without either. */
+export function runCursor(sent: Sent): RunCursor {
+  const [seq = 0, n = 0] = numbersIn(sent, 2);
+  return { seq, n };
+}
+
+/** Where the events of a session go on: `turn.seq.n`. */
+export function sessionCursor(sent: Sent): SessionCursor {
+  const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3);
+  return { turn, seq, n };
+}
+
+/** From when on a log goes on, in milliseconds: a minute before the time of Last-Event-ID, else of `after`. */
+export function logCursor(sent: Sent): number {
+  const { text, field } = textIn(sent);
+  if (text === undefined || text === '') return 0;
+  const at = time.safeParse(text).success ? new Date(text).getTime() : Number.NaN;
+  if (!Number.isNaN(at)) return at - FORGET_MS;
+  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
+    hint: 'Send the id of the last event you have, which is a time, or none.',
+    detail: { field },
+  });
+}
+
+function textIn({ headers, query }: Sent) {
+  const sent = [headers['last-event-id']].flat()[0];
+  return { field: sent === undefined ? 'after' : 'Last-Event-ID', text: sent ?? query.after };
+}
+
+function numbersIn(sent: Sent, most: number): number[] {
+  const { text, field } = textIn(sent);
+  if (text === undefined || text === '') return [];
+  const parts = text.split('.');
+  if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))
+    return parts.map(Number);
+  const form = most === 2 ? 'seq.n, such as 3.1' : 'turn.seq.n, such as 1.3.1';
+  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
+    hint: `Send the id of the last event you have (${form}), or none.`,
+    detail: { field },
+  });
+}

@@ -1,0 +1,142 @@
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { isJsonObject, type Json } from '../../../contracts/json.ts';
+import { nearestNames } from '../../../runtime/tool-plans/closest-names.ts';
+import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
+import { plainIssue, sentenceOf } from '../../errors/zod-messages.ts';
+import { MAX_REQUEST_BYTES } from '../../graphql/preset.ts';
+import { readJson, readText } from '../../http/json-body.ts';
+import { unstorable } from '../../http/jsonb-safety.ts';
+import { checkShape, MOST_ISSUES } from './check-shape.ts';
+import type { Route } from './route.ts';
+
+type Read = { params: unknown; query: unknown; body: unknown };
+
+/** The parts of a request as its route takes them; undefined when who sent it hung up meanwhile. Throws `HWINV`. */
+export async function readRequest(
+  route: Route,
+  request: FastifyRequest,
+): Promise<Read | undefined> {
+  const sent = await bodyOf(route, request);
+  if (sent === 'gone') return undefined;
+  const parts = {
+    path: checked(route.params, request.params, 'path'),
+    query: checked(route.query, request.query, 'query'),
+    body: checked(route.body, route.words ? translated(sent, route.words) : sent, 'body'),
+  };
+  const faults = Object.values(parts).flatMap((part) => ('faults' in part ? part.faults : []));
+  if (faults.length > 0) throw refusalOf(faults);
+  const given = (part: Checked) => ('value' in part ? part.value : undefined);
+  const read = {
+    params: given(parts.path),
+    query: given(parts.query),
+    body: given(parts.body),
+  };
+  refuseUnstorable(read, /^request\.\w+\./);
+  return read;
+}
+
+/** A document as a schema takes it, on doors whose requests have no path and no query. Throws `HWINV`. */
+export function readMessage<S extends z.ZodType>(schema: S, sent: Json): z.output<S> {
+  const part = checked(schema, sent, 'body');
+  if ('faults' in part) throw refusalOf(part.faults);
+  refuseUnstorable(part.value, /^request\./);
+  return part.value as z.output<S>;
+}
+
+function refuseUnstorable(read: unknown, before: RegExp): void {
+  const fault = unstorable(read, 'request');
+  if (fault === undefined) return;
+  const field = fault.path.replace(before, '');
+  throw new RequestRefusal(400, `${field} ${fault.reason}`, {
+    hint: 'Leave it out.',
+    detail: { field },
+  });
+}
+
+async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<unknown> {
+  const isEmpty =
+    headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+  if (route.body === undefined) return undefined;
+  if (isEmpty && route.isBodyOptional) return {};
+  if (isEmpty) {
+    throw new RequestRefusal(400, 'the request has no body', { hint: 'Send it as JSON.' });
+  }
+  const body = route.bodyTypes
+    ? await readText(raw, MAX_REQUEST_BYTES, route.bodyTypes)
+    : await readJson(raw, MAX_REQUEST_BYTES);
+  if (body.ok) return body.value;
+  if (body.fault === 'gone') return 'gone';
+  const { status, message, hint } = body.fault;
+  throw new RequestRefusal(status, message, { hint });
+}
+
+/** The body with our names for those of other systems. Throws `HWINV` when a field is there under both. */
+function translated(body: unknown, words: NonNullable<Route['words']>): unknown {
+  if (!isJsonObject(body as Json)) return body;
+  const entries = Object.entries(body as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      const ours = Object.hasOwn(words, name) ? words[name] : undefined;
+      if (ours !== undefined) refuseBoth(body as Record<string, unknown>, name, [ours]);
+      return [ours ?? name, value];
+    }),
+  );
+}
+
+type Fault = { in: 'path' | 'query' | 'body'; field: string; message: string; hint?: string };
+type Checked = { value: unknown } | { faults: Fault[] };
+
+function checked(schema: z.ZodType | undefined, value: unknown, place: Fault['in']): Checked {
+  if (!schema) return place === 'query' ? checkedEmpty(value) : { value: undefined };
+  const result = checkShape(schema, value);
+  if ('value' in result) return result;
+  const faults = result.issues.flatMap((issue) => faultsOf(plainIssue(issue), schema, place));
+  return { faults: faults.slice(0, MOST_ISSUES) };
+}
+
+function checkedEmpty(value: unknown): Checked {
+  const names = Object.keys(value as object).slice(0, MOST_ISSUES);
+  const faults = names.map((field) => unknownField(field, [], 'query'));
+  return faults.length > 0 ? { faults } : { value: undefined };
+}
+
+function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']): Fault[] {
+  const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('..'); // a parameter is one text
+  if (issue.code === 'unrecognized_keys') {
+    const known = field === '' && 'shape' in schema ? Object.keys(schema.shape as object) : [];
+    return issue.keys
+      .slice(0, MOST_ISSUES)
+      .map((key) => unknownField(field === '' ? key : `${field}.${key}`, known, place));
+  }
+  if (field === '')
+    return [{ in: place, field: place, message: `The ${place} is no ${shapeOf(issue)}.` }];
+  return [{ in: place, field, message: sentenceOf(field, issue) }];
+}
+
+function unknownField(field: string, known: readonly string[], place: Fault['in']): Fault {
+  const [near] = nearestNames(field, known, 1);
+  const message =
+    place === 'query' ? `there is no parameter ${field}` : `there is no field ${field}`;
+  const hint =
+    near === undefined
+      ? known.length > 0 && known.length <= 40
+        ? `There are: ${known.join(', ')}.`
+        : undefined
+      : `Did you mean ${near}?`;
+  return { in: place, field, message, ...(hint !== undefined && { hint }) };
+}
+
+function shapeOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_type' && issue.expected === 'object' ? 'object of JSON' : 'value';
+}
+
+function refusalOf(faults: Fault[]): RequestRefusal {
+  const [first] = faults as [Fault, ...Fault[]];
+  const others = faults.length === 1 ? '' : ` (and ${faults.length - 1} more in errors)`;
+  const errors = faults as unknown as Json;
+  return new RequestRefusal(400, `${first.message}${others}`, {
+    hint: first.hint ?? '/docs says what may stand in a request.',
+    detail: { field: first.field, errors },
+  });
+}

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Client } from '../../../db/queries/json-rows.ts';
+
+/** The header Idempotency-Key. */
+export function keyIn(headers: IncomingHttpHeaders): string | undefined {
+  return [headers['idempotency-key']].flat()[0];
+}
+
+/**
+ * Takes a key for the rest of the transaction, and for a day when that commits. Gives what was kept of the answer when it
+ * came before with the same request; throws `HWCNF` when it came with another.
+ */
+export async function takeKey<T>(
+  db: Client,
+  key: string,
+  request: readonly unknown[],
+): Promise<T | null> {
+  const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  const { rows } = await db.query<{ kept: T | null }>(
+    'select howdah_private.take_request_key($1, $2) as kept',
+    [key, digest],
+  );
+  return rows[0]?.kept ?? null;
+}
+
+/** Keeps what a later request with the key is answered: ids, never what somebody said. */
+export async function storeAnswer(db: Client, key: string, answer: object): Promise<void> {
+  await db.query('select howdah_private.store_request_answer($1, $2)', [
+    key,
+    JSON.stringify(answer),
+  ]);
+}

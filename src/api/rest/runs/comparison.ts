@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import type { Comparison } from '../../../contracts/comparison.ts';
+import { jsonRow } from '../../../db/queries/json-rows.ts';
+import { STATUSES } from '../../events/execution-rows.ts';
+import { count, id, time } from '../framework/fields.ts';
+import { type Route, route } from '../framework/route.ts';
+
+const text = z.string().nullable();
+const differences = z.array(
+  z
+    .object({ field: z.string(), a: text, b: text })
+    .meta({ id: 'TextDifference' })
+    .describe('Long texts are cut around the place where they part; JSON is as its text'),
+);
+
+const figures = z
+  .object({
+    execution_id: id,
+    agent: text,
+    workflow: text,
+    version: z.int().nullable(),
+    forked_from_execution_id: id.nullable(),
+    forked_from_seq: z.int().nullable(),
+    status: z.enum(STATUSES),
+    stop_reason: text,
+    is_erased: z.boolean(),
+    created_at: time,
+    seconds: z.number().nullable().describe('From its start to its end'),
+    steps: z.int(),
+    model_calls: z.int(),
+    tool_calls: z.int(),
+    retries: z.int(),
+    tokens_in: count,
+    tokens_out: count,
+    cost: count,
+    total_tokens_in: count.describe('With the runs below it, as the other totals'),
+    total_tokens_out: count,
+    total_cost: count,
+    children: z.array(
+      z.object({
+        agent: text,
+        workflow: text,
+        status: z.enum(STATUSES),
+        runs: z.int(),
+        cost: count,
+      }),
+    ),
+  })
+  .meta({ id: 'RunFigures' });
+
+const comparison = z
+  .object({
+    is_same: z.boolean().describe('They began, went on and ended alike'),
+    a: figures,
+    b: figures,
+    shared_steps: z.int().describe('First steps that a fork copied'),
+    began: differences,
+    steps: z.object({
+      same: z.int(),
+      changed: z.int(),
+      only_a: z.int(),
+      only_b: z.int(),
+      parts_at: z.int().nullable().describe('The first step that differs'),
+      changes: z.array(
+        z.object({
+          what: z.enum(['changed', 'only_a', 'only_b']),
+          a: z.int().nullable().describe('Its place in the first log'),
+          b: z.int().nullable().describe('Its place in the second'),
+          kind: z.string(),
+          name: text,
+          differences,
+        }),
+      ),
+      left_off: z.int().describe('So many changes more are not told'),
+    }),
+    ended: differences,
+  })
+  .meta({ id: 'Comparison' });
+
+export const comparisonRoute: Route = route({
+  method: 'GET',
+  path: '/api/executions/{id}/compare/{other_id}',
+  id: 'compareExecutions',
+  tag: 'executions',
+  summary: 'In what it differs from another run, and from which step on',
+  params: z.strictObject({
+    id: id.describe('Of the run that is `a`'),
+    other_id: id.describe('Of the run that is `b`'),
+  }),
+  answers: { 200: { description: 'What differs', schema: comparison } },
+  async work(db, { params }) {
+    const found = await jsonRow<{ compared: Comparison }>(
+      db,
+      'select howdah.compare_executions($1, $2) as compared',
+      [params.id, params.other_id],
+    );
+    return { body: found?.compared };
+  },
+});

@@ -1,0 +1,217 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { execution, findExecution, STATUSES } from '../../events/execution-rows.ts';
+import { withTraceparent } from '../../http/traceparent.ts';
+import { id, json, numberText, object, time } from '../framework/fields.ts';
+import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
+import { type Answer, type Means, type Route, route } from '../framework/route.ts';
+
+/** Seconds a request may wait for a run. */
+export const LONGEST_WAIT = 300;
+export const waitField = z
+  .union([z.boolean(), z.number().min(0).max(LONGEST_WAIT)])
+  .optional()
+  .describe(`Seconds to wait for the output, true is ${LONGEST_WAIT}`);
+
+export const executeBody = z.strictObject({
+  message: z.string().describe('What it is told'),
+  agent: z
+    .string()
+    .optional()
+    .describe('The name of an agent, or of a workflow where no agent has it'),
+  workflow: z.string().optional().describe('The name of a workflow'),
+  agent_id: id.optional(),
+  workflow_id: id.optional(),
+  version: z.string().optional().describe('A number or a label; the current one when left out'),
+  session_id: id.optional(),
+  input_data: json.optional(),
+  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+  metadata: object.optional(),
+  priority: z.int().min(-32_768).max(32_767).optional().describe('Smaller first'),
+  run_at: time.optional().describe('Not before'),
+  max_cost: z.number().optional().describe('What it may cost: lowers the limit of the agent'),
+  overrides: object
+    .optional()
+    .describe('How it differs from its agent: model, request_params, …: docs/control.md'),
+  idempotency_key: z
+    .string()
+    .optional()
+    .describe(
+      'The key of `run()`: a repeated key for the same agent or workflow returns the first run',
+    ),
+  concurrency_key: z
+    .string()
+    .optional()
+    .describe('A key of yours, such as customer-42: counts for limits of scope key'),
+  debounce_key: z
+    .string()
+    .optional()
+    .describe('Requests with one key within debounce_ms make one run, with the newest input'),
+  debounce_ms: z
+    .int()
+    .max(2_147_483_647)
+    .optional()
+    .describe('The window of debounce_key in milliseconds; each request starts it anew'),
+  callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
+  wait: waitField,
+  stream: z.boolean().optional().describe('Answers with the events of the run'),
+});
+type Body = z.output<typeof executeBody>;
+
+const started = z.object({
+  execution_id: id,
+  status: z.enum(STATUSES),
+});
+
+const ended = started.extend({
+  output: execution.shape.output,
+  output_data: json,
+  stop_reason: execution.shape.stop_reason,
+  error: execution.shape.error,
+  tokens_in: z.number(),
+  tokens_out: z.number(),
+  cost: z.number(),
+});
+
+/** Starts a run; waits for it, or answers with what happens in it, when asked to. */
+export const executeRoutes: Route[] = [
+  route({
+    method: 'POST',
+    path: '/api/execute',
+    id: 'execute',
+    tag: 'executions',
+    summary: 'Starts a run of an agent or a workflow',
+    description:
+      'A known Idempotency-Key gives the first run, and 409 when it came with another request. With `wait` the answer is 200 when the run has ended in time, else 202.',
+    query: z.strictObject({
+      wait: numberText(
+        z
+          .number(`this is no number of seconds from 0 to ${LONGEST_WAIT}`)
+          .min(0)
+          .max(LONGEST_WAIT)
+          .optional(),
+      ).describe('As in the body'),
+    }),
+    body: executeBody,
+    isKeyed: true,
+    words: { input: 'message' },
+    answers: {
+      200: { description: 'It has ended, or its events', schema: ended },
+      202: { description: 'It has begun', schema: started },
+    },
+    async serve({ query, body, headers }, means) {
+      if (query.wait !== undefined && body.wait !== undefined) throw waitTwice();
+      const wait = query.wait ?? body.wait;
+      if (body.stream && wait) throw streamAndWait();
+      const { wait: _wait, stream: _stream, idempotency_key, ...asked } = body;
+      const header = keyIn(headers);
+      const sentKey = idempotency_key ?? header;
+      if (sentKey !== header && header !== undefined) throw otherKeys();
+      const isDebounced = body.debounce_key !== undefined;
+      const key = isDebounced ? idempotency_key : sentKey;
+      const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
+      const executionId = await means.transaction(async (db) => {
+        const before =
+          header === undefined
+            ? null
+            : await takeKey<{ id: string }>(db, header, ['execute', asked]);
+        const id = before?.id ?? (await start(db, { ...body, metadata }, key));
+        // a debounced run has no key of its own to be found by
+        if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
+        // listened for from its first step on
+        if (body.stream) await db.query('select howdah_private.register_follower($1)', [id]);
+        return id;
+      });
+      const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? 0);
+      if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
+      if (seconds > 0) await means.ended(executionId, seconds * 1000);
+      return answerFor(means, executionId, seconds > 0);
+    },
+  }),
+];
+
+function otherKeys(): RequestRefusal {
+  return new RequestRefusal(400, 'idempotency_key is another one than the header Idempotency-Key', {
+    hint: 'Send one of them.',
+    detail: { field: 'idempotency_key' },
+  });
+}
+
+function waitTwice(): RequestRefusal {
+  return new RequestRefusal(400, 'wait stands in the query and in the body', {
+    hint: 'Send one of them.',
+    detail: { field: 'wait' },
+  });
+}
+
+function streamAndWait(): RequestRefusal {
+  return new RequestRefusal(400, 'stream and wait are two ways to answer', {
+    hint: 'Leave wait out: the last event of the stream, complete, has the output.',
+    detail: { field: 'wait' },
+  });
+}
+
+async function answerFor(means: Means, executionId: string, isWaitedFor: boolean): Promise<Answer> {
+  const run = await means.transaction((db) => findExecution(db, executionId));
+  const headers = { location: `/api/executions/${executionId}` };
+  const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;
+  const begun = { execution_id: executionId, status };
+  if (!isWaitedFor || run.completed_at === null) return { status: 202, headers, body: begun };
+  const end = { output, output_data, stop_reason, error, tokens_in, tokens_out, cost };
+  return { status: 200, headers, body: { ...begun, ...end } };
+}
+
+/** Starts the run in the words of whoever asked: by name, or by id. */
+async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
+  const { agent, workflow, agent_id, workflow_id } = sent;
+  const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
+  if (named.length !== 1) {
+    throw new RequestRefusal(400, 'a run is of one agent or one workflow', {
+      hint: 'Give one of agent, workflow, agent_id and workflow_id.',
+      detail: { field: 'agent' },
+    });
+  }
+  const data = sent.input_data === undefined ? null : JSON.stringify(sent.input_data);
+  const parts = sent.input_parts === undefined ? null : JSON.stringify(sent.input_parts);
+  const metadata = JSON.stringify(sent.metadata ?? {});
+  const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
+  const { max_cost = null, concurrency_key = null, debounce_key = null, debounce_ms = null } = sent;
+  const keys = [concurrency_key, debounce_key, debounce_ms];
+  const overrides = sent.overrides === undefined ? null : JSON.stringify(sent.overrides);
+  const rest = [message, data, session_id, run_at, priority, key ?? null, metadata];
+  const first = async (text: string, values: unknown[]) => {
+    const { rows } = await db.query<{ id: string }>(text, values);
+    return rows[0]?.id ?? '';
+  };
+  const known = sent.callback_url === undefined; // run and run_workflow know no callback
+  if (agent !== undefined && known) {
+    return first(
+      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)).id::uuid::text as id',
+      [agent, ...rest, parts, version, max_cost, overrides, ...keys],
+    );
+  }
+  if (workflow !== undefined && known && parts === null && overrides === null) {
+    return first(
+      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)).id::uuid::text as id',
+      [workflow, ...rest, version, max_cost, ...keys],
+    );
+  }
+  const name = agent ?? workflow ?? null;
+  const called = await first(
+    `select coalesce($2::uuid, howdah_private.workflow_by_name($1), case when $3 then howdah.workflow($1) end)::text as id`,
+    [name, workflow_id ?? null, workflow !== undefined],
+  );
+  return first(
+    `select howdah_private.run_by_id(
+       case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
+       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)::text as id`,
+    [
+      agent_id ?? null,
+      called || null,
+      name,
+      ...[...rest, parts, sent.callback_url ?? null, version, max_cost, overrides],
+      ...keys,
+    ],
+  );
+}

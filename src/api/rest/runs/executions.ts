@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import { type Collection, type Condition, listRows } from '../../../db/queries/row-collection.ts';
+import { runCounter } from '../../../db/queries/run-counters.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import {
+  child,
+  childrenOf,
+  execution,
+  findExecution,
+  message,
+  messagesOf,
+  shownExecution,
+  status,
+  step,
+  stepsOf,
+} from '../../events/execution-rows.ts';
+import { runCursor } from '../framework/cursors.ts';
+import { byId, flag, id, numberText, page, pageOf } from '../framework/fields.ts';
+import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
+import { type Described, type Route, route } from '../framework/route.ts';
+import { comparisonRoute } from './comparison.ts';
+import { explanationRoute } from './explanation.ts';
+import { forkRoute } from './fork.ts';
+import { inspectionRoutes } from './inspection.ts';
+import { stepLogRoutes } from './step-log.ts';
+
+/** What a run shows at once of its conversation and of the runs below it; the rest is on pages of its own. */
+const SHOWN_AT_ONCE = 1_000;
+
+const runs: Collection = {
+  table: 'executions',
+  shown: shownExecution,
+  stamp: runCounter('t', 'updated_at'),
+};
+
+const filters = {
+  status: status.optional(),
+  agent_id: id.optional(),
+  workflow_id: id.optional(),
+  session_id: id.optional(),
+  parent_execution_id: id.optional(),
+  is_root: flag.optional(),
+  is_mine: flag
+    .optional()
+    .describe('Of the user who asks; of a key without user all of the tenant'),
+  metadata: z.string().optional().describe('A JSON object: runs whose metadata contain it'),
+};
+type Filters = z.output<z.ZodObject<typeof filters>>;
+
+const MINE = 'coalesce(t.user_id = howdah.current_user_id(), howdah.current_user_id() is null) = ?';
+const EQUAL = ['agent_id', 'workflow_id', 'session_id', 'parent_execution_id'] as const;
+
+function conditionsIn(query: Filters): Condition[] {
+  const { status, is_root, is_mine, metadata } = query;
+  return [
+    ...(status === undefined
+      ? []
+      : [['t.status = any (?::howdah.execution_status[])', status] as const]),
+    ...EQUAL.filter((name) => query[name] !== undefined).map(
+      (name) => [`t.${name} = ?`, query[name]] as const,
+    ),
+    ...(is_root === undefined ? [] : [['(t.parent_execution_id is null) = ?', is_root] as const]),
+    ...(is_mine === undefined ? [] : [[MINE, is_mine] as const]),
+    ...(metadata === undefined ? [] : [['t.metadata @> ?::jsonb', objectIn(metadata)] as const]),
+  ];
+}
+
+function objectIn(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
+  } catch {}
+  throw new RequestRefusal(400, 'metadata is no JSON object', {
+    hint: 'Such as metadata={"order":4711}, percent-encoded.',
+    detail: { field: 'metadata' },
+  });
+}
+
+const shown: Record<number, Described> = { 200: { description: 'The run', schema: execution } };
+const shared = { tag: 'executions' as const, params: byId };
+
+const idOf = ({ id }: { id: string }) => id;
+const seqOf = ({ seq }: { seq: number }) => seq;
+
+const said = flag.optional().describe('true: with what was said in each, and called');
+
+/** Reading runs. */
+const reading: Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/executions',
+    id: 'listExecutions',
+    tag: 'executions',
+    summary: 'The runs, the newest first',
+    isReplicable: true,
+    query: z.strictObject({ ...page, ...filters }),
+    answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
+    async work(db, { query, url }) {
+      const before = idIn(query.cursor, url);
+      const rows = await listRows(db, runs, {
+        where: conditionsIn(query),
+        limit: query.limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, query.limit, url, (row) => row.id);
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/api/executions/{id}',
+    id: 'getExecution',
+    summary: 'A run with its messages and the runs below it',
+    description: `At most ${SHOWN_AT_ONCE} of each, the first ones, until they have 1 MB; /messages and /children have all, in pages.`,
+    answers: {
+      200: {
+        description: 'The run',
+        schema: execution
+          .extend({
+            messages: z.array(message),
+            messages_next: z
+              .string()
+              .nullable()
+              .describe('The cursor of /messages for the others, null when there are none'),
+            children: z.array(child),
+            children_next: z.string().nullable().describe('The same of /children'),
+          })
+          .meta({ id: 'ExecutionWithMessages' }),
+      },
+    },
+    async work(db, { params: { id } }) {
+      const found = await findExecution(db, id);
+      const limit = SHOWN_AT_ONCE + 1;
+      const messages = await messagesOf(db, id, { after: 0, limit });
+      const children = await childrenOf(db, id, { after: undefined, limit });
+      const shown = {
+        messages: pageBody(messages, SHOWN_AT_ONCE, `/api/executions/${id}/messages`, seqOf),
+        children: pageBody(children, SHOWN_AT_ONCE, `/api/executions/${id}/children`, idOf),
+      };
+      return {
+        body: {
+          ...found,
+          messages: shown.messages.data,
+          messages_next: shown.messages.next,
+          children: shown.children.data,
+          children_next: shown.children.next,
+        },
+      };
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/api/executions/{id}/children',
+    id: 'listExecutionChildren',
+    summary: 'The runs that it began itself, in order',
+    isReplicable: true,
+    query: z.strictObject(page),
+    answers: { 200: { description: 'A page of runs', schema: pageOf(child) } },
+    async work(db, { params: { id }, query: { limit, cursor }, url }) {
+      await findExecution(db, id);
+      const place = { after: idIn(cursor, url), limit: limit + 1 };
+      return pageAnswer(await childrenOf(db, id, place), limit, url, idOf);
+    },
+  }),
+  logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf, { said }),
+  logRoute('messages', 'What was said, in order', message, messagesOf),
+];
+
+function logRoute(
+  name: 'steps' | 'messages',
+  summary: string,
+  row: z.ZodObject,
+  read: typeof stepsOf,
+  more: { said?: z.ZodType<boolean | undefined> } = {},
+): Route {
+  return route({
+    ...shared,
+    method: 'GET',
+    path: `/api/executions/{id}/${name}`,
+    id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+    summary,
+    isReplicable: true,
+    query: z.strictObject({
+      ...page,
+      after: numberText(
+        z.int('this is no whole number from 0').min(0).max(2_147_483_647).default(0),
+      ).describe('Only those behind the one with this seq; a cursor goes first'),
+      ...more,
+    }),
+    answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
+    async work(db, { params, query, url }) {
+      await findExecution(db, params.id);
+      const { cursor, limit, after, said } = query as typeof query & { said?: boolean };
+      const from = numberIn(cursor, url) ?? after;
+      const place = { after: from, limit: limit + 1, said: said === true };
+      const rows = await read(db, params.id, place);
+      return pageAnswer(rows, query.limit, url, seqOf);
+    },
+  });
+}
+
+const stream = route({
+  ...shared,
+  method: 'GET',
+  path: '/api/executions/{id}/stream',
+  id: 'streamExecution',
+  summary: 'What happens in it, as Server-Sent Events, until it has ended',
+  description:
+    'All from the beginning, or what comes behind the event in the header Last-Event-ID. The last event is `complete`.',
+  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+  answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+  async serve({ params, query, headers }, means) {
+    const after = runCursor({ headers, query });
+    await means.transaction((db) => findExecution(db, params.id));
+    return { events: means.runEvents(params.id.toLowerCase(), after) };
+  },
+});
+
+const CONTROLS = {
+  cancel: 'Ends it now, and the runs below it',
+  pause: 'Asks it to stop after what is in the air',
+  resume: 'Lets a paused run go on',
+  retry: 'Lets a failed or cancelled run go on after its last good step',
+} as const;
+
+/** Controlling runs: the functions of SQL by the same names. */
+const controls: Route[] = Object.entries(CONTROLS).map(([name, summary]) =>
+  route({
+    ...shared,
+    method: 'POST',
+    path: `/api/executions/{id}/${name}`,
+    id: `${name}Execution`,
+    summary,
+    answers: shown,
+    async work(db, { params }) {
+      await control(db, `${name}_execution`, [params.id]);
+      return { body: await findExecution(db, params.id) };
+    },
+  }),
+);
+
+async function control(db: Client, name: string, values: unknown[]): Promise<string> {
+  const places = values.map((_value, index) => `$${index + 1}`).join(', ');
+  const text = `select (howdah.${name}(${places})).id::uuid::text as id`;
+  const { rows } = await db.query<{ id: string }>(text, values);
+  return rows[0]?.id ?? '';
+}
+
+export const executionRoutes: Route[] = [
+  ...reading,
+  explanationRoute,
+  comparisonRoute,
+  stream,
+  ...controls,
+  forkRoute,
+  ...inspectionRoutes,
+  ...stepLogRoutes,
+];

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { Explanation } from '../../../contracts/explanation.ts';
+import { STATUSES } from '../../events/execution-rows.ts';
+import { byId, id, time } from '../framework/fields.ts';
+import { type Route, route } from '../framework/route.ts';
+
+const explanation = z
+  .object({
+    execution_id: id,
+    status: z.enum(STATUSES),
+    since: time,
+    reason: z
+      .string()
+      .describe(
+        'scheduled, in_queue, no_worker, at_work, worker_lost, child, question, timer, turn, limit, paused, completed, cancelled, or the stop reason of a failed run',
+      ),
+    summary: z.string(),
+    blocked_by: z.array(
+      z.object({
+        kind: z.string(),
+        id: id.nullable(),
+        name: z.string().nullable(),
+        detail: z.string(),
+      }),
+    ),
+    next: z.array(
+      z.object({
+        action: z.string().describe('Such as answer_question, approve, resume_execution'),
+        id: id.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Explanation' });
+
+export const explanationRoute: Route = route({
+  method: 'GET',
+  path: '/api/executions/{id}/explanation',
+  id: 'explainExecution',
+  tag: 'executions',
+  summary: 'Why it is where it is, and what may be done',
+  params: byId,
+  answers: { 200: { description: 'What it waits for', schema: explanation } },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ explanation: Explanation }>(
+      'select howdah.explain_execution($1) as explanation',
+      [params.id],
+    );
+    return { body: rows[0]?.explanation };
+  },
+});

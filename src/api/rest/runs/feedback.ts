@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { findExecution } from '../../events/execution-rows.ts';
+import { byId, id, page, pageOf, time } from '../framework/fields.ts';
+import { idIn, pageAnswer } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+
+const feedback = z
+  .object({
+    id,
+    execution_id: id,
+    message_seq: z.int().nullable().describe('The message it is about; null: the run as a whole'),
+    score: z.number().nullable(),
+    comment: z.string().nullable(),
+    created_by: z.string(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Feedback' });
+
+const entries: Collection = {
+  table: 'feedback_entries',
+  shown: Object.keys(feedback.shape)
+    .map((name) => `t.${name}`)
+    .join(', '),
+  stamp: 't.updated_at',
+};
+
+const shared = { tag: 'executions', path: '/api/executions/{id}/feedback', params: byId };
+
+async function entryOf(db: Client, id: string) {
+  const found = await findRow(db, entries, id);
+  if (!found) throw noSuch('feedback entry', id);
+  return found.row;
+}
+
+/** What people think of a run. */
+export const feedbackRoutes: Route[] = [
+  route({
+    ...shared,
+    method: 'POST',
+    id: 'giveFeedback',
+    summary: 'Says what you think of it; said again it replaces what you said before',
+    isKeyed: true,
+    findAgain: entryOf,
+    body: z.strictObject({
+      score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (as it should be)'),
+      comment: z.string().nullish(),
+      message_seq: z.int32().nullish().describe('A message of the run; the run when left out'),
+    }),
+    answers: { 201: { description: 'What you said', schema: feedback } },
+    async work(db, { params, body }) {
+      const { score = null, comment = null, message_seq = null } = body;
+      const { rows } = await db.query<{ id: string }>(
+        'select (howdah.give_feedback($1, $2, $3, $4)).id',
+        [params.id, score, comment, message_seq],
+      );
+      return { status: 201, body: await entryOf(db, rows[0]?.id ?? '') };
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    id: 'listFeedback',
+    summary: 'What people think of it, the newest first',
+    isReplicable: true,
+    query: z.strictObject(page),
+    answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },
+    async work(db, { params, query: { limit, cursor }, url }) {
+      const run = await findExecution(db, params.id);
+      const before = idIn(cursor, url);
+      const rows = await listRows(db, entries, {
+        where: [['t.execution_id = ?', run.id]],
+        limit: limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, limit, url, (row) => row.id);
+    },
+  }),
+];

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { jsonPage } from '../../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../../db/queries/queries.ts';
+import { questionsInTheWay } from '../../../db/queries/questions.ts';
+import { execution, findExecution } from '../../events/execution-rows.ts';
+import { byId, count, id, page, pageOf } from '../framework/fields.ts';
+import { idsIn, pageAnswer } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+import { findWhole, wholeRow } from './execution-record.ts';
+import { question } from './questions.ts';
+
+const shared = { method: 'GET', tag: 'executions', params: byId } as const;
+
+const of = execution.shape;
+const node = z
+  .object({
+    execution_id: id,
+    parent_execution_id: id.nullable(),
+    depth: z.int(),
+    ...{ agent: of.agent, workflow: of.workflow, status: of.status, waiting_for: of.waiting_for },
+    ...{ stop_reason: of.stop_reason, tokens_in: of.tokens_in, tokens_out: of.tokens_out },
+    cost: count,
+    total_tokens_in: count.describe('With the runs below it, as the other totals'),
+    total_tokens_out: count,
+    total_cost: count,
+    started_at: of.started_at,
+    completed_at: of.completed_at,
+    path: z.array(id).describe('From the root down to it: in this order a tree is drawn'),
+  })
+  .meta({ id: 'RunInTree' });
+type Node = z.output<typeof node>;
+
+const asked = question
+  .pick({
+    ...{ id: true, kind: true, execution_id: true, prompt: true, options: true },
+    ...{ schema: true, tool_call: true, preview: true, expires_at: true },
+  })
+  .meta({ id: 'QuestionInTheWay' });
+
+/** What people look at who want to know how one run stands. */
+export const inspectionRoutes: Route[] = [
+  route({
+    ...shared,
+    path: '/api/executions/{id}/row',
+    id: 'inspectExecution',
+    summary: 'The run as it is kept: also its limits, counters and versions, and who works on it',
+    answers: { 200: { description: 'Its row', schema: wholeRow } },
+    work: async (db, { params }) => ({ body: await findWhole(db, params.id) }),
+  }),
+  route({
+    ...shared,
+    path: '/api/executions/{id}/tree',
+    id: 'listExecutionTree',
+    summary:
+      'The tree it belongs to, from the root on: what each run used itself, and with those below',
+    isReplicable: true,
+    query: z.strictObject(page),
+    answers: { 200: { description: 'A page of runs', schema: pageOf(node) } },
+    async work(db, { params, query: { limit, cursor }, url }) {
+      const { root_execution_id } = await findExecution(db, params.id);
+      const rows = await jsonPage<Node>(
+        db,
+        `select ${Object.keys(node.shape)
+          .map((name) => `t.${name}`)
+          .join(', ')}
+         from howdah.execution_tree as t
+         where t.root_execution_id = $1 and ($2::uuid[] is null or t.path > $2) order by t.path limit $3`,
+        [root_execution_id, idsIn(cursor, url) ?? null, limit + 1],
+      );
+      return pageAnswer(rows, limit, url, ({ path }) => path.join(' '));
+    },
+  }),
+  route({
+    ...shared,
+    path: '/api/executions/{id}/questions',
+    id: 'listExecutionQuestions',
+    summary: 'What it and those below it ask people, once nothing of it goes on by itself',
+    answers: {
+      200: { description: 'Open questions', schema: z.object({ data: z.array(asked) }) },
+    },
+    async work(db, { params }) {
+      await findExecution(db, params.id);
+      return { body: { data: await questionsInTheWay(queriesWithin(db), params.id) } };
+    },
+  }),
+];

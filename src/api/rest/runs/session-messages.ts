@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import { sessionCursor } from '../framework/cursors.ts';
+import { id, object } from '../framework/fields.ts';
+import { type Answer, type Route, route } from '../framework/route.ts';
+import { answerFields, answerQuestion, question } from './questions.ts';
+import { standingRoutes } from './session-state.ts';
+import { bySid, findSession, session } from './sessions.ts';
+
+const shared = { tag: 'sessions' as const, params: bySid };
+
+/** What a person says, on every path that takes it. */
+export const saidFields = {
+  content: z.string(),
+  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+};
+
+const stream = z
+  .boolean()
+  .optional()
+  .describe('Answers with the events of the run, from its first token on');
+
+/** Whoever reads its events is listened for from its first step on. */
+async function follow(db: Client, { stream }: { stream?: boolean | undefined }, run: unknown) {
+  if (stream) await db.query('select howdah_private.register_follower($1)', [run]);
+}
+
+const say = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/messages',
+  id: 'sendMessage',
+  summary: 'Says something as a person',
+  body: z.strictObject({ ...saidFields, stream }),
+  words: { message: 'content' },
+  isKeyed: true,
+  answers: {
+    200: { description: 'The events of the run', type: 'text/event-stream' },
+    202: {
+      description: 'It begins a run, or reaches the one that is live',
+      schema: z.object({ session_id: id, execution_id: id, turn: z.int() }),
+    },
+  },
+  async work(db, { params, body }) {
+    const parts = body.input_parts === undefined ? null : JSON.stringify(body.input_parts);
+    await db.query('select (howdah.send_message($1, $2, $3)).id', [
+      params.sid,
+      body.content,
+      parts,
+    ]);
+    const { rows } = await db.query<{ execution_id: string }>(
+      `select e.session_id, e.id::uuid as execution_id, e.turn from howdah.executions as e
+       join howdah.sessions as s on s.id = e.session_id
+       cross join lateral (select e.created_at >= now() and e.input = $2 as is_new) as b
+       where e.session_id = $1 and e.parent_execution_id is null and (b.is_new or e.id = s.live_execution_id)
+       order by b.is_new desc, e.turn desc limit 1`,
+      [params.sid, body.content],
+    );
+    await follow(db, body, rows[0]?.execution_id);
+    return { status: 202, body: rows[0] };
+  },
+  async follows({ body }, answer) {
+    return body.stream ? (answer.body as { execution_id: string }).execution_id : undefined;
+  },
+});
+
+const fork = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/fork',
+  id: 'forkSession',
+  summary: 'A new session that goes on from one of its turns with another message',
+  body: z.strictObject({
+    ...saidFields,
+    turn: z.int32().optional().describe('The last one that it knows; all turns when left out'),
+    stream,
+  }),
+  words: { message: 'content' },
+  isKeyed: true,
+  answers: {
+    200: { description: 'The events of its first run', type: 'text/event-stream' },
+    201: { description: 'The new session, whose live_execution_id answers', schema: session },
+  },
+  async work(db, { params, body }) {
+    const { content, turn = null, input_parts } = body;
+    const parts = input_parts === undefined ? null : JSON.stringify(input_parts);
+    const { rows } = await db.query<{ id: string }>(
+      'select (howdah.fork_session($1, $2, $3, $4)).id',
+      [params.sid, content, turn, parts],
+    );
+    const made = rows[0]?.id ?? '';
+    const row = await findSession(db, made);
+    await follow(db, body, row.live_execution_id);
+    return { status: 201, headers: { location: `/sessions/${made}` }, body: row };
+  },
+  async follows({ body }, answer, means) {
+    if (!body.stream) return undefined;
+    const { rows } = await means.transaction((db) =>
+      db.query<{ id: string }>(
+        `select e.id::uuid::text as id from howdah.executions as e
+         where e.session_id = $1 and e.turn = 1 and e.parent_execution_id is null`,
+        [(answer.body as { id: string }).id],
+      ),
+    );
+    return rows[0]?.id;
+  },
+});
+
+const answer = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/answers',
+  id: 'answerInSession',
+  summary: 'Answers what the session asks; the oldest open question when none is named',
+  body: z.strictObject({ question_id: id.optional(), ...answerFields }),
+  answers: { 200: { description: 'The question as it was answered', schema: question } },
+  async work(db, { params: { sid }, body }): Promise<Answer> {
+    const { rows } = await db.query<{ id: string | null }>(
+      `select howdah.session_state($1) #>> '{awaiting_user_input,question_id}' as id`,
+      [sid],
+    );
+    const open = rows[0]?.id ?? undefined;
+    const asked = body.question_id ?? open;
+    if (asked === undefined) {
+      throw new RequestRefusal(409, `session ${sid} asks nothing now`, {
+        code: 'HWCNF',
+        hint: 'GET /sessions/{sid}/state says what it waits for.',
+        detail: { session_id: sid },
+      });
+    }
+    if (asked !== open) await refuseOthers(db, sid, asked);
+    return answerQuestion(db, asked, body.answer, body.data);
+  },
+});
+
+/** A question of another session is not found here. */
+async function refuseOthers(db: Client, sid: string, questionId: string): Promise<void> {
+  const { rowCount } = await db.query(
+    `select from howdah.questions as q join howdah.executions as e on e.id = q.root_execution_id
+     where q.id = $1 and e.session_id = $2`,
+    [questionId, sid],
+  );
+  if (rowCount === 0) throw noSuch('question', questionId);
+}
+
+const events = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/stream',
+  id: 'streamSession',
+  summary: 'What happens in it, as Server-Sent Events, over all its turns',
+  description:
+    'From turn 1, or behind the event in the header Last-Event-ID. It stays open when a turn is complete.',
+  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+  answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+  async serve({ params, query, headers }, means) {
+    const after = sessionCursor({ headers, query });
+    const { id: sid } = await means.transaction((db) => findSession(db, params.sid));
+    return { events: means.sessionEvents(sid, after) };
+  },
+});
+
+/** Talking in a session, and following it. */
+export const talkRoutes: Route[] = [say, fork, answer, ...standingRoutes, events];

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { type SaidPlace, saidBefore, sessionUsage } from '../../../db/feed/chat-session.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { object, page, pageOf } from '../framework/fields.ts';
+import { pageAnswer, saidPlaceIn } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+import { bySid, findSession } from './sessions.ts';
+
+const shared = { tag: 'sessions' as const, params: bySid };
+
+const state = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/state',
+  id: 'getSessionState',
+  summary: 'How it stands',
+  answers: {
+    200: {
+      description: 'docs/sessions.md says what each member holds',
+      schema: z.object({
+        version: z.int(),
+        tasks: z.array(object),
+        awaiting_user_input: object.nullable(),
+        blocker: object.nullable(),
+      }),
+    },
+  },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ state: unknown }>(
+      'select howdah.session_state($1) as state',
+      [params.sid],
+    );
+    return { body: rows[0]?.state };
+  },
+});
+
+const history = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/history',
+  id: 'getSessionHistory',
+  summary: 'What people and agents said in it, the last so many, in order',
+  description: 'The next page is what was said before. Each is in order.',
+  query: z.strictObject(page),
+  answers: {
+    200: {
+      description: 'A page of messages',
+      schema: pageOf(
+        z.object({
+          turn: z.int().describe('0: before it, in the session it was forked from'),
+          who: z.string().describe('you, the name of an agent, or assistant'),
+          said: z.string(),
+        }),
+      ),
+    },
+  },
+  async work(db, { params: { sid }, query: { limit, cursor }, url }) {
+    await findSession(db, sid);
+    const before = saidPlaceIn(cursor, url);
+    const rows = await saidBefore(db, sid, { before, limit: limit + 1 });
+    const keyOf = ({ turn, seq }: SaidPlace) => `${turn} ${seq}`;
+    const { headers, body } = pageAnswer(rows, limit, url, keyOf);
+    const data = body.data.map(({ turn, who, said }) => ({ turn, who, said })).reverse();
+    return { ...(headers && { headers }), body: { ...body, data } };
+  },
+});
+
+const usage = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/usage',
+  id: 'getSessionUsage',
+  summary: 'What it has used, with the runs below its own',
+  answers: {
+    200: {
+      description: 'Runs, tokens and cost',
+      schema: z.object({
+        runs: z.int(),
+        tokens_in: z.number(),
+        tokens_out: z.number(),
+        cost: z.number(),
+      }),
+    },
+  },
+  async work(db, { params: { sid } }) {
+    const used = await sessionUsage(db, sid);
+    if (!used) throw noSuch('session', sid);
+    const figures = Object.entries(used).map(([name, figure]) => [name, Number(figure)]);
+    return { body: Object.fromEntries(figures) };
+  },
+});
+
+const todolist = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/artifacts/todolist.md',
+  id: 'getTodolist',
+  summary: 'Its todo list, as Markdown',
+  answers: { 200: { description: 'The list', type: 'text/markdown' } },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ text: string }>(
+      'select howdah.todolist_markdown($1) as text',
+      [params.sid],
+    );
+    return { text: { type: 'text/markdown; charset=utf-8', content: rows[0]?.text ?? '' } };
+  },
+});
+
+/** How a session stands, and what was said in it. */
+export const standingRoutes: Route[] = [state, history, usage, todolist];

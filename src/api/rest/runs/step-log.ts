@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.ts';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import { queriesWithin } from '../../../db/queries/queries.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { findExecution, status } from '../../events/execution-rows.ts';
+import { line, pageOfLines } from '../../events/step-lines.ts';
+import { logCursor } from '../framework/cursors.ts';
+import { flag, id, page, pageOf, time } from '../framework/fields.ts';
+import { pageAnswer, placeIn } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+import { findSession } from './sessions.ts';
+
+const HOUR_MS = 3_600_000;
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ s: 1_000, m: 60_000, h: HOUR_MS },
+  ...{ d: 24 * HOUR_MS, w: 168 * HOUR_MS },
+};
+
+const LONG_AGO = /^(\d{1,6})([smhdw])$/;
+const since = z
+  .string()
+  .refine((text) => LONG_AGO.test(text) || time.safeParse(text).success, {
+    error: 'this is no time of ISO 8601, and not so long ago, such as 30s, 10m, 1h or 7d',
+  })
+  .describe('Finished since: a time, or so long ago by the clock of the database, such as 10m');
+
+const filters = {
+  execution_id: id.optional().describe('Of this run alone'),
+  session_id: id.optional(),
+  agent_id: id.optional(),
+  workflow_id: id.optional(),
+  status: status.optional(),
+  errors: flag
+    .optional()
+    .describe('Only what failed, was tried again, or was stopped by a guard: true'),
+};
+type Filters = z.output<z.ZodObject<typeof filters>>;
+
+/** One run is one run, whatever it is. Throws `HWINV`, and `HWNTF` for a run or session that is not there. */
+async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
+  const { execution_id, session_id, agent_id, workflow_id, status, errors } = query;
+  const beside = Object.entries({ session_id, agent_id, workflow_id, status }).find(
+    ([, value]) => execution_id !== undefined && value !== undefined,
+  )?.[0];
+  if (beside !== undefined) {
+    throw new RequestRefusal(400, `${beside} says which runs, and execution_id says which run`, {
+      hint: 'Leave one of them out.',
+      detail: { field: beside },
+    });
+  }
+  if (execution_id !== undefined) await findExecution(db, execution_id);
+  if (session_id !== undefined) await findSession(db, session_id);
+  return {
+    ...{ id: execution_id?.toLowerCase(), session: session_id, status },
+    ...{ agent: agent_id, workflow: workflow_id, errors: errors || undefined },
+  };
+}
+
+/** By the clock of the database; what was finished before is in no line. */
+function sinceOf(text: string | undefined, now: Date, { id, session }: LogFilter): Date {
+  if (text === undefined) return new Date((id ?? session) ? 0 : now.getTime() - HOUR_MS);
+  const [, number, unit = ''] = LONG_AGO.exec(text) ?? [];
+  return number ? new Date(now.getTime() - Number(number) * (UNITS[unit] ?? 0)) : new Date(text);
+}
+
+const keyOf = ({ finished_at, execution_id, seq }: LogPlace) =>
+  `${finished_at} ${execution_id} ${seq}`;
+
+export const stepLogRoutes: Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/steps',
+    id: 'listSteps',
+    tag: 'executions',
+    summary: 'The log of all runs, or of some: a line for each step, the newest first',
+    description:
+      'Nothing of what was said. Of the last hour, of a run or session from its beginning, unless `since` says otherwise. `now` is the time of the database before it was read.',
+    isReplicable: true,
+    query: z.strictObject({ ...page, ...filters, since: since.optional() }),
+    answers: {
+      200: {
+        description: 'A page of lines',
+        schema: pageOf(line).extend({ now: time }),
+      },
+    },
+    async work(db, { query, url }) {
+      const { limit, cursor } = query;
+      const filter = await filterIn(db, query);
+      const { now } = await endOf(queriesWithin(db), undefined);
+      const before = placeIn(cursor, url);
+      const span = { since: sinceOf(query.since, now, filter), limit: limit + 1, before };
+      const answer = pageAnswer(await pageOfLines(db, filter, span), limit, url, keyOf);
+      return { ...answer, body: { ...(answer.body as object), now: now.toISOString() } };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/steps/stream',
+    id: 'streamSteps',
+    tag: 'executions',
+    summary: 'The same as Server-Sent Events: the oldest first, then each step as it commits',
+    description:
+      'An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
+    query: z.strictObject({
+      ...filters,
+      since,
+      after: z.string().optional().describe('As Last-Event-ID'),
+    }),
+    answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+    async serve({ query, headers }, means) {
+      const after = logCursor({ headers, query });
+      const place = await means.transaction(async (db) => {
+        const filter = await filterIn(db, query);
+        const { now } = await endOf(queriesWithin(db), undefined);
+        const from = sinceOf(query.since, now, filter);
+        return { filter, since: new Date(Math.max(from.getTime(), after)) };
+      });
+      return { events: means.logEvents(place) };
+    },
+  }),
+];

@@ -1,0 +1,143 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Client } from '../../db/queries/json-rows.ts';
+import { answerBare, sendProblem } from '../errors/problem.ts';
+import { runEvents } from '../events/run-events.ts';
+import { sessionEvents } from '../events/session-events.ts';
+import { createLive } from '../events/stream-sources.ts';
+import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { BUSY } from '../http/admission.ts';
+import type { Bounds } from '../http/server-limits.ts';
+import type { Identity } from '../login/auth-result.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import { createSocketLogins } from '../login/socket-logins.ts';
+import type { Means } from '../rest/framework/route.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { Connection } from './connection.ts';
+
+const PATH = '/ws';
+/** A frame now and then, so that who stands between does not take a quiet connection for a dead one. */
+const HEARTBEAT_MS = 15_000;
+/** Who answers none of them for so long is cut off; he goes on behind the last event he has. */
+const STALLED_MS = 60_000;
+/** How long a client may take to say its first word, and to say goodbye. */
+const FIRST_MS = 10_000;
+const FAREWELL_MS = 1_000;
+/** graphql-ws has the same code for it. */
+const NO_FIRST_MESSAGE = 4408;
+const GOING_AWAY = 1001;
+
+export type WsDoorOptions = RestOptions & {
+  bounds: Pick<Bounds, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
+  heartbeatMs?: number;
+  stalledMs?: number;
+  firstMs?: number;
+};
+
+export type WsDoor = {
+  serves(path: string): boolean;
+  /** A plain request is told to come as a WebSocket. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Answers 503 when there are too many already. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Tells every client to go, and lets go of those who do not. */
+  close(): Promise<void>;
+};
+
+/**
+ * The events of runs and sessions as SSE has them, many at once on one WebSocket, and what a person does meanwhile: begin,
+ * say, answer, cancel. Every message is a request of its own: counted, in a transaction as the caller.
+ */
+export function createWsDoor(options: WsDoorOptions): WsDoor {
+  const {
+    bounds,
+    heartbeatMs = HEARTBEAT_MS,
+    stalledMs = STALLED_MS,
+    firstMs = FIRST_MS,
+  } = options;
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
+  server.on('wsClientError', ({ message }, socket) => {
+    answerBare(socket, 400, 'HWINV', `This is no WebSocket: ${message}.`);
+  });
+  const logins = createSocketLogins({ ...options, sockets: server.clients });
+  const heard = new WeakMap<WebSocket, number>();
+  const beat = setInterval(() => {
+    for (const socket of server.clients) {
+      if (performance.now() - (heard.get(socket) ?? 0) > stalledMs) socket.terminate();
+      else socket.ping();
+    }
+  }, heartbeatMs);
+  const meansFor = createMeans(options);
+  const begin = (socket: WebSocket, request: IncomingMessage) => {
+    logins.register(socket);
+    const note = () => heard.set(socket, performance.now());
+    note();
+    socket.on('pong', note).on('message', note);
+    socket.on('error', () => {}); // ws has closed it already and said why
+    const connection = new Connection(socket, request, {
+      ...options,
+      meansFor,
+      most: bounds.operations,
+      admit: (admitted, extra, authorization) =>
+        logins.admit({
+          connectionParams: authorization === undefined ? {} : { authorization },
+          extra: { socket: admitted, request: extra },
+        }),
+    });
+    const waiting = setTimeout(() => {
+      if (!connection.hasBegun) socket.close(NO_FIRST_MESSAGE, 'no first message');
+    }, firstMs);
+    socket.once('close', () => clearTimeout(waiting));
+  };
+  return {
+    serves: (path) => path === PATH,
+    async handle(_request, response) {
+      response.setHeader('upgrade', 'websocket').setHeader('connection', 'upgrade');
+      sendProblem(response, 426, 'HWINV', `${PATH} is a WebSocket.`);
+    },
+    upgrade(request, socket, head) {
+      if (options.limits.isFull) {
+        const detail = `This server has reached its limit of ${bounds.sockets} open streams and sockets. Try again later.`;
+        return answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
+      }
+      server.handleUpgrade(request, socket, head, (client) => begin(client, request));
+    },
+    async close() {
+      clearInterval(beat);
+      logins.close();
+      const gone = [...server.clients].map(
+        (socket) => new Promise((resolve) => socket.once('close', resolve)),
+      );
+      for (const socket of server.clients) socket.close(GOING_AWAY, 'the server closes');
+      const timer = setTimeout(() => {
+        for (const socket of server.clients) socket.terminate();
+      }, FAREWELL_MS);
+      await Promise.all(gone);
+      clearTimeout(timer);
+      server.close();
+    },
+  };
+}
+
+function createMeans(options: WsDoorOptions) {
+  const { connections, reads, admission, secrets } = options;
+  const live = createLive(options);
+  return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): Means => {
+    const settings = { ...settingsFor(identity, 'ws', remoteAddress), timezone: 'UTC' };
+    const source = live(identity);
+    return {
+      secrets,
+      transaction: <T>(work: (db: Client) => Promise<T>) =>
+        admission.run(identity, async () => {
+          const result = await inTransactionAs(connections.as(identity), settings, work);
+          reads?.saw(identity);
+          return result;
+        }),
+      ended: async () => {}, // no message waits
+      runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
+      sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+      logEvents: () => async function* () {}, // no subscription follows a log
+    };
+  };
+}
