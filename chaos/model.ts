@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../src/contracts/json.ts';
+import type { Json, JsonObject } from '../src/json/json.ts';
 import { lastWords } from './expected.ts';
 import { type ModelFault, modelFault } from './faults.ts';
 import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';

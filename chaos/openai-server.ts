@@ -6,7 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Json, JsonObject } from '../src/contracts/json.ts';
+import type { Json, JsonObject } from '../src/json/json.ts';
 
 /** A request the fake server got; `index` counts from 0 over all of them. */
 export type FakeRequest = {

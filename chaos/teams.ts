@@ -1,4 +1,4 @@
-import type { JsonObject } from '../src/contracts/json.ts';
+import type { JsonObject } from '../src/json/json.ts';
 import { isBroken } from './keys.ts';
 import { type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';

@@ -7,7 +7,7 @@ import type { Api } from './api/server.ts';
 import { moduleBeside } from './concurrency/thread-pool.ts';
 import { type Config, ownEnvironment } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
-import type { Json } from './contracts/json.ts';
+import type { Json } from './json/json.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
 import type { Terminal } from './telemetry.ts';
 

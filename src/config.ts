@@ -2,18 +2,18 @@ import { readFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { isHost, isLoopback, isOrigin, publicUrl } from './contracts/addresses.ts';
-import { type CliSettings, cliSettings, cliVariables } from './contracts/cli-settings.ts';
-import { type DefaultModel, defaultModel, modelVariables } from './contracts/default-model.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
-import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
-import { secretKeyList } from './contracts/secret-key.ts';
+import { isHost, isLoopback, isOrigin, publicUrl } from './network/addresses.ts';
+import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
+import { type DefaultModel, defaultModel, modelVariables } from './settings/default-model.ts';
+import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
+import { commaList, invalid, wholeNumber, withoutUndefined } from './settings/parse-variables.ts';
+import { secretKeyList } from './settings/secret-key.ts';
 import {
   type TelemetrySettings,
   telemetrySettings,
   telemetryVariables,
-} from './contracts/telemetry-settings.ts';
-import { commaList, invalid, wholeNumber, withoutUndefined } from './contracts/variables.ts';
+} from './settings/telemetry-settings.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -43,9 +43,9 @@ export type {
   ToolBefore,
   ToolBeforeReply,
 } from './contracts/hook.ts';
-export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
 export type { StreamEvent } from './contracts/stream-event.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
+export type { Json, JsonObject, JsonSchema } from './json/json.ts';
 export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';
 export { defineTool, type ToolSpec } from './tools/define.ts';

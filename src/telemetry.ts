@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { WorkerOptions } from '../workers/main.ts';
 import type { Config } from './config.ts';
-import type { TracingSettings } from './contracts/telemetry-settings.ts';
 import { MOST_CONNECTIONS } from './db/connection/connection-limits.ts';
 import { createPool } from './db/connection/pool.ts';
 import { figuresOn } from './db/operations/metric-queries.ts';
 import { traceRowsOn } from './db/operations/trace-queries.ts';
 import { presenceOfSchema } from './db/schema/readiness.ts';
 import { releaseVersion } from './package-root.ts';
+import type { TracingSettings } from './settings/telemetry-settings.ts';
 import { createLog } from './telemetry/log.ts';
 import { createLogRedaction } from './telemetry/log-redaction.ts';
 import type { Metrics } from './telemetry/metrics.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { description } from './openapi-info.ts';
 
 const STYLE = `

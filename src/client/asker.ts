@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Json } from '../contracts/json.ts';
+import type { Json } from '../json/json.ts';
 
 export type ConnectOptions = {
   /** A token or an API key; a server on loopback asks for none. */

@@ -1,4 +1,4 @@
-import type { Json } from '../contracts/json.ts';
+import type { Json } from '../json/json.ts';
 import { type Ask, bodyOf } from './asker.ts';
 import { type Operations, operations } from './operations.generated.ts';
 

@@ -1,5 +1,5 @@
-import type { Json } from '../contracts/json.ts';
 import type { StreamEvent } from '../contracts/stream-event.ts';
+import type { Json } from '../json/json.ts';
 
 /** The events in the body of an answer, as they come. Comments and events without a name are passed over. */
 export async function* readEvents(

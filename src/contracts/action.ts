@@ -1,6 +1,6 @@
+import type { Json, JsonObject } from '../json/json.ts';
 import type { Overrides } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ModelRef, ToolSchema } from './model.ts';
 import type { ChildWake, LoggedStep, StopReason } from './step.ts';

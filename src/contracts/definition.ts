@@ -1,4 +1,4 @@
-import type { JsonObject, JsonSchema } from './json.ts';
+import type { JsonObject, JsonSchema } from '../json/json.ts';
 import type { ModelRef } from './model.ts';
 
 export type ToolKind =

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from './json.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import type { Message } from './message.ts';
 import type { Usage } from './model.ts';
 import type { RunContext } from './step.ts';

@@ -1,5 +1,5 @@
-import type { Json } from './json.ts';
-import { told, toldDetail } from './told.ts';
+import type { Json } from '../json/json.ts';
+import { told, toldDetail } from '../text/displayable.ts';
 
 /**
  * What can go wrong inside a run, as data. The same form stands in `steps.error`, in

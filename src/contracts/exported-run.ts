@@ -1,6 +1,6 @@
+import type { Json, JsonObject } from '../json/json.ts';
 import type { AgentDefinition, ClientTool, Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message } from './message.ts';
 import type { ExecutionStatus, LoggedStep, StopReason } from './step.ts';
 import type { Trust } from './trust.ts';

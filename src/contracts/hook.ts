@@ -1,6 +1,6 @@
+import type { Json, JsonObject } from '../json/json.ts';
 import type { ToolEffect, ToolKind } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json, JsonObject } from './json.ts';
 import type { Role, ToolCall } from './message.ts';
 import type { RunContext, StopReason } from './step.ts';
 

@@ -1,5 +1,5 @@
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import type { Outcome } from './errors.ts';
-import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
 import type { ModelAnswer, ModelRef } from './model.ts';
 import type { ToolOutcome } from './tool.ts';

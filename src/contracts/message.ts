@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from '../json/json.ts';
 import type { Trust } from './trust.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';

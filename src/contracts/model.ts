@@ -1,6 +1,6 @@
+import type { JsonObject, JsonSchema } from '../json/json.ts';
 import type { EngineRun } from './engine.ts';
 import type { Outcome } from './errors.ts';
-import type { JsonObject, JsonSchema } from './json.ts';
 import type { Message, ToolCall } from './message.ts';
 
 /**

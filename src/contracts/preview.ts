@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from '../json/json.ts';
 
 /** What one row was and is; only one of both where it came or went. */
 export type ChangedRow = { before?: JsonObject; after?: JsonObject };

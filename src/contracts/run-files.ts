@@ -1,5 +1,5 @@
+import type { JsonObject } from '../json/json.ts';
 import type { Outcome } from './errors.ts';
-import type { JsonObject } from './json.ts';
 import type { Resource } from './resource.ts';
 import type { Trust } from './trust.ts';
 

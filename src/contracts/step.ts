@@ -1,6 +1,6 @@
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import type { Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
-import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
 import type { Preview } from './preview.ts';
 import type { RunSettings } from './run-settings.ts';

@@ -1,4 +1,4 @@
-import type { Json } from './json.ts';
+import type { Json } from '../json/json.ts';
 
 /** An event as Server-Sent Events carry it. */
 export type StreamEvent = {

@@ -1,10 +1,10 @@
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import type { Outcome, RunError } from './errors.ts';
-import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message, ResourcePart } from './message.ts';
 import type { ModelAnswer } from './model.ts';
 import type { RunFiles } from './run-files.ts';
 import type { RunContext } from './step.ts';
-import type { ToolTalk } from './tool-talk.ts';
+import type { ToolTalk } from './tool-io.ts';
 import type { Trust } from './trust.ts';
 
 /** What a tool may know of the call it serves. */

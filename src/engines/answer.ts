@@ -1,6 +1,6 @@
-import { isJsonObject, type Json } from '../contracts/json.ts';
 import type { Message } from '../contracts/message.ts';
 import type { ModelAnswer, ModelRequest, Usage } from '../contracts/model.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 import { estimateUsage } from '../providers/tokens.ts';
 
 /** Of what an engine gave: undefined when it is no answer. */

@@ -1,6 +1,6 @@
 import { type CustomEngine, ENGINE_PREFIX } from '../contracts/engine.ts';
-import type { Json } from '../contracts/json.ts';
 import type { ModelProvider } from '../contracts/model.ts';
+import type { Json } from '../json/json.ts';
 import { failed } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom.ts';

@@ -1,18 +1,18 @@
 import { ENGINE_PREFIX, type EngineRun } from '../contracts/engine.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import { isJsonObject, type Json } from '../contracts/json.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
   ModelRequest,
 } from '../contracts/model.ts';
-import { Redaction } from '../contracts/redaction.ts';
-import { retryAfterMs } from '../contracts/retry-after.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
+import { retryAfterMs } from '../network/retry-after.ts';
 import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failure.ts';
 import { redactAnswer } from '../providers/openai/answer-redaction.ts';
 import { redact } from '../providers/openai/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
+import { Redaction } from '../text/redaction.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
 import { answerOf, toldMessages } from './answer.ts';

@@ -5,7 +5,6 @@ import {
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
-import { told } from '../contracts/told.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import {
   type AddressedFile,
@@ -14,6 +13,7 @@ import {
   fileAt,
   fileMarks,
 } from '../db/mcp/resources.ts';
+import { told } from '../text/displayable.ts';
 import type { Caller } from './caller.ts';
 import { contentsOf } from './content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';

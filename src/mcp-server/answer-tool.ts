@@ -1,7 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
 import { answer, findQuestion } from '../db/mcp/offered-tools.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import type { Caller } from './caller.ts';
 import { UUID } from './uris.ts';
 

@@ -3,9 +3,9 @@ import {
   type InputRequest,
   inputRequired,
 } from '@modelcontextprotocol/server';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { SAMPLING } from '../contracts/mcp-host.ts';
 import type { Question } from '../db/queries/questions.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { formOf } from './elicitation.ts';
 
 /** What a client can be asked: a person at it, by a form, and its model. */

@@ -1,8 +1,8 @@
-import type { Json } from '../contracts/json.ts';
-import type { ToolNote } from '../contracts/tool-talk.ts';
+import type { ToolNote } from '../contracts/tool-io.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import type { ListMarks, Subscriptions } from '../db/mcp/sessions.ts';
 import type { Question } from '../db/queries/questions.ts';
+import type { Json } from '../json/json.ts';
 
 /** What happens to a run that a call has begun. */
 export type RunEvent =

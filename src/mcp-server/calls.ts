@@ -8,10 +8,10 @@ import {
   SdkErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import type { Json, JsonObject } from '../contracts/json.ts';
 import { answer, cancelRun } from '../db/mcp/offered-tools.ts';
 import { findExecution, queriesWithin } from '../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../db/queries/questions.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
 import { type Abilities, canBeAsked, inputFor, type Response, responseTo } from './asking.ts';
 import type { Caller } from './caller.ts';

@@ -1,7 +1,7 @@
 import type { CompleteRequest, CompleteResult } from '@modelcontextprotocol/server';
-import type { JsonObject } from '../contracts/json.ts';
 import { findPrompt } from '../db/mcp/offered-tools.ts';
 import { listExecutions, queriesWithin } from '../db/queries/queries.ts';
+import type { JsonObject } from '../json/json.ts';
 import type { Caller } from './caller.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 

@@ -1,7 +1,7 @@
 import type { ContentBlock } from '@modelcontextprotocol/server';
-import type { JsonObject } from '../contracts/json.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import { contentGiven, type FileBytes, filesById } from '../db/mcp/content.ts';
+import type { JsonObject } from '../json/json.ts';
 
 /** The blocks of a result, with the files they name; none where it is a text. */
 export async function contentOf(

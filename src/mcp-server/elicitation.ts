@@ -1,6 +1,6 @@
 import type { ElicitRequestFormParams } from '@modelcontextprotocol/server';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { Question } from '../db/queries/questions.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 
 type Form = ElicitRequestFormParams['requestedSchema'];
 /** What is read off a form. */

@@ -1,5 +1,5 @@
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
-import { isJsonObject, type Json } from '../contracts/json.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 import type { Caller } from './caller.ts';
 import { serveLegacy } from './legacy-http.ts';
 import { serveListening } from './listening.ts';

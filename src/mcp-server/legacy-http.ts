@@ -2,10 +2,10 @@ import {
   type JSONRPCRequest,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { cancelRun, findLive, findQuestion } from '../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../db/queries/questions.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { abilitiesOf, requestFor, responseTo, type Response as Said } from './asking.ts';
 import type { Caller } from './caller.ts';
 import { type Asking, settled } from './calls.ts';

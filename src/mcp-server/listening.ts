@@ -1,5 +1,5 @@
 import { createMcpHandler, type ServerEvent } from '@modelcontextprotocol/server';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import type { Caller } from './caller.ts';
 import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
 import { marksOfAll } from './marks.ts';

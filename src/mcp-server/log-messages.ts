@@ -1,6 +1,6 @@
 import type { ServerContext } from '@modelcontextprotocol/server';
-import type { Json, JsonObject } from '../contracts/json.ts';
-import { LOG_LEVELS, type LogLevel } from '../contracts/tool-talk.ts';
+import { LOG_LEVELS, type LogLevel } from '../contracts/tool-io.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import type { RunEvent } from './caller.ts';
 
 /** What a client hears that never said what it wants: what is wrong. */

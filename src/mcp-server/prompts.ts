@@ -4,10 +4,10 @@ import type {
   ListPromptsResult,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import { findPrompt, listPrompts, type PromptRow, renderPrompt } from '../db/mcp/offered-tools.ts';
 import type { AddressedFile } from '../db/mcp/resources.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import { fileOf } from './addressed.ts';
 import type { Caller } from './caller.ts';
 import { contentsOf } from './content.ts';

@@ -3,11 +3,11 @@ import {
   type ReadResourceResult,
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
-import { told } from '../contracts/told.ts';
 import { outlineOf } from '../db/mcp/offered-tools.ts';
 import { addressedFiles } from '../db/mcp/resources.ts';
 import { findExecution, listExecutions, queriesWithin } from '../db/queries/queries.ts';
 import { questionsInTheWay } from '../db/queries/questions.ts';
+import { told } from '../text/displayable.ts';
 import { asResource, readAddress } from './addressed.ts';
 import type { Caller } from './caller.ts';
 import { executionOf, executionUri, UUID } from './uris.ts';

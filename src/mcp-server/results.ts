@@ -1,7 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 import type { Execution } from '../db/queries/queries.ts';
 import type { Question } from '../db/queries/questions.ts';
+import { isJsonObject, type JsonObject } from '../json/json.ts';
 import { ANSWER_TOOL } from './answer-tool.ts';
 
 /** A run that has ended, as the result of the call that began it: its text, or what is more than that. */

@@ -4,7 +4,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../json/json.ts';
 import { releaseVersion } from '../package-root.ts';
 import { listTemplates } from './addressed.ts';
 import { abilitiesOf } from './asking.ts';

@@ -1,5 +1,4 @@
 import { ResourceNotFoundError } from '@modelcontextprotocol/server';
-import { told } from '../contracts/told.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import {
   logLevelOf,
@@ -8,6 +7,7 @@ import {
   subscribe,
   unsubscribe,
 } from '../db/mcp/sessions.ts';
+import { told } from '../text/displayable.ts';
 import type { Caller } from './caller.ts';
 import { marksOfAll } from './marks.ts';
 import { executionOf } from './uris.ts';

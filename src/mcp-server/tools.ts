@@ -5,8 +5,6 @@ import {
   type Tool,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
-import { told } from '../contracts/told.ts';
 import {
   beginRun,
   mayRun,
@@ -14,6 +12,8 @@ import {
   offeredTool,
   offeredTools,
 } from '../db/mcp/offered-tools.ts';
+import type { JsonObject } from '../json/json.ts';
+import { told } from '../text/displayable.ts';
 import { answerTool } from './answer-tool.ts';
 import type { Caller } from './caller.ts';
 

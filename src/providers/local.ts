@@ -1,8 +1,8 @@
 import { withOffload } from '../concurrency/offload.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { JsonSchema } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/model.ts';
+import type { JsonSchema } from '../json/json.ts';
 import { cancelled, failed } from './failure.ts';
 import { candidates, chooseCalls } from './local/choose.ts';
 import { embedText } from './local/embed.ts';

@@ -1,7 +1,6 @@
 import type OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { Outcome } from '../contracts/errors.ts';
-import { isJsonObject } from '../contracts/json.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
@@ -9,7 +8,8 @@ import type {
   ModelRef,
   ModelRequest,
 } from '../contracts/model.ts';
-import { Redaction, type StreamRedaction } from '../contracts/redaction.ts';
+import { isJsonObject } from '../json/json.ts';
+import { Redaction, type StreamRedaction } from '../text/redaction.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
 import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody, reservedParam } from './openai/body.ts';

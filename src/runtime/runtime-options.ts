@@ -1,6 +1,6 @@
 import type { ObserveRun } from '../contracts/run-observer.ts';
 import type { OpenSink } from '../contracts/step.ts';
-import type { ToolNote } from '../contracts/tool-talk.ts';
+import type { ToolNote } from '../contracts/tool-io.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import type { Retry } from './environment/statement-retries.ts';
 import type { World } from './environment/world.ts';

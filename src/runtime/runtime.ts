@@ -1,5 +1,4 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
-import type { JsonObject } from '../contracts/json.ts';
 import type { ObserveRun } from '../contracts/run-observer.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import { type PoolUser, tenantPool } from '../db/connection/tenant-pool.ts';
@@ -7,6 +6,7 @@ import { callRules } from '../db/runs/call-rules.ts';
 import { noteHooks } from '../db/runs/hooks.ts';
 import type { ClaimedRun } from '../db/runs/runs.ts';
 import { sharesOf } from '../db/runs/tenant-load.ts';
+import type { JsonObject } from '../json/json.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { Retries, type Retry } from './environment/statement-retries.ts';
 import type { CallableHook } from './hooks/hook-verdict.ts';

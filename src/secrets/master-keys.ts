@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HowdahError } from '../contracts/errors.ts';
-import { parseSecretKey } from '../contracts/secret-key.ts';
+import { parseSecretKey } from '../settings/secret-key.ts';
 import { fingerprintOfKey, newKey } from './envelope.ts';
 
 /** A key that data keys are wrapped with. */

@@ -1,11 +1,11 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import {
   type ApplyOptions,
   applyDocument,
   type Client,
   type Plan,
 } from '../db/access/agent-systems.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import type { CheckedDocument } from './check-document.ts';
 import { type Fault, faultLine } from './fault.ts';
 import { type FileReader, localReader } from './file-reader.ts';

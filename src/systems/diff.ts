@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
-import type { JsonObject } from '../contracts/json.ts';
 import type { Change, Plan } from '../db/access/agent-systems.ts';
+import type { JsonObject } from '../json/json.ts';
 import { writeFile } from './write-file.ts';
 
 /** What an apply would change, as a unified diff of each object's entry; empty when nothing would. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../json/json.ts';
 import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
 import { workflowEntries } from './workflow-schema.ts';
 

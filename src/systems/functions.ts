@@ -1,5 +1,5 @@
-import { isJsonObject } from '../contracts/json.ts';
 import { functionsIn } from '../db/schema/parse-create-function.ts';
+import { isJsonObject } from '../json/json.ts';
 import { toPointer } from './fault.ts';
 import type { ShapeFault } from './shape.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../contracts/json.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 
 /** The secrets a document names: as `secret_name`, and in `secrets` by header or variable. */
 export function namedSecrets(document: Json): string[] {

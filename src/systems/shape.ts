@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import type { JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../json/json.ts';
 import { toPointer } from './fault.ts';
 import { systemFile, systemFileSchema } from './file-schema.ts';
 

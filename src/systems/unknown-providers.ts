@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../contracts/json.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 import { createProviders, findProvider } from '../providers/registry.ts';
 import { toPointer } from './fault.ts';
 import type { Found } from './read-file.ts';

@@ -1,5 +1,5 @@
 import { Document, visit } from 'yaml';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import { systemFileSchema } from './file-schema.ts';
 
 /** The file of a system: the same content gives the same bytes. Keys stand as the schema has them, names in their order. */

@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import type { TelemetrySettings } from '../contracts/telemetry-settings.ts';
+import type { TelemetrySettings } from '../settings/telemetry-settings.ts';
 import type { LogRedaction } from './log-redaction.ts';
 import { prettyLine } from './pretty-line.ts';
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { isJsonObject, type Json } from '../contracts/json.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 
 const LEVELS: Readonly<Record<number, readonly [string, Parameters<typeof styleText>[0]]>> = {
   10: ['TRACE', 'gray'],

@@ -1,5 +1,5 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../json/json.ts';
 
 /** The arguments of a call as an object; a model may have written anything. */
 export function parseArguments(text: string): Outcome<JsonObject> {

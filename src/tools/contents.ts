@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
-import { Redaction } from '../contracts/redaction.ts';
 import type { MadeFile, RunFiles } from '../contracts/run-files.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { Redaction } from '../text/redaction.ts';
 import { bytesIn } from './mcp/files.ts';
 import { collectImages } from './mcp/images.ts';
 import { readable, toldAll } from './mcp/result.ts';

@@ -1,6 +1,6 @@
 import { type ErrorCode, HowdahError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
 import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { Json, JsonObject } from '../json/json.ts';
 import { asTool } from './stray-faults.ts';
 
 /** The TypeScript tools of this process by name. */

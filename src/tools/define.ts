@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json, JsonObject, JsonSchema } from '../contracts/json.ts';
 import type { CustomContext, CustomTool } from '../contracts/tool.ts';
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 
 /** A tool whose parameters are an object of zod, so that what `run` is given has its type. */
 export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'parameters' | 'run'> & {

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
-import { isJsonObject } from '../contracts/json.ts';
+import { isJsonObject } from '../json/json.ts';
+import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { decodedBody } from './egress/body.ts';
 import { type Dial, dialDirectly, exchange, type Hop } from './egress/exchange.ts';
 import { ConnectTimeout, failed, failureOf, refused } from './egress/failures.ts';

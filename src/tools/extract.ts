@@ -1,8 +1,8 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject, JsonSchema } from '../contracts/json.ts';
 import type { GivenFile, RunFiles } from '../contracts/run-files.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import { lowestTrust, type Trust } from '../contracts/trust.ts';
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import { fitted, saysMore, withReferences } from './extract/fitted.ts';
 import { type Shape, shapeOf } from './extract/shape.ts';
 

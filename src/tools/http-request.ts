@@ -1,9 +1,9 @@
 import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
-import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
-import type { Redaction } from '../contracts/redaction.ts';
-import { retryAfterMs } from '../contracts/retry-after.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
+import type { Json, JsonObject } from '../json/json.ts';
+import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
+import { retryAfterMs } from '../network/retry-after.ts';
+import type { Redaction } from '../text/redaction.ts';
 import {
   createEgress,
   type Egress,

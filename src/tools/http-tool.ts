@@ -1,5 +1,5 @@
 import type { Outcome } from '../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 
 /** Where an argument of a call goes in the request, as OpenAPI says it. */
 export type ArgumentPlace = {

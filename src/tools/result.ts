@@ -1,6 +1,6 @@
 import type { RunError } from '../contracts/errors.ts';
-import type { Json } from '../contracts/json.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
+import type { Json } from '../json/json.ts';
 
 /** Bytes of a result the model is told; what is beyond is cut off, and the text says so. */
 export const RESULT_LIMIT_BYTES = 65_536;

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../concurrency/thread-pool.ts';
-import type { JsonObject } from '../contracts/json.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Trust } from '../contracts/trust.ts';
+import type { JsonObject } from '../json/json.ts';
 import { givenFiles, madeFile } from './run-code/given-files.ts';
 import { createJavascript } from './run-code/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';

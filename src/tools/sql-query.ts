@@ -1,14 +1,14 @@
-import type { Outcome } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
 import {
   QUERY_DEFAULTS,
   type QuerySettings,
   type ReadableTable,
   type ReadRequest,
   type Rows,
-} from '../contracts/reading.ts';
-import { Redaction } from '../contracts/redaction.ts';
+} from '../contracts/bounded-read.ts';
+import type { Outcome } from '../contracts/errors.ts';
 import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { JsonObject } from '../json/json.ts';
+import { Redaction } from '../text/redaction.ts';
 import { asToolFault } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';

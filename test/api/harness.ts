@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { vi } from 'vitest';
 import WebSocket from 'ws';
 import { type Api, type ApiOptions, startApi } from '../../src/api/server.ts';
-import type { Json } from '../../src/contracts/json.ts';
+import type { Json } from '../../src/json/json.ts';
 import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests, field by field

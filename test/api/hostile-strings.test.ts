@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import type { Json } from '../../src/contracts/json.ts';
+import type { Json } from '../../src/json/json.ts';
 import { all, claim, commit, makeAgent, makeRun, makeSession, makeWorker } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';

@@ -2,7 +2,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createListMarks } from '../../src/api/mcp/list-etags.ts';
 import type { Api } from '../../src/api/server.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, makeAgent, reaches } from '../runtime/arrange.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../sql/support.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import type { Json } from '../../src/contracts/json.ts';
-import { told, toldDetail } from '../../src/contracts/told.ts';
+import type { Json } from '../../src/json/json.ts';
+import { told, toldDetail } from '../../src/text/displayable.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { FakeAnswer, FakeHandler } from '../support/openai-server.ts';
 
 /** A kind of run: what its agent's model does, turn by turn, and which failpoints lie on its way. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { REDACTED, Redaction } from '../../src/contracts/redaction.ts';
-import { spellings } from '../../src/contracts/spellings.ts';
+import { REDACTED, Redaction } from '../../src/text/redaction.ts';
+import { spellings } from '../../src/text/spellings.ts';
 
 /** Secrets of which some are the beginning, the end or the middle of others, or overlap them. */
 const overlapping = fc

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { RunError } from '../../src/contracts/errors.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import {
   type AgentSpec,
   calling,

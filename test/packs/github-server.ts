@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 type Tree = Map<string, string>;
 type Commit = { tree: string; message: string; parents: string[] };

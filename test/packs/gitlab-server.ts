@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 type Action = { action: string; file_path: string; content?: string };
 type Answer = [status: number, body: unknown];

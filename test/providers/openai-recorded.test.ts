@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isJsonObject, type JsonObject } from '../../src/contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../../src/json/json.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { type FakeAnswer, startOpenAiServer } from '../support/openai-server.ts';
 import { answerOf, errorOf, modelRequest, never } from './requests.ts';

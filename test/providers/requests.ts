@@ -1,7 +1,7 @@
 import type { Outcome, RunError } from '../../src/contracts/errors.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Message } from '../../src/contracts/message.ts';
 import type { ModelRef, ModelRequest, ToolSchema } from '../../src/contracts/model.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 /** A model row with what a test says of it. */
 export function modelRef(given: Partial<ModelRef> = {}): ModelRef {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { RunError } from '../../src/contracts/errors.ts';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { Message } from '../../src/contracts/message.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 import { eventually } from '../support/database.ts';
 
 /** One model of an agent, in the order of use. Without a provider it is the scripted one. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Json } from '../../src/contracts/json.ts';
+import type { Json } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { takeRole } from '../sql/support.ts';
 import { bookingTools } from '../support/booking.ts';

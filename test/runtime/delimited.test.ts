@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { unmarked } from '../../src/contracts/external-data.ts';
 import type { LoggedMessage } from '../../src/contracts/message.ts';
 import { delimited } from '../../src/runtime/messages/mark-untrusted.ts';
+import { unmarked } from '../../src/text/untrusted-text.ts';
 
 const result = (content: string, tool_call_id = 'call_1') =>
   delimited({ role: 'tool', content, tool_call_id, trust: 'external' }).content ?? '';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { isSummary } from '../../src/runtime/messages/message-groups.ts';
 import type { Worker } from '../../workers/main.ts';
 import { unique } from '../sql/support.ts';

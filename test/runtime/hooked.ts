@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 
 /**
  * Hooks as users write them: `heard` notes every event it is told in a table of the user's own; `obey` does what the

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOOK_EVENTS } from '../../src/contracts/hook.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { withOffload } from '../../src/concurrency/offload.ts';
-import type { JsonSchema } from '../../src/contracts/json.ts';
+import type { JsonSchema } from '../../src/json/json.ts';
 import { faultsOf } from '../../src/runtime/tool-plans/validate-json.ts';
 
 const a = (times: number) => 'a'.repeat(times);

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Message } from '../../src/contracts/message.ts';
 import type { ToolSchema } from '../../src/contracts/model.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { estimateTokens } from '../../src/runtime/messages/context-window.ts';
 import type { Worker } from '../../workers/main.ts';
 import { testDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import type { ReadLimits, Rows } from '../../src/contracts/bounded-read.ts';
 import type { Outcome } from '../../src/contracts/errors.ts';
-import type { ReadLimits, Rows } from '../../src/contracts/reading.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { readBound, rowsOf } from '../../src/db/sql-tools/bounded-read.ts';
 

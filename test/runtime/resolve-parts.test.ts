@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/contracts/errors.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Message } from '../../src/contracts/message.ts';
 import type { Resource } from '../../src/contracts/resource.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import {
   type LoadResource,
   MAX_REQUEST_BYTES,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Json } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { Json } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';

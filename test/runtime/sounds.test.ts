@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { CONTENT } from '../../src/tools/contents.ts';
 import type { Worker } from '../../workers/main.ts';
 import { testDatabase } from '../support/database.ts';

@@ -3,9 +3,8 @@ import { connect, createServer } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Rows } from '../../src/contracts/bounded-read.ts';
 import type { Outcome } from '../../src/contracts/errors.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
-import type { Rows } from '../../src/contracts/reading.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { connectElsewhere } from '../../src/db/external-database/connect.ts';
@@ -13,6 +12,7 @@ import { type DatabaseUrl, parseDatabaseUrl } from '../../src/db/external-databa
 import { faultOfServer } from '../../src/db/external-database/login.ts';
 import { readElsewhere } from '../../src/db/external-database/read.ts';
 import { createElsewhere } from '../../src/db/external-database/reader.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import { createEgress } from '../../src/tools/egress.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Action, NewTask, RunState, StepNote } from '../../src/contracts/action.ts';
 import type { AgentDefinition, Team, WorkflowType } from '../../src/contracts/definition.ts';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 import { strategyOf } from '../../src/runtime/strategies/registry.ts';
 
 /** Plays a workflow without a database: members answer, the deciding model decides, and the log grows. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { makeAgent } from './arrange.ts';
 

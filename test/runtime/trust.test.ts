@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ToolDefinition } from '../../src/contracts/definition.ts';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import { isDatabaseBuiltin } from '../../src/db/sql-tools/builtin-call.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 import { trustOfResult } from '../../src/runtime/owned-run/trust.ts';
 import type { Worker } from '../../workers/main.ts';
 import { testDatabase } from '../support/database.ts';

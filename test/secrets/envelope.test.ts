@@ -2,7 +2,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseSecretKey } from '../../src/contracts/secret-key.ts';
 import { unwrap, wrap } from '../../src/secrets/data-keys.ts';
 import {
   fingerprintOfKey,
@@ -14,6 +13,7 @@ import {
   traitsOf,
 } from '../../src/secrets/envelope.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import { parseSecretKey } from '../../src/settings/secret-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'howdah-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true }));

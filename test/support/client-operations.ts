@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 /** As much of JSON Schema as the description of the REST door uses. */
 type Schema = {

@@ -1,5 +1,5 @@
 import { parse } from 'libpg-query';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 /** Tables that grow with every run: what is done to all of their rows holds the others up for as long as it takes. */
 const LARGE = new Set(

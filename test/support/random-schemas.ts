@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
-import type { Json } from '../../src/contracts/json.ts';
+import type { Json } from '../../src/json/json.ts';
 
 /** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
 function seeded(seed: number): () => number {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import { inTenant } from '../../src/db/access/agent-systems.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import type { Worker } from '../../workers/main.ts';

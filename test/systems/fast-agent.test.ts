@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readFastAgentProject } from '../../src/cli/files/read-fast-agent.ts';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
 import type { Source } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';

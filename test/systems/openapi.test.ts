@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { importOpenApi, type OpenApiOptions } from '../../src/systems/openapi/import.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { testDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import { exportDocument } from '../../src/db/access/agent-systems.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { testDatabase } from '../support/database.ts';

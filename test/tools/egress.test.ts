@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/contracts/errors.ts';
-import { parseHostPattern } from '../../src/contracts/host-pattern.ts';
+import { parseHostPattern } from '../../src/network/host-pattern.ts';
 import { isPublicAddress } from '../../src/tools/egress/address.ts';
 import { createEgress, type EgressAnswer, type EgressOptions } from '../../src/tools/egress.ts';
 import { selfSigned } from './certificate.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { BuiltinContext, Reading, ToolOutcome } from '../../src/contracts/tool.ts';
 import type { Trust } from '../../src/contracts/trust.ts';
+import type { Json, JsonObject } from '../../src/json/json.ts';
 import { extractTool } from '../../src/tools/extract.ts';
 
 // A second model that obeys the document it reads, and says whatever that wants. What is asserted is what gets out.

@@ -1,7 +1,7 @@
 import type http from 'node:http';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
 import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 import { startServer, type TestServer } from './servers.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { httpRequestOf } from '../../src/tools/http-tool.ts';
 
 const URL_OF = 'https://api.example.org:8443/repos/{owner}/{+path}';

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
 
 /** A request body that is expensive to read: its shape, with the part that has it, and its text. */
 export type HostileBody = { shape: string; text: string };

@@ -1,4 +1,4 @@
-import type { Json } from '../../../src/contracts/json.ts';
+import type { Json } from '../../../src/json/json.ts';
 import type { BodyTemplate, HostileBody } from './bodies.ts';
 
 /** Status of an answer: that of HTTP, or the close code of a WebSocket. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { BenchDatabase } from '../../../bench/server.ts';
-import type { JsonObject } from '../../../src/contracts/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import { howdah } from '../howdah.ts';
 import type { Fixtures } from './endpoint.ts';
 

@@ -11,7 +11,7 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import type { Json } from '../../../src/contracts/json.ts';
+import type { Json } from '../../../src/json/json.ts';
 import { type Endpoint, httpEndpoint, UNKNOWN_ID, wholeBody } from './endpoint.ts';
 import { filterBodies } from './graphql-filters.ts';
 

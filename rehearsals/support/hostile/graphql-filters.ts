@@ -4,7 +4,7 @@ import {
   getNamedType,
   isInputObjectType,
 } from 'graphql';
-import type { Json, JsonObject } from '../../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
 import type { HostileBody } from './bodies.ts';
 
 /** Levels of the deepest filter. */

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { type Endpoint, type Fixtures, httpEndpoint, wholeBody } from './endpoint.ts';
 
 const jsonRpc = (method: string, params: JsonObject): JsonObject => ({

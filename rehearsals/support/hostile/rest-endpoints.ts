@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../src/contracts/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import type { BodyTemplate } from './bodies.ts';
 import { type Endpoint, type Fixtures, httpEndpoint, UNIQUE_NAME, UNKNOWN_ID } from './endpoint.ts';
 import { resolveReference, type Sampling, type Schema, sampleOf } from './schema-sample.ts';

@@ -1,4 +1,4 @@
-import type { Json } from '../../../src/contracts/json.ts';
+import type { Json } from '../../../src/json/json.ts';
 import { type Fixtures, UNIQUE_NAME, UNKNOWN_ID } from './endpoint.ts';
 
 /** Keywords of JSON Schema that a sample is made from. */

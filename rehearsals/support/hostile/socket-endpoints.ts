@@ -1,5 +1,5 @@
 import WebSocket from 'ws';
-import type { Json } from '../../../src/contracts/json.ts';
+import type { Json } from '../../../src/json/json.ts';
 import {
   ANSWER_TIMEOUT_MS,
   type Answer,

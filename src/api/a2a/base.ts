@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
-import { inBrackets } from '../../contracts/addresses.ts';
+import { inBrackets } from '../../network/addresses.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { localNames } from '../http/loopback-guard.ts';
 

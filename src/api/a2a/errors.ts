@@ -1,5 +1,5 @@
-import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { told } from '../../contracts/told.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
+import { told } from '../../text/displayable.ts';
 import type { Failure } from '../errors/answer-error.ts';
 
 /** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Artifact, Message, Part, StreamResponse, Task, TaskStatus } from './task.ts';
 
 // A2A 0.3 says the same in other words: every object says its `kind`, states are small letters, a file stands in `file`, and

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { Visit } from '../conversation-protocols/endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';

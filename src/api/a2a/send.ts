@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { type Standing, standingOf } from '../conversation-protocols/run-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { Begun } from '../openai/runs.ts';

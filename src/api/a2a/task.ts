@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import {
   askedText,
   type OpenQuestion,

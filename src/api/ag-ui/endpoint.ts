@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { openDoor, type Visit } from '../conversation-protocols/endpoint.ts';
 import { type RunTold, tellRun } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';

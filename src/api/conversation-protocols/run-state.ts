@@ -1,6 +1,6 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import type { Begun, ToldRun } from '../openai/runs.ts';
 
 /** What somebody is asked, of whatever kind, by a run or one below it. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { explainFailure } from './database-errors.ts';

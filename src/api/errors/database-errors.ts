@@ -1,7 +1,7 @@
-import type { Json } from '../../contracts/json.ts';
-import { inOurWords, type PgError } from '../../contracts/postgres-words.ts';
-import { told, toldDetail } from '../../contracts/told.ts';
+import { inOurWords, type PgError } from '../../contracts/translate-postgres-error.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
+import type { Json } from '../../json/json.ts';
+import { told, toldDetail } from '../../text/displayable.ts';
 import { BUSY } from '../http/admission.ts';
 
 export type { PgError };

@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { told, toldJson } from '../../contracts/told.ts';
 import type { LimitRefusal } from '../../db/access/request-limits.ts';
+import { told, toldJson } from '../../text/displayable.ts';
 import { securityHeaders } from '../http/security-headers.ts';
 import type { Refusal } from '../login/auth-result.ts';
 

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 
 /** A request that is refused before or beside the database, with the status of HTTP that says why. */
 export class RequestRefusal extends HowdahError {

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
 import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { findExecution } from './execution-rows.ts';
 import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
 import { type LogLine, linesOf } from './step-lines.ts';

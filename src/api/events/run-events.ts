@@ -1,8 +1,8 @@
-import type { Json } from '../../contracts/json.ts';
 import type { TokenPiece } from '../../contracts/step.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { Story, ToldStep } from '../../db/feed/step-details.ts';
+import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Execution } from './execution-rows.ts';
 import { Merged, mapped } from './merge-iterators.ts';

@@ -1,8 +1,8 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { StepKind } from '../../contracts/step.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { Story } from '../../db/feed/step-details.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 type Told = Pick<StreamEvent, 'event'> & { data: JsonObject };
 type Step = FeedRow['step'];

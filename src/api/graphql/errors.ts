@@ -2,7 +2,7 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
-import { told } from '../../contracts/told.ts';
+import { told } from '../../text/displayable.ts';
 import { type ClientError, explainFailure } from '../errors/database-errors.ts';
 import { withoutChoices } from './plugins/inputs.ts';
 

@@ -1,8 +1,8 @@
 import './environment.ts';
 import { type PgCodec, type PgResource, TYPES } from 'postgraphile/@dataplan/pg';
 import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
-import type { Json } from '../../contracts/json.ts';
 import { type FeedRow, type SessionRow, sessionCursorText } from '../../db/feed/feed.ts';
+import type { Json } from '../../json/json.ts';
 
 /** The columns as fields of GraphQL take them. */
 type Row = Record<string, unknown>;

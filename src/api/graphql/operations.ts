@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'postgraphile/graphql';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 
 /** How a client names an operation: by its text, or by an id or the SHA-256 (hex) of it. */
 export type Naming = { query?: unknown; id?: unknown; documentId?: unknown; extensions?: unknown };

@@ -1,6 +1,6 @@
 import './environment.ts';
 import { SafeError } from 'postgraphile/grafast';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { unstorable } from '../http/jsonb-safety.ts';
 
 /** What is wrong with a request that is JSON but no request of GraphQL; undefined when nothing is. */

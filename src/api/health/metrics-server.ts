@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../../config.ts';
-import { inBrackets, isLoopback } from '../../contracts/addresses.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { inBrackets, isLoopback } from '../../network/addresses.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
 import { sendProblem } from '../errors/problem.ts';
 import { localOnly } from '../http/loopback-guard.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import { MAX_VALUES } from './jsonb-safety.ts';
 
 /** Why a body is refused. */

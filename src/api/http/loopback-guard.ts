@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { inBrackets } from '../../contracts/addresses.ts';
+import { inBrackets } from '../../network/addresses.ts';
 
 /** Judges a request by its headers alone. */
 export type LocalOnly = (request: Pick<IncomingMessage, 'headers'>) => boolean;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { releaseVersion } from '../../package-root.ts';
 import type { Described, Route } from '../rest/framework/route.ts';
 

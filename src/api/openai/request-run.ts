@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Failure } from '../errors/answer-error.ts';
 import { followRun, type Told } from '../events/follow-answer.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';

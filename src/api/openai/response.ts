@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import { questionText } from './chat.ts';
 import { runFailure } from './errors.ts';
 import { wireId } from './ids.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { refuseFormat } from './chat-request.ts';
 import { invalid, unsupported } from './errors.ts';
 import type { CallResult, Conversation } from './runs.ts';

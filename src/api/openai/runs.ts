@@ -1,7 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 
 /** What a client says: a turn of a conversation, or the results of the calls it was asked to make. */
 export type Conversation = {

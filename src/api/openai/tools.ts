@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { invalid, unsupported } from './errors.ts';
 import { uuidIn } from './ids.ts';
 import type { CallResult, Conversation } from './runs.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, failureOf } from '../errors/answer-error.ts';
 import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';

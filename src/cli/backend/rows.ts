@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { Named } from '../nouns/list-and-show.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { oneLine, unkeyed } from '../output/terminal-text.ts';

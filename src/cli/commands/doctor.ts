@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
-import type { DefaultModel } from '../../contracts/default-model.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { secretRowsOn } from '../../db/access/secrets.ts';
 import { createPool, type Pool } from '../../db/connection/pool.ts';
@@ -12,6 +11,7 @@ import {
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
+import type { DefaultModel } from '../../settings/default-model.ts';
 import { databaseToAsk } from '../backend/database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';

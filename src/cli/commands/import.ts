@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { withDatabase } from '../backend/database.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { connect } from '../../client/connect.ts';
-import { isLoopback } from '../../contracts/addresses.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { isLoopback } from '../../network/addresses.ts';
 import {
   addressOf,
   isSame,

@@ -1,11 +1,11 @@
 import { Readable, Writable } from 'node:stream';
 import { setInterval } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { Json } from '../../contracts/json.ts';
 import { inTenant } from '../../db/access/agent-systems.ts';
 import { followExecutions } from '../../db/feed/follow-runs.ts';
 import { acceptMcpTool } from '../../db/mcp/servers.ts';
 import { listMarks } from '../../db/mcp/sessions.ts';
+import type { Json } from '../../json/json.ts';
 import type { Caller, RunEvent } from '../../mcp-server/caller.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';

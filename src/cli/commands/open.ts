@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
-import { inBrackets } from '../../contracts/addresses.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { inBrackets } from '../../network/addresses.ts';
 import { API_OPTION, apiOf, serverFor } from '../backend/connect.ts';
 import { chosenServer, type Server } from '../backend/profiles.ts';
 import { newestOverApi } from '../input/latest-run.ts';

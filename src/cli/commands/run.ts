@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { API_OPTION, type Api, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { answerHere } from '../chat/prompt-for-answer.ts';

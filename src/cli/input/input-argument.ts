@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** More than any text the database takes. */

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ELSEWHERE, givenValue } from './input-argument.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { deleteRow, insertRow } from '../../db/queries/row-collection.ts';
+import type { Json } from '../../json/json.ts';
 import { API_OPTION, type Api } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import { AGENTS, WORKFLOWS } from '../backend/definitions.ts';

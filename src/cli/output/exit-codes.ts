@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
-import { inOurWords, type PgError } from '../../contracts/postgres-words.ts';
+import { inOurWords, type PgError } from '../../contracts/translate-postgres-error.ts';
+import type { Json } from '../../json/json.ts';
 
 /** A failure as a person or a script is told of it. */
 export type ErrorReport = {

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { Config } from '../../config.ts';
-import { told, toldDetail, toldJson } from '../../contracts/told.ts';
+import { told, toldDetail, toldJson } from '../../text/displayable.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
 import type { Format } from './formats.ts';
 import { type Environment, shownOn, type TextStream, tableLines } from './terminal.ts';

@@ -1,8 +1,8 @@
 import { ERROR_CODES } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import { followExecutions } from '../../db/feed/follow-runs.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';

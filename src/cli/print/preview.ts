@@ -1,6 +1,6 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ChangedRow, ChangedTable, Preview } from '../../contracts/preview.ts';
-import { isSameJson } from '../../contracts/same-json.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
 const ROW_CHARACTERS = 160;

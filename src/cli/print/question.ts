@@ -1,6 +1,6 @@
-import type { Json } from '../../contracts/json.ts';
 import { isAnyWorkerAlive } from '../../db/queries/queries.ts';
 import type { Answered, Question } from '../../db/queries/questions.ts';
+import type { Json } from '../../json/json.ts';
 import type { Api } from '../backend/connect.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { type CliIo, printJson } from '../output/output.ts';

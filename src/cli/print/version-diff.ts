@@ -1,5 +1,5 @@
-import type { Json } from '../../contracts/json.ts';
 import type { VersionChange } from '../../db/queries/versions.ts';
+import type { Json } from '../../json/json.ts';
 import { unifiedDiff } from '../../runtime/replay/unified-diff.ts';
 import { plainText } from '../output/terminal-text.ts';
 

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
 
 export type Client = Pick<PoolClient, 'query'>;

@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Subject } from './subjects.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 
 /** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
 export function exactJson(text: string): Json {

@@ -1,4 +1,4 @@
-import { hostOf } from '../../contracts/host-pattern.ts';
+import { hostOf } from '../../network/host-pattern.ts';
 
 export type Tls = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 

@@ -1,6 +1,6 @@
+import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
-import type { Rows } from '../../contracts/reading.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { exactJson } from '../connection/lossless-json.ts';
 import { type Client, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';

@@ -1,5 +1,5 @@
+import type { ReadableTable, ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { ReadableTable, ReadRequest, Rows } from '../../contracts/reading.ts';
 import { createTurns } from '../connection/keyed-semaphore.ts';
 import type { Client, Pool } from '../connection/pool.ts';
 import { describeTables } from '../query-analysis/describe-tables.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Json } from '../../contracts/json.ts';
 import type { ExecutionStatus, TokenPiece } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-talk.ts';
+import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { Json } from '../../json/json.ts';
 import { type Client, createClient, quoteName } from '../connection/pool.ts';
 
 /** Milliseconds between attempts to get the listening connection back. */

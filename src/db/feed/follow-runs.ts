@@ -1,4 +1,4 @@
-import type { ToolNote } from '../../contracts/tool-talk.ts';
+import type { ToolNote } from '../../contracts/tool-io.ts';
 import { createPool } from '../connection/pool.ts';
 import {
   type Execution,

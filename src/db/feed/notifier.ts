@@ -1,5 +1,5 @@
 import type { OpenSink, TokenPiece } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-talk.ts';
+import type { ToolNote } from '../../contracts/tool-io.ts';
 import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
 import { storableJson } from '../connection/storable-json.ts';

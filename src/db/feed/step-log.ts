@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Queries } from '../queries/queries.ts';
 import type { ExecutionStatus } from '../schema.generated.ts';
 

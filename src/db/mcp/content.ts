@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { PoolClient } from '../connection/pool.ts';
 
 type Client = Pick<PoolClient, 'query'>;

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import type { PoolClient } from '../connection/pool.ts';
 
 type Client = Pick<PoolClient, 'query'>;

@@ -1,6 +1,6 @@
+import { QUERY_DEFAULTS } from '../../contracts/bounded-read.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
-import { QUERY_DEFAULTS } from '../../contracts/reading.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { QueryPool } from '../sql-tools/query-pool.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Preview } from '../../contracts/preview.ts';
 import type { QuestionKind } from '../../contracts/step.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Queries } from './queries.ts';
 

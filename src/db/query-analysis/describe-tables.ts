@@ -1,6 +1,11 @@
+import type {
+  ReadableColumn,
+  ReadableTable,
+  ReadRequest,
+  Rows,
+} from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
-import type { ReadableColumn, ReadableTable, ReadRequest, Rows } from '../../contracts/reading.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { quoteName, quoteText } from '../connection/pool.ts';
 import type { ReadQuery } from './parse.ts';
 

@@ -1,6 +1,6 @@
 import type { SqlError } from 'libpg-query';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type Call, createWalk, Refusal, type TableName } from './query-walker.ts';
 
 export type ReadQuery = {

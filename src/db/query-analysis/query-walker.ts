@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /**
  * What a query calls; without a schema it is found by the search path. A field may be a function: `(5).pg_sleep` sleeps.

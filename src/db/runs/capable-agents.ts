@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /** The agents that a workflow's run may give its task to, as members of it. */

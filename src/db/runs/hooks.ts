@@ -1,5 +1,5 @@
 import type { HookEvent, HookRow } from '../../contracts/hook.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';

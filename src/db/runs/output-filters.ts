@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';

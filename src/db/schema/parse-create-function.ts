@@ -1,5 +1,5 @@
 import type { SqlError } from 'libpg-query';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { placeOf } from '../query-analysis/parse.ts';
 
 /** `create function …` as it stands in a text of SQL, with what `comment on function` says of it there. */

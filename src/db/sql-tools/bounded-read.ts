@@ -1,6 +1,6 @@
+import type { ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
-import type { ReadRequest, Rows } from '../../contracts/reading.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { exactJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';

@@ -1,6 +1,6 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';

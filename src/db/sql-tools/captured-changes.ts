@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { LeftOut } from '../../contracts/preview.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { exactJson } from '../connection/lossless-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';

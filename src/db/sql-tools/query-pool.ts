@@ -1,6 +1,6 @@
 import { FairQueue } from '../../concurrency/fair-queue.ts';
+import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Rows } from '../../contracts/reading.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { ReadOurs } from '../query-analysis/describe-tables.ts';
 import { parseQuery } from '../query-analysis/parse.ts';

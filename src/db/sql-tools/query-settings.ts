@@ -1,5 +1,5 @@
+import { QUERY_DEFAULTS, type QuerySettings } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { QUERY_DEFAULTS, type QuerySettings } from '../../contracts/reading.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 

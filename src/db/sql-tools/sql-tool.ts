@@ -1,5 +1,5 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { exactJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { inTransaction, type Pool, quoteText } from '../connection/pool.ts';
 import { boundQuery, FORGET_SESSION, inSandbox } from '../sql-tools/sql-sandbox.ts';
 

@@ -1,6 +1,6 @@
 import { withinTime } from '../../concurrency/within-time.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { calculationsIn } from './expressions.ts';
 import {
   entityOf,

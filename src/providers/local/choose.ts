@@ -1,7 +1,7 @@
 import { type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside } from '../../concurrency/thread-pool.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';
 import { lexicalScores } from './lexical.ts';

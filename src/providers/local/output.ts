@@ -1,5 +1,5 @@
-import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { tableIn } from './table.ts';
 import { parsed, type Result } from './turn.ts';
 import { contentStems, overlap } from './words.ts';

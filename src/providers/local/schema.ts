@@ -1,5 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { stem, words } from './words.ts';
 
 /** One parameter of a tool, as far as the local model reads a schema. */

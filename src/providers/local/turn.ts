@@ -1,6 +1,6 @@
-import { unmarked } from '../../contracts/external-data.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
+import type { Json } from '../../json/json.ts';
+import { unmarked } from '../../text/untrusted-text.ts';
 
 /** A tool's result with the call it answers. */
 export type Result = { name: string; arguments: string; content: Json };

@@ -1,6 +1,6 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Message, ToolCall } from '../../contracts/message.ts';
 import type { ModelRef, ModelRequest } from '../../contracts/model.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 
 /**
  * Names that `request_params` may not contain. Every request sets them itself, and `n` would pay

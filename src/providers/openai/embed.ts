@@ -1,7 +1,7 @@
 import type OpenAI from 'openai';
 import type { Outcome } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/model.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { failed } from '../failure.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
 import { type Peer, toldFailure, webPage } from './failures.ts';

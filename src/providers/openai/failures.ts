@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
-import { retryAfterMs } from '../../contracts/retry-after.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { retryAfterMs } from '../../network/retry-after.ts';
 import { codeOfStatus, type Failed, failed } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 

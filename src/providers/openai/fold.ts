@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { ToolCall } from '../../contracts/message.ts';
 import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 
 /** More text than any model writes in one answer: whoever sends it is not one. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type Failed, failed } from '../failure.ts';
 import { httpFailure, type Peer, toldFailure } from './failures.ts';
 import { redact } from './redact.ts';

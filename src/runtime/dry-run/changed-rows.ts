@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ChangedRow } from '../../contracts/preview.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange } from '../../db/sql-tools/captured-changes.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /**
  * The rows of a table before and after, side by side where their key is the same. Without a key nobody can tell which became

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ChangedRow, Ignored } from '../../contracts/preview.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { changedRows } from './changed-rows.ts';
 import { leavesOf, nameOf } from './volatile-fields.ts';
 

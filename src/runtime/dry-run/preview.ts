@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts/preview.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { shorten } from '../messages/truncate-middle.ts';
 import { changedRows } from './changed-rows.ts';
 import { nameOf } from './volatile-fields.ts';

@@ -1,7 +1,7 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { Ignored } from '../../contracts/preview.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** What differs between two calls over the same rows: it will be another value with the real call, too. */
 export function ignoredIn(first: Watched, second: Watched): Ignored {

@@ -1,8 +1,8 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { HookEventName, HookEvents } from '../../contracts/hook.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/step.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /** Steps on their way into the log, and what becomes of the run with them. */
 export type Draft = { steps: StepRecord[]; to?: Transition | undefined };

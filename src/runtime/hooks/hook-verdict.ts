@@ -1,6 +1,6 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { HookEvent, HookEventName } from '../../contracts/hook.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** What calling a hook gave: its answer as it came, its refusal, or its failure. */
 export type HookAnswer =

@@ -1,6 +1,6 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { ExecutionComplete } from '../../contracts/hook.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import {
   type Draft,
   type Ending,

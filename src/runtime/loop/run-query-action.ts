@@ -1,7 +1,7 @@
 import type { Action } from '../../contracts/action.ts';
+import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
-import type { Rows } from '../../contracts/reading.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { backOff } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { estimateTokens as textTokens } from '../../providers/tokens.ts';
 import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
 import { largest, shorten } from './truncate-middle.ts';

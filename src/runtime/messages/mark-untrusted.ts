@@ -1,5 +1,5 @@
-import { marked } from '../../contracts/external-data.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
+import { marked } from '../../text/untrusted-text.ts';
 
 /** A message of the log never changes, and every request says all that were before it. */
 const known = new WeakMap<LoggedMessage, LoggedMessage>();

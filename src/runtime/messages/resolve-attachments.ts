@@ -1,8 +1,8 @@
+import { soundFormat } from '../../contracts/audio-format.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { Resource } from '../../contracts/resource.ts';
-import { soundFormat } from '../../contracts/sounds.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /** Gives the content of a resource by its id. */
 export type LoadResource = (id: string) => Promise<Outcome<Resource>>;

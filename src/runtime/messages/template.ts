@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 
 /** Fills `{{name}}` and `{{name.key}}` in. A name that says nothing is left as it stands, where somebody will see it. */
 export function fillIn(template: string, values: Readonly<Record<string, Json>>): string {

@@ -1,6 +1,6 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

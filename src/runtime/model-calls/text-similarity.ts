@@ -1,6 +1,6 @@
 import type { Nearness, RunState } from '../../contracts/action.ts';
 import type { Member } from '../../contracts/definition.ts';
-import { isJsonObject } from '../../contracts/json.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 /** What is said of a member, in one text: what members are compared with a task by. */
 export function sayingsOf({ name, description = '', capabilities = [], domain = '' }: Member) {

@@ -1,12 +1,12 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { RunObserver } from '../../contracts/run-observer.ts';
 import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/step.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { Outlet } from '../../db/runs/output-filters.ts';
 import type { FirstDiscovery } from '../../db/runs/runs.ts';
+import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import { strategyOf } from '../strategies/registry.ts';

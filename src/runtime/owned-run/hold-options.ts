@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { RunObserver } from '../../contracts/run-observer.ts';
 import type { OpenSink } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-talk.ts';
+import type { ToolNote } from '../../contracts/tool-io.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committer } from './committer.ts';

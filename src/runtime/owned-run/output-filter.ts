@@ -1,8 +1,8 @@
 import type { StepNote } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { StepRecord } from '../../contracts/step.ts';
 import type { Filtered } from '../../db/runs/output-filters.ts';
+import type { Json } from '../../json/json.ts';
 
 /** The guards that speak when filters have found something: it was let out, cleaned or flagged, or it was not. */
 export const FILTERED = 'output_filter';

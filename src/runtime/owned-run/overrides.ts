@@ -4,8 +4,8 @@ import type {
   Overrides,
   ToolDefinition,
 } from '../../contracts/definition.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { undoing } from '../strategies/compensation.ts';
 
 /** What the configuration of a tool or member says of the run it begins. */

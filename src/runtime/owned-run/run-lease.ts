@@ -1,4 +1,3 @@
-import type { Json } from '../../contracts/json.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type BegunCall, beginCall, type Called, endCall } from '../../db/runs/call-limits.ts';
 import { capableAgents } from '../../db/runs/capable-agents.ts';
@@ -11,6 +10,7 @@ import {
   type TakenInbox,
   takeInbox,
 } from '../../db/runs/runs.ts';
+import type { Json } from '../../json/json.ts';
 import type { RulesOf } from '../scheduling/call-rules-cache.ts';
 
 /** What a held run asks of the database besides its commits. */

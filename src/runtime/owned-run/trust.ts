@@ -1,10 +1,10 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { LoggedStep, StepRecord } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import { isTrust, lowestTrust, type Trust } from '../../contracts/trust.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 /** Built-in tools of this process that bring nobody else's words: they compute with what the run gave them. */
 const COMPUTING: ReadonlySet<string> = new Set(['calculator', 'run_code']);

@@ -1,7 +1,7 @@
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
-import { isSameJson } from '../../contracts/same-json.ts';
 import type { NewMessage, StepRecord } from '../../contracts/step.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messageText } from './format-divergence.ts';
 
 /** The first thing in which a step made now differs from the recorded one. */

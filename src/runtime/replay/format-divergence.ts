@@ -3,9 +3,9 @@ import type {
   ExportedMessage,
   ExportedStep,
 } from '../../contracts/exported-run.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { Json } from '../../json/json.ts';
 import { storedText } from './as-stored-json.ts';
 
 const LONGEST = 300;

@@ -1,10 +1,10 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../contracts/exported-run.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { ResourcePart } from '../../contracts/message.ts';
 import type { FinishReason, ModelAnswer } from '../../contracts/model.ts';
-import { isSameJson } from '../../contracts/same-json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { CONTEXT_GUARD } from '../model-calls/plan-model-call.ts';
 import { stored } from './as-stored-json.ts';
 

@@ -1,7 +1,7 @@
 import type { ExportedStep } from '../../contracts/exported-run.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { NewQuestion, StepKind } from '../../contracts/step.ts';
 import type { Filtered, Outlet } from '../../db/runs/output-filters.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { BLOCKED, FILTERED } from '../owned-run/output-filter.ts';
 import type { RunRecord } from './run-recording.ts';
 

@@ -1,6 +1,6 @@
 import type { ExportedMessage, ExportedStep } from '../../contracts/exported-run.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 /** Why the call was refused whose first step this is, if its tool had been withdrawn. */
 export function reasonOf({ error }: ExportedStep): string | undefined {

@@ -1,12 +1,12 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { ExportedStep } from '../../contracts/exported-run.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ModelProvider, ModelRequest } from '../../contracts/model.ts';
 import type { Resource } from '../../contracts/resource.ts';
 import type { RunFiles } from '../../contracts/run-files.ts';
 import type { Pool } from '../../db/connection/pool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { World } from '../environment/world.ts';
 import { shownTo } from '../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../messages/resolve-attachments.ts';

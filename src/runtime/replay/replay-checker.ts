@@ -1,7 +1,7 @@
-import { isSameJson } from '../../contracts/same-json.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { CommitResult } from '../../db/runs/runs.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 import { stored } from './as-stored-json.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';

@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ExportedRun } from '../../contracts/exported-run.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { advance } from '../loop/advance.ts';
 import { prompted } from '../scheduling/fill-prompt-template.ts';
 import type { Divergence } from './divergence.ts';

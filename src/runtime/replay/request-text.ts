@@ -1,9 +1,9 @@
 import type { Action } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import { unmarked } from '../../contracts/external-data.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { ModelRequest } from '../../contracts/model.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import { unmarked } from '../../text/untrusted-text.ts';
 import { toolSchemas } from '../model-calls/plan-model-call.ts';
 import { summaryRequest } from '../model-calls/summarize.ts';
 import { brief } from './format-divergence.ts';

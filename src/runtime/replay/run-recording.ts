@@ -1,13 +1,13 @@
 import type { CallRules, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Overrides, ToolDefinition } from '../../contracts/definition.ts';
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { AskedBack } from '../../contracts/mcp-host.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { RunSettings } from '../../contracts/run-settings.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import { lowestTrust, type Trust } from '../../contracts/trust.ts';
 import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../db/runs/runs.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { SERVER_MISSING } from '../loop/await-mcp-servers.ts';
 import { foldLog } from '../owned-run/fold.ts';
 import { trustOfEnd } from '../owned-run/trust.ts';

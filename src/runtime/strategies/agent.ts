@@ -1,9 +1,9 @@
 import { isSuspension } from '../../concurrency/offload.ts';
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Json, JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
+import type { Json, JsonSchema } from '../../json/json.ts';
 import { unfenced } from '../messages/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { promptFor } from '../model-calls/plan-model-call.ts';

@@ -1,7 +1,7 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';

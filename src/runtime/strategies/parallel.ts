@@ -1,6 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';

@@ -1,6 +1,6 @@
 import type { Action, RoutingDecision, RunState, TeamDecision } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';
 import { shorten } from '../messages/truncate-middle.ts';

@@ -1,6 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { promptFor } from '../model-calls/plan-model-call.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';

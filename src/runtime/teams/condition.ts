@@ -2,7 +2,7 @@ import { evaluate, parse } from '@marcbachmann/cel-js';
 import { isSuspension, type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import type { Task } from './tasks.ts';
 
 /** Patterns and lists in lists may take for ever; anything else takes as long as it is. */

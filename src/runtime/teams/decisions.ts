@@ -1,8 +1,8 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { unfenced } from '../messages/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { faultsOf } from '../tool-plans/validate-json.ts';

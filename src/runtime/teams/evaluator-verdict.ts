@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { unfenced } from '../messages/strip-code-fence.ts';
 import type { Task } from './tasks.ts';
 

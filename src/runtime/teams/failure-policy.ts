@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ChildWake } from '../../contracts/step.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Task } from './tasks.ts';
 
 /** What becomes of the whole when members fail. */

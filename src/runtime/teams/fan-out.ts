@@ -1,6 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { Member } from '../../contracts/definition.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type FailurePolicy, failureOf, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';
 import { begin, fail, inputOf, taskFor, tasksOf, WAIT } from './tasks.ts';

@@ -1,6 +1,6 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { Team } from '../../contracts/definition.ts';
-import { isJsonObject } from '../../contracts/json.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, holds } from './condition.ts';
 import { inputOf, type Task } from './tasks.ts';
 

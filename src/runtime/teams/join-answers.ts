@@ -1,5 +1,5 @@
 import type { Action } from '../../contracts/action.ts';
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import { finish, type Task } from './tasks.ts';
 
 /** A member by its name, and what came of its task. */

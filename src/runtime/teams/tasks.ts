@@ -1,8 +1,8 @@
 import type { Action, NewTask, RunState, StepNote, TeamDecision } from '../../contracts/action.ts';
 import type { Member, Team } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { ChildWake, StopReason } from '../../contracts/step.ts';
+import type { Json } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { blockedBy } from '../owned-run/output-filter.ts';
 import { overridesIn } from '../owned-run/overrides.ts';

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolCall } from '../../contracts/message.ts';
 import type { StepRecord } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { PARK_AFTER_MS } from '../environment/backoff.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';

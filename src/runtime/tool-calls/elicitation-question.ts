@@ -1,8 +1,8 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { AskedBack } from '../../contracts/mcp-host.ts';
 import type { StepRecord } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';
 import { isAskedBack, type OpenCall } from '../tool-plans/open-calls.ts';

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../../contracts/json.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { StepRecord } from '../../contracts/step.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { conversation } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

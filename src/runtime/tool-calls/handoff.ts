@@ -1,5 +1,5 @@
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { StepRecord } from '../../contracts/step.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { refuse } from '../tool-invocation/filtered-output.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';

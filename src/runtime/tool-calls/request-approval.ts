@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { Preview } from '../../contracts/preview.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import type { RunFiles } from '../../contracts/run-files.ts';
 import type { NewQuestion, StepRecord } from '../../contracts/step.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';

@@ -1,8 +1,8 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { JsonObject, JsonSchema } from '../../contracts/json.ts';
 import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
-import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/tool-talk.ts';
+import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/tool-io.ts';
+import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import type { World } from '../environment/world.ts';
 import { shorten } from '../messages/truncate-middle.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

@@ -1,6 +1,5 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/model.ts';
 import type { DryRun } from '../../contracts/preview.ts';
@@ -20,6 +19,7 @@ import {
   type SqlFunction,
   type SqlToolCall,
 } from '../../db/sql-tools/sql-tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { isContent, keptContent } from '../../tools/contents.ts';
 import { runCustomTool } from '../../tools/custom.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';

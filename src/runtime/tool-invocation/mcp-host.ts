@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepNote } from '../../contracts/action.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
 import {
   type AskedBack,
   type Elicitation,
@@ -11,7 +10,8 @@ import {
   type Sampling,
 } from '../../contracts/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/model.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import type { World } from '../environment/world.ts';
 import { shorten } from '../messages/truncate-middle.ts';
 import { askSecondModel } from '../model-calls/nested-model-call.ts';

@@ -1,9 +1,9 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { DryRun, Preview } from '../../contracts/preview.ts';
 import { tenantPool } from '../../db/connection/tenant-pool.ts';
 import { canBeUndone, dryRuns } from '../../db/sql-tools/dry-run.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { digestOf } from '../dry-run/digest.ts';
 import { previewOf } from '../dry-run/preview.ts';
 import { ignoredIn } from '../dry-run/volatile-fields.ts';

@@ -1,9 +1,9 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { RunSettings } from '../../contracts/run-settings.ts';
 import type { StepRecord } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { backOff, triesOf } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';
 import { trustOfResult } from '../owned-run/trust.ts';

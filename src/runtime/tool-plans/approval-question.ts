@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { NewQuestion } from '../../contracts/step.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
 import { questionAbout } from './questions.ts';
 import { readable } from './tool-call-plan.ts';

@@ -1,6 +1,6 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { approvalQuestion } from './approval-question.ts';
 import type { Answer, OpenCall } from './open-calls.ts';
 import { type CallPlan, tellError } from './tool-call-plan.ts';

@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
-import { isJsonObject, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
 import type { NewQuestion, QuestionKind } from '../../contracts/step.ts';
+import { isJsonObject, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
 
 /**

@@ -1,10 +1,10 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { DryRun } from '../../contracts/preview.ts';
 import type { NewQuestion } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import type { Trust } from '../../contracts/trust.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { shorten } from '../messages/truncate-middle.ts';
 import type { OpenCall } from './open-calls.ts';
 

@@ -1,10 +1,10 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import type { StepRecord } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import { isTrustedAsFar } from '../../contracts/trust.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { reasonOfTrust } from '../owned-run/trust.ts';
 
 /** What a policy wants of a call, and why. */

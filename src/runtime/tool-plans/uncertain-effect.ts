@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 /** Nothing came back, or nothing that can be read. */
 const UNSEEN: readonly ErrorCode[] = ['timeout', 'unreachable', 'bad_answer', 'cancelled'];

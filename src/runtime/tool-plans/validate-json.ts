@@ -10,7 +10,7 @@ import {
 } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
-import type { Json, JsonSchema } from '../../contracts/json.ts';
+import type { Json, JsonSchema } from '../../json/json.ts';
 
 // Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
 // to check values (a backtracking pattern). A small schema is compiled here, once. A check whose

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { serversOf } from './servers.ts';
 import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 

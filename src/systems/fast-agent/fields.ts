@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { toPointer } from '../fault.ts';
 import { nearestTo } from '../shape.ts';
 import type { Findings, Mapping } from './project.ts';

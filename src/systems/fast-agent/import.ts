@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type Fault, faultLine, fromPointer } from '../fault.ts';
 import { nearestTo, shapeFaults } from '../shape.ts';
 import { writeAgent, writeRemote } from './agent-card.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Fault, Place } from '../fault.ts';
 import type { ReadFile } from '../read-file.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 import { frontMatter } from '../front-matter.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
 import { isObject } from './fields.ts';

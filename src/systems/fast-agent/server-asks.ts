@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type Fields, isObject } from './fields.ts';
 import type { Models } from './models.ts';
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { mcpServerName } from '../mcp-server-schema.ts';
 import { type Fields, fieldsOf, isObject } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';

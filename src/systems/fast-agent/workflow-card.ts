@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 
 type Write = (writing: Writing) => JsonObject;

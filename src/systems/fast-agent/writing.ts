@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { keyAdvice } from './config.ts';
 import type { Fields } from './fields.ts';
 import type { Choice, Models } from './models.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { isHeader } from '../../tools/http-request/headers.ts';
 import type { ArgumentPlace } from '../../tools/http-tool.ts';
 import type { OpenApi } from './document.ts';

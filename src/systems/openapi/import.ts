@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { faultLine } from '../fault.ts';
 import { nearestTo } from '../shape.ts';
 import { callOf } from './arguments.ts';

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { fromPointer } from '../fault.ts';
 import { type OpenApi, pointerOf } from './document.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { OpenApi } from './document.ts';
 import type { Operation, ToolOptions } from './tool.ts';
 

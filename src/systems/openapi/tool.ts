@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { type Argument, type Arguments, argumentsOf, callOf } from './arguments.ts';
 import type { OpenApi } from './document.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';

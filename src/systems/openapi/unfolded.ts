@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { fromPointer } from '../fault.ts';
 
 /**

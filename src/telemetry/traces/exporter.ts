@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TracingSettings } from '../../contracts/telemetry-settings.ts';
+import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { type Attributes, otlpBody, type Span } from './otlp.ts';
 
 /** Spans that wait; what comes when there are so many is dropped. */

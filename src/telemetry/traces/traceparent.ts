@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { TracingSettings } from '../../contracts/telemetry-settings.ts';
+import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 
 /** Where spans hang: a trace, and the span above them. Ids are lower-case hex, as W3C Trace Context has them. */
 export type TraceContext = {

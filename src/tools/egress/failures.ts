@@ -1,5 +1,5 @@
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /** The failing half of an `Outcome`. */
 export type Failed = { ok: false; error: RunError };

@@ -1,7 +1,7 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Outcome } from '../../contracts/errors.ts';
-import { type HostPattern, hostOf, isListed } from '../../contracts/host-pattern.ts';
+import { type HostPattern, hostOf, isListed } from '../../network/host-pattern.ts';
 import { isPublicAddress } from './address.ts';
 import { type Failed, failureOf, notPublic, refused } from './failures.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Shape } from './shape.ts';
 
 /** What fits: values, and in the place of texts which of `texts` it is, until those are kept. */

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { MOST_CHARACTERS, MOST_REPETITIONS, patternOf } from './pattern.ts';
 
 /**

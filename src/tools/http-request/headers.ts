@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { ToolContext } from '../../contracts/tool.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 
 /**
  * What nobody may set: the first are how a request is framed and routed, so a value of one's own could smuggle a second

@@ -1,12 +1,12 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import {
   type HostPattern,
   hostOf,
   isListed,
   parseHostPattern,
-} from '../../contracts/host-pattern.ts';
-import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { Redaction, SHORTEST_ECHO } from '../../contracts/redaction.ts';
+} from '../../network/host-pattern.ts';
+import { Redaction, SHORTEST_ECHO } from '../../text/redaction.ts';
 import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };

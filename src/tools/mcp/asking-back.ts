@@ -10,8 +10,8 @@ import {
   METHOD_NOT_FOUND,
   ProtocolError,
 } from '@modelcontextprotocol/client';
-import type { JsonObject, JsonSchema } from '../../contracts/json.ts';
 import type { AskedBack, Elicitation, McpHost } from '../../contracts/mcp-host.ts';
+import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import { formOf, plainText, secretAskedFor } from './elicitation.ts';
 import { samplingOf } from './sampling.ts';
 import type { McpServer } from './server.ts';

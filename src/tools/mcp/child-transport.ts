@@ -5,7 +5,7 @@ import {
   parseJSONRPCMessage,
   type Transport,
 } from '@modelcontextprotocol/client';
-import type { Redaction } from '../../contracts/redaction.ts';
+import type { Redaction } from '../../text/redaction.ts';
 
 export type ChildOptions = {
   command: string;

@@ -4,10 +4,10 @@ import {
   type RequestOptions,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { AskedBack, McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
-import type { Redaction } from '../../contracts/redaction.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
+import type { Redaction } from '../../text/redaction.ts';
 import { ended } from '../custom.ts';
 import {
   answerServer,

@@ -1,6 +1,6 @@
-import type { Json, JsonObject, JsonSchema } from '../../contracts/json.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { Elicitation } from '../../contracts/mcp-host.ts';
+import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 const MAX_MESSAGE = 4_000;
 const MAX_FIELDS = 50;

@@ -6,8 +6,8 @@ import {
   SdkHttpError,
 } from '@modelcontextprotocol/client';
 import type { RunError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 /** What an error of the client means for a call. `cause.sent` is false where the server cannot have begun with it. */
 export function failureOf(error: unknown, server: string): RunError {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { plainText } from './elicitation.ts';
 
 /** What came with a result and is no text to be read at once. */

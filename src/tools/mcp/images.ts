@@ -1,5 +1,5 @@
+import { soundFormat } from '../../contracts/audio-format.ts';
 import type { ResourcePart } from '../../contracts/message.ts';
-import { soundFormat } from '../../contracts/sounds.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import type { KeepFile } from './files.ts';
 

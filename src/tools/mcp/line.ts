@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { McpCommands } from '../../contracts/mcp-commands.ts';
-import { Redaction } from '../../contracts/redaction.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
+import type { McpCommands } from '../../settings/mcp-commands.ts';
+import { Redaction } from '../../text/redaction.ts';
 import { guardedFetch } from '../egress/guarded-fetch.ts';
 import type { Egress } from '../egress.ts';
 import { readHeaders } from '../http-request/headers.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client, Tool } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../contracts/json.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { ownTools } from './own-tools.ts';
 import type { FoundTool, Listing } from './server.ts';
 import { schemaFault, withoutPatterns } from './tame-schema.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Client, RequestOptions } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../contracts/json.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { type ResultOptions, toldAll } from './result.ts';
 import type { FoundTool } from './server.ts';
 

@@ -1,8 +1,8 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ToolContext } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { ended } from '../custom.ts';
 import { asksBack } from './asking-back.ts';
 import { McpConnection } from './connection.ts';

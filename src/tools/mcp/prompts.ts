@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client, Prompt } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../contracts/json.ts';
-import { canonicalJson } from '../../contracts/same-json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { plainText } from './elicitation.ts';
 import { HIDDEN } from './listing.ts';
 import type { FoundPrompt } from './server.ts';

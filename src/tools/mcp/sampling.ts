@@ -1,8 +1,8 @@
 import type { CreateMessageRequest } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../contracts/json.ts';
 import type { Sampling } from '../../contracts/mcp-host.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { ModelRef } from '../../contracts/model.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /** Of one answer. */
 const MAX_TOKENS = 4_096;

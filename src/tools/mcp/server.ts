@@ -1,5 +1,5 @@
-import type { Json, JsonObject, JsonSchema } from '../../contracts/json.ts';
 import type { ModelRef } from '../../contracts/model.ts';
+import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 
 /** A row of howdah.mcp_servers, as far as it takes to reach the server. */
 export type McpServer = {

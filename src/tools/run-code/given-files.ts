@@ -1,7 +1,7 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
 import type { GivenFile, MadeFile, RunFiles } from '../../contracts/run-files.ts';
 import { lowestTrust, type Trust } from '../../contracts/trust.ts';
+import type { Json } from '../../json/json.ts';
 import { typeOf, typeOfName } from '../file-type.ts';
 import type { CodeFile } from './job.ts';
 import { FILES_BYTES, MOST_FILES, nameFault } from './scratch.ts';

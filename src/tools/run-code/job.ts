@@ -1,4 +1,4 @@
-import type { Json } from '../../contracts/json.ts';
+import type { Json } from '../../json/json.ts';
 
 /** Bytes, in UTF-8, of what code printed that are kept, and of what it may give as its result. */
 export const STDOUT_BYTES = 16_384;

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import type { CodeLimits } from './job.ts';
 
 /** What `configuration` of run_code may say; the same stands in SQL (`howdah_private.builtin_settings`). */

@@ -1,5 +1,5 @@
-import type { Json } from '../../contracts/json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { Json } from '../../json/json.ts';
 import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
 
 /** What the model is told: the result and what was printed, or what is wrong and where. */

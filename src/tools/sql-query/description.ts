@@ -1,4 +1,4 @@
-import type { ReadableColumn, ReadableTable } from '../../contracts/reading.ts';
+import type { ReadableColumn, ReadableTable } from '../../contracts/bounded-read.ts';
 
 const COMMENT_CHARACTERS = 300;
 

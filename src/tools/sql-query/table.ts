@@ -1,5 +1,5 @@
-import type { Json } from '../../contracts/json.ts';
-import type { ReadLimits, Rows } from '../../contracts/reading.ts';
+import type { ReadLimits, Rows } from '../../contracts/bounded-read.ts';
+import type { Json } from '../../json/json.ts';
 
 const CELL_CHARACTERS = 300;
 

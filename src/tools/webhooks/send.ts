@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
-import { retryAfterMs } from '../../contracts/retry-after.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
+import { retryAfterMs } from '../../network/retry-after.ts';
 import type { Egress } from '../egress.ts';
 import { signingKey, webhookHeaders } from './sign.ts';
 

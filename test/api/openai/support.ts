@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import type { Api } from '../../../src/api/server.ts';
-import type { JsonObject } from '../../../src/contracts/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent, unique } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';

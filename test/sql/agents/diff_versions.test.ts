@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject } from '../../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeAgent, makeTool, one, refusal } from '../support.ts';
 

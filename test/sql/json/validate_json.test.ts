@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonSchema } from '../../../src/contracts/json.ts';
+import type { Json, JsonSchema } from '../../../src/json/json.ts';
 import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { pairs } from '../../support/random-schemas.ts';

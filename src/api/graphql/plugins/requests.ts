@@ -1,7 +1,7 @@
 import '../environment.ts';
 import type { IncomingMessage } from 'node:http';
 import 'postgraphile/grafserv';
-import type { Json, JsonObject } from '../../../contracts/json.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
 import { nonceOf } from '../../http/security-headers.ts';
 import type { Operations } from '../operations.ts';
 import { refusal, refuseVariables } from '../request.ts';

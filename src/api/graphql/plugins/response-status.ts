@@ -2,7 +2,7 @@ import '../environment.ts';
 import type { IncomingMessage } from 'node:http';
 import type { BufferResult, Result } from 'postgraphile/grafserv';
 import type { GraphQLError } from 'postgraphile/graphql';
-import type { JsonObject } from '../../../contracts/json.ts';
+import type { JsonObject } from '../../../json/json.ts';
 import { problem } from '../../errors/problem.ts';
 import { causeOf } from '../errors.ts';
 

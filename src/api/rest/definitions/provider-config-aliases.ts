@@ -1,5 +1,5 @@
 import { HowdahError } from '../../../contracts/errors.ts';
-import { isJsonObject } from '../../../contracts/json.ts';
+import { isJsonObject } from '../../../json/json.ts';
 import { explainFailure } from '../../errors/database-errors.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import type { ProviderConfig } from './provider-configs.ts';

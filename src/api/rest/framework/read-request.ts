@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { isJsonObject, type Json } from '../../../contracts/json.ts';
+import { isJsonObject, type Json } from '../../../json/json.ts';
 import { nearestNames } from '../../../runtime/tool-plans/closest-names.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { plainIssue, sentenceOf } from '../../errors/zod-messages.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commaList } from './variables.ts';
+import { commaList } from './parse-variables.ts';
 
 const BYTES = 32;
 

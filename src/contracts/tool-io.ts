@@ -1,4 +1,4 @@
-import type { Json, JsonObject, JsonSchema } from './json.ts';
+import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 
 /** How grave a log message is, as MCP has it. */
 export const LOG_LEVELS = [

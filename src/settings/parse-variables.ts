@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HowdahError } from './errors.ts';
+import { HowdahError } from '../contracts/errors.ts';
 
 /** The kinds of values that several variables of the environment have. */
 export const wholeNumber = (min: number, max: number) =>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalid } from './variables.ts';
+import { invalid } from './parse-variables.ts';
 
 /** The model of agents that name none. `apiKey` is a secret: hand it to the provider, never to a log. */
 export type DefaultModel = Readonly<{

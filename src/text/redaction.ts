@@ -6,8 +6,8 @@
 // begins, therefore leaves nothing of either, in any order. A stream is held back only as far as
 // its end may begin a spelling.
 
-import type { RunError } from './errors.ts';
-import { isJsonObject, type Json } from './json.ts';
+import type { RunError } from '../contracts/errors.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 import { PatternAutomaton } from './pattern-automaton.ts';
 import { spellings } from './spellings.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from './json.ts';
+import type { Json } from '../json/json.ts';
 
 /** Longer words and lines are cut: what is wrong stands at their ends. */
 const MOST_WORD = 300;

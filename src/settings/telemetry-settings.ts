@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { wholeNumber } from './variables.ts';
+import { wholeNumber } from './parse-variables.ts';
 
 const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
 
