@@ -100,15 +100,19 @@ export const SCENARIOS: readonly Scenario[] = [
 export const COVERED: readonly (readonly [number, string, string])[] = [
   [1, 'kill -9 at every commit point', 'test/chaos/failpoints.test.ts'],
   [12, 'a cut at every byte of a stream', 'test/providers/openai-stream.test.ts'],
-  [13, 'broken arguments, unknown tools, equal ids', 'test/runtime/tool-errors.test.ts'],
+  [13, 'broken arguments, unknown tools, equal ids', 'test/runtime/tool-calls/tool-errors.test.ts'],
   [16, 'disk full on the worker', 'a worker writes no file'],
-  [18, 'deadlocks', 'test/runtime/sql-tool-races.test.ts, test/runtime/control-properties.test.ts'],
+  [
+    18,
+    'deadlocks',
+    'test/runtime/sql-tools/sql-tool-races.test.ts, test/runtime/control/control-properties.test.ts',
+  ],
   [22, 'one key from fifty callers', 'test/sql/runs/run.test.ts'],
   [23, 'a run that kills its workers', 'test/workers/death.test.ts'],
   [24, 'slow subscribers', 'test/api/feed-hub.test.ts, npm run bench -- subscribers'],
-  [25, 'huge payloads', 'test/sql/runs/insert.test.ts, test/runtime/text.test.ts'],
+  [25, 'huge payloads', 'test/sql/runs/insert.test.ts, test/runtime/model-calls/text.test.ts'],
   [27, 'migrations beside a worker', 'test/db/migrate-beside.test.ts'],
-  [28, 'races of controls', 'test/runtime/control-properties.test.ts'],
+  [28, 'races of controls', 'test/runtime/control/control-properties.test.ts'],
   [29, 'dump and restore', 'test/rehearsals/backup.test.ts, npm run rehearse -- backup'],
   [30, 'an hour without faults', 'npm run chaos -- --soak'],
 ];

@@ -8,18 +8,18 @@ const FIRST = [
   'test/workers/silence.test.ts',
   'test/chaos/kill.test.ts',
   'test/api/isolation.test.ts',
-  'test/runtime/control-properties.test.ts',
-  'test/runtime/fair-shares.test.ts',
+  'test/runtime/control/control-properties.test.ts',
+  'test/runtime/scheduling/fair-shares.test.ts',
   'test/workers/many-workers.test.ts',
-  'test/runtime/retries.test.ts',
+  'test/runtime/control/retries.test.ts',
   'test/cli/doors.test.ts',
   'test/api/mcp-told.test.ts',
   'test/cli/mcp.test.ts',
   'test/docs.test.ts',
   'test/api/login.test.ts',
   'test/cli/commands.test.ts',
-  'test/runtime/mcp.test.ts',
-  'test/runtime/mcp-asks.test.ts',
+  'test/runtime/mcp/mcp.test.ts',
+  'test/runtime/mcp/mcp-asks.test.ts',
 ];
 
 /**

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectEqual } from '../../runtime/replay-runs.ts';
+import { expectEqual } from '../../runtime/replay/replay-runs.ts';
 import { one } from '../../sql/support.ts';
 import { createGate } from '../../support/gate.ts';
 import { until } from '../harness.ts';

@@ -1,0 +1,366 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Json } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { takeRole } from '../../sql/support.ts';
+import { bookingTools } from '../../support/booking.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startServer, type TestServer } from '../../tools/servers.ts';
+import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
+import {
+  calling,
+  type Execution,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  resultsOf,
+  stepsOf,
+} from '../arrange.ts';
+
+const database = testDatabase();
+let worker: Worker | undefined;
+
+beforeAll(async () => {
+  await startHere();
+  await database.pool.query(
+    `update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unbook')
+     where name = 'book'`,
+  );
+});
+afterEach(async () => {
+  if (!worker) await startHere();
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  killWorkerProcesses();
+});
+
+async function startHere(): Promise<void> {
+  worker = await startTestWorker(database.url, { tools: bookingTools });
+}
+
+async function stopHere(): Promise<void> {
+  await worker?.stop(0);
+  worker = undefined;
+}
+
+const refused = { error: { status: 400, message: 'no more' } };
+const pathsOf = (server: TestServer) => server.seen.map(({ path }) => path);
+
+/** A server that books whatever it is asked to. */
+const booking = () => startServer((_request, response) => response.end());
+
+/** An agent that books these rooms one after the other, and then does what it is told. */
+function booker(server: TestServer, rooms: string[], then: object, tools = ['book']) {
+  const calls = rooms.map((room) =>
+    calling({ name: 'book', arguments: { url: server.url, room } }),
+  );
+  return makeAgent(database.pool, { script: [...calls, then as never], tools });
+}
+
+async function failing(server: TestServer, rooms: string[]): Promise<Execution> {
+  const id = await insertRun(database.pool, await booker(server, rooms, refused));
+  return ended(database.pool, id);
+}
+
+/** The run that takes back what another did, once it has ended. */
+async function undoingOf(id: string): Promise<Execution & { model_count: number }> {
+  return eventually<Execution>(
+    database.pool,
+    `run ${id} is taken back`,
+    `select * from howdah.executions where compensates_execution_id = $1 and completed_at is not null`,
+    [id],
+  );
+}
+
+async function undoings(id: string): Promise<number> {
+  const { rows } = await database.pool.query(
+    'select from howdah.executions where compensates_execution_id = $1',
+    [id],
+  );
+  return rows.length;
+}
+
+async function statesOf(id: string): Promise<Json[]> {
+  const { rows } = await database.pool.query(
+    'select state from howdah.effects where execution_id = $1 order by seq',
+    [id],
+  );
+  return rows.map(({ state }) => state);
+}
+
+describe('what a run did is taken back, the newest first', () => {
+  test('when it failed', async () => {
+    const server = await booking();
+    const { id, status } = await failing(server, ['a', 'b', 'c']);
+    expect(status).toBe('failed');
+    const undoing = await undoingOf(id);
+    expect(undoing).toMatchObject({ status: 'completed', model_count: 0, tokens_in: '0' });
+    expect(undoing.output).toBe('3 effects were taken back.');
+    expect(pathsOf(server)).toEqual([
+      '/book/a',
+      '/book/b',
+      '/book/c',
+      '/unbook/B-c',
+      '/unbook/B-b',
+      '/unbook/B-a',
+    ]);
+    expect(await statesOf(id)).toEqual(['compensated', 'compensated', 'compensated']);
+    expect(await statesOf(undoing.id)).toEqual(['done', 'done', 'done']);
+    const { rows } = await database.pool.query(
+      'select distinct compensation_execution_id as id from howdah.effects where execution_id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ id: undoing.id }]);
+  });
+
+  test('when it hit a limit', async () => {
+    const server = await booking();
+    const agent = await booker(server, ['a', 'b'], { content: 'never' });
+    await database.pool.query('update howdah.agents set max_steps = 1 where id = $1', [agent]);
+    const { id, stop_reason } = await ended(database.pool, await insertRun(database.pool, agent));
+    expect(stop_reason).toBe('max_steps');
+    await undoingOf(id);
+    expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
+  });
+
+  test.each(['cancelled', 'poison', 'expired'])('when it ended as %s', async (reason) => {
+    const server = await startServer(({ path }, response) => {
+      if (path !== '/book/b') response.end();
+    });
+    const id = await insertRun(database.pool, await booker(server, ['a', 'b'], refused));
+    await expect.poll(() => pathsOf(server), { timeout: 60_000 }).toEqual(['/book/a', '/book/b']);
+    const error = { code: 'internal', message: 'no more', retryable: false };
+    await database.pool.query(
+      `select howdah_private.terminate_runs(howdah_private.lock_subtree(array[$1::uuid]),
+         $2::howdah.stop_reason, case when $2 <> 'cancelled' then $3::jsonb end)`,
+      [id, reason, JSON.stringify(error)],
+    );
+    await undoingOf(id);
+    expect(pathsOf(server).slice(2)).toEqual(['/unbook/B-a']);
+    expect(await statesOf(id)).toEqual(['compensated', 'unknown']);
+  });
+
+  test('and what its children did that had completed', async () => {
+    const server = await booking();
+    const { pool } = database;
+    const child = await booker(server, ['a'], { content: 'booked' });
+    await pool.query(
+      `insert into howdah.tools (name, kind, agent_id, parameters)
+       values ('clerk', 'agent', $1, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+      [child],
+    );
+    const script = [
+      calling({ name: 'clerk', arguments: { message: 'go' } }),
+      calling({ name: 'book', arguments: { url: server.url, room: 'b' } }),
+      refused,
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['clerk', 'book'] });
+    const { id } = await ended(pool, await insertRun(pool, agent));
+    await undoingOf(id);
+    const { rows } = await pool.query(
+      'select id from howdah.executions where parent_execution_id = $1',
+      [id],
+    );
+    await undoingOf(rows[0].id);
+    expect(pathsOf(server).slice(2).toSorted()).toEqual(['/unbook/B-a', '/unbook/B-b']);
+    expect(await statesOf(rows[0].id)).toEqual(['compensated']);
+  });
+
+  test('but nothing of a run that completed, and nothing that failed', async () => {
+    const server = await startServer(({ path }, response) =>
+      response.writeHead(path === '/book/b' ? 500 : 200).end(),
+    );
+    const { pool } = database;
+    const agent = await booker(server, ['a', 'b'], { content: 'fine' });
+    const { id } = await ended(pool, await insertRun(pool, agent));
+    expect(await undoings(id)).toBe(0);
+    expect(await statesOf(id)).toEqual(['done', 'failed']);
+    const failed = await failing(server, ['b']);
+    expect(await undoings(failed.id)).toBe(0);
+  });
+
+  test('also when agent and tools are gone meanwhile', async () => {
+    const server = await startServer(({ path }, response) => {
+      if (path !== '/book/b') response.end();
+    });
+    const { pool } = database;
+    const agent = await booker(server, ['a', 'b'], refused);
+    const id = await insertRun(pool, agent);
+    await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
+    await pool.query(`update howdah.tools set is_active = false where name in ('book', 'unbook')`);
+    await pool.query('select howdah.delete_agent($1)', [agent]);
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await undoingOf(id)).toMatchObject({ status: 'completed' });
+    expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
+    await pool.query(`update howdah.tools set is_active = true where name in ('book', 'unbook')`);
+  });
+
+  test('also what a child of an agent did that its user may no longer see', async () => {
+    const server = await booking();
+    const { pool } = database;
+    const child = await booker(server, ['a'], { content: 'booked' });
+    await pool.query(
+      `insert into howdah.tools (name, kind, agent_id, parameters)
+       values ('desk_clerk', 'agent', $1, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+      [child],
+    );
+    const script = [
+      calling({ name: 'desk_clerk', arguments: { message: 'go' } }),
+      calling({ name: 'ask_user', arguments: { question: 'More?' } }),
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['desk_clerk', 'ask_user'] });
+    const users = await pool.query<{ id: string; tenant_id: string }>(
+      `insert into howdah.users (username, role) values ('guest', 'member'), ('host', 'member')
+       returning id, tenant_id`,
+    );
+    const [guest, host] = users.rows as [{ id: string; tenant_id: string }, { id: string }];
+    const { rows } = await pool.query<{ id: string }>(
+      `insert into howdah.executions (agent_id, input, user_id) values ($1, 'hello', $2) returning id`,
+      [agent, guest.id],
+    );
+    const id = rows[0]?.id as string;
+    await eventually(
+      pool,
+      'the run asks',
+      `select from howdah.executions where id = $1 and waiting_for = 'question'`,
+      [id],
+    );
+    await pool.query(
+      `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'run')`,
+      [child, host.id],
+    );
+    const client = await pool.connect();
+    try {
+      await client.query('begin');
+      const settings = { 'howdah.tenant_id': guest.tenant_id, 'howdah.user_id': guest.id };
+      await takeRole(client, 'howdah_app', settings);
+      await client.query('select howdah.cancel_execution($1)', [id]);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
+    const children = await pool.query<{ id: string }>(
+      'select id from howdah.executions where parent_execution_id = $1',
+      [id],
+    );
+    await undoingOf(children.rows[0]?.id as string);
+    expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
+  });
+
+  test('also by a worker that takes over from one that was killed', async () => {
+    let silent = true;
+    const server = await startServer(({ path }, response) => {
+      if (!silent || path !== '/unbook/B-b') response.end();
+    });
+    await stopHere();
+    const victim = await startWorkerProcess(database.url);
+    const id = await insertRun(database.pool, await booker(server, ['a', 'b', 'c'], refused));
+    await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(5);
+    victim.signal('SIGKILL');
+    await victim.ended;
+    silent = false;
+    await startHere();
+    const undoing = await undoingOf(id);
+    expect(undoing.status).toBe('completed');
+    expect(pathsOf(server).slice(3)).toEqual([
+      '/unbook/B-c',
+      '/unbook/B-b',
+      '/unbook/B-b',
+      '/unbook/B-a',
+    ]);
+    const keys = server.seen.slice(3).map(({ headers }) => headers['idempotency-key']);
+    expect(new Set(keys).size).toBe(3);
+    expect(await kindsOf(database.pool, undoing.id)).toBe('tool tool tool output');
+  });
+});
+
+test('a call that can be taken back and may be repeated is repeated after a kill, and asks nobody', async () => {
+  let silent = true;
+  const server = await startServer((_request, response) => {
+    if (!silent) response.end();
+  });
+  await stopHere();
+  const victim = await startWorkerProcess(database.url);
+  const id = await insertRun(database.pool, await booker(server, ['a'], { content: 'fine' }));
+  await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(1);
+  victim.signal('SIGKILL');
+  await victim.ended;
+  silent = false;
+  await startHere();
+  expect((await ended(database.pool, id)).status).toBe('completed');
+  expect(await kindsOf(database.pool, id)).toBe('model tool_started tool model output');
+  const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
+  expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
+});
+
+test('what cannot be taken back fails the run that tries, after it has tried the others', async () => {
+  const server = await startServer(({ path }, response) =>
+    response.writeHead(path === '/unbook/B-b' ? 500 : 200).end(),
+  );
+  const { id } = await failing(server, ['a', 'b', 'c']);
+  const undoing = await undoingOf(id);
+  expect(undoing).toMatchObject({ status: 'failed', stop_reason: 'error' });
+  expect(undoing.error?.message).toContain('1 of 3 effects could not be taken back: unbook');
+  expect(await statesOf(id)).toEqual(['compensated', 'compensation_failed', 'compensated']);
+  expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
+  expect(await undoings(undoing.id)).toBe(0);
+});
+
+test('a run whose effects were taken back is not retried', async () => {
+  const { id } = await failing(await booking(), ['a']);
+  await undoingOf(id);
+  await expect(
+    database.pool.query('select howdah.retry_execution($1)', [id]),
+  ).rejects.toMatchObject({ code: 'HWCNF' });
+});
+
+test('what a person saw done after the end of its run is taken back too, once', async () => {
+  const { pool } = database;
+  const server = await startServer(({ path }, response) => {
+    if (path !== '/book/b') response.end();
+  });
+  const id = await insertRun(pool, await booker(server, ['a', 'b'], refused));
+  await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
+  await pool.query('select howdah.cancel_execution($1)', [id]);
+  await undoingOf(id);
+  const { rows } = await pool.query(
+    `select howdah.answer_question(id, 'done', '{"booking": "B-b"}')
+     from howdah.questions where execution_id = $1 and status = 'open'`,
+    [id],
+  );
+  expect(rows).toHaveLength(1);
+  await expect.poll(() => pathsOf(server).at(-1), { timeout: 60_000 }).toBe('/unbook/B-b');
+  await expect.poll(() => statesOf(id)).toEqual(['compensated', 'compensated']);
+  expect(pathsOf(server)).toHaveLength(4);
+});
+
+test('the run that takes back counts in no figure of the agent', async () => {
+  const { pool } = database;
+  const agent = await booker(await booking(), ['a'], refused);
+  const { id } = await ended(pool, await insertRun(pool, agent));
+  await undoingOf(id);
+  for (const view of ['agent_performance', 'daily_usage']) {
+    const { rows } = await pool.query(`select * from howdah.${view} where agent_id = $1`, [agent]);
+    expect(rows.map(({ runs }) => runs)).toEqual(['1']);
+  }
+});
+
+test('a result that only looks like an error is none', async () => {
+  const { pool } = database;
+  await pool.query(`
+    create schema if not exists hotel;
+    create function hotel.release(room text) returns jsonb language sql as
+      $$ select jsonb_build_object('error', null) $$;
+    select howdah.register_sql_tool('hotel.release(text)');
+    update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'release')
+    where name = 'book'`);
+  const { id } = await failing(await booking(), ['a']);
+  const undoing = await undoingOf(id);
+  expect(await resultsOf(pool, undoing.id)).toEqual(['{"error":null}']);
+  expect(undoing.status).toBe('completed');
+  expect((await stepsOf(pool, undoing.id))[0]?.input).toEqual({ room: 'a' });
+  expect((await executionOf(pool, id)).status).toBe('failed');
+});

@@ -1,0 +1,225 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { createGate } from '../../support/gate.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  childrenOf,
+  door,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  makeAgentTool,
+  reaches,
+} from '../arrange.ts';
+
+const database = testDatabase();
+const workers: Worker[] = [];
+const servers: FakeServer[] = [];
+const processes: ChildProcess[] = [];
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  for (const process of processes.splice(0)) process.kill('SIGKILL');
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+
+async function start(tools: CustomTool[] = []): Promise<Worker> {
+  const worker = await startTestWorker(database.url, { tools });
+  workers.push(worker);
+  return worker;
+}
+
+/** A model behind a gate; `answer` is told how often the model has answered before. */
+async function gated(answer: (answers: number) => FakeAnswer) {
+  const gate = createGate();
+  const server = await startOpenAiServer(async ({ body, left }) => {
+    await gate.pass(left);
+    const messages = body.messages as { role: string }[];
+    return answer(messages.filter(({ role }) => role === 'assistant').length);
+  });
+  servers.push(server);
+  return { gate, server, models: [{ provider: 'openai', base_url: server.url }] };
+}
+
+const pause = (id: string) => database.pool.query('select howdah.pause_execution($1)', [id]);
+const resume = (id: string) => database.pool.query('select howdah.resume_execution($1)', [id]);
+const cancel = (id: string) => database.pool.query('select howdah.cancel_execution($1)', [id]);
+const tool = (name: string, run: CustomTool['run']): CustomTool => {
+  return { name, description: '', parameters: { type: 'object' }, run };
+};
+const calls = (...names: string[]) => ({
+  tool_calls: names.map((name) => ({ name, arguments: {} })),
+});
+
+test('in the middle of a model call: the answer commits, its calls are made after the resume', async () => {
+  const { pool } = database;
+  const made: string[] = [];
+  await start([tool('note', () => made.push('note'))]);
+  const { gate, server, models } = await gated((n) => (n === 0 ? calls('note') : { content: 'x' }));
+  const id = await insertRun(pool, await makeAgent(pool, { models, tools: ['note'] }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await pause(id);
+  expect(await executionOf(pool, id)).toMatchObject({ status: 'running' });
+  gate.allow(1);
+  await reaches(pool, id, 'paused');
+  expect([await kindsOf(pool, id), made]).toEqual(['model', []]);
+  gate.allow(1);
+  await resume(id);
+  expect((await ended(pool, id)).output).toBe('x');
+  expect(await kindsOf(pool, id)).toBe('model tool model output');
+  expect([server.requests.length, made.length]).toEqual([2, 1]);
+});
+
+test('in the middle of several tools: what is in the air commits, and none is called twice', async () => {
+  const { pool } = database;
+  const made: string[] = [];
+  const doors = { one: door(), two: door() };
+  const wait = (name: 'one' | 'two') =>
+    tool(name, async () => {
+      made.push(name);
+      await doors[name].opened;
+      return name;
+    });
+  await start([wait('one'), wait('two')]);
+  const script = [calling({ name: 'one' }, { name: 'two' }), { content: 'done' }];
+  const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['one', 'two'] }));
+  await expect.poll(() => made.length).toBe(2);
+  await pause(id);
+  doors.one.open();
+  await eventually(pool, 'one', 'select from howdah.steps where execution_id = $1 and seq = 2', [
+    id,
+  ]);
+  expect(await executionOf(pool, id)).toMatchObject({ status: 'running' });
+  doors.two.open();
+  await reaches(pool, id, 'paused');
+  expect(await kindsOf(pool, id)).toBe('model tool tool');
+  await resume(id);
+  expect((await ended(pool, id)).output).toBe('done');
+  expect(made).toHaveLength(2);
+});
+
+test('the final answer that was in the air ends the run', async () => {
+  const { pool } = database;
+  await start();
+  const { gate, models } = await gated(() => ({ content: 'done' }));
+  const id = await insertRun(pool, await makeAgent(pool, { models }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await pause(id);
+  gate.allow(1);
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+});
+
+test('resumed before it could park: the run goes on as if nothing had been', async () => {
+  const { pool } = database;
+  await start([tool('note', () => null)]);
+  const { gate, models } = await gated((n) => (n === 0 ? calls('note') : { content: 'x' }));
+  const id = await insertRun(pool, await makeAgent(pool, { models, tools: ['note'] }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await pause(id);
+  await resume(id);
+  gate.allow(2);
+  expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+});
+
+test('a wait before another attempt pauses, and the attempt is made after the resume', async () => {
+  const { pool } = database;
+  await start();
+  const { gate, models } = await gated(() => ({ status: 503, headers: { 'retry-after': '600' } }));
+  const id = await insertRun(pool, await makeAgent(pool, { models }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await pause(id);
+  gate.allow(1);
+  await reaches(pool, id, 'paused');
+  await resume(id);
+  expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
+  await cancel(id);
+});
+
+test('a run that waits for a person: an answer during the pause is heard after it', async () => {
+  const { pool } = database;
+  await start();
+  const script = [
+    calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
+    { content: 'thanks', expect: { last_content_contains: 'blue' } },
+  ];
+  const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['ask_user'] }));
+  await reaches(pool, id, 'waiting');
+  await pause(id);
+  await pool.query(
+    `select howdah.answer_question(id, 'blue') from howdah.questions where execution_id = $1`,
+    [id],
+  );
+  expect(await executionOf(pool, id)).toMatchObject({ status: 'paused' });
+  await resume(id);
+  expect((await ended(pool, id)).output).toBe('thanks');
+});
+
+test('of a tree: the child in the air commits and parks, both go on when resumed', async () => {
+  const { pool } = database;
+  await start();
+  const { gate, models } = await gated((n) => (n < 2 ? calls('todo') : { content: 'found' }));
+  const helper = await makeAgent(pool, { models, tools: ['todo'] });
+  const ask = await makeAgentTool(pool, helper);
+  const script = [calling({ name: ask, arguments: { message: 'Look.' } }), { content: 'done' }];
+  const id = await insertRun(pool, await makeAgent(pool, { script, tools: [ask] }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await reaches(pool, id, 'waiting');
+  await pause(id);
+  const [child] = await childrenOf(pool, id);
+  expect((await executionOf(pool, id)).status).toBe('paused');
+  gate.allow(1);
+  await reaches(pool, child?.id ?? '', 'paused');
+  expect(await kindsOf(pool, child?.id ?? '')).toBe('model');
+  await resume(id);
+  gate.allow(2);
+  expect((await ended(pool, id)).output).toBe('done');
+  expect(await kindsOf(pool, id)).toBe('model child_started child tool model output');
+});
+
+test('then cancelled: the run ends, and what is in the air is hung up on', async () => {
+  const { pool } = database;
+  const worker = await start();
+  const { gate, server, models } = await gated(() => ({ content: 'never' }));
+  const id = await insertRun(pool, await makeAgent(pool, { models }));
+  await expect.poll(() => gate.waiting).toBe(1);
+  await pause(id);
+  await cancel(id);
+  await server.requests[0]?.left;
+  await expect.poll(() => worker.inFlight).toBe(0);
+  expect(await executionOf(pool, id)).toMatchObject({ status: 'cancelled', step_count: 0 });
+});
+
+test('a worker that is killed between the request and the park leaves the run paused', async () => {
+  const { pool } = database;
+  const { gate, server, models } = await gated(() => ({ content: 'done' }));
+  const script = fileURLToPath(new URL('../../support/worker-process.ts', import.meta.url));
+  const env = { ...process.env, DATABASE_URL: database.url, OPENAI_BASE_URL: server.url };
+  const doomed = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  processes.push(doomed);
+  await once(doomed.stdout as NodeJS.EventEmitter, 'data');
+  const id = await insertRun(pool, await makeAgent(pool, { models }));
+  await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(1);
+  await pause(id);
+  doomed.kill('SIGKILL');
+  await once(doomed, 'exit');
+  await start(); // who finds the dead
+  await reaches(pool, id, 'paused');
+  gate.allow(2);
+  await resume(id);
+  expect((await ended(pool, id)).output).toBe('done');
+});

@@ -1,0 +1,165 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { brokenPromises, calling, makeAgent, makeAgentTool } from '../arrange.ts';
+
+const SEQUENCES = 60;
+const OPERATIONS = 14;
+const AT_ONCE = 6;
+/** Runs of one session. */
+const PER_SESSION = 3;
+/** What a control may say when it comes too late or too early. */
+const REFUSALS = ['HWTRM', 'HWCNF'];
+
+const database = testDatabase();
+let workers: Worker[];
+let root: string;
+
+const book: CustomTool = {
+  name: 'book',
+  description: '',
+  parameters: { type: 'object' },
+  effect: 'once',
+  run: () => ({ booked: true }),
+};
+const cancelBooking: CustomTool = {
+  name: 'cancel_booking',
+  description: '',
+  parameters: { type: 'object' },
+  run: () => 'cancelled',
+};
+
+beforeAll(async () => {
+  workers = await Promise.all(
+    [1, 2].map(() => startTestWorker(database.url, { tools: [book, cancelBooking] })),
+  );
+  const ask = { name: 'ask_user', arguments: { question: 'Which?' } };
+  const leaf = await makeAgent(database.pool, {
+    script: [calling(ask, { name: 'todo', arguments: { action: 'list' } }), { content: 'found' }],
+    tools: ['ask_user', 'todo'],
+  });
+  const look = await makeAgentTool(database.pool, leaf);
+  const message = { message: 'Look.' };
+  root = await makeAgent(database.pool, {
+    script: [
+      calling({ name: look, arguments: message }, { name: 'book' }),
+      calling(ask, { name: look, arguments: message }),
+      { content: 'done' },
+    ],
+    tools: [look, 'book', 'ask_user'],
+  });
+});
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const OPERATION = {
+  cancel: 'select howdah.cancel_execution(id) from howdah.executions where id = $1',
+  pause: 'select howdah.pause_execution(id) from howdah.executions where id = $1',
+  resume: 'select howdah.resume_execution(id) from howdah.executions where id = $1',
+  retry: 'select howdah.retry_execution(id) from howdah.executions where id = $1',
+  answer: `select howdah.answer_question(q.id, case q.kind when 'effect' then 'done' else 'blue' end)
+    from howdah.questions as q where q.execution_id = $1 and q.status = 'open' limit 1`,
+} as const;
+
+const DECK = [
+  ...(['pause', 'pause', 'resume', 'resume', 'retry', 'retry', 'cancel'] as const),
+  ...(['answer', 'answer', 'answer', 'answer'] as const),
+];
+
+/** One run, and what is done to it and its children; gives what was refused. */
+async function sequence(seed: number, session: string): Promise<string[]> {
+  const { pool } = database;
+  const random = seeded(seed);
+  const refused: string[] = [];
+  const { rows } = await pool.query(
+    `insert into howdah.executions (agent_id, input, session_id) values ($1, 'hello', $2) returning id`,
+    [root, random() < 0.5 ? session : null],
+  );
+  for (let n = 0; n < OPERATIONS; n += 1) {
+    const family = await pool.query(
+      'select id from howdah.executions where root_execution_id = $1 order by depth, id',
+      [rows[0].id],
+    );
+    const at = random() < 0.6 ? 0 : Math.floor(random() * family.rows.length);
+    const name = DECK[Math.floor(random() * DECK.length)] as keyof typeof OPERATION;
+    await pool.query(OPERATION[name], [family.rows[at].id]).catch((error) => {
+      const { code, message, detail, where } = error;
+      refused.push(REFUSALS.includes(code) ? code : [code, message, detail, where].join('\n'));
+    });
+    for (let pace = Math.floor(random() * 12); pace > 0; pace -= 1) {
+      await pool.query('select 1');
+    }
+  }
+  return refused;
+}
+
+/** Nothing stays paused or unanswered; a run that is only waiting for people ends by itself then. */
+async function settle(): Promise<void> {
+  const { pool } = database;
+  await expect
+    .poll(
+      async () => {
+        await pool.query(
+          `select howdah.resume_execution(id) from howdah.executions where status = 'paused' order by id`,
+        );
+        await pool.query(
+          `select howdah.answer_question(q.id, case q.kind when 'effect' then 'done' else 'blue' end)
+           from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+           where q.status = 'open' and e.completed_at is null and e.status = 'waiting' order by e.id limit 1`,
+        );
+        const { rows } = await pool.query(
+          'select count(*)::int as live from howdah.executions where completed_at is null',
+        );
+        return rows[0].live;
+      },
+      { timeout: 60_000, interval: 5 },
+    )
+    .toBe(0);
+}
+
+test(`${SEQUENCES} random sequences of controls against two workers end well`, async () => {
+  const { pool } = database;
+  const refused: string[] = [];
+  for (let begin = 0; begin < SEQUENCES; begin += AT_ONCE) {
+    const sessions = await pool.query(
+      `insert into howdah.sessions (title) select 'a session' from generate_series(1, $1) returning id`,
+      [AT_ONCE / PER_SESSION],
+    );
+    const batch = Array.from({ length: AT_ONCE }, (_, n) =>
+      sequence(begin + n + 1, sessions.rows[Math.floor(n / PER_SESSION)].id),
+    );
+    refused.push(...(await Promise.all(batch)).flat());
+  }
+  await settle();
+  expect(refused.filter((one) => !REFUSALS.includes(one))).toEqual([]);
+  expect(await brokenPromises(pool)).toEqual([]);
+  const { rows } = await pool.query(
+    'select distinct status::text from howdah.executions where depth = 0 order by 1',
+  );
+  expect(rows.map(({ status }) => status)).toEqual(['cancelled', 'completed', 'failed']);
+});
+
+test('and nobody waited for somebody who waited for them', async () => {
+  await Promise.all(workers.map((worker) => worker.stop(0)));
+  await eventually(
+    database.pool,
+    'no worker is connected any more, and what they met is counted',
+    `select where not exists (select from pg_stat_activity
+       where datname = current_database() and application_name like 'howdah-%')`,
+  );
+  const { rows } = await database.pool.query(
+    'select deadlocks::int from pg_stat_database where datname = current_database()',
+  );
+  expect(rows).toEqual([{ deadlocks: 0 }]);
+});

@@ -1,0 +1,772 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { type FakeHandler, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import {
+  type AgentSpec,
+  calling,
+  childrenOf,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  makeAgentTool,
+  messagesOf,
+  reaches,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { addHooks, heardOf, openHookedShop } from '../hooks/hooked.ts';
+import { expectEqual } from '../replay/replay-runs.ts';
+
+// What agents say to one another, sent and received exactly as often as their logs say.
+
+const MAIL = ['send_message', 'receive'];
+
+const database = testDatabase();
+let worker: Worker | undefined;
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  killWorkerProcesses();
+});
+
+const unique = (word: string) => `${word}_${randomBytes(4).toString('hex')}`;
+
+/** An agent under a name that scripts can say. */
+async function named(name: string, spec: AgentSpec): Promise<string> {
+  const id = await makeAgent(database.pool, spec);
+  await database.pool.query('update howdah.agents set name = $2 where id = $1', [id, name]);
+  return id;
+}
+
+const send = (to: string, message: string, more: JsonObject = {}) =>
+  calling({ name: 'send_message', arguments: { to, message, ...more } });
+const receive = (wait_seconds?: number) =>
+  calling({ name: 'receive', arguments: wait_seconds === undefined ? {} : { wait_seconds } });
+
+/** A person's message. */
+async function write(agent: string, content: string, execution: string | null = null) {
+  const { rows } = await database.pool.query(
+    'insert into howdah.mail (to_agent_id, to_execution_id, content) values ($1, $2, $3) returning *',
+    [agent, execution, content],
+  );
+  return rows[0];
+}
+
+/** What the calls of receive gave, each as it was told. */
+async function received(id: string): Promise<{ mail: JsonObject[] }[]> {
+  return (await resultsOf(database.pool, id))
+    .filter((text) => text.startsWith('{"mail"'))
+    .map((text) => JSON.parse(text));
+}
+
+const mailOf = async (agent: string) =>
+  (
+    await database.pool.query(
+      'select * from howdah.mail where $1 in (to_agent_id, from_agent_id) order by id',
+      [agent],
+    )
+  ).rows;
+
+/** Parked until its time, with nothing held. */
+async function parked(id: string) {
+  const run = await reaches(database.pool, id, 'waiting');
+  expect(run).toMatchObject({ waiting_for: 'timer', owner_worker: null });
+  expect(run.wake_at).not.toBeNull();
+}
+
+/** Its time to wait is over. */
+async function ring(id: string) {
+  await database.pool.query(
+    `with over as (
+       update howdah_private.receivers set ends_at = clock_timestamp() where execution_id = $1 returning execution_id as id
+     ),
+     due as (
+       update howdah.executions as e set wake_at = clock_timestamp() from over where e.id = over.id returning e.id::uuid
+     )
+     select howdah_private.enqueue_advance(array_agg(due.id)) from due`,
+    [id],
+  );
+}
+
+describe('receive', () => {
+  test('parks the run until a message comes, and gives it with who wrote it', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(600), { content: 'read' }],
+      tools: MAIL,
+    });
+    const id = await insertRun(pool, agent);
+    await parked(id);
+    await expect.poll(() => worker?.inFlight).toBe(0); // it lets go once it has heard of the commit
+    const sent = await write(agent, 'The pump is here.');
+    const run = await ended(pool, id);
+    expect(run).toMatchObject({ status: 'completed', output: 'read' });
+    const [{ mail } = { mail: [] }] = await received(id);
+    expect(mail).toMatchObject([
+      { id: sent.id, thread: sent.id, content: 'The pump is here.', trust: 'user' },
+    ]);
+    expect(await kindsOf(pool, id)).toBe('model tool model output');
+    const [row] = await mailOf(agent);
+    expect(row).toMatchObject({
+      received_by_execution_id: id,
+      received_call_id: 'call_1_1',
+      trust: 'user',
+      from_execution_id: null,
+    });
+    expect(row.received_at).not.toBeNull();
+    const told = (await messagesOf(pool, id)).filter(({ role }) => role === 'tool');
+    expect(told).toMatchObject([{ trust: 'user' }]);
+    await expectEqual(pool, id);
+  });
+
+  test('hears of what came with other changes of one transaction, once that has committed', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(600), { content: 'read' }],
+      tools: MAIL,
+    });
+    const [id, paused] = [await insertRun(pool, agent), await insertRun(pool, agent)];
+    await parked(id);
+    await parked(paused);
+    const client = await pool.connect();
+    await client.query('begin');
+    await client.query('select howdah.pause_execution($1)', [paused]);
+    await client.query(`insert into howdah.mail (to_agent_id, content) values ($1, 'x')`, [agent]);
+    await client.query('commit');
+    client.release();
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'read' });
+    expect(await executionOf(pool, paused)).toMatchObject({ status: 'paused' });
+    await pool.query('select howdah.cancel_execution($1)', [paused]);
+  });
+
+  test('gives nothing when the time is over, and says until when it waited', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(600), { content: 'nobody' }],
+      tools: MAIL,
+    });
+    const id = await insertRun(pool, agent);
+    await parked(id);
+    await ring(id);
+    await ended(pool, id);
+    expect(await received(id)).toMatchObject([{ mail: [], waited_until: expect.any(String) }]);
+    const { rows } = await pool.query(
+      'select from howdah_private.receivers where execution_id = $1',
+      [id],
+    );
+    expect(rows).toEqual([]);
+    await expectEqual(pool, id);
+  });
+
+  test('without wait_seconds looks and goes on; each message is received once, by the next run', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(), receive(), { content: 'x' }],
+      tools: MAIL,
+    });
+    await write(agent, 'one');
+    await write(agent, 'two');
+    const first = await runToEnd(pool, agent);
+    const [all, none] = await received(first.id);
+    expect(all?.mail.map(({ content }) => content)).toEqual(['one', 'two']);
+    expect(none).toEqual({ mail: [] });
+    const second = await runToEnd(pool, agent);
+    expect(await received(second.id)).toEqual([{ mail: [] }, { mail: [] }]);
+  });
+
+  test('of a run that is named is for that run alone', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(600), { content: 'x' }],
+      tools: MAIL,
+    });
+    const [one, other] = [await insertRun(pool, agent), await insertRun(pool, agent)];
+    await parked(one);
+    await parked(other);
+    await write(agent, 'for the other', other);
+    await ended(pool, other);
+    expect(await received(other)).toMatchObject([{ mail: [{ content: 'for the other' }] }]);
+    expect(await executionOf(pool, one)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
+    await ring(one);
+    await ended(pool, one);
+    expect(await received(one)).toMatchObject([{ mail: [] }]);
+  });
+
+  test('gives as many messages as fit into a result, the others by the next call', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(), receive(), receive(), { content: 'x' }],
+      tools: MAIL,
+    });
+    for (const letter of ['a', 'b', 'c']) {
+      await write(agent, letter.repeat(20_000));
+    }
+    const { id } = await runToEnd(pool, agent);
+    expect((await received(id)).map(({ mail }) => mail.length)).toEqual([2, 1, 0]);
+  });
+
+  test('while a person is asked as well hears of both', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [
+        calling(
+          { name: 'ask_user', arguments: { question: 'Which?' } },
+          { name: 'receive', arguments: { wait_seconds: 600 } },
+        ),
+        { content: 'both' },
+      ],
+      tools: [...MAIL, 'ask_user'],
+    });
+    const id = await insertRun(pool, agent);
+    await parked(id);
+    await pool.query(
+      `select howdah.answer_question(id, 'this') from howdah.questions where execution_id = $1`,
+      [id],
+    );
+    await eventually(
+      pool,
+      'the answer is in the log',
+      `select from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
+       where e.id = $1 and s.kind = 'tool' and s.name = 'ask_user' and e.waiting_for = 'timer'`,
+      [id],
+    );
+    await write(agent, 'that');
+    expect((await ended(pool, id)).output).toBe('both');
+    expect(await resultsOf(pool, id)).toMatchObject(['this', expect.stringContaining('that')]);
+  });
+});
+
+describe('a tree', () => {
+  test('writes within itself: the parent waits, its sub-agent sends', async () => {
+    const { pool } = database;
+    const boss = unique('boss');
+    const helper = await named(unique('helper'), {
+      script: [send(boss, 'half done'), { content: 'all done' }],
+      tools: MAIL,
+    });
+    const ask = await makeAgentTool(pool, helper);
+    const agent = await named(boss, {
+      script: [
+        calling(
+          { name: ask, arguments: { message: 'Begin.' } },
+          { name: 'receive', arguments: { wait_seconds: 600 } },
+        ),
+        { content: 'heard' },
+      ],
+      tools: [...MAIL, ask],
+    });
+    const id = await insertRun(pool, agent);
+    expect((await ended(pool, id)).output).toBe('heard');
+    const [child] = await childrenOf(pool, id);
+    const [{ mail } = { mail: [] }] = await received(id);
+    expect(mail).toMatchObject([
+      { content: 'half done', trust: 'internal', from_run: child?.id, from: expect.any(String) },
+    ]);
+    expect(await mailOf(agent)).toMatchObject([
+      { is_within_tree: true, root_execution_id: id, received_by_execution_id: id },
+    ]);
+    const told = (await messagesOf(pool, id)).filter(({ content }) => content?.includes('half'));
+    expect(told).toMatchObject([{ role: 'tool', trust: 'internal' }]);
+    await expectEqual(pool, id);
+  });
+
+  test('keeps what is for its own run of an agent from other runs of that agent', async () => {
+    const { pool } = database;
+    const reader = unique('reader');
+    const agent = await named(reader, { script: [receive(600), { content: 'x' }], tools: MAIL });
+    const outside = await insertRun(pool, agent);
+    await parked(outside);
+    const ask = await makeAgentTool(pool, agent);
+    const boss = await makeAgent(pool, {
+      script: [
+        calling(
+          { name: ask, arguments: { message: 'Wait.' } },
+          { name: 'receive', arguments: { wait_seconds: 600 } },
+        ),
+        { content: 'over' },
+      ],
+      tools: [...MAIL, ask],
+    });
+    const id = await insertRun(pool, boss);
+    await parked(id);
+    const [inside] = await childrenOf(pool, id);
+    await parked(inside?.id ?? '');
+    // as if the boss had called send_message beside its other calls
+    const { rows } = await pool.query(
+      `select howdah_private.call_send_message($1, jsonb_build_object('to', $2::text, 'message', 'inside'), '{}') as sent`,
+      [id, reader],
+    );
+    expect(rows[0].sent).toMatchObject({ to: reader });
+    await ended(pool, inside?.id ?? '');
+    expect(await received(inside?.id ?? '')).toMatchObject([{ mail: [{ content: 'inside' }] }]);
+    expect(await executionOf(pool, outside)).toMatchObject({ status: 'waiting' });
+    await pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [
+      [outside, id],
+    ]);
+  });
+});
+
+test('members of a tree that all write to one another at once all hear of it', async () => {
+  const { pool } = database;
+  const names = Array.from({ length: 6 }, () => unique('member'));
+  const asks: string[] = [];
+  for (const name of names) {
+    const others = names.filter((one) => one !== name);
+    const script = [
+      calling(
+        ...others.map((to) => ({ name: 'send_message', arguments: { to, message: 'hello' } })),
+      ),
+      ...others.map(() => receive(600)),
+      { content: 'heard' },
+    ];
+    asks.push(await makeAgentTool(pool, await named(name, { script, tools: MAIL })));
+  }
+  const boss = await makeAgent(pool, {
+    script: [
+      calling(...asks.map((name) => ({ name, arguments: { message: 'Greet.' } }))),
+      { content: 'all' },
+    ],
+    tools: asks,
+  });
+  const id = await insertRun(pool, boss);
+  const all = await eventually<{ n: number }>(
+    pool,
+    'all messages are received',
+    'select count(*)::int as n from howdah.mail where root_execution_id = $1 having bool_and(received_at is not null) and count(*) = 30',
+    [id],
+  );
+  expect(all.n).toBe(30);
+  for (const child of await childrenOf(pool, id)) {
+    // a call may give several messages, so the last ones may wait in vain
+    await eventually(
+      pool,
+      'the member has heard',
+      `select from howdah.executions where id = $1 and (completed_at is not null or waiting_for = 'timer')`,
+      [child.id],
+    );
+  }
+  await pool.query(
+    'select howdah.cancel_execution($1) where exists (select from howdah.executions where id = $1 and completed_at is null)',
+    [id],
+  );
+});
+
+describe('a refusal tells the model what to do', () => {
+  const refusals = async (id: string) =>
+    (await stepsOf(database.pool, id)).flatMap(({ kind, error }) =>
+      kind === 'tool' && error ? [error] : [],
+    );
+
+  test('an unknown agent, itself, a run that is over, a person, a thread that is none', async () => {
+    const { pool } = database;
+    const [me, desk] = [unique('me'), unique('front_desk')];
+    const over = await runToEnd(pool, await named(desk, { script: [{ content: 'x' }] }));
+    const agent = await named(me, {
+      script: [
+        send(desk.replace('front', 'frnt'), 'x'),
+        send(me, 'x'),
+        send(over.id, 'x'),
+        send('', 'x'),
+        send(desk, 'x', { thread: over.id }),
+        send(desk, 'x', { reply_to: over.id }),
+        send(desk, 'x'.repeat(40_000)),
+        { content: 'done' },
+      ],
+      tools: MAIL,
+    });
+    const run = await runToEnd(pool, agent);
+    expect(run.output).toBe('done');
+    expect(await refusals(run.id)).toMatchObject([
+      {
+        message: expect.stringContaining('there is no agent'),
+        cause: { hint: `Did you mean ${desk}?` },
+      },
+      { message: 'a run cannot send a message to itself' },
+      { message: `the run ${over.id} has already ended: completed` },
+      { message: 'to is missing' },
+      { message: `there is no thread ${over.id} in which you take part` },
+      { message: `there is no message ${over.id} in your mailbox` },
+      { message: expect.stringContaining('content has 40000 bytes, at most 32768') },
+    ]);
+    expect(await mailOf(agent)).toEqual([]);
+  });
+
+  test('a reply to a person, who has no mailbox', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(({ body }) => {
+      const messages = body.messages as { role: string; content: string }[];
+      const results = messages.filter(({ role }) => role === 'tool');
+      const id = results[0] && JSON.parse(results[0].content).mail[0].id;
+      const turns = [
+        { tool_calls: [{ name: 'receive', arguments: {} }] },
+        { tool_calls: [{ name: 'send_message', arguments: { message: 'Thanks', reply_to: id } }] },
+      ];
+      return turns[results.length] ?? { content: 'done' };
+    });
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const agent = await makeAgent(pool, { models, tools: MAIL });
+    await write(agent, 'Hello');
+    const { id } = await runToEnd(pool, agent);
+    await server.close();
+    expect(await refusals(id)).toMatchObject([
+      {
+        message: expect.stringContaining('written by a person'),
+        cause: { hint: 'Put the reply in your answer.' },
+      },
+    ]);
+  });
+
+  test('agents that only answer one another: the guard speaks, and both come to an end', async () => {
+    const { pool } = database;
+    const [ping, pong] = [unique('ping'), unique('pong')];
+    const play: FakeHandler = ({ body }) => {
+      const messages = body.messages as { role: string; content: string }[];
+      const other = messages[0]?.content === ping ? pong : ping;
+      const last = messages.at(-1);
+      const said = last?.role === 'tool' ? last.content : '';
+      if (said.includes('maximum number of messages')) return { content: 'stopped' };
+      if (said.startsWith('{"mail":[]')) return { content: 'nothing more came' };
+      const mail = said.startsWith('{"mail"') ? JSON.parse(said).mail[0] : undefined;
+      if (mail || (last?.role === 'user' && other === pong)) {
+        const reply = mail ? { reply_to: mail.id } : { to: pong };
+        const message = `and you? ${messages.length}`;
+        return { tool_calls: [{ name: 'send_message', arguments: { message, ...reply } }] };
+      }
+      return { tool_calls: [{ name: 'receive', arguments: { wait_seconds: 600 } }] };
+    };
+    const server = await startOpenAiServer(play);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const agents = [ping, pong].map((name) =>
+      named(name, { models, tools: MAIL, instruction: name }),
+    );
+    const [first, second] = (await Promise.all(agents)) as [string, string];
+    await pool.query(
+      `update howdah.agent_tools as g set configuration = '{"max_per_thread": 6}' from howdah.tools as t
+       where t.id = g.tool_id and t.name = 'send_message' and g.agent_id = any ($1)`,
+      [[first, second]],
+    );
+    const answering = await insertRun(pool, second);
+    await parked(answering);
+    const opening = await insertRun(pool, first);
+    const run = await ended(pool, opening);
+    expect(run).toMatchObject({ status: 'completed', output: 'stopped' });
+    expect(await mailOf(first)).toHaveLength(6);
+    expect(new Set((await mailOf(first)).map(({ thread_id }) => thread_id)).size).toBe(1);
+    const log = await stepsOf(pool, opening);
+    expect(log.filter(({ kind }) => kind === 'guard')).toMatchObject([
+      {
+        name: 'send_message_limit',
+        output: { message: expect.stringContaining('agents in a thread (6) reached') },
+      },
+    ]);
+    expect(log.find(({ error }) => error)?.error).toMatchObject({
+      code: 'limit_reached',
+      retryable: false,
+    });
+    await parked(answering);
+    await ring(answering);
+    expect((await ended(pool, answering)).output).toBe('nothing more came');
+    await expectEqual(pool, opening);
+    await server.close();
+  });
+
+  test('one that writes without end into new threads is stopped as well', async () => {
+    const { pool } = database;
+    const desk = unique('desk');
+    await named(desk, {});
+    const agent = await makeAgent(pool, {
+      script: [send(desk, 'a'), send(desk, 'b'), send(desk, 'c'), { content: 'done' }],
+      tools: MAIL,
+    });
+    await pool.query(
+      `update howdah.agent_tools as g set configuration = '{"max_per_tree": 2}' from howdah.tools as t
+       where t.id = g.tool_id and t.name = 'send_message' and g.agent_id = $1`,
+      [agent],
+    );
+    const { id } = await runToEnd(pool, agent);
+    expect(await mailOf(agent)).toHaveLength(2);
+    expect(await kindsOf(pool, id)).toBe('model tool model tool model tool guard model output');
+  });
+
+  test('polling without waiting is a loop like any other', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: Array(12).fill(receive()), tools: MAIL });
+    expect(await runToEnd(pool, agent)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'loop_guard',
+    });
+  });
+});
+
+describe('a run that waits for mail', () => {
+  const waiting = async () => {
+    const agent = await makeAgent(database.pool, {
+      script: [receive(600), { content: 'read' }],
+      tools: MAIL,
+    });
+    const id = await insertRun(database.pool, agent);
+    await parked(id);
+    return { agent, id };
+  };
+  const control = (verb: string, id: string) =>
+    database.pool.query(`select howdah.${verb}_execution($1)`, [id]);
+
+  test('paused keeps what comes until it is resumed', async () => {
+    const { agent, id } = await waiting();
+    await control('pause', id);
+    await write(agent, 'meanwhile');
+    expect(await executionOf(database.pool, id)).toMatchObject({ status: 'paused' });
+    expect(await mailOf(agent)).toMatchObject([{ received_at: null }]);
+    await control('resume', id);
+    expect((await ended(database.pool, id)).output).toBe('read');
+    expect(await received(id)).toMatchObject([{ mail: [{ content: 'meanwhile' }] }]);
+  });
+
+  test('resumed without mail waits again', async () => {
+    const { agent, id } = await waiting();
+    await control('pause', id);
+    await control('resume', id);
+    await parked(id);
+    await write(agent, 'late');
+    expect((await ended(database.pool, id)).output).toBe('read');
+  });
+
+  test('cancelled receives nothing, and the message waits for the next run', async () => {
+    const { agent, id } = await waiting();
+    await control('cancel', id);
+    await write(agent, 'too late');
+    expect(await executionOf(database.pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await mailOf(agent)).toMatchObject([{ received_at: null }]);
+    await control('retry', id);
+    expect((await ended(database.pool, id)).output).toBe('read');
+    expect(await received(id)).toMatchObject([{ mail: [{ content: 'too late' }] }]);
+  });
+
+  test('retried waits its whole time again', async () => {
+    const { agent, id } = await waiting();
+    await control('cancel', id);
+    await database.pool.query(
+      `update howdah_private.receivers set ends_at = now() - interval '1 minute' where execution_id = $1`,
+      [id],
+    );
+    await control('retry', id);
+    await parked(id);
+    await write(agent, 'now');
+    expect((await ended(database.pool, id)).output).toBe('read');
+  });
+
+  test('forked waits for itself; what the original received is in the copied log', async () => {
+    const { pool } = database;
+    const { agent, id } = await waiting();
+    await write(agent, 'once');
+    await ended(pool, id);
+    const { rows } = await pool.query('select id from howdah.fork_execution($1, 2)', [id]);
+    await ended(pool, rows[0].id);
+    expect(await received(rows[0].id)).toMatchObject([{ mail: [{ content: 'once' }] }]);
+    const early = await pool.query('select id from howdah.fork_execution($1, 1)', [id]);
+    await parked(early.rows[0].id);
+    await control('cancel', early.rows[0].id);
+  });
+
+  test('told something by a person looks, and waits on', async () => {
+    const { agent, id } = await waiting();
+    await database.pool.query(`select howdah.add_input($1, 'Hurry.')`, [id]);
+    await eventually(
+      database.pool,
+      'the input is in the log',
+      `select from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
+       where e.id = $1 and s.kind = 'input' and e.waiting_for = 'timer'`,
+      [id],
+    );
+    await write(agent, 'here');
+    expect((await ended(database.pool, id)).output).toBe('read');
+  });
+});
+
+test('many who write to many who wait: no message is lost, none is received twice', async () => {
+  const { pool } = database;
+  const reader = unique('reader');
+  const agent = await named(reader, {
+    script: [receive(600), receive(600), receive(600), { content: 'x' }],
+    tools: MAIL,
+  });
+  const readers = await Promise.all(Array.from({ length: 8 }, () => insertRun(pool, agent)));
+  const sender = await makeAgent(pool, {
+    script: [send(reader, 'one'), send(reader, 'two'), { content: 'sent' }],
+    tools: MAIL,
+  });
+  const senders = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, sender)));
+  await Promise.all(senders.map((id) => ended(pool, id)));
+  await eventually(
+    pool,
+    'all is received',
+    `select from howdah.mail where to_agent_id = $1 having count(*) = 40 and count(received_at) = 40`,
+    [agent],
+  );
+  const seen = (await Promise.all(readers.map(received))).flat().flatMap(({ mail }) => mail);
+  const ids = new Set(seen.map(({ id }) => id));
+  await eventually(
+    pool,
+    'nobody is at work',
+    `select from howdah.executions where id = any ($1) having bool_and(completed_at is not null or status = 'waiting')`,
+    [readers],
+  );
+  const all = (await Promise.all(readers.map(received))).flat().flatMap(({ mail }) => mail);
+  expect(all.map(({ id }) => id)).toHaveLength(40);
+  expect(new Set([...ids, ...all.map(({ id }) => id)]).size).toBe(40);
+  await pool.query(
+    'select howdah.cancel_execution(id) from howdah.executions where agent_id = $1 and completed_at is null',
+    [agent],
+  );
+});
+
+test('hooks are asked about each look of a call that waits, and hear of its end once', async () => {
+  const { pool } = database;
+  await openHookedShop(pool);
+  const agent = await makeAgent(pool, { script: [receive(600), { content: 'x' }], tools: MAIL });
+  await addHooks(pool, agent, 'shop.heard', ['tool_before', 'tool_after']);
+  const id = await insertRun(pool, agent);
+  await parked(id);
+  await write(agent, 'x');
+  await ended(pool, id);
+  expect(await heardOf(pool, id)).toBe('tool_before tool_before tool_after');
+  expect(await kindsOf(pool, id)).toBe('model tool model output');
+});
+
+test('agents are found by what they are good at', async () => {
+  const { pool } = database;
+  const [plumber, painter] = [unique('plumber'), unique('painter')];
+  for (const [name, capability] of [
+    [plumber, 'leaky-pipes'],
+    [painter, 'leaky-roofs'],
+  ] as const) {
+    await pool.query(
+      `insert into howdah.agents (name, description, capabilities, domain) values ($1, 'Repairs.', array[$2], 'houses')`,
+      [name, capability],
+    );
+  }
+  const agent = await makeAgent(pool, {
+    script: [
+      calling({ name: 'discover_agents', arguments: { capability: 'leaky pipes' } }),
+      { content: 'x' },
+    ],
+    tools: ['discover_agents'],
+  });
+  const { id } = await runToEnd(pool, agent);
+  const [text] = await resultsOf(pool, id);
+  expect(JSON.parse(text ?? '').agents).toMatchObject([
+    { name: plumber, capabilities: ['leaky-pipes'], domain: 'houses', description: 'Repairs.' },
+    { name: painter },
+  ]);
+});
+
+describe('the board of a tree', () => {
+  test('is shared by parent and sub-agent, by nobody else; a stale version is told what stands there', async () => {
+    const { pool } = database;
+    const board = (args: JsonObject) => calling({ name: 'board_write', arguments: args });
+    const tools = ['board_read', 'board_write'];
+    const helper = await makeAgent(pool, {
+      script: [
+        calling({ name: 'board_read', arguments: { key: 'plan' } }),
+        board({ key: 'plan', value: { steps: 2 }, expected_version: 1 }),
+        { content: 'changed' },
+      ],
+      tools,
+    });
+    const ask = await makeAgentTool(pool, helper);
+    const boss = await makeAgent(pool, {
+      script: [
+        board({ key: 'plan', value: { steps: 1 } }),
+        calling({ name: ask, arguments: { message: 'Change it.' } }),
+        board({ key: 'plan', value: { steps: 9 }, expected_version: 1 }),
+        board({ key: 'plan', value: null }),
+        board({ key: 'plan', value: { steps: 3 }, expected_version: 2 }),
+        calling({ name: 'board_read' }),
+        { content: 'done' },
+      ],
+      tools: [...tools, ask],
+    });
+    const { id } = await runToEnd(pool, boss);
+    const results = (await resultsOf(pool, id)).filter((text) => text.startsWith('{'));
+    expect(results.map((text) => JSON.parse(text))).toMatchObject([
+      { written: true, version: 1 },
+      {
+        written: false,
+        key: 'plan',
+        version: 2,
+        value: { steps: 2 },
+        conflict: expect.stringContaining('not 1'),
+      },
+      { written: false, version: 2, conflict: expect.stringContaining('not 0') },
+      { written: true, version: 3 },
+      { entries: [{ key: 'plan', version: 3 }] },
+    ]);
+    const { rows } = await pool.query(
+      'select value, version, written_by_execution_id from howdah.board_entries where root_execution_id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ value: { steps: 3 }, version: 3, written_by_execution_id: id }]);
+    await expectEqual(pool, id);
+    const alone = await makeAgent(pool, {
+      script: [calling({ name: 'board_read', arguments: { key: 'plan' } }), { content: 'x' }],
+      tools,
+    });
+    const other = await runToEnd(pool, alone);
+    expect((await resultsOf(pool, other.id)).map((text) => JSON.parse(text))).toEqual([
+      { key: 'plan', value: null, version: 0 },
+    ]);
+  });
+});
+
+describe('a worker that is killed', () => {
+  test.each(['tool.before:1', 'tool.before:2', 'tool.after:1', 'tool.after:2', 'wait.entered:1'])(
+    'at %s: the message is sent once and received once',
+    { timeout: 60_000 },
+    async (failpoint) => {
+      const { pool } = database;
+      await worker?.stop(10_000);
+      const loaded = await loadWorkerProcess(database.url);
+      const reader = unique('reader');
+      const agent = await named(reader, {
+        script: [receive(600), { content: 'read' }],
+        tools: MAIL,
+      });
+      const sender = await makeAgent(pool, {
+        script: [send(reader, 'just once'), { content: 'sent' }],
+        tools: MAIL,
+      });
+      const doomed = await loaded.start(`${failpoint}:kill`);
+      const reading = await insertRun(pool, agent);
+      if (failpoint !== 'tool.before:1') {
+        await eventually(
+          pool,
+          'somebody waits',
+          'select from howdah_private.receivers where execution_id = $1',
+          [reading],
+        );
+      }
+      const sending = await insertRun(pool, sender);
+      await doomed.ended;
+      worker = await startTestWorker(database.url);
+      expect((await ended(pool, sending)).output).toBe('sent');
+      expect((await ended(pool, reading)).output).toBe('read');
+      expect(await mailOf(agent)).toMatchObject([
+        { content: 'just once', received_by_execution_id: reading },
+      ]);
+      expect(await received(reading)).toMatchObject([{ mail: [{ content: 'just once' }] }]);
+      expect(await kindsOf(pool, sending)).toBe('model tool model output');
+      expect(await kindsOf(pool, reading)).toBe('model tool model output');
+    },
+  );
+});

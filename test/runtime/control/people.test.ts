@@ -1,0 +1,654 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  door,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  resultsOf,
+  stepsOf,
+} from '../arrange.ts';
+
+const database = testDatabase();
+let worker: Worker;
+/** What the tools were called with, in order. */
+let paid: JsonObject[] = [];
+let slow = door();
+
+const parameters = {
+  type: 'object',
+  properties: { cents: { type: 'integer', maximum: 100 } },
+} as const;
+const tool = (
+  name: string,
+  run: CustomTool['run'],
+  more: Partial<CustomTool> = {},
+): CustomTool => ({
+  name,
+  description: '',
+  parameters,
+  run,
+  ...more,
+});
+const pay = (args: JsonObject) => {
+  paid.push(args);
+  return `paid ${args.cents}`;
+};
+const tools = [
+  tool('pay', pay),
+  tool('free', pay),
+  tool('look', () => 'seen'),
+  tool('slow', () => slow.opened.then(() => 'done')),
+  tool('transfer', (args) => pay(args) && new Promise(() => {}), { effect: 'once' }),
+  tool('odd', pay, {
+    parameters: {
+      type: 'object',
+      properties: { cents: { type: 'integer' } },
+      unevaluatedProperties: false,
+    },
+  }),
+];
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url, { tools });
+  await database.pool.query(
+    `update howdah.tools set requires_approval = true where name in ('pay', 'transfer', 'odd')`,
+  );
+});
+beforeEach(() => {
+  paid = [];
+  slow = door();
+});
+afterEach(async () => {
+  slow.open();
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+});
+
+type Question = {
+  id: string;
+  execution_id: string;
+  root_execution_id: string;
+  session_id: string | null;
+  kind: string;
+  prompt: string;
+  schema: object | null;
+  options: string[] | null;
+  tool_call: object;
+};
+
+/** So many open questions of a run and those below it, once they are there, in the order they were asked. */
+async function asked(root: string, count = 1): Promise<Question[]> {
+  const { questions } = await eventually<{ questions: Question[] }>(
+    database.pool,
+    `run ${root} asks ${count} questions`,
+    `select jsonb_agg(q order by q.id) as questions from howdah.questions as q
+     where q.root_execution_id = $1 and q.status = 'open' having count(*) = $2`,
+    [root, count],
+  );
+  return questions;
+}
+
+/** The only open question, once the run has parked for it. */
+async function waiting(root: string): Promise<Question> {
+  const [question] = await asked(root);
+  await eventually(
+    database.pool,
+    `run ${root} waits`,
+    `select from howdah.executions where root_execution_id = $1 and waiting_for = 'question'`,
+    [root],
+  );
+  return question as Question;
+}
+
+const answer = (id: string | undefined, text: string | null, data?: unknown) =>
+  database.pool.query('select howdah.answer_question($1, $2, $3)', [
+    id,
+    text,
+    data === undefined ? null : JSON.stringify(data),
+  ]);
+
+/** Gives the tools of the agent settings of its own. */
+const configure = (
+  agent: string,
+  name: string,
+  columns: { question?: object; approval?: boolean },
+) =>
+  database.pool.query(
+    `update howdah.agent_tools as g set configuration = $3, requires_approval = $4
+     from howdah.tools as t where t.id = g.tool_id and g.agent_id = $1 and t.name = $2`,
+    [agent, name, JSON.stringify({ question: columns.question ?? null }), columns.approval],
+  );
+
+/** A tool that calls the agent; gives its name. */
+async function toolOf(agent: string): Promise<string> {
+  const name = `child_${agent.slice(-12)}`;
+  await database.pool.query(
+    `insert into howdah.tools (name, kind, agent_id, parameters)
+     values ($1, 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
+    [name, agent],
+  );
+  return name;
+}
+
+/** The deadlines of the run's questions have passed. */
+async function pass(root: string): Promise<void> {
+  await database.pool.query(
+    'update howdah.questions set expires_at = now() where root_execution_id = $1',
+    [root],
+  );
+  await database.pool.query('select howdah_private.run_timers()');
+}
+
+const ask = calling({ name: 'ask_user', arguments: { question: 'Which colour?' } });
+const payment = (cents = 7) => calling({ name: 'pay', arguments: { cents } });
+const end = { content: 'ok' };
+
+describe('ask_user', () => {
+  test('parks the run, which no worker holds; the answer is the result of the call', async () => {
+    const { pool } = database;
+    const id = await insertRun(
+      pool,
+      await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] }),
+    );
+    const question = await waiting(id);
+    expect(question).toMatchObject({ kind: 'question', prompt: 'Which colour?', options: null });
+    await expect.poll(() => worker.inFlight).toBe(0);
+    expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', owner_worker: null });
+    await answer(question.id, 'red');
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'ok' });
+    expect(await resultsOf(pool, id)).toEqual(['red']);
+    expect(await kindsOf(pool, id)).toBe('model question answer tool model output');
+  });
+
+  test('is there for agents with human input, and offers options', async () => {
+    const { pool } = database;
+    const options = ['red', 'blue'];
+    const asking = calling({ name: 'ask_user', arguments: { question: 'Which?', options } });
+    const agent = await makeAgent(pool, { script: [asking, end] });
+    await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
+    const id = await insertRun(pool, agent);
+    const question = await waiting(id);
+    expect(question.options).toEqual(options);
+    await expect(answer(question.id, 'green')).rejects.toMatchObject({ code: 'HWINV' });
+    await answer(question.id, 'blue');
+    await ended(pool, id);
+    expect(await resultsOf(pool, id)).toEqual(['blue']);
+  });
+
+  test('takes text for what its schema wants', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
+    const schema = {
+      type: 'object',
+      required: ['floor'],
+      properties: { floor: { type: 'integer' } },
+    };
+    await configure(agent, 'ask_user', { question: { schema } });
+    const id = await insertRun(pool, agent);
+    const question = await waiting(id);
+    expect(question.schema).toEqual(schema);
+    await expect(answer(question.id, '{"floor": "two"}')).rejects.toThrow(/floor/);
+    await answer(question.id, '{"floor": 2}');
+    await ended(pool, id);
+    expect(JSON.parse((await resultsOf(pool, id))[0] ?? '')).toEqual({ floor: 2 });
+  });
+
+  test('of a sub-agent is listed at the root; the answer goes to the child, and its end to the parent', async () => {
+    const { pool } = database;
+    const child = await makeAgent(pool, {
+      script: [ask, { content: 'it is red' }],
+      tools: ['ask_user'],
+    });
+    const name = await toolOf(child);
+    const script = [calling({ name, arguments: { message: 'go' } }), end];
+    const agent = await makeAgent(pool, { script, tools: [name] });
+    const session = await pool.query(
+      `insert into howdah.sessions (title) values ('s') returning id`,
+    );
+    const session_id = session.rows[0].id;
+    const id = await insertRun(pool, agent, 'hello', { session_id });
+    const question = await waiting(id);
+    expect(question).toMatchObject({ root_execution_id: id, session_id });
+    expect(question.execution_id).not.toBe(id);
+    await answer(question.id, 'red');
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(await resultsOf(pool, question.execution_id)).toEqual(['red']);
+    expect(await resultsOf(pool, id)).toEqual(['it is red']);
+  });
+});
+
+describe('an approval', () => {
+  const start = async (script = [payment(), end], names = ['pay']) =>
+    insertRun(database.pool, await makeAgent(database.pool, { script, tools: names }));
+
+  test('lets the call be made; nothing was done before', async () => {
+    const { pool } = database;
+    const id = await start();
+    const question = await waiting(id);
+    expect(question).toMatchObject({
+      kind: 'approval',
+      prompt: 'May pay be called with {"cents":7}?',
+      tool_call: { name: 'pay', arguments: { cents: 7 } },
+      schema: parameters,
+    });
+    expect(paid).toEqual([]);
+    await pool.query('select howdah.approve($1)', [question.id]);
+    await ended(pool, id);
+    expect([paid, await resultsOf(pool, id)]).toEqual([[{ cents: 7 }], ['paid 7']]);
+  });
+
+  test('that is rejected tells the model why, and the run goes on', async () => {
+    const { pool } = database;
+    const id = await start();
+    await pool.query(`select howdah.reject($1, 'too dear')`, [(await waiting(id)).id]);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(paid).toEqual([]);
+    expect((await resultsOf(pool, id))[0]).toMatch(/ did not allow this call: too dear/);
+  });
+
+  test('with edited arguments makes the call with those, and the log says so', async () => {
+    const { pool } = database;
+    const id = await start();
+    const { id: question } = await waiting(id);
+    await expect(answer(question, 'approve', { cents: 101 })).rejects.toThrow(/cents/);
+    await answer(question, 'approve', { cents: 3 });
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 3 }]);
+    const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'tool');
+    expect(step).toMatchObject({ input: { cents: 3 }, output: 'paid 3' });
+  });
+
+  test('is checked by the worker where SQL cannot judge the parameters', async () => {
+    const { pool } = database;
+    const id = await start([calling({ name: 'odd', arguments: { cents: 1 } }), end], ['odd']);
+    await answer((await waiting(id)).id, 'approve', { cents: 'many' });
+    await ended(pool, id);
+    expect(paid).toEqual([]);
+    expect((await resultsOf(pool, id))[0]).toMatch(/cents must be integer/);
+  });
+
+  test('of edited arguments is what a question about the effect shows', async () => {
+    const { pool } = database;
+    await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'transfer'`);
+    const id = await start(
+      [calling({ name: 'transfer', arguments: { cents: 9 } }), end],
+      ['transfer'],
+    );
+    await answer((await waiting(id)).id, 'approve', { cents: 4 });
+    const effect = await waiting(id);
+    expect(effect).toMatchObject({ kind: 'effect', tool_call: { arguments: { cents: 4 } } });
+    await answer(effect.id, 'done', { receipt: 1 });
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 4 }]);
+    const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'tool');
+    expect(step).toMatchObject({ input: { cents: 4 }, output: { receipt: 1 } });
+  });
+
+  test('is asked for, or not, as the agent has the tool', async () => {
+    const { pool } = database;
+    const free = await makeAgent(pool, { script: [payment(), end], tools: ['pay'] });
+    await configure(free, 'pay', { approval: false });
+    expect(await ended(pool, await insertRun(pool, free))).toMatchObject({ status: 'completed' });
+    expect(paid).toEqual([{ cents: 7 }]);
+    const strict = await makeAgent(pool, {
+      script: [calling({ name: 'look' }), end],
+      tools: ['look'],
+    });
+    await configure(strict, 'look', { approval: true });
+    const id = await insertRun(pool, strict);
+    expect(await waiting(id)).toMatchObject({ kind: 'approval' });
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('of one of several calls holds up no other', async () => {
+    const { pool } = database;
+    const calls = [
+      { name: 'pay', arguments: { cents: 1 } },
+      { name: 'look', arguments: {} },
+      { name: 'pay', arguments: { cents: 2 } },
+    ];
+    const id = await start([calling(...calls), end], ['pay', 'look']);
+    await asked(id, 2);
+    await eventually(
+      pool,
+      'look has been called',
+      `select from howdah.steps where execution_id = $1 and kind = 'tool' and name = 'look'`,
+      [id],
+    );
+    const open = await asked(id, 2);
+    const second = open.find(({ prompt }) => prompt.includes('2'));
+    const first = open.find(({ prompt }) => prompt.includes('1'));
+    await answer(second?.id, 'approve');
+    await expect.poll(() => paid).toEqual([{ cents: 2 }]);
+    expect(await waiting(id)).toMatchObject({ id: first?.id });
+    await answer(first?.id, 'reject', 'no');
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 2 }]);
+    expect(await resultsOf(pool, id)).toHaveLength(3);
+  });
+
+  test('that comes while the run is still at work is not lost', async () => {
+    const { pool } = database;
+    const id = await start(
+      [calling({ name: 'pay', arguments: { cents: 5 } }, { name: 'slow' }), end],
+      ['pay', 'slow'],
+    );
+    const [question] = await asked(id);
+    await answer(question?.id, 'approve');
+    expect(await executionOf(pool, id)).toMatchObject({ status: 'running', has_inbox: true });
+    slow.open();
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(paid).toEqual([{ cents: 5 }]);
+  });
+
+  test('given to a paused run counts when it is resumed', async () => {
+    const { pool } = database;
+    const id = await start();
+    const question = await waiting(id);
+    await pool.query('select howdah.pause_execution($1)', [id]);
+    await answer(question.id, 'approve');
+    expect(await executionOf(pool, id)).toMatchObject({ status: 'paused' });
+    expect(paid).toEqual([]);
+    await pool.query('select howdah.resume_execution($1)', [id]);
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 7 }]);
+  });
+});
+
+describe('what is decided while a run is at work holds for its next call', () => {
+  /** A run of three rounds of calls that waits in the middle; gives it once the first one is done. */
+  async function begun(
+    columns: { user?: string; tools?: string[] } = {},
+  ): Promise<{ agent: string; id: string }> {
+    const { pool } = database;
+    const { tools = ['free', 'slow'] } = columns;
+    const free = (cents: number) => calling({ name: 'free', arguments: { cents } });
+    const agent = await makeAgent(pool, {
+      script: [free(1), calling({ name: 'slow' }), free(2), end],
+      tools,
+    });
+    const { rows } = await pool.query(
+      `insert into howdah.executions (agent_id, input, user_id) values ($1, 'x', $2) returning id`,
+      [agent, columns.user],
+    );
+    await expect.poll(() => kindsOf(pool, rows[0].id)).toBe('model tool model');
+    return { agent, id: rows[0].id };
+  }
+  const told = async (id: string) => JSON.parse((await resultsOf(database.pool, id)).at(-1) ?? '');
+  const replayed = async (id: string) => {
+    const { rows } = await database.pool.query('select howdah.export_run($1) as run', [id]);
+    return replayRun(rows[0].run);
+  };
+
+  test.each([
+    ['its tool', `update howdah.tools set requires_approval = true where name = 'free'`],
+    [
+      'its agent',
+      `update howdah.agent_tools as g set requires_approval = true from howdah.tools as t
+       where t.id = g.tool_id and t.name = 'free'`,
+    ],
+  ])('an approval that %s wants since, in a fork as well', async (_whose, edit) => {
+    const { pool } = database;
+    const { id } = await begun();
+    await pool.query(edit);
+    slow.open();
+    const question = await waiting(id);
+    expect(question).toMatchObject({ kind: 'approval', prompt: expect.stringContaining('2') });
+    expect(paid).toEqual([{ cents: 1 }]);
+    await answer(question.id, 'approve');
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 1 }, { cents: 2 }]);
+    expect(await replayed(id)).toMatchObject({ equal: true });
+
+    const fork = await pool.query('select f.id from howdah.fork_execution($1, 0) as f', [id]);
+    const again = await waiting(fork.rows[0].id);
+    await pool.query(`update howdah.tools set requires_approval = false where name = 'free'`);
+    await pool.query(`update howdah.agent_tools set requires_approval = null`);
+    await answer(again.id, 'reject');
+    await ended(pool, fork.rows[0].id);
+    expect((await resultsOf(pool, fork.rows[0].id))[0]).toContain('did not allow');
+  });
+
+  test('one that it wants no more is still asked for: the version says so', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [calling({ name: 'slow' }), payment(), end],
+      tools: ['pay', 'slow'],
+    });
+    const id = await insertRun(pool, agent);
+    await expect.poll(() => kindsOf(pool, id)).toBe('model');
+    await configure(agent, 'pay', { approval: false });
+    slow.open();
+    await answer((await waiting(id)).id, 'approve');
+    await ended(pool, id);
+  });
+
+  test.each([
+    [
+      'deactivated',
+      'is no longer active',
+      `update howdah.tools set is_active = false where name = 'free'`,
+    ],
+    [
+      'taken from its agent',
+      'was removed from the agent',
+      `delete from howdah.agent_tools as g using howdah.tools as t where t.id = g.tool_id and t.name = 'free'`,
+    ],
+  ])('a tool that was %s is not called, and the model is told', async (_how, reason, edit) => {
+    const { pool } = database;
+    const { id } = await begun();
+    await pool.query(edit);
+    slow.open();
+    await ended(pool, id);
+    expect(await told(id)).toMatchObject({
+      error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
+    });
+    expect(paid).toEqual([{ cents: 1 }]);
+    await pool.query(`update howdah.tools set is_active = true where name = 'free'`);
+    expect(await replayed(id)).toMatchObject({ equal: true });
+  });
+
+  test('a grant or a role that its user has no more', async () => {
+    const { pool } = database;
+    for (const edit of [
+      'delete from howdah.grants where user_id = $1',
+      `update howdah.users set role = 'viewer' where id = $1`,
+      'update howdah.users set is_active = false where id = $1',
+    ]) {
+      const { rows } = await pool.query(
+        `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
+      );
+      const user = rows[0].id;
+      const { agent, id } = await begun({ user });
+      await pool.query(
+        `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $3`,
+        [agent, user, edit.includes('grants')],
+      );
+      await pool.query(
+        `insert into howdah.grants (agent_id, role, permission) select $1, 'admin', 'run' where $2`,
+        [agent, edit.includes('grants')],
+      );
+      await pool.query(edit, [user]);
+      slow.open();
+      await ended(pool, id);
+      expect(await told(id)).toMatchObject({
+        error: {
+          message:
+            'free may not be called any more: the user of the run may no longer run its agent',
+        },
+      });
+      slow = door();
+    }
+    expect(paid).toEqual([{ cents: 1 }, { cents: 1 }, { cents: 1 }]);
+    await pool.query('delete from howdah.grants');
+  });
+});
+
+describe('an approval that sticks', () => {
+  const remember = (id: string | undefined, scope: string) =>
+    database.pool.query('select howdah.approve($1, $2)', [id, scope]);
+
+  test('for the run is not asked for again in it, and asked for in the next', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [payment(1), payment(2), end], tools: ['pay'] });
+    const id = await insertRun(pool, agent);
+    await remember((await waiting(id)).id, 'run');
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 1 }, { cents: 2 }]);
+    const next = await insertRun(pool, agent);
+    await remember((await waiting(next)).id, 'agent');
+    await ended(pool, next);
+  });
+
+  test('counts at once for a run that is at work', async () => {
+    const { pool } = database;
+    const both = calling({ name: 'pay', arguments: { cents: 1 } }, { name: 'slow' });
+    const agent = await makeAgent(pool, {
+      script: [both, payment(2), payment(3), end],
+      tools: ['pay', 'slow'],
+    });
+    const id = await insertRun(pool, agent);
+    const [question] = await asked(id);
+    await remember(question?.id, 'run');
+    slow.open();
+    await ended(pool, id);
+    expect(paid).toEqual([{ cents: 1 }, { cents: 2 }, { cents: 3 }]);
+  });
+
+  test('for the agent is taken back by deleting its row, also from a run that is at work', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [payment(1), calling({ name: 'slow' }), payment(2), end],
+      tools: ['pay', 'slow'],
+    });
+    const first = await insertRun(pool, agent);
+    await remember((await waiting(first)).id, 'agent');
+    await expect.poll(() => kindsOf(pool, first)).toBe('model question answer tool model');
+    await pool.query('delete from howdah.approvals where agent_id = $1', [agent]);
+    slow.open();
+    const asking = await waiting(first);
+    expect(asking.prompt).toContain('2');
+    expect(paid).toEqual([{ cents: 1 }]);
+    await answer(asking.id, 'reject');
+    await ended(pool, first);
+  });
+
+  test('for the session counts in its next turns alone', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [payment(), end],
+      tools: ['pay'],
+      use_history: false,
+    });
+    const { rows } = await pool.query(
+      `insert into howdah.sessions (title) values ('a'), ('b') returning id`,
+    );
+    const turn = (place: number) => insertRun(pool, agent, 'hello', { session_id: rows[place].id });
+    const first = await turn(0);
+    await remember((await waiting(first)).id, 'session');
+    await ended(pool, first);
+    expect(await ended(pool, await turn(0))).toMatchObject({ status: 'completed' });
+    expect(paid).toHaveLength(2);
+    const elsewhere = await turn(1);
+    await answer((await waiting(elsewhere)).id, 'reject');
+    await ended(pool, elsewhere);
+    expect(paid).toHaveLength(2);
+  });
+});
+
+describe('a deadline', () => {
+  const soon = { expires_in_seconds: 3600 };
+  const start = async (question: object, name = 'ask_user', script = [ask, end]) => {
+    const agent = await makeAgent(database.pool, { script, tools: [name] });
+    await configure(agent, name, { question, ...(name === 'pay' && { approval: true }) });
+    const id = await insertRun(database.pool, agent);
+    await waiting(id);
+    return id;
+  };
+
+  test('with a default tells the model that', async () => {
+    const id = await start({ ...soon, default_answer: 'blue' });
+    await pass(id);
+    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+    expect(await resultsOf(database.pool, id)).toEqual(['blue']);
+  });
+
+  test('of an approval rejects or approves as its default says', async () => {
+    const rejected = await start({ ...soon, default_answer: 'reject' }, 'pay', [payment(), end]);
+    await pass(rejected);
+    await ended(database.pool, rejected);
+    expect(paid).toEqual([]);
+    expect((await resultsOf(database.pool, rejected))[0]).toContain(
+      'nobody allowed this call in time',
+    );
+    const approved = await start({ ...soon, default_answer: 'approve' }, 'pay', [payment(), end]);
+    await pass(approved);
+    await ended(database.pool, approved);
+    expect(paid).toEqual([{ cents: 7 }]);
+  });
+
+  test('without a default fails the run, which asks anew when it is tried again', async () => {
+    const id = await start(soon);
+    await pass(id);
+    expect(await ended(database.pool, id)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'expired',
+    });
+    await database.pool.query('select howdah.retry_execution($1)', [id]);
+    await answer((await waiting(id)).id, 'red');
+    await eventually(
+      database.pool,
+      'it completes',
+      `select from howdah.executions where id = $1 and status = 'completed'`,
+      [id],
+    );
+    expect(await resultsOf(database.pool, id)).toEqual(['red']);
+  });
+
+  test('of a sub-agent fails that one alone: its parent is told, and goes on', async () => {
+    const { pool } = database;
+    const child = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
+    await configure(child, 'ask_user', { question: soon });
+    const name = await toolOf(child);
+    const script = [calling({ name, arguments: { message: 'go' } }), end];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
+    const question = await waiting(id);
+    await pass(id);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect((await resultsOf(pool, id))[0]).toContain(
+      'no answer before the deadline: Which colour?',
+    );
+    expect(await executionOf(pool, question.execution_id)).toMatchObject({
+      stop_reason: 'expired',
+    });
+  });
+
+  test('that passes while the run is at work ends it there', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [
+        calling({ name: 'ask_user', arguments: { question: 'Now?' } }, { name: 'slow' }),
+        end,
+      ],
+      tools: ['ask_user', 'slow'],
+    });
+    await configure(agent, 'ask_user', { question: soon });
+    const id = await insertRun(pool, agent);
+    await asked(id);
+    await pass(id);
+    expect(await ended(pool, id)).toMatchObject({ status: 'failed', stop_reason: 'expired' });
+    await expect.poll(() => worker.inFlight).toBe(0);
+  });
+});

@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { createSecretWriter } from '../../../src/secrets/writer.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { makeAgent, runToEnd } from '../arrange.ts';
+
+type Received = { path: string; headers: IncomingHttpHeaders; body: string };
+
+const signing = `whsec_${randomBytes(32).toString('base64')}`;
+const before = `whsec_${randomBytes(24).toString('base64')}`;
+
+const database = testDatabase();
+let worker: Worker;
+let receiver: Server;
+let base: string;
+const received: Received[] = [];
+/** What the receiver answers, by path. */
+const answers = new Map<string, () => { status: number; headers?: Record<string, string> }>();
+
+beforeAll(async () => {
+  receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const path = request.url ?? '';
+      received.push({ path, headers: request.headers, body: Buffer.concat(chunks).toString() });
+      const { status, headers } = answers.get(path)?.() ?? { status: 204 };
+      response.writeHead(status, headers).end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const { port } = receiver.address() as AddressInfo;
+  base = `http://127.0.0.1:${port}`;
+  const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
+  const { rows } = await database.pool.query(`select howdah.current_tenant() as id`);
+  const { set } = createSecretWriter(secretRowsOn(database.pool), masterKeys);
+  const put = putSecretOn(database.pool, rows[0].id);
+  await set(rows[0].id, 'signing', signing, put);
+  await set(rows[0].id, 'before', before, put);
+  await set(rows[0].id, 'no_key', 'just-a-word-0123456789', put);
+  worker = await startTestWorker(database.url, { masterKeys, egressAllow: [`127.0.0.1:${port}`] });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  receiver.close();
+});
+beforeEach(() => {
+  received.length = 0;
+  answers.clear();
+});
+
+async function webhook(path: string, columns: Record<string, unknown> = {}): Promise<string> {
+  const agent = await makeAgent(database.pool, { script: [{ content: 'Grüße — done.' }] });
+  const row = { url: path.startsWith('/') ? base + path : path, agent_id: agent, ...columns };
+  await database.pool.query(
+    `insert into howdah.webhooks (${Object.keys(row).join(', ')})
+     values (${Object.keys(row).map((_, at) => `$${at + 1}`)})`,
+    Object.values(row),
+  );
+  return agent;
+}
+const deliveryOf = (run: string, what: string) =>
+  eventually<{
+    id: string;
+    attempts: number;
+    status: string;
+    last_error: string | null;
+    last_status: number | null;
+  }>(
+    database.pool,
+    what,
+    `select d.id, d.attempts, d.status::text, d.last_error, d.last_status from howdah.webhook_deliveries as d
+     where d.execution_id = $1 and ${what}`,
+    [run],
+  );
+const COULD_NOT = `d.last_error is not null`;
+const HAS_BEEN = `d.status = 'delivered'`;
+/** As when its time has come. */
+const makeDue = (id: string) =>
+  database.pool.query(
+    `with due as (update howdah.webhook_deliveries set next_attempt_at = now() where id = $1 returning id)
+     update graphile_worker._private_jobs as j set run_at = now()
+     from due where j.key = 'delivery ' || due.id`,
+    [id],
+  );
+const verify = (secret: string, { body, headers }: Received) =>
+  new Webhook(secret).verify(body, headers as Record<string, string>) as JsonObject;
+
+test('what is received is signed as Standard Webhooks says', async () => {
+  const { id } = await runToEnd(database.pool, await webhook('/a', { secret_name: 'signing' }));
+  const delivery = await deliveryOf(id, HAS_BEEN);
+  const [one, ...others] = received;
+  expect(others).toEqual([]);
+  if (!one) throw new Error('nothing was received');
+  expect(one.headers).toMatchObject({
+    'webhook-id': delivery.id,
+    'content-type': 'application/json',
+    'user-agent': 'howdah',
+  });
+  expect(verify(signing, one)).toMatchObject({
+    type: 'execution.completed',
+    data: { execution_id: id, status: 'completed', output: 'Grüße — done.' },
+  });
+  for (const wrong of [
+    { ...one, body: one.body.replace('completed', 'Completed') },
+    { ...one, headers: { ...one.headers, 'webhook-id': 'another' } },
+    { ...one, headers: { ...one.headers, 'webhook-timestamp': '1700000000' } },
+  ]) {
+    expect(() => verify(signing, wrong)).toThrow(WebhookVerificationError);
+  }
+  expect(() => verify(before, one)).toThrow(WebhookVerificationError);
+});
+
+test('while a key changes, either one verifies it', async () => {
+  const agent = await webhook('/b', { secret_name: 'signing', previous_secret_name: 'before' });
+  const { id } = await runToEnd(database.pool, agent);
+  await deliveryOf(id, HAS_BEEN);
+  const one = received[0] as Received;
+  expect(verify(signing, one)).toEqual(verify(before, one));
+});
+
+test('a receiver that fails for a while loses nothing, and knows what it has had', async () => {
+  const agent = await webhook('/c', { secret_name: 'signing' });
+  const statuses = [500, 302, 429, 204];
+  answers.set('/c', () => {
+    const status = statuses[received.length - 1] ?? 204;
+    return { status, headers: status === 302 ? { location: '/elsewhere' } : {} };
+  });
+  const { id } = await runToEnd(database.pool, agent);
+  for (const [at, status] of [500, 302, 429].entries()) {
+    const failed = await deliveryOf(id, `d.last_status = ${status} and d.attempts = ${at + 1}`);
+    expect(failed).toMatchObject({ status: 'pending', last_status: status });
+    expect(failed.last_error).toContain(`HTTP ${status}`);
+    await makeDue(failed.id);
+  }
+  expect(await deliveryOf(id, HAS_BEEN)).toMatchObject({ attempts: 4, last_error: null });
+  expect(received.map(({ path }) => path)).toEqual(['/c', '/c', '/c', '/c']);
+  expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  expect(new Set(received.map(({ body }) => body)).size).toBe(1);
+});
+
+test('a private address is not reached, a key that is none signs nothing', async () => {
+  const inside = await runToEnd(database.pool, await webhook('http://127.0.0.1:1/in'));
+  expect((await deliveryOf(inside.id, COULD_NOT)).last_error).toMatch(
+    /its host is not a public address/,
+  );
+  const unsigned = await runToEnd(database.pool, await webhook('/d', { secret_name: 'no_key' }));
+  const { last_error } = await deliveryOf(unsigned.id, COULD_NOT);
+  expect(last_error).toContain('the secret no_key is no signing key');
+  expect(last_error).not.toContain('just-a-word');
+  expect(received).toEqual([]);
+});
+
+test('a run tells its callback_url', async () => {
+  const agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
+  const { id } = (
+    await database.pool.query(
+      `insert into howdah.executions (agent_id, input, callback_url) values ($1, 'x', $2) returning id`,
+      [agent, `${base}/callback`],
+    )
+  ).rows[0];
+  await deliveryOf(id, HAS_BEEN);
+  expect(received).toMatchObject([{ path: '/callback' }]);
+  expect(received[0]?.headers['webhook-signature']).toBeUndefined();
+});
+
+test('a worker that ends with an attempt in the air leaves it to the next one', async () => {
+  const agent = await webhook('/e');
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+  const silent = createServer(() => reach()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  await database.pool.query('update howdah.webhooks set url = $1 where agent_id = $2', [
+    `http://127.0.0.1:${port}/`,
+    agent,
+  ]);
+  const second = await startTestWorker(database.url, {
+    egressAllow: [`127.0.0.1:${port}`, base.slice(7)],
+  });
+  await worker.stop(0);
+  const { id } = await runToEnd(database.pool, agent);
+  await reached;
+  await second.stop(0);
+  silent.closeAllConnections();
+  silent.close();
+  worker = await startTestWorker(database.url, { egressAllow: [base.slice(7)] });
+  const { id: delivery, attempts } = await deliveryOf(id, 'd.attempts > 0');
+  expect(attempts).toBe(1);
+  await database.pool.query('update howdah.webhooks set url = $1 where agent_id = $2', [
+    `${base}/e`,
+    agent,
+  ]);
+  await makeDue(delivery);
+  expect(await deliveryOf(id, HAS_BEEN)).toMatchObject({ id: delivery, attempts: 2 });
+});

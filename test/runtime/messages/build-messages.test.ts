@@ -1,0 +1,248 @@
+import { describe, expect, test } from 'vitest';
+import type { RunState } from '../../../src/contracts/action.ts';
+import type { AgentDefinition } from '../../../src/contracts/definition.ts';
+import type { Message } from '../../../src/contracts/message.ts';
+import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import {
+  isSummary,
+  NO_RESULT,
+  SUMMARY_OPENING,
+} from '../../../src/runtime/messages/message-groups.ts';
+import {
+  answer,
+  asking,
+  numbered,
+  openEnds,
+  result,
+  seeded,
+  someRun,
+  summary,
+  user,
+} from './conversations.ts';
+
+function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinition {
+  const bare = { name: 'a', instruction: '', system_prompt: null, use_history: true };
+  return { agent: { ...bare, output_schema: null, ...agent }, models: [], tools: [] };
+}
+
+/** What is sent of these, without a prompt. */
+function sent(messages: readonly Message[], history: readonly Message[] = []) {
+  return conversation(definition(), stateOf(messages, history));
+}
+
+function stateOf(messages: readonly Message[], history: readonly Message[]): RunState {
+  return {
+    history,
+    messages,
+    attempts: [],
+    exhausted: null,
+    trust: 'user' as const,
+    messages_at_retry: 0,
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+    refused: {},
+  };
+}
+
+const contents = (messages: readonly Message[]) =>
+  messages.map(({ content, tool_calls }) => content ?? tool_calls?.map(({ id }) => id).join());
+const summed = (text: string) => `${SUMMARY_OPENING}${text}`;
+
+describe('order', () => {
+  test('system prompt and instruction, then the history, then the conversation', () => {
+    const history = [user('Where is it?'), answer('Shipped.')];
+    const state = {
+      history,
+      messages: [user('And now?')],
+      attempts: [],
+      exhausted: null,
+      trust: 'user' as const,
+      messages_at_retry: 0,
+      rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+      refused: {},
+    };
+    const told = conversation(
+      definition({ system_prompt: 'Be brief.', instruction: 'Help.' }),
+      state,
+    );
+    const system = { role: 'system', content: 'Be brief.\n\nHelp.' };
+    expect(told).toEqual([system, ...history, user('And now?')]);
+  });
+
+  test('no system message when there is nothing to say in it', () => {
+    expect(sent([user('Hello.')])).toEqual([user('Hello.')]);
+  });
+
+  test('results stand in the order of the calls, not of their arrival', () => {
+    const run = [user('q'), asking('a', 'b', 'c'), result('c'), result('a'), result('b')];
+    expect(sent(run)).toEqual([...run.slice(0, 2), result('a'), result('b'), result('c')]);
+  });
+
+  test('what a person says between a call and its result follows the results', () => {
+    const run = [user('q'), asking('a', 'b'), user('hurry'), result('b'), user('!'), result('a')];
+    expect(contents(sent(run))).toEqual(['q', 'a,b', 'result of a', 'result of b', 'hurry', '!']);
+  });
+
+  test('an id used again in a later turn belongs to the later answer', () => {
+    const first = [user('q'), asking('a'), result('a', 'old'), answer('x')];
+    const later = [user('p'), asking('a'), result('a', 'new')];
+    expect(sent(later, first)).toEqual([...first, ...later]);
+    expect(sent([...first, ...later])).toEqual([...first, ...later]);
+  });
+});
+
+describe('what is missing', () => {
+  test('a call without a result is told so, in its place', () => {
+    const run = [user('q'), asking('a', 'b'), result('b'), user('go on')];
+    expect(sent(run)).toEqual([
+      user('q'),
+      asking('a', 'b'),
+      result('a', NO_RESULT),
+      result('b'),
+      user('go on'),
+    ]);
+  });
+
+  test('also in the history', () => {
+    const cut = [user('q'), asking('a')];
+    expect(sent([user('again')], cut)).toEqual([...cut, result('a', NO_RESULT), user('again')]);
+  });
+
+  test('a result without a call, or a second one, is not sent', () => {
+    const run = [user('q'), asking('a'), result('a'), result('a', 'twice'), result('z')];
+    expect(sent(run)).toEqual(run.slice(0, 3));
+  });
+});
+
+describe('summaries', () => {
+  test('stand in the place of the first message they cover, and carry their range', () => {
+    const run = numbered(user('1'), answer('2'), user('3'), answer('4'), user('5'));
+    expect(sent([...run, summary(6, 2, 3, 'S')])).toEqual([
+      run[0],
+      { role: 'user', content: summed('S'), covers_from_seq: 2, covers_to_seq: 3 },
+      run[3],
+      run[4],
+    ]);
+  });
+
+  test('may cover the input; from 0 they cover the history too', () => {
+    const run = [...numbered(user('1'), answer('2'), user('3')), summary(4, 0, 2, 'S')];
+    const history = [user('before'), answer('earlier')];
+    expect(contents(sent(run, history))).toEqual([summed('S'), '3']);
+    expect(sent(run, history)[0]).toMatchObject({ covers_from_seq: 0, covers_to_seq: 2 });
+    const own = [...run.slice(0, 3), summary(4, 1, 2, 'S')];
+    expect(contents(sent(own, history))).toEqual(['before', 'earlier', summed('S'), '3']);
+  });
+
+  test('the last of several wins where they overlap, and an earlier one keeps the rest', () => {
+    const run = numbered(user('1'), answer('2'), user('3'), answer('4'), user('5'));
+    const both = [...run, summary(6, 1, 3, 'S'), summary(7, 3, 4, 'T')];
+    expect(contents(sent(both))).toEqual([summed('S'), summed('T'), '5']);
+    const whole = [...run, summary(6, 1, 3, 'S'), summary(7, 1, 4, 'T')];
+    expect(contents(sent(whole))).toEqual([summed('T'), '5']);
+  });
+
+  test('never split a call from its results', () => {
+    const run = numbered(user('1'), asking('a', 'b'), result('b'), user('4'), result('a'));
+    const rest = [user('4')];
+    for (const [from, to] of [
+      [2, 2],
+      [3, 3],
+      [5, 5],
+    ] as const) {
+      const told = sent([...run, summary(6, from, to, 'S')]);
+      expect(contents(told)).toEqual(['1', summed('S'), ...contents(rest)]);
+    }
+  });
+
+  test('do not stand for a result that came after them', () => {
+    const [first, second, third, fourth] = numbered(user('1'), asking('a'), user('3'), result('a'));
+    const late = { ...(fourth as Message), seq: 5 };
+    const told = sent([first, second, third, summary(4, 1, 3, 'S'), late] as Message[]);
+    expect(contents(told)).toEqual([summed('S'), 'a', 'result of a']);
+  });
+
+  test('that begin as they are told are not told twice that they are summaries', () => {
+    const run = [...numbered(user('1'), user('2')), summary(3, 1, 1, summed('S'))];
+    expect(contents(sent(run))).toEqual([summed('S'), '2']);
+  });
+
+  test('of messages that are not there are not told', () => {
+    expect(contents(sent([...numbered(user('1')), summary(2, 0, 0)]))).toEqual(['1']);
+  });
+
+  test('of an earlier turn count where the history is numbered', () => {
+    const first = [...numbered(user('1a'), answer('2a'), user('3a')), summary(4, 1, 2, 'A')];
+    const second = [...numbered(user('1b'), answer('2b')), summary(3, 0, 1, 'B')];
+    expect(contents(sent([user('now')], first))).toEqual([summed('A'), '3a', 'now']);
+    const told = sent(numbered(user('now')), [...first, ...second]);
+    expect(contents(told)).toEqual([summed('B'), '2b', 'now']);
+    expect(told.map(({ seq, covers_to_seq }) => covers_to_seq ?? seq)).toEqual([0, undefined, 1]);
+  });
+
+  test('of the turns before the first one that is read stand in their place', () => {
+    const first = [...numbered(user('1a')), summary(2, 0, 0, 'A'), { ...answer('3a'), seq: 3 }];
+    expect(contents(sent([user('now')], first))).toEqual([summed('A'), '1a', '3a', 'now']);
+    const again = [...first, summary(4, 0, 1, 'B'), { ...answer('5a'), seq: 5 }];
+    expect(contents(sent([user('now')], again))).toEqual([summed('B'), '3a', '5a', 'now']);
+  });
+
+  test('messages that the log has not numbered yet count on', () => {
+    const run = [...numbered(user('1')), answer('2'), user('3'), summary(4, 1, 2, 'S'), user('5')];
+    expect(sent(run).map(({ seq }) => seq)).toEqual([undefined, 3, 5]);
+    expect(contents(sent(run))).toEqual([summed('S'), '3', '5']);
+  });
+});
+
+test('any log gives a conversation a provider accepts, always the same', () => {
+  for (let seed = 0; seed < 300; seed += 1) {
+    const random = seeded(seed);
+    const history = random(2) === 0 ? [] : someRun(random, random(6));
+    const run = someRun(random, 1 + random(12));
+    const before = JSON.stringify([history, run]);
+    const told = sent(run, history);
+    expect(openEnds(told), `seed ${seed}`).toEqual([]);
+    expect(sent(run, history), `seed ${seed}`).toEqual(told);
+    expect(JSON.stringify([history, run]), `seed ${seed}`).toBe(before);
+  }
+});
+
+test('a conversation that grows is the same as one that is told at once', () => {
+  const agent = definition({ instruction: 'Help.' });
+  for (let seed = 0; seed < 200; seed += 1) {
+    const random = seeded(seed);
+    const history = random(2) === 0 ? [] : someRun(random, random(4));
+    const run = someRun(random, 1 + random(8));
+    for (let length = 1; length <= run.length; length += 1 + random(3)) {
+      const state = stateOf(run.slice(0, length), history);
+      const told = conversation(agent, state);
+      expect(told, `seed ${seed}, ${length} messages`).toEqual(
+        conversation(agent, structuredClone(state)),
+      );
+      told.length = 0; // the caller may keep and change what it was given
+    }
+  }
+});
+
+test('a changed definition changes what is told of the same messages', () => {
+  const state = stateOf(numbered(user('1'), answer('2')), []);
+  const prompts = ['Help.', 'Stop.'].map(
+    (instruction) => conversation(definition({ instruction }), state)[0]?.content,
+  );
+  expect(prompts).toEqual(['Help.', 'Stop.']);
+});
+
+test("nobody's words are lost: they are told, or a summary made later covers them", () => {
+  for (let seed = 0; seed < 300; seed += 1) {
+    const run = someRun(seeded(seed), 10);
+    const told = sent(run);
+    const summaries = run.filter(isSummary);
+    for (const message of run.filter((one) => one.role === 'user' && !isSummary(one))) {
+      const { seq = 0 } = message;
+      const isCovered = summaries.some(
+        ({ covers_from_seq: from, covers_to_seq: to, seq: own = 0 }) =>
+          seq >= Number(from) && seq <= Number(to) && seq < own,
+      );
+      expect(told.includes(message), `seed ${seed}, message ${seq}`).toBe(!isCovered);
+    }
+  }
+});

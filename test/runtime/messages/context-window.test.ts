@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest';
+import type { LoggedMessage } from '../../../src/contracts/message.ts';
+import {
+  answerReserve,
+  estimateTokens,
+  fit as fitWindow,
+} from '../../../src/runtime/messages/context-window.ts';
+import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
+import { shorten } from '../../../src/runtime/messages/truncate-middle.ts';
+import { answer, asking, call, numbered, result, user } from './conversations.ts';
+import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
+
+describe('an estimate', () => {
+  test('is bytes / 4 and a little for every message', () => {
+    const empty = estimateTokens([user('')]);
+    expect(empty).toBeGreaterThan(0);
+    expect(empty).toBeLessThan(10);
+    expect(estimateTokens([user('x'.repeat(400))])).toBe(empty + 100);
+    expect(estimateTokens([user('€'.repeat(400))])).toBe(empty + 300);
+    const args = '"'.padEnd(4_000, 'x');
+    expect(estimateTokens([asking(call('a', 'look', args))])).toBeGreaterThan(1_000);
+  });
+
+  test('takes an image for a fixed number, whatever its bytes', () => {
+    const image = (data: string) => ({ type: 'image_url', image_url: { url: data } });
+    const text = { type: 'text', text: 'See:' };
+    const seen = (url: string) =>
+      estimateTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
+    expect(seen('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(seen('http://x/y.png'));
+    expect(seen('')).toBe(estimateTokens([user('See:')]) + 1_000);
+    // Of an assistant only text is sent.
+    expect(estimateTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
+      estimateTokens([answer('See:')]),
+    );
+  });
+
+  test('counts the schemas of tools', () => {
+    const parameters = { type: 'object', description: 'x'.repeat(800) };
+    expect(estimateTokens([], [{ name: 'a', description: '', parameters }])).toBeGreaterThan(200);
+    expect(estimateTokens([])).toBe(0);
+  });
+});
+
+test('the answer is left what the parameters say, else a quarter; never more than half', () => {
+  expect(answerReserve({ max_tokens: 500 }, 8_000)).toBe(500);
+  expect(answerReserve({ max_completion_tokens: 700, max_tokens: 500 }, 8_000)).toBe(700);
+  expect(answerReserve({}, 8_000)).toBe(2_000);
+  expect(answerReserve({ max_tokens: 'many' }, 100_000)).toBe(4_096);
+  expect(answerReserve({}, null)).toBe(4_096);
+  expect(answerReserve({ max_tokens: 8_000 }, 8_000)).toBe(4_000);
+});
+
+describe('trim', () => {
+  test('changes nothing while it fits, or while nobody knows the window', () => {
+    const messages = [system, ...worked(5)];
+    const exact = estimateTokens(messages);
+    for (const window of [null, exact]) {
+      expect(fitWindow(messages, trimTo(window))).toEqual({ kind: 'send', messages, left_out: 0 });
+    }
+    expect(sentOf(messages, trimTo(exact - 1)).left_out).toBeGreaterThan(0);
+    expect(sentOf(messages, trimTo(exact, { reserve: 1 })).left_out).toBeGreaterThan(0);
+    expect(sentOf(messages, trimTo(exact, { toolTokens: 1 })).left_out).toBeGreaterThan(0);
+  });
+
+  test('none sends everything, whatever is known', () => {
+    const messages = [system, ...worked(5)];
+    const options = trimTo(10, { policy: 'none', tooLongAt: 10 });
+    expect(fitWindow(messages, options)).toEqual({ kind: 'send', messages, left_out: 0 });
+  });
+
+  test('drops whole groups from the oldest on, and says so in their place', () => {
+    const messages = [system, ...worked(5)];
+    const { messages: kept, left_out } = sentOf(messages, trimTo(400));
+    expect(names(kept)).toEqual([
+      'You help.',
+      'task',
+      "[4 earlier messages are left out here to fit the model's context window]",
+      'c2',
+      'r2',
+      'c3',
+      'r3',
+      'c4',
+      'r4',
+    ]);
+    expect(left_out).toBe(4);
+  });
+
+  test('keeps the task of the run, not that of an earlier turn', () => {
+    const history = [user(long('old task')), answer(long('old answer'))];
+    const { messages } = sentOf([system, ...history, ...worked(2)], trimTo(300));
+    expect(names(messages)).toEqual([
+      'You help.',
+      "[2 earlier messages are left out here to fit the model's context window]",
+      'task',
+      'c0',
+      'r0',
+      'c1',
+      'r1',
+    ]);
+  });
+
+  test('keeps the task also when it is new and more was said since', () => {
+    const said = numbered(user('task'), user(long('one')), user('two'));
+    const { messages } = sentOf([system, user('old'), answer(long('a')), ...said], trimTo(60));
+    expect(names(messages).filter((name) => !name.startsWith('['))).toEqual([
+      'You help.',
+      'task',
+      'two',
+    ]);
+  });
+
+  test('drops a summary last, and never the one that stands for the task', () => {
+    const run = worked(6);
+    const { covered } = retold(run, [user(long('before'))]);
+    const kept = (messages: LoggedMessage[], window: number) =>
+      names(sentOf(messages, trimTo(window)).messages);
+    const told = kept(covered(4, 5), 300);
+    expect(told).toContain(`${SUMMARY_OPENING}short`);
+    expect(told).toContain('task');
+    expect(told).not.toContain('c2');
+    expect(kept(covered(0, 5), 30)).toContain(`${SUMMARY_OPENING}short`);
+  });
+
+  test('a newest answer that is too large alone loses the middle of its longest results', () => {
+    const newest = [asking('a', 'b'), result('a', 'short'), result('b', long('b', 5_000))];
+    const messages = [system, ...numbered(user('task'), answer('old'), ...newest)];
+    const { messages: kept, left_out } = sentOf(messages, trimTo(1_000));
+    expect(left_out).toBe(1);
+    expect(kept.at(-2)?.content).toBe('short');
+    const cut = kept.at(-1)?.content ?? '';
+    const [, head = '', gone, tail = ''] =
+      /^(b x+)\n\[… (\d+) characters are cut out here …\]\n(x+)$/.exec(cut) ?? [];
+    expect(head.length + Number(gone) + tail.length).toBe(long('b', 5_000).length);
+    expect(estimateTokens(kept)).toBeLessThanOrEqual(1_000);
+    expect(estimateTokens(kept)).toBeGreaterThan(950);
+  });
+
+  test('a cut splits no character', () => {
+    for (const text of ['🐘'.repeat(500), `é${'🐘'.repeat(500)}`, `${'🐘'.repeat(500)}é`]) {
+      for (let limit = 100; limit < 108; limit += 1) {
+        const cut = shorten(text, limit);
+        expect(cut.isWellFormed()).toBe(true);
+        expect(cut.length).toBeLessThanOrEqual(limit);
+        const [head = '', gone, tail = ''] = cut.split(/\n.*?(\d+) .*\n/);
+        expect(head.length + Number(gone) + tail.length).toBe(text.length);
+      }
+    }
+  });
+
+  test('says that something is left out while there is room to say it', () => {
+    const messages = [system, ...worked(5)];
+    for (let window = 200; window < estimateTokens(messages); window += 1) {
+      const { messages: kept, left_out } = sentOf(messages, trimTo(window));
+      expect(names(kept)[2]).toMatch(`[${left_out} earlier messages are left out`);
+      expect(kept.at(-1)).toEqual(messages.at(-1));
+    }
+  });
+
+  test('what a person said after the newest answer is kept, the answer before anything older', () => {
+    const messages = [system, ...numbered(...worked(5), user(long('hurry')))];
+    const { messages: kept } = sentOf(messages, trimTo(300));
+    expect(names(kept).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
+    expect(names(sentOf(messages, trimTo(150)).messages)).toEqual([
+      'You help.',
+      'task',
+      "[10 earlier messages are left out here to fit the model's context window]",
+      'hurry',
+    ]);
+  });
+
+  test('after a refusal it aims at 70 % of what was refused, tools included', () => {
+    const messages = [system, ...worked(10)];
+    const tooLongAt = estimateTokens(messages) + 50;
+    for (const window of [null, 1_000_000]) {
+      const { messages: kept } = sentOf(messages, trimTo(window, { tooLongAt, toolTokens: 50 }));
+      expect(estimateTokens(kept) + 50).toBeLessThanOrEqual(tooLongAt * 0.7);
+      expect(estimateTokens(kept) + 50).toBeGreaterThan(tooLongAt * 0.5);
+    }
+  });
+});

@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../../src/contracts/errors.ts';
+import type { Message } from '../../../src/contracts/message.ts';
+import type { Resource } from '../../../src/contracts/resource.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import {
+  type LoadResource,
+  MAX_REQUEST_BYTES,
+  MAX_TEXT_BYTES,
+  remembering,
+  resolveParts,
+} from '../../../src/runtime/messages/resolve-attachments.ts';
+
+function file(type: string, content: string | Buffer, name = 'f'): Resource {
+  const is_text = type.startsWith('text/');
+  return { name, type, is_text, bytes: Buffer.from(content), sha256: '' };
+}
+
+/** Loads from a table, and says what was asked for. */
+function library(files: Record<string, Resource>): { load: LoadResource; asked: string[] } {
+  const asked: string[] = [];
+  const load: LoadResource = async (id) => {
+    asked.push(id);
+    const value = files[id];
+    return value
+      ? { ok: true, value }
+      : {
+          ok: false,
+          error: {
+            code: 'invalid_request',
+            message: `there is no resource ${id}`,
+            retryable: false,
+          },
+        };
+  };
+  return { load, asked };
+}
+
+const resource = (resource_id: string): JsonObject => ({ type: 'resource', resource_id });
+const said = (...parts: JsonObject[]): Message => ({ role: 'user', content: 'look', parts });
+
+async function partsOf(files: Record<string, Resource>, ...parts: JsonObject[]) {
+  const outcome = await resolveParts([said(...parts)], library(files).load);
+  return outcome.ok ? outcome.value[0]?.parts : outcome;
+}
+
+function errorOf(outcome: unknown): string {
+  return (outcome as Extract<Outcome<never>, { ok: false }>).error.message;
+}
+
+describe('parts', () => {
+  test('of resources get the form that models know, by their type', async () => {
+    const files = {
+      image: file('image/png', 'png'),
+      text: file('text/csv; charset=utf-8', 'a,ü', 'figures.csv'),
+      pdf: file('application/pdf', 'pdf', 'a.pdf'),
+    };
+    expect(await partsOf(files, resource('image'), resource('text'), resource('pdf'))).toEqual([
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n' } },
+      { type: 'text', text: 'File figures.csv:\n\na,ü' },
+      { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,cGRm' } },
+    ]);
+  });
+
+  test('that are no resources, and messages without any, stay as they are', async () => {
+    const { load, asked } = library({});
+    const messages = [
+      { role: 'system', content: 's' } as const,
+      said({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
+    ];
+    const outcome = await resolveParts(messages, load);
+    expect(outcome).toEqual({ ok: true, value: messages });
+    expect(asked).toEqual([]);
+  });
+
+  test('that cannot be had are the error of the request', async () => {
+    expect(await partsOf({}, resource('gone'))).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_request', message: 'there is no resource gone', retryable: false },
+    });
+  });
+
+  test('that cannot be had in an earlier turn become a remark', async () => {
+    const [past, now] = [said(resource('gone')), said({ type: 'text', text: 'x' })];
+    const outcome = await resolveParts([past, now], library({}).load, (one) => one === past);
+    expect(outcome).toMatchObject({
+      ok: true,
+      value: [
+        {
+          parts: [
+            {
+              type: 'text',
+              text: '[a file of this message is left out: there is no resource gone]',
+            },
+          ],
+        },
+        now,
+      ],
+    });
+  });
+
+  test('that may be had later are asked for again, in an earlier turn as well', async () => {
+    const past = said(resource('a'));
+    const error = { code: 'invalid_request', message: 'busy', retryable: true } as const;
+    expect(
+      await resolveParts(
+        [past],
+        async () => ({ ok: false, error }),
+        () => true,
+      ),
+    ).toEqual({
+      ok: false,
+      error,
+    });
+  });
+
+  test('of text that is no UTF-8 or too large are refused by name', async () => {
+    const latin = file('text/plain', Buffer.from([0xfc]), 'latin.txt');
+    expect(errorOf(await partsOf({ latin }, resource('latin')))).toBe(
+      'the file latin.txt is a text by its type, and its bytes are not UTF-8',
+    );
+    const large = file('text/plain', 'x'.repeat(MAX_TEXT_BYTES + 1), 'large.txt');
+    expect(errorOf(await partsOf({ large }, resource('large')))).toMatch(
+      /^the file large\.txt has 1048577 bytes of text, at most 1048576 go into a request/,
+    );
+  });
+
+  test('are bounded together, and what is beyond is not even read', async () => {
+    const half = file('image/png', Buffer.alloc(MAX_REQUEST_BYTES / 2), 'half');
+    const { load, asked } = library({ half, more: file('image/png', 'x', 'more') });
+    const parts = ['half', 'half', 'more', 'never'].map(resource);
+    const outcome = await resolveParts([said(...parts)], load);
+    expect(errorOf(outcome)).toContain('bytes together; more is beyond that');
+    expect(asked).toEqual(['half', 'half', 'more']);
+  });
+});
+
+describe('what a run has loaded', () => {
+  test('is not loaded again for it, but for another one', async () => {
+    const { load, asked } = library({ a: file('text/plain', 'a') });
+    const [one, other] = [{}, {}];
+    for (const owner of [one, one, other]) {
+      expect(await remembering(owner, load)('a')).toMatchObject({ ok: true });
+    }
+    expect(asked).toEqual(['a', 'a']);
+  });
+
+  test('is asked for again when it failed', async () => {
+    const files: Record<string, Resource> = {};
+    const { load } = library(files);
+    const owner = {};
+    expect((await remembering(owner, load)('a')).ok).toBe(false);
+    files.a = file('text/plain', 'a');
+    expect((await remembering(owner, load)('a')).ok).toBe(true);
+  });
+});

@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import type { RunState } from '../../../src/contracts/action.ts';
+import type { AgentDefinition, ToolDefinition } from '../../../src/contracts/definition.ts';
+import type { ErrorCode, RunError } from '../../../src/contracts/errors.ts';
+import type { Message, ToolCall } from '../../../src/contracts/message.ts';
+import type { ModelRef } from '../../../src/contracts/model.ts';
+import type { JsonSchema } from '../../../src/json/json.ts';
+import { ATTEMPTS } from '../../../src/runtime/environment/backoff.ts';
+import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import { next } from '../../../src/runtime/strategies/agent.ts';
+import { planCalls } from '../../../src/runtime/tool-plans/plan-tool-calls.ts';
+
+const question: Message = { role: 'user', content: 'Where is my order?' };
+const calls = (...ids: string[]): ToolCall[] =>
+  ids.map((id) => ({ id, name: 'look', arguments: '{}' }));
+const asking = (...ids: string[]): Message => ({
+  role: 'assistant',
+  content: null,
+  tool_calls: calls(...ids),
+});
+const result = (id: string): Message => ({ role: 'tool', content: 'found', tool_call_id: id });
+const answer = (content: string): Message => ({ role: 'assistant', content });
+
+function model(name: string): ModelRef {
+  return {
+    id: name,
+    name,
+    provider: 'scripted',
+    model: name,
+    base_url: null,
+    context_tokens: null,
+    request_params: {},
+  };
+}
+
+function definition(agent: Partial<AgentDefinition['agent']> = {}, names = ['first', 'second']) {
+  return {
+    agent: {
+      name: 'a',
+      instruction: 'Help.',
+      system_prompt: null,
+      use_history: true,
+      output_schema: null,
+      ...agent,
+    },
+    models: names.map(model),
+    tools: [],
+  } satisfies AgentDefinition;
+}
+
+function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
+  return {
+    history: [],
+    messages: messages.map((message, index) => ({ ...message, seq: index + 1 })),
+    attempts: [],
+    exhausted: null,
+    trust: 'user',
+    messages_at_retry: 0,
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+    refused: {},
+    ...rest,
+  };
+}
+
+function failures(name: string, count: number, retryable = true, code: ErrorCode = 'overloaded') {
+  const error: RunError = { code, message: `${name} failed`, retryable };
+  return Array.from({ length: count }, () => ({
+    kind: 'retry' as const,
+    name,
+    call_id: null,
+    input: null,
+    output: null,
+    error,
+  }));
+}
+
+test('the calls of a state are planned once for a definition, and anew for another', () => {
+  const one = definition();
+  const asked = state([question, asking('call_1')]);
+  const planned = planCalls(one, asked);
+  expect(planned).toMatchObject([{ open: { call: { id: 'call_1' } }, plan: { do: 'tell' } }]);
+  expect(planCalls(one, asked)).toBe(planned);
+  expect(planCalls(one, { ...asked })).toEqual(planned);
+  const look: ToolDefinition = {
+    id: 'look',
+    name: 'look',
+    aliases: [],
+    description: '',
+    kind: 'custom',
+    parameters: {},
+    effect: 'pure',
+    requires_approval: false,
+    timeout_ms: 1_000,
+    configuration: {},
+  };
+  const other: AgentDefinition = { ...one, tools: [look] };
+  expect(planCalls(other, asked)).toMatchObject([{ plan: { do: 'run' } }]);
+  expect(planCalls(one, asked)).toEqual(planned);
+});
+
+describe('what comes next', () => {
+  test('a question goes to the first model', () => {
+    const action = next(definition(), state([question]));
+    expect(action).toMatchObject({ type: 'call_model', model: { name: 'first' }, attempt: 1 });
+  });
+
+  test('the calls of an answer are made, all of them, in their order', () => {
+    const action = next(definition(), state([question, asking('a', 'b', 'c')]));
+    expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'b', 'c') });
+  });
+
+  test('calls that have a result are not made again', () => {
+    const action = next(definition(), state([question, asking('a', 'b', 'c'), result('b')]));
+    expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'c') });
+  });
+
+  test('when all calls have a result the model is asked again', () => {
+    const told = [question, asking('a', 'b'), result('b'), result('a')];
+    expect(next(definition(), state(told))).toMatchObject({ type: 'call_model', attempt: 1 });
+  });
+
+  test('an answer without calls ends the run with its text', () => {
+    const action = next(definition(), state([question, asking('a'), result('a'), answer('Here.')]));
+    expect(action).toEqual({ type: 'finish', output: 'Here.', output_data: null });
+  });
+
+  test('an answer without any text ends it with the empty text', () => {
+    const empty: Message = { role: 'assistant', content: null };
+    expect(next(definition(), state([question, empty]))).toMatchObject({ output: '' });
+  });
+
+  test('a user message after the answer asks the model again', () => {
+    const action = next(definition(), state([question, answer('Here.'), question]));
+    expect(action.type).toBe('call_model');
+  });
+
+  test('the same state gives the same action, and is not changed', () => {
+    const frozen = state(Object.freeze([question, asking('a')]) as Message[]);
+    expect(next(definition(), frozen)).toEqual(next(definition(), frozen));
+  });
+});
+
+describe('structured output', () => {
+  const output_schema: JsonSchema = {
+    type: 'object',
+    required: ['colour'],
+    properties: { colour: { enum: ['red', 'green'] } },
+  };
+  const strict = definition({ output_schema });
+  const bad = answer('{"colour": "blue"}');
+
+  test('an answer that satisfies the schema gives text and data', () => {
+    expect(next(strict, state([question, answer('{"colour": "red"}')]))).toEqual({
+      type: 'finish',
+      output: '{"colour": "red"}',
+      output_data: { colour: 'red' },
+    });
+  });
+
+  test('a code fence around the JSON does not matter', () => {
+    const action = next(strict, state([question, answer('```json\n{"colour": "red"}\n```')]));
+    expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'red' } });
+  });
+
+  test('an answer that does not is told what is wrong, once', () => {
+    const action = next(strict, state([question, bad]));
+    expect(action).toMatchObject({ type: 'guard' });
+    expect(action).toHaveProperty('message', expect.stringMatching(/colour.*red, green/));
+  });
+
+  test('text that is no JSON is told so', () => {
+    const action = next(strict, state([question, answer('red, I think')]));
+    expect(action).toHaveProperty('message', expect.stringMatching(/not JSON/));
+  });
+
+  test('after one repair the run fails', () => {
+    const repair = next(strict, state([question, bad]));
+    const told: Message = { role: 'user', content: repair.type === 'guard' ? repair.message : '' };
+    expect(next(strict, state([question, bad, told, bad]))).toMatchObject({
+      type: 'fail',
+      stop_reason: 'error',
+      error: { code: 'invalid_output', retryable: false },
+    });
+    const action = next(strict, state([question, bad, told, answer('{"colour": "green"}')]));
+    expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'green' } });
+  });
+});
+
+describe('attempts and fallbacks', () => {
+  test('a retryable failure is tried again with the same model', () => {
+    const action = next(definition(), state([question], { attempts: failures('first', 1) }));
+    expect(action).toMatchObject({ model: { name: 'first' }, attempt: 2 });
+  });
+
+  test('after its attempts the next model is asked, with a count of its own', () => {
+    const attempts = failures('first', ATTEMPTS);
+    const action = next(definition(), state([question], { attempts }));
+    expect(action).toMatchObject({ model: { name: 'second' }, attempt: 1 });
+  });
+
+  test('a failure not worth another attempt goes to the next model at once', () => {
+    const attempts = failures('first', 1, false, 'unauthorized');
+    expect(next(definition(), state([question], { attempts }))).toMatchObject({
+      model: { name: 'second' },
+      attempt: 1,
+    });
+  });
+
+  test('when all models are spent the last error ends the run', () => {
+    const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
+    expect(next(definition(), state([question], { attempts }))).toEqual({
+      type: 'fail',
+      stop_reason: 'error',
+      error: { code: 'overloaded', message: 'second failed', retryable: false },
+    });
+  });
+
+  test('an agent without models fails and says what to do', () => {
+    expect(next(definition({}, []), state([question]))).toMatchObject({
+      type: 'fail',
+      stop_reason: 'error',
+      error: { message: expect.stringContaining('agent_models') },
+    });
+  });
+});
+
+describe('limits', () => {
+  test.each(['max_steps', 'max_tokens', 'max_cost', 'max_time'] as const)(
+    '%s used up forbids another model call',
+    (exhausted) => {
+      const action = next(definition(), state([question], { exhausted }));
+      expect(action).toMatchObject({
+        type: 'fail',
+        stop_reason: exhausted,
+        error: { code: 'limit_reached', retryable: false },
+      });
+    },
+  );
+
+  test('a limit used up neither stops calls already asked for nor the last answer', () => {
+    const exhausted = 'max_steps';
+    expect(next(definition(), state([question, asking('a')], { exhausted })).type).toBe(
+      'call_tools',
+    );
+    expect(next(definition(), state([question, answer('Done.')], { exhausted })).type).toBe(
+      'finish',
+    );
+  });
+});
+
+describe('what the model is sent', () => {
+  test('system prompt and instruction, then the history, then the conversation', () => {
+    const history = [question, answer('Shipped.')];
+    const sent = conversation(
+      definition({ system_prompt: 'Be brief.' }),
+      state([question], { history }),
+    );
+    const system = { role: 'system', content: 'Be brief.\n\nHelp.' };
+    expect(sent).toEqual([system, ...history, { ...question, seq: 1 }]);
+  });
+
+  test('no system message when there is nothing to say in it', () => {
+    expect(conversation(definition({ instruction: '' }), state([question]))).toEqual([
+      { ...question, seq: 1 },
+    ]);
+  });
+});

@@ -1,0 +1,70 @@
+import type { LoggedMessage, Message } from '../../../src/contracts/message.ts';
+import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import { type FitOptions, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
+import { asking, numbered, result, summary, user } from './conversations.ts';
+
+export const system: Message = { role: 'system', content: 'You help.' };
+export const long = (name: string, tokens = 100) => `${name} ${'x'.repeat(tokens * 4)}`;
+export const trimTo = (
+  contextTokens: number | null,
+  rest: Partial<FitOptions> = {},
+): FitOptions => {
+  return { contextTokens, reserve: 0, toolTokens: 0, policy: 'trim', ...rest };
+};
+export const names = (messages: readonly Message[]) =>
+  messages.map(({ content, tool_calls }) =>
+    (content ?? tool_calls?.map(({ id }) => id).join() ?? '').replace(/ x+$/, ''),
+  );
+
+/** A task and then `rounds` answers that call a tool, each with a result of about 100 tokens. */
+export function worked(rounds: number, tokens = 100): LoggedMessage[] {
+  const made = Array.from({ length: rounds }, (_, at) => [
+    asking(`c${at}`),
+    result(`c${at}`, long(`r${at}`, tokens)),
+  ]);
+  return numbered(user('task'), ...made.flat());
+}
+
+export function sentOf(messages: readonly LoggedMessage[], options: FitOptions) {
+  const fitted = fitWindow(messages, options);
+  if (fitted.kind !== 'send') throw new Error('it is to be summarized');
+  return fitted;
+}
+
+export function summarizedOf(messages: readonly LoggedMessage[], options: FitOptions) {
+  const fitted = fitWindow(messages, options);
+  if (fitted.kind !== 'summarize') throw new Error('it is to be sent');
+  return fitted;
+}
+
+/** What is sent once the summary asked for is in the log. */
+export function retold(run: readonly LoggedMessage[], history: Message[], content = 'short') {
+  const definition = {
+    agent: {
+      name: 'a',
+      instruction: 'You help.',
+      system_prompt: null,
+      use_history: true,
+      output_schema: null,
+    },
+    models: [],
+    tools: [],
+  };
+  const tell = (messages: readonly Message[]) =>
+    conversation(definition, {
+      history,
+      messages,
+      attempts: [],
+      exhausted: null,
+      trust: 'user',
+      messages_at_retry: 0,
+      rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+      refused: {},
+    });
+  return {
+    tell,
+    before: tell(run),
+    covered: (from: number, to: number) =>
+      tell([...run, summary(run.length + 1, from, to, content)]),
+  };
+}

@@ -1,0 +1,478 @@
+import { randomBytes } from 'node:crypto';
+import type http from 'node:http';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
+import type { CustomEngine } from '../../../src/index.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { createSecretWriter } from '../../../src/secrets/writer.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { type Seen, startServer } from '../../tools/servers.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import {
+  brokenPromises,
+  calling,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  messagesOf,
+  reaches,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { expectEqual } from '../replay/replay-runs.ts';
+
+const KEY = 'engine-key-0123456789abcdef';
+const LOOPBACK = '127.0.0.1';
+
+const database = testDatabase();
+let worker: Worker | undefined;
+const log: string[] = [];
+const asked: unknown[] = [];
+let attempts = 0;
+
+const engines: CustomEngine[] = [
+  {
+    name: 'echo',
+    answer({ input, messages, request_params }, { execution_id, idempotency_key, onToken }) {
+      asked.push({ input, messages, request_params, execution_id, idempotency_key });
+      onToken('you ');
+      return { output: `you said ${input}`, usage: { tokens_in: 3, tokens_out: 4 } };
+    },
+  },
+  { name: 'structured', answer: async () => ({ output: { color: 'red' } }) },
+  {
+    name: 'flaky',
+    answer() {
+      attempts += 1;
+      if (attempts < 3) throw Object.assign(new Error('not yet'), { retryable: true });
+      return 'at last';
+    },
+  },
+  {
+    name: 'broken',
+    answer() {
+      throw new Error('it is broken');
+    },
+  },
+  { name: 'slow', answer: () => new Promise(() => {}) },
+];
+
+beforeAll(async () => {
+  await begin();
+  const { pool } = database;
+  const { rows } = await pool.query(`select id from howdah.tenants where slug = 'default'`);
+  const { set } = createSecretWriter(secretRowsOn(pool), masterKeys);
+  await set(rows[0].id, 'engine_key', KEY, putSecretOn(pool, rows[0].id));
+});
+afterEach(async () => {
+  killWorkerProcesses();
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+});
+
+const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
+
+async function begin(): Promise<void> {
+  worker = await startTestWorker(database.url, {
+    engines,
+    egressAllow: [LOOPBACK],
+    masterKeys,
+    log: pino({ level: 'trace' }, { write: (line: string) => void log.push(line) }),
+  });
+}
+
+/** An agent with an engine; gives its id. */
+async function external(
+  engine: string,
+  engine_configuration: JsonObject,
+  columns: JsonObject = {},
+): Promise<string> {
+  const { rows } = await database.pool.query(
+    `insert into howdah.agents (name, instruction, engine, engine_configuration, max_steps, max_tokens, max_cost, max_seconds, output_schema)
+     select $1, coalesce(x.instruction, ''), $2, $3, x.max_steps, x.max_tokens, x.max_cost, x.max_seconds, x.output_schema
+     from jsonb_to_record($4) as x (instruction text, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int, output_schema jsonb)
+     returning id`,
+    [`agent_${randomBytes(6).toString('hex')}`, engine, engine_configuration, columns],
+  );
+  return rows[0].id;
+}
+
+/** A server that answers with JSON. */
+const jsonServer = (
+  answer: (
+    seen: Seen,
+    response: http.ServerResponse,
+  ) => { status?: number; body: unknown; headers?: Record<string, string> } | undefined,
+) =>
+  startServer((seen, response) => {
+    const told = answer(seen, response);
+    if (told) {
+      const { status = 200, body, headers = {} } = told;
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
+      response.end(JSON.stringify(body));
+    }
+  });
+
+const jsonOf = (seen: Seen | undefined) => JSON.parse(seen?.body ?? 'null');
+
+describe('an agent behind a URL', () => {
+  test('is sent the run and its conversation, and its answer is the run’s', async () => {
+    const { pool } = database;
+    const server = await jsonServer(() => ({
+      body: { output: `Your key was ${KEY}.`, usage: { tokens_in: 11, tokens_out: 7 } },
+    }));
+    const agent = await external(
+      'http',
+      { url: `${server.url}/run`, secret_name: 'engine_key', headers: { 'x-team': 'a' } },
+      { instruction: 'Be brief.' },
+    );
+    const { rows } = await pool.query(
+      'insert into howdah.sessions (agent_id) values ($1) returning id',
+      [agent],
+    );
+    const session_id = rows[0].id;
+    const run = await runToEnd(pool, agent, 'Hello?', { session_id });
+    expect(run).toMatchObject({
+      status: 'completed',
+      output: 'Your key was ***.',
+      tokens_in: '11',
+      tokens_out: '7',
+      cost: '0',
+    });
+    expect(await kindsOf(pool, run.id)).toBe('model output');
+    expect((await stepsOf(pool, run.id))[0]).toMatchObject({ name: 'http', tokens_in: 11 });
+    const [first] = server.seen;
+    expect(first).toMatchObject({
+      method: 'POST',
+      path: '/run',
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'idempotency-key': `${run.id}:2`,
+        'x-team': 'a',
+        'content-type': 'application/json',
+      },
+    });
+    expect(jsonOf(first)).toEqual({
+      execution_id: run.id,
+      session_id,
+      root_execution_id: run.id,
+      agent_id: agent,
+      input: 'Hello?',
+      metadata: {},
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hello?' },
+      ],
+    });
+    await runToEnd(pool, agent, 'And now?', { session_id });
+    expect(jsonOf(server.seen[1]).messages.slice(1)).toEqual([
+      { role: 'user', content: 'Hello?' },
+      { role: 'assistant', content: 'Your key was ***.' },
+      { role: 'user', content: 'And now?' },
+    ]);
+    const { rows: everything } = await pool.query(
+      `select (select string_agg(v.definition::text, '') from howdah.agent_versions as v)
+        || (select string_agg(s::text, '') from howdah.steps as s) as text`,
+    );
+    expect(everything[0].text + log.join('')).not.toContain(KEY);
+    await expectEqual(pool, run.id);
+  });
+
+  test('is asked again when that may help, as late as it wants, under the same key', async () => {
+    const { pool } = database;
+    let count = 0;
+    const server = await jsonServer(() => {
+      count += 1;
+      if (count === 1) return { status: 429, body: {}, headers: { 'retry-after': '1' } };
+      return count === 2 ? { body: { text: 'no output' } } : { body: { output: 'done' } };
+    });
+    const run = await runToEnd(pool, await external('http', { url: server.url }));
+    expect(run).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await kindsOf(pool, run.id)).toBe('retry retry model output');
+    const [first, second] = await stepsOf(pool, run.id);
+    expect(first).toMatchObject({
+      error: { code: 'rate_limited', retry_after_ms: 1000 },
+      output: { delay_ms: expect.any(Number) },
+    });
+    expect(Number((first?.output as JsonObject | undefined)?.delay_ms)).toBeGreaterThanOrEqual(
+      1000,
+    );
+    expect(second).toMatchObject({ error: { code: 'bad_answer' } });
+    expect(new Set(server.seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+  });
+
+  test.each([
+    [400, 'invalid_request'],
+    [401, 'unauthorized'],
+    [302, 'invalid_request'],
+  ])('that refuses with %i fails the run at once', async (status, code) => {
+    const { pool } = database;
+    const server = await jsonServer(() => ({
+      status,
+      body: { no: KEY },
+      headers: { location: 'http://127.0.0.1:1/' },
+    }));
+    const agent = await external('http', { url: server.url, secret_name: 'engine_key' });
+    const run = await runToEnd(pool, agent);
+    expect(run).toMatchObject({ status: 'failed', stop_reason: 'error', error: { code } });
+    expect(JSON.stringify(run.error)).not.toContain(KEY);
+    expect(server.seen).toHaveLength(1);
+  });
+
+  test('is left alone at once when the run is cancelled, or its time is over', async () => {
+    const { pool } = database;
+    const left: Promise<unknown>[] = [];
+    const server = await jsonServer((_seen, response) => {
+      left.push(new Promise((resolve) => response.on('close', resolve)));
+      return undefined;
+    });
+    const id = await insertRun(pool, await external('http', { url: server.url }));
+    await expect.poll(() => left.length, { timeout: 60_000 }).toBe(1);
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    await left[0];
+    const late = await external('http', { url: server.url }, { max_seconds: 1 });
+    expect(await runToEnd(pool, late)).toMatchObject({ status: 'failed', stop_reason: 'max_time' });
+    await left[1];
+  });
+
+  test('is not reached on a private address, nor is one it redirects to', async () => {
+    const { pool } = database;
+    const agent = await external('http', { url: 'http://10.0.0.1/run' });
+    expect(await runToEnd(pool, agent)).toMatchObject({
+      status: 'failed',
+      error: { code: 'invalid_request', message: expect.stringContaining('not a public address') },
+    });
+    const openai = await external('openai', { base_url: 'http://169.254.1.1/v1', model: 'm' });
+    const run = await runToEnd(pool, openai);
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { code: 'invalid_request', message: expect.stringContaining('not a public address') },
+    });
+    expect(await kindsOf(pool, run.id)).toBe('retry error');
+  });
+
+  test('stops at the budget of the run', async () => {
+    const { pool } = database;
+    const server = await jsonServer(() => ({
+      body: { output: 'no JSON', usage: { tokens_in: 900, tokens_out: 200 } },
+    }));
+    const agent = await external(
+      'http',
+      { url: server.url },
+      { max_tokens: 1000, output_schema: { type: 'object' } },
+    );
+    const run = await runToEnd(pool, agent);
+    expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_tokens', tokens_in: '900' });
+    expect(server.seen).toHaveLength(1);
+  });
+
+  test('is asked again under the same key when the worker that asked was killed', async () => {
+    const { pool, url } = database;
+    const server = await jsonServer(() => ({ body: { output: 'done' } }));
+    const agent = await external('http', { url: server.url });
+    const loaded = await loadWorkerProcess(url, { egressAllow: LOOPBACK });
+    await worker?.stop(0);
+    worker = undefined;
+    const victim = await loaded.start('model.after:1:kill');
+    const id = await insertRun(pool, agent);
+    await victim.ended;
+    await begin();
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).toEqual([`${id}:2`, `${id}:2`]);
+  });
+
+  test('is the one of the version the run began with', async () => {
+    const { pool } = database;
+    let count = 0;
+    const old = await jsonServer(() => {
+      count += 1;
+      return count === 1
+        ? { status: 503, body: {}, headers: { 'retry-after': '3' } }
+        : { body: { output: 'old' } };
+    });
+    const agent = await external('http', { url: old.url });
+    const id = await insertRun(pool, agent);
+    await reaches(pool, id, 'waiting');
+    await pool.query(
+      `update howdah.agents set engine_configuration = '{"url": "http://10.0.0.1/"}' where id = $1`,
+      [agent],
+    );
+    expect(await ended(pool, id)).toMatchObject({ output: 'old' });
+    await pool.query('select howdah.restore_agent_version($1, 1)', [agent]);
+    expect(await runToEnd(pool, agent)).toMatchObject({ output: 'old' });
+  });
+});
+
+describe('an agent that speaks OpenAI’s format', () => {
+  test('is sent the whole conversation, with its own key alone, and is priced by the agent’s model', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(() => ({
+      content: 'Hello from afar.',
+      usage: { prompt_tokens: 1000, completion_tokens: 100 },
+    }));
+    const configuration = {
+      base_url: server.url,
+      model: 'their-agent',
+      request_params: { temperature: 0 },
+    };
+    const agent = await external('openai', configuration, { instruction: 'Be kind.' });
+    const run = await runToEnd(pool, agent, 'Hi');
+    expect(run).toMatchObject({ output: 'Hello from afar.', tokens_in: '1000', cost: '0' });
+    expect(server.requests[0]).toMatchObject({
+      path: '/v1/chat/completions',
+      body: {
+        model: 'their-agent',
+        temperature: 0,
+        messages: [
+          { role: 'system', content: 'Be kind.' },
+          { role: 'user', content: 'Hi' },
+        ],
+      },
+    });
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
+    expect(server.requests[0]?.body.tools).toBeUndefined();
+    await pool.query(
+      `with price as (
+         insert into howdah.models (name, provider, model, input_price, output_price) values ($2, 'openai', 'm', 2, 10) returning id
+       )
+       insert into howdah.agent_models (agent_id, model_id) select $1, id from price`,
+      [agent, `price_${agent}`],
+    );
+    await pool.query(
+      `update howdah.agents set engine_configuration = engine_configuration || '{"secret_name": "engine_key"}' where id = $1`,
+      [agent],
+    );
+    const priced = await runToEnd(pool, agent, 'Hi');
+    expect(Number(priced.cost)).toBeCloseTo(0.003);
+    expect(server.requests[1]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    await expectEqual(pool, priced.id);
+    await server.close();
+  });
+});
+
+describe('a function registered in code', () => {
+  test('answers with what it is told, and its usage counts', async () => {
+    const { pool } = database;
+    const agent = await external('custom', { function: 'echo', request_params: { tone: 'dry' } });
+    const run = await runToEnd(pool, agent, 'hi');
+    expect(run).toMatchObject({ output: 'you said hi', tokens_in: '3', tokens_out: '4' });
+    expect(asked.at(-1)).toEqual({
+      input: 'hi',
+      messages: [{ role: 'user', content: 'hi' }],
+      request_params: { tone: 'dry' },
+      execution_id: run.id,
+      idempotency_key: `${run.id}:2`,
+    });
+  });
+
+  test('may give JSON, be tried again, fail, be cancelled, and be missing', async () => {
+    const { pool } = database;
+    const structured = await external(
+      'custom',
+      { function: 'structured' },
+      { output_schema: { type: 'object', required: ['color'] } },
+    );
+    expect(await runToEnd(pool, structured)).toMatchObject({ output_data: { color: 'red' } });
+    const flaky = await runToEnd(pool, await external('custom', { function: 'flaky' }));
+    expect(flaky).toMatchObject({ output: 'at last' });
+    expect(await kindsOf(pool, flaky.id)).toBe('retry retry model output');
+    expect(await runToEnd(pool, await external('custom', { function: 'broken' }))).toMatchObject({
+      status: 'failed',
+      error: { message: 'it is broken' },
+    });
+    const id = await insertRun(pool, await external('custom', { function: 'slow' }));
+    await reaches(pool, id, 'running');
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await runToEnd(pool, await external('custom', { function: 'none' }))).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('every worker has to be started with it') },
+    });
+  });
+
+  test('may be handed a run, and be a sub-agent', async () => {
+    const { pool } = database;
+    const target = await external('custom', { function: 'echo' });
+    const given = async (configuration: JsonObject) => {
+      const name = `to_${randomBytes(6).toString('hex')}`;
+      await pool.query(
+        `insert into howdah.tools (name, kind, agent_id, parameters, configuration) values ($1, 'agent', $2, '{"type": "object"}', $3)`,
+        [name, target, configuration],
+      );
+      return makeAgent(pool, {
+        script: [calling({ name, arguments: { message: 'sub' } }), { content: 'done' }],
+        tools: [name],
+      });
+    };
+    expect(await runToEnd(pool, await given({ handoff: true }), 'root')).toMatchObject({
+      output: 'you said root',
+    });
+    const parent = await runToEnd(pool, await given({}), 'root');
+    const said = await messagesOf(pool, parent.id);
+    expect(said.find(({ role }) => role === 'tool')?.content).toBe('you said sub');
+  });
+});
+
+describe('an engine is refused', () => {
+  test.each<[string, JsonObject, string]>([
+    ['a2a', {}, 'not available yet'],
+    ['http', {}, 'url'],
+    ['http', { url: 'ftp://x' }, 'url'],
+    ['http', { url: 'https://x', timeout: 1 }, 'timeout'],
+    ['openai', { base_url: 'https://x/v1' }, 'model'],
+    ['custom', { function: '' }, 'function'],
+    ['builtin', { url: 'https://x' }, 'url'],
+    ['http', { url: 'https://user:geheim1234@example.com/' }, 'key'],
+    ['http', { url: 'https://x', headers: { authorization: 'Bearer abcdefgh12345678' } }, 'key'],
+  ])('%s %j', async (engine, configuration, about) => {
+    await expect(external(engine, configuration)).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining(about),
+    });
+  });
+
+  test('with a secret that is not there, and a secret it names is not removed', async () => {
+    await expect(external('http', { url: 'https://x', secret_name: 'none' })).rejects.toMatchObject(
+      { code: 'HWNTF' },
+    );
+    await external('http', { url: 'https://example.com', secret_name: 'engine_key' });
+    await expect(
+      database.pool.query(`select howdah.remove_secret('engine_key')`),
+    ).rejects.toMatchObject({ code: 'HWCNF' });
+  });
+
+  test('from a member, who may edit agents but not say where conversations go', async () => {
+    const { pool } = database;
+    const client = await pool.connect();
+    try {
+      await client.query('begin');
+      const { rows } = await client.query(
+        `select id as tenant_id from howdah.tenants where slug = 'default'`,
+      );
+      await client.query(
+        `select set_config('howdah.tenant_id', $1, true), set_config('howdah.role', 'member', true)`,
+        [rows[0].tenant_id],
+      );
+      await client.query('set local role howdah_app');
+      await client.query(`insert into howdah.agents (name) values ('mine')`);
+      await expect(
+        client.query(
+          `update howdah.agents set engine = 'http', engine_configuration = '{"url": "https://x"}' where name = 'mine'`,
+        ),
+      ).rejects.toMatchObject({ code: 'HWDEN' });
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { exactJson } from '../../../src/db/connection/lossless-json.ts';
+import { unfenced } from '../../../src/runtime/messages/strip-code-fence.ts';
+import { sqlQueryTool } from '../../../src/tools/sql-query.ts';
+
+// What models and queries of tenants give is looked at in the process that does all the others' work.
+
+const LONG = 400_000;
+
+/** Milliseconds of this thread's processor. */
+const ms = async (work: () => unknown): Promise<number> => {
+  const from = process.threadCpuUsage();
+  await work();
+  const { user, system } = process.threadCpuUsage(from);
+  return (user + system) / 1000;
+};
+
+test.each([
+  ['{"a": 1}', { a: 1 }],
+  ['```json\n{"a": 1}\n```', { a: 1 }],
+  ['  ```\n[1]\n```  \n', [1]],
+  ['```json "```" ```', '```'],
+  ['```json\n7', 7],
+])('JSON is taken out of its block: %j', (text, value) => {
+  expect(JSON.parse(unfenced(text))).toEqual(value);
+});
+
+test('an answer of blanks takes no longer than its length', async () => {
+  for (const text of [`a${' '.repeat(LONG)}b`, ' ```'.repeat(LONG / 4), '`'.repeat(LONG)]) {
+    expect(await ms(() => unfenced(text))).toBeLessThan(1_000);
+  }
+});
+
+test('neither does a number of zeros, which keeps all its digits', async () => {
+  const number = `1${'0'.repeat(LONG)}1`;
+  expect(await ms(() => expect(exactJson(`{"n":${number}}`)).toEqual({ n: number }))).toBeLessThan(
+    1_000,
+  );
+  expect(exactJson('[1000000000000000000000, 0.10000000000000000000]')).toEqual([1e21, 0.1]);
+});
+
+test('neither does a query that begins as a description', async () => {
+  const asked: string[] = [];
+  const here = {
+    rows: async ({ query }: { query: string }) => {
+      asked.push(query);
+      return { ok: true, value: { rows: [], cut_by: null } } as const;
+    },
+  };
+  const { run } = sqlQueryTool(here as never, (() => here) as never);
+  const query = `describe${' '.repeat(LONG)}!`;
+  const context = { signal: new AbortController().signal, tenant_id: 't', execution_id: 'e' };
+  expect(await ms(() => run({ query }, context as never, {}))).toBeLessThan(1_000);
+  expect(asked.length).toBeLessThanOrEqual(1);
+});

@@ -1,0 +1,236 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+  streamOf,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  type Execution,
+  ended,
+  executionOf,
+  insertRun,
+  kindsOf,
+  type ModelSpec,
+  makeAgent,
+  messagesOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+
+const database = testDatabase();
+let worker: Worker;
+const servers: FakeServer[] = [];
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+});
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+});
+
+/** A server that answers in this order; the real client speaks to it. */
+async function serving(answers: FakeAnswer[]): Promise<FakeServer> {
+  const server = await startOpenAiServer(answers);
+  servers.push(server);
+  return server;
+}
+
+async function run(...answers: FakeAnswer[]): Promise<{ server: FakeServer; run: Execution }> {
+  const server = await serving(answers);
+  const agent = await makeAgent(database.pool, { models: [at(server)], max_seconds: 60 });
+  return { server, run: await runToEnd(database.pool, agent) };
+}
+
+const at = (server: Pick<FakeServer, 'url'>): ModelSpec => ({
+  provider: 'openai',
+  base_url: server.url,
+});
+const busy: FakeAnswer = { status: 500, error: { message: 'busy' } };
+const ok: FakeAnswer = { content: 'Here.' };
+
+describe('a failure worth another attempt', () => {
+  test('429 with Retry-After: the next attempt is not earlier than told', async () => {
+    const limited = {
+      status: 429,
+      headers: { 'retry-after': '1' },
+      error: { message: 'slow down' },
+    };
+    const times: number[] = [];
+    const answers = [limited, ok];
+    const server = await startOpenAiServer(({ index }) => {
+      times.push(performance.now());
+      return answers[index] ?? busy;
+    });
+    servers.push(server);
+    const agent = await makeAgent(database.pool, { models: [at(server)] });
+    const { id, status } = await runToEnd(database.pool, agent);
+    expect(status).toBe('completed');
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(999); // timers count whole milliseconds
+    expect(await kindsOf(database.pool, id)).toBe('retry model output');
+    const [retry] = await stepsOf(database.pool, id);
+    expect(retry).toMatchObject({
+      input: { attempt: 1 },
+      error: { code: 'rate_limited', retryable: true, retry_after_ms: 1000 },
+    });
+    expect(retry?.output).toHaveProperty(
+      'delay_ms',
+      expect.toSatisfy((ms: number) => ms >= 1000),
+    );
+  });
+
+  test.each<[string, FakeAnswer, string]>([
+    ['a 429 without a time', { status: 429 }, 'rate_limited'],
+    ['a 503', { status: 503 }, 'overloaded'],
+    ['a dropped connection', { reset: true }, 'unreachable'],
+    ['an HTML page with 200', { raw: '<html>It works!</html>' }, 'bad_answer'],
+    ['an empty answer with 200', { raw: '' }, 'bad_answer'],
+    ['half a stream', { content: 'Half of it', cut: { after: 150, how: 'end' } }, 'bad_answer'],
+    ['a torn stream', { content: 'Half of it', cut: { after: 150, how: 'reset' } }, 'bad_answer'],
+  ])(
+    '%s, then an answer: one retry step, and nothing of the failure is kept',
+    async (_what, failure, code) => {
+      const { run: ended, server } = await run(failure, ok);
+      expect(ended).toMatchObject({ status: 'completed', output: 'Here.', model_count: 1 });
+      expect(await kindsOf(database.pool, ended.id)).toBe('retry model output');
+      expect((await stepsOf(database.pool, ended.id))[0]?.error?.code).toBe(code);
+      const messages = await messagesOf(database.pool, ended.id);
+      expect(messages.map(({ content }) => content)).toEqual(['hello', 'Here.']);
+      expect(server.requests[1]?.body).toEqual(server.requests[0]?.body);
+    },
+  );
+
+  test('half a tool call is never run', async () => {
+    const call = {
+      tool_calls: [{ name: 'drop_everything', arguments: { really: 'yes, all of it' } }],
+    };
+    const whole = streamOf(call).length;
+    for (const after of [0.4, 0.5, 0.6].map((part) => Math.floor(whole * part))) {
+      const { run: ended } = await run({ ...call, cut: { after, how: 'end' } }, ok);
+      expect(await kindsOf(database.pool, ended.id)).toBe('retry model output');
+    }
+  });
+});
+
+describe('a model that keeps failing', () => {
+  test('is asked four times, each in the log, then the next model answers', async () => {
+    const [first, second] = [await serving([busy, busy, busy, busy]), await serving([ok])];
+    const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
+    const id = await insertRun(database.pool, agent);
+    await skipWaits(id);
+    const run = await ended(database.pool, id);
+    expect(run.status).toBe('completed');
+    expect(await kindsOf(database.pool, id)).toBe('retry retry retry retry model output');
+    const steps = await stepsOf(database.pool, id);
+    expect(steps.slice(0, 4).map(({ input }) => input)).toEqual(
+      [1, 2, 3, 4].map((attempt) => ({ attempt })),
+    );
+    expect(steps[4]?.name).toBe(`${steps[0]?.name?.replace(/_1$/, '')}_2`);
+    expect([first.requests.length, second.requests.length]).toEqual([4, 1]);
+  });
+
+  test('without another one fails the run with its last error', async () => {
+    const server = await serving([busy, busy, busy, { status: 429 }]);
+    const agent = await makeAgent(database.pool, { models: [at(server)] });
+    const id = await insertRun(database.pool, agent);
+    await skipWaits(id);
+    expect(await ended(database.pool, id)).toMatchObject({
+      status: 'failed',
+      stop_reason: 'error',
+      error: { code: 'rate_limited', retryable: false },
+      model_count: 0,
+    });
+    expect(await kindsOf(database.pool, id)).toBe('retry retry retry retry error');
+    expect(server.requests).toHaveLength(4);
+  });
+
+  test('nobody listens there: said so', async () => {
+    // a port nobody is given by chance: one that was closed may be the next test's
+    const agent = await makeAgent(database.pool, {
+      models: [at({ url: 'http://127.0.0.1:2/v1' })],
+    });
+    const id = await insertRun(database.pool, agent);
+    await skipWaits(id);
+    expect((await ended(database.pool, id)).error?.code).toBe('unreachable');
+  });
+});
+
+/** Ends every back-off that became a row at once, until the run is over. */
+async function skipWaits(id: string): Promise<void> {
+  for (;;) {
+    const run = await eventually<{ is_over: boolean }>(
+      database.pool,
+      'the run waits or ends',
+      `select completed_at is not null as is_over from howdah.executions
+       where id = $1 and (completed_at is not null or status = 'waiting')`,
+      [id],
+    );
+    if (run.is_over) return;
+    await wakeNow(id);
+  }
+}
+
+async function wakeNow(id: string): Promise<void> {
+  await database.pool.query(
+    `update howdah.executions set wake_at = now() where id = $1 and status = 'waiting'`,
+    [id],
+  );
+  await database.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
+}
+
+describe('a failure not worth another attempt', () => {
+  test.each([
+    [400, 'invalid_request'],
+    [401, 'unauthorized'],
+    [404, 'not_found'],
+  ])('%i fails the run at once', async (status, code) => {
+    const { run: ended, server } = await run({ status, error: { message: 'no' } }, ok);
+    expect(ended).toMatchObject({ status: 'failed', stop_reason: 'error', error: { code } });
+    expect(server.requests).toHaveLength(1);
+    expect(await kindsOf(database.pool, ended.id)).toBe('retry error');
+  });
+
+  test('goes to the next model at once when there is one', async () => {
+    const [first, second] = [await serving([{ status: 401 }]), await serving([ok])];
+    const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
+    expect((await runToEnd(database.pool, agent)).output).toBe('Here.');
+  });
+
+  test('a provider nobody knows is named', async () => {
+    const agent = await makeAgent(database.pool, { models: [{ provider: 'opnai' }] });
+    const { error, stop_reason } = await runToEnd(database.pool, agent);
+    expect(stop_reason).toBe('error');
+    expect(error?.message).toMatch(/opnai.*openai/);
+  });
+});
+
+describe('a long Retry-After', () => {
+  test('parks the run as a row; no worker is held; it goes on in its time', async () => {
+    const { pool } = database;
+    const limited = { status: 429, headers: { 'retry-after': '3600' } };
+    const server = await serving([limited, ok]);
+    const id = await insertRun(pool, await makeAgent(pool, { models: [at(server)] }));
+    const parked = await eventually<Execution>(
+      pool,
+      'the run is parked',
+      `select * from howdah.executions where id = $1 and status = 'waiting'`,
+      [id],
+    );
+    expect(parked).toMatchObject({ waiting_for: 'timer', owner_worker: null, stop_reason: null });
+    const ahead = (parked.wake_at?.getTime() ?? 0) - Date.now();
+    expect(ahead).toBeGreaterThan(3_500_000);
+    await expect.poll(() => worker.inFlight).toBe(0);
+    await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
+    expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', fence: parked.fence });
+    expect(server.requests).toHaveLength(1);
+    await wakeNow(id);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'Here.' });
+    expect(await kindsOf(pool, id)).toBe('retry model output');
+  });
+});

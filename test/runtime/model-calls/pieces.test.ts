@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest';
+import type { RunError } from '../../../src/contracts/errors.ts';
+import { backOff } from '../../../src/runtime/environment/backoff.ts';
+import { fillIn } from '../../../src/runtime/messages/template.ts';
+import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { parseArguments } from '../../../src/tools/arguments.ts';
+import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools/result.ts';
+
+const failure: RunError = { code: 'overloaded', message: 'busy', retryable: true };
+
+describe('back-off', () => {
+  test('is anything from nothing to a bound that doubles up to 30 s', () => {
+    const bounds = [1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => backOff(failure, attempt, () => 1));
+    expect(bounds).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+    expect(backOff(failure, 5, () => 0)).toBe(0);
+    expect(backOff(failure, 3, () => 0.5)).toBe(1000);
+  });
+
+  test('is never shorter than the other side asked for', () => {
+    expect(backOff({ ...failure, retry_after_ms: 7000 }, 1, () => 1)).toBe(7000);
+    expect(backOff({ ...failure, retry_after_ms: 10 }, 1, () => 1)).toBe(500);
+  });
+});
+
+describe('the text of a result', () => {
+  const told = (value: string): string => resultText({ ok: true, value });
+
+  test('is a string as it is, and everything else as JSON', () => {
+    expect(told('plain')).toBe('plain');
+    expect(resultText({ ok: true, value: { a: [1, null] } })).toBe('{"a":[1,null]}');
+  });
+
+  test('up to the limit it is whole', () => {
+    const whole = 'x'.repeat(RESULT_LIMIT_BYTES);
+    expect(told(whole)).toBe(whole);
+    expect(loggedResult(whole)).toBe(whole);
+  });
+
+  test('beyond it is cut off, within the limit, and says so', () => {
+    const text = told('x'.repeat(RESULT_LIMIT_BYTES + 1));
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
+    expect(text).toMatch(/x\n\[cut off: this result has 65537 bytes, /);
+  });
+
+  test.each(['ä', '€', '🐘'])('is never cut inside a character: %s', (character) => {
+    for (const shift of ['', 'a', 'aa', 'aaa']) {
+      const text = told(shift + character.repeat(RESULT_LIMIT_BYTES / 2));
+      expect(text).not.toContain('\ufffd');
+      expect(text.isWellFormed()).toBe(true);
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
+    }
+  });
+
+  test('an error always has one form', () => {
+    const text = resultText({ ok: false, error: { ...failure, cause: { sqlstate: '23505' } } });
+    expect(JSON.parse(text)).toEqual({ error: { ...failure, details: { sqlstate: '23505' } } });
+  });
+
+  test('what is logged of a result too large is what the model was told', () => {
+    const value = { rows: 'y'.repeat(RESULT_LIMIT_BYTES) };
+    expect(loggedResult(value)).toBe(resultText({ ok: true, value }));
+  });
+});
+
+describe('arguments', () => {
+  test('are the object the model wrote; nothing means none', () => {
+    expect(parseArguments('{"a": 1}')).toEqual({ ok: true, value: { a: 1 } });
+    expect(parseArguments('')).toEqual({ ok: true, value: {} });
+    expect(parseArguments(' \n')).toEqual({ ok: true, value: {} });
+  });
+
+  test('are read exactly, or refused', () => {
+    const value = { a: -999_999_999_999_999, b: [9_007_199_254_740_992], c: '90071992547409931' };
+    expect(parseArguments(JSON.stringify(value))).toEqual({ ok: true, value });
+    for (const text of ['{"a": 9007199254740993}', '{"a": [{"b": -9007199254740993}]}']) {
+      expect(parseArguments(text)).toMatchObject({
+        ok: false,
+        error: { message: expect.stringContaining('9007199254740993 has too many digits') },
+      });
+    }
+  });
+
+  test.each(['{"a": 1', 'null', '[1]', '"a"', '7', '{a: 1}', '{} {}'])('%s is refused', (text) => {
+    expect(parseArguments(text)).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_arguments', retryable: false },
+    });
+  });
+});
+
+describe('a JSON Schema', () => {
+  test('names each field that is wrong', () => {
+    const schema = {
+      type: 'object',
+      properties: { a: { type: 'integer' }, b: { enum: ['x', 'y'] } },
+    };
+    expect(faultsOf(schema, { a: 'no', b: 'z' })).toEqual([
+      'a must be integer',
+      'b must be equal to one of the allowed values: x, y',
+    ]);
+  });
+
+  test('may have an $id that another one has as well', () => {
+    const again = () => ({ $id: 'https://example.com/order', type: 'object' });
+    expect(faultsOf(again(), {})).toEqual([]);
+    expect(faultsOf(again(), 7)).toHaveLength(1);
+  });
+
+  test('may be written for an older draft, as generators still do', () => {
+    const $schema = 'http://json-schema.org/draft-07/schema#';
+    const pair = { $schema, type: 'array', items: [{ type: 'string' }, { type: 'number' }] };
+    expect(faultsOf(pair, ['a', 1])).toEqual([]);
+    expect(faultsOf(pair, ['a', 'b'])).toEqual(['1 must be number']);
+  });
+
+  test('that is none throws', () => {
+    expect(() => faultsOf({ type: 'nonsense' }, {})).toThrow(/type/);
+  });
+});
+
+test('a template is filled in by one pass, however many spaces it has', () => {
+  const open = `{{${' '.repeat(50_000)}`; // a backtracking pattern would take hours
+  expect(fillIn(open, {})).toBe(open);
+  expect(fillIn('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
+});

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { CONTENT } from '../../../src/tools/contents.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { makeAgent, messagesOf, resultsOf, runToEnd } from '../arrange.ts';
+
+/** What a tool brings that is heard, or is a text in base64, and who is told of it how. */
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const SOUND = base64('RIFF....WAVEfmt ');
+const database = testDatabase();
+let models: FakeServer;
+let worker: Worker;
+
+beforeAll(async () => {
+  models = await startOpenAiServer(({ body }) => {
+    const { messages } = body as { messages: { role: string }[] };
+    return messages.some(({ role }) => role === 'tool')
+      ? { content: 'I heard it.' }
+      : { tool_calls: [{ id: 'a', name: 'record', arguments: '{}' }] };
+  });
+  const resource = { uri: 'file:///said.txt', mimeType: 'text/plain', blob: base64('Good day. ü') };
+  worker = await startTestWorker(database.url, {
+    openai: models.url,
+    tools: [
+      {
+        name: 'record',
+        description: 'Records.',
+        parameters: { type: 'object', properties: {} },
+        run: () => ({
+          [CONTENT]: [
+            { type: 'audio', data: SOUND, mimeType: 'audio/wav' },
+            { type: 'resource', resource },
+          ],
+        }),
+      },
+    ],
+  });
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await models?.close();
+});
+
+async function listening(capabilities: JsonObject) {
+  const agent = await makeAgent(database.pool, {
+    models: [{ provider: 'openai' }],
+    tools: ['record'],
+  });
+  await database.pool.query(
+    `update howdah.models set capabilities = $2
+     where id in (select model_id from howdah.agent_models where agent_id = $1)`,
+    [agent, capabilities],
+  );
+  const run = await runToEnd(database.pool, agent, 'Record.');
+  expect(run).toMatchObject({ status: 'completed', output: 'I heard it.' });
+  const body = models.requests.at(-1)?.body as { messages: JsonObject[] } | undefined;
+  const messages = body?.messages ?? [];
+  return { run, messages };
+}
+
+test('a model that hears is played the sound, behind the result', async () => {
+  const { run, messages } = await listening({ audio: true });
+  expect(messages.at(-1)).toEqual({
+    role: 'user',
+    content: [
+      { type: 'text', text: expect.stringContaining('images and sounds') },
+      { type: 'text', text: 'Of a:' },
+      { type: 'input_audio', input_audio: { data: SOUND, format: 'wav' } },
+    ],
+  });
+  const [logged] = (await messagesOf(database.pool, run.id)).filter(({ role }) => role === 'tool');
+  expect(logged?.parts).toEqual([
+    { type: 'resource', resource_id: expect.any(String), media: 'audio' },
+  ]);
+});
+
+test.each([[{ images: true }], [{}]])(
+  'a model with %o is told where it is',
+  async (capabilities) => {
+    const { messages } = await listening(capabilities as JsonObject);
+    expect(messages.at(-1)).toMatchObject({ role: 'tool' });
+    expect(messages.at(-1)?.content).toMatch(/\[audio audio\/wav, 16 bytes: kept as file/);
+    expect(JSON.stringify(messages)).not.toContain('input_audio');
+  },
+);
+
+test('a text in base64 is told as text', async () => {
+  const { run } = await listening({});
+  expect((await resultsOf(database.pool, run.id))[0]).toContain('[file:///said.txt]\nGood day. ü');
+});

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { estimateTokens, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
+import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
+import { summaryPrompt } from '../../../src/runtime/model-calls/summary-prompt.ts';
+import {
+  answer,
+  asking,
+  call,
+  numbered,
+  openEnds,
+  result,
+  summary,
+  user,
+} from '../messages/conversations.ts';
+import {
+  long,
+  names,
+  retold,
+  sentOf,
+  summarizedOf,
+  system,
+  trimTo,
+  worked,
+} from '../messages/windows.ts';
+
+describe('summarize', () => {
+  const policy = 'summarize';
+
+  test('is asked for above 80 % of the window, not below', () => {
+    const messages = [system, ...worked(8)];
+    const tokens = estimateTokens(messages);
+    expect(fitWindow(messages, trimTo(Math.ceil(tokens / 0.79), { policy })).kind).toBe('send');
+    expect(fitWindow(messages, trimTo(Math.floor(tokens / 0.81), { policy })).kind).toBe(
+      'summarize',
+    );
+    expect(fitWindow(messages, trimTo(null, { policy })).kind).toBe('send');
+    expect(fitWindow(messages, trimTo(null, { policy, tooLongAt: tokens })).kind).toBe('summarize');
+  });
+
+  test('covers the oldest groups until at most 40 % remain', () => {
+    const run = worked(8);
+    const { before, covered } = retold(run, []);
+    const { from_seq, to_seq, messages } = summarizedOf(before, trimTo(1_000, { policy }));
+    expect([from_seq, to_seq]).toEqual([1, 11]);
+    expect(messages).toEqual(run.slice(0, 11));
+    const rest = covered(from_seq, to_seq);
+    expect(names(rest)).toEqual(['You help.', `${SUMMARY_OPENING}short`, ...names(run.slice(11))]);
+    expect(estimateTokens(rest)).toBeLessThan(450);
+    expect(openEnds(rest)).toEqual([]);
+  });
+
+  test('covers the whole history with the run, or the history alone', () => {
+    const history = Array.from({ length: 10 }, (_, at) => user(long(`h${at}`)));
+    const run = numbered(user('task'));
+    const { before, covered } = retold(run, history);
+    const decision = summarizedOf(before, trimTo(1_000, { policy }));
+    expect(decision).toMatchObject({ from_seq: 0, to_seq: 0, messages: history });
+    expect(names(covered(0, 0)).slice(1)).toEqual([`${SUMMARY_OPENING}short`, 'task']);
+    const later = retold(worked(12), history.slice(0, 2));
+    const both = summarizedOf(later.before, trimTo(1_000, { policy }));
+    expect(both.from_seq).toBe(0);
+    expect(both.to_seq).toBeGreaterThan(10);
+    expect(both.messages.slice(0, 3)).toEqual([...history.slice(0, 2), worked(1)[0]]);
+  });
+
+  test('takes an earlier summary into the next', () => {
+    const run = worked(16);
+    const { covered } = retold(run, []);
+    const { from_seq, to_seq, messages } = summarizedOf(covered(1, 9), trimTo(1_000, { policy }));
+    expect(from_seq).toBe(1);
+    expect(to_seq).toBeGreaterThan(9);
+    expect(messages[0]?.content).toBe(`${SUMMARY_OPENING}short`);
+  });
+
+  test('never summarizes a summary alone: the next group goes with it', () => {
+    const { covered } = retold(worked(5, 10), [], long('S', 600));
+    const decision = summarizedOf(covered(1, 5), trimTo(800, { policy }));
+    expect(decision).toMatchObject({ from_seq: 1, to_seq: 7 });
+    expect(names(decision.messages).slice(1)).toEqual(['c2', 'r2']);
+  });
+
+  test('never covers the newest two groups, nor a summary alone: what is too long then is trimmed', () => {
+    const two = numbered(user(long('task', 10)), asking('a'), result('a', long('r', 1_000)));
+    const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
+    expect(estimateTokens(messages)).toBeLessThanOrEqual(500);
+    const run = worked(4, 300);
+    const { before, covered } = retold(run, []);
+    const { from_seq, to_seq } = summarizedOf(before, trimTo(500, { policy }));
+    expect([from_seq, to_seq]).toEqual([1, 5]);
+    expect(sentOf(covered(1, 5), trimTo(500, { policy })).left_out).toBeGreaterThan(0);
+  });
+
+  test('covers nothing that it was not given, when a person spoke between call and result', () => {
+    const spoken = [asking('a'), user('hurry'), result('a', long('r'))];
+    for (let window = 200; window < 900; window += 10) {
+      const run = numbered(user('task'), ...spoken, ...worked(6).slice(1));
+      const { before, covered } = retold(run, []);
+      const fitted = fitWindow(before, trimTo(window, { policy }));
+      if (fitted.kind === 'send') continue;
+      const rest = covered(fitted.from_seq, fitted.to_seq);
+      const given = [...rest, ...fitted.messages];
+      expect(names(given).filter((name) => name === 'hurry')).toHaveLength(1);
+      expect(given.filter(({ role }) => role === 'tool')).toHaveLength(7);
+    }
+  });
+
+  test('a conversation without numbers is trimmed', () => {
+    const messages = [system, user('q'), ...Array.from({ length: 9 }, () => answer(long('a')))];
+    expect(sentOf(messages, trimTo(500, { policy })).left_out).toBeGreaterThan(0);
+  });
+});
+
+describe('the prompt for a summary', () => {
+  test('tells the conversation as text, with no call to answer', () => {
+    const run = [
+      user('Find order 4711.'),
+      asking(call('a', 'look', '{"id":4711}')),
+      result('a', long('found', 5_000)),
+      { ...answer('Shipped.'), tool_calls: [call('b', 'mail')] },
+    ];
+    const image = { type: 'image_url', image_url: { url: 'data:…' } };
+    const prompt = summaryPrompt([...run, { ...user('Like this:'), parts: [image] }], 'Bob asks.');
+    expect(prompt.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(prompt.every((message) => Object.keys(message).join() === 'role,content')).toBe(true);
+    const text = prompt[1]?.content ?? '';
+    expect(text).toMatch(
+      /Earlier summary:\nBob asks\.\n\nUser: Find order 4711\.\n\nAssistant calls look: \{"id":4711\}\n\nResult of look: found x+/,
+    );
+    expect(text).toContain(
+      'Assistant: Shipped.\n\nAssistant calls mail: {}\n\nUser: Like this:\n[image]',
+    );
+    expect(text.length).toBeLessThan(3_000);
+    expect(summaryPrompt([summary(3, 1, 2, 'Old.')])[1]?.content).toContain(
+      'Earlier summary: Old.',
+    );
+  });
+
+  test('stays within the tokens it is given', () => {
+    const run = Array.from({ length: 100 }, (_, at) => user(long(`m${at}`)));
+    for (const most of [1_000, 2_000, 5_000]) {
+      const prompt = summaryPrompt(run, null, most);
+      expect(estimateTokens(prompt)).toBeLessThanOrEqual(most);
+      expect(estimateTokens(prompt)).toBeGreaterThan(most - 10);
+      expect(prompt[1]?.content).toContain('m0 x');
+      expect(prompt[1]?.content).toContain('cut out');
+    }
+  });
+});

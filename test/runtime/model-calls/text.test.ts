@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  ended,
+  insertRun,
+  makeAgent,
+  messagesOf,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+
+// Postgres stores neither NUL nor half a surrogate pair; models and tools send both. The client of OpenAI drops
+// a NUL by itself, so on that way it is simply gone.
+const bad = 'nul \u0000, half \ud83d, whole 🐘';
+const good = 'nul \ufffd, half \ufffd, whole 🐘';
+const heard = 'nul , half \ufffd, whole 🐘';
+
+const database = testDatabase();
+let worker: Worker;
+let server: FakeServer;
+/** What the fake model does on a question, by the question. */
+const answers = new Map<string, FakeAnswer>();
+const seen: JsonObject[] = [];
+
+const open = { type: 'object' };
+const tools: CustomTool[] = [
+  { name: 'note', description: '', parameters: open, run: (args) => seen.push(args) },
+  { name: 'bad_text', description: '', parameters: open, run: () => bad },
+  { name: 'bad_key', description: '', parameters: open, run: () => ({ [bad]: [bad] }) },
+  {
+    name: 'bad_error',
+    description: '',
+    parameters: open,
+    run: () => {
+      throw new Error(bad);
+    },
+  },
+];
+
+beforeAll(async () => {
+  server = await startOpenAiServer(({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const asked = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    return (
+      (messages.at(-1)?.role === 'tool' ? undefined : answers.get(asked)) ?? { content: 'done' }
+    );
+  });
+  worker = await startTestWorker(database.url, { tools, openai: server.url });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  await server.close();
+});
+
+async function run(question: string, answer: FakeAnswer, names: string[] = []) {
+  answers.set(question, answer);
+  const agent = await makeAgent(database.pool, { models: [{ provider: 'openai' }], tools: names });
+  const run = await runToEnd(database.pool, agent, question);
+  expect(run.error).toBeNull();
+  return run;
+}
+
+test('what a model says survives, with U+FFFD in its place', async () => {
+  expect((await run('text', { content: bad })).output).toBe(heard);
+});
+
+test('so do arguments, and the tool gets them as the model meant them', async () => {
+  const call = { name: 'note', arguments: JSON.stringify({ [bad]: bad }) };
+  const { id } = await run('arguments', { tool_calls: [call] }, ['note']);
+  expect(seen.at(-1)).toEqual({ [bad]: bad });
+  const steps = await stepsOf(database.pool, id);
+  expect(Object.values(steps[1]?.input ?? {})).toEqual([good]);
+});
+
+test('so does the raw text of arguments that are no JSON', async () => {
+  const call = { name: 'note', arguments: `{"${bad}` };
+  const { id } = await run('raw', { tool_calls: [call] }, ['note']);
+  const [step] = (await stepsOf(database.pool, id)).filter(({ kind }) => kind === 'tool');
+  expect(step).toMatchObject({ input: `{"${heard}`, error: { code: 'invalid_arguments' } });
+});
+
+test.each(['bad_text', 'bad_key', 'bad_error'])('so does what a tool gives: %s', async (name) => {
+  const { id } = await run(name, { tool_calls: [{ name, arguments: {} }] }, [name]);
+  const [told] = await resultsOf(database.pool, id);
+  expect(told).toContain(', whole 🐘');
+});
+
+test('so do the name and the id of a call', async () => {
+  const { id } = await run('name', { tool_calls: [{ id: bad, name: bad, arguments: {} }] }, [
+    'note',
+  ]);
+  const messages = await messagesOf(database.pool, id);
+  expect(messages[1]?.tool_calls?.[0]).toMatchObject({ id: heard, name: heard });
+  expect(messages[2]?.tool_call_id).toBe(heard);
+});
+
+test('two ids that look alike once they are stored stay two calls', async () => {
+  const calls = ['x\u0000', 'x\ud800'].map((id) => ({ id, name: 'note', arguments: {} }));
+  const { id } = await run('ids', { tool_calls: calls }, ['note']);
+  const ids = (await messagesOf(database.pool, id))[1]?.tool_calls?.map((call) => call.id);
+  expect(new Set(ids).size).toBe(2);
+});
+
+test('an input with parts goes to the model as the parts say', async () => {
+  // Nothing writes parts today; those of an input row written by hand must reach the model untouched.
+  const { pool } = database;
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+  const parts = [
+    { type: 'text', text: 'What is on it?' },
+    { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+  ];
+  const { rows } = await pool.query(
+    `with run as (
+       insert into howdah.executions (agent_id, input) values ($1, 'picture') returning id, tenant_id
+     )
+     insert into howdah.messages (execution_id, seq, tenant_id, role, trust, content, parts)
+     select r.id, 1, r.tenant_id, 'user', 'user', 'picture', $2 from run as r returning execution_id as id`,
+    [agent, JSON.stringify(parts)],
+  );
+  expect((await ended(pool, rows[0].id)).status).toBe('completed');
+  expect(JSON.stringify(server.requests.at(-1)?.body.messages)).toContain(
+    'data:image/png;base64,AAAA',
+  );
+});
+
+test('input_data is told to the model as JSON below the input', async () => {
+  const { pool } = database;
+  const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+  const id = await insertRun(pool, agent, 'data', { input_data: { secret_number: 4711 } });
+  await ended(pool, id);
+  const messages = server.requests.at(-1)?.body.messages as { content: string }[];
+  expect(messages.at(-1)?.content).toBe('data\n\n{\n    "secret_number": 4711\n}');
+});

@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { expectEqual } from '../replay/replay-runs.ts';
+
+const database = testDatabase();
+let worker: Worker;
+const servers: FakeServer[] = [];
+
+const set = (key: string, value: number) =>
+  database.pool.query(
+    `insert into howdah.settings (key, value) values ($1, $2)
+     on conflict (tenant_id, scope, key) do update set value = excluded.value`,
+    [key, JSON.stringify(value)],
+  );
+const tool = (name: string, run: CustomTool['run']): CustomTool => {
+  return { name, description: name, parameters: { type: 'object' }, run };
+};
+const tools = [
+  tool('long', () => 'x'.repeat(100_000)),
+  tool('short_long', () => 'x'.repeat(100_000)),
+  tool('lower', async () => {
+    await set('tool_result_bytes', 3_000);
+    return 'x'.repeat(5_000);
+  }),
+  tool('busy', () => {
+    throw Object.assign(new Error('busy'), { retryable: true, code: 'overloaded' });
+  }),
+];
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url, { tools, egressAllow: ['127.0.0.1'] });
+  await database.pool.query(
+    `update howdah.tools set configuration = '{"max_result_bytes": 4000}' where name = 'short_long'`,
+  );
+});
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await database.pool.query('delete from howdah.settings');
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+});
+
+async function serving(answers: FakeAnswer[]) {
+  const server = await startOpenAiServer(answers);
+  servers.push(server);
+  return { provider: 'openai', base_url: server.url, server };
+}
+const busy: FakeAnswer = { status: 503, error: { message: 'busy' } };
+const ok: FakeAnswer = { content: 'Here it is.' };
+const retriesOf = async (id: string) =>
+  (await stepsOf(database.pool, id)).filter(({ kind }) => kind === 'retry');
+
+test('tool_result_bytes: a result has as many, where its tool says nothing', async () => {
+  const { pool } = database;
+  const names = ['long', 'short_long'];
+  const script = [calling(...names.map((name) => ({ name }))), { content: 'done' }];
+  const agent = await makeAgent(pool, { script, tools: names });
+  const lengths = async () => {
+    const { id } = await runToEnd(pool, agent);
+    await expectEqual(pool, id);
+    return (await resultsOf(pool, id)).map((text) => text?.length ?? 0).toSorted((a, b) => a - b);
+  };
+  const [own = 0, plain = 0] = await lengths();
+  expect(own).toBeLessThanOrEqual(4_000);
+  expect(plain).toBeGreaterThan(60_000);
+  await set('tool_result_bytes', 2_000);
+  const [lowered = 0, still = 0] = await lengths();
+  expect(lowered).toBeLessThanOrEqual(2_000);
+  expect(still).toBe(own);
+  await set('tool_result_bytes', 200_000);
+  expect(await lengths()).toEqual([own, 100_000]);
+});
+
+test('tool_result_bytes: so has what a sub-agent answers', async () => {
+  const { pool } = database;
+  const child = await makeAgent(pool, { script: [{ content: 'y'.repeat(5_000) }] });
+  const name = await makeAgentTool(pool, child);
+  const script = [calling({ name, arguments: { message: 'go' } }), { content: 'done' }];
+  await set('tool_result_bytes', 1_000);
+  const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
+  const [told = ''] = await resultsOf(pool, id);
+  expect(told).toContain('1000 are shown');
+  expect(told.length).toBeLessThanOrEqual(1_000);
+  await expectEqual(pool, id);
+});
+
+test('a change counts for the next call of a run that is at work', async () => {
+  const { pool } = database;
+  const script = [calling({ name: 'lower' }), calling({ name: 'long' }), { content: 'done' }];
+  const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['lower', 'long'] }));
+  const [first = '', second = ''] = await resultsOf(pool, id);
+  expect(first).toHaveLength(5_000);
+  expect(second.length).toBeLessThanOrEqual(3_000);
+  await expectEqual(pool, id);
+});
+
+test.each([1, 2, 6])(
+  'model_attempts: %i of one model, then the next is asked',
+  async (attempts) => {
+    await set('backoff_max_seconds', 0.1);
+    await set('model_attempts', attempts);
+    const [first, second] = [await serving(Array(7).fill(busy)), await serving([ok])];
+    const agent = await makeAgent(database.pool, { models: [first, second] });
+    const run = await runToEnd(database.pool, agent);
+    expect(run).toMatchObject({ status: 'completed', output: 'Here it is.' });
+    expect(first.server.requests).toHaveLength(attempts);
+    const retries = await retriesOf(run.id);
+    expect(retries.map(({ input }) => input)).toEqual(
+      Array.from({ length: attempts }, (_, i) => ({ attempt: i + 1, attempts })),
+    );
+    await expectEqual(database.pool, run.id);
+  },
+);
+
+test('model_attempts: without one there are four, and the log is as it was', async () => {
+  await set('backoff_max_seconds', 0.1);
+  const model = await serving([busy, busy, busy, busy, ok]);
+  const run = await runToEnd(database.pool, await makeAgent(database.pool, { models: [model] }));
+  expect(run).toMatchObject({ status: 'failed', stop_reason: 'error' });
+  expect((await retriesOf(run.id)).map(({ input }) => input)).toEqual(
+    [1, 2, 3, 4].map((attempt) => ({ attempt })),
+  );
+});
+
+test('back-off: of models and tools it is no longer than set', async () => {
+  await set('backoff_initial_seconds', 60);
+  await set('backoff_max_seconds', 0.1);
+  const models = [await serving([busy, busy, busy, ok])];
+  const script = [calling({ name: 'busy' }), { content: 'done' }];
+  for (const spec of [{ models }, { script, tools: ['busy'] }]) {
+    const run = await runToEnd(database.pool, await makeAgent(database.pool, spec));
+    expect(run.status).toBe('completed');
+    const delays = (await retriesOf(run.id)).map(
+      ({ output }) => (output as { delay_ms: number }).delay_ms,
+    );
+    expect(delays).toHaveLength(3);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(100);
+  }
+});
+
+test('max_depth: an agent is told that whom it asks may ask nobody', async () => {
+  const { pool } = database;
+  await set('max_depth', 1);
+  const last = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'deep' }] }));
+  const asking = (name: string) => [
+    calling({ name, arguments: { message: 'go' } }),
+    { content: 'done' },
+  ];
+  const middle = await makeAgent(pool, { script: asking(last), tools: [last] });
+  const name = await makeAgentTool(pool, middle);
+  const top = await runToEnd(pool, await makeAgent(pool, { script: asking(name), tools: [name] }));
+  expect(await resultsOf(pool, top.id)).toEqual(['done']);
+  const { rows } = await pool.query(
+    'select id from howdah.executions where parent_execution_id = $1',
+    [top.id],
+  );
+  const [told = ''] = await resultsOf(pool, rows[0].id);
+  expect(told).toContain('maximum depth of child runs (1) reached');
+});

@@ -1,0 +1,641 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Preview } from '../../../src/contracts/preview.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  resultsOf,
+  stepsOf,
+} from '../arrange.ts';
+import { holdLock, waitingFor } from '../shop.ts';
+
+/** A warehouse whose functions change it in all the ways a table can be changed, and want leave. */
+const WAREHOUSE = `
+  create schema store;
+  create table store.stock (item text primary key, pieces int not null, touched_at timestamptz not null default now(),
+    check (pieces >= 0));
+  create table store.orders (id uuid primary key default gen_random_uuid(), no bigint generated always as identity,
+    item text not null references store.stock, pieces int not null, made_at timestamptz not null default clock_timestamp());
+  create table store.lines (order_id uuid not null references store.orders on delete cascade, note text);
+  create table store.log (what text);
+  create table store.hidden (what text);
+  create table store.own (tenant_id uuid not null default howdah.current_tenant(), word text primary key, n int not null);
+  alter table store.own enable row level security;
+  create policy own on store.own using (tenant_id = howdah.current_tenant());
+  create table store.months (month int not null, item text not null, primary key (month, item)) partition by range (month);
+  create table store.months_1 partition of store.months for values from (0) to (7);
+  create table store.months_2 partition of store.months for values from (7) to (13);
+  create table store.late (id int primary key, stock text references store.stock deferrable initially deferred);
+  create function store.touch() returns trigger language plpgsql as
+    'begin new.touched_at := clock_timestamp(); return new; end';
+  create trigger touch before update on store.stock for each row execute function store.touch();
+  create function store.log_late() returns trigger language plpgsql as
+    'begin insert into store.log values (''late '' || new.id); return null; end';
+  create constraint trigger log_late after insert on store.late deferrable initially deferred
+    for each row execute function store.log_late();
+  grant usage on schema store to howdah_app;
+  grant select, insert, update, delete on store.stock, store.orders, store.lines, store.log, store.own, store.months, store.late to howdah_app;
+  grant usage on all sequences in schema store to howdah_app;
+
+  create function store.take(item text, pieces int) returns int language sql as
+    'update store.stock as s set pieces = s.pieces - take.pieces where s.item = take.item returning s.pieces';
+  create function store.set_pieces(item text, pieces int) returns void language sql as
+    'update store.stock as s set pieces = set_pieces.pieces where s.item = set_pieces.item';
+  create function store.order_item(item text, pieces int) returns jsonb language plpgsql as $$
+    declare v store.orders;
+    begin
+      begin
+        update store.stock as s set pieces = s.pieces - order_item.pieces where s.item = order_item.item;
+      exception when check_violation then
+        insert into store.log values ('not enough');
+      end;
+      insert into store.orders (item, pieces) values (order_item.item, order_item.pieces) returning * into v;
+      insert into store.lines values (v.id, 'for ' || order_item.item);
+      return jsonb_build_object('id', v.id, 'item', v.item, 'at', now(), 'chance', random());
+    end $$;
+  create function store.clear(item text) returns bigint language plpgsql as $$
+    declare v bigint;
+    begin
+      perform from store.stock as s for update;
+      delete from store.orders as o where o.item = clear.item;
+      get diagnostics v = row_count;
+      return v;
+    end $$;
+  create function store.fill(pieces int) returns void language sql as
+    $$insert into store.stock select 'many ' || i, fill.pieces from generate_series(1, 2000) as i$$;
+  create function store.fail() returns void language plpgsql as
+    $$begin insert into store.log values ('failing'); raise exception 'out of stock' using hint = 'Order less.'; end$$;
+  create function store.own_word(word text) returns void language sql as
+    'insert into store.own as o (word, n) values (own_word.word, 1) on conflict (word) do update set n = o.n + 1';
+  create function store.write_hidden() returns void language sql security definer set search_path = pg_catalog as
+    $$insert into store.hidden values ('unseen')$$;
+  create function store.plan(month int) returns void language sql as $$insert into store.months values (plan.month, 'bolt')$$;
+  create function store.insert_late(id int, stock text) returns void language sql as
+    'insert into store.late values (insert_late.id, insert_late.stock)';
+  create function store.by_chance() returns float8 language sql volatile as
+    'insert into store.log values (repeat(''x'', (random() * 100000)::int)); select 1::float8';
+  create function store.never_the_same() returns int language plpgsql as $$
+    declare v int := (select count(*) from store.log);
+    begin
+      if nextval('store.turns') % 7 < 3 then delete from store.log; end if;
+      return v;
+    end $$;
+  create sequence store.turns;
+  create function store.wear_out(note text) returns text language sql as $$
+    insert into store.log values (wear_out.note);
+    select case when nextval('store.turns') <= 4 then 'whole' else 'worn' end $$;
+  grant usage, update on sequence store.turns to howdah_app;
+  create function store.take_behind_a_lock(item text, pieces int, lock int) returns int language plpgsql as $$
+    declare v int := store.take(item, pieces);
+    begin perform pg_advisory_xact_lock_shared(lock); return v; end $$;`;
+
+const database = testDatabase();
+let worker: Worker;
+
+beforeAll(async () => {
+  const { pool } = database;
+  await pool.query(WAREHOUSE);
+  await pool.query(
+    `select howdah.register_sql_tool(p.oid::regprocedure::text)
+     from pg_proc as p where p.pronamespace = 'store'::regnamespace and p.prorettype <> 'trigger'::regtype`,
+  );
+  await pool.query(`update howdah.tools set requires_approval = true where kind = 'sql'`);
+  worker = await startTestWorker(database.url);
+});
+beforeEach(async () => {
+  await database.pool.query(
+    `truncate store.stock, store.orders, store.lines, store.log, store.own, store.months, store.late;
+     insert into store.stock (item, pieces) values ('bolt', 10), ('nut', 5)`,
+  );
+});
+afterEach(async () => {
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+});
+
+type Asked = { id: string; prompt: string; preview: Preview | null; tool_call: JsonObject };
+
+/** Begins a run that makes one call and says `ok`. */
+async function begin(name: string, args: JsonObject = {}): Promise<string> {
+  const { pool } = database;
+  const script = [calling({ name, arguments: args }), { content: 'ok' }];
+  return insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
+}
+
+/** Returns the question that a run asks again. */
+async function askedAgain(run: string): Promise<Asked> {
+  return eventually<Asked>(
+    database.pool,
+    'it is asked again',
+    `select q.* from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+     where q.execution_id = $1 and q.status = 'open' and e.waiting_for = 'question'
+       and exists (select from howdah.questions where execution_id = $1 and status = 'answered')`,
+    [run],
+  );
+}
+
+/** Returns the result of replaying the run. */
+async function replayed(run: string) {
+  const { rows } = await database.pool.query('select howdah.export_run($1) as run', [run]);
+  return replayRun(rows[0].run);
+}
+
+/** The open question of a run, once it waits for it. */
+async function waiting(run: string): Promise<Asked> {
+  return eventually<Asked>(
+    database.pool,
+    `run ${run} asks`,
+    `select q.id, q.prompt, q.preview, q.tool_call from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+     where q.execution_id = $1 and q.status = 'open' and e.waiting_for = 'question'`,
+    [run],
+  );
+}
+
+const approve = (id: string, args?: JsonObject) =>
+  database.pool.query('select howdah.approve($1, arguments => $2)', [
+    id,
+    args ? JSON.stringify(args) : null,
+  ]);
+const one = async (text: string) => (await database.pool.query(text)).rows[0];
+const pieces = async (item = 'bolt') =>
+  (await one(`select pieces from store.stock where item = '${item}'`)).pieces;
+/** Asked with what it would do, then allowed; gives what was shown. */
+async function allowed(run: string): Promise<Preview> {
+  const { id, preview } = await waiting(run);
+  await approve(id);
+  expect((await ended(database.pool, run)).status).toBe('completed');
+  return preview as Preview;
+}
+
+describe('a call that wants leave is tried, undone and shown', () => {
+  test('with the rows before and after; leave makes it happen once', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    const { id, preview, prompt } = await waiting(run);
+    expect(await pieces()).toBe(10);
+    expect(prompt).toBe('May take be called with {"item":"bolt","pieces":3}?');
+    expect(preview).toMatchObject({
+      result: '7',
+      altered: [],
+      new_each_time: ['store.stock.touched_at'],
+      tables: [
+        {
+          ...{ table: 'store.stock', inserted: 0, updated: 1, deleted: 0, more_rows: 0 },
+          rows: [{ before: { item: 'bolt', pieces: 10 }, after: { item: 'bolt', pieces: 7 } }],
+        },
+      ],
+    });
+    await approve(id);
+    expect((await ended(database.pool, run)).status).toBe('completed');
+    expect(await pieces()).toBe(7);
+    expect(await kindsOf(database.pool, run)).toBe('model question answer tool model output');
+    expect(await resultsOf(database.pool, run)).toEqual(['7']);
+  });
+
+  test('rejected, it leaves nothing', async () => {
+    const run = await begin('order_item', { item: 'bolt', pieces: 3 });
+    const { id } = await waiting(run);
+    await database.pool.query('select howdah.reject($1)', [id]);
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(10);
+    expect(await one('select count(*)::int as n from store.orders')).toEqual({ n: 0 });
+  });
+
+  test('keys, times and chance are new each time and no difference', async () => {
+    const preview = await allowed(await begin('order_item', { item: 'nut', pieces: 2 }));
+    expect([...preview.new_each_time].sort()).toEqual([
+      'result.at',
+      'result.chance',
+      'result.id',
+      'store.lines.order_id',
+      'store.orders.id',
+      'store.orders.made_at',
+      'store.orders.no',
+      'store.stock.touched_at',
+    ]);
+    expect(
+      preview.tables.map(({ table, inserted, updated }) => [table, inserted, updated]),
+    ).toEqual([
+      ['store.lines', 1, 0],
+      ['store.orders', 1, 0],
+      ['store.stock', 0, 1],
+    ]);
+    expect(await one('select item, pieces from store.orders')).toEqual({ item: 'nut', pieces: 2 });
+  });
+
+  test('what is deleted is shown, by a cascade too, and what was only locked is not', async () => {
+    await database.pool.query(`insert into store.orders (item, pieces) values ('bolt', 1), ('nut', 2);
+      insert into store.lines select id, 'of ' || item from store.orders`);
+    const preview = await allowed(await begin('clear', { item: 'bolt' }));
+    expect(preview.tables).toMatchObject([
+      { table: 'store.lines', deleted: 1, rows: [{ before: { note: 'of bolt' } }] },
+      { table: 'store.orders', deleted: 1, rows: [{ before: { item: 'bolt' } }] },
+    ]);
+    expect(preview.tables.flatMap(({ rows }) => rows.filter(({ after }) => after))).toEqual([]);
+    expect(await one('select count(*)::int as n from store.orders')).toEqual({ n: 1 });
+  });
+
+  test('a write in a block that failed is none', async () => {
+    const { tables } = await allowed(await begin('order_item', { item: 'nut', pieces: 6 }));
+    const rows = tables.filter((table) => table.rows.length > 0).map(({ table }) => table);
+    expect(rows).toEqual(['store.lines', 'store.log', 'store.orders']);
+    expect(await pieces('nut')).toBe(5);
+  });
+
+  test('a partitioned table is shown as one', async () => {
+    const { tables } = await allowed(await begin('plan', { month: 9 }));
+    expect(tables).toMatchObject([
+      { table: 'store.months', inserted: 1, rows: [{ after: { month: 9, item: 'bolt' } }] },
+    ]);
+  });
+
+  test('what is deferred to the commit is done, and refuses the call before anybody is asked', async () => {
+    const { tables } = await allowed(await begin('insert_late', { id: 1, stock: 'bolt' }));
+    expect(tables.map(({ table }) => table)).toEqual(['store.late', 'store.log']);
+    const run = await begin('insert_late', { id: 2, stock: 'nothing' });
+    expect((await ended(database.pool, run)).status).toBe('completed');
+    const [told] = await resultsOf(database.pool, run);
+    expect(JSON.parse(told as string).error.details).toMatchObject({ sqlstate: '23503' });
+    expect(await kindsOf(database.pool, run)).toBe('model tool model output');
+  });
+
+  test('a call that fails is an error for the model, and nobody is asked', async () => {
+    const run = await begin('fail');
+    await ended(database.pool, run);
+    const [told] = await resultsOf(database.pool, run);
+    expect(JSON.parse(told as string).error).toMatchObject({
+      message: 'out of stock',
+      details: { hint: 'Order less.' },
+    });
+    expect(await one('select count(*)::int as n from store.log')).toEqual({ n: 0 });
+    expect(
+      (await database.pool.query('select from howdah.questions where execution_id = $1', [run]))
+        .rowCount,
+    ).toBe(0);
+  });
+
+  test('of many rows the first are shown, and the number of the others', async () => {
+    const preview = await allowed(await begin('fill', { pieces: 1 }));
+    const [table] = preview.tables;
+    expect(table).toMatchObject({ inserted: 2000, left_out: 'rows' });
+    expect(table?.rows).toHaveLength(20);
+    expect(JSON.stringify(preview).length).toBeLessThan(40_000);
+  });
+});
+
+describe('what may not be read is not shown', () => {
+  test('rows of another tenant stay out, whatever the call does', async () => {
+    await database.pool.query(
+      `insert into howdah.tenants (slug, name) values ('other', 'Other');
+       insert into store.own select id, 'theirs', 1 from howdah.tenants where slug = 'other'`,
+    );
+    const { tables } = await allowed(await begin('own_word', { word: 'mine' }));
+    expect(tables).toMatchObject([
+      { table: 'store.own', rows: [{ after: { word: 'mine', n: 1 } }] },
+    ]);
+    expect(JSON.stringify(tables)).not.toContain('theirs');
+  });
+
+  test('a table without a right to it: people are told that it is not compared', async () => {
+    const { id, prompt } = await waiting(await begin('write_hidden'));
+    expect(prompt).toMatch(
+      /What it changes in store\.hidden is counted, but neither shown whole nor compared/,
+    );
+    await approve(id);
+    const asked = await waiting(await begin('take', { item: 'bolt', pieces: 1 }));
+    expect(asked.prompt).not.toContain('compared');
+    await approve(asked.id);
+  });
+
+  test('a table without a right to it is a number', async () => {
+    const { tables } = await allowed(await begin('write_hidden'));
+    expect(tables).toEqual([
+      {
+        ...{ table: 'store.hidden', inserted: 1, updated: 0, deleted: 0 },
+        ...{ rows: [], more_rows: 0, left_out: 'rights' },
+      },
+    ]);
+  });
+});
+
+describe('what turns out to be something else is not done', () => {
+  test('of two calls over the same row the second is asked about again', async () => {
+    const runs = [
+      await begin('take', { item: 'bolt', pieces: 4 }),
+      await begin('take', { item: 'bolt', pieces: 4 }),
+    ];
+    const asked = await Promise.all(runs.map(waiting));
+    await approve(asked[0]?.id as string);
+    await ended(database.pool, runs[0] as string);
+    await approve(asked[1]?.id as string);
+    const again = await eventually<Asked>(
+      database.pool,
+      'it is asked again',
+      `select q.* from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+       where q.execution_id = $1 and q.status = 'open' and e.waiting_for = 'question'`,
+      [runs[1]],
+    );
+    expect(await pieces()).toBe(6);
+    expect(again.prompt).toContain('something else than what was shown before');
+    expect(again.preview?.tables[0]?.rows).toMatchObject([
+      { before: { pieces: 6 }, after: { pieces: 2 } },
+    ]);
+    await approve(again.id);
+    await ended(database.pool, runs[1] as string);
+    expect(await pieces()).toBe(2);
+    expect(await kindsOf(database.pool, runs[1] as string)).toBe(
+      'model question answer question answer tool model output',
+    );
+  });
+
+  test('also when only the row before is another one', async () => {
+    const run = await begin('set_pieces', { item: 'bolt', pieces: 1 });
+    const { id } = await waiting(run);
+    await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
+    await approve(id);
+    const again = await eventually<Asked>(
+      database.pool,
+      'it is asked again',
+      `select * from howdah.questions where execution_id = $1 and status = 'open'`,
+      [run],
+    );
+    expect(again.preview?.tables[0]?.rows).toMatchObject([
+      { before: { pieces: 99 }, after: { pieces: 1 } },
+    ]);
+    await approve(again.id);
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(1);
+  });
+
+  test('arguments that the approval gives are tried, and not asked about again', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    await approve((await waiting(run)).id, { item: 'bolt', pieces: 5 });
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(5);
+    expect(await kindsOf(database.pool, run)).toBe('model question answer tool model output');
+    const [step] = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'tool');
+    expect(step).toMatchObject({ input: { item: 'bolt', pieces: 5 }, output: 5 });
+    expect(await replayed(run)).toMatchObject({ equal: true });
+  });
+
+  test('what the approval gives and is what was shown is compared with that', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    const { id } = await waiting(run);
+    await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
+    await approve(id, { pieces: 3, item: 'bolt' });
+    const again = await askedAgain(run);
+    expect(again.preview?.result).toBe('96');
+    await approve(again.id);
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(96);
+  });
+
+  test('arguments that the approval gives are asked about where the call does something else than its trial', async () => {
+    await database.pool.query('alter sequence store.turns restart');
+    const run = await begin('wear_out', { note: 'first' }); // tried in turns 1 and 2
+    await approve((await waiting(run)).id, { note: 'second' }); // tried in 3 and 4, called in 5
+    const again = await askedAgain(run);
+    expect(again).toMatchObject({
+      prompt: expect.stringContaining('something else than what was shown before'),
+      tool_call: { arguments: { note: 'second' } },
+      preview: { result: '"worn"' },
+    });
+    expect((await database.pool.query('select from store.log')).rowCount).toBe(0);
+    await approve(again.id);
+    await ended(database.pool, run);
+    expect((await database.pool.query('select what from store.log')).rows).toEqual([
+      { what: 'second' },
+    ]);
+    expect(await replayed(run)).toMatchObject({ equal: true });
+  });
+
+  test('arguments that the approval gives and that fail are an error for the model', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    await approve((await waiting(run)).id, { item: 'bolt', pieces: 11 });
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(10);
+    const [result] = await resultsOf(database.pool, run);
+    expect(JSON.parse(result as string).error).toMatchObject({ code: 'tool_failed' });
+  });
+
+  test('three times at most', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 1 });
+    for (let round = 1; round <= 3; round += 1) {
+      const { id } = await waiting(run);
+      await database.pool.query(`update store.stock set pieces = pieces + 10 where item = 'bolt'`);
+      await approve(id);
+      await eventually(
+        database.pool,
+        `question ${id} is dealt with`,
+        `select from howdah.executions as e where e.id = $1 and (e.completed_at is not null or (e.waiting_for = 'question'
+           and exists (select from howdah.questions where execution_id = $1 and status = 'open')))`,
+        [run],
+      );
+    }
+    await ended(database.pool, run);
+    const [told] = await resultsOf(database.pool, run);
+    expect(JSON.parse(told as string).error).toMatchObject({
+      code: 'rejected',
+      message: expect.stringContaining('allowed 3 times'),
+    });
+    expect(await pieces()).toBe(40);
+  });
+
+  test('leave for one is none for the next, after a retry by hand', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 2 });
+    const { id: first } = await waiting(run);
+    await database.pool.query(`update store.stock set pieces = 12 where item = 'bolt'`);
+    await approve(first);
+    await askedAgain(run);
+    await database.pool.query(`update store.stock set pieces = 10 where item = 'bolt'`);
+    await waiting(run);
+    await database.pool.query('select howdah.cancel_execution($1)', [run]);
+    await database.pool.query('select howdah.retry_execution($1)', [run]);
+    const { id, preview } = await waiting(run);
+    expect(await pieces()).toBe(10);
+    expect(preview?.result).toBe('8');
+    await approve(id);
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(8);
+  });
+});
+
+/** What somebody else's transaction did is there while `work` runs, and undone however that ends. */
+async function beside(statement: string, work: () => Promise<void>): Promise<void> {
+  const other = await database.pool.connect();
+  try {
+    await other.query('begin');
+    await other.query(statement);
+    await work();
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+}
+
+test('the rows another transaction is at work on are not taken for its own', async () => {
+  await beside(`update store.stock set pieces = 1 where item = 'nut'`, async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 1 });
+    const { id, preview } = await waiting(run);
+    expect(preview?.tables[0]?.rows.map(({ before }) => before?.item)).toEqual(['bolt']);
+    await approve(id);
+    await ended(database.pool, run);
+  });
+  expect(await pieces()).toBe(9);
+});
+
+test('a row that somebody else holds a key of is found all the same', async () => {
+  await beside(`select from store.stock where item = 'bolt' for key share`, async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 1 });
+    const { preview, id } = await waiting(run);
+    expect(preview?.tables[0]?.rows).toMatchObject([
+      { before: { pieces: 10 }, after: { pieces: 9 } },
+    ]);
+    await approve(id);
+    await ended(database.pool, run);
+  });
+});
+
+test('also when others come to hold rows together between the call and the look for it', async () => {
+  const HOLD = `select from store.stock where item = $1 for key share`;
+  await beside(`select from store.stock for key share`, async () => {
+    const us = await database.pool.connect();
+    try {
+      await us.query('begin');
+      const { rows: before } = await us.query(`select mxid_age('1') as lists`);
+      const release = await holdLock(database.pool, 78);
+      const called = us.query(
+        `with called as materialized (select store.take_behind_a_lock('bolt', 1, 78))
+         select howdah_private.touched_rows(jsonb_build_object('relation', s.oid, 'schema', 'store', 'name', 'stock',
+           'parts', jsonb_build_array(s.oid)), 'xmax', $1, 9, 9999) #> '{rows,0,row}' as row
+         from called, (select 'store.stock'::regclass::oid) as s (oid)`,
+        [before[0].lists],
+      );
+      await waitingFor(database.pool, 78);
+      await database.pool.query(HOLD, ['nut']);
+      await release();
+      expect((await called).rows[0].row).toMatchObject({ item: 'bolt', pieces: 10 });
+    } finally {
+      await us.query('rollback');
+      us.release();
+    }
+  });
+});
+
+test('a change that comes while the allowed call is at work is seen', async () => {
+  const run = await begin('take_behind_a_lock', { item: 'bolt', pieces: 1, lock: 77 });
+  const { id } = await waiting(run);
+  const release = await holdLock(database.pool, 77);
+  const other = await database.pool.connect();
+  try {
+    await other.query('begin');
+    await other.query(`update store.stock set pieces = 20 where item = 'bolt'`);
+    await approve(id);
+    await eventually(
+      database.pool,
+      'the call waits for the row',
+      `select from pg_stat_activity where datname = current_database()
+         and wait_event_type = 'Lock' and application_name = 'howdah-tools'`,
+    );
+    await other.query('commit');
+  } finally {
+    other.release(true);
+  }
+  await waitingFor(database.pool, 77);
+  await release();
+  const again = await eventually<Asked>(
+    database.pool,
+    'it is asked again',
+    `select * from howdah.questions where execution_id = $1 and status = 'open'`,
+    [run],
+  );
+  expect(await pieces()).toBe(20);
+  expect(again.preview?.result).toBe('19');
+  await approve(again.id);
+  await ended(database.pool, run);
+});
+
+test('a tool may be asked about without being tried', async () => {
+  await database.pool.query(
+    `update howdah.tools set configuration = configuration || '{"dry_run": false}' where name = 'never_the_same'`,
+  );
+  const run = await begin('never_the_same');
+  const { id, preview } = await waiting(run);
+  expect(preview).toBeNull();
+  await approve(id);
+  expect((await ended(database.pool, run)).status).toBe('completed');
+  await expect(
+    database.pool.query(
+      `update howdah.tools set configuration = configuration || '{"dry_run": "no"}' where name = 'never_the_same'`,
+    ),
+  ).rejects.toMatchObject({ code: 'HWINV', hint: '{"dry_run": false}' });
+});
+
+test('what no transaction may undo is not tried: a function in a language that is not trusted', async () => {
+  const { pool } = database;
+  await pool.query(
+    `create function store.plus(a int, b int) returns int language internal strict as 'int4pl';
+     select howdah.register_sql_tool('store.plus(int, int)');
+     update howdah.tools set requires_approval = true where name = 'plus'`,
+  );
+  const run = await begin('plus', { a: 1, b: 2 });
+  const { id, preview } = await waiting(run);
+  expect(preview).toBeNull();
+  await approve(id);
+  await ended(pool, run);
+  expect(await resultsOf(pool, run)).toEqual(['3']);
+});
+
+test('a run that was asked twice is played again as it was', async () => {
+  const run = await begin('take', { item: 'bolt', pieces: 3 });
+  const { id } = await waiting(run);
+  await database.pool.query(`update store.stock set pieces = 20 where item = 'bolt'`);
+  await approve(id);
+  await approve((await askedAgain(run)).id);
+  await ended(database.pool, run);
+  expect(await replayed(run)).toMatchObject({ equal: true });
+  const questions = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'question');
+  expect(questions).toHaveLength(2);
+});
+
+test('the commands show it', async () => {
+  const { pool } = database;
+  const script = [
+    calling({ name: 'take', arguments: { item: 'bolt', pieces: 3 } }),
+    { content: 'ok' },
+  ];
+  const agent = await makeAgent(pool, { script, tools: ['take'] });
+  const { rows } = await pool.query('select name from howdah.agents where id = $1', [agent]);
+  const { stderr, status } = await runCli(database.url, 'run', rows[0].name, 'Hi');
+  expect(status).toBe(7);
+  expect(stderr).toContain('  it would give 7 and change 1 updated in store.stock\n');
+  expect(stderr).toMatch(
+    / - store.stock \{"item":"bolt","pieces":10,.*\n +\+ store.stock \{"pieces":7,/,
+  );
+  const { stdout } = await runCli(database.url, 'questions');
+  expect(stdout).toContain('→ 1 updated in store.stock');
+});
+
+test('what is shown is erased with the contents of the run', async () => {
+  const word = `canary ${randomBytes(4).toString('hex')}`;
+  const run = await begin('own_word', { word });
+  await allowed(run);
+  await database.pool.query('select howdah_private.erase_runs(array[$1::uuid])', [run]);
+  const { rows } = await database.pool.query(
+    `select from howdah.questions as q where strpos(q::text, $1) > 0
+     union all select from howdah.steps as s where strpos(s::text, $1) > 0`,
+    [word],
+  );
+  expect(rows).toEqual([]);
+});

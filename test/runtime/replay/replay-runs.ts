@@ -1,0 +1,83 @@
+import type pg from 'pg';
+import { expect } from 'vitest';
+import type { ExportedRun } from '../../../src/contracts/exported-run.ts';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import { replayRun } from '../../../src/index.ts';
+import { eventually } from '../../support/database.ts';
+import { ended } from '../arrange.ts';
+
+/** A custom tool with any arguments. */
+export function tool(
+  name: string,
+  run: CustomTool['run'],
+  effect: CustomTool['effect'] = 'idempotent',
+): CustomTool {
+  return { name, description: `It is ${name}.`, parameters: { type: 'object' }, effect, run };
+}
+
+/** A tool that hangs until its call is over, and tells when it has begun. */
+export function hanging(name: string, begun: { open(): void }): CustomTool {
+  return tool(
+    name,
+    () => {
+      begun.open();
+      return new Promise(() => {});
+    },
+    'once',
+  );
+}
+
+export async function exported(pool: pg.Pool, id: string): Promise<ExportedRun> {
+  const { rows } = await pool.query('select howdah.export_run($1) as run', [id]);
+  return rows[0].run;
+}
+
+/** The run as it is exported now, which must replay to equality, and judge as many steps as it made itself. */
+export async function expectEqual(pool: pg.Pool, id: string): Promise<ExportedRun> {
+  const run = await exported(pool, id);
+  const replay = await replayRun(run);
+  expect(replay.divergences).toEqual([]);
+  expect(replay).toMatchObject({ equal: true, steps: ownSteps(run) });
+  return run;
+}
+
+function ownSteps({ steps, children }: ExportedRun): number {
+  return children.reduce((sum, child) => sum + ownSteps(child), steps.length);
+}
+
+/** The question of a run once it is asked. */
+export async function question(pool: pg.Pool, execution: string): Promise<string> {
+  const { id } = await eventually<{ id: string }>(
+    pool,
+    'a question is open',
+    `select q.id from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+     where (q.execution_id = $1 or q.root_execution_id = $1) and q.status = 'open' and e.status = 'waiting'`,
+    [execution],
+  );
+  return id;
+}
+
+/** Answers the open question of a run and waits for its end. */
+export async function answered(
+  pool: pg.Pool,
+  execution: string,
+  sql: string,
+  values: unknown[] = [],
+) {
+  const id = await question(pool, execution);
+  await pool.query(sql, [id, ...values]);
+  return ended(pool, execution);
+}
+
+/** A message of a person that joins a live run. */
+export async function speak(pool: pg.Pool, execution: string, content: string): Promise<void> {
+  await pool.query(
+    `with said as (
+       insert into howdah_private.inbox (execution_id, tenant_id, kind, content)
+       select e.id, e.tenant_id, 'input', $2 from howdah.executions as e where e.id = $1
+       returning execution_id
+     )
+     select howdah_private.wake_runs(array_agg(s.execution_id)) from said as s`,
+    [execution, content],
+  );
+}

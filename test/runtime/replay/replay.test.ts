@@ -1,0 +1,431 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import { replayRun } from '../../../src/index.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  type AgentSpec,
+  brokenPromises,
+  calling,
+  door,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  runToEnd,
+} from '../arrange.ts';
+import { openShop } from '../shop.ts';
+import { answered, expectEqual, exported, hanging, question, speak, tool } from './replay-runs.ts';
+
+// Every way a run can go, made by a real worker, exported, and played again without one.
+
+const database = testDatabase();
+const workers: Worker[] = [];
+const servers: FakeServer[] = [];
+let gate = door();
+let attempts = 0;
+
+/** Postgres keeps neither NUL nor half a surrogate pair. */
+const ODD = 'nul \u0000, half \ud83d, whole 🐘';
+
+const tools = [
+  tool('lookup', ({ id }) => ({ zeta: id ?? null, alpha: [1, { b: 2, a: 1 }] })),
+  tool('first', async () => {
+    await gate.opened;
+    return 'late';
+  }),
+  tool('second', () => {
+    setImmediate(() => gate.open());
+    return 'early';
+  }),
+  tool('flaky', () => {
+    attempts += 1;
+    return attempts === 1 ? new Promise(() => {}) : 'at last';
+  }),
+  tool('broken', () => {
+    throw new Error(`it broke ${'x'.repeat(5_000)}`);
+  }),
+  tool('odd', ({ how }) => {
+    if (how === 'thrown') throw new Error(ODD);
+    return how === 'long' ? { long: 'ä'.repeat(70_000), also: 1 } : { [ODD]: [ODD], also: 1 };
+  }),
+  tool('refund', ({ amount }) => `refunded ${amount}`, 'once'),
+  tool('book', () => ({ booking: 7 }), 'once'),
+  tool('unbook', () => 'unbooked', 'once'),
+];
+
+beforeAll(async () => {
+  await openShop(database.pool);
+  const worker = await startTestWorker(database.url, { tools });
+  await database.pool.query(`
+    update howdah.tools set timeout_ms = 300 where name = 'flaky';
+    update howdah.tools set requires_approval = true where name = 'refund';
+    update howdah.tools as t set compensation_tool_id = u.id from howdah.tools as u
+      where t.name = 'book' and u.name = 'unbook'`);
+  await worker.stop(0);
+});
+beforeEach(async () => {
+  workers.push(await startTestWorker(database.url, { tools }));
+});
+afterEach(async () => {
+  gate = door();
+  attempts = 0;
+  await Promise.all(workers.splice(0).map((one) => one.stop(0)));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+
+/** Another worker instead of the first, which lets go of all it has. */
+async function restart(others: CustomTool[]): Promise<void> {
+  await Promise.all(workers.splice(0).map((one) => one.stop(0)));
+  workers.push(await startTestWorker(database.url, { tools: others }));
+}
+
+async function runOf(spec: AgentSpec, input?: string): Promise<string> {
+  return (await runToEnd(database.pool, await makeAgent(database.pool, spec), input)).id;
+}
+
+describe('a replay is equal to its run', () => {
+  test('with tools of every kind, one after the other', async () => {
+    const script = [
+      calling({ name: 'lookup', arguments: { id: 1 } }),
+      calling({ name: 'count_up', arguments: { name: 'replay' } }),
+      calling({ name: 'count_up_and_fail', arguments: { name: 'replay' } }),
+      calling({ name: 'broken' }),
+      calling({ name: 'nowhere' }),
+      calling({ name: 'lookup', arguments: '{"id":' }),
+      calling({ name: 'todo', arguments: { action: 'add', title: 'look' } }),
+      { content: 'done' },
+    ];
+    const given = ['lookup', 'count_up', 'count_up_and_fail', 'broken', 'todo'];
+    const id = await runOf({ script, tools: given, instruction: 'Use them all.' });
+    const run = await expectEqual(database.pool, id);
+    expect(run.steps.filter(({ error }) => error)).toHaveLength(4);
+  });
+
+  test('with text that the database cannot keep, and results too long to be told', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(({ index }) => {
+      const name = index === 3 ? ODD : 'odd';
+      const how = ['thrown', 'returned', ODD, ODD, 'long'][index];
+      return how === undefined
+        ? { content: ODD }
+        : { tool_calls: [{ name, arguments: { how, [ODD]: ODD } }] };
+    });
+    servers.push(server);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const id = await runOf({ models, tools: ['odd'] });
+    const run = await expectEqual(pool, id);
+    expect(run.steps.map(({ kind }) => kind).filter((kind) => kind === 'tool')).toHaveLength(5);
+  });
+
+  test('with parallel calls whose results came in another order', async () => {
+    const script = [
+      calling(
+        { name: 'first' },
+        { name: 'second' },
+        { name: 'count_up', arguments: { name: 'a' } },
+      ),
+      calling(
+        { name: 'count_up', arguments: { name: 'a' } },
+        { name: 'count_up', arguments: { name: 'a' } },
+      ),
+      { content: 'done' },
+    ];
+    const id = await runOf({ script, tools: ['first', 'second', 'count_up'] });
+    const run = await expectEqual(database.pool, id);
+    const names = run.steps.filter(({ kind }) => kind === 'tool').map(({ name }) => name);
+    expect(names.indexOf('second')).toBeLessThan(names.indexOf('first'));
+  });
+
+  test('with failed attempts of models and tools, waits left out', async () => {
+    const script = [
+      { error: { status: 503 }, times: 1 },
+      calling({ name: 'flaky' }, { name: 'lookup' }),
+      { error: { status: 429, retry_after_ms: 2_001 }, times: 1 },
+      { content: 'done' },
+    ];
+    const id = await runOf({ script, tools: ['flaky', 'lookup'] });
+    const run = await expectEqual(database.pool, id);
+    const retries = run.steps.filter(({ kind }) => kind === 'retry');
+    expect(new Set(retries.map(({ error }) => error?.code))).toEqual(
+      new Set(['overloaded', 'timeout', 'rate_limited']),
+    );
+  });
+
+  test('with a model that gave up and its fallback', async () => {
+    const bad = { error: { status: 401, message: 'no' } };
+    const models = [{ script: [bad] }, { script: [{ content: 'me then' }] }];
+    await expectEqual(database.pool, await runOf({ models }));
+  });
+
+  test('with a question to a person, an approval with other arguments, and one that sticks', async () => {
+    const { pool } = database;
+    const script = [
+      calling({ name: 'ask_user', arguments: { question: 'How much?' } }),
+      calling({ name: 'refund', arguments: { amount: 5 } }),
+      calling({ name: 'refund', arguments: { amount: 1 } }),
+      calling({ name: 'refund', arguments: { amount: 2 } }),
+      { content: 'done' },
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['refund'] });
+    await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
+    const id = await insertRun(pool, agent);
+    await pool.query(`select howdah.answer_question($1, 'five')`, [await question(pool, id)]);
+    const approval = `select howdah.answer_question($1, 'approve', $2)`;
+    await pool.query(approval, [await question(pool, id), { amount: 4 }]);
+    await answered(pool, id, `select howdah.approve($1, 'run')`);
+    const run = await expectEqual(pool, id);
+    expect(run.questions).toHaveLength(3);
+    expect(run.messages.map(({ content }) => content)).toContain('refunded 4');
+  });
+
+  test('with an approval that was refused', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
+    await answered(pool, id, `select howdah.reject($1, 'too much')`);
+    await expectEqual(pool, id);
+  });
+
+  test('with children, and theirs', async () => {
+    const { pool } = database;
+    const helper = await makeAgent(pool, {
+      script: [calling({ name: 'lookup', arguments: { id: 2 } }), { content: 'two' }],
+      tools: ['lookup'],
+    });
+    const weak = await makeAgent(pool, { script: [{ error: { status: 400 } }] });
+    await pool.query(
+      `insert into howdah.tools (name, description, kind, agent_id, parameters)
+       select t.name, '', 'agent', t.id, '{"type": "object", "properties": {"message": {"type": "string"}}}'
+       from (values ('helper', $1::uuid), ('weak', $2)) as t (name, id)`,
+      [helper, weak],
+    );
+    const script = [
+      calling(
+        { name: 'helper', arguments: { message: 'a' } },
+        { name: 'weak', arguments: { message: 'b' } },
+      ),
+      { content: 'done' },
+    ];
+    const run = await expectEqual(pool, await runOf({ script, tools: ['helper', 'weak'] }));
+    expect(run.children.map(({ execution }) => execution.status).toSorted()).toEqual([
+      'completed',
+      'failed',
+    ]);
+  });
+
+  test('with guards: a loop, an answer repaired, a limit, and a limit granted again', async () => {
+    const { pool } = database;
+    const again = calling({ name: 'lookup', arguments: { id: 1 } });
+    const loop = { script: Array.from({ length: 8 }, () => again), tools: ['lookup'] };
+    expect(
+      await kindsOf(
+        pool,
+        await expectEqual(pool, await runOf(loop)).then(({ execution }) => execution.id),
+      ),
+    ).toMatch(/guard/);
+    const output_schema = {
+      type: 'object',
+      required: ['n'],
+      properties: { n: { type: 'integer' } },
+    };
+    await expectEqual(
+      pool,
+      await runOf({ script: [{ content: '{}' }, { content: '{"n": 1}' }], output_schema }),
+    );
+    const script = [again, calling({ name: 'lookup', arguments: { id: 2 } }), { content: 'done' }];
+    const id = await runOf({ script, tools: ['lookup'], max_steps: 2 });
+    await expectEqual(pool, id);
+    await pool.query('select howdah.retry_execution($1)', [id]);
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('retry');
+  });
+
+  test('with a conversation summed up', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(({ index, body }) => {
+      const said = body.messages as { role: string; content: string }[];
+      if (!body.tools) return { content: 'a summary' };
+      if (said.some(({ content }) => content?.includes('a summary'))) return { content: 'done' };
+      const id = `${index} ${'word '.repeat(300)}`;
+      return { tool_calls: [{ name: 'lookup', arguments: { id } }] };
+    });
+    servers.push(server);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const agent = await makeAgent(pool, { models, tools: ['lookup'], max_steps: 20 });
+    await pool.query(`update howdah.agents set context_policy = 'summarize' where id = $1`, [
+      agent,
+    ]);
+    await pool.query(
+      `update howdah.models set context_tokens = 5000 where id =
+         (select model_id from howdah.agent_models where agent_id = $1)`,
+      [agent],
+    );
+    const run = await expectEqual(pool, (await runToEnd(pool, agent)).id);
+    expect(run.execution.output).toBe('done');
+    expect(run.messages.some(({ covers_to_seq }) => covers_to_seq)).toBe(true);
+  });
+
+  test('of a session, with what it had said before', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [{ content: 'one' }, { content: 'two' }] });
+    const { rows } = await pool.query('insert into howdah.sessions default values returning id');
+    await runToEnd(pool, agent, 'first', { session_id: rows[0].id });
+    const { id } = await runToEnd(pool, agent, 'second', {
+      session_id: rows[0].id,
+      input_data: { n: 1 },
+    });
+    const run = await expectEqual(pool, id);
+    expect(run.history.map(({ content }) => content)).toEqual(['first', 'one']);
+  });
+
+  test('that a person spoke to just when it was about to end', async () => {
+    const { pool } = database;
+    const server = await startOpenAiServer(async ({ index }) => {
+      if (index === 0) await gate.opened;
+      return { content: `answer ${index}` };
+    });
+    servers.push(server);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const agent = await makeAgent(pool, { models });
+    const id = await insertRun(pool, agent, 'one');
+    await expect.poll(() => server.requests.length).toBe(1);
+    await speak(pool, id, 'and two');
+    gate.open();
+    await ended(pool, id);
+    const run = await expectEqual(pool, id);
+    expect(run.steps.map(({ kind }) => kind)).toEqual(['model', 'input', 'model', 'output']);
+  });
+
+  test('that a person spoke to while it called tools', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'first' }, { name: 'lookup' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
+    await eventually(pool, 'it calls', 'select from howdah.steps where execution_id = $1', [id]);
+    await speak(pool, id, 'hurry');
+    gate.open();
+    await ended(pool, id);
+    const run = await expectEqual(pool, id);
+    expect(run.steps.map(({ kind }) => kind)).toEqual([
+      'model',
+      'tool',
+      'tool',
+      'input',
+      'model',
+      'output',
+    ]);
+  });
+
+  test('that failed, and one that was taken back', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'book' }), { error: { status: 400 } }];
+    const id = await runOf({ script, tools: ['book'] });
+    await expectEqual(pool, id);
+    const undoing = await eventually<{ id: string }>(
+      pool,
+      'the effect is taken back',
+      `select id from howdah.executions where compensates_execution_id = $1 and status = 'completed'`,
+      [id],
+    );
+    expect((await expectEqual(pool, undoing.id)).steps.map(({ kind }) => kind)).toContain(
+      'tool_started',
+    );
+  });
+
+  test('cancelled in the middle of a call, and retried', async () => {
+    const { pool } = database;
+    const begun = door();
+    await restart([...tools, hanging('hang', begun)]);
+    const script = [calling({ name: 'lookup' }, { name: 'hang' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['lookup', 'hang'] }));
+    await begun.opened;
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    await expectEqual(pool, id);
+    await pool.query('select howdah.retry_execution($1)', [id]);
+    await answered(pool, id, `select howdah.answer_question($1, 'give_up')`);
+    expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('answer');
+  });
+
+  test('resumed by another worker after the first was lost in a call, and made again', async () => {
+    const { pool } = database;
+    const begun = door();
+    await restart([...tools, hanging('send', begun)]);
+    const script = [calling({ name: 'send' }, { name: 'lookup' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['send', 'lookup'] }));
+    await begun.opened;
+    await eventually(
+      pool,
+      'the other call is over',
+      `select from howdah.steps where execution_id = $1 and kind = 'tool'`,
+      [id],
+    );
+    await restart([...tools, tool('send', () => 'sent', 'once')]);
+    await answered(pool, id, `select howdah.answer_question($1, 'again')`);
+    const run = await expectEqual(pool, id);
+    expect(run.steps.filter(({ kind }) => kind === 'tool_started')).toHaveLength(2);
+    expect(new Set(run.steps.map((step) => step.worker)).size).toBe(3);
+  });
+
+  test('forked in the middle, from the beginning, and paused and resumed on the way', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'first' }), calling({ name: 'lookup' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
+    await eventually(pool, 'it calls', 'select from howdah.steps where execution_id = $1', [id]);
+    await pool.query('select howdah.pause_execution($1)', [id]);
+    gate.open();
+    await eventually(
+      pool,
+      'it pauses',
+      `select from howdah.executions where id = $1 and status = 'paused'`,
+      [id],
+    );
+    await expectEqual(pool, id);
+    await pool.query('select howdah.resume_execution($1)', [id]);
+    await ended(pool, id);
+    await expectEqual(pool, id);
+    for (const [seq, input] of [
+      [2, 'go on'],
+      [0, null],
+    ]) {
+      const { rows } = await pool.query('select (howdah.fork_execution($1, $2, $3)).id', [
+        id,
+        seq,
+        input,
+      ]);
+      await ended(pool, rows[0].id);
+      const run = await exported(pool, rows[0].id);
+      expect(await replayRun(run)).toEqual({
+        equal: true,
+        steps: run.steps.length - Number(seq) - 1,
+        divergences: [],
+      });
+    }
+  });
+
+  test('whose question nobody answered in time', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'refund', arguments: { amount: 5 } })];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
+    await pool.query('update howdah.questions set expires_at = now() where id = $1', [
+      await question(pool, id),
+    ]);
+    expect((await ended(pool, id)).stop_reason).toBe('expired');
+    await expectEqual(pool, id);
+  });
+
+  test('of runs that have not ended: one that waits for a person, one that nobody began', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
+    const agent = await makeAgent(pool, { script, tools: ['refund'] });
+    const waiting = await insertRun(pool, agent);
+    await question(pool, waiting);
+    await expectEqual(pool, waiting);
+    const later = await insertRun(pool, agent, 'later', {
+      run_at: new Date(Date.now() + 3_600_000),
+    });
+    await expectEqual(pool, later);
+  });
+});

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import type { StampedRules } from '../../../src/db/runs/call-rules.ts';
+import type { ClaimedRun } from '../../../src/db/runs/runs.ts';
+import { KeptRules } from '../../../src/runtime/scheduling/call-rules-cache.ts';
+import { testDatabase } from '../../support/database.ts';
+
+const database = testDatabase();
+
+/** Rules that say what the stamp was when they were asked for, and who asked. */
+function book(shared = true) {
+  const world = { stamp: 1, asked: [] as string[] };
+  const kept = new KeptRules(async (ids) => {
+    world.asked.push(...ids);
+    const rules = {
+      approved: [],
+      asked: [`at ${world.stamp}`],
+      withdrawn: {},
+      decided: {},
+      approved_for: {},
+    };
+    return new Map<string, StampedRules>(
+      ids.map((id) => [id, { rules, stamp: world.stamp, is_shared: shared }]),
+    );
+  });
+  const run = (execution_id: string, other: Partial<ClaimedRun> = {}) =>
+    kept.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);
+  return { world, run };
+}
+
+test('while nothing was defined since, nobody asks again', async () => {
+  const { world, run } = book();
+  const rulesOf = run('a');
+  await rulesOf(1);
+  await rulesOf(1);
+  expect(world.asked).toEqual(['a']);
+  world.stamp = 2;
+  expect((await rulesOf(2)).asked).toEqual(['at 2']);
+  expect((await rulesOf(2)).asked).toEqual(['at 2']);
+  expect(world.asked).toEqual(['a', 'a']);
+});
+
+test('a run that was told no stamp asks', async () => {
+  const { world, run } = book();
+  const rulesOf = run('a');
+  await rulesOf(1);
+  await rulesOf(null);
+  expect(world.asked).toEqual(['a', 'a']);
+});
+
+test('runs that are alike share an answer, others do not', async () => {
+  const { world, run } = book();
+  await run('first')(1);
+  await run('alike')(1);
+  await run('newer')(2);
+  await run('other user', { alike: 'version other' })(1);
+  await run('child', { alike: null })(1);
+  await run('its sibling', { alike: null })(1);
+  expect(world.asked).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
+});
+
+test('what is approved for one run is not taken for another', async () => {
+  const { world, run } = book(false);
+  const rulesOf = run('first');
+  await rulesOf(1);
+  await rulesOf(1);
+  await run('alike')(1);
+  expect(world.asked).toEqual(['first', 'alike']);
+});
+
+test('whatever the rules are made of is audited, so that the stamp changes with it', async () => {
+  const { rows } = await database.pool.query(`
+    with recursive called (oid) as (
+      select 'howdah_private.call_rules_of(uuid[])'::regprocedure::oid
+      union
+      select p.oid from called as c
+      join pg_catalog.pg_proc as b on b.oid = c.oid
+      join pg_catalog.pg_proc as p on p.pronamespace = 'howdah_private'::regnamespace
+        and b.prosrc ~ ('howdah_private\\.' || p.proname || '\\(')
+    )
+    select r.relname,
+      (select count(*)::int from pg_catalog.pg_trigger as t
+       where t.tgrelid = r.oid and t.tgname like '\\_950\\_audit\\_%' and t.tgenabled = 'O') as audited
+    from pg_catalog.pg_class as r
+    where r.relnamespace = 'howdah'::regnamespace and r.relkind in ('r', 'p') and exists (
+      select from called as c join pg_catalog.pg_proc as b on b.oid = c.oid
+      where b.prosrc ~ ('howdah\\.' || r.relname || '\\M')
+    )
+    order by 1`);
+  // a run and its version never change; all else does
+  expect(rows).toEqual([
+    { relname: 'agent_servers', audited: 3 },
+    { relname: 'agent_tools', audited: 3 },
+    { relname: 'agent_versions', audited: 0 },
+    { relname: 'agents', audited: 3 },
+    { relname: 'approvals', audited: 3 },
+    { relname: 'executions', audited: 0 },
+    { relname: 'grants', audited: 3 },
+    { relname: 'mcp_servers', audited: 3 },
+    { relname: 'mcp_tools', audited: 3 },
+    { relname: 'tool_policies', audited: 3 },
+    { relname: 'tools', audited: 3 },
+    { relname: 'users', audited: 3 },
+    { relname: 'workflows', audited: 3 },
+  ]);
+});

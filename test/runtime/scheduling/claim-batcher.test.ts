@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import type { ClaimedRun } from '../../../src/db/runs/runs.ts';
+import { batchClaims, type ClaimedBatch } from '../../../src/runtime/scheduling/claim-batcher.ts';
+
+const batch = (ids: string[], kept = 0): ClaimedBatch => ({
+  runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
+  kept,
+});
+const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
+
+test('claims of one turn are one call, and a run asked for twice is given once', async () => {
+  const calls: string[][] = [];
+  const claim = batchClaims(async ({ ids }) => {
+    calls.push(ids);
+    return batch(ids.filter((id) => id !== 'taken'));
+  }, nobody);
+  const runs = await Promise.all(['a', 'b', 'a', 'taken'].map((id) => claim(id)));
+  expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b', undefined, undefined]);
+  expect(calls).toEqual([['a', 'b', 'taken']]);
+  expect((await claim('a'))?.execution_id).toBe('a'); // a turn later it is asked for anew
+});
+
+test('a run nobody asked for goes to one who gets none; nobody loses what he asked for', async () => {
+  const claim = batchClaims(async () => batch(['other', 'c', 'a', 'another']), nobody);
+  const runs = await Promise.all(['a', 'b', 'b', 'c', 'd', 'e'].map((id) => claim(id)));
+  expect(runs.map((run) => run?.execution_id)).toEqual([
+    'a',
+    'other',
+    undefined,
+    'c',
+    'another',
+    undefined,
+  ]);
+});
+
+test('what is left when everybody who asked has a run comes for the room that was kept', async () => {
+  const left: string[][] = [];
+  const claim = batchClaims(
+    async () => batch(['a', 'b', 'c', 'd'], 3),
+    ({ runs, kept }) => left.push([`of ${kept}`, ...runs.map((run) => run.execution_id)]),
+  );
+  const runs = await Promise.all(['a', 'x'].map((id) => claim(id)));
+  expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b']);
+  expect(left).toEqual([['of 3', 'c', 'd']]);
+});
+
+test('what is asked for while a call is under way is asked for together when it is over', async () => {
+  const calls: string[][] = [];
+  const first = Promise.withResolvers<void>();
+  const claim = batchClaims(
+    async ({ ids }) => {
+      calls.push(ids);
+      return batch(ids);
+    },
+    nobody,
+    () => first.promise,
+  );
+  const runs = ['a', 'b'].map((id) => claim(id));
+  await new Promise((resolve) => setImmediate(resolve));
+  runs.push(claim('c'));
+  first.resolve();
+  expect((await Promise.all(runs)).map((run) => run?.execution_id)).toEqual(['a', 'b', 'c']);
+  expect(calls).toEqual([['a', 'b', 'c']]);
+});
+
+test('an offered run whose wake-up comes before the call is claimed as by that wake-up', async () => {
+  const calls: string[][] = [];
+  const claim = batchClaims(async ({ ids, offered }) => {
+    calls.push(ids, offered);
+    return batch(ids);
+  }, nobody);
+  const asked = [
+    claim('offered', 'offer'),
+    claim('both', 'offer'),
+    claim('both'),
+    claim('woken'),
+    claim('woken', 'offer'),
+  ];
+  const runs = (await Promise.all(asked)).map((run) => run?.execution_id);
+  expect(runs).toEqual(['offered', 'both', undefined, 'woken', undefined]);
+  expect(calls).toEqual([['offered', 'both', 'woken'], ['offered']]);
+});

@@ -1,0 +1,163 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Json } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { brokenPromises, ended, executionOf } from '../arrange.ts';
+import { makeTenant, type Tenant } from '../tenants.ts';
+
+/** How long a model takes. */
+const STEP_MS = 200;
+
+let database: TestDatabase;
+let server: FakeServer;
+const tenants: Tenant[] = [];
+const workers: Worker[] = [];
+let answerTo: (tenant: string, request: FakeRequest) => Promise<FakeAnswer>;
+/** Whose run asked the model, in order. */
+let asked: string[] = [];
+
+beforeAll(async () => {
+  server = await startOpenAiServer((request) => {
+    const tenant = nameOf(request.body.messages as Json[]);
+    asked.push(tenant);
+    return answerTo(tenant, request);
+  });
+});
+beforeEach(async () => {
+  database = await createTestDatabase(); // thousands of runs are dropped faster than cancelled
+  asked = [];
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
+  await Promise.all(tenants.splice(0).map((tenant) => tenant.pool.end()));
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+afterAll(() => server.close());
+
+function nameOf(messages: Json[]): string {
+  const input = messages.find((message) => (message as { role: string }).role === 'user');
+  return (input as { content: string }).content;
+}
+
+async function tenant(name: string): Promise<Tenant> {
+  const made = await makeTenant(database, name);
+  tenants.push(made);
+  return made;
+}
+
+async function start(concurrency: number): Promise<void> {
+  workers.push(await startTestWorker(database.url, { openai: server.url, concurrency }));
+}
+
+const count = (name: string) => asked.filter((other) => other === name).length;
+
+/** A long run: the model calls a tool that is not there, for ever. */
+const goOn = async (left: Promise<unknown>): Promise<FakeAnswer> => {
+  await Promise.race([new Promise((resolve) => setTimeout(resolve, STEP_MS)), left]);
+  return { tool_calls: [{ name: `look_${asked.length}`, arguments: { n: asked.length } }] };
+};
+const done: FakeAnswer = { content: 'done' };
+
+test('10,000 queued runs, all slots taken by long ones: the run of another tenant waits for a few steps', async () => {
+  const [many, single] = [await tenant('many'), await tenant('single')];
+  answerTo = async (name, { left }) => (name === many.name ? goOn(left) : done);
+  await many.insert(10_000);
+  await start(4);
+  await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(8);
+  const [id] = await single.insert(1);
+  const before = count(many.name);
+  await expect.poll(() => count(single.name), { timeout: 60_000 }).toBe(1);
+  const steps = asked.indexOf(single.name) - before; // of the others alone, whenever this is seen
+  console.log(`steps of the others before the first of the single run: ${steps}`);
+  expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
+  expect((await ended(database.pool, id as string)).status).toBe('completed');
+  // Who gave way was handed back, not crashed, and goes on.
+  const { rows } = await database.pool.query(
+    `select max(crashes_without_progress) as crashes, count(*) filter (where status = 'running')::int as running
+     from howdah.executions where agent_id = $1 and fence > 0`,
+    [many.agent],
+  );
+  expect(rows[0].crashes).toBe(0);
+  await eventually(
+    database.pool,
+    'the room is used again',
+    `select from howdah.executions where agent_id = $1 and status = 'running' having count(*) = 4`,
+    [many.agent],
+  );
+});
+
+test('thousands of short runs: the run of another tenant is among the next', async () => {
+  const [many, single] = [await tenant('many'), await tenant('single')];
+  answerTo = async () => done;
+  await many.insert(3_000);
+  await start(4);
+  await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(20);
+  const [id] = await single.insert(1);
+  const before = count(many.name);
+  await expect.poll(() => count(single.name), { timeout: 60_000, interval: 5 }).toBe(1);
+  const at = asked.slice(asked.indexOf(many.name)).indexOf(single.name);
+  console.log(`short runs begun before the single one: ${at - before}`);
+  expect(at - before).toBeLessThanOrEqual(24);
+  expect((await ended(database.pool, id as string)).status).toBe('completed');
+});
+
+test('many tenants are served in turn, in whatever order they came', async () => {
+  const all: Tenant[] = [];
+  for (let n = 0; n < 5; n += 1) all.push(await tenant(`t${n}`));
+  answerTo = async () => done;
+  for (const each of all) await each.insert(6);
+  await start(1);
+  await expect.poll(() => asked.length, { timeout: 60_000 }).toBe(30);
+  for (let round = 0; round < 6; round += 1) {
+    expect(new Set(asked.slice(5 * round, 5 * round + 5)).size).toBe(5);
+  }
+});
+
+test('one slot and two tenants with long runs: both go on, in turns', async () => {
+  const [first, second] = [await tenant('first'), await tenant('second')];
+  answerTo = (_, { left }) => goOn(left);
+  const [mine] = await first.insert(1);
+  await start(1);
+  await expect.poll(() => count(first.name), { timeout: 60_000 }).toBeGreaterThan(1);
+  await second.insert(1);
+  await expect.poll(() => count(second.name), { timeout: 60_000 }).toBeGreaterThan(0);
+  const before = count(first.name);
+  await expect.poll(() => count(first.name), { timeout: 60_000 }).toBeGreaterThan(before);
+  expect(await executionOf(database.pool, mine as string)).toMatchObject({
+    crashes_without_progress: 0,
+  });
+});
+
+test('equal shares never give way', async () => {
+  const [first, second] = [await tenant('first'), await tenant('second')];
+  answerTo = (_, { left }) => goOn(left);
+  const ids = [...(await first.insert(8)), ...(await second.insert(8))];
+  await start(4);
+  const atWork = `select tenant_id from howdah.executions where status = 'running' and id = any ($1)
+    group by tenant_id having count(*) = 2`;
+  await eventually(
+    database.pool,
+    'two of each',
+    `select from (${atWork}) as t having count(*) = 2`,
+    [ids],
+  );
+  const { rows: before } = await database.pool.query(
+    'select id, fence from howdah.executions where id = any ($1) order by id',
+    [ids],
+  );
+  const steps = asked.length;
+  await expect.poll(() => asked.length, { timeout: 60_000 }).toBeGreaterThan(steps + 40);
+  const { rows: after } = await database.pool.query(
+    'select id, fence from howdah.executions where id = any ($1) order by id',
+    [ids],
+  );
+  expect(after).toEqual(before);
+});

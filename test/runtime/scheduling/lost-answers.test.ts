@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { eventually } from '../../support/database.ts';
+import { loseAnswers } from '../../support/fault-proxy.ts';
+import { lockRun } from '../../support/run-heads.ts';
+import {
+  calling,
+  ended,
+  insertQueuedRun,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  runToEnd,
+} from '../arrange.ts';
+import {
+  database,
+  gate,
+  inside,
+  noted,
+  proxiedWorker,
+  proxy,
+  server,
+  worker,
+} from '../proxied-worker.ts';
+
+proxiedWorker();
+
+describe('a commit whose answer is lost', () => {
+  test('is found to be there: the step stands once and nothing is asked again', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    const asked = server.requests.length;
+    const answers = loseAnswers(proxy, /commit_steps/);
+    const id = await insertRun(pool, agent);
+    const run = await ended(pool, id);
+    await expect.poll(() => answers.lost()).toBe(1);
+    expect(run).toMatchObject({ status: 'completed', output: 'heard', model_count: 1 });
+    await expect.poll(() => worker.inFlight).toBe(0);
+    expect(await kindsOf(pool, id)).toBe('model output');
+    expect(server.requests.length - asked).toBe(1);
+  });
+
+  test('in the middle of a run: it goes on in the same hands', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'note' }), calling({ name: 'note' }), { content: 'done' }];
+    const agent = await makeAgent(pool, { script, tools: ['note'] });
+    const before = noted.length;
+    const answers = loseAnswers(proxy, /commit_steps/, 3);
+    const id = await insertRun(pool, agent);
+    const run = await ended(pool, id);
+    expect(run).toMatchObject({ status: 'completed', fence: 1 });
+    expect(answers.lost()).toBe(3);
+    expect(await kindsOf(pool, id)).toBe('model tool model tool model output');
+    expect(noted.length - before).toBe(2);
+  });
+
+  test('of a SQL tool: effect and step are there once', async () => {
+    const { pool } = database;
+    const script = [
+      calling({ name: 'count_up', arguments: { name: 'unknown' } }),
+      { content: 'ok' },
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['count_up'] });
+    const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
+    const id = await insertRun(pool, agent);
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(answers.lost()).toBe(1);
+    expect(await kindsOf(pool, id)).toBe('model tool model output');
+    const { rows } = await pool.query(`select value from shop.counters where name = 'unknown'`);
+    expect(rows).toEqual([{ value: 1 }]);
+  });
+
+  test('of a SQL tool beside another one of the same answer: effects and steps are there once', async () => {
+    const { pool } = database;
+    const names = ['first', 'second', 'third'];
+    const script = [
+      calling(...names.map((name) => ({ name: 'count_up', arguments: { name } }))),
+      { content: 'ok' },
+    ];
+    const agent = await makeAgent(pool, { script, tools: ['count_up'] });
+    const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
+    const id = await insertRun(pool, agent);
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(answers.lost()).toBe(1);
+    expect(await kindsOf(pool, id)).toBe('model tool tool tool model output');
+    const { rows } = await pool.query('select value from shop.counters where name = any ($1)', [
+      names,
+    ]);
+    expect(rows).toEqual([{ value: 1 }, { value: 1 }, { value: 1 }]);
+  });
+
+  test('while the first one is still under way: the second waits for it and agrees', async () => {
+    const { pool } = database;
+    const script = [calling({ name: 'gated' }), { content: 'done' }];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['gated'] }));
+    await inside.opened;
+    const holder = await pool.connect();
+    await holder.query('begin');
+    await lockRun(holder, id);
+    let cuts = 0;
+    proxy.toServer = (chunk, { client, server }) => {
+      if (cuts > 0 || !chunk.includes('commit_steps')) return 'pass';
+      cuts += 1;
+      server.write(chunk, () => client.resetAndDestroy()); // it is sent, and the client sees its connection break
+      return 'drop';
+    };
+    gate.open();
+    await eventually(
+      pool,
+      'both commits wait for the row',
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+         and query ~ 'commit_steps' having count(*) = 2`,
+    );
+    await holder.query('commit');
+    holder.release();
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+    expect(await kindsOf(pool, id)).toBe('model tool model output');
+  });
+});
+
+describe('a claim whose answer is lost', () => {
+  test('does not leave the run claimed by nobody', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const answers = loseAnswers(proxy, /claim_executions/);
+    const id = await insertRun(pool, agent);
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(answers.lost()).toBe(1);
+    expect(await kindsOf(pool, id)).toBe('model output');
+  });
+});
+
+describe('a wake-up whose answer is lost', () => {
+  test('is not locked for hours by a queue that never heard of it', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const isJob = /"id" : "/; // the payload of a wake-up, on its way to the queue
+    let cuts = 0;
+    proxy.toClient = (chunk) => {
+      if (cuts > 0 || !isJob.test(chunk.toString('latin1'))) return 'pass';
+      cuts += 1;
+      return 'cut';
+    };
+    const run = await ended(pool, await insertQueuedRun(pool, agent));
+    expect([run.status, cuts]).toEqual(['completed', 1]);
+  });
+
+  test('also when it says that one is done: the queue shuts itself down, and is started again', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const { rows: before } = await pool.query('select pool_id from howdah_private.workers');
+    const answers = loseAnswers(proxy, /complete_job/);
+    await ended(pool, await insertQueuedRun(pool, agent));
+    await expect.poll(() => answers.lost()).toBe(1);
+    await eventually(
+      pool,
+      'another pool takes wake-ups',
+      'select from howdah_private.workers having array_agg(pool_id) <> $1',
+      [before.map(({ pool_id }) => pool_id)],
+    );
+    expect((await runToEnd(pool, agent)).status).toBe('completed');
+  });
+});

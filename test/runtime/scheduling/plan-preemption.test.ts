@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import type { Share } from '../../../src/db/runs/tenant-load.ts';
+import { givingWay } from '../../../src/runtime/scheduling/plan-preemption.ts';
+import { Slots } from '../../../src/runtime/scheduling/priority-semaphore.ts';
+
+const share = (tenant_id: string, at_work: number, due = false, weight = 1): Share => ({
+  ...{ tenant_id, at_work, due, weight },
+  other_workers: 0,
+});
+const plan = (shares: Share[], held: Record<string, number>) =>
+  Object.fromEntries(givingWay(shares, new Map(Object.entries(held))));
+
+describe('who gives way', () => {
+  test('nobody, while nobody else has due runs', () => {
+    expect(plan([share('a', 100, true)], { a: 100 })).toEqual({});
+  });
+
+  test('one run of who has most, for each tenant that has clearly fewer', () => {
+    const shares = [share('a', 3), share('b', 0, true), share('c', 5), share('d', 0, true)];
+    expect(plan(shares, { a: 3, c: 5 })).toEqual({ c: { now: 2, later: 0 } });
+  });
+
+  test('nobody between equals, or where it would have to be given back', () => {
+    expect(plan([share('a', 3), share('b', 3, true)], { a: 3 })).toEqual({});
+    expect(plan([share('a', 3), share('b', 2, true)], { a: 3 })).toEqual({});
+  });
+
+  test('those who have one take turns with those who have none', () => {
+    expect(plan([share('a', 1), share('b', 0, true)], { a: 1 })).toEqual({
+      a: { now: 0, later: 1 },
+    });
+  });
+
+  test('what is at work is divided by the weight', () => {
+    const heavy = (atWork: number, due = false) => share('heavy', atWork, due, 3);
+    expect(plan([heavy(6), share('b', 1, true)], { heavy: 6 })).toEqual({}); // 6/3 against 1: 5/3 would be less than 2
+    expect(plan([heavy(7), share('b', 1, true)], { heavy: 7 })).toEqual({
+      heavy: { now: 1, later: 0 },
+    });
+    expect(plan([share('a', 2), heavy(2, true)], { a: 2 })).toEqual({ a: { now: 1, later: 0 } });
+    expect(plan([share('a', 1), heavy(3, true)], { a: 1 })).toEqual({});
+    expect(plan([heavy(2), share('b', 0, true)], { heavy: 2 })).toEqual({
+      heavy: { now: 0, later: 1 },
+    });
+  });
+
+  test('only of what this process holds', () => {
+    expect(plan([share('a', 9), share('b', 0, true), share('c', 2)], { c: 2 })).toEqual({
+      c: { now: 1, later: 0 },
+    });
+    expect(plan([share('a', 9), share('b', 0, true)], {})).toEqual({});
+  });
+
+  test('no more than there are', () => {
+    const rivals = ['p', 'q', 'r', 's'].map((tenant) => share(tenant, 0, true));
+    expect(plan([share('a', 4), ...rivals], { a: 2 })).toEqual({ a: { now: 2, later: 0 } });
+  });
+});
+
+test('slots let in by priority, and who is turned away holds none', async () => {
+  const slots = new Slots(1);
+  expect(await slots.acquire(0)).toBe(true);
+  const entered: number[] = [];
+  const waiting = [5, 1].map((priority) =>
+    slots.acquire(priority).then((isIn) => isIn && entered.push(priority)),
+  );
+  expect(slots.waiting).toBe(2);
+  slots.release();
+  await waiting[1];
+  expect(entered).toEqual([1]);
+  slots.turnAway();
+  expect(await waiting[0]).toBe(false);
+  slots.release();
+  expect(await slots.acquire(0)).toBe(true);
+});

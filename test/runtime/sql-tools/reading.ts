@@ -1,0 +1,41 @@
+import type pg from 'pg';
+import type { ReadLimits, Rows } from '../../../src/contracts/bounded-read.ts';
+import type { Outcome } from '../../../src/contracts/errors.ts';
+import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
+import { readBound, rowsOf } from '../../../src/db/sql-tools/bounded-read.ts';
+
+const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_000 };
+
+export type Reading = {
+  pool: Pool;
+  /** Asks as sql_query does. */
+  ask(query: string, spec?: Spec): Promise<Outcome<Rows>>;
+  /** Asks past the parser, as a query would that fooled it. */
+  slip(query: string, spec?: Spec): Promise<Outcome<Rows>>;
+};
+
+export type Spec = Partial<ReadLimits> & { tenant?: string; schemas?: string[] | null };
+
+/** Reads in a database as a worker's login would, for the tenant `default` unless told otherwise. */
+export async function openReading(url: string, owner: pg.Pool): Promise<Reading> {
+  const pool = createPool({ url, applicationName: 'howdah-queries', role: 'howdah_worker' });
+  const { rows } = await owner.query(
+    `select id, howdah.uuid_v7() as run from howdah.tenants where slug = 'default'`,
+  );
+  const request = (query: string, spec: Spec) => {
+    const { tenant = rows[0].id, schemas = ['shop'], ...limits } = spec;
+    return {
+      boundTo: { tenantId: tenant, executionId: rows[0].run },
+      query,
+      schemas,
+      limits: { ...LIMITS, ...limits },
+      signal: new AbortController().signal,
+    };
+  };
+  return {
+    pool,
+    ask: (query, spec = {}) => rowsOf(pool, request(query, spec)),
+    slip: (query, spec = {}) =>
+      readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
+  };
+}

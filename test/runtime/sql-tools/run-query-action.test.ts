@@ -1,0 +1,64 @@
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import { createQueryPool } from '../../../src/db/sql-tools/query-pool.ts';
+import { querySettings } from '../../../src/db/sql-tools/query-settings.ts';
+import type { World } from '../../../src/runtime/environment/world.ts';
+import { readRows } from '../../../src/runtime/loop/run-query-action.ts';
+import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
+import { testDatabase } from '../../support/database.ts';
+import { insertRun, makeAgent } from '../arrange.ts';
+
+// The query of a workflow, on a database that cannot be reached some times.
+
+const database = testDatabase();
+
+async function read(query: string, failures: number) {
+  const { pool } = database;
+  const id = await insertRun(pool, await makeAgent(pool, { script: [] }));
+  const { rows } = await pool.query('select tenant_id from howdah.executions where id = $1', [id]);
+  let left = failures;
+  const lossy = {
+    connect: () => {
+      left -= 1;
+      const lost = Object.assign(new Error('no server'), { code: 'ECONNREFUSED' });
+      return left < 0 ? pool.connect() : Promise.reject(lost);
+    },
+  } as unknown as pg.Pool;
+  const waits: number[] = [];
+  const sleep = async (ms: number) => void waits.push(ms);
+  const committed: { output?: unknown; error?: { code: string } }[] = [];
+  const run = {
+    ...{ id, context: { tenant_id: rows[0].tenant_id }, timeLeft: 60_000 },
+    abort: new AbortController(),
+    commit: async (steps: typeof committed) => void committed.push(...steps),
+  };
+  await readRows(
+    { type: 'read_rows', query, most: 10 },
+    run as unknown as HeldRun,
+    {
+      queries: createQueryPool(lossy, 4),
+      querySettings: (tenantId: string) => querySettings(pool, tenantId),
+      random: () => 0,
+      sleep,
+    } as unknown as World,
+  );
+  return { step: committed[0], waits };
+}
+
+test('is asked again until the database is there', async () => {
+  const { step, waits } = await read('select 1 as n', 4);
+  expect(step).toMatchObject({ output: [{ n: 1 }] });
+  expect(waits).toEqual([1000, 2000, 4000, 8000]);
+});
+
+test('fails when it is not for long', async () => {
+  const { step, waits } = await read('select 1 as n', 100);
+  expect(step).toMatchObject({ error: { code: 'overloaded' } });
+  expect(waits).toHaveLength(5);
+});
+
+test('is not asked again when it was refused', async () => {
+  const { step, waits } = await read('select nothing', 0);
+  expect(step).toMatchObject({ error: { cause: { sqlstate: '42703' } } });
+  expect(waits).toEqual([]);
+});

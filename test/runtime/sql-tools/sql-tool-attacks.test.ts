@@ -1,0 +1,558 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/main.ts';
+import { makeUser } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { calling, ended, makeAgent, resultsOf } from '../arrange.ts';
+
+/**
+ * A function that runs whatever text it is given, as one does that builds its SQL from its arguments: what stands in for
+ * every way in which a model may come to write SQL inside a tool.
+ */
+const FUNCTIONS = `
+  create schema lab;
+  create table lab.loot (what text);
+  grant usage on schema lab to howdah_app;
+  grant select, insert, trigger on lab.loot to howdah_app;
+  create function lab.run(texts text[]) returns text language plpgsql as $$
+    declare v text; q text;
+    begin
+      foreach q in array texts loop
+        if q ~ '^select' then
+          execute q into v;
+        else
+          execute q;
+        end if;
+      end loop;
+      return v;
+    end $$;
+  create function lab.say(text text) returns text language plpgsql as $$
+    declare v text;
+    begin
+      execute text into v;
+      return v;
+    end $$;
+  create function lab.obey(event jsonb) returns jsonb language plpgsql as $$
+    declare v text;
+    begin
+      if event ->> 'event' = 'tool_before' then
+        execute event -> 'arguments' ->> 'text' into v;
+      end if;
+      return jsonb_build_object('annotate', jsonb_build_object('said', v));
+    end $$;
+  select howdah.register_sql_tool('lab.run(text[])'), howdah.register_sql_tool('lab.say(text)');
+`;
+
+const database = testDatabase();
+let worker: Worker;
+let mine: string;
+let theirs: string;
+
+beforeAll(async () => {
+  const { pool } = database;
+  await pool.query(FUNCTIONS);
+  worker = await startTestWorker(database.url);
+  theirs = await idOf(
+    `insert into howdah.tenants (slug, name) values ('theirs', 'Theirs') returning id`,
+  );
+  mine = await idOf(`select id from howdah.tenants where slug = 'default'`);
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+});
+
+async function idOf(text: string): Promise<string> {
+  return (await database.pool.query(text)).rows[0].id;
+}
+
+type Told = { result?: string; error?: { code: string; details: { sqlstate?: string } } };
+
+/** Runs the texts one after the other in one call of a tool; gives what the model is told. */
+async function attack(
+  texts: string[],
+  spec: { user?: string; tenant?: string; tool?: 'run' | 'say' } = {},
+): Promise<Told> {
+  const { pool } = database;
+  const { tool = 'run' } = spec;
+  const args = tool === 'run' ? { texts } : { text: texts[0] as string };
+  const script = [calling({ name: tool, arguments: args }), { content: 'ok' }];
+  const agent = await makeAgent(pool, { script, tools: [tool] });
+  await pool.query(
+    `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $2::uuid is not null`,
+    [agent, spec.user],
+  );
+  const { rows } = await pool.query(
+    `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
+    [agent, spec.user],
+  );
+  const run = await ended(pool, rows[0].id);
+  expect(run).toMatchObject({ status: 'completed', output: 'ok' });
+  const [told = ''] = await resultsOf(pool, run.id);
+  return told.startsWith('{"error"') ? JSON.parse(told) : { result: told };
+}
+
+const loot = async () => (await database.pool.query('select what from lab.loot')).rows;
+const TAKE = `insert into lab.loot select current_user || ' ' || current_setting('role')`;
+/** A function of who calls it, that breaks out and takes what it finds. */
+const THIEF = (name: string, returns: string) => `create function ${name} returns ${returns}
+  language plpgsql as $f$ begin
+    perform set_config('role', 'none', true);
+    ${TAKE};
+    return ${returns === 'trigger' ? 'new' : returns === 'boolean' ? 'true' : 'null'};
+  end $f$`;
+
+describe('SQL that a model wrote, inside a tool,', () => {
+  test.each([
+    ['set role', `set role howdah_owner`],
+    ['set local role', `set local role howdah_worker`],
+    ['reset role', `reset role`],
+    ['the function set_config', `select set_config('role', 'none', true)`],
+    ['a session authorization', `set session authorization default`],
+    ['a block', `do $$ begin set local role howdah_worker; end $$`],
+  ])('does not leave its role by %s', async (_what, text) => {
+    expect((await attack([text])).error).toMatchObject({ details: { sqlstate: '42501' } });
+  });
+
+  test('does not leave it by a function that has a setting', async () => {
+    const { error } = await attack([
+      `create function pg_temp.f() returns text language sql set role = 'howdah_worker' as 'select current_user::text'`,
+      'select pg_temp.f()',
+    ]);
+    expect(error).toMatchObject({ details: { sqlstate: '42501' } });
+  });
+
+  test.each([
+    ['tenant_id', `set_config('howdah.tenant_id', '%', true)`],
+    ['pinned_tenant', `set_config('howdah.pinned_tenant', '%', true)`],
+    ['a binding of its own', `set_config('howdah.bound', '% - 00', true)`],
+    [
+      'half a binding',
+      `set_config('howdah.bound', '% - ' || split_part(current_setting('howdah.bound'), ' ', 3), true)`,
+    ],
+    ['no binding', `set_config('howdah.bound', '', true)`],
+  ])('does not leave its tenant by %s, not even within one statement', async (_what, text) => {
+    const asThem = text.replace('%', theirs);
+    const seen = `select string_agg(slug, ',') from howdah.tenants`;
+    for (const texts of [
+      [`select ${asThem}`, seen],
+      [`select string_agg(t.slug, ',') from (select ${asThem} offset 0) as s, howdah.tenants as t`],
+    ]) {
+      expect((await attack(texts)).result ?? '').not.toContain('theirs');
+    }
+  });
+
+  test('begins runs with the limits of their agents, whatever it sets within the insert', async () => {
+    expect(
+      await attack([
+        `insert into howdah.executions (agent_id, input, metadata)
+         select a.id, set_config('howdah.pinned_run_defaults', array[a.id::text, a.tenant_id::text,
+           a.current_version_id::text, '777', null, null, null, null]::text, true), '{"begun": "here"}'
+         from howdah.agents as a order by a.id limit 1`,
+        `select string_agg(max_steps::text, ',') from howdah.executions where metadata ? 'begun'`,
+      ]),
+    ).toEqual({ result: '50' });
+  });
+
+  test('finds agents by their own names, whatever it sets', async () => {
+    expect(
+      await attack([
+        `select set_config('howdah.pinned_agent_name', 'nobody', true),
+           set_config('howdah.pinned_agent', howdah.uuid_v7()::text, true)`,
+        `select howdah.agent('nobody')`,
+      ]),
+    ).toMatchObject({ error: { details: { sqlstate: 'HWNTF' } } });
+  });
+
+  test('acts as a member at most, whatever it sets', async () => {
+    const settings = [
+      `select set_config('howdah.role', 'owner', true), set_config('howdah.user_id', '', true)`,
+      `select set_config('howdah.scopes', '', true)`,
+    ];
+    expect(await attack([...settings, 'select howdah.current_user_role()'])).toEqual({
+      result: 'member',
+    });
+    expect((await attack([...settings, 'delete from howdah.models'])).error).toMatchObject({
+      details: { sqlstate: 'HWDEN' },
+    });
+  });
+
+  test('cannot sign a binding', async () => {
+    for (const text of [
+      `select howdah_private.binding('${theirs}', null)`,
+      `select howdah_private.binding_seal('${theirs} -')`,
+      `select binding_key::text from howdah_private.installation`,
+    ]) {
+      expect((await attack([text])).error).toMatchObject({ details: { sqlstate: '42501' } });
+    }
+  });
+
+  test('can use its binding in no other transaction', async () => {
+    const { result } = await attack([`select current_setting('howdah.bound')`]);
+    expect(result).toContain(mine);
+    const replayed = await attack([
+      `select set_config('howdah.bound', '${result}', true)`,
+      'select howdah.current_tenant()',
+    ]);
+    expect(replayed.result).toBe('null');
+  });
+
+  test('leaves nothing that acts when the worker commits: a cursor', async () => {
+    await attack([
+      THIEF('pg_temp.thief()', 'text'),
+      'declare c cursor with hold for select pg_temp.thief()',
+    ]);
+    expect(await loot()).toEqual([]);
+  });
+
+  test('… a deferred trigger of its own table', async () => {
+    await attack([
+      'create table pg_temp.t (x int)',
+      `create function pg_temp.again() returns trigger language plpgsql as $f$ begin
+         if new.x < 3 then
+           set constraints all deferred;
+           insert into pg_temp.t values (new.x + 1);
+         end if;
+         if current_user <> 'howdah_tool' then
+           perform set_config('role', 'none', true);
+           ${TAKE};
+         end if;
+         return new;
+       end $f$`,
+      `create constraint trigger later after insert on pg_temp.t deferrable initially deferred
+         for each row execute function pg_temp.again()`,
+      'insert into pg_temp.t values (1)',
+    ]);
+    expect(await loot()).toEqual([]);
+  });
+
+  test('… a deferred trigger of a table that is there', async () => {
+    const { pool } = database;
+    await pool.query(
+      'grant create on schema lab to howdah_app; grant howdah_owner to current_user',
+    );
+    await pool.query('alter table lab.loot owner to howdah_app');
+    const { error } = await attack([
+      `create function lab.again() returns trigger language plpgsql as $f$ begin
+         set constraints all deferred;
+         if current_user <> 'howdah_tool' then
+           perform set_config('role', 'none', true);
+         elsif new.what = 'bait' then
+           insert into lab.loot values ('bait again');
+         end if;
+         return new;
+       end $f$`,
+      `create constraint trigger later after insert on lab.loot deferrable initially deferred
+         for each row execute function lab.again()`,
+      `insert into lab.loot values ('bait')`,
+    ]);
+    expect(error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
+    expect(await loot()).toEqual([]);
+    await pool.query(
+      'revoke create on schema lab from howdah_app; alter table lab.loot owner to current_user; grant select, insert on lab.loot to howdah_app',
+    );
+  });
+
+  describe('… a deferred trigger of a table of a tenant,', () => {
+    const acme = `acme_${process.pid}`;
+    /** Defers itself again in the sandbox; `TAKE` is what it does at COMMIT. */
+    const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
+      language plpgsql security ${rights} as $f$ begin
+        if current_setting('role') = 'howdah_tool' then
+          set constraints all deferred;
+          update acme.${name} set body = body || '.' where id = new.id;
+        elsif session_user <> '${acme}' then
+          ${TAKE};
+        end if;
+        return null;
+      end $f$`;
+    /** Creates a table of the tenant's login, with the trigger of the same name. */
+    const makeTable = (name: string, rights: string, options = '') =>
+      asAcme(`
+        create table acme.${name} (id int, body text) ${options};
+        insert into acme.${name} values (1, 'x');
+        grant all on acme.${name} to public;
+        ${LATE(name, rights)};
+        create constraint trigger late after update on acme.${name} deferrable initially deferred
+          for each row execute function acme.${name}()`);
+    const asAcme = (text: string) =>
+      database.pool.query(
+        `set session authorization ${acme}; ${text}; reset session authorization`,
+      );
+    const pendingOf = (name: string) => attack([`update acme.${name} set body = 'y' where id = 1`]);
+    const COMMITTED = { error: { code: 'tool_failed', details: { sqlstate: 'HWDEN' } } };
+
+    beforeAll(async () => {
+      await database.pool.query(`
+        create role ${acme} login in role howdah_app;
+        insert into howdah_private.login_tenants (login, tenant_id) values ('${acme}', '${theirs}');
+        create schema acme authorization ${acme}; grant usage on schema acme to public;
+        grant usage on schema lab to ${acme}; grant insert on lab.loot to ${acme}`);
+    });
+    afterAll(async () => {
+      await database.pool.query(`
+        delete from howdah_private.login_tenants where login = '${acme}';
+        drop owned by ${acme} cascade; drop role ${acme}`);
+    });
+
+    test.each(['invoker', 'definer'])('with the rights of its %s', async (rights) => {
+      await makeTable(`late_${rights}`, rights);
+      expect(await pendingOf(`late_${rights}`)).toMatchObject(COMMITTED);
+      expect(await loot()).toEqual([]);
+    });
+
+    test("whose function alone is the tenant's", async () => {
+      await makeTable('given', 'invoker');
+      await database.pool.query('alter table acme.given owner to current_user');
+      expect(await pendingOf('given')).toMatchObject(COMMITTED);
+      expect(await loot()).toEqual([]);
+    });
+
+    test('of a partition, or of the whole', async () => {
+      await makeTable(
+        'whole',
+        'invoker',
+        'partition by list (id); create table acme.part partition of acme.whole default',
+      );
+      expect(await pendingOf('whole')).toMatchObject(COMMITTED);
+      expect(await pendingOf('part').then(() => loot())).toEqual([]);
+    });
+
+    test('behind an expression of a deferrable constraint', async () => {
+      await asAcme(`
+        create table acme.excluded (id int, body text);
+        insert into acme.excluded values (1, 'x');
+        grant all on acme.excluded to public;
+        create function acme.again() returns void language plpgsql as $f$ begin
+          if current_setting('role') = 'howdah_tool' then
+            set constraints all deferred;
+            update acme.excluded set body = body || '.' where length(body) < 9;
+          elsif session_user <> '${acme}' then
+            ${TAKE};
+          end if;
+        end $f$;
+        create function acme.key(body text) returns text language plpgsql immutable as $f$ begin
+          perform acme.again();
+          return body;
+        end $f$;
+        alter table acme.excluded add exclude (acme.key(body) with =) deferrable initially deferred`);
+      expect(await pendingOf('excluded')).toHaveProperty('error');
+      expect(await loot()).toEqual([]);
+    });
+
+    test('also where the table is emptied, or its trigger disabled, meanwhile', async () => {
+      await makeTable('emptied', 'invoker');
+      for (const text of [
+        'truncate acme.emptied',
+        'alter table acme.emptied disable trigger late',
+        'alter function acme.emptied() owner to current_user',
+      ]) {
+        expect(
+          await attack([`update acme.emptied set body = 'y' where id = 1`, text]),
+        ).toHaveProperty('error');
+      }
+      expect(await loot()).toEqual([]);
+    });
+
+    test('and refuses nothing to who does not write that table', async () => {
+      await makeTable('unwritten', 'invoker');
+      await database.pool.query(
+        `create table lab.plain (what text); grant insert on lab.plain to howdah_app`,
+      );
+      const texts = [`insert into lab.plain values ('x')`, 'select count(*) from acme.unwritten'];
+      expect(await attack(texts)).toEqual({ result: '1' });
+    });
+  });
+
+  test('… a statement under the name of one of ours', async () => {
+    const columns = 'execution_id, outcome, status, step_count, exhausted, active_ms_left, watched';
+    for (let time = 0; time < 3; time += 1) {
+      await attack([
+        'deallocate all',
+        THIEF('pg_temp.thief()', 'text'),
+        `prepare commit_steps(uuid, jsonb) as select pg_temp.thief() as ${columns.split(',')[0]}`,
+        `prepare begin as select pg_temp.thief()`,
+      ]);
+    }
+    expect(await loot()).toEqual([]);
+  });
+
+  test('… a type, a table or an operator that stands before those of the system', async () => {
+    await attack([
+      THIEF('pg_temp.is_fine(text)', 'boolean'),
+      'create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.is_fine(value::text))',
+      'create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.is_fine(value::text))',
+      'create domain pg_temp.text as pg_catalog.text check (pg_temp.is_fine(value::pg_catalog.text))',
+      `select set_config('search_path', 'pg_temp, lab, pg_catalog', false)`,
+    ]);
+    expect(await loot()).toEqual([]);
+  });
+
+  test('… a change of the function it runs in', async () => {
+    for (const text of [
+      'drop owned by howdah_tool',
+      'alter function howdah_private.run_as_tool_role(text, jsonb, text) security invoker',
+      'drop function howdah_private.run_as_tool_role(text, jsonb, text)',
+      'grant execute on function howdah_private.run_as_tool_role(text, jsonb, text) to public',
+    ]) {
+      expect((await attack([text])).error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
+    }
+    expect(await attack(['select current_user'])).toEqual({ result: 'howdah_tool' });
+  });
+
+  test('… a transaction in which nothing can be written', async () => {
+    const { error } = await attack([`select set_config('transaction_read_only', 'on', true)`]);
+    expect(error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
+  });
+
+  test('… settings of the session', async () => {
+    await attack([
+      `select set_config('search_path', 'nowhere', false), set_config('statement_timeout', '1', false),
+         set_config('howdah.tenant_id', '${theirs}', false)`,
+    ]);
+    for (let time = 0; time < 3; time += 1) {
+      const texts = [
+        `select current_setting('search_path') || coalesce(current_setting('howdah.tenant_id', true), '')`,
+      ];
+      expect(await attack(texts)).toEqual({ result: 'public' });
+    }
+  });
+
+  test('ends no other session', async () => {
+    const { error } = await attack([
+      `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null`,
+    ]);
+    expect(error).toMatchObject({ details: { sqlstate: '42501' } });
+  });
+});
+
+describe('a tool has the rights of who began the run', () => {
+  const makeUserNamed = async (username: string, role: string) =>
+    (await makeUser(database.pool, { username, role })).id;
+
+  test.each([
+    ['viewer', 'viewer'],
+    ['member', 'member'],
+    ['admin', 'member'],
+    ['owner', 'member'],
+  ])('but no more than a member: %s', async (role, acts) => {
+    const user = await makeUserNamed(`is_${role}`, role);
+    const texts = [`select howdah.current_user_role() || ' ' || howdah.current_user_id()`];
+    expect(await attack(texts, { user })).toEqual({ result: `${acts} ${user}` });
+  });
+
+  test('whatever it sets', async () => {
+    const user = await makeUserNamed('sly', 'viewer');
+    for (const name of ['howdah.user_id', 'howdah.role']) {
+      const texts = [
+        `select set_config('${name}', '', true)`,
+        `select set_config('howdah.user_id', '', true), howdah.run('development', 'x')`,
+      ];
+      expect((await attack(texts, { user })).error).toMatchObject({
+        details: { sqlstate: 'HWDEN' },
+      });
+    }
+  });
+
+  test('and none any more when that person is out', async () => {
+    const { pool } = database;
+    const user = await makeUserNamed('gone', 'member');
+    await pool.query('update howdah.users set is_active = false where id = $1', [user]);
+    const texts = [`insert into howdah.sessions (title) values ('mine')`];
+    expect((await attack(texts, { user })).error).toMatchObject({ code: 'rejected' });
+  });
+
+  test('sees the agents that person may see', async () => {
+    const { pool } = database;
+    const [user, other] = [
+      await makeUserNamed('ann', 'member'),
+      await makeUserNamed('bob', 'member'),
+    ];
+    const { rows } = await pool.query(
+      `insert into howdah.agents (name) values ('for_bob') returning id`,
+    );
+    await pool.query(
+      `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'run')`,
+      [rows[0].id, other],
+    );
+    const texts = [`select count(*) from howdah.agents where name = 'for_bob'`];
+    expect(await attack(texts, { user })).toEqual({ result: '0' });
+    expect(await attack(texts, { user: other })).toEqual({ result: '1' });
+    await pool.query('delete from howdah.grants');
+  });
+
+  test("and what it begins is that person's", async () => {
+    const user = await makeUserNamed('eve', 'member');
+    const texts = [
+      `select set_config('howdah.user_id', '', true)`,
+      `select concat_ws(' ', (r).user_id, (r).created_by) from (select howdah.run('development', 'x', run_at => now() + interval '1 year') as r) as s`,
+    ];
+    expect(await attack(texts, { user })).toEqual({ result: `${user} eve` });
+  });
+});
+
+test('a tool answers no question, whoever its run is for: people do', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values ('zoe', 'member') returning id`,
+  );
+  const user = rows[0].id;
+  const calls = [
+    { name: 'say', arguments: { text: 'select 1' } },
+    { name: 'ask_user', arguments: { question: 'Really?' } },
+  ];
+  const script = [calling(...calls), { content: 'ok' }];
+  const agent = await makeAgent(pool, { script, tools: ['say'] });
+  await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
+  await pool.query(
+    `update howdah.agent_tools as g
+     set requires_approval = true, configuration = '{"question": {"required_role": "member"}}'
+     from howdah.tools as t where t.id = g.tool_id and g.agent_id = $1 and t.name = 'say'`,
+    [agent],
+  );
+  const asking = await pool.query(
+    `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
+    [agent, user],
+  );
+  const open = `select id, kind from howdah.questions where execution_id = '${asking.rows[0].id}' and status = 'open'`;
+  await expect.poll(async () => (await pool.query(open)).rowCount).toBe(2);
+  for (const text of [
+    `select howdah.approve(q.id) from (${open}) as q where q.kind = 'approval'`,
+    `select howdah.answer_question(q.id, 'yes') from (${open}) as q where q.kind = 'question'`,
+  ]) {
+    expect((await attack([text], { user })).error).toMatchObject({
+      details: { sqlstate: 'HWDEN' },
+    });
+  }
+  expect((await pool.query(open)).rowCount).toBe(2);
+  await pool.query('select howdah.cancel_execution($1)', [asking.rows[0].id]);
+});
+
+describe('a hook of the database', () => {
+  test('is bound as a tool is', async () => {
+    const { pool } = database;
+    const said = async (text: string) => {
+      const script = [calling({ name: 'say', arguments: { text } }), { content: 'ok' }];
+      const agent = await makeAgent(pool, { script, tools: ['say'] });
+      await pool.query(
+        `insert into howdah.hooks (agent_id, event, function) values ($1, 'tool_before', 'lab.obey')`,
+        [agent],
+      );
+      const { rows } = await pool.query(
+        `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
+        [agent],
+      );
+      return ended(pool, rows[0].id);
+    };
+    expect((await said(`select set_config('role', 'none', true)`)).error).toMatchObject({
+      cause: { sqlstate: '42501' },
+    });
+    const { id } = await said(
+      `select set_config('howdah.tenant_id', '${theirs}', true) || ' ' || howdah.current_tenant()`,
+    );
+    const { rows } = await pool.query(
+      `select annotations ->> 'said' as said from howdah.steps where execution_id = $1 and kind = 'tool'`,
+      [id],
+    );
+    expect(rows[0].said).toBe(`${theirs} ${mine}`);
+  });
+});

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  calling,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { counter, holdLock, openShop, waitingFor } from '../shop.ts';
+
+const database = testDatabase();
+let worker: Worker;
+
+beforeAll(async () => {
+  await openShop(database.pool);
+  worker = await startTestWorker(database.url);
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+});
+
+async function call(name: string, args: object = {}): Promise<{ id: string; told: string }> {
+  const { pool } = database;
+  const script = [calling({ name, arguments: args as never }), { content: 'ok' }];
+  const run = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
+  expect(run.status).toBe('completed');
+  return { id: run.id, told: (await resultsOf(pool, run.id))[0] ?? '' };
+}
+
+describe('a function of the database', () => {
+  test('runs with the rights of the application, for the tenant of the run, under its time-out', async () => {
+    const { rows } = await database.pool.query(
+      `select id from howdah.tenants where slug = 'default'`,
+    );
+    expect((await call('who')).told).toBe(`howdah_tool for ${rows[0].id} in 1min`);
+  });
+
+  test('may not do what the application may not', async () => {
+    const { error } = JSON.parse((await call('read_secret')).told);
+    expect(error).toMatchObject({ code: 'tool_failed', details: { sqlstate: '42501' } });
+  });
+
+  test('that takes too long is ended, and the model is told', async () => {
+    const { pool } = database;
+    await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'wait_for'`);
+    const release = await holdLock(pool, 4);
+    const { error } = JSON.parse((await call('wait_for', { lock: 4 })).told);
+    expect(error).toMatchObject({ code: 'timeout', message: expect.stringContaining('100 ms') });
+    await release();
+    await pool.query(`update howdah.tools set timeout_ms = 60000 where name = 'wait_for'`);
+  });
+
+  test('runs at the same time as the other calls of its answer', async () => {
+    const { pool } = database;
+    const calls = [5, 6].map((lock) => ({ name: 'wait_for', arguments: { lock } }));
+    const script = [calling(...calls), { content: 'ok' }];
+    const releases = [await holdLock(pool, 5), await holdLock(pool, 6)];
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['wait_for'] }));
+    await Promise.all([waitingFor(pool, 5), waitingFor(pool, 6)]);
+    await Promise.all(releases.map((release) => release()));
+    expect((await ended(pool, id)).status).toBe('completed');
+    expect(await resultsOf(pool, id)).toEqual(['waited', 'waited']);
+  });
+});
+
+describe('effect and step are one', () => {
+  test('what a call did is there exactly once, as its step is', async () => {
+    const { id } = await call('count_up', { name: 'once' });
+    expect(await counter(database.pool, 'once')).toBe(1);
+    expect((await stepsOf(database.pool, id))[1]).toMatchObject({ kind: 'tool', output: 1 });
+  });
+
+  test('a call that fails leaves nothing but its error', async () => {
+    const { id, told } = await call('count_up_and_fail', { name: 'failed' });
+    expect(await counter(database.pool, 'failed')).toBe(0);
+    expect(JSON.parse(told).error).toEqual({
+      code: 'tool_failed',
+      message: 'out of stock',
+      retryable: false,
+      details: { sqlstate: 'SH001', hint: 'Order less.', detail: 'only 3 left' },
+    });
+    expect(await kindsOf(database.pool, id)).toBe('model tool model output');
+  });
+
+  test('what would fail only at commit fails the call and not the run', async () => {
+    const { told } = await call('add_orphan');
+    expect(JSON.parse(told).error).toMatchObject({
+      code: 'tool_failed',
+      details: { sqlstate: '23503' },
+    });
+    expect((await database.pool.query('select from shop.items')).rowCount).toBe(0);
+  });
+});

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import type { ToolDefinition } from '../../../src/contracts/definition.ts';
+import type { ToolContext } from '../../../src/contracts/tool.ts';
+import { deadline } from '../../../src/runtime/environment/deadline.ts';
+import type { World } from '../../../src/runtime/environment/world.ts';
+import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
+import { runTalking } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
+
+test('a tool that asks what nobody has answered is stopped by its signal', async () => {
+  const time = deadline(new AbortController().signal, 60_000);
+  const context = { execution_id: 'e', tenant_id: 't', signal: time.signal } as ToolContext;
+  const tool = { name: 'book', configuration: {} } as ToolDefinition;
+  const run = { state: { attempts: [] } } as unknown as HeldRun;
+  const seen: unknown[] = [];
+  const outcome = await runTalking(tool, context, 'c1', run, {} as World, time.abort, (talk) => {
+    talk.signal.addEventListener('abort', () => seen.push(talk.signal.reason.name));
+    return talk.elicit('Which seat?').then(() => ({ ok: true, value: 'booked' }));
+  });
+  time.clear();
+  expect(outcome).toMatchObject({ asks: { prompt: expect.stringContaining('Which seat?') } });
+  expect(seen).toEqual(['AbortError']);
+});

@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../../../src/contracts/message.ts';
+import { next } from '../../../src/runtime/strategies/agent.ts';
+import { LOOP_WARNING, loopVerdict } from '../../../src/runtime/tool-plans/loop-guard.ts';
+import { asking, call, result, seeded, summary, user } from '../messages/conversations.ts';
+
+type Made = { name?: string; args?: string; result?: string };
+
+/** A run whose every round makes one call; the guard looks before each answer, as it does in a run. */
+function play(rounds: number, made: (round: number) => Made) {
+  const messages: Message[] = [user('Do it.')];
+  const warned: number[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    messages.push(...called(`c${messages.length}`, made(round)));
+    const verdict = loopVerdict(messages, 0);
+    if (verdict.kind === 'stop') return { warned, stopped: round, messages, verdict };
+    if (verdict.kind === 'warn') {
+      warned.push(round);
+      messages.push(user(verdict.message));
+    }
+  }
+  return { warned, stopped: null, messages, verdict: loopVerdict(messages, 0) };
+}
+
+function called(id: string, { name = 'look', args = '{}', result: text = 'same' }: Made) {
+  return [asking(call(id, name, args)), result(id, text)];
+}
+
+const cycle = (names: string) => (round: number) => ({
+  name: names[(round - 1) % names.length] as string,
+});
+
+describe('the same again', () => {
+  test('is told at the fifth time, once, and stopped at the sixth', () => {
+    expect(play(20, () => ({}))).toMatchObject({ warned: [5], stopped: 6 });
+  });
+
+  test('is the same whatever the order of keys and the white space', () => {
+    const ways = ['{"a":1,"b":{"c":[1,2],"d":null}}', '{ "b": {"d":null, "c":[1, 2]},\n"a": 1.0 }'];
+    expect(play(20, (round) => ({ args: ways[round % 2] as string })).stopped).toBe(6);
+    const nothing = ['', ' ', '{}'];
+    expect(play(20, (round) => ({ args: nothing[round % 3] as string })).stopped).toBe(6);
+  });
+
+  test('is the same also when the arguments are no JSON', () => {
+    expect(play(20, () => ({ args: '{"a": ' })).stopped).toBe(6);
+  });
+
+  test('with other arguments, in another order of a list, or with another name it is not', () => {
+    expect(play(50, (round) => ({ args: `{"page":${round}}` }))).toMatchObject({
+      warned: [],
+      stopped: null,
+    });
+    expect(play(50, (round) => ({ args: `no JSON ${round}` })).stopped).toBeNull();
+    const lists = ['{"a":[1,2]}', '{"a":[2,1]}'];
+    expect(play(4, (round) => ({ args: lists[round % 2] as string })).warned).toEqual([]);
+    expect(play(50, (round) => ({ name: `tool_${round}` })).stopped).toBeNull();
+  });
+
+  test('polling that sees something change is never stopped', () => {
+    expect(play(50, (round) => ({ result: `${round} %` }))).toMatchObject({
+      warned: [],
+      stopped: null,
+    });
+    expect(play(50, (round) => ({ result: `${Math.floor(round / 5)} %` })).stopped).toBeNull();
+  });
+
+  test.each([
+    ['AB', 9, 11],
+    ['ABC', 13, 16],
+    ['ABCD', 17, 21],
+  ])(
+    'the cycle %s is told in its fifth round and stopped in its sixth',
+    (names, warned, stopped) => {
+      expect(play(40, cycle(names))).toMatchObject({ warned: [warned], stopped });
+      expect(Math.ceil(stopped / names.length)).toBe(6);
+    },
+  );
+
+  test('calls made at once count each, whichever result comes first', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const three = [user('q'), asking(...ids), ...ids.toReversed().map((id) => result(id, 'same'))];
+    expect(loopVerdict(three.slice(0, 6), 0).kind).toBe('ok');
+    expect(loopVerdict(three, 0).kind).toBe('warn');
+    const more = ['f'];
+    const six = [...three, asking(...more), ...more.map((id) => result(id, 'same'))];
+    expect(loopVerdict(six, 0).kind).toBe('stop');
+  });
+});
+
+describe('something new', () => {
+  const fourTimes = ['a', 'b', 'b2', 'b3'].flatMap((id) => called(id, {}));
+
+  test('a result not seen before sets every count back, and the model may be told again', () => {
+    const run = play(40, (round) => ({ args: round === 6 ? '{"new":1}' : '{}' }));
+    expect(run).toMatchObject({ warned: [5, 10], stopped: 11 });
+  });
+
+  test('what a person says sets them back', () => {
+    const run = [user('q'), ...fourTimes, user('Look again.'), ...called('c', {})];
+    expect(loopVerdict(run, 0).kind).toBe('ok');
+    expect(loopVerdict([user('q'), ...fourTimes, ...called('c', {})], 0).kind).toBe('warn');
+  });
+
+  test('what a guard says, and a summary, do not', () => {
+    const summarized = [user('q'), ...fourTimes, summary(6, 1, 3), ...called('c', {})];
+    expect(loopVerdict(summarized, 0).kind).toBe('warn');
+    const repair = next(
+      {
+        agent: {
+          name: 'a',
+          instruction: '',
+          system_prompt: null,
+          use_history: false,
+          output_schema: { type: 'object' },
+        },
+        models: [],
+        tools: [],
+      },
+      {
+        history: [],
+        messages: [user('q'), { role: 'assistant', content: 'no JSON' }],
+        attempts: [],
+        exhausted: null,
+        trust: 'user',
+        messages_at_retry: 0,
+        rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+        refused: {},
+      },
+    );
+    const told = user(repair.type === 'guard' ? repair.message : '');
+    expect(told.content).not.toBe('');
+    expect(loopVerdict([user('q'), ...fourTimes, told, ...called('c', {})], 0).kind).toBe('warn');
+  });
+
+  test('only what stands from the given message on counts', () => {
+    const run = [...play(6, () => ({})).messages];
+    expect(loopVerdict(run, 0).kind).toBe('stop');
+    expect(loopVerdict(run, run.length).kind).toBe('ok');
+    const again = [
+      ...run,
+      ...called('v', {}),
+      ...called('w', {}),
+      ...called('x', {}),
+      ...called('y', {}),
+    ];
+    expect(loopVerdict(again, run.length).kind).toBe('ok');
+    expect(loopVerdict([...again, ...called('z', {})], run.length).kind).toBe('warn');
+    // The call stands before, its result behind.
+    const open = [user('q'), asking('1', '2', '3'), ...['1', '2', '3'].map((id) => result(id))];
+    expect(loopVerdict(open, 2).kind).toBe('ok');
+    const fiveTimes = [user('q'), ...fourTimes, ...called('c', {})];
+    expect(loopVerdict(fiveTimes, 2).kind).toBe('warn');
+    expect(loopVerdict(fiveTimes, 3).kind).toBe('ok');
+  });
+
+  test('results without a call or a second time, and calls without a result, are nothing', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    expect(loopVerdict([user('q'), asking('a'), ...ids.map(() => result('a'))], 0).kind).toBe('ok');
+    expect(loopVerdict([user('q'), ...ids.map((id) => result(id, 'same'))], 0).kind).toBe('ok');
+    expect(loopVerdict([user('q'), asking(...ids)], 0).kind).toBe('ok');
+  });
+});
+
+test('what is said names the tools, how often, and what to do instead', () => {
+  const { messages, verdict } = play(40, cycle('AB'));
+  const warning = messages.find(({ content }) => content?.startsWith(LOOP_WARNING));
+  expect(warning?.content).toMatch(/A was called 5 times.*other arguments or another tool/);
+  expect(verdict).toMatchObject({
+    kind: 'stop',
+    message: expect.stringMatching(/A was called 6 times and B 5 times.*instruction/),
+  });
+});
+
+test('no run of known calls alone goes on for ever, and no run that learns is stopped', () => {
+  for (let seed = 0; seed < 100; seed += 1) {
+    const random = seeded(seed);
+    const kinds = 1 + random(4);
+    const circling = play(100, () => ({ name: `tool_${random(kinds)}` }));
+    expect(circling.stopped, `seed ${seed}`).toBeLessThanOrEqual(kinds * 6 * 4);
+    const learning = play(60, (round) => ({
+      name: `tool_${random(kinds)}`,
+      result: `${Math.floor(round / 2)}`,
+    }));
+    expect(learning.stopped, `seed ${seed}`).toBeNull();
+  }
+});
+
+test('says the same of a log it has walked before and of one it has never seen', () => {
+  for (let seed = 0; seed < 50; seed += 1) {
+    const random = seeded(seed);
+    const messages: Message[] = [user('Do it.')];
+    for (let round = 0; round < 40; round += 1) {
+      const made = { name: `tool_${random(2)}`, result: `${random(3)}` };
+      messages.push(...called(`c${messages.length}`, made));
+      const from = random(2) * random(messages.length);
+      expect(loopVerdict(messages, from), `seed ${seed}, round ${round}`).toEqual(
+        loopVerdict(structuredClone(messages), from),
+      );
+    }
+  }
+});

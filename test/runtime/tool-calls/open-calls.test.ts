@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import type { RunState, StepNote } from '../../../src/contracts/action.ts';
+import { openCalls } from '../../../src/runtime/tool-plans/open-calls.ts';
+
+/** A run whose last answer has as many calls, all with a child, and how often its log is read. */
+function runWith(count: number) {
+  let reads = 0;
+  const ids = Array.from({ length: count }, (_, n) => `call_${n}`);
+  const attempts = ids.map((id): StepNote => {
+    const note = { kind: 'child_started', name: 'ask', input: null, output: null, error: null };
+    return Object.defineProperty(note as StepNote, 'call_id', {
+      get() {
+        reads += 1;
+        return id;
+      },
+    });
+  });
+  const tool_calls = ids.map((id) => ({ id, name: 'ask', arguments: `{"message":"${id}"}` }));
+  const messages = [{ seq: 1, role: 'assistant', content: null, tool_calls }];
+  const state = { messages, attempts } as unknown as RunState;
+  return { state, reads: () => reads };
+}
+
+test('reads each note of the log once, however many calls are open', () => {
+  const { state, reads } = runWith(500);
+  const open = openCalls(state);
+  expect(open).toHaveLength(500);
+  expect(open.every(({ isWithChild }) => isWithChild)).toBe(true);
+  expect(reads()).toBe(500);
+});

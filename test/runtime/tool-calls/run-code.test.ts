@@ -1,0 +1,263 @@
+import { availableParallelism } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replayRun } from '../../../src/index.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import {
+  calling,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { exported } from '../replay/replay-runs.ts';
+
+// run_code in runs: what the model hears, what ends it, what becomes of it when its worker dies.
+
+const database = testDatabase();
+let worker: Worker;
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+});
+afterAll(async () => {
+  await worker.stop(0);
+  killWorkerProcesses();
+});
+
+/** An agent that runs one program of JavaScript and says that it is done. */
+async function running(
+  code: string,
+  configuration: JsonObject = {},
+  more: JsonObject = {},
+): Promise<string> {
+  const call = { name: 'run_code', arguments: { language: 'javascript', code, ...more } };
+  const script = [calling(call), { content: 'done' }];
+  const agent = await makeAgent(database.pool, { script, tools: ['run_code'] });
+  await configure(agent, configuration);
+  return agent;
+}
+
+const configure = (agent: string, configuration: JsonObject) =>
+  database.pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
+    agent,
+    JSON.stringify(configuration),
+  ]);
+
+test('the model is told the result and what was printed', async () => {
+  const run = await runToEnd(database.pool, await running('console.log("sum"); 19 + 23'));
+  expect(await resultsOf(database.pool, run.id)).toEqual(['{"result":42,"stdout":"sum"}']);
+  expect(await stepsOf(database.pool, run.id)).toMatchObject([
+    { kind: 'model' },
+    { kind: 'tool', name: 'run_code', output: { result: 42 }, error: null },
+    { kind: 'model' },
+    { kind: 'output' },
+  ]);
+});
+
+test('the model is told what is wrong, in the form of every error, and is asked again at once', async () => {
+  const run = await runToEnd(database.pool, await running('let n = 1;\nnope(n)'));
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect((await resultsOf(database.pool, run.id)).map((text) => JSON.parse(text))).toEqual([
+    {
+      error: {
+        code: 'tool_failed',
+        message: "ReferenceError: 'nope' is not defined (line 2, column 1)",
+        retryable: false,
+        details: { line: 2, column: 1, stdout: '' },
+      },
+    },
+  ]);
+  expect(await kindsOf(database.pool, run.id)).toBe('model tool model output');
+});
+
+test('an agent that was not given it cannot call it', async () => {
+  const call = { name: 'run_code', arguments: { language: 'javascript', code: '1' } };
+  const agent = await makeAgent(database.pool, {
+    script: [calling(call), { content: 'done' }],
+    tools: ['todo'],
+  });
+  const run = await runToEnd(database.pool, agent);
+  expect(await resultsOf(database.pool, run.id)).toEqual([
+    expect.stringContaining('"unknown_tool"'),
+  ]);
+});
+
+test("the limits of an agent's configuration hold, over those of the tool", async () => {
+  const run = await runToEnd(database.pool, await running('for (;;) {}', { timeout_ms: 150 }));
+  expect(await resultsOf(database.pool, run.id)).toEqual([
+    expect.stringContaining('it took more than 150 ms'),
+  ]);
+});
+
+test('runs that are cancelled make room for others', async () => {
+  const { pool } = database;
+  const agent = await running('for (;;) {}', { timeout_ms: 60_000 });
+  const ids = await Promise.all(
+    Array.from({ length: availableParallelism() + 1 }, () => insertRun(pool, agent)),
+  );
+  for (const id of ids) {
+    await eventually(
+      pool,
+      `run ${id} has asked for its call`,
+      `select from howdah.steps where execution_id = $1 and kind = 'model'`,
+      [id],
+    );
+  }
+  const after = await insertRun(pool, await running('7'));
+  await pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as c (id)', [ids]);
+  expect(await ended(pool, after)).toMatchObject({ status: 'completed', output: 'done' });
+  for (const id of ids) {
+    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await kindsOf(pool, id)).not.toContain('tool');
+  }
+});
+
+test.each(['tool.before:1', 'tool.after:1'])(
+  'a worker killed at %s takes nothing with it',
+  async (failpoint) => {
+    const { pool } = database;
+    await worker.stop(0);
+    const loaded = await loadWorkerProcess(database.url);
+    const doomed = await loaded.start(`${failpoint}:kill`);
+    const id = await insertRun(pool, await running('6 * 7'));
+    await doomed.ended;
+    worker = await startTestWorker(database.url);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await resultsOf(pool, id)).toEqual(['{"result":42,"stdout":""}']);
+    expect(await kindsOf(pool, id)).toBe('model tool model output');
+  },
+);
+
+const filesOf = async (id: string) =>
+  (
+    await database.pool.query(
+      `select r.id, r.name, r.type, convert_from(r.bytes, 'UTF8') as text, r.metadata from howdah.resources as r
+       where r.execution_id = $1 order by r.id`,
+      [id],
+    )
+  ).rows;
+
+describe('files', () => {
+  test('of a program are files of its run, and the model is told which', async () => {
+    const { pool } = database;
+    const code = `files.write('a.csv', 'n\\n1\\n'); files.write('b.txt', 'b'); 1`;
+    const run = await runToEnd(pool, await running(code));
+    const kept = await filesOf(run.id);
+    const metadata = {
+      tool: 'run_code',
+      call: expect.stringContaining(run.id),
+      written_by_execution_id: run.id,
+    };
+    expect(kept).toEqual([
+      { id: expect.any(String), name: 'a.csv', type: 'text/csv', text: 'n\n1\n', metadata },
+      { id: expect.any(String), name: 'b.txt', type: 'text/plain', text: 'b', metadata },
+    ]);
+    const [told] = await resultsOf(pool, run.id);
+    expect(JSON.parse(told ?? '')).toEqual({
+      ...{ result: 1, stdout: '' },
+      files: [
+        { id: kept[0].id, name: 'a.csv', type: 'text/csv', bytes: 4 },
+        { id: kept[1].id, name: 'b.txt', type: 'text/plain', bytes: 1 },
+      ],
+    });
+    const { rows } = await pool.query('select trust from howdah.executions where id = $1', [
+      run.id,
+    ]);
+    expect(rows).toEqual([{ trust: 'internal' }]);
+  });
+
+  test('of the conversation are read by name and id, and lower the trust of the run to theirs', async () => {
+    const { pool } = database;
+    const agent = await running(
+      `files.write('sum.txt', String(files.read('orders.csv').length + files.read('more.csv').length)); 0`,
+      {},
+    );
+    const { rows: made } = await pool.query(
+      `insert into howdah.sessions (title) values ('orders') returning id`,
+    );
+    const { rows: files } = await pool.query(
+      `insert into howdah.resources (name, type, bytes, session_id)
+       select n, 'text/csv', 'a,b', $1 from unnest(array['orders.csv', 'more.csv']) as n returning id`,
+      [made[0].id],
+    );
+    await pool.query(
+      `update howdah.agent_models set request_params = jsonb_set(request_params,
+         '{script,0,tool_calls,0,arguments,resources}', $2) where agent_id = $1`,
+      [agent, JSON.stringify(['orders.csv', files[1].id])],
+    );
+    const { rows: runs } = await pool.query(
+      'insert into howdah.executions (agent_id, session_id, input) values ($1, $2, $3) returning id',
+      [agent, made[0].id, 'x'],
+    );
+    const { id } = runs[0];
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', trust: 'external' });
+    expect(await filesOf(id)).toMatchObject([
+      { name: 'sum.txt', text: '6', metadata: { trust: 'external' } },
+    ]);
+  });
+
+  test('that are not of the conversation are not there, with those that are', async () => {
+    const { pool } = database;
+    const other = await runToEnd(pool, await running(`files.write('secret.txt', 'x'); 1`));
+    const [foreign] = await filesOf(other.id);
+    for (const word of ['secret.txt', foreign.id]) {
+      const agent = await running(`1`, {}, { resources: [word] });
+      const run = await runToEnd(pool, agent);
+      const [told] = await resultsOf(pool, run.id);
+      expect(JSON.parse(told ?? '')).toMatchObject({
+        error: {
+          code: 'tool_failed',
+          message: `this conversation has no file "${word}"`,
+          details: { hint: 'Its files: none.' },
+        },
+      });
+    }
+  });
+
+  test('beyond a quota are refused, all of them, and the model hears it', async () => {
+    const { pool } = database;
+    const agent = await running(`files.write('a', 'x'); files.write('b', 'y'.repeat(100)); 1`);
+    const { rows } = await pool.query(
+      `insert into howdah.limits (metric, max_value) select 'storage', coalesce(sum(size), 0) + 50 from howdah.resources returning id`,
+    );
+    const run = await runToEnd(pool, agent);
+    expect(await resultsOf(pool, run.id)).toEqual([
+      expect.stringMatching(/"limit_reached".*its files were not kept/),
+    ]);
+    expect(await filesOf(run.id)).toEqual([]);
+    await pool.query('delete from howdah.limits where id = $1', [rows[0].id]);
+  });
+
+  test('of a worker killed before it told of them are kept once', async () => {
+    const { pool } = database;
+    await worker.stop(0);
+    const loaded = await loadWorkerProcess(database.url);
+    const doomed = await loaded.start(`tool.after:1:kill`);
+    const id = await insertRun(pool, await running(`files.write('a.txt', 'once'); 1`));
+    await doomed.ended;
+    expect(await filesOf(id)).toMatchObject([{ name: 'a.txt', text: 'once' }]);
+    worker = await startTestWorker(database.url);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    const kept = await filesOf(id);
+    expect(kept).toMatchObject([{ name: 'a.txt', text: 'once' }]);
+    const [told] = await resultsOf(pool, id);
+    expect(JSON.parse(told ?? '').files).toEqual([
+      { id: kept[0].id, name: 'a.txt', type: 'text/plain', bytes: 4 },
+    ]);
+  });
+
+  test('are not written again by a replay', async () => {
+    const { pool } = database;
+    const run = await runToEnd(pool, await running(`files.write('a.txt', 'x'); 1`));
+    const [kept] = await filesOf(run.id);
+    await pool.query('delete from howdah.resources where id = $1', [kept.id]);
+    expect(await replayRun(await exported(pool, run.id))).toMatchObject({ equal: true });
+    expect(await filesOf(run.id)).toEqual([]);
+  });
+});

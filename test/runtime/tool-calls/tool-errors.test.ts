@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
+import { RESULT_LIMIT_BYTES } from '../../../src/tools/result.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+
+const database = testDatabase();
+let worker: Worker;
+const thrown: unknown[] = [];
+
+const order = {
+  type: 'object',
+  required: ['id'],
+  additionalProperties: false,
+  properties: { id: { type: 'string', pattern: '^A-' }, amount: { type: 'integer' } },
+};
+
+function tool(name: string, run: CustomTool['run'], parameters: JsonObject = order): CustomTool {
+  return { name, description: name, parameters, run };
+}
+
+const circular: { self?: unknown } = {};
+circular.self = circular;
+
+const tools: CustomTool[] = [
+  tool('find', () => 'found'),
+  tool('throws', () => {
+    throw new Error('the shelf is empty');
+  }),
+  tool('throws_text', () => {
+    throw 'just a string'; // tools of users do that
+  }),
+  tool('throws_later', async () => {
+    throw Object.assign(new Error('fetch gave up by itself'), { name: 'TimeoutError' });
+  }),
+  tool('hangs', (_args, { signal }) => {
+    signal.addEventListener('abort', () => thrown.push(signal.reason));
+    return new Promise<Json>(() => {});
+  }),
+  tool('huge', () => '🐘'.repeat(RESULT_LIMIT_BYTES)),
+  tool('nothing', () => undefined as unknown as Json),
+  tool('date', () => new Date(0) as unknown as Json),
+  tool('bigint', () => 7n as unknown as Json),
+  tool('circular', () => circular as unknown as Json),
+  tool('function', () => (() => 7) as unknown as Json),
+  tool('bad_schema', () => 'must not run', {
+    type: 'object',
+    properties: { a: { pattern: '(' } }, // a regular expression that is none: only who checks by it can tell
+  }),
+];
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url, { tools });
+  await database.pool.query(
+    `update howdah.tools set timeout_ms = 100 where name = 'hangs';
+     insert into howdah.tools (name, kind) values ('elsewhere', 'custom')`,
+  );
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+});
+
+/** What the model is told of one call; the run must go on and answer. */
+async function told(name: string, args: Json = { id: 'A-1' }, given = name): Promise<string> {
+  const { pool } = database;
+  const agent = await makeAgent(pool, {
+    script: [
+      calling({ name, arguments: args }),
+      { content: 'I see.', expect: { last_role: 'tool' } },
+    ],
+    tools: [given],
+  });
+  const run = await runToEnd(pool, agent);
+  expect(run).toMatchObject({ status: 'completed', output: 'I see.' });
+  const step = (await stepsOf(pool, run.id)).find(({ kind }) => kind === 'tool');
+  const [text = ''] = await resultsOf(pool, run.id);
+  const error = text.startsWith('{"error"') ? JSON.parse(text).error : undefined;
+  expect(step?.error?.code).toBe(error?.code); // the log and the model hear the same
+  return text;
+}
+
+async function errorOf(name: string, args?: Json, given?: string): Promise<JsonObject> {
+  const { error } = JSON.parse(await told(name, args, given));
+  expect(Object.keys(error).toSorted()).toEqual(
+    expect.arrayContaining(['code', 'message', 'retryable']),
+  );
+  return error;
+}
+
+describe('the model is told, in one form, and the run goes on', () => {
+  test('that there is no such tool, and which there are', async () => {
+    expect(await errorOf('fnid', {}, 'find')).toEqual({
+      code: 'unknown_tool',
+      message: 'there is no tool named fnid: did you mean find? the tools are: find',
+      retryable: false,
+    });
+  });
+
+  test.each(['{"id": "A-1"', 'A-1', '[]', '"A-1"'])('that %s are no arguments', async (args) => {
+    expect(await errorOf('find', args)).toMatchObject({ code: 'invalid_arguments' });
+  });
+
+  test('which arguments are wrong, each by name', async () => {
+    const { code, message } = await errorOf('find', { id: 'B-1', amount: 'two', x: 1 });
+    expect(code).toBe('invalid_arguments');
+    expect(message).toMatch(/id must match pattern.*amount must be integer/);
+    expect(message).toContain('(x)');
+  });
+
+  test('that an argument is missing', async () => {
+    expect((await errorOf('find', {})).message).toMatch(/must have required property 'id'/);
+  });
+
+  test('what a tool threw', async () => {
+    expect(await errorOf('throws')).toMatchObject({
+      code: 'tool_failed',
+      message: 'the shelf is empty',
+    });
+    expect((await errorOf('throws_text')).message).toBe('just a string');
+  });
+
+  test('what a tool threw also when that looks like our own time-out', async () => {
+    expect(await errorOf('throws_later')).toMatchObject({
+      code: 'tool_failed',
+      message: 'fetch gave up by itself',
+    });
+  });
+
+  test('that a tool took too long; the tool hears of it', async () => {
+    expect(await errorOf('hangs')).toMatchObject({ code: 'timeout', retryable: true });
+    expect(thrown).toHaveLength(2); // once more after a time-out, and no further
+  });
+
+  test('that a custom tool is not registered in this worker', async () => {
+    expect((await errorOf('elsewhere', {})).message).toMatch(/not registered in this worker/);
+  });
+
+  test.each(['bigint', 'circular'])('that a result is no JSON: %s', async (name) => {
+    expect(await errorOf(name)).toMatchObject({ code: 'tool_failed' });
+  });
+
+  test("that the tool's own parameters are no JSON Schema", async () => {
+    const { code, message } = await errorOf('bad_schema', { a: 1 });
+    expect(code).toBe('tool_failed');
+    expect(message).toMatch(/parameters/);
+  });
+});
+
+describe('a result', () => {
+  test('too large is cut off and says so; the log holds no more', async () => {
+    const text = await told('huge');
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
+    expect(text).toMatch(/\[cut off: this result has 262144 bytes/);
+    expect(text).not.toContain('\ufffd');
+  });
+
+  test.each(['nothing', 'function'])('of a tool that returns %s is null', async (name) => {
+    expect(await told(name)).toBe('null');
+  });
+
+  test('is what JSON makes of it', async () => {
+    expect(await told('date')).toBe('1970-01-01T00:00:00.000Z'); // text, as a string is told
+  });
+});

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CustomTool } from '../../../src/contracts/tool.ts';
+import { nearestNames } from '../../../src/runtime/tool-plans/closest-names.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { asRole } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+
+const database = testDatabase();
+let server: FakeServer;
+let worker: Worker;
+
+const long: CustomTool = {
+  name: 'long',
+  description: 'Says a lot.',
+  parameters: { type: 'object' },
+  run: () => 'x'.repeat(100_000),
+};
+
+beforeAll(async () => {
+  server = await startOpenAiServer([{ content: 'done' }]);
+  worker = await startTestWorker(database.url, { tools: [long] });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  await server.close();
+});
+
+test('the list of an agent is what its models are sent, sub-agents too, by SQL and on the command line', async () => {
+  const { pool, url } = database;
+  const helper = await makeAgentTool(pool, await makeAgent(pool, {}));
+  const agent = await makeAgent(pool, {
+    models: [{ provider: 'openai', base_url: server.url }],
+    tools: ['calculator', 'todo', helper],
+  });
+  await runToEnd(pool, agent);
+  const sent = server.requests[0]?.body.tools;
+  const { rows } = await pool.query(
+    'select a.name, howdah.agent_tool_list(a.name) as tools from howdah.agents as a where id = $1',
+    [agent],
+  );
+  const { name, tools } = rows[0];
+  expect(tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual([
+    helper,
+    'calculator',
+    'todo',
+  ]);
+  expect(tools).toEqual(sent);
+  const { tenant_id } = (await pool.query('select tenant_id from howdah.agents limit 1')).rows[0];
+  await asRole(pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, async (client) => {
+    const { rows: seen } = await client.query('select howdah.agent_tool_list($1) as tools', [name]);
+    expect(seen).toEqual([{ tools: sent }]);
+  });
+  const shown = await runCli(url, 'tools', name, '--json');
+  expect(JSON.parse(shown.stdout)).toEqual({ items: sent });
+  expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Evaluates/m);
+});
+
+test('without an agent all tools are listed; an agent that is not there is said so', async () => {
+  const all = JSON.parse((await runCli(database.url, 'tools', '--json')).stdout);
+  expect(all.items).toContainEqual(
+    expect.objectContaining({
+      kind: 'builtin',
+      effect: 'pure',
+      type: 'function',
+      function: expect.objectContaining({ name: 'now', parameters: expect.any(Object) }),
+    }),
+  );
+  expect((await runCli(database.url, 'tools')).stdout).toMatch(/^now +builtin +pure/m);
+  expect(await runCli(database.url, 'tools', 'nobody')).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining("there is no agent named 'nobody'"),
+  });
+});
+
+test('a result has as many bytes as the tool or the agent allows', async () => {
+  const { pool } = database;
+  const script = [calling({ name: 'long' }), { content: 'done' }];
+  const agent = await makeAgent(pool, { script, tools: ['long'] });
+  const result = async () => {
+    const { id } = await runToEnd(pool, agent);
+    const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'tool');
+    const [text = ''] = await resultsOf(pool, id);
+    expect(step?.output).toBe(text);
+    return text.length;
+  };
+  expect(await result()).toBeLessThanOrEqual(65_536);
+  await pool.query(
+    `update howdah.tools set configuration = '{"max_result_bytes": 200000}' where name = 'long'`,
+  );
+  expect(await result()).toBe(100_000);
+  await pool.query(
+    `update howdah.agent_tools set configuration = '{"max_result_bytes": 1000}' where agent_id = $1`,
+    [agent],
+  );
+  expect(await result()).toBeLessThanOrEqual(1000);
+  for (const table of ['tools', 'agent_tools']) {
+    for (const wrong of [999, 1_048_577, '"many"', 1.5]) {
+      await expect(
+        pool.query(`update howdah.${table} set configuration = '{"max_result_bytes": ${wrong}}'`),
+      ).rejects.toMatchObject({
+        code: 'HWINV',
+        message: expect.stringContaining('max_result_bytes'),
+      });
+    }
+  }
+});
+
+test.each([
+  ['serch_orders', ['search_orders']],
+  ['search', ['search_orders', 'kb__search']],
+  ['SEARCH_ORDERS', ['search_orders']],
+  ['functions.todo', ['todo']],
+  ['x', []],
+  ['giraffe', []],
+  ['', []],
+])('%s may have been meant as %j', (word, meant) => {
+  expect(nearestNames(word, ['todo', 'search_orders', 'kb__search', 'http_request'])).toEqual(
+    meant,
+  );
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { withOffload } from '../../../src/concurrency/offload.ts';
+import type { JsonSchema } from '../../../src/json/json.ts';
+import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+
+const a = (times: number) => 'a'.repeat(times);
+const nested = (depth: number): { x?: object } => (depth === 0 ? {} : { x: nested(depth - 1) });
+const SLOW = [expect.stringContaining('takes too long to check')];
+
+describe('a check that would not end is ended', () => {
+  test.each<[string, JsonSchema, unknown]>([
+    ['a pattern', { type: 'string', pattern: '^(a+)+$' }, `${a(40)}!`],
+    [
+      'a pattern among examples that is referred to',
+      { $ref: '#/examples/0', examples: [{ pattern: '^(a+)+$' }] },
+      `${a(40)}!`,
+    ],
+    ['names by pattern', { patternProperties: { '^(a+)+$': {} } }, { [`${a(40)}!`]: 1 }],
+    [
+      'references that double',
+      {
+        $ref: '#/$defs/a',
+        $defs: {
+          a: {
+            allOf: [
+              { properties: { x: { $ref: '#/$defs/a' } } },
+              { properties: { x: { $ref: '#/$defs/a' } } },
+            ],
+          },
+        },
+      },
+      nested(60),
+    ],
+    [
+      'items of which each is compared with each',
+      { uniqueItems: true },
+      Array.from({ length: 20_000 }, (_, i) => ({ i })),
+    ],
+  ])('%s', (_, schema, value) => {
+    expect(faultsOf(schema, value as never)).toEqual(SLOW);
+    expect(faultsOf(schema, 'b')).toEqual(faultsOf({ ...schema }, 'b')); // and the next one is checked
+  });
+
+  test('and what takes too long to make ready is no schema, told at once the next time', () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 60_000 }, (_, i) => [`p${i}`, { type: 'string', maxLength: i }]),
+    );
+    const schema = { type: 'object', properties };
+    expect(() => faultsOf(schema, {})).toThrow('takes too long to make ready');
+    expect(() => faultsOf(schema, {})).toThrow('takes too long to make ready');
+  });
+});
+
+test('faults name the field, with patterns and references too', () => {
+  const schema = {
+    type: 'object',
+    required: ['mail'],
+    properties: { mail: { $ref: '#/$defs/mail' }, n: { type: 'integer' } },
+    $defs: { mail: { type: 'string', format: 'email' } },
+  };
+  expect(faultsOf(schema, { mail: 'ada@example.com', n: 1 })).toEqual([]);
+  expect(faultsOf(schema, { mail: 'ada', n: 'x' })).toEqual([
+    'mail must match format "email"',
+    'n must be integer',
+  ]);
+  expect(() => faultsOf({ type: 'nothing' }, 1)).toThrow();
+});
+
+describe('within a run, no schema holds up the event loop', () => {
+  /** Counts the turns of the event loop while work is under way. */
+  async function turnsDuring(work: Promise<unknown>): Promise<number> {
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await work;
+    clearInterval(timer);
+    return turns;
+  }
+  const patterns = (salt: string, most: number) => ({
+    type: 'object',
+    properties: Object.fromEntries(
+      Array.from({ length: most }, (_, i) => [`${salt}${i}`, { pattern: `^(a${i}|b)+$` }]),
+    ),
+  });
+  const tenant = async (key: string, schema: JsonSchema, value: unknown) =>
+    withOffload(key, undefined, () => faultsOf(schema, value as never));
+
+  test.each<[string, (nth: number) => JsonSchema, unknown, unknown]>([
+    [
+      'a pattern that backtracks',
+      (nth) => ({ pattern: '^(([a-z])+.)+[A-Z]([a-z])+$', title: String(nth) }),
+      `${a(40)}!`,
+      SLOW,
+    ],
+    ['thousands of patterns', (nth) => patterns(`many${nth}_`, 200), {}, []],
+  ])('%s', async (name, schema, value, expected) => {
+    const all = Promise.all(
+      [1, 2, 3, 4].map((nth) => tenant(`${name} ${nth}`, schema(nth), value)),
+    );
+    expect(await turnsDuring(all)).toBeGreaterThan(20); // checked in this thread there would be none
+    expect(await all).toEqual(Array(4).fill(expected));
+  });
+
+  test('and what is known by now is not computed again', async () => {
+    const schema = { pattern: '^(b+)+$', title: 'once' };
+    const value = `${'b'.repeat(40)}!`;
+    expect(await tenant('first', schema, value)).toEqual(SLOW);
+    const again = tenant('second', { ...schema }, value);
+    expect(await turnsDuring(again)).toBeLessThan(5);
+    expect(await again).toEqual(SLOW);
+  });
+});
+
+test('only the first faults are told', () => {
+  const schema = { type: 'array', items: { type: 'string' } };
+  expect(faultsOf(schema, Array(1_000).fill(1))).toHaveLength(20);
+});

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest';
+import { holds } from '../../../src/runtime/teams/condition.ts';
+import type { Task } from '../../../src/runtime/teams/tasks.ts';
+
+const answered = (output: string, data: unknown = null) => ({ output, data }) as Task;
+
+describe('a condition', () => {
+  test.each([
+    ["output == 'red'", true],
+    ["output.matches('^r[a-z]+$')", true],
+    ['data.exists(one, one > 2)', true],
+    ["member == 'other'", false],
+  ])('%s is %s', (condition, value) => {
+    expect(holds(condition, answered('red', [1, 2, 3]), 'painter')).toEqual({ ok: true, value });
+  });
+
+  // whoever edits a workflow writes them, and what one keeps is the process of everybody
+  test.each([
+    ['a pattern that searches for ever', "output.matches('^(a+)+$')", `${'a'.repeat(60)}!`],
+    [
+      'lists in lists',
+      'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))',
+      '',
+    ],
+  ])('is given up: %s', (_what, condition, output) => {
+    const data = Array.from({ length: 300 }, () => 1);
+    expect(holds(condition, answered(output, data), 'painter')).toEqual({
+      ok: false,
+      message: `the condition ${condition} cannot be decided: it takes too long`,
+    });
+    expect(holds("output == ''", answered(''), 'painter')).toEqual({ ok: true, value: true });
+  });
+});

@@ -1,0 +1,399 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { committed, one, refusal, runRow, takeRole } from '../../sql/support.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import {
+  type AgentSpec,
+  brokenPromises,
+  calling,
+  childrenOf,
+  ended,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  messagesOf,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { expectEqual, tool } from '../replay/replay-runs.ts';
+
+const database = testDatabase();
+let worker: Worker | undefined;
+const noted: string[] = [];
+
+beforeAll(async () => {
+  await begin();
+});
+afterEach(async () => {
+  killWorkerProcesses();
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+});
+
+async function begin(): Promise<void> {
+  const note = tool('note', ({ text }) => noted.push(String(text)));
+  worker = await startTestWorker(database.url, { tools: [note] });
+}
+
+/** A tool that hands over to the agent. */
+async function handingTo(agent: string, configuration: JsonObject = {}): Promise<string> {
+  const name = `handoff_to_${randomBytes(6).toString('hex')}`;
+  await database.pool.query(
+    `insert into howdah.tools (name, kind, agent_id, parameters, configuration) values ($1, 'agent', $2,
+       '{"type": "object", "properties": {"reason": {"type": "string"}}}', $3)`,
+    [name, agent, { handoff: true, ...configuration }],
+  );
+  return name;
+}
+
+/** An agent that hands over to another one at once. */
+async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
+  const name = await handingTo(target);
+  return makeAgent(database.pool, {
+    script: [calling({ name, arguments: { reason: 'It is about money.' } }), { content: 'triage' }],
+    tools: [name],
+    ...spec,
+  });
+}
+
+/** Answers counted over the whole run: the first was made by whoever had it before. */
+const billing = (spec: AgentSpec = {}) =>
+  makeAgent(database.pool, { script: [{ content: '' }, { content: 'billed' }], ...spec });
+
+const isAsked = (id: string) => eventually(database.pool, 'an approval is asked for', OPEN, [id]);
+const OPEN = `select id from howdah.questions where execution_id = $1 and status = 'open'`;
+const approve = (id: string) =>
+  database.pool.query('select howdah.approve(id) from howdah.questions where execution_id = $1', [
+    id,
+  ]);
+
+describe('a run that is handed over', () => {
+  test('goes on with the other agent: its instruction, model and tools, the same log and budget', async () => {
+    const { pool } = database;
+    const target = await billing({
+      instruction: 'You bill.',
+      script: [
+        { content: '' },
+        calling({ name: 'note', arguments: { text: 'paid' } }),
+        { content: 'billed' },
+      ],
+      tools: ['note'],
+      max_steps: 2,
+    });
+    const first = await triage(target, { max_steps: 40 });
+    const run = await runToEnd(pool, first, 'I want my money back.');
+    expect(run).toMatchObject({ status: 'completed', output: 'billed', model_count: 3 });
+    expect(await runRow(database.pool, run.id)).toMatchObject({
+      agent_id: target,
+      handoffs: 1,
+      max_steps: 3,
+    });
+    expect(await kindsOf(pool, run.id)).toBe('model handoff model tool model output');
+    const [, step] = await stepsOf(pool, run.id);
+    expect(step).toMatchObject({
+      input: { reason: 'It is about money.' },
+      output: {
+        reason: 'It is about money.',
+        from: { agent_id: first, version: 1 },
+        to: { agent_id: target, version: 1 },
+      },
+    });
+    expect(noted).toEqual(['paid']);
+    expect(await childrenOf(pool, run.id)).toEqual([]);
+    const said = await messagesOf(pool, run.id);
+    expect(said.map((message) => (message as { agent_id?: string }).agent_id)).toEqual([
+      null,
+      first,
+      first,
+      target,
+      target,
+      target,
+    ]);
+    const exported = await expectEqual(pool, run.id);
+    expect(exported.handoffs).toMatchObject([{ seq: 2, definition: { agent: { max_steps: 2 } } }]);
+  });
+
+  test('has no tools of the agent before any more', async () => {
+    const { pool } = database;
+    const target = await billing({
+      script: [
+        { content: '' },
+        calling({ name: 'note', arguments: { text: 'not mine' } }),
+        { content: 'x' },
+      ],
+    });
+    const name = await handingTo(target);
+    const first = await makeAgent(pool, {
+      script: [calling({ name, arguments: {} })],
+      tools: [name, 'note'],
+    });
+    const run = await runToEnd(pool, first);
+    expect(run.output).toBe('x');
+    expect((await resultsOf(pool, run.id))[1]).toContain('there is no tool named note');
+    expect(noted).not.toContain('not mine');
+  });
+
+  test('is handed over last: other calls of the same answer are made before, another handoff is not', async () => {
+    const { pool } = database;
+    const [target, other] = [await billing(), await billing()];
+    const [one, two] = [await handingTo(target), await handingTo(other)];
+    const first = await makeAgent(pool, {
+      script: [
+        calling(
+          { name: one, arguments: {} },
+          { name: 'note', arguments: { text: 'before' } },
+          { name: two, arguments: {} },
+        ),
+      ],
+      tools: [one, two, 'note'],
+    });
+    const run = await runToEnd(pool, first);
+    expect(run.output).toBe('billed');
+    expect(await kindsOf(pool, run.id)).toBe('model tool handoff tool model output');
+    expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
+    expect((await resultsOf(pool, run.id))[2]).toContain('handed over to another agent');
+    await expectEqual(pool, run.id);
+  });
+
+  test('works with the version the other agent had when the run began', async () => {
+    const { pool } = database;
+    const target = await billing({ instruction: 'first' });
+    const name = await handingTo(target);
+    await pool.query('update howdah.tools set requires_approval = true where name = $1', [name]);
+    const first = await makeAgent(pool, {
+      script: [calling({ name, arguments: {} })],
+      tools: [name],
+    });
+    const id = await insertRun(pool, first);
+    await isAsked(id);
+    await pool.query(`update howdah.agents set instruction = 'second' where id = $1`, [target]);
+    await approve(id);
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
+    const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'handoff');
+    expect(step?.output).toMatchObject({ to: { version: 1 } });
+  });
+
+  test('is handed back and forth no more than six times', async () => {
+    const { pool } = database;
+    const name = await handingTo(await billing());
+    const first = await makeAgent(pool, { script: [], tools: [name] });
+    const back = await handingTo(first);
+    const { rows } = await pool.query('select agent_id from howdah.tools where name = $1', [name]);
+    const second = rows[0].agent_id;
+    const script = (tool: string) =>
+      Array.from({ length: 12 }, (_, at) =>
+        calling({ name: tool, arguments: { reason: `${at}` } }),
+      );
+    await pool.query(
+      `insert into howdah.agent_tools (agent_id, tool_id) select $1, id from howdah.tools where name = $2`,
+      [second, back],
+    );
+    const give = (agent: string, tool: string) =>
+      pool.query('update howdah.agent_models set request_params = $2 where agent_id = $1', [
+        agent,
+        { script: [...script(tool).slice(0, 7), { content: `enough, ${agent}` }] },
+      ]);
+    await give(first, name);
+    await give(second, back);
+    const run = await runToEnd(pool, first);
+    expect(run).toMatchObject({ status: 'completed', output: `enough, ${first}` });
+    expect(await kindsOf(pool, run.id)).toBe(
+      `${'model handoff '.repeat(6)}model tool model output`,
+    );
+    expect((await resultsOf(pool, run.id))[6]).toContain('handoffs of a run (6) reached');
+  });
+
+  test('is not handed to an agent that its user may not run, nor to one that is not active', async () => {
+    const { pool } = database;
+    const { rows } = await pool.query(
+      `insert into howdah.users (username, role) values ('hanna', 'member') returning id`,
+    );
+    const secret = await billing();
+    await pool.query(
+      `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
+      [secret],
+    );
+    const first = await triage(secret);
+    const { rows: runs } = await pool.query(
+      'insert into howdah.executions (agent_id, input, user_id) values ($1, $2, $3) returning id',
+      [first, 'go', rows[0].id],
+    );
+    expect(await ended(pool, runs[0].id)).toMatchObject({ output: 'triage' });
+    expect((await resultsOf(pool, runs[0].id))[0]).toContain('may not run agent');
+    const target = await billing();
+    const other = await triage(target);
+    await pool.query('update howdah.agents set is_active = false where id = $1', [target]);
+    const run = await runToEnd(pool, other);
+    expect(run.output).toBe('triage');
+    expect((await resultsOf(pool, run.id))[0]).toContain('is not active');
+  });
+
+  test('ends with a limit of the new agent, and can be retried', async () => {
+    const { pool } = database;
+    const target = await billing({
+      script: [
+        { content: '' },
+        calling({ name: 'note', arguments: { text: 'a' } }),
+        { content: 'billed' },
+      ],
+      tools: ['note'],
+      max_steps: 1,
+    });
+    const run = await runToEnd(pool, await triage(target, { max_steps: 10 }));
+    expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_steps' });
+    await pool.query('select howdah.retry_execution($1)', [run.id]);
+    expect(await ended(pool, run.id)).toMatchObject({ status: 'completed', output: 'billed' });
+  });
+
+  test('is forked with whoever had it there', async () => {
+    const { pool } = database;
+    const target = await billing();
+    const first = await triage(target);
+    const run = await runToEnd(pool, first);
+    const fork = async (seq: number) => {
+      const { rows } = await pool.query('select (howdah.fork_execution($1, $2)).id', [run.id, seq]);
+      const { agent_id } = await runRow(database.pool, rows[0].id);
+      return { agent_id, run: await ended(pool, rows[0].id) };
+    };
+    expect(await fork(0)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
+    expect(await fork(1)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
+    const after = await fork(2);
+    expect(after).toMatchObject({ agent_id: target, run: { output: 'billed' } });
+    expect(await kindsOf(pool, after.run.id)).toBe('model handoff fork model output');
+    expect((await runRow(database.pool, after.run.id)).handoffs).toBe(1);
+    expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
+  });
+});
+
+describe('a session', () => {
+  test('goes on with the agent its run was handed to', async () => {
+    const { pool } = database;
+    const target = await billing({
+      script: [{ content: '' }, { content: 'billed' }, { content: 'still here' }],
+    });
+    const first = await triage(target);
+    const { rows } = await pool.query(
+      'insert into howdah.sessions (agent_id) values ($1) returning id',
+      [first],
+    );
+    const session_id = rows[0].id;
+    await runToEnd(pool, first, 'money', { session_id });
+    const { rows: sessions } = await pool.query(
+      'select agent_id from howdah.sessions where id = $1',
+      [session_id],
+    );
+    expect(sessions[0].agent_id).toBe(target);
+    await pool.query('select howdah.send_message($1, $2)', [session_id, 'and now?']);
+    await expect
+      .poll(
+        async () =>
+          (
+            await pool.query(
+              'select agent_id, output from howdah.executions where session_id = $1 and turn = 2',
+              [session_id],
+            )
+          ).rows[0],
+        { timeout: 60_000 },
+      )
+      .toEqual({ agent_id: target, output: 'still here' });
+  });
+
+  test('keeps the agent somebody has given it meanwhile', async () => {
+    const { pool } = database;
+    const [target, chosen] = [await billing(), await billing()];
+    const name = await handingTo(target);
+    await pool.query('update howdah.tools set requires_approval = true where name = $1', [name]);
+    const first = await makeAgent(pool, {
+      script: [calling({ name, arguments: {} })],
+      tools: [name],
+    });
+    const { rows } = await pool.query(
+      'insert into howdah.sessions (agent_id) values ($1) returning id',
+      [first],
+    );
+    const id = await insertRun(pool, first, 'go', { session_id: rows[0].id });
+    await isAsked(id);
+    await pool.query('update howdah.sessions set agent_id = $2 where id = $1', [
+      rows[0].id,
+      chosen,
+    ]);
+    await approve(id);
+    expect(await ended(pool, id)).toMatchObject({ output: 'billed' });
+    const { rows: sessions } = await pool.query(
+      'select agent_id from howdah.sessions where id = $1',
+      [rows[0].id],
+    );
+    expect(sessions[0].agent_id).toBe(chosen);
+  });
+});
+
+test('a sub-agent may hand its run over: whoever has it then answers for it', async () => {
+  const { pool } = database;
+  const child = await triage(await billing());
+  const name = `ask_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.tools (name, kind, agent_id, parameters) values ($1, 'agent', $2, '{"type": "object"}')`,
+    [name, child],
+  );
+  const chief = await makeAgent(pool, {
+    script: [calling({ name, arguments: { message: 'x' } }), { content: 'done' }],
+    tools: [name],
+  });
+  const run = await runToEnd(pool, chief);
+  expect(await resultsOf(pool, run.id)).toEqual(['billed']);
+  await expectEqual(pool, run.id);
+});
+
+describe('a worker that is killed', () => {
+  test.each(['step.commit.before:2:kill', 'step.commit.after:2:kill', 'wait.entered:1:kill'])(
+    'at %s changes nothing',
+    async (failpoint) => {
+      const { pool, url } = database;
+      const target = await billing();
+      const first = await triage(target);
+      const loaded = await loadWorkerProcess(url);
+      await worker?.stop(0);
+      worker = undefined;
+      const victim = await loaded.start(failpoint);
+      const id = await insertRun(pool, first);
+      await victim.ended;
+      await begin();
+      expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
+      expect(await kindsOf(pool, id)).toBe('model handoff model output');
+      expect((await runRow(database.pool, id)).agent_id).toBe(target);
+    },
+  );
+});
+
+test('a fork from before a handoff takes leave to run the agent of then', async () => {
+  const { pool } = database;
+  const target = await billing();
+  const first = await triage(target);
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
+  );
+  const run = await runToEnd(pool, first, 'I want my money back.');
+  await pool.query(
+    `insert into howdah.grants (agent_id, user_id, permission) values ($1, $2, 'read')`,
+    [first, rows[0].id],
+  );
+  const fork = (seq: number) =>
+    committed(pool, async (client) => {
+      const { tenant_id } = await one(client, 'select howdah.current_tenant() as tenant_id');
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant_id,
+        'howdah.user_id': rows[0].id,
+      });
+      return one(client, 'select (howdah.fork_execution($1, $2)).agent_id', [run.id, seq]);
+    });
+  expect(await refusal(fork(0))).toMatchObject({ code: 'HWDEN' });
+  expect(await fork(2)).toEqual({ agent_id: target });
+  await pool.query('delete from howdah.grants');
+});

@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { replayRun } from '../../../src/index.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import {
+  brokenPromises,
+  calling,
+  childrenOf,
+  ended,
+  makeAgent,
+  makeAgentTool,
+  resultsOf,
+  runToEnd,
+  stepsOf,
+} from '../arrange.ts';
+import { exported } from '../replay/replay-runs.ts';
+import { makeTeam, startTeam } from '../teams.ts';
+
+const database = testDatabase();
+let worker: Worker;
+let server: FakeServer;
+let memory: FakeServer;
+
+/** Answers with the instruction it has and the names of the tools it is offered. */
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+  memory = await startOpenAiServer(({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const told = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
+    return { content: told.join(' ') };
+  });
+  server = await startOpenAiServer(({ body }) => {
+    const messages = body.messages as { role: string; content: string }[];
+    const tools = (body.tools ?? []) as { function: { name: string } }[];
+    const mission = messages.find(({ role }) => role === 'system')?.content ?? '';
+    return { content: `${mission} [${tools.map((tool) => tool.function.name).join(' ')}]` };
+  });
+});
+afterEach(async () => {
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+  await server.close();
+  await memory.close();
+});
+
+const specialist = () =>
+  makeAgent(database.pool, {
+    instruction: 'Help.',
+    models: [{ provider: 'openai', base_url: server.url }],
+    tools: ['todo', 'http_request'],
+  });
+
+async function asker(tool: string, configuration: JsonObject): Promise<string> {
+  const { pool } = database;
+  const agent = await makeAgent(pool, {
+    script: [calling({ name: tool, arguments: { message: 'Look.' } }), { content: 'done' }],
+    tools: [tool],
+  });
+  await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
+    agent,
+    configuration,
+  ]);
+  return agent;
+}
+
+test('a sub-agent does what it is told to, with the tools it is left, within its budget', async () => {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, await specialist());
+  const plain = await runToEnd(pool, await asker(tool, {}));
+  expect(await resultsOf(pool, plain.id)).toEqual(['Help. [http_request todo]']);
+  const told = await runToEnd(
+    pool,
+    await asker(tool, {
+      mission_override: 'Count.',
+      allowed_tools: ['todo'],
+      suppress_markdown: true,
+      budget: { max_steps: 3, max_tokens: 1_000 },
+    }),
+  );
+  const [child] = await childrenOf(pool, told.id);
+  expect(await resultsOf(pool, told.id)).toEqual([
+    'Count.\n\nAnswer in plain text, without Markdown. [todo]',
+  ]);
+  expect(child).toMatchObject({ max_steps: 3, max_tokens: '1000' });
+});
+
+test('a member of a workflow is told in the same way', async () => {
+  const { pool } = database;
+  const agent = await specialist();
+  const team = await makeTeam(pool, {
+    type: 'chain',
+    members: [{ agent, configuration: { mission_override: 'Sing.', allowed_tools: [] } }],
+  });
+  expect(await ended(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
+});
+
+test('a member uses its tools for the user who began the workflow', async () => {
+  const { pool } = database;
+  const { rows } = await pool.query(
+    `insert into howdah.users (username, role) values ('maria', 'member') returning id`,
+  );
+  const agent = await makeAgent(pool, {
+    script: [
+      calling({ name: 'todo', arguments: { action: 'add', title: 'pack' } }),
+      { content: 'done' },
+    ],
+    tools: ['todo'],
+  });
+  const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+  const started = await pool.query(
+    'insert into howdah.executions (workflow_id, input, user_id) values ($1, $2, $3) returning id',
+    [team, 'go', rows[0].id],
+  );
+  const run = await ended(pool, started.rows[0].id);
+  const [child] = await childrenOf(pool, run.id);
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
+  // what the members did is played again, also from the document of the whole
+  expect(await replayRun(await exported(pool, run.id))).toEqual({
+    equal: true,
+    steps: (await stepsOf(pool, child?.id as string)).length,
+    divergences: [],
+  });
+});
+
+test('a workflow is a tool', async () => {
+  const { pool } = database;
+  const agent = await specialist();
+  const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+  const name = `ask_${randomBytes(6).toString('hex')}`;
+  await pool.query(
+    `insert into howdah.tools (name, kind, workflow_id, parameters) values ($1, 'workflow', $2,
+       '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}')`,
+    [name, team],
+  );
+  const run = await runToEnd(pool, await asker(name, {}));
+  expect(run.status).toBe('completed');
+  expect(await resultsOf(pool, run.id)).toEqual(['Help. [http_request todo]']);
+});
+
+test.each([
+  [{ budget: { max_step: 1 } }, 'max_step'],
+  [{ allowed_tools: 'todo' }, 'allowed_tools'],
+  [{ mission_override: '' }, 'mission_override'],
+])('a configuration with %j is refused', async (configuration, said) => {
+  const tool = await makeAgentTool(database.pool, await specialist());
+  await expect(asker(tool, configuration)).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining(said),
+  });
+});
+
+/** Answers with how many messages of users it was sent, and with all of them. */
+const rememberer = (use_history = true) =>
+  makeAgent(database.pool, {
+    models: [{ provider: 'openai', base_url: memory.url }],
+    use_history,
+  });
+
+async function askedTwice(configuration: JsonObject, agent?: string): Promise<string> {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, agent ?? (await rememberer()));
+  const asking = (message: string) => calling({ name: tool, arguments: { message } });
+  const parent = await makeAgent(pool, {
+    script: [
+      asking('one'),
+      asking('two'),
+      { content: 'done' },
+      asking('three'),
+      { content: 'done' },
+    ],
+    tools: [tool],
+  });
+  await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
+    parent,
+    configuration,
+  ]);
+  return parent;
+}
+
+test('a sub-agent keeps no state between two calls, unless it is said to', async () => {
+  const { pool } = database;
+  const plain = await runToEnd(pool, await askedTwice({}));
+  expect(await resultsOf(pool, plain.id)).toEqual(['one', 'two']);
+  const said = await runToEnd(pool, await askedTwice({ ephemeral: true }));
+  expect(await resultsOf(pool, said.id)).toEqual(['one', 'two']);
+  const kept = await runToEnd(pool, await askedTwice({ ephemeral: false }));
+  expect(await resultsOf(pool, kept.id)).toEqual(['one', 'one two']);
+  expect((await replayRun(await exported(pool, kept.id))).divergences).toEqual([]);
+  const forgetful = await runToEnd(
+    pool,
+    await askedTwice({ ephemeral: false }, await rememberer(false)),
+  );
+  expect(await resultsOf(pool, forgetful.id)).toEqual(['one', 'two']);
+});
+
+test('a sub-agent that keeps its conversation keeps it over the turns of a session, and no further', async () => {
+  const { pool } = database;
+  const parent = await askedTwice({ ephemeral: false });
+  const { rows } = await pool.query(
+    'insert into howdah.sessions (agent_id) values ($1) returning id',
+    [parent],
+  );
+  const session_id = rows[0].id;
+  await runToEnd(pool, parent, 'go', { session_id });
+  const second = await runToEnd(pool, parent, 'go on', { session_id });
+  expect(await resultsOf(pool, second.id)).toEqual(['one two three']);
+  const other = await runToEnd(pool, parent, 'anew');
+  expect(await resultsOf(pool, other.id)).toEqual(['one', 'one two']);
+});
+
+test('a member that keeps its conversation knows what it did in an earlier round', async () => {
+  const { pool } = database;
+  const agent = await rememberer();
+  const team = (ephemeral: boolean) =>
+    makeTeam(pool, {
+      type: 'chain',
+      members: [
+        { agent, role: 'first', configuration: { ephemeral } },
+        { agent, role: 'second', configuration: { ephemeral } },
+      ],
+    });
+  expect(await ended(pool, await startTeam(pool, await team(true), 'a'))).toMatchObject({
+    output: 'a',
+  });
+  expect(await ended(pool, await startTeam(pool, await team(false), 'a'))).toMatchObject({
+    output: 'a a',
+  });
+});
+
+test('the children of one answer begin with one commit, and each result is told once', async () => {
+  const { pool } = database;
+  const tool = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'found' }] }));
+  const calls = Array.from({ length: 40 }, (_, n) => ({
+    name: tool,
+    arguments: { message: `Look for ${n}.` },
+  }));
+  const agent = await makeAgent(pool, {
+    script: [calling(...calls), { content: 'done' }],
+    tools: [tool],
+  });
+  const run = await runToEnd(pool, agent);
+  expect(run).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await resultsOf(pool, run.id)).toEqual(calls.map(() => 'found'));
+  const { rows } = await pool.query(
+    `select count(*)::int as children, count(distinct s.xmin::text)::int as commits
+     from howdah.steps as s where s.execution_id = $1 and s.kind = 'child_started'`,
+    [run.id],
+  );
+  expect(rows).toEqual([{ children: 40, commits: 1 }]);
+});

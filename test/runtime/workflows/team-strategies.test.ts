@@ -1,0 +1,488 @@
+import { describe, expect, test } from 'vitest';
+import type { Action, NewTask, RunState, StepNote } from '../../../src/contracts/action.ts';
+import type { AgentDefinition, Team, WorkflowType } from '../../../src/contracts/definition.ts';
+import type { Json, JsonObject } from '../../../src/json/json.ts';
+import { strategyOf } from '../../../src/runtime/strategies/registry.ts';
+
+/** Plays a workflow without a database: members answer, the deciding model decides, and the log grows. */
+function playing(type: WorkflowType, members: string[], configuration: JsonObject = {}) {
+  const workflow: Team = {
+    type,
+    configuration,
+    members: members.map((name) => ({ name, agent_id: name, configuration: {} })),
+  };
+  const definition = {
+    agent: {
+      name: 'team',
+      instruction: '',
+      system_prompt: null,
+      use_history: false,
+      output_schema: null,
+    },
+    models: [{ id: 'm', name: 'm', provider: 'openai', model: 'm' }],
+    tools: [],
+    workflow,
+  } as unknown as AgentDefinition;
+  const next = strategyOf({ is_compensation: false }, definition);
+  let state: RunState = {
+    history: [],
+    messages: [{ role: 'user', content: 'go', seq: 1 }],
+    attempts: [],
+    exhausted: null,
+    trust: 'user',
+    messages_at_retry: 0,
+    refused: {},
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
+    task: { input: 'go', data: null },
+  };
+  const log = (...notes: Partial<StepNote>[]) => {
+    const whole = notes.map((note) => ({
+      kind: 'child' as const,
+      name: null,
+      call_id: null,
+      input: null,
+      output: null,
+      error: null,
+      ...note,
+    }));
+    state = { ...state, attempts: [...state.attempts, ...whole] };
+  };
+  return {
+    next: (): Action => next(definition, state),
+    /** What begins now, and is in the log from then on. */
+    begins(): NewTask[] {
+      const action = next(definition, state);
+      if (action.type !== 'begin_members') throw new Error(`it does not begin: ${action.type}`);
+      log(
+        ...action.tasks.map(({ id, member }) => ({
+          kind: 'child_started' as const,
+          name: member,
+          call_id: id,
+        })),
+      );
+      return action.tasks;
+    },
+    answers(id: string, output: string, output_data: Json = null) {
+      log({ call_id: id, output: { status: 'completed', output, output_data } });
+    },
+    fails(id: string, message: string) {
+      log({ call_id: id, output: { status: 'failed', error: { message } } });
+    },
+    decides(value: JsonObject | string) {
+      const content = typeof value === 'string' ? value : JSON.stringify(value);
+      const seq = state.messages.length + 1;
+      log({ kind: 'model' });
+      state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
+    },
+    scores(scores: Record<string, number>) {
+      const told = Object.entries(scores).map(([member, score]) => ({ member, score }));
+      log({ kind: 'model', output: { dimensions: 2, scores: told } });
+    },
+    /** What was said in the log is gone. */
+    isErased() {
+      state = { ...state, attempts: state.attempts.map((note) => ({ ...note, output: null })) };
+    },
+    /** The guard speaks, and what it says is in the log from then on. */
+    isTold(): string {
+      const action = next(definition, state);
+      if (action.type !== 'guard') throw new Error(`nothing is told: ${action.type}`);
+      const { message: content } = action;
+      const seq = state.messages.length + 1;
+      log({ kind: 'guard', name: action.name });
+      state = { ...state, messages: [...state.messages, { role: 'user', content, seq }] };
+      return content;
+    },
+    isRetried() {
+      log({ kind: 'retry', name: 'retry_execution' });
+      state = { ...state, messages_at_retry: state.messages.length };
+    },
+    withData(data: Json) {
+      state = { ...state, task: { input: 'go', data } };
+    },
+    isExhausted: () => {
+      state = { ...state, exhausted: 'max_tokens' };
+    },
+  };
+}
+
+const named = (tasks: NewTask[]) => tasks.map(({ id }) => id);
+
+describe('a router by embeddings', () => {
+  const byScores = (configuration: JsonObject = {}) =>
+    playing('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
+
+  test('has the task compared with what is said of each member, once', () => {
+    const team = byScores();
+    expect(team.next()).toMatchObject({
+      type: 'embed',
+      model: { name: 'm' },
+      attempt: 1,
+      query: 'go',
+      texts: [
+        { member: 'a', text: 'a' },
+        { member: 'b', text: 'b' },
+        { member: 'c', text: 'c' },
+      ],
+    });
+    team.scores({ a: 0.1, b: 0.3, c: 0.3 });
+    expect(team.next()).toMatchObject({
+      type: 'begin_members',
+      decision: {
+        output: {
+          method: 'embedding',
+          chosen: [{ member: 'b', confidence: 0.3 }],
+          candidates: [
+            { member: 'a', score: 0.1 },
+            { member: 'b', score: 0.3 },
+            { member: 'c', score: 0.3 },
+          ],
+        },
+      },
+    });
+    expect(named(team.begins())).toEqual(['b']);
+    expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+  });
+
+  test.each([
+    [{}, { a: 0, b: -1, c: -0.2 }, 'fail'],
+    [{ fallback: 'c' }, { a: 0, b: -1, c: -0.2 }, ['c']],
+    [{ top_k: 2 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 3 }, { a: 0.2, b: -1, c: 0.9 }, ['c', 'a']],
+    [{ top_k: 2, min_confidence: 0.5 }, { a: 0.2, b: 0.5, c: 0.9 }, ['c', 'b']],
+    [{ min_confidence: 0.95, fallback: 'a' }, { a: 0.2, b: 0.5, c: 0.9 }, ['a']],
+  ])('with %j and the scores %j chooses %j', (configuration, scores, chosen) => {
+    const team = byScores(configuration);
+    team.scores(scores);
+    if (chosen === 'fail') {
+      expect(team.next()).toMatchObject({
+        error: { code: 'no_route' },
+        decision: {
+          name: 'route',
+          output: {
+            method: 'embedding',
+            chosen: [],
+            reason: expect.stringContaining('no member is chosen'),
+            candidates: Object.entries(scores).map(([member, score]) => ({ member, score })),
+          },
+        },
+      });
+    }
+    if (chosen !== 'fail') expect(named(team.begins())).toEqual(chosen);
+  });
+
+  test('asks nothing when a limit is used up, and again for what was erased', () => {
+    const spent = byScores();
+    spent.isExhausted();
+    expect(spent.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
+    const team = byScores();
+    team.scores({ a: 1 });
+    team.isErased();
+    expect(team.next()).toMatchObject({ type: 'embed' });
+    team.scores({ a: 1 });
+    expect(named(team.begins())).toEqual(['a']);
+  });
+});
+
+test('the same log gives the same action', () => {
+  const team = playing('parallel', ['a', 'b']);
+  expect(team.next()).toEqual(team.next());
+});
+
+test('a limit that is used up lets nobody begin', () => {
+  const team = playing('chain', ['a']);
+  team.isExhausted();
+  expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
+});
+
+test('a chain whose condition is none says so', () => {
+  const team = playing('chain', ['a'], { stop_when: 'output ==' });
+  expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+});
+
+test('a chain waits, goes on, and tries again by hand what failed', () => {
+  const team = playing('chain', ['a', 'b']);
+  expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
+  expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+  team.answers('1', 'first');
+  expect(team.begins()).toMatchObject([{ id: '2', member: 'b', input: 'first' }]);
+  team.fails('2', 'too hard');
+  expect(team.next()).toMatchObject({
+    type: 'fail',
+    error: { code: 'member_failed', message: 'b gave no answer: too hard' },
+  });
+  team.isRetried();
+  expect(team.begins()).toMatchObject([{ id: '2' }]);
+  team.answers('2', 'second', { n: 2 });
+  expect(team.next()).toEqual({ type: 'finish', output: 'second', output_data: { n: 2 } });
+});
+
+describe('parallel members', () => {
+  test('under a quorum are waited for as long as it can be met', () => {
+    const team = playing('parallel', ['a', 'b', 'c'], { on_failure: 'quorum', quorum: 2 });
+    expect(team.next()).toMatchObject({ wakes_on: 'last' });
+    team.begins();
+    team.fails('a', 'no');
+    expect(team.next()).toMatchObject({ type: 'wait' });
+    team.fails('b', 'no');
+    expect(team.next()).toMatchObject({ type: 'fail' });
+  });
+});
+
+describe('a deciding model', () => {
+  const pick = (member: string, confidence = 1) => ({
+    members: [{ member, confidence, reason: '' }],
+  });
+
+  test('is offered the names of the members, and nothing else', () => {
+    const action = playing('router', ['a', 'b']).next();
+    expect(action).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
+    expect(JSON.stringify(action)).toContain('"enum":["a","b"]');
+  });
+
+  test('is told what does not fit, and given up after three answers', () => {
+    const team = playing('router', ['a', 'b']);
+    team.decides('I would take a.');
+    expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
+    expect(team.isTold()).toContain('route was not called');
+    expect(team.next()).toMatchObject({
+      type: 'call_model',
+      messages: [{}, {}, { role: 'assistant' }, { content: expect.stringContaining('route') }],
+    });
+    team.decides(pick('c'));
+    expect(team.isTold()).toContain('members.0.member');
+    team.decides(pick('a', 7));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_output' } });
+    team.isRetried();
+    expect(team.isTold()).toContain('members.0.confidence');
+    expect(team.next()).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
+  });
+
+  test('hears of an orchestrator’s results, also when it has to answer at last', () => {
+    const team = playing('orchestrator', ['a', 'b'], { max_plans: 1 });
+    team.decides({
+      steps: [
+        [
+          { member: 'a', task: 'x' },
+          { member: 'b', task: 'y' },
+        ],
+      ],
+    });
+    expect(named(team.begins())).toEqual(['1.1.1', '1.1.2']);
+    team.answers('1.1.1', 'ex');
+    team.fails('1.1.2', 'no');
+    const action = team.next();
+    expect(action).toMatchObject({ decision: { parameters: { required: ['answer'] } } });
+    expect(JSON.stringify(action)).toMatch(/ex.*failed: no/);
+    team.decides({ answer: 'done' });
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'done' });
+  });
+
+  test('that plans too much is stopped', () => {
+    const team = playing('orchestrator', ['a'], { max_tasks: 1 });
+    team.decides({
+      steps: [
+        [
+          { member: 'a', task: 'x' },
+          { member: 'a', task: 'y' },
+        ],
+      ],
+    });
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { code: 'limit_reached', message: expect.stringContaining('max_tasks') },
+    });
+  });
+
+  test('that chooses nobody with enough confidence has no route', () => {
+    const team = playing('router', ['a', 'b'], { min_confidence: 0.9 });
+    team.decides(pick('a', 0.2));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'no_route' } });
+  });
+});
+
+describe('a vote', () => {
+  const elected = (configuration: JsonObject, ...votes: string[]) => {
+    const voters = votes.map((_, at) => `v${at}`);
+    const team = playing('voting', voters, configuration);
+    team.begins();
+    votes.forEach((vote, at) => void team.answers(`v${at}`, vote));
+    return team.next();
+  };
+
+  test('counts ranks', () => {
+    expect(
+      elected({ method: 'ranked' }, '["a","b","c"]', '1. b\n2. a\n3. c', '- b\n- c\n- a'),
+    ).toMatchObject({ output: 'b' });
+  });
+
+  test('takes what nobody voted for from nobody', () => {
+    const team = playing('voting', ['a', 'b']);
+    team.begins();
+    team.fails('a', 'no');
+    team.fails('b', 'no');
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'member_failed' } });
+  });
+
+  test('that elects nobody says whether it was a tie, or nobody voted', () => {
+    expect(elected({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
+    expect(elected({ method: 'ranked' }, '[]', '[]')).toMatchObject({
+      error: { code: 'no_votes' },
+    });
+  });
+});
+
+describe('a graph', () => {
+  const edge = (from: string, to: string, when?: string) => ({
+    from,
+    to,
+    ...(when ? { when } : {}),
+  });
+
+  test('begins where nobody leads to, and joins what can still come', () => {
+    const team = playing('graph', ['a', 'b', 'c'], { edges: [edge('a', 'c'), edge('b', 'c')] });
+    expect(named(team.begins())).toEqual(['a#1', 'b#1']);
+    team.answers('a#1', 'one');
+    expect(team.next()).toMatchObject({ type: 'wait' });
+    team.answers('b#1', 'two');
+    expect(team.begins()).toMatchObject([{ id: 'c#1', input: 'a:\none\n\nb:\ntwo' }]);
+    team.answers('c#1', 'three');
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'three' });
+  });
+
+  test('goes on with what has come when nothing else can', () => {
+    const edges = [edge('a', 'c'), edge('b', 'c', 'output == "yes"')];
+    const team = playing('graph', ['a', 'b', 'c'], { edges });
+    team.begins();
+    team.answers('a#1', 'one');
+    team.answers('b#1', 'no');
+    expect(team.begins()).toMatchObject([{ id: 'c#1', input: 'one' }]);
+  });
+
+  test('with a join of any runs for each', () => {
+    const team = playing('graph', ['a', 'b', 'c'], {
+      edges: [edge('a', 'c'), edge('b', 'c')],
+      joins: { c: 'any' },
+    });
+    team.begins();
+    team.answers('b#1', 'two');
+    expect(named(team.begins())).toEqual(['c#1']);
+    team.answers('a#1', 'one');
+    expect(named(team.begins())).toEqual(['c#2']);
+    team.answers('c#2', 'x');
+    team.answers('c#1', 'y');
+    expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
+  });
+
+  test.each(['output ==', 'output + "x"'])('whose condition is %j says so', (when) => {
+    const team = playing('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
+    if (when.endsWith('"')) {
+      team.begins();
+      team.answers('a#1', 'one');
+    }
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
+  });
+
+  test('does the same however many ends are read at once', () => {
+    const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
+    const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
+    const words = ['one', 'two', 'three', 'stop'];
+    for (const [at, word] of words.entries()) {
+      const id = `${at % 2 === 0 ? 'a' : 'b'}#${Math.floor(at / 2) + 1}`;
+      expect(named(slowly.begins())).toEqual([id]);
+      slowly.answers(id, word);
+    }
+    expect(named(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not ask for
+  });
+});
+
+describe('many members', () => {
+  const counted = (team: ReturnType<typeof playing>) => {
+    const parts: { started: number; goes_on: boolean }[] = [];
+    const started: string[] = [];
+    for (let action = team.next(); action.type === 'begin_members'; action = team.next()) {
+      parts.push({ started: action.tasks.length, goes_on: action.goes_on ?? false });
+      started.push(...named(team.begins()));
+    }
+    return { parts, started };
+  };
+  const names = Array.from({ length: 250 }, (_, at) => String(at + 1));
+  const inParts = [
+    { started: 100, goes_on: true },
+    { started: 100, goes_on: true },
+    { started: 50, goes_on: false },
+  ];
+
+  test.each(['parallel', 'voting', 'map', 'graph'] as const)(
+    'of a %s begin a hundred at a time, in order',
+    (type) => {
+      const team = playing(type, type === 'map' ? ['worker'] : names, { start: names });
+      team.withData(names);
+      const { parts, started } = counted(team);
+      expect(parts).toEqual(inParts);
+      expect(started).toEqual(type === 'graph' ? names.map((name) => `${name}#1`) : names);
+      expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+    },
+  );
+
+  test('of a step of a plan begin a hundred at a time, unless one of them has failed', () => {
+    const plan = () => {
+      const team = playing('orchestrator', ['a'], { max_tasks: 1_000 });
+      team.decides({ steps: [names.map((task) => ({ member: 'a', task }))] });
+      return team;
+    };
+    const team = plan();
+    expect(counted(team).parts).toEqual(inParts);
+    expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+    const failing = plan();
+    failing.fails(failing.begins()[0]?.id ?? '', 'no');
+    expect(failing.next()).toEqual({ type: 'wait', for: 'child' });
+  });
+
+  test('keep the rules of their workflow in each part; under `fail` the first failure ends it', () => {
+    const team = playing('map', ['worker'], { max_concurrency: 7 });
+    team.withData(names);
+    expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
+    team.begins();
+    expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
+    team.answers('1', 'one');
+    team.fails('2', 'no');
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { message: expect.stringContaining('item 2') },
+    });
+  });
+
+  test('under other policies all begin, whoever has failed', () => {
+    const team = playing('map', ['worker'], { on_failure: 'ignore' });
+    team.withData(names);
+    for (const { id } of team.begins()) team.fails(id, 'no');
+    expect(team.next()).toMatchObject({ type: 'begin_members', goes_on: true });
+  });
+});
+
+describe('a map', () => {
+  test('tells each item, and says which one failed', () => {
+    const team = playing('map', ['worker'], { max_concurrency: 2 });
+    team.withData(['x', { n: 1 }]);
+    expect(team.next()).toMatchObject({ at_once: 2, wakes_on: 'failure' });
+    expect(team.begins()).toMatchObject([{ input: 'go\n\nx' }, { input: 'go\n\n{"n":1}' }]);
+    team.fails('2', 'no');
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { code: 'member_failed', message: expect.stringContaining('item 2') },
+    });
+  });
+
+  test('of no list, or of too long a one, says so', () => {
+    const team = playing('map', ['worker']);
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_request' } });
+    team.withData(new Array(10_001).fill('x'));
+    expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'limit_reached' } });
+  });
+
+  test('of nothing is done at once', () => {
+    const team = playing('map', ['worker']);
+    team.withData([]);
+    expect(team.next()).toEqual({ type: 'finish', output: '[]', output_data: [] });
+  });
+});

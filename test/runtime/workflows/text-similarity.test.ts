@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { cosine, nearness, sayingsOf } from '../../../src/runtime/model-calls/text-similarity.ts';
+
+describe('the cosine of two vectors', () => {
+  test.each([
+    [[1, 0], [1, 0], 1],
+    [[1, 0], [5, 0], 1],
+    [[1, 0], [0, 1], 0],
+    [[1, 0], [-2, 0], -1],
+    [[5, 12], [12, 5], 0.710059],
+    [[3, 4], [4, 3], 0.96],
+    [[0, 0], [1, 0], 0],
+    [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], 1],
+    [[1e200, 0], [1e200, 0], 0],
+  ])('of %j and %j is %d', (a, b, expected) => {
+    expect(cosine(a, b)).toBe(expected);
+    expect(cosine(b, a)).toBe(expected);
+  });
+});
+
+describe('nearness', () => {
+  test('is of each member to the task, in their order', () => {
+    const vectors = [
+      [1, 0],
+      [0, 1],
+      [1, 0],
+    ];
+    expect(nearness(['a', 'b'], vectors)).toEqual({
+      dimensions: 2,
+      scores: [
+        { member: 'a', score: 0 },
+        { member: 'b', score: 1 },
+      ],
+    });
+  });
+
+  test.each([
+    ['of another length', [[1, 0], [1]]],
+    ['too few', [[1, 0]]],
+    ['too many', [[1], [1], [1]]],
+    ['empty', [[], []]],
+    ['none', []],
+  ])('is not told of vectors that are %s', (_what, vectors) => {
+    expect(nearness(['a'], vectors)).toBeUndefined();
+  });
+});
+
+test('what is said of a member is all that others choose it by', () => {
+  const member = { name: 'analyst', agent_id: 'a', configuration: {} };
+  expect(sayingsOf(member)).toBe('analyst');
+  const more = { description: 'Knows figures.', capabilities: ['sql', 'csv'], domain: 'finance' };
+  expect(sayingsOf({ ...member, ...more })).toBe('analyst Knows figures. sql csv finance');
+});

@@ -1,0 +1,574 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import type { FakeServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
+import { deciding, makeTeam, startPlayers, startTeam, type TeamSpec } from '../teams.ts';
+
+const database = testDatabase();
+let worker: Worker;
+let server: FakeServer;
+let agent: (part: string) => Promise<string>;
+
+let drafts = 0;
+const behave = {
+  shout: (told: string) => `${told.toUpperCase()}!`,
+  twice: (told: string) => `${told} ${told}`,
+  red: () => 'red',
+  'also red': () => 'Red.',
+  blue: () => 'blue',
+  broken: () => {
+    throw new Error('this member is broken');
+  },
+  picky: (told: string) => {
+    if (told === 'bad') throw new Error('I do not do that');
+    return told;
+  },
+  drafter: () => `draft ${++drafts}`,
+  critic: (told: string) =>
+    told.includes('draft 2')
+      ? '{"score": 0.9, "passed": true, "feedback": ""}'
+      : '{"score": 0.4, "passed": false, "feedback": "make it the second one"}',
+  harsh: (told: string) => `{"score": ${told.includes('draft 2') ? 0.6 : 0.3}, "passed": false}`,
+  talker: () => 'I would say this is not bad at all.',
+};
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+  ({ server, agent } = await startPlayers(database.pool, behave));
+});
+afterEach(async () => {
+  drafts = 0;
+  expect(await brokenPromises(database.pool)).toEqual([]);
+});
+afterAll(async () => {
+  await worker.stop(0);
+  await server.close();
+});
+
+/** Members that play these parts, each called by its part unless it is given a name. */
+async function members(...parts: (keyof typeof behave)[]): Promise<TeamSpec['members']> {
+  const agents = await Promise.all(parts.map((part) => agent(part)));
+  return agents.map((id, at) => {
+    const part = parts[at] as string;
+    const before = parts.slice(0, at).filter((one) => one === part).length;
+    return { agent: id, role: before === 0 ? part : `${part} ${before + 1}` };
+  });
+}
+
+async function runTeam(spec: TeamSpec, input = 'go', data: unknown = null) {
+  const { pool } = database;
+  const run = await ended(pool, await startTeam(pool, await makeTeam(pool, spec), input, data));
+  return { ...run, children: await childrenOf(pool, run.id) };
+}
+
+describe('a chain', () => {
+  test('tells each member what the one before answered', async () => {
+    const run = await runTeam({ type: 'chain', members: await members('shout', 'twice') });
+    expect(run).toMatchObject({ status: 'completed', output: 'GO! GO!' });
+    expect(run.children.map(({ input }) => input)).toEqual(['go', 'GO!']);
+    expect(await kindsOf(database.pool, run.id)).toBe(
+      'child_started child child_started child output',
+    );
+  });
+
+  test('that is cumulative tells the task and all answers before', async () => {
+    const run = await runTeam({
+      type: 'chain',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { cumulative: true },
+    });
+    expect(run.output).toBe('GO\n\nRED:\nRED\n\nBLUE:\nBLUE!');
+  });
+
+  test('stops when its condition holds', async () => {
+    const run = await runTeam({
+      type: 'chain',
+      members: await members('blue', 'red', 'shout'),
+      configuration: { stop_when: "output == 'red'" },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+    expect(run.children).toHaveLength(2);
+  });
+
+  test('fails with the member that failed, and says why', async () => {
+    const run = await runTeam({ type: 'chain', members: await members('broken', 'shout') });
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { code: 'member_failed', message: expect.stringContaining('this member is broken') },
+    });
+  });
+});
+
+describe('parallel members', () => {
+  test('are all given the task, and their answers are joined', async () => {
+    const run = await runTeam({
+      type: 'parallel',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { max_concurrency: 2 },
+    });
+    expect(run).toMatchObject({
+      status: 'completed',
+      output: 'red:\nred\n\nblue:\nblue\n\nshout:\nGO!',
+      output_data: { red: 'red', blue: 'blue', shout: 'GO!' },
+    });
+  });
+
+  test('have an aggregator, told by a template', async () => {
+    const run = await runTeam({
+      type: 'parallel',
+      members: await members('red', 'blue', 'shout'),
+      configuration: { aggregator: 'shout', template: '{{red}} or {{blue}} for {{input}}' },
+    });
+    expect(run.output).toBe('RED OR BLUE FOR GO!');
+  });
+
+  test('fail together, are ignored when they fail, or have to be so many', async () => {
+    const all = await members('red', 'broken', 'blue');
+    const failing = await runTeam({ type: 'parallel', members: all });
+    const ignoring = await runTeam({
+      type: 'parallel',
+      members: all,
+      configuration: { on_failure: 'ignore' },
+    });
+    const quorum = (quorum: number) =>
+      runTeam({ type: 'parallel', members: all, configuration: { on_failure: 'quorum', quorum } });
+    expect(failing).toMatchObject({ status: 'failed', error: { code: 'member_failed' } });
+    expect(ignoring).toMatchObject({ status: 'completed', output: 'red:\nred\n\nblue:\nblue' });
+    expect(await quorum(2)).toMatchObject({ status: 'completed' });
+    expect(await quorum(3)).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('a router', () => {
+  test('lets a model choose among the members by name', async () => {
+    const run = await runTeam({
+      type: 'router',
+      members: await members('red', 'shout'),
+      configuration: await deciding(database.pool, 'route', {
+        members: [{ member: 'shout', confidence: 0.9, reason: 'it is to be loud' }],
+      }),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'GO!', tokens_in: '10' });
+    expect(await kindsOf(database.pool, run.id)).toBe('model tool child_started child output');
+  });
+
+  test('asks again for what is no member, and takes the fallback when nobody is sure', async () => {
+    const run = await runTeam({
+      type: 'router',
+      members: await members('red', 'shout'),
+      configuration: {
+        min_confidence: 0.5,
+        fallback: 'red',
+        ...(await deciding(
+          database.pool,
+          'route',
+          { members: [{ member: 'nobody', confidence: 1, reason: '' }] },
+          { members: [{ member: 'shout', confidence: 0.2, reason: 'a guess' }] },
+        )),
+      },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+    expect(await kindsOf(database.pool, run.id)).toMatch(/^model guard model tool /);
+    const { rows } = await database.pool.query(
+      `select output ->> 'message' as reason from howdah.steps where execution_id = $1 and kind = 'guard'`,
+      [run.id],
+    );
+    expect(rows).toEqual([
+      { reason: expect.stringMatching(/^This does not fit: members\.0\.member/) },
+    ]);
+  });
+
+  test('goes by words alone where it is told to', async () => {
+    const { pool } = database;
+    const [orders, weather] = await members('red', 'blue');
+    await pool.query(
+      `update howdah.agents set description = case id when $1 then 'answers questions about orders and deliveries'
+         else 'knows the weather' end where id in ($1, $2)`,
+      [orders?.agent, weather?.agent],
+    );
+    const team = {
+      type: 'router',
+      members: [orders, weather] as TeamSpec['members'],
+      configuration: { method: 'lexical' },
+    };
+    expect((await runTeam(team, 'How is the weather in Bonn?')).output).toBe('blue');
+    expect((await runTeam(team, 'Where are my orders?')).output).toBe('red');
+    const lost = await runTeam(team, 'Sing!');
+    expect(lost).toMatchObject({ status: 'failed', error: { code: 'no_route' } });
+    const { rows: decisions } = await pool.query(
+      `select method, chosen, reason, jsonb_path_query_array(candidates, '$[*].score') as scores
+         from howdah.routing_decisions where execution_id = $1`,
+      [lost.id],
+    );
+    const decision = {
+      method: 'lexical',
+      chosen: [],
+      reason: expect.stringContaining('configuration.fallback names none'),
+      scores: [0, 0],
+    };
+    expect(decisions).toEqual([decision]);
+    expect(await kindsOf(pool, lost.id)).toBe('tool error');
+  });
+});
+
+describe('an orchestrator', () => {
+  test('plans steps, hears what came of them, and answers', async () => {
+    const run = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'shout', 'twice'),
+      configuration: await deciding(
+        database.pool,
+        'plan',
+        {
+          steps: [
+            [
+              { member: 'red', task: 'a colour' },
+              { member: 'shout', task: 'hear' },
+            ],
+            [{ member: 'twice', task: 'again' }],
+          ],
+        },
+        { answer: 'red, HEAR! and again again' },
+      ),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red, HEAR! and again again' });
+    expect(run.children.map(({ input }) => input)).toEqual(['a colour', 'hear', 'again']);
+    expect(await kindsOf(database.pool, run.id)).toBe(
+      'model tool child_started child_started child child child_started child model output',
+    );
+    const { rows } = await database.pool.query(
+      `select plan, step, position, member, task, status, output from howdah.plan_tasks
+       where execution_id = $1 order by 1, 2, 3`,
+      [run.id],
+    );
+    expect(rows.map((row) => Object.values(row).join(' '))).toEqual([
+      '1 1 1 red a colour completed red',
+      '1 1 2 shout hear completed HEAR!',
+      '1 2 1 twice again completed again again',
+    ]);
+  });
+
+  test('plans anew when a task fails, and only so often', async () => {
+    const plan = {
+      steps: [[{ member: 'broken', task: 'try' }], [{ member: 'red', task: 'never' }]],
+    };
+    const mended = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'broken'),
+      configuration: await deciding(database.pool, 'plan', plan, {
+        answer: 'it could not be done',
+      }),
+    });
+    expect(mended).toMatchObject({ status: 'completed', output: 'it could not be done' });
+    expect(mended.children).toHaveLength(1);
+    const stubborn = await runTeam({
+      type: 'orchestrator',
+      members: await members('red', 'broken'),
+      configuration: {
+        max_plans: 2,
+        ...(await deciding(database.pool, 'plan', plan, plan, plan, plan, plan)),
+      },
+    });
+    expect(stubborn).toMatchObject({ status: 'failed' });
+    expect(stubborn.children).toHaveLength(2);
+    const { rows } = await database.pool.query(
+      `select concat_ws(' ', plan, step, member, status) as task from howdah.plan_tasks
+       where execution_id = $1 order by plan, step`,
+      [stubborn.id],
+    );
+    expect(rows.map(({ task }) => task)).toEqual([
+      '1 1 broken failed',
+      '1 2 red planned',
+      '2 1 broken failed',
+      '2 2 red planned',
+    ]);
+  });
+});
+
+describe('an evaluator and a generator', () => {
+  test('go round until the answer is good enough', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'critic'),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+    expect(run.children[2]?.input).toContain('make it the second one');
+  });
+
+  test('keep the best answer when the rounds are used up', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'harsh'),
+      configuration: { max_rounds: 3 },
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+    expect(run.children).toHaveLength(6);
+  });
+
+  test('whose evaluator talks have its words judged by the deciding model', async () => {
+    const run = await runTeam({
+      type: 'evaluator_optimizer',
+      members: await members('drafter', 'talker'),
+      configuration: await deciding(
+        database.pool,
+        'judge',
+        { score: 0.5, passed: false, feedback: 'once more' },
+        { score: 1, passed: true, feedback: '' },
+      ),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'draft 2' });
+  });
+});
+
+describe('a vote', () => {
+  test('goes to what most say, however they write it', async () => {
+    const run = await runTeam({
+      type: 'voting',
+      members: await members('blue', 'red', 'also red'),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 'red' });
+  });
+
+  test('weighs voters, and may fail on a tie', async () => {
+    const [blue, red] = await members('blue', 'red');
+    const weighted = await runTeam({
+      type: 'voting',
+      members: [blue, { ...red, configuration: { weight: 3 } }] as TeamSpec['members'],
+      configuration: { method: 'weighted' },
+    });
+    expect(weighted.output).toBe('red');
+    const tie = { type: 'voting', members: [blue, red] as TeamSpec['members'] };
+    expect((await runTeam(tie)).output).toBe('blue');
+    expect(await runTeam({ ...tie, configuration: { ties: 'fail' } })).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('tie') },
+    });
+  });
+});
+
+describe('a map', () => {
+  test('gives each item to its worker and keeps their order', async () => {
+    const run = await runTeam(
+      { type: 'map', members: await members('shout'), configuration: { max_concurrency: 2 } },
+      '',
+      ['a', 'b', 'c', 'd', 'e'],
+    );
+    expect(run).toMatchObject({
+      status: 'completed',
+      output_data: ['A!', 'B!', 'C!', 'D!', 'E!'],
+    });
+  });
+
+  test('of objects tells what its template says', async () => {
+    const run = await runTeam(
+      {
+        type: 'map',
+        members: await members('shout'),
+        configuration: { template: '{{input}}: {{name}} of {{item.city}}', on_failure: 'ignore' },
+      },
+      'greet',
+      [
+        { name: 'ann', city: 'bonn' },
+        { name: 'bob', city: 'köln' },
+      ],
+    );
+    expect(run.output_data).toEqual(['GREET: ANN OF BONN!', 'GREET: BOB OF KÖLN!']);
+  });
+
+  test('leaves null where a worker failed, or fails with it', async () => {
+    const map = { type: 'map', members: await members('picky') };
+    const ignoring = { ...map, configuration: { on_failure: 'ignore' } };
+    expect((await runTeam(ignoring, '', ['good', 'bad', 'good'])).output_data).toEqual([
+      'good',
+      null,
+      'good',
+    ]);
+    expect(await runTeam(map, '', ['good', 'bad', 'good'])).toMatchObject({ status: 'failed' });
+    await expect(runTeam({ type: 'map', members: await members('shout') })).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('input_data'),
+    });
+  });
+});
+
+describe('a map over a query', () => {
+  test('gives each row to its worker, read once and with the rights of the run', async () => {
+    const { pool } = database;
+    const map = (query: string, configuration: object = {}) => ({
+      type: 'map',
+      configuration: { query, template: '{{name}} has {{n}}', ...configuration },
+      members: [] as TeamSpec['members'],
+    });
+    const query = `select 'row ' || i as name, i as n from generate_series(1, 3) as i order by i -- three`;
+    const run = await runTeam({ ...map(query), members: await members('shout') });
+    expect(run.error).toBeNull();
+    expect(run).toMatchObject({
+      status: 'completed',
+      output_data: ['ROW 1 HAS 1!', 'ROW 2 HAS 2!', 'ROW 3 HAS 3!'],
+    });
+    expect(await kindsOf(pool, run.id)).toMatch(/^tool child_started/);
+    for (const bad of [
+      'selec 1',
+      'delete from howdah.agents',
+      'with gone as (delete from howdah.agents returning id) select * from gone',
+      'select 1; select 2',
+      'select * from howdah_private.workers',
+      'select 1 as n from generate_series(1, 20000)',
+    ]) {
+      const refused = await runTeam({ ...map(bad), members: await members('shout') });
+      expect(refused).toMatchObject({
+        status: 'failed',
+        error: { message: expect.stringContaining('configuration.query') },
+      });
+      expect(refused.children).toEqual([]);
+    }
+    const wrong = await runTeam({
+      ...map('select 1 as n,\n  "ü" as x, nam from (values (\'a\')) as people (name)'),
+      members: await members('shout'),
+    });
+    expect(wrong.error).toMatchObject({
+      code: 'query_failed',
+      message: expect.stringMatching(
+        /^configuration\.query, line 2, column 3: column "ü" does not exist/,
+      ),
+      cause: { field: 'configuration.query', sqlstate: '42703', position: 18, line: 2, column: 3 },
+    });
+    const near = map('select nam from (values (1)) as people (name)');
+    expect((await runTeam({ ...near, members: await members('shout') })).error).toMatchObject({
+      message: expect.stringContaining('column 8: column "nam" does not exist (Perhaps you meant'),
+      cause: { hint: expect.stringContaining('people.name') },
+    });
+  });
+
+  /** Runs a map over this query, with this configuration of the tenant's `sql_query`. */
+  async function mapOver(query: string, settings: object = {}) {
+    const { pool } = database;
+    const configure = (configuration: object) =>
+      pool.query(`update howdah.tools set configuration = $1 where name = 'sql_query'`, [
+        configuration,
+      ]);
+    await configure(settings);
+    try {
+      return await runTeam({
+        type: 'map',
+        configuration: { query, template: '{{name}}' },
+        members: await members('shout'),
+      });
+    } finally {
+      await configure({});
+    }
+  }
+
+  test.each([
+    ['howdah_analyst', 'completed'],
+    ['howdah_app', 'failed'],
+    [null, 'failed'],
+  ])('of tables that are open to %s: %s', async (role, status) => {
+    const { pool } = database;
+    const schema = `of_${role}`;
+    await pool.query(
+      `create schema ${schema}; create table ${schema}.items as select 'tea' as name`,
+    );
+    if (role) {
+      await pool.query(
+        `grant usage on schema ${schema} to ${role}; grant all on ${schema}.items to ${role}`,
+      );
+    }
+    const settings = { schemas: [schema] };
+    const run = await mapOver(`select name from ${schema}.items`, settings);
+    expect(run.status).toBe(status);
+    if (status === 'completed') expect(run.output_data).toEqual(['TEA!']);
+    else expect(run.error).toMatchObject({ cause: { sqlstate: '42501' } });
+    const writing = `with gone as (delete from ${schema}.items returning name) select name from gone`;
+    expect(await mapOver(writing, settings)).toMatchObject({ status: 'failed' });
+    expect((await pool.query(`select from ${schema}.items`)).rowCount).toBe(1);
+  });
+
+  test('reads no watched table, whoever watches it', async () => {
+    const { pool } = database;
+    await pool.query(
+      `create schema help; grant usage on schema help to howdah_analyst;
+       create table help.tickets (id int primary key, body text, name text);
+       insert into help.tickets values (1, 'x', 'Dear Mara, your code is 9911');
+       select howdah.watch_table('help.tickets', agent => 'development', into_column => 'name')`,
+    );
+    const run = await mapOver('select id, name from help.tickets', { schemas: ['help'] });
+    expect(run).toMatchObject({ status: 'failed', error: { cause: { sqlstate: '42501' } } });
+    expect(run.children).toEqual([]);
+  });
+
+  test('reads the schemas an admin gave sql_query, and is not too expensive', async () => {
+    const { pool } = database;
+    await pool.query(
+      `create schema cellar; create table cellar.wines as select 'red' as name;
+       grant usage on schema cellar to howdah_analyst; grant select on cellar.wines to howdah_analyst`,
+    );
+    const query = 'select name from cellar.wines';
+    expect((await mapOver(query)).error).toMatchObject({
+      message: expect.stringContaining('cellar.wines is in none of the schemas'),
+    });
+    expect((await mapOver(query, { schemas: ['cellar'] })).output_data).toEqual(['RED!']);
+    const large = `select count(*)::text as name from generate_series(1, 1000000) as a, generate_series(1, 1000000) as b`;
+    expect((await mapOver(large)).error).toMatchObject({
+      message: expect.stringContaining('the query is too expensive'),
+      cause: { sqlstate: 'HWINV' },
+    });
+  });
+});
+
+describe('a graph', () => {
+  test('follows the edges whose conditions hold, and joins', async () => {
+    const run = await runTeam({
+      type: 'graph',
+      members: await members('red', 'blue', 'shout', 'twice'),
+      configuration: {
+        start: ['red', 'blue'],
+        edges: [
+          { from: 'red', to: 'twice', when: "output == 'red'" },
+          { from: 'blue', to: 'twice' },
+          { from: 'red', to: 'shout', when: "output == 'green'" },
+        ],
+      },
+    });
+    expect(run).toMatchObject({ status: 'completed' });
+    expect(run.children).toHaveLength(3);
+    expect(run.children[2]?.input).toMatch(/red:\nred/);
+    expect(run.children[2]?.input).toMatch(/blue:\nblue/);
+  });
+
+  test('goes in circles, but not for ever', async () => {
+    const loop = async (configuration: TeamSpec['configuration']) =>
+      runTeam({
+        type: 'graph',
+        members: await members('drafter', 'twice'),
+        configuration: {
+          start: 'drafter',
+          edges: [
+            { from: 'drafter', to: 'twice' },
+            { from: 'twice', to: 'drafter', when: "!output.contains('draft 3')" },
+          ],
+          ...configuration,
+        },
+      });
+    expect(await loop({})).toMatchObject({ status: 'completed', output: 'draft 3 draft 3' });
+    drafts = 10;
+    expect(await loop({ max_visits: 3 })).toMatchObject({
+      status: 'failed',
+      stop_reason: 'loop_guard',
+    });
+  });
+
+  test('says what is wrong with a condition', async () => {
+    const run = await runTeam({
+      type: 'graph',
+      members: await members('red', 'blue'),
+      configuration: { start: 'red', edges: [{ from: 'red', to: 'blue', when: 'output +' }] },
+    });
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { message: expect.stringContaining('edges[0].when') },
+    });
+  });
+});
