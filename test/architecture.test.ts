@@ -9,13 +9,96 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** From the bottom up; a file may import its own folder and what is lower, never a sibling. */
 const LAYERS = [
-  ['src/contracts', 'src/concurrency'],
+  ['src/json', 'src/concurrency', 'src/network'],
+  ['src/text'],
+  ['src/contracts'],
+  ['src/settings', 'src/redaction'],
   ['src/db', 'src/providers', 'src/secrets', 'src/telemetry', 'src/tools'],
   ['src/engines'],
   ['src/runtime'],
   ['src/systems', 'src/mcp-server', 'src/client'],
   ['workers', 'src/api', 'src/cli'],
 ] as const;
+
+/**
+ * The rooms of the large folders, from the bottom up; `.` is the folder itself. A room imports
+ * values of rooms before it only. A folder inside a room belongs to that room.
+ */
+const ROOMS: Record<string, readonly string[]> = {
+  'src/runtime': [
+    'environment',
+    'messages',
+    'dry-run',
+    'owned-run',
+    'tool-plans',
+    'model-calls',
+    'tool-invocation',
+    'tool-calls',
+    'teams',
+    'strategies',
+    'hooks',
+    'loop',
+    'scheduling',
+    '.',
+    'replay',
+  ],
+  'src/db': [
+    'connection',
+    'query-analysis',
+    'schema',
+    'sql-tools',
+    'queries',
+    'feed',
+    'access',
+    'runs',
+    'worker',
+    'mcp',
+    'operations',
+    'retention',
+    'external-database',
+    'embedded',
+    'backup',
+    'sample-history',
+  ],
+  'src/cli': [
+    'output',
+    'input',
+    'print',
+    'backend',
+    'nouns',
+    'help',
+    'chat',
+    'status',
+    'doctor',
+    'files',
+    'process',
+    'commands',
+    '.',
+  ],
+  'src/api': [
+    'http',
+    'errors',
+    'login',
+    'limits',
+    'feed',
+    'events',
+    'health',
+    'graphql',
+    'rest',
+    'openai',
+    'conversation-protocols',
+    'a2a',
+    'ag-ui',
+    'mcp',
+    'ws',
+    '.',
+  ],
+};
+/** Most files of a folder, with the reason of each that has more. */
+const MOST_FILES = 15;
+const CROWDED = [
+  'src/cli/commands', // one file for each command
+];
 
 /** Outside the layers, by what they are. */
 const ANYWHERE = new Set([
@@ -56,7 +139,7 @@ const HOMES: Record<string, RegExp> = {
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
   'prom-client': /^src\/telemetry\//,
-  'fastest-levenshtein': /^src\/(systems|runtime)\//,
+  'fastest-levenshtein': /^src\/(systems|text)\//,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };
@@ -107,6 +190,31 @@ function isAllowed(from: string, to: string): boolean {
     return MAY_IMPORT_BOOTSTRAP.test(from);
   }
   return ANYWHERE.has(to) || folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from);
+}
+
+test('rooms of a folder import one way', () => {
+  const wrong = files.flatMap(({ path, text }) => {
+    const [folder, rooms] =
+      Object.entries(ROOMS).find(([name]) => path.startsWith(`${name}/`)) ?? [];
+    if (!folder || !rooms) return [];
+    const levelOf = (file: string): number => {
+      const [room = '', file_] = file.slice(folder.length + 1).split('/');
+      return rooms.indexOf(file_ === undefined ? '.' : room);
+    };
+    return valueImports(path, text)
+      .filter((target) => target.startsWith(`${folder}/`) && !target.endsWith('.generated.ts'))
+      .filter((target) => levelOf(path) < 0 || levelOf(target) > levelOf(path))
+      .map((target) => `${path} → ${target}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+/** The files that a file imports values of, not only types. */
+function valueImports(path: string, text: string): string[] {
+  const statements = text.matchAll(/^(?:import|export) (?!type )([^;]*?) from '(\.[^']+)'/gm);
+  return [...statements]
+    .filter(([, names = '']) => !/^\{(\s*type [^,]+,?)+\s*\}$/.test(names))
+    .map(([, , name = '']) => relative(ROOT, resolve(ROOT, dirname(path), name)));
 }
 
 test('every vendor package has one home', () => {

@@ -1,20 +1,25 @@
-/** One query at a time: what is asked meanwhile is asked together, on one connection. Each answer is younger than its question. */
-export function together<Q, A>(
-  ask: (questions: Q[]) => Promise<readonly A[]>,
-): (question: Q) => Promise<A> {
-  let batch: { questions: Q[]; answers: Promise<readonly A[]> } | undefined;
+/**
+ * Returns a function that loads one value by its key. `load` is called for many keys at once: while
+ * one call is under way, the keys of all others are collected for the next. So each value is read
+ * after it was asked for, and `load` needs one connection. `load` returns the values in the order of
+ * the keys. If it rejects, all keys of that call reject.
+ */
+export function createBatchLoader<Key, Value>(
+  load: (keys: Key[]) => Promise<readonly Value[]>,
+): (key: Key) => Promise<Value> {
+  let batch: { keys: Key[]; values: Promise<readonly Value[]> } | undefined;
   let underWay: Promise<unknown> = Promise.resolve();
-  const send = async (questions: Q[]) => {
+  const send = async (keys: Key[]) => {
     await underWay;
     batch = undefined;
-    const answers = ask(questions);
-    underWay = answers.catch(() => {});
-    return answers;
+    const values = load(keys);
+    underWay = values.catch(() => {});
+    return values;
   };
-  return async (question) => {
-    const questions: Q[] = batch?.questions ?? [];
-    batch ??= { questions, answers: send(questions) };
-    const place = questions.push(question) - 1;
-    return (await batch.answers)[place] as A;
+  return async (key) => {
+    const keys: Key[] = batch?.keys ?? [];
+    batch ??= { keys, values: send(keys) };
+    const index = keys.push(key) - 1;
+    return (await batch.values)[index] as Value;
   };
 }

@@ -12,7 +12,7 @@ import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failu
 import { redactAnswer } from '../providers/openai/answer-redaction.ts';
 import { redact } from '../providers/openai/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
-import { Redaction } from '../text/redaction.ts';
+import { Redaction } from '../redaction/redaction.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
 import { answerOf, toldMessages } from './answer.ts';

@@ -9,7 +9,7 @@ import type {
   ModelRequest,
 } from '../contracts/model.ts';
 import { isJsonObject } from '../json/json.ts';
-import { Redaction, type StreamRedaction } from '../text/redaction.ts';
+import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
 import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody, reservedParam } from './openai/body.ts';

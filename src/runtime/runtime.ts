@@ -1,29 +1,18 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
-import type { ObserveRun } from '../contracts/run-observer.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
-import { type PoolUser, tenantPool } from '../db/connection/tenant-pool.ts';
-import { callRules } from '../db/runs/call-rules.ts';
-import { noteHooks } from '../db/runs/hooks.ts';
 import type { ClaimedRun } from '../db/runs/runs.ts';
 import { sharesOf } from '../db/runs/tenant-load.ts';
-import type { JsonObject } from '../json/json.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { Retries, type Retry } from './environment/statement-retries.ts';
-import type { CallableHook } from './hooks/hook-verdict.ts';
-import { createHookedCommitter } from './hooks/hooked-committer.ts';
-import { ownHooks } from './hooks/in-process-hooks.ts';
-import { RunHooks } from './hooks/run-hooks.ts';
 import { advance } from './loop/advance.ts';
-import { type Committer, createCommitter } from './owned-run/committer.ts';
-import { HeldRun } from './owned-run/held-run.ts';
-import { contextOf } from './owned-run/run-context.ts';
-import { ownershipOf } from './owned-run/run-lease.ts';
+import { createCommitter } from './owned-run/committer.ts';
+import type { HeldRun } from './owned-run/held-run.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
-import { KeptRules } from './scheduling/call-rules-cache.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
 import { definitionsOfRuns } from './scheduling/definition-cache.ts';
 import { Crowd } from './scheduling/fair-share-scheduler.ts';
+import { HeldRunFactory } from './scheduling/held-run-factory.ts';
 import { Slots } from './scheduling/priority-semaphore.ts';
 
 /** Shared, because creating an error captures a stack trace. */
@@ -42,9 +31,7 @@ export class Runtime {
   readonly #slots: Slots;
   readonly #crowd: Crowd;
   readonly #over = new AbortController();
-  readonly #committer: Committer;
-  readonly #rules = new KeptRules((ids) => callRules(this.#options.pool, ids));
-  readonly #ownHooks: readonly CallableHook[];
+  readonly #runs: HeldRunFactory;
   readonly #claimer: Claimer;
   readonly #retries: Retries;
   #draining = false;
@@ -76,13 +63,13 @@ export class Runtime {
       sleep,
       isOver: isDraining,
     });
-    this.#committer = createCommitter({
+    const committer = createCommitter({
       pool: options.pool,
       worker: () => this.#claimer.worker,
       signal: this.#over.signal,
       retries: this.#retries,
     });
-    this.#ownHooks = ownHooks(options.world.hooks);
+    this.#runs = new HeldRunFactory(options, committer, () => this.#claimer.worker);
   }
 
   /** Under which id runs are claimed now. */
@@ -212,7 +199,6 @@ export class Runtime {
   }
 
   async #begin(claimed: ClaimedRun): Promise<void> {
-    const { pool, announce, stream, tell = () => {} } = this.#options;
     const owner = this.#claimer.worker;
     const definition = await this.#definitionOf(claimed).catch(async (error) => {
       await this.#claimer.handBack(claimed, owner);
@@ -222,20 +208,14 @@ export class Runtime {
     if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
     }
-    const observer = await this.#observerOf(claimed, definition);
+    const observer = await this.#runs.observerOf(claimed, definition);
     if (owner !== this.#claimer.worker) {
       this.#leave(); // handed back with all the others
       return;
     }
-    const hooks = this.#hooksOf(claimed, definition);
-    const abort = new AbortController();
-    const { signal } = abort;
-    const committer = this.#committerOf(hooks, { tenant: claimed.tenant_id, signal });
-    const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
-    const seen = { hooks, observer, announce, stream, tell };
-    const run = new HeldRun({ abort, claimed, definition, committer, ownership, ...seen });
+    const run = this.#runs.create(claimed, definition, observer);
     if (claimed.watched) {
-      announce(run.id);
+      this.#options.announce(run.id);
     }
     const done = this.#live(run, claimed, owner).finally(() => {
       if (this.#held.get(run.id)?.run === run) {
@@ -244,29 +224,6 @@ export class Runtime {
       this.#leave();
     });
     this.#held.set(run.id, { run, done });
-  }
-
-  #observerOf(claimed: ClaimedRun, definition: AgentDefinition): ReturnType<ObserveRun> {
-    const context = contextOf(claimed);
-    return this.#options.observe?.({ context, definition, isChild: claimed.is_child });
-  }
-
-  /** Most runs have none. */
-  #hooksOf(claimed: ClaimedRun, definition: AgentDefinition): RunHooks | undefined {
-    const own = this.#ownHooks;
-    const note = (metrics: JsonObject) =>
-      noteHooks(this.#options.pool, claimed.execution_id, metrics);
-    return claimed.hooks || own.length > 0
-      ? new RunHooks({ claimed, definition, own, note })
-      : undefined;
-  }
-
-  #committerOf(hooks: RunHooks | undefined, user: PoolUser): Committer {
-    const inner = this.#committer;
-    const pool = tenantPool(this.#options.world.sqlToolPool, 'hooks', user);
-    return hooks
-      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#claimer.worker, ...user })
-      : inner;
   }
 
   /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */

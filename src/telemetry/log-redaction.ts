@@ -1,4 +1,4 @@
-import { REDACTED, Redaction } from '../text/redaction.ts';
+import { REDACTED, Redaction } from '../redaction/redaction.ts';
 
 /** Most values that are learned while this process runs; the oldest are forgotten. */
 const MOST_LEARNED = 1_000;

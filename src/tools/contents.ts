@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MadeFile, RunFiles } from '../contracts/run-files.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
-import { Redaction } from '../text/redaction.ts';
+import { Redaction } from '../redaction/redaction.ts';
 import { bytesIn } from './mcp/files.ts';
 import { collectImages } from './mcp/images.ts';
 import { readable, toldAll } from './mcp/result.ts';

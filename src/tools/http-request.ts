@@ -3,7 +3,7 @@ import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool
 import type { Json, JsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
-import type { Redaction } from '../text/redaction.ts';
+import type { Redaction } from '../redaction/redaction.ts';
 import {
   createEgress,
   type Egress,

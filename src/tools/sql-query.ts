@@ -8,7 +8,7 @@ import {
 import type { Outcome } from '../contracts/errors.ts';
 import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import type { JsonObject } from '../json/json.ts';
-import { Redaction } from '../text/redaction.ts';
+import { Redaction } from '../redaction/redaction.ts';
 import { asToolFault } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';

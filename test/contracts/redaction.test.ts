@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { REDACTED, Redaction } from '../../src/text/redaction.ts';
-import { spellings } from '../../src/text/spellings.ts';
+import { REDACTED, Redaction } from '../../src/redaction/redaction.ts';
+import { spellings } from '../../src/redaction/spellings.ts';
 
 /** Secrets of which some are the beginning, the end or the middle of others, or overlap them. */
 const overlapping = fc

@@ -1,5 +1,5 @@
 import type { Task } from 'graphile-worker';
-import { batchCalls } from '../../src/concurrency/batch-calls.ts';
+import { createBatchLoader } from '../../src/concurrency/batch-loader.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { returnWakeUps } from '../../src/db/worker/worker-presence.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -11,7 +11,10 @@ import { advancePayload } from '../payloads.ts';
  */
 export function advanceTask(pool: Pool, runtime: Runtime, ready: Promise<void>): Task {
   // all that wait for room are turned away at once: one statement returns their wake-ups
-  const returnWakeUp = batchCalls<string>((ids) => returnWakeUps(pool, ids));
+  const returnWakeUp = createBatchLoader<string, void>(async (ids) => {
+    await returnWakeUps(pool, ids);
+    return [];
+  });
   return async (payload, { job }) => {
     await ready;
     const { id } = advancePayload.parse(payload);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Client, jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
 import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
 import { noSuch } from '../errors/request-refusal.ts';
-import { id, json, object, time } from '../rest/framework/fields.ts';
+import { id, json, object, time } from '../http/fields.ts';
 
 export const STATUSES = [
   'queued',

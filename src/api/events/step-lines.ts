@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type LogFilter, type Span, stepLog } from '../../db/feed/step-log.ts';
 import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
-import { count, id, object, time } from '../rest/framework/fields.ts';
+import { count, id, object, time } from '../http/fields.ts';
 
 /** A line of the log. */
 export const line = z

@@ -1,4 +1,4 @@
-import { together } from '../../concurrency/batch-loader.ts';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { whoSees } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { storiesOf, type ToldStep } from '../../db/feed/step-details.ts';
@@ -38,10 +38,12 @@ export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFo
     keyOf: ({ id, seq, after }: ToldStep) => `${id} ${seq} ${after}`,
     ask: (steps) => storiesOf(pool, steps),
   });
-  const find = together((ids: string[]) => runsOf<Execution>(pool, ids, shownExecution));
-  const childrenOf = together((ids: string[]) => liveChildrenOf(pool, ids));
-  const turnFrom = together((places: { id: string; turn: number }[]) => turnsFrom(pool, places));
-  const sees = together((watching: Parameters<typeof whoSees>[1][number][]) =>
+  const find = createBatchLoader((ids: string[]) => runsOf<Execution>(pool, ids, shownExecution));
+  const childrenOf = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
+  const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
+    turnsFrom(pool, places),
+  );
+  const sees = createBatchLoader((watching: Parameters<typeof whoSees>[1][number][]) =>
     whoSees(pool, watching),
   );
   const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import './environment.ts';
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import 'postgraphile/grafserv';
@@ -37,9 +38,6 @@ import { TreesPlugin } from './plugins/trees.ts';
 import { UuidDomainsPlugin } from './plugins/uuid-domains.ts';
 import { liveSources, noLiveSources } from './subscriptions.ts';
 import type { Sight } from './visibility-guard.ts';
-
-/** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
-export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
 export type ServingOptions = RequestsOptions & {
   pool: Pool;

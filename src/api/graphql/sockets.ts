@@ -9,6 +9,7 @@ import type { HowdahError } from '../../contracts/errors.ts';
 import { answerBare } from '../errors/problem.ts';
 import { type Admission, BUSY, createAdmission } from '../http/admission.ts';
 import type { Bounds } from '../http/server-limits.ts';
+import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
@@ -18,7 +19,6 @@ import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { createSocketLogins, type SocketLoginOptions } from '../login/socket-logins.ts';
 import type { Pace } from './backpressure.ts';
 import { checkMessages } from './message-checks.ts';
-import { MAX_REQUEST_BYTES } from './preset.ts';
 import { transactionAs } from './transaction-as.ts';
 
 const PING_MS = 12_000;

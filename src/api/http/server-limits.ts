@@ -34,3 +34,6 @@ export const usualBounds: Bounds = Object.freeze({
   unauthenticatedSockets: 1_000,
   operations: 500,
 });
+
+/** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
+export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;

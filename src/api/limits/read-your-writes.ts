@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { together } from '../../concurrency/batch-loader.ts';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
@@ -46,7 +46,7 @@ export type ReadsOptions = { replica: Replica; primary: Pool; metrics: ApiMetric
 
 export function createReads({ replica, primary, metrics }: ReadsOptions): Reads {
   const known = new Map<string, Known>();
-  const end = together(async (questions: null[]) => {
+  const end = createBatchLoader(async (questions: null[]) => {
     const lsn = await writtenUpTo(primary);
     return questions.map(() => lsn);
   });

@@ -1,4 +1,4 @@
-import { together } from '../../concurrency/batch-loader.ts';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import {
   countRequests,
   type LimitRefusal,
@@ -20,7 +20,7 @@ export function createRequestLimits(pool: Pool): CountRequest {
     keyOf: (tenantId) => tenantId,
     ask: (tenants) => whoseRequestsCount(pool, tenants),
   });
-  const count = together((subjects: Subject[]) => countRequests(pool, subjects));
+  const count = createBatchLoader((subjects: Subject[]) => countRequests(pool, subjects));
   return async (subject) => {
     try {
       return (await isCounted(subject.tenantId)) ? await count(subject) : null;

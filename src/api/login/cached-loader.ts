@@ -1,4 +1,4 @@
-import { together } from '../../concurrency/batch-loader.ts';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 
 /**
  * How long an answer counts. A socket is looked at as often: whoever is let in no more is out after both at the latest,
@@ -27,7 +27,7 @@ type Answer<A> = { asked: number; answer: Promise<A> };
  */
 export function createLookup<Q, A>(options: LookupOptions<Q, A>): Lookup<Q, A> {
   const known = new Map<string, Answer<A>>();
-  const ask = together(async (questions: Q[]) => {
+  const ask = createBatchLoader(async (questions: Q[]) => {
     if (known.size > MANY) forgetStale(known);
     return options.ask(questions);
   });

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../db/queries/json-rows.ts';
-import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from './auth-result.ts';
 
 /** Most bytes of a body from a sender that may only read. */

@@ -2,9 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { plainIssue, sentenceOf } from '../errors/zod-messages.ts';
-import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson } from '../http/json-body.ts';
 import { unstorable } from '../http/jsonb-safety.ts';
+import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
 import { invalid } from './errors.ts';
 

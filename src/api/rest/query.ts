@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
 import { execution, findExecution, STATUSES } from '../events/execution-rows.ts';
-import { id, object } from './framework/fields.ts';
+import { id, object } from '../http/fields.ts';
 import { keyIn, takeKey } from './framework/request-keys.ts';
 import { type Route, route } from './framework/route.ts';
 import { LONGEST_WAIT, waitField } from './runs/execute.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/execution-rows.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { id } from '../http/fields.ts';
 import type { SocketPath } from '../http/openapi.ts';
-import { id } from '../rest/framework/fields.ts';
 import { executeBody } from '../rest/runs/execute.ts';
 import { answerFields } from '../rest/runs/questions.ts';
 import { saidFields } from '../rest/runs/session-messages.ts';

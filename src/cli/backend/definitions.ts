@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { listed } from '../input/resolve-tenant.ts';
 import type { Named } from '../nouns/list-and-show.ts';
 

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { type CliIo, plainNumber, printJson, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { stepLine } from '../print/step-line.ts';

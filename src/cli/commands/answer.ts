@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/queries/questions.ts';
+import { settle } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { ELSEWHERE, givenText, givenValue } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
 import { askedBy, askedOverApi } from '../input/resolve-question.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { settle } from '../print/question.ts';
 
 type Options = { data?: string };
 

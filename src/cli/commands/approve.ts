@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { approve } from '../../db/queries/questions.ts';
+import { settle, settleOverApi } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { ELSEWHERE, givenValue } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
 import { askedBy, askedOverApi } from '../input/resolve-question.ts';
 import type { CliIo } from '../output/output.ts';
-import { settle, settleOverApi } from '../print/question.ts';
 
 type Options = { remember?: string; arguments?: string };
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { reject } from '../../db/queries/questions.ts';
+import { settle, settleOverApi } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { ELSEWHERE, givenText } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
 import { askedBy, askedOverApi } from '../input/resolve-question.ts';
 import type { CliIo } from '../output/output.ts';
-import { settle, settleOverApi } from '../print/question.ts';
 
 /** `howdah reject ID`: refuses the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {

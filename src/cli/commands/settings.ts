@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Setting } from '../../db/queries/settings.ts';
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type Settings, type Whose, withSettings } from '../nouns/settings-backend.ts';

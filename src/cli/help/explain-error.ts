@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { type ErrorPage, errorPages, pageLines } from './error-pages.ts';
 

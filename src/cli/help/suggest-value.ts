@@ -1,4 +1,4 @@
-import { nearestNames } from '../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 
 /** Of a value that is none of those there are: which one may have been meant, out of commander's own sentence. */
 export function meantValue(message: string): string | undefined {

@@ -39,7 +39,7 @@ export async function unknownVerbReport(command: Command): Promise<ErrorReport |
   const noun = command.parent;
   if (!noun || word === undefined || firstVerb(noun) !== command) return undefined;
   if (noun.args[0] === command.name() || command.registeredArguments.length > 0) return undefined;
-  const { nearestNames } = await import('../../runtime/tool-plans/closest-names.ts');
+  const { nearestNames } = await import('../../text/closest-names.ts');
   const verbs = noun
     .createHelp()
     .visibleCommands(noun)

@@ -13,17 +13,18 @@ export type StampedRules = {
 export async function callRules(
   pool: Pool,
   ids: readonly string[],
-): Promise<ReadonlyMap<string, StampedRules>> {
+): Promise<(StampedRules | undefined)[]> {
   const { rows } = await pool.query({
     name: 'call_rules',
     text: `select execution_id, approved, asked, withdrawn, decided, approved_for, stamp, is_shared
       from howdah_private.call_rules_of($1)`,
     values: [ids],
   });
-  return new Map(
+  const rulesOf = new Map<string, StampedRules>(
     rows.map(({ execution_id, stamp, is_shared, ...rules }) => [
       execution_id,
       { rules, stamp: Number(stamp), is_shared },
     ]),
   );
+  return ids.map((id) => rulesOf.get(id));
 }

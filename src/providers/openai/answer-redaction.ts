@@ -1,5 +1,5 @@
 import type { ModelAnswer } from '../../contracts/model.ts';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 
 /**
  * Redacts the secrets that a server repeats in its answer, since a committed answer is permanent.

@@ -1,4 +1,4 @@
-import { REDACTED, Redaction, SHORTEST_ECHO } from '../../text/redaction.ts';
+import { REDACTED, Redaction, SHORTEST_ECHO } from '../../redaction/redaction.ts';
 
 const MAX_TEXT = 400;
 

@@ -2,7 +2,7 @@ import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { shorten } from '../messages/truncate-middle.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import { changedRows } from './changed-rows.ts';
 import { nameOf } from './volatile-fields.ts';
 

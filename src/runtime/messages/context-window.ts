@@ -2,8 +2,8 @@ import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { estimateTokens as textTokens } from '../../providers/tokens.ts';
+import { largest, shorten } from '../../text/truncate-middle.ts';
 import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
-import { largest, shorten } from './truncate-middle.ts';
 
 export type FitOptions = {
   /** The model's window, null when unknown: then everything is sent until a provider refuses it. */

@@ -1,7 +1,7 @@
 import type { LoggedMessage, Message } from '../../contracts/message.ts';
+import { largest, shorten } from '../../text/truncate-middle.ts';
 import { estimateTokens } from '../messages/context-window.ts';
 import { isSummary } from '../messages/message-groups.ts';
-import { largest, shorten } from '../messages/truncate-middle.ts';
 
 /** Of a tool result its beginning and its end are enough to say what came of the call. */
 const RESULT_CHARACTERS = 2_000;

@@ -9,7 +9,6 @@ import type { FirstDiscovery } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
-import { strategyOf } from '../strategies/registry.ts';
 import type { Committed } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HoldOptions } from './hold-options.ts';
@@ -75,8 +74,7 @@ export class HeldRun {
 
   /** What its strategy does next, or would do in another state. */
   next(state: RunState = this.state): Action | Promise<Action> {
-    const strategy = strategyOf(this.#options.claimed, this.definition);
-    return offloadForRun(this, () => strategy(this.definition, state));
+    return offloadForRun(this, () => this.#options.decide(this.definition, state));
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { RunObserver } from '../../contracts/run-observer.ts';
 import type { OpenSink } from '../../contracts/step.ts';
@@ -13,6 +14,8 @@ export type HoldOptions = {
   abort: AbortController;
   claimed: ClaimedRun;
   definition: AgentDefinition;
+  /** Decides the next action: the strategy of the run. */
+  decide(definition: AgentDefinition, state: RunState): Action;
   committer: Committer;
   hooks?: RunHooks | undefined;
   ownership: Ownership;

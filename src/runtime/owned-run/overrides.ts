@@ -6,7 +6,6 @@ import type {
 } from '../../contracts/definition.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { undoing } from '../strategies/compensation.ts';
 
 /** What the configuration of a tool or member says of the run it begins. */
 export function overridesIn(configuration: JsonObject): {
@@ -33,7 +32,7 @@ export function definitionFor(
   { is_compensation, overrides }: Pick<ClaimedRun, 'is_compensation' | 'overrides'>,
   definition: AgentDefinition,
 ): AgentDefinition {
-  return is_compensation ? undoing(definition) : overridden(definition, overrides);
+  return is_compensation ? compensating(definition) : overridden(definition, overrides);
 }
 
 function overridden(definition: AgentDefinition, overrides: Overrides | null): AgentDefinition {
@@ -77,5 +76,13 @@ function ofClient({ name, description = '', parameters }: ClientTool): ToolDefin
     effect: 'idempotent',
     timeout_ms: 60_000,
     requires_approval: false,
+  };
+}
+
+/** The definition of a run that takes effects back: its tools are the compensations. */
+function compensating(definition: AgentDefinition): AgentDefinition {
+  return {
+    ...definition,
+    tools: definition.tools.flatMap(({ compensation }) => compensation ?? []),
   };
 }

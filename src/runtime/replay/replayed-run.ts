@@ -1,6 +1,7 @@
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
 import { HeldRun } from '../owned-run/held-run.ts';
+import { strategyOf } from '../strategies/registry.ts';
 import { letOutAgain } from './recorded-filter-results.ts';
 import { RecordedOrder } from './recorded-order.ts';
 import type { Judge } from './replay-checker.ts';
@@ -13,10 +14,12 @@ export class ReplayedRun extends HeldRun {
   readonly #order: RecordedOrder;
 
   constructor(record: RunRecord, judge: Judge, definition: AgentDefinition) {
+    const claimed = record.claimAt(judge.position);
     super({
       abort: new AbortController(),
-      claimed: record.claimAt(judge.position),
+      claimed,
       definition,
+      decide: (own, state) => strategyOf(claimed, own)(own, state),
       committer: {
         commit: async (commit) => judge.commit(commit),
         commitOn: async (_client, commit) => judge.commit(commit),

@@ -1,7 +1,7 @@
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import type { CallRules } from '../../contracts/action.ts';
 import type { StampedRules } from '../../db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
-import { gathered } from './batch-loader.ts';
 
 /** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */
 export type RulesOf = (stamp: number | null) => Promise<CallRules>;
@@ -11,11 +11,11 @@ const MOST_SHARED = 10_000;
 
 /** Asks what holds for calls when something was defined in the run's tenant since, and keeps the answer until then. */
 export class KeptRules {
-  readonly #ask: (id: string) => Promise<StampedRules>;
+  readonly #load: (id: string) => Promise<StampedRules | undefined>;
   readonly #shared = new Map<string, StampedRules>();
 
-  constructor(ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, StampedRules>>) {
-    this.#ask = gathered(ask);
+  constructor(load: (ids: readonly string[]) => Promise<readonly (StampedRules | undefined)[]>) {
+    this.#load = createBatchLoader(load);
   }
 
   of(claimed: ClaimedRun): RulesOf {
@@ -25,7 +25,8 @@ export class KeptRules {
       const kept = [known, alike === null ? undefined : this.#shared.get(alike)];
       known = kept.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
       if (!known) {
-        known = await this.#ask(execution_id);
+        known = await this.#load(execution_id);
+        if (!known) throw new Error(`run ${execution_id} does not exist any more`);
         this.#share(alike, known);
       }
       return known.rules;

@@ -4,7 +4,7 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
-import { unfenced } from '../messages/strip-code-fence.ts';
+import { unfenced } from '../../text/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { promptFor } from '../model-calls/plan-model-call.ts';
 import { loopVerdict, REPAIR_OPENING } from '../tool-plans/loop-guard.ts';

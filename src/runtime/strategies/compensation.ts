@@ -30,11 +30,3 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     output_data: null,
   };
 }
-
-/** The definition of such a run: its tools are those that take others back. */
-export function undoing(definition: AgentDefinition): AgentDefinition {
-  return {
-    ...definition,
-    tools: definition.tools.flatMap(({ compensation }) => compensation ?? []),
-  };
-}

@@ -2,7 +2,7 @@ import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/ac
 import type { AgentDefinition, Team } from '../../contracts/definition.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { shorten } from '../messages/truncate-middle.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
 import { describe } from '../teams/member-list.ts';
 import {

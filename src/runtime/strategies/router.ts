@@ -3,7 +3,7 @@ import type { AgentDefinition, Member, Team } from '../../contracts/definition.t
 import type { JsonObject } from '../../json/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';
-import { shorten } from '../messages/truncate-middle.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { nearnessIn, sayingsOf } from '../model-calls/text-similarity.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';

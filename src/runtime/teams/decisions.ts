@@ -3,7 +3,7 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { unfenced } from '../messages/strip-code-fence.ts';
+import { unfenced } from '../../text/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { faultsOf } from '../tool-plans/validate-json.ts';
 

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
-import { unfenced } from '../messages/strip-code-fence.ts';
+import { unfenced } from '../../text/strip-code-fence.ts';
 import type { Task } from './tasks.ts';
 
 /** What an evaluator says of an answer. */

@@ -1,6 +1,6 @@
 import type { RunState } from '../../contracts/action.ts';
 import type { Member, Team } from '../../contracts/definition.ts';
-import { shorten } from '../messages/truncate-middle.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 
 /** As many characters of what a member says of itself as a deciding model reads. */
 const READ = 1_000;

@@ -3,8 +3,8 @@ import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/mcp-hos
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
 import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import type { World } from '../environment/world.ts';
-import { shorten } from '../messages/truncate-middle.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { mcpHost } from './mcp-host.ts';
 

@@ -12,8 +12,8 @@ import {
 import type { ModelAnswer } from '../../contracts/model.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import type { World } from '../environment/world.ts';
-import { shorten } from '../messages/truncate-middle.ts';
 import { askSecondModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { Answer } from '../tool-plans/open-calls.ts';

@@ -5,12 +5,12 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { LoggedMessage, ToolCall } from '../../contracts/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { nearestNames } from '../../text/closest-names.ts';
 import { invalidArguments, parseArguments } from '../../tools/arguments.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { offloadForRun } from '../owned-run/offload-for-run.ts';
 import { trustOfEnd } from '../owned-run/trust.ts';
 import { approvalOf, withdrawal } from './call-permission.ts';
-import { nearestNames } from './closest-names.ts';
 import { childOutcome, type OpenCall, openCalls } from './open-calls.ts';
 import { questionAbout } from './questions.ts';
 import {

@@ -5,7 +5,7 @@ import type { NewQuestion } from '../../contracts/step.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import type { Trust } from '../../contracts/trust.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { shorten } from '../messages/truncate-middle.ts';
+import { shorten } from '../../text/truncate-middle.ts';
 import type { OpenCall } from './open-calls.ts';
 
 /** What is to be done about a call next. */

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';

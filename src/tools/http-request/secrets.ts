@@ -6,7 +6,7 @@ import {
   isListed,
   parseHostPattern,
 } from '../../network/host-pattern.ts';
-import { Redaction, SHORTEST_ECHO } from '../../text/redaction.ts';
+import { Redaction, SHORTEST_ECHO } from '../../redaction/redaction.ts';
 import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };

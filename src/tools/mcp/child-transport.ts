@@ -5,7 +5,7 @@ import {
   parseJSONRPCMessage,
   type Transport,
 } from '@modelcontextprotocol/client';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 
 export type ChildOptions = {
   command: string;

@@ -7,7 +7,7 @@ import {
 import type { AskedBack, McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 import { ended } from '../custom.ts';
 import {
   answerServer,

@@ -1,5 +1,5 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 
 /**
  * Redacts secrets in every message of a server before the client sees it: results, errors, lists,

@@ -1,6 +1,6 @@
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
 import type { ToolOutcome } from '../../contracts/tool.ts';
-import type { Redaction } from '../../text/redaction.ts';
+import type { Redaction } from '../../redaction/redaction.ts';
 import { typeOf } from '../file-type.ts';
 import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
 

@@ -6,7 +6,7 @@ import {
   fit as fitWindow,
 } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
-import { shorten } from '../../../src/runtime/messages/truncate-middle.ts';
+import { shorten } from '../../../src/text/truncate-middle.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
 

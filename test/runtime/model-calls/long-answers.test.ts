@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { exactJson } from '../../../src/db/connection/lossless-json.ts';
-import { unfenced } from '../../../src/runtime/messages/strip-code-fence.ts';
+import { unfenced } from '../../../src/text/strip-code-fence.ts';
 import { sqlQueryTool } from '../../../src/tools/sql-query.ts';
 
 // What models and queries of tenants give is looked at in the process that does all the others' work.

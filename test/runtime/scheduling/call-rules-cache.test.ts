@@ -18,9 +18,7 @@ function book(shared = true) {
       decided: {},
       approved_for: {},
     };
-    return new Map<string, StampedRules>(
-      ids.map((id) => [id, { rules, stamp: world.stamp, is_shared: shared }]),
-    );
+    return ids.map((): StampedRules => ({ rules, stamp: world.stamp, is_shared: shared }));
   });
   const run = (execution_id: string, other: Partial<ClaimedRun> = {}) =>
     kept.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/tool.ts';
-import { nearestNames } from '../../../src/runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../../src/text/closest-names.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { asRole } from '../../sql/support.ts';

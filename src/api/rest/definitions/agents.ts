@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import type { Kind } from '../framework/crud-resource.ts';
 import {
   flag,
   id,
@@ -11,7 +10,8 @@ import {
   optionalNumber,
   optionalText,
   time,
-} from '../framework/fields.ts';
+} from '../../http/fields.ts';
+import type { Kind } from '../framework/crud-resource.ts';
 import {
   configFields,
   providerConfig,

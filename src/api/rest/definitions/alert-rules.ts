@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, id, object, optionalText, time } from '../framework/fields.ts';
+import { flag, id, object, optionalText, time } from '../../http/fields.ts';
 import { plainKind } from './definitions.ts';
 
 const states = z.enum(['unknown', 'clear', 'firing', 'failed']);

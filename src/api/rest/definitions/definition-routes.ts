@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import { byId, flag, object, page, pageOf } from '../../http/fields.ts';
 import { kindRoutes } from '../framework/crud-resource.ts';
-import { byId, flag, object, page, pageOf } from '../framework/fields.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { alertRules } from './alert-rules.ts';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
-import type { Kind } from '../framework/crud-resource.ts';
 import {
   flag,
   id,
@@ -11,7 +10,8 @@ import {
   optionalNumber,
   optionalText,
   time,
-} from '../framework/fields.ts';
+} from '../../http/fields.ts';
+import type { Kind } from '../framework/crud-resource.ts';
 
 type Columns = z.ZodRawShape;
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
+import { byId, object, page, pageOf, time } from '../../http/fields.ts';
 import type { Kind } from '../framework/crud-resource.ts';
-import { byId, object, page, pageOf, time } from '../framework/fields.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { kindRoutes } from '../framework/crud-resource.ts';
 import {
   anyCase,
   byId,
@@ -12,7 +11,8 @@ import {
   page,
   pageOf,
   time,
-} from '../framework/fields.ts';
+} from '../../http/fields.ts';
+import { kindRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Asked, type Route, route } from '../framework/route.ts';
 import { equalTo, plainKind } from './definitions.ts';

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Kind } from '../framework/crud-resource.ts';
 import {
   flag,
   id,
@@ -8,7 +7,8 @@ import {
   optionalInt,
   optionalNumber,
   time,
-} from '../framework/fields.ts';
+} from '../../http/fields.ts';
+import type { Kind } from '../framework/crud-resource.ts';
 import { equalTo } from './definitions.ts';
 
 const TYPES = [

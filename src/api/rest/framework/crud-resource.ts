@@ -14,7 +14,7 @@ import {
   updateRow,
 } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
-import { byId, page, pageOf } from './fields.ts';
+import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { idIn, pageAnswer } from './pages.ts';
 import { type Answer, type Asked, type Means, type Route, route } from './route.ts';

@@ -3,7 +3,7 @@ import { FORGET_MS } from '../../../db/feed/follow-log.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
-import { time } from './fields.ts';
+import { time } from '../../http/fields.ts';
 
 type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
 

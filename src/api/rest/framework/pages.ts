@@ -3,7 +3,7 @@ import type { SaidPlace } from '../../../db/feed/chat-session.ts';
 import type { LogPlace } from '../../../db/feed/step-log.ts';
 import type { JsonPage } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { time } from './fields.ts';
+import { time } from '../../http/fields.ts';
 import type { Answer } from './route.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isJsonObject, type Json } from '../../../json/json.ts';
-import { nearestNames } from '../../../runtime/tool-plans/closest-names.ts';
+import { nearestNames } from '../../../text/closest-names.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { plainIssue, sentenceOf } from '../../errors/zod-messages.ts';
-import { MAX_REQUEST_BYTES } from '../../graphql/preset.ts';
 import { readJson, readText } from '../../http/json-body.ts';
 import { unstorable } from '../../http/jsonb-safety.ts';
+import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import { checkShape, MOST_ISSUES } from './check-shape.ts';
 import type { Route } from './route.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Comparison } from '../../../contracts/comparison.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
 import { STATUSES } from '../../events/execution-rows.ts';
-import { count, id, time } from '../framework/fields.ts';
+import { count, id, time } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const text = z.string().nullable();

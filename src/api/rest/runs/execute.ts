@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { execution, findExecution, STATUSES } from '../../events/execution-rows.ts';
+import { id, json, numberText, object, time } from '../../http/fields.ts';
 import { withTraceparent } from '../../http/traceparent.ts';
-import { id, json, numberText, object, time } from '../framework/fields.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
 import { type Answer, type Means, type Route, route } from '../framework/route.ts';
 

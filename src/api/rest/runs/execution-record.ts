@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { execution } from '../../events/execution-rows.ts';
-import { count, id, json, time } from '../framework/fields.ts';
+import { count, id, json, time } from '../../http/fields.ts';
 
 const of = execution.shape;
 

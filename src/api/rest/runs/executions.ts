@@ -15,8 +15,8 @@ import {
   step,
   stepsOf,
 } from '../../events/execution-rows.ts';
+import { byId, flag, id, numberText, page, pageOf } from '../../http/fields.ts';
 import { runCursor } from '../framework/cursors.ts';
-import { byId, flag, id, numberText, page, pageOf } from '../framework/fields.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
 import { type Described, type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';

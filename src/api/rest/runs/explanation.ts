@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Explanation } from '../../../contracts/explanation.ts';
 import { STATUSES } from '../../events/execution-rows.ts';
-import { byId, id, time } from '../framework/fields.ts';
+import { byId, id, time } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const explanation = z

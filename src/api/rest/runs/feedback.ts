@@ -3,7 +3,7 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/execution-rows.ts';
-import { byId, id, page, pageOf, time } from '../framework/fields.ts';
+import { byId, id, page, pageOf, time } from '../../http/fields.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { execution, findExecution } from '../../events/execution-rows.ts';
-import { byId, json, object } from '../framework/fields.ts';
+import { byId, json, object } from '../../http/fields.ts';
 import { route } from '../framework/route.ts';
 
 /** The function of SQL by this name. */

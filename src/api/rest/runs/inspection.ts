@@ -3,7 +3,7 @@ import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
 import { execution, findExecution } from '../../events/execution-rows.ts';
-import { byId, count, id, page, pageOf } from '../framework/fields.ts';
+import { byId, count, id, page, pageOf } from '../../http/fields.ts';
 import { idsIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { findWhole, wholeRow } from './execution-record.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { anyCase, byId, id, json, object, page, pageOf, time } from '../framework/fields.ts';
+import { anyCase, byId, id, json, object, page, pageOf, time } from '../../http/fields.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
 

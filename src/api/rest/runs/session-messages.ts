@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import { id, object } from '../../http/fields.ts';
 import { sessionCursor } from '../framework/cursors.ts';
-import { id, object } from '../framework/fields.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
 import { answerFields, answerQuestion, question } from './questions.ts';
 import { standingRoutes } from './session-state.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type SaidPlace, saidBefore, sessionUsage } from '../../../db/feed/chat-session.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { object, page, pageOf } from '../framework/fields.ts';
+import { object, page, pageOf } from '../../http/fields.ts';
 import { pageAnswer, saidPlaceIn } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { bySid, findSession } from './sessions.ts';

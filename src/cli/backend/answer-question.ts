@@ -1,0 +1,37 @@
+import { isAnyWorkerAlive } from '../../db/queries/queries.ts';
+import type { Answered } from '../../db/queries/questions.ts';
+import type { Json } from '../../json/json.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import type { Api } from './connect.ts';
+import { type CliDatabase, withDatabase } from './database.ts';
+
+/** Answers a question over REST and tells how it stands now. */
+export async function settleOverApi(
+  io: CliIo,
+  api: Api,
+  id: string,
+  body: { answer: Json; data?: Json },
+): Promise<void> {
+  const question = await api.call('answerQuestion', { params: { id }, body });
+  if (io.json) return printJson(io, question);
+  io.out(`${question.id} ${question.status}`);
+  io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
+}
+
+/** Does what answers a question and tells how it stands now. */
+export async function settle(
+  io: CliIo,
+  work: (database: CliDatabase) => Promise<Answered>,
+): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const question = await work(database);
+    if (io.json) {
+      return printJson(io, question);
+    }
+    io.out(`${question.id} ${question.status}`);
+    io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
+    if (!(await isAnyWorkerAlive(database.db))) {
+      io.err('No worker is running. Start one: howdah worker');
+    }
+  });
+}

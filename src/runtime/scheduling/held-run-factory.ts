@@ -1,0 +1,83 @@
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { ObserveRun } from '../../contracts/run-observer.ts';
+import { type PoolUser, tenantPool } from '../../db/connection/tenant-pool.ts';
+import { callRules } from '../../db/runs/call-rules.ts';
+import { noteHooks } from '../../db/runs/hooks.ts';
+import type { ClaimedRun } from '../../db/runs/runs.ts';
+import type { JsonObject } from '../../json/json.ts';
+import type { CallableHook } from '../hooks/hook-verdict.ts';
+import { createHookedCommitter } from '../hooks/hooked-committer.ts';
+import { ownHooks } from '../hooks/in-process-hooks.ts';
+import { RunHooks } from '../hooks/run-hooks.ts';
+import type { Committer } from '../owned-run/committer.ts';
+import { HeldRun } from '../owned-run/held-run.ts';
+import { contextOf } from '../owned-run/run-context.ts';
+import { ownershipOf } from '../owned-run/run-lease.ts';
+import type { RuntimeOptions } from '../runtime-options.ts';
+import { strategyOf } from '../strategies/registry.ts';
+import { KeptRules } from './call-rules-cache.ts';
+
+type Observer = Awaited<ReturnType<ObserveRun>>;
+
+/** Creates held runs from claims: each with its strategy, lease, hooks and committer. */
+export class HeldRunFactory {
+  readonly #options: RuntimeOptions;
+  readonly #committer: Committer;
+  readonly #worker: () => string;
+  readonly #ownHooks: readonly CallableHook[];
+  readonly #rules: KeptRules;
+
+  constructor(options: RuntimeOptions, committer: Committer, worker: () => string) {
+    this.#options = options;
+    this.#committer = committer;
+    this.#worker = worker;
+    this.#ownHooks = ownHooks(options.world.hooks);
+    this.#rules = new KeptRules((ids) => callRules(options.pool, ids));
+  }
+
+  /** Returns the observer of a run, if somebody observes it. */
+  observerOf(claimed: ClaimedRun, definition: AgentDefinition): ReturnType<ObserveRun> {
+    const context = contextOf(claimed);
+    return this.#options.observe?.({ context, definition, isChild: claimed.is_child });
+  }
+
+  /** Creates the run for the worker that owns it now. */
+  create(claimed: ClaimedRun, definition: AgentDefinition, observer: Observer): HeldRun {
+    const { pool, announce, stream, tell = () => {} } = this.#options;
+    const abort = new AbortController();
+    const hooks = this.#hooksOf(claimed, definition);
+    return new HeldRun({
+      abort,
+      claimed,
+      definition,
+      decide: (own, state) => strategyOf(claimed, own)(own, state),
+      committer: this.#committerOf(hooks, { tenant: claimed.tenant_id, signal: abort.signal }),
+      ownership: ownershipOf(pool, this.#worker(), this.#rules.of(claimed)),
+      hooks,
+      observer,
+      announce,
+      stream,
+      tell,
+    });
+  }
+
+  /** Returns the hooks of a run. Most runs have none. */
+  #hooksOf(claimed: ClaimedRun, definition: AgentDefinition): RunHooks | undefined {
+    if (!claimed.hooks && this.#ownHooks.length === 0) return undefined;
+    const note = (metrics: JsonObject) =>
+      noteHooks(this.#options.pool, claimed.execution_id, metrics);
+    return new RunHooks({ claimed, definition, own: this.#ownHooks, note });
+  }
+
+  #committerOf(hooks: RunHooks | undefined, user: PoolUser): Committer {
+    if (!hooks) return this.#committer;
+    const pool = tenantPool(this.#options.world.sqlToolPool, 'hooks', user);
+    return createHookedCommitter({
+      inner: this.#committer,
+      hooks,
+      pool,
+      worker: this.#worker,
+      ...user,
+    });
+  }
+}
