@@ -1,7 +1,7 @@
 import { pino } from 'pino';
-import type { ToolCall } from '../src/contracts/message.ts';
-import type { ModelProvider } from '../src/contracts/model.ts';
-import type { CustomTool, ToolContext } from '../src/contracts/tool.ts';
+import type { ModelProvider } from '../src/contracts/agents/model.ts';
+import type { CustomTool, ToolContext } from '../src/contracts/agents/tool.ts';
+import type { ToolCall } from '../src/contracts/runs/message.ts';
 import { startWorker, type Worker } from '../workers/main.ts';
 
 export type EngineOptions = {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Client, createClient } from 'graphql-ws';
 import type pg from 'pg';
 import { WebSocket } from 'ws';
-import type { StepRecord, Transition } from '../src/contracts/step.ts';
+import type { StepRecord, Transition } from '../src/contracts/runs/step.ts';
 import { createNotifier } from '../src/db/feed/notifier.ts';
 import { type Commit, commitQuery } from '../src/db/runs/commit-query.ts';
 import { startApiProcess } from './api.ts';

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CustomTool, ToolContext } from '../src/contracts/tool.ts';
+import type { CustomTool, ToolContext } from '../src/contracts/agents/tool.ts';
 import { randomOf } from './random.ts';
 
 // The tools of the shop. What they do outside the database is a line in a file: appended in one write, it survives the

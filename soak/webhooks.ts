@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { pino } from 'pino';
 import { type Figure, figure } from '../bench/figures.ts';
 import { randomOf } from '../chaos/random.ts';
-import type { ModelProvider } from '../src/contracts/model.ts';
+import type { ModelProvider } from '../src/contracts/agents/model.ts';
 import { createEgress } from '../src/tools/egress.ts';
 import { startWorker, type Worker } from '../workers/main.ts';
 import type { Options } from './options.ts';

@@ -1,8 +1,8 @@
 import { type Howdah, openHowdah } from './bootstrap.ts';
 import { loadConfig } from './config.ts';
-import type { CustomEngine } from './contracts/engine.ts';
-import type { Hooks } from './contracts/hook.ts';
-import type { CustomTool } from './contracts/tool.ts';
+import type { CustomEngine } from './contracts/agents/engine.ts';
+import type { Hooks } from './contracts/agents/hook.ts';
+import type { CustomTool } from './contracts/agents/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
 export type { Ask, ConnectOptions } from './client/asker.ts';
@@ -20,15 +20,13 @@ export {
 export type { LogOptions } from './client/follow-log.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';
 export type { Turn } from './client/speak.ts';
-export type { AgentDefinition } from './contracts/definition.ts';
+export type { AgentDefinition } from './contracts/agents/definition.ts';
 export type {
   CustomEngine,
   EngineAnswer,
   EngineContext,
   EngineRequest,
-} from './contracts/engine.ts';
-export { HowdahError, type RunError } from './contracts/errors.ts';
-export type { ExportedRun } from './contracts/exported-run.ts';
+} from './contracts/agents/engine.ts';
 export type {
   AfterSetup,
   BeforeRun,
@@ -42,13 +40,15 @@ export type {
   ToolAfter,
   ToolBefore,
   ToolBeforeReply,
-} from './contracts/hook.ts';
-export type { StreamEvent } from './contracts/stream-event.ts';
-export type { CustomTool, ToolContext } from './contracts/tool.ts';
+} from './contracts/agents/hook.ts';
+export type { CustomTool, ToolContext } from './contracts/agents/tool.ts';
+export { HowdahError, type RunError } from './contracts/errors.ts';
+export type { ExportedRun } from './contracts/runs/exported-run.ts';
+export type { StreamEvent } from './contracts/runs/stream-event.ts';
 export type { Json, JsonObject, JsonSchema } from './json/json.ts';
 export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';
-export { defineTool, type ToolSpec } from './tools/define.ts';
+export { defineTool, type ToolSpec } from './tools/custom/define-tool.ts';
 
 /** What `start` runs; everything else comes from the environment, as on the command line. */
 export type StartOptions = {

@@ -286,6 +286,16 @@ test('a file has at most 300 lines and no default export', () => {
   expect({ long, defaults }).toEqual({ long: [], defaults: [] });
 });
 
+test('a folder has at most 15 files', () => {
+  const counts = new Map<string, number>();
+  for (const { path } of files) {
+    const folder = dirname(path);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  const crowded = [...counts].filter(([, count]) => count > MOST_FILES).map(([folder]) => folder);
+  expect(crowded.sort()).toEqual(CROWDED);
+});
+
 test('nothing is named utils, helpers or common', () => {
   const vague = files.filter(({ path }) => /\b(utils?|helpers?|common|misc)\b/.test(path));
   expect(vague.map(({ path }) => path)).toEqual([]);

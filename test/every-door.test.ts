@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { Api } from '../src/api/server.ts';
 import { connect } from '../src/client/connect.ts';
-import type { StreamEvent } from '../src/contracts/stream-event.ts';
+import type { StreamEvent } from '../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../workers/main.ts';
 import { ask, followSteps, openSocket, startTestApi, until } from './api/harness.ts';
 import { runCli } from './cli/run-cli.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../src/contracts/message.ts';
+import type { Message } from '../src/contracts/runs/message.ts';
 import { inTenant } from '../src/db/access/agent-systems.ts';
 import { applySystems } from '../src/systems/apply.ts';
 import type { Worker } from '../workers/main.ts';

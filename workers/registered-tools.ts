@@ -1,8 +1,8 @@
+import type { CustomTool } from '../src/contracts/agents/tool.ts';
 import { HowdahError } from '../src/contracts/errors.ts';
-import type { CustomTool } from '../src/contracts/tool.ts';
 import { createPool } from '../src/db/connection/pool.ts';
 import { namesOfOthers, syncCustomTools } from '../src/db/worker/maintenance.ts';
-import { openToolFolder } from '../src/tools/tool-folder.ts';
+import { openToolFolder } from '../src/tools/custom/tool-folder.ts';
 import type { Worker } from './main.ts';
 
 /** Where a worker has tools in TypeScript from. */

@@ -21,7 +21,7 @@ import { closeApp, createApp } from './app.ts';
 import { createFeedHub } from './feed/feed-hub.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createGraphqlServer } from './graphql/server.ts';
-import { createSight } from './graphql/visibility-guard.ts';
+import { createSight } from './graphql/subscriptions/visibility-guard.ts';
 import { isMigrated } from './health/health.ts';
 import { createMetricsDoor, type MetricsDoor } from './health/metrics-endpoint.ts';
 import { watchReadiness } from './health/readiness.ts';

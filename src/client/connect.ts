@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { ExecutionStatus } from '../contracts/step.ts';
-import type { StreamEvent } from '../contracts/stream-event.ts';
+import type { ExecutionStatus } from '../contracts/runs/step.ts';
+import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json, JsonObject } from '../json/json.ts';
 import { type Ask, asker, bodyOf, type ConnectOptions } from './asker.ts';
 import { type Call, caller } from './call.ts';

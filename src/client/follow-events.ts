@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { StreamEvent } from '../contracts/stream-event.ts';
+import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import { MOST_SILENCES, RECONNECT_MS } from './again.ts';
 import type { Ask } from './asker.ts';
 import { readEvents } from './read-events.ts';

@@ -1,4 +1,4 @@
-import type { StreamEvent } from '../contracts/stream-event.ts';
+import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json } from '../json/json.ts';
 
 /** The events in the body of an answer, as they come. Comments and events without a name are passed over. */

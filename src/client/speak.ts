@@ -1,4 +1,4 @@
-import type { StreamEvent } from '../contracts/stream-event.ts';
+import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import { again } from './again.ts';
 import type { Ask } from './asker.ts';
 import { followEvents, runStream } from './follow-events.ts';

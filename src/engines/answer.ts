@@ -1,5 +1,5 @@
-import type { Message } from '../contracts/message.ts';
-import type { ModelAnswer, ModelRequest, Usage } from '../contracts/model.ts';
+import type { ModelAnswer, ModelRequest, Usage } from '../contracts/agents/model.ts';
+import type { Message } from '../contracts/runs/message.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { estimateUsage } from '../providers/tokens.ts';
 

@@ -1,9 +1,9 @@
-import { type CustomEngine, ENGINE_PREFIX } from '../contracts/engine.ts';
-import type { ModelProvider } from '../contracts/model.ts';
+import { type CustomEngine, ENGINE_PREFIX } from '../contracts/agents/engine.ts';
+import type { ModelProvider } from '../contracts/agents/model.ts';
 import type { Json } from '../json/json.ts';
 import { failed } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
-import { runCustomTool } from '../tools/custom.ts';
+import { runCustomTool } from '../tools/custom/custom.ts';
 import { answerOf, toldMessages } from './answer.ts';
 
 /** Functions of this process. They end when their signal fires, whether they listen to it or not. */

@@ -1,11 +1,11 @@
-import { ENGINE_PREFIX, type EngineRun } from '../contracts/engine.ts';
-import type { Outcome } from '../contracts/errors.ts';
+import { ENGINE_PREFIX, type EngineRun } from '../contracts/agents/engine.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
   ModelRequest,
-} from '../contracts/model.ts';
+} from '../contracts/agents/model.ts';
+import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
 import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failure.ts';

@@ -1,6 +1,6 @@
-import { ENGINE_PREFIX } from '../contracts/engine.ts';
+import { ENGINE_PREFIX } from '../contracts/agents/engine.ts';
+import type { ModelProvider } from '../contracts/agents/model.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { ModelProvider } from '../contracts/model.ts';
 import { openaiProvider } from '../providers/openai.ts';
 import { guardedFetch } from '../tools/egress/guarded-fetch.ts';
 import type { Egress } from '../tools/egress.ts';

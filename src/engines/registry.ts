@@ -1,6 +1,6 @@
-import { type CustomEngine, ENGINE_PREFIX } from '../contracts/engine.ts';
+import { type CustomEngine, ENGINE_PREFIX } from '../contracts/agents/engine.ts';
+import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import { HowdahError, type Outcome } from '../contracts/errors.ts';
-import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import { createEgress, type EgressOptions } from '../tools/egress.ts';
 import { customEngine } from './custom.ts';
 import { httpEngine } from './http.ts';

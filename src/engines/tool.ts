@@ -1,5 +1,5 @@
-import { TOOL_PROVIDER } from '../contracts/engine.ts';
-import type { ModelProvider } from '../contracts/model.ts';
+import { TOOL_PROVIDER } from '../contracts/agents/engine.ts';
+import type { ModelProvider } from '../contracts/agents/model.ts';
 import { failed } from '../providers/failure.ts';
 
 /** Stands in for a model: what the run was told is the arguments of the call. What comes of it is the answer (strategies/tool.ts). */

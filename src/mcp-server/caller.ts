@@ -1,4 +1,4 @@
-import type { ToolNote } from '../contracts/tool-io.ts';
+import type { ToolNote } from '../contracts/agents/tool-io.ts';
 import type { PoolClient } from '../db/connection/pool.ts';
 import type { ListMarks, Subscriptions } from '../db/mcp/sessions.ts';
 import type { Question } from '../db/queries/questions.ts';

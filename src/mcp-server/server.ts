@@ -6,15 +6,15 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { releaseVersion } from '../package-root.ts';
-import { listTemplates } from './addressed.ts';
-import { abilitiesOf } from './asking.ts';
-import { type Asking, type CallContext, callTool } from './calls.ts';
-import { completed } from './completions.ts';
-import { filledPrompt, promptList } from './prompts.ts';
-import { refusing } from './refusals.ts';
-import { listResources, readResource } from './resources.ts';
-import type { ToldSession } from './told-session.ts';
-import { listTools } from './tools.ts';
+import { type Asking, type CallContext, callTool } from './calls/calls.ts';
+import { abilitiesOf } from './calls/client-input.ts';
+import { refusing } from './calls/refusals.ts';
+import { listTools } from './calls/tools.ts';
+import { completed } from './resources/completions.ts';
+import { filledPrompt, promptList } from './resources/prompts.ts';
+import { listTemplates } from './resources/resource-addresses.ts';
+import { listResources, readResource } from './resources/resources.ts';
+import type { ToldSession } from './transport/session-subscriptions.ts';
 
 /** What differs from one transport to the other. */
 export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {

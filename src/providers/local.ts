@@ -1,7 +1,7 @@
 import { withOffload } from '../concurrency/offload.ts';
+import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { ToolCall } from '../contracts/message.ts';
-import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/model.ts';
+import type { ToolCall } from '../contracts/runs/message.ts';
 import type { JsonSchema } from '../json/json.ts';
 import { cancelled, failed } from './failure.ts';
 import { candidates, chooseCalls } from './local/choose.ts';

@@ -1,13 +1,13 @@
 import type OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
-import type { Outcome } from '../contracts/errors.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
   ModelRef,
   ModelRequest,
-} from '../contracts/model.ts';
+} from '../contracts/agents/model.ts';
+import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { cancelled, type Failed, failed } from './failure.ts';

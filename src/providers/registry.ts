@@ -1,5 +1,5 @@
+import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import { failed } from './failure.ts';
 import { localProvider } from './local.ts';
 import type { Fetch } from './openai/wire.ts';

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Outcome } from '../contracts/errors.ts';
 import type {
   Embeddings,
   EmbedRequest,
@@ -8,7 +7,8 @@ import type {
   ModelCallContext,
   ModelProvider,
   ModelRequest,
-} from '../contracts/model.ts';
+} from '../contracts/agents/model.ts';
+import type { Outcome } from '../contracts/errors.ts';
 import { cancelled, codeOfStatus, type Failed, failed } from './failure.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
 import { estimateTokens, estimateUsage, speak } from './tokens.ts';

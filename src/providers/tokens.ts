@@ -1,4 +1,9 @@
-import type { ModelAnswer, ModelCallContext, ModelRequest, Usage } from '../contracts/model.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelRequest,
+  Usage,
+} from '../contracts/agents/model.ts';
 
 /** Counts above it are nonsense, and would not fit the log's integer columns. */
 const MAX_TOKENS = 1_000_000_000;

@@ -1,5 +1,5 @@
+import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
 import { cancelled } from './failure.ts';
 

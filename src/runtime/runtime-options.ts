@@ -1,6 +1,6 @@
-import type { ObserveRun } from '../contracts/run-observer.ts';
-import type { OpenSink } from '../contracts/step.ts';
-import type { ToolNote } from '../contracts/tool-io.ts';
+import type { ToolNote } from '../contracts/agents/tool-io.ts';
+import type { ObserveRun } from '../contracts/runs/run-observer.ts';
+import type { OpenSink } from '../contracts/runs/step.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import type { Retry } from './environment/statement-retries.ts';
 import type { World } from './environment/world.ts';

@@ -1,4 +1,4 @@
-import type { AgentDefinition } from '../contracts/definition.ts';
+import type { AgentDefinition } from '../contracts/agents/definition.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import type { ClaimedRun } from '../db/runs/runs.ts';
 import { sharesOf } from '../db/runs/tenant-load.ts';

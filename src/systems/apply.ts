@@ -6,14 +6,14 @@ import {
   type Plan,
 } from '../db/access/agent-systems.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
-import type { CheckedDocument } from './check-document.ts';
-import { type Fault, faultLine } from './fault.ts';
 import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
 import { type Found, placed, type ReadFile, readFileBy } from './read-file.ts';
-import { unknownProviders } from './unknown-providers.ts';
-import { originalPaths } from './well-formed.ts';
+import type { CheckedDocument } from './schema/check-document.ts';
+import { type Fault, faultLine } from './schema/fault.ts';
+import { originalPaths } from './schema/salvage-entries.ts';
+import { unknownProviders } from './schema/unknown-providers.ts';
 
 /** A file by what it is called in messages, and its text; of a pack the manifest, with the other files of its folder. */
 export type SystemFile = { name: string; text: string; parts?: readonly PackPart[] };

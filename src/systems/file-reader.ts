@@ -7,8 +7,8 @@ import {
 } from '../concurrency/thread-pool.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { functionsIn } from '../db/schema/parse-create-function.ts';
-import { type CheckedDocument, checkDocument } from './check-document.ts';
-import { type ParsedYaml, parseYaml, type YamlOptions } from './parse-yaml.ts';
+import { type CheckedDocument, checkDocument } from './schema/check-document.ts';
+import { type ParsedYaml, parseYaml, type YamlOptions } from './yaml/parse-yaml.ts';
 
 type Functions = Awaited<ReturnType<typeof functionsIn>>;
 
@@ -43,7 +43,7 @@ const sharedThreads = new ThreadPool({
 });
 
 const PARSE: ThreadFunction<[string, YamlOptions], ParsedYaml> = {
-  module: moduleBeside('./parse-yaml.ts', import.meta.url),
+  module: moduleBeside('./yaml/parse-yaml.ts', import.meta.url),
   name: 'parseYaml',
 };
 const FUNCTIONS: ThreadFunction<[string], Functions> = {
@@ -51,7 +51,7 @@ const FUNCTIONS: ThreadFunction<[string], Functions> = {
   name: 'functionsIn',
 };
 const CHECK: ThreadFunction<[unknown], CheckedDocument> = {
-  module: moduleBeside('./check-document.ts', import.meta.url),
+  module: moduleBeside('./schema/check-document.ts', import.meta.url),
   name: 'checkDocument',
 };
 

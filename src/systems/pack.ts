@@ -1,8 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
-import { fromPointer, toPointer } from './fault.ts';
 import type { FileReader } from './file-reader.ts';
-import { frontMatter } from './front-matter.ts';
 import { type ReadFile, readFileBy } from './read-file.ts';
+import { fromPointer, toPointer } from './schema/fault.ts';
+import { frontMatter } from './yaml/front-matter.ts';
 
 /** A file of a pack beside its manifest: `path` within the pack, such as `skills/refunds.md`, `name` as messages call it. */
 export type PackPart = { name: string; path: string; text: string };

@@ -1,12 +1,12 @@
-import { type Fault, fromPointer, type Place, toPointer } from './fault.ts';
 import type { FileReader } from './file-reader.ts';
+import { type Fault, fromPointer, type Place, toPointer } from './schema/fault.ts';
 import {
   type NodePlace,
   type ParsedYaml,
   parseYaml,
   placeAt,
   type YamlOptions,
-} from './parse-yaml.ts';
+} from './yaml/parse-yaml.ts';
 
 /** A larger file is several systems. */
 export const MAX_FILE_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { Document, visit } from 'yaml';
 import type { Json, JsonObject } from '../json/json.ts';
-import { systemFileSchema } from './file-schema.ts';
+import { systemFileSchema } from './schema/file-schema.ts';
 
 /** The file of a system: the same content gives the same bytes. Keys stand as the schema has them, names in their order. */
 export function writeFile(document: JsonObject): string {

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { ObserveRun } from '../contracts/run-observer.ts';
+import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 import { createDatabaseFigures, type ReadFigures } from './database-figures.ts';
 import { createReplicaFigures, type WatchedReplica } from './replica-figures.ts';
 import { createRunFigures, type Prices } from './run-figures.ts';

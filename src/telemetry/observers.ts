@@ -1,4 +1,4 @@
-import type { ObserveRun, RunObserver } from '../contracts/run-observer.ts';
+import type { ObserveRun, RunObserver } from '../contracts/runs/run-observer.ts';
 
 /** Several who look at the same runs; undefined when there is none, so that nothing is called then. */
 export function together(all: readonly (ObserveRun | undefined)[]): ObserveRun | undefined {

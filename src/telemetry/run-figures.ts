@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { ObserveRun } from '../contracts/run-observer.ts';
-import type { StepRecord } from '../contracts/step.ts';
+import type { ObserveRun } from '../contracts/runs/run-observer.ts';
+import type { StepRecord } from '../contracts/runs/step.ts';
 
 /** Per million tokens, by model. */
 export type Prices = ReadonlyMap<string, { input: number; output: number }>;

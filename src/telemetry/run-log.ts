@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ObserveRun } from '../contracts/run-observer.ts';
+import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 
 /** Says how runs end: failures as they are, the others and every step only where somebody asks for so much. */
 export function logRuns(log: Logger): ObserveRun | undefined {

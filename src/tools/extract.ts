@@ -1,7 +1,7 @@
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import type { GivenFile, RunFiles } from '../contracts/run-files.ts';
-import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
-import { lowestTrust, type Trust } from '../contracts/trust.ts';
+import type { GivenFile, RunFiles } from '../contracts/runs/run-files.ts';
+import { lowestTrust, type Trust } from '../contracts/runs/trust.ts';
 import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import { fitted, saysMore, withReferences } from './extract/fitted.ts';
 import { type Shape, shapeOf } from './extract/shape.ts';

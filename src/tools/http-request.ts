@@ -1,5 +1,5 @@
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
-import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Json, JsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { retryAfterMs } from '../network/retry-after.ts';

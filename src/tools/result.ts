@@ -1,5 +1,5 @@
+import type { ToolOutcome } from '../contracts/agents/tool.ts';
 import type { RunError } from '../contracts/errors.ts';
-import type { ToolOutcome } from '../contracts/tool.ts';
 import type { Json } from '../json/json.ts';
 
 /** Bytes of a result the model is told; what is beyond is cut off, and the text says so. */

@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../concurrency/thread-pool.ts';
-import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
-import type { Trust } from '../contracts/trust.ts';
+import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
+import type { Trust } from '../contracts/runs/trust.ts';
 import type { JsonObject } from '../json/json.ts';
-import { givenFiles, madeFile } from './run-code/given-files.ts';
-import { createJavascript } from './run-code/javascript.ts';
+import { givenFiles, madeFile } from './run-code/input-files.ts';
+import { createJavascript } from './run-code/javascript/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
 import { outcomeOf } from './run-code/outcome.ts';
-import { createPython, type PythonOptions } from './run-code/python.ts';
+import { createPython, type PythonOptions } from './run-code/python/python.ts';
 
 /** Runs code of one language. Rejects with the signal's reason when that fires. */
 export type RunCode = (job: CodeJob, signal: AbortSignal, tenant: string) => Promise<CodeReport>;

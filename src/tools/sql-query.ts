@@ -1,3 +1,4 @@
+import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/agents/tool.ts';
 import {
   QUERY_DEFAULTS,
   type QuerySettings,
@@ -6,7 +7,6 @@ import {
   type Rows,
 } from '../contracts/bounded-read.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { asToolFault } from './http-request/secrets.ts';

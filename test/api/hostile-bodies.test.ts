@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { runAgentInput } from '../../src/api/ag-ui/input.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
 import { parsed } from '../../src/api/http/json-body.ts';
-import { chatRequest } from '../../src/api/openai/chat-request.ts';
+import { chatRequest } from '../../src/api/openai/chat/chat-request.ts';
 import { checkShape } from '../../src/api/rest/framework/check-shape.ts';
 import type { Api } from '../../src/api/server.ts';
 import { ThreadPool } from '../../src/concurrency/thread-pool.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { openToolFolder } from '../../src/tools/tool-folder.ts';
+import { openToolFolder } from '../../src/tools/custom/tool-folder.ts';
 import type { Worker } from '../../workers/main.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

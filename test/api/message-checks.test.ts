@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
-import { checkMessages } from '../../src/api/graphql/message-checks.ts';
+import { checkMessages } from '../../src/api/graphql/limits/message-checks.ts';
 import { MAX_READER_BYTES } from '../../src/api/login/rights.ts';
 
 let server: WebSocketServer;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ToolNotes } from '../../src/api/feed/tool-note-buffer.ts';
-import type { ToolNote } from '../../src/contracts/tool-io.ts';
+import type { ToolNote } from '../../src/contracts/agents/tool-io.ts';
 
 const said = (execution_id: string, data: number): ToolNote => ({
   ...{ execution_id, call_id: 'call', tool: 'tool', type: 'log', level: 'info', data },

@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
-import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { FakeAnswer, FakeHandler } from '../support/openai-server.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { previewLines, previewSummary } from '../../src/cli/print/preview.ts';
-import type { Preview } from '../../src/contracts/preview.ts';
+import type { Preview } from '../../src/contracts/runs/preview.ts';
 
 const preview: Preview = {
   result: '{"id": 7}',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { Worker } from '../../workers/main.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Client } from '@modelcontextprotocol/client';
 import type { Api } from '../../src/api/server.ts';
-import type { Hooks } from '../../src/contracts/hook.ts';
-import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { Hooks } from '../../src/contracts/agents/hook.ts';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';

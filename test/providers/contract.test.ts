@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import type { ModelProvider, ModelRequest } from '../../src/contracts/model.ts';
+import type { ModelProvider, ModelRequest } from '../../src/contracts/agents/model.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';

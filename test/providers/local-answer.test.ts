@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../src/contracts/message.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../src/json/json.ts';
 import { LOCAL_DESCRIPTION, localProvider } from '../../src/providers/local.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../src/contracts/message.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../src/json/json.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { answerOf, modelRequest, never, orderStatus, tool } from './requests.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Message } from '../../src/contracts/message.ts';
-import type { ModelRequest } from '../../src/contracts/model.ts';
+import type { ModelRequest } from '../../src/contracts/agents/model.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import { RESERVED_PARAMS } from '../../src/providers/openai/body.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';

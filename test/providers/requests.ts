@@ -1,6 +1,6 @@
+import type { ModelRef, ModelRequest, ToolSchema } from '../../src/contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../src/contracts/errors.ts';
-import type { Message } from '../../src/contracts/message.ts';
-import type { ModelRef, ModelRequest, ToolSchema } from '../../src/contracts/model.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 
 /** A model row with what a test says of it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../src/contracts/message.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import type { Json } from '../../src/json/json.ts';
 import { createScriptedProvider, scriptedProvider } from '../../src/providers/scripted.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never, orderStatus } from './requests.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ModelRequest } from '../../src/contracts/model.ts';
+import type { ModelRequest } from '../../src/contracts/agents/model.ts';
 import { estimateUsage } from '../../src/providers/tokens.ts';
 
 const MEGABYTE = 1024 * 1024;

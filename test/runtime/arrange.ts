@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { RunError } from '../../src/contracts/errors.ts';
-import type { Message } from '../../src/contracts/message.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { eventually } from '../support/database.ts';
 

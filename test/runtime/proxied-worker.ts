@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';

@@ -1,4 +1,4 @@
-import type { CustomTool, ToolContext } from '../../src/contracts/tool.ts';
+import type { CustomTool, ToolContext } from '../../src/contracts/agents/tool.ts';
 
 const parameters = {
   type: 'object',

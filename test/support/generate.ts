@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { systemFileSchema } from '../../src/systems/file-schema.ts';
+import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
@@ -63,7 +63,7 @@ async function describedRoutes(): Promise<JsonObject> {
 }
 
 function systemSchemaFunction(schema: unknown): string {
-  return `-- Generated from src/systems/file-schema.ts: npm run generate. What an agent system file may say.
+  return `-- Generated from src/systems/schema/file-schema.ts: npm run generate. What an agent system file may say.
 create or replace function howdah_private.agent_system_schema() returns jsonb
   language sql immutable
   return $schema$${JSON.stringify(schema)}$schema$::jsonb;

@@ -4,8 +4,8 @@
 
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { parseFailpoint } from '../../src/contracts/failpoint.ts';
-import type { CustomTool } from '../../src/contracts/tool.ts';
 import { armFailpoint } from '../../src/runtime/environment/failpoints.ts';
 import { kindTools } from '../chaos/kinds.ts';
 import { bookingTools } from './booking.ts';

@@ -1,11 +1,11 @@
 import { type Logger, pino } from 'pino';
-import type { CustomEngine } from '../../src/contracts/engine.ts';
-import type { Hooks } from '../../src/contracts/hook.ts';
-import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { CustomEngine } from '../../src/contracts/agents/engine.ts';
+import type { Hooks } from '../../src/contracts/agents/hook.ts';
+import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
-import { calculatorTool } from '../../src/tools/calculator.ts';
+import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { extractTool } from '../../src/tools/extract.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';

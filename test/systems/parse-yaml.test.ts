@@ -3,8 +3,8 @@ import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import { functionsIn } from '../../src/db/schema/parse-create-function.ts';
 import { readSystems } from '../../src/systems/apply.ts';
 import { threadReader } from '../../src/systems/file-reader.ts';
-import { parseYaml } from '../../src/systems/parse-yaml.ts';
 import { readFile } from '../../src/systems/read-file.ts';
+import { parseYaml } from '../../src/systems/yaml/parse-yaml.ts';
 
 test('what has too many tokens or aliases, or is nested too deep, is refused before it is parsed', () => {
   const bounds = { bytes: 1024 * 1024, tokens: 1_000, isJson: false };

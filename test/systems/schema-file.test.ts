@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { systemFileSchema } from '../../src/systems/file-schema.ts';
 import { readFile } from '../../src/systems/read-file.ts';
-import { shapeFaults } from '../../src/systems/shape.ts';
+import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
+import { shapeFaults } from '../../src/systems/schema/schema-errors.ts';
 import { HELPDESK } from './support.ts';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { ApplyOptions, Plan } from '../../src/db/access/agent-systems.ts';
 import { inTenant } from '../../src/db/access/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
-import type { Fault } from '../../src/systems/fault.ts';
+import type { Fault } from '../../src/systems/schema/fault.ts';
 import { all, makeTenant, one } from '../sql/support.ts';
 
 export type Doors = ReturnType<typeof doorsOf>;

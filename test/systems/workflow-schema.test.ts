@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { workflowConfigurations } from '../../src/systems/workflow-schema.ts';
+import { workflowConfigurations } from '../../src/systems/schema/workflow-schema.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BuiltinContext } from '../../src/contracts/tool.ts';
-import { calculatorTool } from '../../src/tools/calculator.ts';
+import type { BuiltinContext } from '../../src/contracts/agents/tool.ts';
+import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
 
 const run = (expression: string) =>
   calculatorTool.run({ expression }, {} as unknown as BuiltinContext, {});

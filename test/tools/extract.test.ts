@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { BuiltinContext, Reading, ToolOutcome } from '../../src/contracts/tool.ts';
-import type { Trust } from '../../src/contracts/trust.ts';
+import type { BuiltinContext, Reading, ToolOutcome } from '../../src/contracts/agents/tool.ts';
+import type { Trust } from '../../src/contracts/runs/trust.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { extractTool } from '../../src/tools/extract.ts';
 

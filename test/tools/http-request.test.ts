@@ -1,6 +1,6 @@
 import type http from 'node:http';
 import { describe, expect, test } from 'vitest';
-import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import type { BuiltinContext, ToolOutcome } from '../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';

@@ -3,14 +3,14 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
-import type { MadeFile, RunFiles } from '../../src/contracts/run-files.ts';
-import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
-import type { Trust } from '../../src/contracts/trust.ts';
+import type { BuiltinContext, ToolOutcome } from '../../src/contracts/agents/tool.ts';
+import type { MadeFile, RunFiles } from '../../src/contracts/runs/run-files.ts';
+import type { Trust } from '../../src/contracts/runs/trust.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escapes.ts';
-import { createJavascript } from '../../src/tools/run-code/javascript.ts';
+import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escape-attempts.ts';
+import { createJavascript } from '../../src/tools/run-code/javascript/javascript.ts';
 import type { CodeJob } from '../../src/tools/run-code/job.ts';
-import { seccompFilter } from '../../src/tools/run-code/seccomp.ts';
+import { seccompFilter } from '../../src/tools/run-code/python/seccomp.ts';
 import { codeLanguages, runCodeTool } from '../../src/tools/run-code.ts';
 
 // What code can do in its sandbox, what it cannot, and what stops it: research of attacks, each with what comes of it.

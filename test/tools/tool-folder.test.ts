@@ -14,10 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { CustomContext, CustomTool } from '../../src/contracts/tool.ts';
-import { runCustomTool } from '../../src/tools/custom.ts';
-import { defineTool } from '../../src/tools/define.ts';
-import { openToolFolder } from '../../src/tools/tool-folder.ts';
+import type { CustomContext, CustomTool } from '../../src/contracts/agents/tool.ts';
+import { runCustomTool } from '../../src/tools/custom/custom.ts';
+import { defineTool } from '../../src/tools/custom/define-tool.ts';
+import { openToolFolder } from '../../src/tools/custom/tool-folder.ts';
 import { type StartedCli, startCli } from '../cli/run-cli.ts';
 import { calling, makeAgent, resultsOf, runToEnd } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
@@ -87,8 +87,8 @@ test('a package that is not there is said with where to put it', async () => {
 
 test('a fault that a tool leaves behind ends no worker, and any other does', async () => {
   const program = `
-    const { outliveTools } = await import('${ROOT}src/tools/stray-faults.ts');
-    const { runCustomTool } = await import('${ROOT}src/tools/custom.ts');
+    const { outliveTools } = await import('${ROOT}src/tools/custom/uncaught-tool-errors.ts');
+    const { runCustomTool } = await import('${ROOT}src/tools/custom/custom.ts');
     outliveTools(console.log);
     const run = (name, run) => runCustomTool({ name, run }, {}, { signal: new AbortController().signal });
     const results = [

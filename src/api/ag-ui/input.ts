@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { chatRequest, conversationOf } from '../openai/chat-request.ts';
+import { chatRequest, conversationOf } from '../openai/chat/chat-request.ts';
 import { invalid } from '../openai/errors.ts';
 import type { Conversation } from '../openai/runs.ts';
 

@@ -1,4 +1,4 @@
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { ToldRun } from '../openai/runs.ts';
 import type { Told } from './follow-answer.ts';
 

@@ -1,5 +1,5 @@
 import { setInterval as ticks } from 'node:timers/promises';
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { RunState } from '../../db/feed/feed.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Begun, ToldRun } from '../openai/runs.ts';

@@ -1,5 +1,5 @@
 import { setInterval as ticks } from 'node:timers/promises';
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, RunState } from '../../db/feed/feed.ts';
 import type { Story } from '../../db/feed/step-details.ts';
 import type { Standing } from '../conversation-protocols/run-state.ts';

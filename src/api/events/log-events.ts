@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import type { Client } from '../../db/queries/json-rows.ts';

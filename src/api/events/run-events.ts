@@ -1,5 +1,5 @@
-import type { TokenPiece } from '../../contracts/step.ts';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { Story, ToldStep } from '../../db/feed/step-details.ts';
 import type { Json } from '../../json/json.ts';

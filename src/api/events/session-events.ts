@@ -1,4 +1,4 @@
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { Turn } from '../../db/feed/stream-queries.ts';
 import { type Live, type RunCursor, runEvents } from './run-events.ts';

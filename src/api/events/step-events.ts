@@ -1,5 +1,5 @@
-import type { StepKind } from '../../contracts/step.ts';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { StepKind } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { Story } from '../../db/feed/step-details.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';

@@ -6,7 +6,7 @@ import { liveChildrenOf, runsOf, turnsFrom } from '../../db/feed/stream-queries.
 import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Sight } from '../graphql/visibility-guard.ts';
+import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';

@@ -1,4 +1,4 @@
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import {
   createFeed,
   type Feed,

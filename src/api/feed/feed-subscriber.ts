@@ -1,4 +1,4 @@
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, RunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 

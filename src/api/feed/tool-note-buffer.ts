@@ -1,4 +1,4 @@
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 
 /** So many of the last ones are kept for whoever follows a run a moment after it began. */
 const KEPT = 500;

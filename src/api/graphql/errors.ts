@@ -4,7 +4,7 @@ import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { told } from '../../text/displayable.ts';
 import { type ClientError, explainFailure } from '../errors/database-errors.ts';
-import { withoutChoices } from './plugins/inputs.ts';
+import { withoutChoices } from './plugins/schema/inputs.ts';
 
 /** Writes down what a client was not told, with the id that he was. */
 export type ErrorLog = (error: unknown, id: string) => void;

@@ -16,7 +16,7 @@ import type { Bodies } from './plugins/requests.ts';
 import { type ServingOptions, servingPreset } from './preset.ts';
 import { shapeFault } from './request.ts';
 import { schemaOf } from './schema-cache.ts';
-import { createSockets, type Sockets } from './sockets.ts';
+import { createSockets, type Sockets } from './subscriptions/sockets.ts';
 import { transactionAs } from './transaction-as.ts';
 
 export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { systemFileSchema } from '../../systems/file-schema.ts';
+import { systemFileSchema } from '../../systems/schema/file-schema.ts';
 
 /** The schemas editors complete files by. They say nothing about anybody, so they take no login. */
 export function schemaRoutes(app: FastifyInstance): void {

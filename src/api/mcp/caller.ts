@@ -6,7 +6,7 @@ import type { Caller, Told } from '../../mcp-server/caller.ts';
 import { explainFailure } from '../errors/database-errors.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
-import type { Sight } from '../graphql/visibility-guard.ts';
+import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Reads } from '../limits/read-your-writes.ts';

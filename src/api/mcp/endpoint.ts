@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lazy } from '../../concurrency/lazy.ts';
-import type { McpHttp } from '../../mcp-server/http.ts';
+import type { McpHttp } from '../../mcp-server/transport/http.ts';
 import { type Failure, failureOf, problemOf } from '../errors/answer-error.ts';
 import { sendLimitRefusal, sendProblem, sendRefusal } from '../errors/problem.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
@@ -87,7 +87,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
 function createLazyMcpHttp(): McpHttp {
   let isClosed = false;
   const mcp = lazy(async (): Promise<McpHttp> => {
-    const { createMcpHttp } = await import('../../mcp-server/http.ts');
+    const { createMcpHttp } = await import('../../mcp-server/transport/http.ts');
     const opened = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
     if (isClosed) await opened.close();
     return opened;

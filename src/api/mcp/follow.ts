@@ -6,7 +6,7 @@ import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
-import type { Sight } from '../graphql/visibility-guard.ts';
+import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 
 /** What is asked by a run below changes nothing of the run itself: while it waits, every so many looks at the caller that is looked for. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { DoorPath } from '../http/openapi.ts';
 import { completion, completionChunk, model, modelList, openAiErrorBody } from './answers.ts';
-import { chatRequest } from './chat-request.ts';
+import { chatRequest } from './chat/chat-request.ts';
 import { onDisconnect } from './request-run.ts';
-import { response, responseEvent } from './response-schema.ts';
-import { responsesRequest } from './responses-request.ts';
+import { response, responseEvent } from './responses/response-schema.ts';
+import { responsesRequest } from './responses/responses-request.ts';
 
 /** The paths of the door for clients of OpenAI: it serves them by these, and the description tells of them. */
 

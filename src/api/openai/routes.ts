@@ -9,13 +9,13 @@ import { isApiKey } from '../login/api-keys.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
+import { serveChat } from './chat/serve-chat.ts';
 import { openAiError, sendError } from './errors.ts';
 import { modelsOf } from './models.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
 import { createTurn, type Turn } from './request-run.ts';
-import { serveChat } from './serve-chat.ts';
-import { serveResponse } from './serve-response.ts';
+import { serveResponse } from './responses/serve-response.ts';
 
 /** Shares login, limits, queue and transactions with REST. */
 export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;

@@ -1,5 +1,5 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { Message } from '../../contracts/message.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 

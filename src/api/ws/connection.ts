@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { nearestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';

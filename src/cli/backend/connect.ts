@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Connection, connect } from '../../client/connect.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';

@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { TokenPiece } from '../../contracts/step.ts';
-import type { StreamEvent } from '../../contracts/stream-event.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { OpenQuestion } from '../../db/feed/chat-session.ts';
 import type { Told } from '../chat/chat-backend.ts';
 import type { Ended } from '../print/step-line.ts';

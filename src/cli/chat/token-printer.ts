@@ -1,4 +1,4 @@
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';

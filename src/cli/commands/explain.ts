@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Explanation } from '../../contracts/explanation.ts';
+import type { Explanation } from '../../contracts/runs/explanation.ts';
 import { explainExecution } from '../../db/queries/explanations.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';

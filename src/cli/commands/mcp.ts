@@ -77,7 +77,7 @@ function registerAccept(command: Command, io: CliIo): void {
 async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<void> {
   await withDatabase(io, async (database) => {
     const { id, slug } = await tenantOf(database.db, tenant);
-    const { serveMcpStdio } = await import('../../mcp-server/stdio.ts');
+    const { serveMcpStdio } = await import('../../mcp-server/transport/stdio.ts');
     const stop = new AbortController();
     io.onInterrupt(() => stop.abort());
     await helpAsWorker(io, database, async () => {

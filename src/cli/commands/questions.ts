@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Preview } from '../../contracts/preview.ts';
+import type { Preview } from '../../contracts/runs/preview.ts';
 import { listQuestions } from '../../db/queries/questions.ts';
 import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { exportRun, findDefinition } from '../../db/queries/queries.ts';
 import type { Divergence } from '../../runtime/replay/divergence.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Fault, faultLine } from '../../systems/fault.ts';
+import { type Fault, faultLine } from '../../systems/schema/fault.ts';
 import { API_OPTION, type Api, apiFor, tenantOverApi } from '../backend/connect.ts';
 import { FILE_OPTION, readSystemFiles } from '../files/read-systems.ts';
 import { type Check, type Checked, checkFiles } from '../files/validate.ts';

@@ -1,4 +1,4 @@
-import { cameOf, ESCAPES, escapeJob } from '../../tools/run-code/escapes.ts';
+import { cameOf, ESCAPES, escapeJob } from '../../tools/run-code/escape-attempts.ts';
 import { codeLanguages } from '../../tools/run-code.ts';
 import type { AuditFinding } from './audit-log.ts';
 

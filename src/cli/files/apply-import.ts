@@ -2,7 +2,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Client, Plan } from '../../db/access/agent-systems.ts';
 import { inTenant, systemSource } from '../../db/access/agent-systems.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
-import { type Fault, fromPointer } from '../../systems/fault.ts';
+import { type Fault, fromPointer } from '../../systems/schema/fault.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Project, Source, SourceKind } from '../../systems/fast-agent/project.ts';
-import { definesAgents } from '../../systems/fast-agent/python.ts';
+import { definesAgents } from '../../systems/fast-agent/project.ts';
 import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
 
 const OWN_FOLDER = '.fast-agent';

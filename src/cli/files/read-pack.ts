@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { SystemFile } from '../../systems/apply.ts';
 import { TEXTS } from '../../systems/pack.ts';
-import { nearestTo } from '../../systems/shape.ts';
+import { nearestTo } from '../../systems/schema/schema-errors.ts';
 
 const MANIFEST = /^pack\.(ya?ml|json)$/;
 /** What lies in which folder of a pack. */

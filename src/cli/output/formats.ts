@@ -24,7 +24,7 @@ export async function formatNamed(name: FormatName | undefined): Promise<Format 
   if (name === 'csv') return csv();
   if (name === 'id') return ids();
   if (name !== 'yaml') return undefined;
-  return (await import('../../systems/yaml-text.ts')).yamlText;
+  return (await import('../../systems/yaml/yaml-text.ts')).yamlText;
 }
 
 /** Of a list its items; of anything else itself. */

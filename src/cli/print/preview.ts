@@ -1,4 +1,4 @@
-import type { ChangedRow, ChangedTable, Preview } from '../../contracts/preview.ts';
+import type { ChangedRow, ChangedTable, Preview } from '../../contracts/runs/preview.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { oneLine } from '../output/terminal-text.ts';

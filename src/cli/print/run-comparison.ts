@@ -3,7 +3,7 @@ import type {
   RunFigures,
   StepChange,
   TextDifference,
-} from '../../contracts/comparison.ts';
+} from '../../contracts/runs/comparison.ts';
 import { changedLines } from '../../systems/changed-lines.ts';
 import { type CliIo, paintResult, plainNumber, printTable } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';

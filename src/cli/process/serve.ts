@@ -3,7 +3,7 @@ import type { Howdah } from '../../bootstrap.ts';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
-import { outliveTools } from '../../tools/stray-faults.ts';
+import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
 import { secondsUpTo } from '../input/parse-duration.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';

@@ -1,4 +1,4 @@
-import type { TokenPiece } from '../../contracts/step.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { type Client, type JsonPage, jsonPage } from '../queries/json-rows.ts';
 import { findExecution, queriesOn, stepsAfter } from '../queries/queries.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { ExecutionStatus, TokenPiece } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { type Client, createClient, quoteName } from '../connection/pool.ts';
 

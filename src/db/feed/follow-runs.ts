@@ -1,4 +1,4 @@
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import { createPool } from '../connection/pool.ts';
 import {
   type Execution,

@@ -1,4 +1,4 @@
-import type { Answering, TokenPiece, TokenSink } from '../../contracts/step.ts';
+import type { Answering, TokenPiece, TokenSink } from '../../contracts/runs/step.ts';
 
 /** How long who comes late waits for what was said until then, at most. */
 const ASK_MS = 300;

@@ -1,5 +1,5 @@
-import type { OpenSink, TokenPiece } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { OpenSink, TokenPiece } from '../../contracts/runs/step.ts';
 import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
 import { storableJson } from '../connection/storable-json.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { TokenPiece } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { createClient, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { listenTo, noteOf, pieceOf } from './feed.ts';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Comparison } from '../../contracts/comparison.ts';
+import type { Comparison } from '../../contracts/runs/comparison.ts';
 import type { Queries } from './queries.ts';
 
 /** In what two runs differ. Throws `HWNTF`. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Explanation } from '../../contracts/explanation.ts';
+import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { Queries } from './queries.ts';
 
 /** Why a run is where it is. Throws `HWNTF`. */

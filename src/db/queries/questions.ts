@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Preview } from '../../contracts/preview.ts';
-import type { QuestionKind } from '../../contracts/step.ts';
+import type { Preview } from '../../contracts/runs/preview.ts';
+import type { QuestionKind } from '../../contracts/runs/step.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Queries } from './queries.ts';

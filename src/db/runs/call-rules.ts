@@ -1,4 +1,4 @@
-import type { CallRules } from '../../contracts/action.ts';
+import type { CallRules } from '../../contracts/runs/action.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /** What holds for the next calls of a run, as it stood when its tenant's definitions were at this stamp. */

@@ -1,4 +1,4 @@
-import type { NewMessage, StepRecord, Transition } from '../../contracts/step.ts';
+import type { NewMessage, StepRecord, Transition } from '../../contracts/runs/step.ts';
 import { storableJson, storableText } from '../connection/storable-json.ts';
 
 /** Version of the calls between worker and database; a release that changes them counts on. */

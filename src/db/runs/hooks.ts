@@ -1,4 +1,4 @@
-import type { HookEvent, HookRow } from '../../contracts/hook.ts';
+import type { HookEvent, HookRow } from '../../contracts/agents/hook.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';

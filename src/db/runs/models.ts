@@ -1,5 +1,5 @@
+import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { ModelRef } from '../../contracts/model.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /** A model of a tenant that answers, as it is now. */

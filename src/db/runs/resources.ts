@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
+import type { Resource } from '../../contracts/agents/resource.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Resource } from '../../contracts/resource.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import type { GivenFile, KeptFile, RunFiles } from '../../contracts/run-files.ts';
+import type { GivenFile, KeptFile, RunFiles } from '../../contracts/runs/run-files.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';

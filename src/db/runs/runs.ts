@@ -1,9 +1,9 @@
-import type { AgentDefinition, Overrides } from '../../contracts/definition.ts';
-import type { HookRow } from '../../contracts/hook.ts';
-import type { LoggedMessage, Message } from '../../contracts/message.ts';
-import type { RunSettings } from '../../contracts/run-settings.ts';
-import type { Control, LoggedStep, StopReason } from '../../contracts/step.ts';
-import type { Trust } from '../../contracts/trust.ts';
+import type { AgentDefinition, Overrides } from '../../contracts/agents/definition.ts';
+import type { HookRow } from '../../contracts/agents/hook.ts';
+import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
+import type { RunSettings } from '../../contracts/runs/run-settings.ts';
+import type { Control, LoggedStep, StopReason } from '../../contracts/runs/step.ts';
+import type { Trust } from '../../contracts/runs/trust.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { type Commit, commitQuery, PROTOCOL } from './commit-query.ts';

@@ -1,5 +1,5 @@
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';

@@ -1,4 +1,4 @@
-import type { LeftOut } from '../../contracts/preview.ts';
+import type { LeftOut } from '../../contracts/runs/preview.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { exactJson } from '../connection/lossless-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';

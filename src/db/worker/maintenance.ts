@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CustomTool } from '../../contracts/tool.ts';
+import type { CustomTool } from '../../contracts/agents/tool.ts';
 import type { Pool } from '../connection/pool.ts';
 import { isConnectionLoss, isTimeout } from '../connection/sqlstate.ts';
 

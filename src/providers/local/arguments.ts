@@ -1,5 +1,5 @@
 import { withinTime } from '../../concurrency/within-time.ts';
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { calculationsIn } from './expressions.ts';
 import {

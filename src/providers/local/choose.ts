@@ -1,6 +1,6 @@
 import { type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside } from '../../concurrency/thread-pool.ts';
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';

@@ -1,4 +1,4 @@
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { sameWord, stem, words } from './words.ts';
 
 /** Verbs that change the world, anywhere in a tool's name or as the first word of its description. */

@@ -1,4 +1,4 @@
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { enumOf, parametersOf } from './schema.ts';
 import { contentStems, sameWord } from './words.ts';
 

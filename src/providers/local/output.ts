@@ -1,4 +1,4 @@
-import type { Message } from '../../contracts/message.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';

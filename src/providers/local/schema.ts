@@ -1,4 +1,4 @@
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { stem, words } from './words.ts';
 

@@ -1,4 +1,4 @@
-import type { Message } from '../../contracts/message.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import type { Json } from '../../json/json.ts';
 import { unmarked } from '../../text/untrusted-text.ts';
 

@@ -1,4 +1,4 @@
-import type { ModelAnswer } from '../../contracts/model.ts';
+import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 
 /**

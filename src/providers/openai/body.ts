@@ -1,5 +1,5 @@
-import type { Message, ToolCall } from '../../contracts/message.ts';
-import type { ModelRef, ModelRequest } from '../../contracts/model.ts';
+import type { ModelRef, ModelRequest } from '../../contracts/agents/model.ts';
+import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
+import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/model.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { failed } from '../failure.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { ToolCall } from '../../contracts/message.ts';
-import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
+import type { ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 

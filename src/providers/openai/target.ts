@@ -1,5 +1,5 @@
+import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { ModelRef } from '../../contracts/model.ts';
 import { failed } from '../failure.ts';
 
 /** The environment's model server. */

@@ -1,4 +1,4 @@
-import type { ChangedRow } from '../../contracts/preview.ts';
+import type { ChangedRow } from '../../contracts/runs/preview.ts';
 import type { TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChangedRow, Ignored } from '../../contracts/preview.ts';
+import type { ChangedRow, Ignored } from '../../contracts/runs/preview.ts';
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';

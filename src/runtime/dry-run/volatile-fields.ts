@@ -1,4 +1,4 @@
-import type { Ignored } from '../../contracts/preview.ts';
+import type { Ignored } from '../../contracts/runs/preview.ts';
 import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';

@@ -1,5 +1,5 @@
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
-import type { RunSettings } from '../../contracts/run-settings.ts';
+import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 
 /** Attempts of one model before the next one of the agent is asked, unless settings say otherwise, and of one tool call before it has failed. */
 export const ATTEMPTS = 4;

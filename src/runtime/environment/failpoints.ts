@@ -1,5 +1,5 @@
 import type { ArmedFailpoint, Failpoint } from '../../contracts/failpoint.ts';
-import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 
 let armed: ArmedFailpoint | undefined;
 let hits = 0;

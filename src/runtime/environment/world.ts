@@ -1,17 +1,17 @@
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { Hooks } from '../../contracts/agents/hook.ts';
+import type { McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
+import type { Resource } from '../../contracts/agents/resource.ts';
+import type { BuiltinTool } from '../../contracts/agents/tool.ts';
 import type { QuerySettings } from '../../contracts/bounded-read.ts';
-import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Hooks } from '../../contracts/hook.ts';
-import type { McpOutcome } from '../../contracts/mcp-host.ts';
-import type { ModelProvider, ModelRef } from '../../contracts/model.ts';
-import type { Resource } from '../../contracts/resource.ts';
-import type { RunFiles } from '../../contracts/run-files.ts';
+import type { RunFiles } from '../../contracts/runs/run-files.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
-import type { BuiltinTool } from '../../contracts/tool.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import type { QueryPool } from '../../db/sql-tools/query-pool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { CustomTools } from '../../tools/custom.ts';
+import type { CustomTools } from '../../tools/custom/custom.ts';
 import type { McpPool } from '../../tools/mcp/pool.ts';
 
 /** All that a run touches beside its own log; tests give their own. */

@@ -1,7 +1,7 @@
 import { withOffload } from '../../concurrency/offload.ts';
+import type { HookEvent } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { HookEvent } from '../../contracts/hook.ts';
-import type { NewMessage, StepRecord } from '../../contracts/step.ts';
+import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result.ts';
 import { messageOf } from '../tool-plans/plan-tool-calls.ts';

@@ -1,7 +1,7 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { HookEventName, HookEvents } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { HookEventName, HookEvents } from '../../contracts/hook.ts';
-import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/step.ts';
+import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /** Steps on their way into the log, and what becomes of the run with them. */

@@ -1,5 +1,5 @@
+import type { HookEvent, HookEventName } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { HookEvent, HookEventName } from '../../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** What calling a hook gave: its answer as it came, its refusal, or its failure. */

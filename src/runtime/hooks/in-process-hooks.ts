@@ -1,6 +1,6 @@
+import type { HookEvent, HookEventName, Hooks } from '../../contracts/agents/hook.ts';
+import { HOOK_EVENTS } from '../../contracts/agents/hook.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { HookEvent, HookEventName, Hooks } from '../../contracts/hook.ts';
-import { HOOK_EVENTS } from '../../contracts/hook.ts';
 import type { CallableHook, HookAnswer } from './hook-verdict.ts';
 
 const TIMEOUT_MS = 5_000;

@@ -1,5 +1,5 @@
+import type { ExecutionComplete } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ExecutionComplete } from '../../contracts/hook.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import {
   type Draft,

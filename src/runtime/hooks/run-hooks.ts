@@ -1,7 +1,7 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { HookEvent, HookEventName, HookRow } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { HookEvent, HookEventName, HookRow } from '../../contracts/hook.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { revise, reviseCall } from './apply-hook-changes.ts';

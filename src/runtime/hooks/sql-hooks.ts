@@ -1,4 +1,4 @@
-import type { HookRow } from '../../contracts/hook.ts';
+import type { HookRow } from '../../contracts/agents/hook.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import { callSqlHook } from '../../db/runs/hooks.ts';
 import type { CallableHook, HookSet } from './hook-verdict.ts';

@@ -1,6 +1,6 @@
-import type { Action } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepRecord, StopReason } from '../../contracts/step.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
 import type { World } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';

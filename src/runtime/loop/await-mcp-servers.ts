@@ -1,4 +1,4 @@
-import type { StepRecord } from '../../contracts/step.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { MissingServer } from '../../db/runs/runs.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 

@@ -1,7 +1,7 @@
-import type { Action } from '../../contracts/action.ts';
-import { TOOL_PROVIDER } from '../../contracts/engine.ts';
+import { TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { Looked } from '../owned-run/output-filter.ts';
 

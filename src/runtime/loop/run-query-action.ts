@@ -1,6 +1,6 @@
-import type { Action } from '../../contracts/action.ts';
 import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
+import type { Action } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { backOff } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';

@@ -1,6 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { Action, NewTask, TeamDecision } from '../../contracts/action.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { Action, NewTask, TeamDecision } from '../../contracts/runs/action.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { questionOf } from '../tool-plans/questions.ts';
 import { asked } from '../tool-plans/step-records.ts';

@@ -1,6 +1,6 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { LoggedMessage } from '../../contracts/message.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import { delimited } from './mark-untrusted.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 import { MessageMemo } from './message-memo.ts';

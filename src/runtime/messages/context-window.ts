@@ -1,5 +1,5 @@
-import type { LoggedMessage, Message } from '../../contracts/message.ts';
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
+import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { estimateTokens as textTokens } from '../../providers/tokens.ts';
 import { largest, shorten } from '../../text/truncate-middle.ts';

@@ -1,5 +1,5 @@
-import type { Message } from '../../contracts/message.ts';
-import type { ModelRef } from '../../contracts/model.ts';
+import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 
 /** Images and sounds of tools that one request shows, the newest ones; of others the text says where they are kept. */
 const MOST_SHOWN = 5;

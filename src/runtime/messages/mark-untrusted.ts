@@ -1,4 +1,4 @@
-import type { LoggedMessage } from '../../contracts/message.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import { marked } from '../../text/untrusted-text.ts';
 
 /** A message of the log never changes, and every request says all that were before it. */

@@ -1,4 +1,4 @@
-import type { LoggedMessage } from '../../contracts/message.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
 
 /** How every summary begins when a model is told it. */
 export const SUMMARY_OPENING = 'Summary of the conversation so far:\n';

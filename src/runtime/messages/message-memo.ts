@@ -1,4 +1,4 @@
-import type { LoggedMessage } from '../../contracts/message.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
 
 type Entry<T> = { length: number; last: LoggedMessage | undefined; value: T };
 

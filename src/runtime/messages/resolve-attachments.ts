@@ -1,7 +1,7 @@
-import { soundFormat } from '../../contracts/audio-format.ts';
+import { soundFormat } from '../../contracts/agents/audio-format.ts';
+import type { Resource } from '../../contracts/agents/resource.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { Resource } from '../../contracts/resource.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /** Gives the content of a resource by its id. */

@@ -1,4 +1,4 @@
-import type { AgentDefinition, ToolDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../contracts/agents/definition.ts';
 
 /** The tool that gives the text of a skill. */
 export function isLoadSkill({ kind, name }: Pick<ToolDefinition, 'kind' | 'name'>): boolean {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Action } from '../../contracts/action.ts';
-import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../../contracts/engine.ts';
+import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
+import type { ModelAnswer, ModelProvider } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Message, ToolCall } from '../../contracts/message.ts';
-import type { ModelAnswer, ModelProvider } from '../../contracts/model.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { Message, ToolCall } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';

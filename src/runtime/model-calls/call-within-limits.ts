@@ -1,4 +1,4 @@
-import type { Action } from '../../contracts/action.ts';
+import type { Action } from '../../contracts/runs/action.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';

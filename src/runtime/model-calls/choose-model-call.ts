@@ -1,7 +1,7 @@
-import type { Action, RunState, StepNote } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ModelRef } from '../../contracts/model.ts';
+import type { Action, RunState, StepNote } from '../../contracts/runs/action.ts';
 import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 import { requestTokens } from './plan-model-call.ts';

@@ -1,6 +1,6 @@
-import type { Action } from '../../contracts/action.ts';
+import type { Embeddings, ModelProvider } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Embeddings, ModelProvider } from '../../contracts/model.ts';
+import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';

@@ -1,6 +1,6 @@
-import type { Action } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';
 import { foldRecords } from '../owned-run/fold.ts';

@@ -1,5 +1,5 @@
+import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { World } from '../environment/world.ts';

@@ -1,7 +1,7 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { ModelRef, ToolSchema } from '../../contracts/model.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ModelRef, ToolSchema } from '../../contracts/agents/model.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import { conversation } from '../messages/build-messages.ts';
 import { answerReserve, estimateTokens, fit as fitWindow } from '../messages/context-window.ts';
 

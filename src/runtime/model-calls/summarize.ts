@@ -1,6 +1,6 @@
-import type { Action } from '../../contracts/action.ts';
+import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
+import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';

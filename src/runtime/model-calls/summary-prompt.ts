@@ -1,4 +1,4 @@
-import type { LoggedMessage, Message } from '../../contracts/message.ts';
+import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { largest, shorten } from '../../text/truncate-middle.ts';
 import { estimateTokens } from '../messages/context-window.ts';
 import { isSummary } from '../messages/message-groups.ts';

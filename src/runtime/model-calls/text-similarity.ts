@@ -1,5 +1,5 @@
-import type { Nearness, RunState } from '../../contracts/action.ts';
-import type { Member } from '../../contracts/definition.ts';
+import type { Member } from '../../contracts/agents/definition.ts';
+import type { Nearness, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 
 /** What is said of a member, in one text: what members are compared with a task by. */

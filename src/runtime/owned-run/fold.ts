@@ -1,6 +1,6 @@
-import type { CallRules, RunState, StepNote } from '../../contracts/action.ts';
-import type { LoggedMessage } from '../../contracts/message.ts';
-import type { Control, LoggedStep, StepRecord } from '../../contracts/step.ts';
+import type { CallRules, RunState, StepNote } from '../../contracts/runs/action.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
+import type { Control, LoggedStep, StepRecord } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { trustAfter, trustAfterInbox } from './trust.ts';
 

@@ -1,7 +1,7 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { RunObserver } from '../../contracts/run-observer.ts';
-import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/step.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { RunObserver } from '../../contracts/runs/run-observer.ts';
+import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/runs/step.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { Outlet } from '../../db/runs/output-filters.ts';

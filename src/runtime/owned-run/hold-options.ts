@@ -1,8 +1,8 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { RunObserver } from '../../contracts/run-observer.ts';
-import type { OpenSink } from '../../contracts/step.ts';
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { RunObserver } from '../../contracts/runs/run-observer.ts';
+import type { OpenSink } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committer } from './committer.ts';

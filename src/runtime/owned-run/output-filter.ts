@@ -1,6 +1,6 @@
-import type { StepNote } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { StepNote } from '../../contracts/runs/action.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Filtered } from '../../db/runs/output-filters.ts';
 import type { Json } from '../../json/json.ts';
 

@@ -3,7 +3,7 @@ import type {
   ClientTool,
   Overrides,
   ToolDefinition,
-} from '../../contracts/definition.ts';
+} from '../../contracts/agents/definition.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 

@@ -1,4 +1,4 @@
-import type { RunContext } from '../../contracts/step.ts';
+import type { RunContext } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /** Who and what a claimed run belongs to. */

@@ -1,4 +1,4 @@
-import type { RunSettings } from '../../contracts/run-settings.ts';
+import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { Called } from '../../db/runs/call-limits.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { Committed } from './committer.ts';

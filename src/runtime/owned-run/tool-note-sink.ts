@@ -1,4 +1,4 @@
-import type { ToolNote } from '../../contracts/tool-io.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { HoldOptions } from './hold-options.ts';
 
 /** Tells whoever follows a run what a tool says while it works. What filters of its tenant would have to look at is not told. */

@@ -1,4 +1,4 @@
-import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */

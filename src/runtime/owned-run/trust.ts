@@ -1,9 +1,9 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { LoggedMessage } from '../../contracts/message.ts';
-import type { LoggedStep, StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
-import { isTrust, lowestTrust, type Trust } from '../../contracts/trust.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
+import type { LoggedStep, StepRecord } from '../../contracts/runs/step.ts';
+import { isTrust, lowestTrust, type Trust } from '../../contracts/runs/trust.ts';
 import { isJsonObject } from '../../json/json.ts';
 
 /** Built-in tools of this process that bring nobody else's words: they compute with what the run gave them. */

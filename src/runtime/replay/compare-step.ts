@@ -1,5 +1,9 @@
-import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
-import type { NewMessage, StepRecord } from '../../contracts/step.ts';
+import type {
+  ExportedMessage,
+  ExportedRun,
+  ExportedStep,
+} from '../../contracts/runs/exported-run.ts';
+import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messageText } from './format-divergence.ts';

@@ -1,4 +1,4 @@
-import type { StepKind } from '../../contracts/step.ts';
+import type { StepKind } from '../../contracts/runs/step.ts';
 
 /** A place where the run went another way than its record. */
 export type Divergence = {

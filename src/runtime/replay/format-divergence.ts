@@ -2,11 +2,11 @@ import type {
   ExportedExecution,
   ExportedMessage,
   ExportedStep,
-} from '../../contracts/exported-run.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { StepRecord, Transition } from '../../contracts/step.ts';
+} from '../../contracts/runs/exported-run.ts';
+import type { Message } from '../../contracts/runs/message.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { storedText } from './as-stored-json.ts';
+import { storedText } from './record/as-stored-json.ts';
 
 const LONGEST = 300;
 

@@ -1,13 +1,13 @@
-import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { CommitResult } from '../../db/runs/runs.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
-import { stored } from './as-stored-json.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';
 import { brief, moveText, statusText, stepText } from './format-divergence.ts';
-import type { RunRecord } from './run-recording.ts';
+import { stored } from './record/as-stored-json.ts';
+import type { RunRecord } from './record/run-recording.ts';
 
 /**
  * Stands where the database stands: it takes commits, compares them with the record and answers as the database did.

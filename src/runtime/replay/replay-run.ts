@@ -1,14 +1,14 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { ExportedRun } from '../../contracts/exported-run.ts';
+import type { ExportedRun } from '../../contracts/runs/exported-run.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { advance } from '../loop/advance.ts';
 import { prompted } from '../scheduling/fill-prompt-template.ts';
 import type { Divergence } from './divergence.ts';
-import { recordedWorld } from './recorded-world.ts';
+import { recordedWorld } from './record/recorded-world.ts';
+import { RunRecord } from './record/run-recording.ts';
 import { Judge } from './replay-checker.ts';
 import { ReplayedRun } from './replayed-run.ts';
-import { RunRecord } from './run-recording.ts';
 
 export type ReplayOptions = {
   /** Instead of the definition the run had, as `agent_versions.definition` holds it; children, and agents it was handed to, keep theirs. */

@@ -1,11 +1,11 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { StepRecord, Transition } from '../../contracts/step.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import { HeldRun } from '../owned-run/held-run.ts';
 import { strategyOf } from '../strategies/registry.ts';
-import { letOutAgain } from './recorded-filter-results.ts';
-import { RecordedOrder } from './recorded-order.ts';
+import { letOutAgain } from './record/recorded-filter-results.ts';
+import { RecordedOrder } from './record/recorded-order.ts';
+import type { RunRecord } from './record/run-recording.ts';
 import type { Judge } from './replay-checker.ts';
-import type { RunRecord } from './run-recording.ts';
 
 /** A run held as a worker holds it, on its record instead of a database. */
 export class ReplayedRun extends HeldRun {

@@ -1,7 +1,7 @@
-import type { Action } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { ModelRequest } from '../../contracts/model.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ModelRequest } from '../../contracts/agents/model.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { Message } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { unmarked } from '../../text/untrusted-text.ts';
 import { toolSchemas } from '../model-calls/plan-model-call.ts';

@@ -1,5 +1,5 @@
 import { withOffload } from '../../concurrency/offload.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
 import { prompted } from './fill-prompt-template.ts';

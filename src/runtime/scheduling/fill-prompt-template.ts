@@ -1,4 +1,4 @@
-import type { AgentDefinition, PromptDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, PromptDefinition } from '../../contracts/agents/definition.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { faultsOf } from '../tool-plans/validate-json.ts';

@@ -1,5 +1,5 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { ObserveRun } from '../../contracts/run-observer.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ObserveRun } from '../../contracts/runs/run-observer.ts';
 import { type PoolUser, tenantPool } from '../../db/connection/tenant-pool.ts';
 import { callRules } from '../../db/runs/call-rules.ts';
 import { noteHooks } from '../../db/runs/hooks.ts';

@@ -1,8 +1,8 @@
 import { isSuspension } from '../../concurrency/offload.ts';
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { StopReason } from '../../contracts/step.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { Message } from '../../contracts/runs/message.ts';
+import type { StopReason } from '../../contracts/runs/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
 import { unfenced } from '../../text/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';

@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { conditionFault, holds } from '../teams/condition.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 

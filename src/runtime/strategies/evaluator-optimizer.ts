@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { VERDICT_SCHEMA, type Verdict, verdictIn, verdictOf } from '../teams/evaluator-verdict.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';

@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { faultOfEdges, type Walk, walk } from '../teams/graph-traversal.ts';
 import { answerOf } from '../teams/join-answers.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';

@@ -1,6 +1,6 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { policyOf } from '../teams/failure-policy.ts';

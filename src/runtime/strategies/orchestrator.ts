@@ -1,6 +1,6 @@
-import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/action.ts';
-import type { AgentDefinition, Team } from '../../contracts/definition.ts';
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
+import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { shorten } from '../../text/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';

@@ -1,6 +1,6 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, WorkflowType } from '../../contracts/definition.ts';
-import { TOOL_PROVIDER } from '../../contracts/engine.ts';
+import type { AgentDefinition, WorkflowType } from '../../contracts/agents/definition.ts';
+import { TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { next as agent } from './agent.ts';
 import { next as chain } from './chain.ts';
 import { next as compensation } from './compensation.ts';

@@ -1,5 +1,10 @@
-import type { Action, RoutingDecision, RunState, TeamDecision } from '../../contracts/action.ts';
-import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
+import type {
+  Action,
+  RoutingDecision,
+  RunState,
+  TeamDecision,
+} from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';

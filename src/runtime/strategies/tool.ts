@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';
 import { promptFor } from '../model-calls/plan-model-call.ts';

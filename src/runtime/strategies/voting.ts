@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
+import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';

@@ -1,7 +1,7 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { LoggedMessage, Message } from '../../contracts/message.ts';
-import type { ToolSchema } from '../../contracts/model.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolSchema } from '../../contracts/agents/model.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { unfenced } from '../../text/strip-code-fence.ts';
 import { askModel } from '../model-calls/choose-model-call.ts';

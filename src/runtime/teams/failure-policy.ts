@@ -1,4 +1,4 @@
-import type { ChildWake } from '../../contracts/step.ts';
+import type { ChildWake } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Task } from './tasks.ts';
 

@@ -1,5 +1,5 @@
-import type { Action, RunState } from '../../contracts/action.ts';
-import type { Member } from '../../contracts/definition.ts';
+import type { Member } from '../../contracts/agents/definition.ts';
+import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type FailurePolicy, failureOf, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';

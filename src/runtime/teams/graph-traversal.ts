@@ -1,5 +1,5 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { Team } from '../../contracts/definition.ts';
+import type { Team } from '../../contracts/agents/definition.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, holds } from './condition.ts';
 import { inputOf, type Task } from './tasks.ts';

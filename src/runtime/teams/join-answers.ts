@@ -1,4 +1,4 @@
-import type { Action } from '../../contracts/action.ts';
+import type { Action } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
 import { finish, type Task } from './tasks.ts';
 

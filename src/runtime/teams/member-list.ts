@@ -1,5 +1,5 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { Member, Team } from '../../contracts/definition.ts';
+import type { Member, Team } from '../../contracts/agents/definition.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
 import { shorten } from '../../text/truncate-middle.ts';
 
 /** As many characters of what a member says of itself as a deciding model reads. */

@@ -1,7 +1,13 @@
-import type { Action, NewTask, RunState, StepNote, TeamDecision } from '../../contracts/action.ts';
-import type { Member, Team } from '../../contracts/definition.ts';
+import type { Member, Team } from '../../contracts/agents/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ChildWake, StopReason } from '../../contracts/step.ts';
+import type {
+  Action,
+  NewTask,
+  RunState,
+  StepNote,
+  TeamDecision,
+} from '../../contracts/runs/action.ts';
+import type { ChildWake, StopReason } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { fillIn } from '../messages/template.ts';
 import { blockedBy } from '../owned-run/output-filter.ts';

@@ -1,6 +1,6 @@
-import type { ToolCall } from '../../contracts/message.ts';
-import type { StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
+import type { ToolCall } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { PARK_AFTER_MS } from '../environment/backoff.ts';
 import { failpoint } from '../environment/failpoints.ts';

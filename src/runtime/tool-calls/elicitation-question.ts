@@ -1,7 +1,7 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { AskedBack } from '../../contracts/mcp-host.ts';
-import type { StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { AskedBack } from '../../contracts/agents/mcp-host.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';

@@ -1,5 +1,5 @@
-import type { LoggedMessage } from '../../contracts/message.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { conversation } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';

@@ -1,4 +1,4 @@
-import type { StepRecord } from '../../contracts/step.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { refuse } from '../tool-invocation/filtered-output.ts';

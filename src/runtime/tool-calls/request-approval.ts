@@ -1,6 +1,6 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { Preview } from '../../contracts/preview.ts';
+import type { Preview } from '../../contracts/runs/preview.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';

@@ -1,6 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { ToolCall } from '../../contracts/message.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { ToolCall } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
 import { refusal } from '../tool-invocation/filtered-output.ts';

@@ -1,6 +1,6 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { RunFiles } from '../../contracts/run-files.ts';
-import type { NewQuestion, StepRecord } from '../../contracts/step.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { RunFiles } from '../../contracts/runs/run-files.ts';
+import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';

@@ -1,7 +1,7 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/mcp-host.ts';
-import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
-import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/tool-io.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
+import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/agents/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import { shorten } from '../../text/truncate-middle.ts';
 import type { World } from '../environment/world.ts';

@@ -1,10 +1,15 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type {
+  BuiltinContext,
+  Reading,
+  ToolContext,
+  ToolOutcome,
+} from '../../contracts/agents/tool.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { McpOutcome } from '../../contracts/mcp-host.ts';
-import type { ModelAnswer } from '../../contracts/model.ts';
-import type { DryRun } from '../../contracts/preview.ts';
-import type { StepRecord, Transition } from '../../contracts/step.ts';
-import type { BuiltinContext, Reading, ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import type { DryRun } from '../../contracts/runs/preview.ts';
+import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import { tenantPool } from '../../db/connection/tenant-pool.ts';
 import {
@@ -20,9 +25,9 @@ import {
   type SqlToolCall,
 } from '../../db/sql-tools/sql-tool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { isContent, keptContent } from '../../tools/contents.ts';
-import { runCustomTool } from '../../tools/custom.ts';
+import { runCustomTool } from '../../tools/custom/custom.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';
+import { isContent, keptContent } from '../../tools/rich-content.ts';
 import { digestOf } from '../dry-run/digest.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { World } from '../environment/world.ts';

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { StepNote } from '../../contracts/action.ts';
-import type { Outcome, RunError } from '../../contracts/errors.ts';
 import {
   type AskedBack,
   type Elicitation,
@@ -8,8 +6,10 @@ import {
   type McpHost,
   SAMPLING,
   type Sampling,
-} from '../../contracts/mcp-host.ts';
-import type { ModelAnswer } from '../../contracts/model.ts';
+} from '../../contracts/agents/mcp-host.ts';
+import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { StepNote } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { shorten } from '../../text/truncate-middle.ts';

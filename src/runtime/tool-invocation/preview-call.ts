@@ -1,6 +1,6 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { DryRun, Preview } from '../../contracts/preview.ts';
+import type { DryRun, Preview } from '../../contracts/runs/preview.ts';
 import { tenantPool } from '../../db/connection/tenant-pool.ts';
 import { canBeUndone, dryRuns } from '../../db/sql-tools/dry-run.ts';
 import type { JsonObject } from '../../json/json.ts';

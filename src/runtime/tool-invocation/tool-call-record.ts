@@ -1,8 +1,8 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { RunSettings } from '../../contracts/run-settings.ts';
-import type { StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { RunSettings } from '../../contracts/runs/run-settings.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { backOff, triesOf } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';

@@ -1,5 +1,5 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { NewQuestion } from '../../contracts/step.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { NewQuestion } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
 import { questionAbout } from './questions.ts';

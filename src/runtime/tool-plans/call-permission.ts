@@ -1,5 +1,5 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { approvalQuestion } from './approval-question.ts';
 import type { Answer, OpenCall } from './open-calls.ts';

@@ -1,4 +1,4 @@
-import type { LoggedMessage, Message, ToolCall } from '../../contracts/message.ts';
+import type { LoggedMessage, Message, ToolCall } from '../../contracts/runs/message.ts';
 import { isSummary } from '../messages/message-groups.ts';
 import { MessageMemo } from '../messages/message-memo.ts';
 

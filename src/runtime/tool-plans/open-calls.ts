@@ -1,8 +1,8 @@
-import type { RunState, StepNote } from '../../contracts/action.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ToolCall } from '../../contracts/message.ts';
-import type { DryRun } from '../../contracts/preview.ts';
-import type { QuestionKind } from '../../contracts/step.ts';
+import type { RunState, StepNote } from '../../contracts/runs/action.ts';
+import type { ToolCall } from '../../contracts/runs/message.ts';
+import type { DryRun } from '../../contracts/runs/preview.ts';
+import type { QuestionKind } from '../../contracts/runs/step.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 
 /** What a person said to a question about a call, or what counts since the deadline passed (`expired`). */

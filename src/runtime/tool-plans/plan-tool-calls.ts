@@ -1,8 +1,8 @@
 import { isSuspension } from '../../concurrency/offload.ts';
-import type { RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, ToolDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { LoggedMessage, ToolCall } from '../../contracts/message.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
+import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { nearestNames } from '../../text/closest-names.ts';

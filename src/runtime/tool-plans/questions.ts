@@ -1,5 +1,5 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
-import type { NewQuestion, QuestionKind } from '../../contracts/step.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { NewQuestion, QuestionKind } from '../../contracts/runs/step.ts';
 import { isJsonObject, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
 

@@ -1,8 +1,8 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { NewQuestion, StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { loggedResult, type ResultLimits, resultLimit, resultText } from '../../tools/result.ts';
 import type { OpenCall } from './open-calls.ts';

@@ -1,9 +1,9 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { DryRun } from '../../contracts/preview.ts';
-import type { NewQuestion } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
-import type { Trust } from '../../contracts/trust.ts';
+import type { DryRun } from '../../contracts/runs/preview.ts';
+import type { NewQuestion } from '../../contracts/runs/step.ts';
+import type { Trust } from '../../contracts/runs/trust.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { shorten } from '../../text/truncate-middle.ts';
 import type { OpenCall } from './open-calls.ts';

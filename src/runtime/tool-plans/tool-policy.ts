@@ -1,9 +1,9 @@
-import type { RunState } from '../../contracts/action.ts';
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepRecord } from '../../contracts/step.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
-import { isTrustedAsFar } from '../../contracts/trust.ts';
+import type { RunState } from '../../contracts/runs/action.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
+import { isTrustedAsFar } from '../../contracts/runs/trust.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { reasonOfTrust } from '../owned-run/trust.ts';
 

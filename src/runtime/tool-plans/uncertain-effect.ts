@@ -1,4 +1,4 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../json/json.ts';
 

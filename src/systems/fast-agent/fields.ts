@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import { toPointer } from '../fault.ts';
-import { nearestTo } from '../shape.ts';
+import { toPointer } from '../schema/fault.ts';
+import { nearestTo } from '../schema/schema-errors.ts';
 import type { Findings, Mapping } from './project.ts';
 
 /**

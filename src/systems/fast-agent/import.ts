@@ -1,14 +1,14 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type Fault, faultLine, fromPointer } from '../fault.ts';
-import { nearestTo, shapeFaults } from '../shape.ts';
+import { type Fault, faultLine, fromPointer } from '../schema/fault.ts';
+import { nearestTo, shapeFaults } from '../schema/schema-errors.ts';
 import { writeAgent, writeRemote } from './agent-card.ts';
 import { readSettings } from './config.ts';
 import { fieldsOf } from './fields.ts';
 import { instructionOf } from './instruction.ts';
 import { createModels, type Models } from './models.ts';
 import type { Card, Findings, Mapping, Note, Project } from './project.ts';
-import { pythonAgents } from './python.ts';
+import { pythonAgents } from './project.ts';
 import { readCard, readMapping } from './read-card.ts';
 import { nameSamplingModels } from './server-asks.ts';
 import type { Servers } from './servers.ts';

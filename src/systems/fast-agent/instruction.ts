@@ -1,4 +1,4 @@
-import type { Place } from '../fault.ts';
+import type { Place } from '../schema/fault.ts';
 import type { Fields } from './fields.ts';
 import type { Card, Findings, Project } from './project.ts';
 

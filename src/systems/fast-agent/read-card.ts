@@ -1,6 +1,6 @@
 import type { Json } from '../../json/json.ts';
-import { frontMatter } from '../front-matter.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
+import { frontMatter } from '../yaml/front-matter.ts';
 import { isObject } from './fields.ts';
 import type { Card, Findings, Mapping, Source } from './project.ts';
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import { mcpServerName } from '../mcp-server-schema.ts';
+import { mcpServerName } from '../schema/mcp-server-schema.ts';
 import { type Fields, fieldsOf, isObject } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { elicitationOf, rootsOf, type Sampling, samplingOf } from './server-asks.ts';

@@ -1,4 +1,4 @@
-import { nearestTo } from '../shape.ts';
+import { nearestTo } from '../schema/schema-errors.ts';
 import type { Fields } from './fields.ts';
 import type { Kind } from './writing.ts';
 

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { type Fault, fromPointer } from '../fault.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
+import { type Fault, fromPointer } from '../schema/fault.ts';
 
 /** The largest descriptions in use have 12 MB. */
 export const MAX_OPENAPI_BYTES = 16 * 1024 * 1024;

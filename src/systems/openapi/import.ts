@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { faultLine } from '../fault.ts';
-import { nearestTo } from '../shape.ts';
+import { faultLine } from '../schema/fault.ts';
+import { nearestTo } from '../schema/schema-errors.ts';
 import { callOf } from './arguments.ts';
 import { type Note, OpenApi } from './document.ts';
 import type { NeededSecret } from './security.ts';

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { fromPointer } from '../fault.ts';
+import { fromPointer } from '../schema/fault.ts';
 import { type OpenApi, pointerOf } from './document.ts';
 
 /** Of a schema, what tells nothing of what may be sent; examples may hold keys, too. */

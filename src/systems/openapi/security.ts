@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { isHeader } from '../../tools/http-request/headers.ts';
-import { toPointer } from '../fault.ts';
+import { toPointer } from '../schema/fault.ts';
 import type { OpenApi } from './document.ts';
 
 /** A secret that requests are sent with, and what its value is. */

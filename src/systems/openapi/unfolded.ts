@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { fromPointer } from '../fault.ts';
+import { fromPointer } from '../schema/fault.ts';
 
 /**
  * How many parts a schema has once its references are followed, each counted as often as it is met: what whoever checks by it

@@ -1,6 +1,10 @@
-import type { Message } from '../../contracts/message.ts';
-import type { ObservedCommit, ObservedRun, RunObserver } from '../../contracts/run-observer.ts';
-import type { StepRecord } from '../../contracts/step.ts';
+import type { Message } from '../../contracts/runs/message.ts';
+import type {
+  ObservedCommit,
+  ObservedRun,
+  RunObserver,
+} from '../../contracts/runs/run-observer.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Span } from './otlp.ts';
 import { modelSpan, type StepPlace, toolSpan } from './step-spans.ts';
 import { newSpanId, spanOf, type TraceContext, traceparent } from './traceparent.ts';

@@ -1,7 +1,7 @@
-import type { AgentDefinition } from '../../contracts/definition.ts';
-import type { Message } from '../../contracts/message.ts';
-import type { ModelRef } from '../../contracts/model.ts';
-import type { RunContext, StepRecord } from '../../contracts/step.ts';
+import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { Message } from '../../contracts/runs/message.ts';
+import type { RunContext, StepRecord } from '../../contracts/runs/step.ts';
 import type { Attributes } from './otlp.ts';
 
 /** What steps of one run have in common. */

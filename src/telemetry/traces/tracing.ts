@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { ObserveRun } from '../../contracts/run-observer.ts';
+import type { ObserveRun } from '../../contracts/runs/run-observer.ts';
 import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { Exporter } from './exporter.ts';
 import { type EndedRun, runSpan } from './run-spans.ts';

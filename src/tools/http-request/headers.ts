@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { ToolContext } from '../../contracts/tool.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 
 /**

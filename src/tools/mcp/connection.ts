@@ -4,30 +4,30 @@ import {
   type RequestOptions,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/client';
-import type { AskedBack, McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
-import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import type { AskedBack, McpHost, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
-import { ended } from '../custom.ts';
+import { ended } from '../custom/custom.ts';
+import { failureOf, isForgotten, lost } from './failures.ts';
+import { listPrompts } from './prompts.ts';
+import type { KeepFile } from './results/files.ts';
+import { collectImages } from './results/images.ts';
+import { listTools } from './results/list-tools.ts';
+import { callOwnTool, ownToolOf } from './results/resource-tools.ts';
+import { outcomeOf } from './results/result.ts';
+import type { Listing, McpServer } from './server.ts';
+import { lastProgress } from './server-requests/progress.ts';
 import {
   answerServer,
   asksBack,
   capabilitiesFor,
   elicitationOf,
   type ServedCall,
-} from './asking-back.ts';
-import { failureOf, isForgotten, lost } from './failures.ts';
-import type { KeepFile } from './files.ts';
-import { collectImages } from './images.ts';
-import type { Line } from './line.ts';
-import { listenForTools } from './listening.ts';
-import { listTools } from './listing.ts';
-import { callOwnTool, ownToolOf } from './own-tools.ts';
-import { lastProgress } from './progress.ts';
-import { listPrompts } from './prompts.ts';
-import { redactMessages } from './redact-messages.ts';
-import { outcomeOf } from './result.ts';
-import type { Listing, McpServer } from './server.ts';
+} from './server-requests/server-requests.ts';
+import { listenForTools } from './transport/listening.ts';
+import { redactMessages } from './transport/redact-messages.ts';
+import type { Line } from './transport/transport.ts';
 
 /** Beyond the time-out of any tool: the signal of the call decides. */
 const NEVER_MS = 2 ** 31 - 1;

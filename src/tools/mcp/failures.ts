@@ -5,8 +5,8 @@ import {
   SdkErrorCode,
   SdkHttpError,
 } from '@modelcontextprotocol/client';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
 import { isJsonObject } from '../../json/json.ts';
 
 /** What an error of the client means for a call. `cause.sent` is false where the server cannot have begun with it. */

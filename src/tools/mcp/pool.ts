@@ -1,19 +1,19 @@
-import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { McpHost, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
-import type { ToolContext } from '../../contracts/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { ended } from '../custom.ts';
-import { asksBack } from './asking-back.ts';
+import { ended } from '../custom/custom.ts';
 import { McpConnection } from './connection.ts';
+import { Lanes } from './connection-lanes.ts';
 import { failureOf, lost, otherThanAccepted, refused, unsent } from './failures.ts';
-import type { McpFile } from './files.ts';
-import { Lanes } from './lanes.ts';
-import { type LineOptions, lineTo } from './line.ts';
-import type { McpRows } from './rows.ts';
+import type { McpRows } from './mcp-store.ts';
+import type { McpFile } from './results/files.ts';
 import type { McpServer } from './server.ts';
-import { type Log, logOf } from './server-log.ts';
-import { unlessAborted } from './unless-aborted.ts';
+import { type Log, logOf } from './server-requests/server-log.ts';
+import { asksBack } from './server-requests/server-requests.ts';
+import { unlessAborted } from './transport/race-abort.ts';
+import { type LineOptions, lineTo } from './transport/transport.ts';
 
 /** The first start of a command may have to load it from somewhere. */
 const OPEN_MS = 60_000;

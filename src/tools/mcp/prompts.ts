@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Client, Prompt } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { plainText } from './elicitation.ts';
-import { HIDDEN } from './listing.ts';
+import { HIDDEN } from './results/list-tools.ts';
 import type { FoundPrompt } from './server.ts';
+import { plainText } from './server-requests/elicitation.ts';
 
 const MAX_PROMPTS = 100;
 const MAX_PAGES = 10;

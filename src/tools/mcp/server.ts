@@ -1,4 +1,4 @@
-import type { ModelRef } from '../../contracts/model.ts';
+import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 
 /** A row of howdah.mcp_servers, as far as it takes to reach the server. */

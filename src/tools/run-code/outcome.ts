@@ -1,4 +1,4 @@
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { Json } from '../../json/json.ts';
 import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
 

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { routes } from '../../../src/api/rest/routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
-import { STEP_KINDS } from '../../../src/contracts/step.ts';
+import { STEP_KINDS } from '../../../src/contracts/runs/step.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -3,7 +3,7 @@ import type { Execution } from '../../../src/api/events/execution-rows.ts';
 import { type Live, runEvents } from '../../../src/api/events/run-events.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
 import { FeedQueue } from '../../../src/api/feed/feed-queue.ts';
-import type { TokenPiece } from '../../../src/contracts/step.ts';
+import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';

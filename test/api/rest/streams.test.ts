@@ -11,7 +11,7 @@ import {
   type Streams,
 } from '../../../src/api/rest/framework/streams.ts';
 import type { Api } from '../../../src/api/server.ts';
-import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
+import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { one, rolledBack } from '../../sql/support.ts';

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../../workers/main.ts';

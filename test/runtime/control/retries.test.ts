@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message } from '../../../src/contracts/message.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

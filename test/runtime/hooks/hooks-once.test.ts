@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { type FaultProxy, loseAnswers, startFaultProxy } from '../../support/fault-proxy.ts';

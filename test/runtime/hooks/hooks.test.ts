@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HOOK_EVENTS } from '../../../src/contracts/hook.ts';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import { HOOK_EVENTS } from '../../../src/contracts/agents/hook.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

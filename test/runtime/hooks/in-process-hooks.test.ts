@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { HOOK_EVENTS, type HookEvent, type Hooks } from '../../../src/contracts/agents/hook.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { HowdahError } from '../../../src/contracts/errors.ts';
-import { HOOK_EVENTS, type HookEvent, type Hooks } from '../../../src/contracts/hook.ts';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
 import { ownHooks } from '../../../src/runtime/hooks/in-process-hooks.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

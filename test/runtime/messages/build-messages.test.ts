@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { RunState } from '../../../src/contracts/action.ts';
-import type { AgentDefinition } from '../../../src/contracts/definition.ts';
-import type { Message } from '../../../src/contracts/message.ts';
+import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
+import type { RunState } from '../../../src/contracts/runs/action.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
 import { conversation } from '../../../src/runtime/messages/build-messages.ts';
 import {
   isSummary,

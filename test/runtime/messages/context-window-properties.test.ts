@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LoggedMessage } from '../../../src/contracts/message.ts';
+import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import { estimateTokens, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { openEnds, seeded, someRun, summary } from './conversations.ts';
 import { retold, sentOf, trimTo } from './windows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LoggedMessage } from '../../../src/contracts/message.ts';
+import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import {
   answerReserve,
   estimateTokens,

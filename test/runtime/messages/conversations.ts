@@ -1,4 +1,4 @@
-import type { LoggedMessage, Message, ToolCall } from '../../../src/contracts/message.ts';
+import type { LoggedMessage, Message, ToolCall } from '../../../src/contracts/runs/message.ts';
 
 export const user = (content: string): Message => ({ role: 'user', content });
 export const answer = (content: string): Message => ({ role: 'assistant', content });

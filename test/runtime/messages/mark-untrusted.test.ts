@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LoggedMessage } from '../../../src/contracts/message.ts';
+import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import { delimited } from '../../../src/runtime/messages/mark-untrusted.ts';
 import { unmarked } from '../../../src/text/untrusted-text.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Resource } from '../../../src/contracts/agents/resource.ts';
 import type { Outcome } from '../../../src/contracts/errors.ts';
-import type { Message } from '../../../src/contracts/message.ts';
-import type { Resource } from '../../../src/contracts/resource.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import {
   type LoadResource,

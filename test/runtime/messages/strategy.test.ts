@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { RunState } from '../../../src/contracts/action.ts';
-import type { AgentDefinition, ToolDefinition } from '../../../src/contracts/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../../src/contracts/agents/definition.ts';
+import type { ModelRef } from '../../../src/contracts/agents/model.ts';
 import type { ErrorCode, RunError } from '../../../src/contracts/errors.ts';
-import type { Message, ToolCall } from '../../../src/contracts/message.ts';
-import type { ModelRef } from '../../../src/contracts/model.ts';
+import type { RunState } from '../../../src/contracts/runs/action.ts';
+import type { Message, ToolCall } from '../../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
 import { ATTEMPTS } from '../../../src/runtime/environment/backoff.ts';
 import { conversation } from '../../../src/runtime/messages/build-messages.ts';

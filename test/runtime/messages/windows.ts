@@ -1,4 +1,4 @@
-import type { LoggedMessage, Message } from '../../../src/contracts/message.ts';
+import type { LoggedMessage, Message } from '../../../src/contracts/runs/message.ts';
 import { conversation } from '../../../src/runtime/messages/build-messages.ts';
 import { type FitOptions, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { asking, numbered, result, summary, user } from './conversations.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { AgentDefinition } from '../../../src/contracts/definition.ts';
+import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
 import { replayRun } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { CONTENT } from '../../../src/tools/contents.ts';
+import { CONTENT } from '../../../src/tools/rich-content.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
-import type { RunState } from '../../../src/contracts/action.ts';
-import type { Message } from '../../../src/contracts/message.ts';
-import type { StepRecord } from '../../../src/contracts/step.ts';
+import type { RunState } from '../../../src/contracts/runs/action.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
+import type { StepRecord } from '../../../src/contracts/runs/step.ts';
 import { storableJson } from '../../../src/db/connection/storable-json.ts';
 import { type ClaimedRun, claimExecutions, commitSteps } from '../../../src/db/runs/runs.ts';
 import { foldLog, foldRecords } from '../../../src/runtime/owned-run/fold.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Message } from '../../../src/contracts/message.ts';
-import type { ToolSchema } from '../../../src/contracts/model.ts';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { ToolSchema } from '../../../src/contracts/agents/model.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { estimateTokens } from '../../../src/runtime/messages/context-window.ts';
 import type { Worker } from '../../../workers/main.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Preview } from '../../../src/contracts/preview.ts';
+import type { Preview } from '../../../src/contracts/runs/preview.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../../workers/main.ts';

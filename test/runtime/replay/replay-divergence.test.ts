@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ExportedRun } from '../../../src/contracts/exported-run.ts';
+import type { ExportedRun } from '../../../src/contracts/runs/exported-run.ts';
 import { replayRun } from '../../../src/index.ts';
 import { unifiedDiff } from '../../../src/runtime/replay/unified-diff.ts';
 import { testDatabase } from '../../support/database.ts';

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import type { ExportedRun } from '../../../src/contracts/exported-run.ts';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { ExportedRun } from '../../../src/contracts/runs/exported-run.ts';
 import { replayRun } from '../../../src/index.ts';
 import { eventually } from '../../support/database.ts';
 import { ended } from '../arrange.ts';

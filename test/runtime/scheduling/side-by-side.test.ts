@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

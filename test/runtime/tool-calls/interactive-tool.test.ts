@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ToolDefinition } from '../../../src/contracts/definition.ts';
-import type { ToolContext } from '../../../src/contracts/tool.ts';
+import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
+import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
 import { deadline } from '../../../src/runtime/environment/deadline.ts';
 import type { World } from '../../../src/runtime/environment/world.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunState, StepNote } from '../../../src/contracts/action.ts';
+import type { RunState, StepNote } from '../../../src/contracts/runs/action.ts';
 import { openCalls } from '../../../src/runtime/tool-plans/open-calls.ts';
 
 /** A run whose last answer has as many calls, all with a child, and how often its log is read. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { AgentDefinition } from '../../../src/contracts/definition.ts';
-import type { StepRecord } from '../../../src/contracts/step.ts';
+import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
+import type { StepRecord } from '../../../src/contracts/runs/step.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { settleCalls } from '../../../src/runtime/tool-calls/settle-calls.ts';
 

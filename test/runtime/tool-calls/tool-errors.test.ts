@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { RESULT_LIMIT_BYTES } from '../../../src/tools/result.ts';
 import type { Worker } from '../../../workers/main.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/tool.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { nearestNames } from '../../../src/text/closest-names.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Action, NewTask, RunState, StepNote } from '../../../src/contracts/action.ts';
-import type { AgentDefinition, Team, WorkflowType } from '../../../src/contracts/definition.ts';
+import type {
+  AgentDefinition,
+  Team,
+  WorkflowType,
+} from '../../../src/contracts/agents/definition.ts';
+import type { Action, NewTask, RunState, StepNote } from '../../../src/contracts/runs/action.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { strategyOf } from '../../../src/runtime/strategies/registry.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { JsonSchema } from '../../../src/json/json.ts';
-import { schemaFault } from '../../../src/tools/mcp/tame-schema.ts';
+import { schemaFault } from '../../../src/tools/mcp/results/sanitize-schema.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, asRole, makeAgent, makeModel, makeRun, one, refusal } from '../support.ts';
 

@@ -10,10 +10,10 @@ import {
   type Step,
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
-import type { TokenPiece } from '../../../contracts/step.ts';
+import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { FeedRow, RunState, SessionRow } from '../../../db/feed/feed.ts';
-import { FeedRowStep } from '../feed-row.ts';
-import type { LiveSources } from '../subscriptions.ts';
+import { FeedRowStep } from '../subscriptions/feed-row.ts';
+import type { LiveSources } from '../subscriptions/subscriptions.ts';
 
 declare global {
   namespace Grafast {

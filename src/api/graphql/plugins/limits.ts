@@ -6,9 +6,9 @@ import {
   getOperationAST,
   NoSchemaIntrospectionCustomRule,
 } from 'postgraphile/graphql';
-import { boundResult } from '../answer-size.ts';
 import { asInvalid, withoutHelp } from '../errors.ts';
-import { limited, refuseLargeVariables, refuseLongText } from '../limits.ts';
+import { boundResult } from '../limits/answer-size.ts';
+import { limited, refuseLargeVariables, refuseLongText } from '../limits/limits.ts';
 
 /**
  * Refuses operations that are too large before they are planned, over HTTP and WebSocket alike; and all that ask about the

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { StreamEvent } from '../../../contracts/stream-event.ts';
+import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import type { Failure } from '../../errors/answer-error.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { openEventStream } from '../../http/event-stream.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Comparison } from '../../../contracts/comparison.ts';
+import type { Comparison } from '../../../contracts/runs/comparison.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
 import { STATUSES } from '../../events/execution-rows.ts';
 import { count, id, time } from '../../http/fields.ts';

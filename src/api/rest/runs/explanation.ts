@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Explanation } from '../../../contracts/explanation.ts';
+import type { Explanation } from '../../../contracts/runs/explanation.ts';
 import { STATUSES } from '../../events/execution-rows.ts';
 import { byId, id, time } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';

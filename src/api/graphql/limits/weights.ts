@@ -1,0 +1,33 @@
+import '../environment.ts';
+import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/graphql';
+
+/**
+ * The work of the Postgres planner for a table or view, by the GraphQL type of its rows. A table
+ * counts 1, a partitioned table 3, and a view as much as all tables in its definition. A type that
+ * is not listed counts 1.
+ */
+export const WEIGHTS: Readonly<Record<string, number>> = {
+  AgentPerformance: 7,
+  DailyUsage: 7,
+  Effect: 16,
+  Execution: 3,
+  ExecutionTimeline: 6,
+  ExecutionTree: 9,
+  Message: 3,
+  MessageSource: 14,
+  ModelUsage: 8,
+  PlanTask: 13,
+  RoutingDecision: 6,
+  Step: 3,
+  ToolPerformance: 7,
+};
+
+export function weightOf(rowType: string): number {
+  return WEIGHTS[rowType] ?? 1;
+}
+
+/** The weight of what a field leads to: a row, or a connection of rows. */
+export function weightOfRows(type: GraphQLNamedType | undefined): number {
+  const nodes = isObjectType(type) ? type.getFields().nodes : undefined;
+  return weightOf((nodes ? getNamedType(nodes.type).name : type?.name) ?? '');
+}

@@ -1,0 +1,94 @@
+import '../../environment.ts';
+import 'postgraphile';
+import {
+  GraphQLEnumType,
+  GraphQLError,
+  GraphQLScalarType,
+  Kind,
+  type ValueNode,
+} from 'postgraphile/graphql';
+
+/** As many choices of an enum are listed; orders and such have hundreds. */
+const MOST_CHOICES = 40;
+const CHOICES = ' It has: ';
+
+/** What Postgres takes as a number, but for those that are none: NaN and Infinity. */
+const numbers = {
+  BigFloat: {
+    form: /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i,
+    fits: Number.isFinite,
+    what: 'a number, such as 0.5 or "0.5"; NaN and Infinity are none',
+  },
+  BigInt: {
+    form: /^[+-]?\d+$/,
+    fits: Number.isSafeInteger,
+    what: 'a whole number, such as 5 or "5"; beyond 2^53 it is written as a text',
+  },
+} as const;
+
+/**
+ * Numbers of Postgres are taken as numbers too, and only those that are one; a word that an enum does not know is answered
+ * with those it does.
+ */
+export const InputsPlugin: GraphileConfig.Plugin = {
+  name: 'HowdahInputsPlugin',
+  version: '1.0.0',
+  schema: {
+    hooks: {
+      finalize(schema) {
+        for (const type of Object.values(schema.getTypeMap())) {
+          if (type instanceof GraphQLEnumType) listChoices(type);
+          else if (type instanceof GraphQLScalarType && isNumber(type.name)) {
+            takeNumbers(type, type.name);
+          }
+        }
+        return schema;
+      },
+    },
+  },
+};
+
+/** Without the choices: by them the schema is told. */
+export function withoutChoices(message: string): string {
+  return message.split(CHOICES, 1)[0] as string;
+}
+
+function isNumber(name: string): name is keyof typeof numbers {
+  return name in numbers;
+}
+
+function takeNumbers(type: GraphQLScalarType, name: keyof typeof numbers): void {
+  const { form, fits, what } = numbers[name];
+  const refused = (nodes?: ValueNode) =>
+    new GraphQLError(`${name} takes ${what}.`, nodes ? { nodes } : {});
+  type.parseValue = (value) => {
+    if (typeof value === 'string' && form.test(value)) return value;
+    if (typeof value === 'number' && fits(value)) return `${value}`;
+    throw refused();
+  };
+  type.parseLiteral = (node) => {
+    const isNumeric =
+      node.kind === Kind.STRING || node.kind === Kind.INT || node.kind === Kind.FLOAT;
+    if (isNumeric && form.test(node.value)) return node.value;
+    throw refused(node);
+  };
+}
+
+function listChoices(type: GraphQLEnumType): void {
+  const names = type.getValues().map(({ name }) => name);
+  if (names.length > MOST_CHOICES || type.name.startsWith('__')) return;
+  const helped = <A extends unknown[], R>(parse: (...given: A) => R) => {
+    return (...given: A): R => {
+      try {
+        return parse.apply(type, given);
+      } catch (error) {
+        if (!(error instanceof GraphQLError)) throw error;
+        const [message = ''] = error.message.split(' Did you mean ');
+        const { nodes } = error;
+        throw new GraphQLError(`${message}${CHOICES}${names.join(', ')}.`, nodes ? { nodes } : {});
+      }
+    };
+  };
+  type.parseValue = helped(type.parseValue);
+  type.parseLiteral = helped(type.parseLiteral);
+}

@@ -1,0 +1,32 @@
+import '../../environment.ts';
+import 'postgraphile';
+
+type Key = { readonly attributeName: string };
+
+/**
+ * The names of contract section 5: `id` is the uuid and `nodeId` the Relay id, and a composite key
+ * `(tenant_id, x_id)` is called after `x_id` alone, since every row a caller sees is of his own tenant.
+ */
+export const NamingPlugin: GraphileConfig.Plugin = {
+  name: 'HowdahNamingPlugin',
+  version: '1.0.0',
+  inflection: {
+    replace: {
+      nodeIdFieldName: () => 'nodeId',
+      _attributeName: (previous, _options, details) =>
+        previous?.({ ...details, skipRowId: true }) ?? details.attributeName,
+      _joinAttributeNames: (previous, _options, codec, names) =>
+        previous?.(
+          codec,
+          withoutTenant(names, (name) => name),
+        ) ?? names.join('-and-'),
+      _getBaseNameFromKeys: (previous, _options, keys) =>
+        previous?.(withoutTenant(keys, (key: Key) => key.attributeName)) ?? null,
+    },
+  },
+};
+
+function withoutTenant<T>(parts: readonly T[], nameOf: (part: T) => string): T[] {
+  const others = parts.filter((part) => nameOf(part) !== 'tenant_id');
+  return others.length > 0 ? others : [...parts];
+}

@@ -1,0 +1,44 @@
+import '../../environment.ts';
+import { type PgInsertSingleStep, PgSelectSingleStep, TYPES } from 'postgraphile/@dataplan/pg';
+import { sql } from 'postgraphile/pg-sql2';
+import { extendSchema, gql } from 'postgraphile/utils';
+
+const typeDefs = gql`
+  extend type Agent {
+    """What it answers with, as other systems write it; of the key the last four characters."""
+    llmProviderConfig: JSON
+    """What it speaks with, likewise."""
+    ttsProviderConfig: JSON
+    """What it hears with, likewise."""
+    sttProviderConfig: JSON
+  }
+`;
+
+/**
+ * The models of an agent as REST shows them, read in the query that reads the agent. A function of the row would want all its
+ * columns, and not all are the application's to read.
+ */
+export const ProviderConfigsPlugin = extendSchema((build) => {
+  const { agents } = build.input.pgRegistry.pgResources;
+  if (!agents) throw new Error('the schema lacks the agents');
+  const shown =
+    (purpose: 'llm' | 'tts' | 'stt') => ($row: PgSelectSingleStep | PgInsertSingleStep) => {
+      // what a mutation gives back is read once more
+      const $agent = $row instanceof PgSelectSingleStep ? $row : agents.get({ id: $row.get('id') });
+      const { alias } = $agent.getClassStep();
+      const call = sql`howdah_private.provider_config(${alias}.id, ${sql.literal(purpose)})`;
+      return $agent.select(call, TYPES.jsonb);
+    };
+  return {
+    typeDefs,
+    objects: {
+      Agent: {
+        plans: {
+          llmProviderConfig: shown('llm'),
+          ttsProviderConfig: shown('tts'),
+          sttProviderConfig: shown('stt'),
+        },
+      },
+    },
+  };
+});

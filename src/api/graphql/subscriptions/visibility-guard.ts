@@ -1,0 +1,74 @@
+import { type Watching, whoSees } from '../../../db/access/subjects.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import { createLookup, FRESH_MS } from '../../login/cached-loader.ts';
+
+/** Judges those who follow something again and again, as sockets are: what was granted may be taken away. */
+export type Sight = {
+  /** The events for as long as he may see them; then `next()` rejects with `gone`. */
+  whileSeen<T>(
+    events: AsyncIterableIterator<T>,
+    watching: Watching,
+    gone: () => Error,
+  ): AsyncIterableIterator<T>;
+  close(): void;
+};
+
+/** Followers of the same rows with the same rights. `ends` holds a function for each that ends it. */
+type Followers = { watching: Watching; ends: Set<() => void> };
+
+/** Asks the database about all followers at once. `onShown` is told whom something was given. */
+export function createSight(pool: Pool, onShown: (watching: Watching) => void = () => {}): Sight {
+  const followed = new Map<string, Followers>();
+  const sees = createLookup({ keyOf, ask: (all) => whoSees(pool, all) });
+  const sweep = async () => {
+    // once for all followers of a run: each check allocates, and a thousand run in one turn
+    const checks = Array.from(followed.values(), async ({ watching, ends }) => {
+      if (await sees(watching)) return;
+      for (const end of [...ends]) end();
+    });
+    await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
+  };
+  /** Returns how to leave. */
+  const follow = (watching: Watching, end: () => void): (() => void) => {
+    const key = keyOf(watching);
+    const same = followed.get(key) ?? { watching, ends: new Set() };
+    followed.set(key, same);
+    same.ends.add(end);
+    return () => {
+      same.ends.delete(end);
+      if (same.ends.size === 0 && followed.get(key) === same) followed.delete(key);
+    };
+  };
+  const timer = setInterval(sweep, FRESH_MS);
+  return {
+    whileSeen(events, watching, gone) {
+      let isGone = false;
+      const leave = follow(watching, () => {
+        isGone = true;
+        leave();
+        void events.return?.();
+      });
+      return {
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        async next() {
+          const item = await events.next();
+          if (isGone) throw gone();
+          if (item.done) leave();
+          else onShown(watching);
+          return item;
+        },
+        async return() {
+          leave();
+          return (await events.return?.()) ?? { done: true, value: undefined };
+        },
+      };
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+function keyOf({ tenantId, userId, role, id }: Watching): string {
+  return `${tenantId} ${userId} ${role} ${id}`;
+}

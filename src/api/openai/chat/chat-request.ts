@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import type { Message } from '../../../contracts/runs/message.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
+import { invalid, unsupported } from '../errors.ts';
+import type { Conversation } from '../runs.ts';
+import { functionSchema, resultOf, toolChoice, toolsFor } from '../tools.ts';
+
+const part = z.looseObject({ type: z.string(), text: z.string().optional() });
+const content = z.union([z.string(), z.array(part)]);
+
+const call = z.looseObject({
+  id: z.string(),
+  function: z.looseObject({ name: z.string(), arguments: z.string() }),
+});
+
+const message = z.discriminatedUnion('role', [
+  z.looseObject({ role: z.literal('system'), content }),
+  z.looseObject({ role: z.literal('developer'), content }),
+  z.looseObject({ role: z.literal('user'), content }),
+  z.looseObject({
+    role: z.literal('assistant'),
+    content: content.nullish(),
+    tool_calls: z.array(call).nullish(),
+  }),
+  z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string() }),
+]);
+type ChatMessage = z.output<typeof message>;
+
+/** What a request may say; what tunes a model is for its agent to say, and is passed over. */
+export const chatRequest = z
+  .looseObject({
+    model: z.string().describe('The name of an agent or workflow'),
+    messages: z
+      .array(message)
+      .min(1)
+      .max(10_000)
+      .describe('The last is from the user, or of a tool'),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+    tools: z
+      .array(z.looseObject({ type: z.string(), function: functionSchema.optional() }))
+      .nullish()
+      .describe('Of type function: the client calls them'),
+    tool_choice: toolChoice,
+    n: z.int().nullish().describe('1 at most: there is one answer'),
+    logprobs: z.boolean().nullish(),
+    modalities: z.array(z.string()).nullish(),
+    response_format: z.looseObject({ type: z.string() }).nullish(),
+    functions: z.unknown().optional().describe('Refused: send tools'),
+    user: z.string().nullish(),
+    metadata: z.looseObject({}).nullish().describe('Of the run'),
+  })
+  .meta({ id: 'ChatCompletionRequest' });
+export type ChatRequest = z.output<typeof chatRequest>;
+
+/** The turn that a list of messages comes down to. Throws what is asked for and cannot be done. */
+export function conversationOf(request: ChatRequest): Conversation {
+  refuseUnsupported(request);
+  const { model, messages, tools, tool_choice, user, metadata } = request;
+  const base = {
+    model,
+    metadata: { ...(metadata as JsonObject), ...(user != null && { user }) },
+    tools: toolsFor((tools ?? []).map(functionOf), tool_choice),
+  };
+  const lastSaid = messages.findLastIndex(({ role }) => role !== 'tool');
+  const at = messages.length - 1;
+  if (lastSaid < at) {
+    const results = messages.slice(lastSaid + 1).flatMap((one, index) => {
+      const field = `messages[${lastSaid + 1 + index}].tool_call_id`;
+      return one.role === 'tool' ? [resultOf(field, one.tool_call_id, textOf(one.content))] : [];
+    });
+    return { ...base, input: '', parts: [], history: [], results };
+  }
+  const last = messages[at] as ChatMessage;
+  if (last.role !== 'user') {
+    const hint = 'What the agent is to answer comes last.';
+    throw invalid(`messages[${at}].role`, 'the last message is from the user, or of a tool', hint);
+  }
+  const said = partsOf(last.content);
+  const history = messages.slice(0, at).map(asHistory);
+  return { ...base, input: said.text, parts: said.others, history, results: [] };
+}
+
+function refuseUnsupported({ n, logprobs, modalities, response_format, functions }: ChatRequest) {
+  if (n != null && n !== 1) throw unsupported('n', 'there is one answer', 'Send n = 1.');
+  if (logprobs) throw unsupported('logprobs', 'there are no logprobs', 'Leave it out.');
+  if (modalities?.some((one) => one !== 'text')) {
+    throw unsupported('modalities', 'answers are text', 'Send modalities = ["text"].');
+  }
+  refuseFormat('response_format', response_format?.type);
+  if (functions != null) {
+    throw unsupported('functions', 'functions have become tools', 'Send tools instead.');
+  }
+}
+
+/** The shape of an answer belongs to the agent. */
+export function refuseFormat(param: string, type: string | undefined): void {
+  if (type === undefined || type === 'text') return;
+  const hint = 'Give the agent an output_schema; its answers satisfy it.';
+  throw unsupported(param, 'the shape of an answer is for the agent to say', hint);
+}
+
+function functionOf(
+  tool: { type: string; function?: z.output<typeof functionSchema> | undefined },
+  index: number,
+) {
+  if (tool.type === 'function' && tool.function) return tool.function;
+  const hint = 'Tools of the server are given to the agent.';
+  throw unsupported(`tools[${index}].type`, 'a client brings tools of type function', hint);
+}
+
+function asHistory(one: ChatMessage): Message {
+  switch (one.role) {
+    case 'tool':
+      return { role: 'tool', content: textOf(one.content), tool_call_id: one.tool_call_id };
+    case 'assistant': {
+      const calls = (one.tool_calls ?? []).map(({ id, function: { name, arguments: args } }) => ({
+        id,
+        name,
+        arguments: args,
+      }));
+      const content = textOf(one.content ?? '');
+      return { role: 'assistant', content, ...(calls.length > 0 && { tool_calls: calls }) };
+    }
+    case 'user': {
+      const { text, others } = partsOf(one.content);
+      return { role: 'user', content: text, ...(others.length > 0 && { parts: others }) };
+    }
+    default:
+      return { role: 'system', content: textOf(one.content) };
+  }
+}
+
+type Content = z.output<typeof content>;
+
+/** The text of a content, and the parts that plain text cannot hold. */
+function partsOf(given: Content): { text: string; others: JsonObject[] } {
+  if (typeof given === 'string') return { text: given, others: [] };
+  const texts = given.flatMap(({ type, text }) =>
+    type === 'text' && text !== undefined ? [text] : [],
+  );
+  const others = given.filter(({ type }) => type !== 'text');
+  return { text: texts.join('\n'), others: others.map((one) => one as Record<string, Json>) };
+}
+
+function textOf(given: Content): string {
+  return partsOf(given).text;
+}

@@ -1,0 +1,101 @@
+import type { z } from 'zod';
+import type { completion, completionChunk, FinishReason } from '../answers.ts';
+import { wireId } from '../ids.ts';
+import type { AskedQuestion, Begun, ToldRun } from '../runs.ts';
+
+/** What the answer of a run that stopped says: its output, or what it asks its client. */
+export function answerOf(run: ToldRun): {
+  content: string | null;
+  calls: ReturnType<typeof callOf>[];
+  finish_reason: FinishReason;
+} {
+  const calls = run.questions.filter(({ is_client_call }) => is_client_call).map(callOf);
+  if (calls.length > 0) {
+    const said = run.answers.at(-1)?.content ?? '';
+    return { content: said === '' ? null : said, calls, finish_reason: 'tool_calls' };
+  }
+  const [question] = run.questions;
+  const content = question ? questionText(question) : run.output;
+  return { content: content ?? '', calls: [], finish_reason: 'stop' };
+}
+
+/** What a person is asked, with what there is to choose from. */
+export function questionText({ prompt, options }: AskedQuestion): string {
+  return [prompt, ...(options ?? []).map((option) => `- ${option}`)].join('\n');
+}
+
+function callOf({ id, tool_call }: AskedQuestion) {
+  return {
+    id: wireId('call', id),
+    type: 'function' as const,
+    function: {
+      name: tool_call?.name ?? '',
+      arguments: JSON.stringify(tool_call?.arguments ?? {}),
+    },
+  };
+}
+
+export function usageOf({ tokens_in, tokens_out }: ToldRun) {
+  return {
+    prompt_tokens: tokens_in,
+    completion_tokens: tokens_out,
+    total_tokens: tokens_in + tokens_out,
+  };
+}
+
+/** A whole answer. */
+export function completionOf(
+  model: string,
+  begun: Begun,
+  run: ToldRun,
+): z.output<typeof completion> {
+  const { content, calls, finish_reason } = answerOf(run);
+  const message = {
+    role: 'assistant' as const,
+    content,
+    refusal: null,
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+  return {
+    id: completionId(begun),
+    object: 'chat.completion',
+    created: run.created_at,
+    model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason }],
+    usage: usageOf(run),
+  };
+}
+
+type Chunk = z.output<typeof completionChunk>;
+type Delta = Chunk['choices'][number]['delta'];
+
+/** The chunks of one answer. `created`: in seconds. With `hasUsage` each has a usage, null but in the last one. */
+export function chunksOf(model: string, begun: Begun, created: number, hasUsage: boolean) {
+  const head = {
+    id: completionId(begun),
+    object: 'chat.completion.chunk' as const,
+    created,
+    model,
+  };
+  const chunk = (delta: Delta, finish_reason: FinishReason | null = null): Chunk => ({
+    ...head,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+    ...(hasUsage && { usage: null }),
+  });
+  return {
+    first: () => chunk({ role: 'assistant', content: '' }),
+    text: (content: string) => chunk({ content }),
+    calls(run: ToldRun) {
+      const tool_calls = answerOf(run).calls.map((call, index) => ({ index, ...call }));
+      return tool_calls.length > 0 ? [chunk({ tool_calls })] : [];
+    },
+    last: (run: ToldRun): Chunk[] => [
+      chunk({}, answerOf(run).finish_reason),
+      ...(hasUsage ? [{ ...head, choices: [], usage: usageOf(run) }] : []),
+    ],
+  };
+}
+
+function completionId({ id }: Begun): string {
+  return `chatcmpl-${id.replaceAll('-', '')}`;
+}

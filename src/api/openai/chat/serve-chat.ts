@@ -1,0 +1,69 @@
+import { openAiError, runFailure } from '../errors.ts';
+import type { Turn } from '../request-run.ts';
+import { answerOf, chunksOf, completionOf, questionText } from './chat.ts';
+import { type ChatRequest, conversationOf } from './chat-request.ts';
+
+/** Answers a request for a chat completion. What a person would be asked is the answer, and ends the run: the client keeps the conversation. */
+export async function serveChat(request: ChatRequest, turn: Turn): Promise<void> {
+  const isStreamed = request.stream === true;
+  const begun = await turn.begin(conversationOf(request), {
+    isKept: false,
+    isFollowed: isStreamed,
+  });
+  if (!isStreamed) {
+    const run = await turn.stopped();
+    if (!run) return;
+    if (run.status === 'failed' || run.status === 'cancelled') {
+      return turn.refuse(runFailure(begun.id, run));
+    }
+    if (isAsking(run)) await turn.cancel();
+    return turn.answer(completionOf(request.model, begun, run));
+  }
+  const writer = turn.stream();
+  const created = Math.floor(Date.now() / 1000);
+  const hasUsage = request.stream_options?.include_usage === true;
+  const chunks = chunksOf(request.model, begun, created, hasUsage);
+  await writer.write(chunks.first());
+  let lastSeq: number | undefined;
+  const say = async (seq: number, text: string) => {
+    const gap = lastSeq !== undefined && lastSeq !== seq ? '\n\n' : '';
+    lastSeq = seq;
+    await writer.write(chunks.text(gap + text));
+  };
+  try {
+    for await (const told of turn.follow()) {
+      if (told.type === 'text') await say(told.seq, told.text);
+      if (told.type !== 'stopped') continue;
+      const { run } = told;
+      if (run.status === 'failed' || run.status === 'cancelled') {
+        await writer.write({ error: runFailure(begun.id, run).error });
+        return writer.end();
+      }
+      const [question] = run.questions;
+      if (isAsking(run) && question) {
+        await say(-1, questionText(question));
+        await turn.cancel();
+      } else if (run.is_whole) {
+        await say(-1, answerOf(run).content ?? '');
+      }
+      for (const chunk of [...chunks.calls(run), ...chunks.last(run)]) await writer.write(chunk);
+      return writer.end('[DONE]');
+    }
+    const left = turn.left();
+    if (left) await writer.write({ error: openAiError(left).error });
+  } catch (error) {
+    await writer.write({ error: openAiError(turn.failureOf(error)).error });
+  }
+  writer.end();
+}
+
+/** A person is asked, and no tool of the client is to be called first. */
+function isAsking({
+  status,
+  questions,
+}: {
+  status: string;
+  questions: { is_client_call: boolean }[];
+}) {
+  return status === 'waiting' && !questions.some(({ is_client_call }) => is_client_call);
+}

@@ -1,0 +1,127 @@
+import type { Json } from '../../../json/json.ts';
+import { questionText } from '../chat/chat.ts';
+import { runFailure } from '../errors.ts';
+import { wireId } from '../ids.ts';
+import type { AskedQuestion, Begun, ToldRun } from '../runs.ts';
+import type { FunctionCall, Message, OutputItem, Response } from './response-schema.ts';
+import type { ResponsesRequest } from './responses-request.ts';
+
+type Phase = NonNullable<Message['phase']>;
+
+/** One request for a response: what every form of the answer has in common. */
+export type Asked = { request: ResponsesRequest; begun: Begun; created: number };
+
+/** Of a run that went on: the step it went on from belongs to the id, since each answer has its own. */
+export function responseId({ id, since }: Begun): string {
+  return wireId('resp', id) + (since > 0 ? `_${since}` : '');
+}
+
+export function messageId({ id }: Begun, seq: number): string {
+  return `${wireId('msg', id)}_${seq}`;
+}
+
+export function messageItem(id: string, text: string, phase: Phase): Message {
+  const content = [{ type: 'output_text' as const, text, annotations: [], logprobs: [] }];
+  const [type, role, status] = ['message', 'assistant', 'completed'] as const;
+  return { id, type, role, status, content, phase };
+}
+
+/** A call for the client. */
+export function callItem({ id, tool_call }: AskedQuestion): FunctionCall {
+  return {
+    id: wireId('fc', id),
+    type: 'function_call' as const,
+    status: 'completed' as const,
+    call_id: wireId('call', id),
+    name: tool_call?.name ?? '',
+    arguments: JSON.stringify(tool_call?.arguments ?? ({} as Json)),
+  };
+}
+
+/** What a run asks at its end: calls of the client's tools, else what a person is to say. */
+export function askedItems(begun: Begun, run: ToldRun): OutputItem[] {
+  const calls = run.questions.filter(({ is_client_call }) => is_client_call);
+  if (run.status !== 'waiting' || calls.length > 0) return calls.map(callItem);
+  const [question] = run.questions;
+  return question
+    ? [messageItem(`${messageId(begun, run.step_count)}_q`, questionText(question), 'final_answer')]
+    : [];
+}
+
+/** What was said and asked since the client asked. */
+export function outputOf(begun: Begun, run: ToldRun): OutputItem[] {
+  if (run.is_whole) {
+    const whole =
+      run.output === null
+        ? []
+        : [messageItem(messageId(begun, run.step_count), run.output, 'final_answer')];
+    return [...whole, ...askedItems(begun, run)];
+  }
+  const said = run.answers.filter(({ content }) => content !== '');
+  return [
+    ...said.map(({ seq, content, has_calls }) =>
+      messageItem(messageId(begun, seq), content, has_calls ? 'commentary' : 'final_answer'),
+    ),
+    ...askedItems(begun, run),
+  ];
+}
+
+/** The response while its run is under way, or, with that, as it ended. */
+export function responseOf(
+  { request, begun, created }: Asked,
+  run?: ToldRun,
+  output: OutputItem[] = [],
+): Response {
+  return {
+    id: responseId(begun),
+    object: 'response',
+    created_at: created,
+    completed_at: run?.status === 'completed' ? run.ended_at : null,
+    status: run ? statusOf(run) : 'in_progress',
+    background: false,
+    error: run?.status === 'failed' && !isCutShort(run) ? errorOf(begun.id, run) : null,
+    incomplete_details: run && isCutShort(run) ? { reason: 'max_output_tokens' } : null,
+    instructions: request.instructions ?? null,
+    max_output_tokens: null,
+    model: request.model,
+    output,
+    parallel_tool_calls: true,
+    previous_response_id: request.previous_response_id ?? null,
+    reasoning: { effort: null, summary: null },
+    store: request.store ?? true,
+    temperature: null,
+    text: { format: { type: 'text' } },
+    tool_choice: request.tool_choice ?? 'auto',
+    tools: (request.tools ?? []).map((tool) => ({ strict: null, parameters: null, ...tool })),
+    top_p: null,
+    truncation: 'disabled',
+    ...(run && { usage: usageOf(run) }),
+    ...(request.user != null && { user: request.user }),
+    metadata: request.metadata ?? {},
+  };
+}
+
+function statusOf(run: ToldRun) {
+  if (run.status === 'cancelled') return 'cancelled';
+  if (run.status !== 'failed') return 'completed';
+  return isCutShort(run) ? 'incomplete' : 'failed';
+}
+
+/** A limit on tokens is the one that OpenAI has a word for. */
+function isCutShort({ status, stop_reason }: ToldRun): boolean {
+  return status === 'failed' && stop_reason === 'max_tokens';
+}
+
+function errorOf(id: string, run: ToldRun) {
+  return { code: 'server_error', message: runFailure(id, run).error.message };
+}
+
+function usageOf({ tokens_in, tokens_out }: ToldRun) {
+  return {
+    input_tokens: tokens_in,
+    input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+    output_tokens: tokens_out,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: tokens_in + tokens_out,
+  };
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import type { Message } from '../../../contracts/runs/message.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
+import { refuseFormat } from '../chat/chat-request.ts';
+import { invalid, unsupported } from '../errors.ts';
+import type { CallResult, Conversation } from '../runs.ts';
+import { functionSchema, resultOf, toolChoice, toolsFor } from '../tools.ts';
+
+const part = z.looseObject({ type: z.string() });
+const content = z.union([z.string(), z.array(part)]);
+
+const said = z.looseObject({
+  type: z.literal('message').optional(),
+  role: z.enum(['user', 'assistant', 'system', 'developer']),
+  content,
+});
+const call = z.looseObject({
+  type: z.literal('function_call'),
+  call_id: z.string(),
+  name: z.string(),
+  arguments: z.string(),
+});
+const result = z.looseObject({
+  type: z.literal('function_call_output'),
+  call_id: z.string(),
+  output: content,
+});
+/** What a reasoning model thought is its own. */
+const reasoning = z.looseObject({ type: z.literal('reasoning') });
+const item = z.union([said, call, result, reasoning]);
+type Item = z.output<typeof item>;
+
+function isSaid(one: Item): one is z.output<typeof said> {
+  return one.type === undefined || one.type === 'message';
+}
+
+/** What a request may say; what tunes a model is for its agent to say, and is passed over. */
+export const responsesRequest = z
+  .looseObject({
+    model: z.string().describe('The name of an agent or workflow'),
+    input: z.union([z.string(), z.array(item).min(1).max(10_000)]),
+    instructions: z.string().nullish().describe('For this turn, behind the prompt of the agent'),
+    previous_response_id: z.string().nullish().describe('The turn it goes on from'),
+    store: z
+      .boolean()
+      .nullish()
+      .describe('false: a turn that goes on from it begins a session of its own'),
+    stream: z.boolean().nullish(),
+    background: z.boolean().nullish().describe('true is refused'),
+    conversation: z.unknown().optional().describe('Refused: send previous_response_id'),
+    prompt: z.unknown().optional().describe('Refused: prompts belong to agents'),
+    tools: z
+      .array(z.looseObject({ type: z.string() }))
+      .nullish()
+      .describe('Of type function: the client calls them'),
+    tool_choice: toolChoice,
+    text: z.looseObject({ format: z.looseObject({ type: z.string() }).nullish() }).nullish(),
+    user: z.string().nullish(),
+    metadata: z.looseObject({}).nullish().describe('Of the run'),
+  })
+  .meta({ id: 'OpenAiResponseRequest' });
+export type ResponsesRequest = z.output<typeof responsesRequest>;
+
+/** The turn that a list of items comes down to. Throws what is asked for and cannot be done. */
+export function conversationOf(request: ResponsesRequest): Conversation {
+  refuseUnsupported(request);
+  const { model, input, instructions, tools, tool_choice, user, metadata } = request;
+  const base = {
+    model,
+    metadata: { ...(metadata as JsonObject), ...(user != null && { user }) },
+    tools: toolsFor((tools ?? []).map(functionOf), tool_choice),
+  };
+  const told: Message[] = instructions ? [{ role: 'system', content: instructions }] : [];
+  if (typeof input === 'string') {
+    return { ...base, input, parts: [], history: told, results: [] };
+  }
+  const last = input.at(-1) as Item;
+  if (last.type === 'function_call_output') {
+    return { ...base, input: '', parts: [], history: [], results: resultsAtEnd(input) };
+  }
+  if (!isSaid(last) || last.role !== 'user') {
+    const field = `input[${input.length - 1}]`;
+    throw invalid(field, 'the last item is a message of the user, or the output of a call');
+  }
+  const { text, others } = partsOf(`input[${input.length - 1}].content`, last.content);
+  const history = [...told, ...historyOf(input.slice(0, -1))];
+  return { ...base, input: text, parts: others, history, results: [] };
+}
+
+function refuseUnsupported({ background, conversation, prompt, text }: ResponsesRequest): void {
+  if (background) {
+    const hint =
+      'Leave it out: a run goes on when its client leaves, and GraphQL and REST follow it.';
+    throw unsupported('background', 'an answer is waited for', hint);
+  }
+  if (conversation != null) {
+    throw unsupported('conversation', 'there are no conversations', 'Send previous_response_id.');
+  }
+  if (prompt != null) {
+    throw unsupported('prompt', 'prompts belong to agents', 'Give the prompt to the agent.');
+  }
+  refuseFormat('text.format', text?.format?.type);
+}
+
+function functionOf(tool: { type: string }, index: number) {
+  const hint = 'Tools of the server are given to the agent.';
+  if (tool.type !== 'function') {
+    throw unsupported(`tools[${index}].type`, 'a client brings tools of type function', hint);
+  }
+  const parsed = functionSchema.safeParse(tool);
+  if (parsed.success) return parsed.data;
+  throw invalid(`tools[${index}]`, `tools[${index}] is no function`);
+}
+
+function resultsAtEnd(items: readonly Item[]): CallResult[] {
+  const from = items.findLastIndex(({ type }) => type !== 'function_call_output') + 1;
+  return items.slice(from).flatMap((one, index) => {
+    if (one.type !== 'function_call_output') return [];
+    const field = `input[${from + index}]`;
+    const { text } = partsOf(`${field}.output`, one.output);
+    return [resultOf(`${field}.call_id`, one.call_id, text)];
+  });
+}
+
+/** Calls that stand one after the other are of one answer, with what was said just before. */
+function historyOf(items: readonly Item[]): Message[] {
+  const history: Message[] = [];
+  items.forEach((one, index) => {
+    if (one.type === 'function_call') {
+      const { call_id: id, name, arguments: args } = one;
+      const last = history.at(-1);
+      const said = last?.role === 'assistant' ? last : { role: 'assistant' as const, content: '' };
+      if (said !== last) history.push(said);
+      said.tool_calls = [...(said.tool_calls ?? []), { id, name, arguments: args }];
+    } else if (one.type === 'function_call_output') {
+      const { text } = partsOf(`input[${index}].output`, one.output);
+      history.push({ role: 'tool', content: text, tool_call_id: one.call_id });
+    } else if (isSaid(one)) {
+      const { text, others } = partsOf(`input[${index}].content`, one.content);
+      const role = one.role === 'developer' ? 'system' : one.role;
+      history.push({ role, content: text, ...(others.length > 0 && { parts: others }) });
+    }
+  });
+  return history;
+}
+
+/** The text of a content, and its images and files as chat completions have them. */
+function partsOf(field: string, given: z.output<typeof content>) {
+  const texts: string[] = [];
+  const others: JsonObject[] = [];
+  if (typeof given === 'string') return { text: given, others };
+  given.forEach((one, index) => {
+    const { type, text, image_url, filename, file_data } = one as Record<string, Json>;
+    if (['input_text', 'output_text', 'text'].includes(String(type)) && typeof text === 'string') {
+      texts.push(text);
+    } else if (type === 'input_image' && typeof image_url === 'string') {
+      others.push({ type: 'image_url', image_url: { url: image_url } });
+    } else if (type === 'input_file' && typeof file_data === 'string') {
+      others.push({ type: 'file', file: { filename: String(filename ?? 'file'), file_data } });
+    } else if (type !== 'refusal') {
+      const hint =
+        'There are input_text, input_image with image_url, and input_file with file_data.';
+      throw invalid(
+        `${field}[${index}]`,
+        `${field}[${index}] is no part that an agent can be told`,
+        hint,
+      );
+    }
+  });
+  return { text: texts.join('\n'), others };
+}

@@ -1,0 +1,91 @@
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { openAiError } from '../errors.ts';
+import { uuidIn, wireId } from '../ids.ts';
+import type { Turn } from '../request-run.ts';
+import { answerQuestion, type Begun, look } from '../runs.ts';
+import { type Asked, askedItems, messageId, outputOf, responseOf } from './response.ts';
+import { createResponseEvents } from './response-events.ts';
+import { conversationOf, type ResponsesRequest } from './responses-request.ts';
+
+/** Answers a request for a response: a turn of the session that the previous one stands in, or what its run waits for. */
+export async function serveResponse(request: ResponsesRequest, turn: Turn): Promise<void> {
+  const begun = await beginResponse(request, turn);
+  const asked: Asked = { request, begun, created: Math.floor(Date.now() / 1000) };
+  if (request.stream === true) return streamResponse(asked, turn);
+  const run = await turn.stopped();
+  if (run) turn.answer(responseOf(asked, run, outputOf(begun, run)));
+}
+
+async function beginResponse(request: ResponsesRequest, turn: Turn): Promise<Begun> {
+  const conversation = conversationOf(request);
+  const isFollowed = request.stream === true;
+  const isKept = request.store !== false;
+  const sent = request.previous_response_id ?? undefined;
+  const previous = sent === undefined ? undefined : uuidIn('resp', sent);
+  if (sent !== undefined && previous === undefined) throw noResponse(sent);
+  if (previous === undefined || conversation.results.length > 0) {
+    return turn.begin(conversation, { isKept, isFollowed });
+  }
+  const run = await turn.transaction((db) => look(db, { id: previous, since: 0 }));
+  if (!run) throw noResponse(sent ?? '');
+  const open = run.status === 'waiting' ? run.questions : [];
+  const call = open.find(({ is_client_call }) => is_client_call);
+  if (call) {
+    const message = `no tool output was found for function call ${wireId('call', call.id)}`;
+    throw new RequestRefusal(400, message, { detail: { field: 'input' } });
+  }
+  const question = open[0];
+  if (!question) return turn.begin(conversation, { previous, isKept, isFollowed });
+  const answer = { id: previous, questionId: question.id, answer: conversation.input };
+  return turn.goOn((db) => answerQuestion(db, answer));
+}
+
+function noResponse(id: string): RequestRefusal {
+  const message = `there is no response ${id.slice(0, 100)}`;
+  const detail = { field: 'previous_response_id', openai_code: 'previous_response_not_found' };
+  return new RequestRefusal(400, message, {
+    hint: 'Send the id of a response that you got.',
+    detail,
+  });
+}
+
+async function streamResponse(asked: Asked, turn: Turn): Promise<void> {
+  const { begun } = asked;
+  const writer = turn.stream();
+  const events = createResponseEvents(writer);
+  try {
+    await events.send('response.created', { response: responseOf(asked) });
+    await events.send('response.in_progress', { response: responseOf(asked) });
+    for await (const told of turn.follow()) {
+      if (told.type === 'text') await events.text(messageId(begun, told.seq), told.text);
+      if (told.type === 'settled') {
+        await events.settle(told.hasCalls ? 'commentary' : 'final_answer');
+      }
+      if (told.type !== 'stopped') continue;
+      const { run } = told;
+      await events.settle('final_answer');
+      const rest = run.is_whole ? outputOf(begun, run) : askedItems(begun, run);
+      for (const item of rest) {
+        if (item.type === 'function_call') await events.call(item);
+        else {
+          await events.text(item.id, item.content[0]?.text ?? '');
+          await events.settle('final_answer');
+        }
+      }
+      const response = responseOf(asked, run, events.output);
+      const { status } = response;
+      const end = status === 'completed' || status === 'incomplete' ? status : 'failed';
+      await events.send(`response.${end}`, { response });
+      return writer.end();
+    }
+    const left = turn.left();
+    if (left) await events.send('error', failed(openAiError(left)));
+  } catch (error) {
+    await events.send('error', failed(openAiError(turn.failureOf(error))));
+  }
+  writer.end();
+}
+
+function failed({ error: { code, message, param } }: ReturnType<typeof openAiError>) {
+  return { code, message, param };
+}

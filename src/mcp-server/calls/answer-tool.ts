@@ -1,0 +1,48 @@
+import type { Tool } from '@modelcontextprotocol/server';
+import { HowdahError } from '../../contracts/errors.ts';
+import { answer, findQuestion } from '../../db/mcp/offered-tools.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+import type { Caller } from '../caller.ts';
+import { UUID } from '../resources/uris.ts';
+
+/** What no agent's tool is called. */
+export const ANSWER_TOOL = 'answer_question';
+
+/** The tool by which a client that cannot ask people brings an answer. */
+export const answerTool: Tool = {
+  name: ANSWER_TOOL,
+  title: 'Answer a question',
+  description:
+    'Answers a question that a run waits for, and gives what the run says then. Approvals: approve or reject. Effects: done, again or give_up. Only pass on what a person has decided.',
+  inputSchema: {
+    type: 'object',
+    properties: {
+      question_id: { type: 'string', description: 'The id of the question.' },
+      answer: { type: 'string', description: 'The answer, or approve, reject, …' },
+      data: {
+        description: 'The answer as JSON, where a schema was asked for; of reject the reason.',
+      },
+    },
+    required: ['question_id'],
+    additionalProperties: false,
+  },
+};
+
+/** Answers; gives the run that goes on. Throws what SQL refuses. */
+export async function answerByTool(caller: Caller, args: JsonObject): Promise<string> {
+  const { question_id: id, answer: text = null, data } = args;
+  if (typeof id !== 'string' || !UUID.test(id)) throw wrong('question_id', 'the id of a question');
+  if (text !== null && typeof text !== 'string') throw wrong('answer', 'a text');
+  return caller.transact(async (client) => {
+    const question = await findQuestion(client, id);
+    await answer(client, id, text, data as Json | undefined);
+    return question?.root_execution_id ?? id;
+  });
+}
+
+function wrong(field: string, what: string): HowdahError {
+  return new HowdahError('HWINV', `${field} has to be ${what}`, {
+    hint: `Call the tool with ${field}.`,
+    detail: { field },
+  });
+}

@@ -1,0 +1,60 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { Execution } from '../../db/queries/queries.ts';
+import type { Question } from '../../db/queries/questions.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { ANSWER_TOOL } from './answer-tool.ts';
+
+/** A run that has ended, as the result of the call that began it: its text, or what is more than that. */
+export function endedResult(
+  id: string,
+  run: Execution | undefined,
+  content: CallToolResult['content'] = [],
+): CallToolResult {
+  const _meta = { 'howdah/execution_id': id, 'howdah/status': run?.status ?? 'gone' };
+  if (run?.status === 'completed') {
+    const text = run.output ?? JSON.stringify(run.output_data);
+    return {
+      content: content.length > 0 ? content : [{ type: 'text', text }],
+      ...(isJsonObject(run.output_data) && { structuredContent: run.output_data }),
+      _meta,
+    };
+  }
+  return { isError: true, content: [{ type: 'text', text: lossOf(id, run) }], _meta };
+}
+
+function lossOf(id: string, run: Execution | undefined): string {
+  if (!run) return `The run ${id} is not there any more.`;
+  if (run.status === 'cancelled') return `The run was cancelled. Execution ${id}.`;
+  const { message } = isJsonObject(run.error) ? run.error : ({} as JsonObject);
+  const why = typeof message === 'string' ? message : 'no reason was given';
+  return `The run failed (${run.stop_reason}): ${why}. Execution ${id}.`;
+}
+
+/** A run that waits for a person, where the client cannot ask him or he would not answer. */
+export function waitingResult(id: string, questions: Question[], note?: string): CallToolResult {
+  const lines = questions.map(({ id: question, kind, prompt, options }) =>
+    [
+      `Question ${question} (${kind}): ${prompt}`,
+      options?.length ? `One of: ${options.join(', ')}` : undefined,
+      kind === 'approval' ? 'Answer approve or reject.' : undefined,
+      kind === 'effect' ? 'Answer done, again or give_up.' : undefined,
+    ]
+      .filter((line) => line !== undefined)
+      .join('\n'),
+  );
+  const how = `Ask the person who may decide it, then call the tool ${ANSWER_TOOL} with question_id and answer: it gives what the run says then.`;
+  const text = [`The run ${id} waits for a person.`, note, ...lines, how];
+  return {
+    content: [{ type: 'text', text: text.filter((part) => part !== undefined).join('\n\n') }],
+    _meta: {
+      'howdah/execution_id': id,
+      'howdah/status': 'waiting',
+      'howdah/questions': questions.map(({ id: question, kind, options, schema }) => ({
+        id: question,
+        kind,
+        ...(options && { options }),
+        ...(schema && { schema }),
+      })),
+    },
+  };
+}

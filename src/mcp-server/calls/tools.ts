@@ -1,0 +1,85 @@
+import {
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Tool,
+} from '@modelcontextprotocol/server';
+import { HowdahError } from '../../contracts/errors.ts';
+import {
+  beginRun,
+  mayRun,
+  type OfferedTool,
+  offeredTool,
+  offeredTools,
+} from '../../db/mcp/offered-tools.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { told } from '../../text/displayable.ts';
+import type { Caller } from '../caller.ts';
+import { answerTool } from './answer-tool.ts';
+
+/** Tools of one page: more than most clients ask for again. */
+const TOOLS_PER_PAGE = 1_000;
+
+/** The agents and workflows that the caller may run, by name; the first page also has the tool that answers. */
+export async function listTools(caller: Caller, cursor?: string): Promise<ListToolsResult> {
+  return caller.transact(async (client) => {
+    const rows = await offeredTools(client, cursor, TOOLS_PER_PAGE + 1);
+    const tools = rows.slice(0, TOOLS_PER_PAGE).map(asTool);
+    if (cursor === undefined && (await mayRun(client))) tools.push(answerTool);
+    const isMore = rows.length > TOOLS_PER_PAGE;
+    return { tools, ...(isMore && { nextCursor: rows[TOOLS_PER_PAGE - 1]?.tool }) };
+  });
+}
+
+function asTool({ tool, kind, name, description, parameters }: OfferedTool): Tool {
+  return {
+    name: tool,
+    title: name,
+    description: description || `The ${kind} ${name}.`,
+    inputSchema: { type: 'object', ...parameters } as Tool['inputSchema'],
+  };
+}
+
+/** Whether it is a tool that is called without a model. */
+export function callsTool(caller: Caller, name: string): Promise<boolean> {
+  return caller.transact(async (client) => Boolean((await offeredTool(client, name))?.calls));
+}
+
+/** Begins a run of what the tool stands for; gives its id. Throws `ProtocolError` when there is no such tool, and what the insert is refused with. */
+export async function beginByTool(
+  caller: Caller,
+  name: string,
+  args: JsonObject,
+  metadata: JsonObject,
+): Promise<{ id: string; isOneTool: boolean }> {
+  return caller.transact(async (client) => {
+    const offered = await offeredTool(client, name);
+    if (!offered) throw noTool(name);
+    if (offered.calls !== null) {
+      const message = JSON.stringify(args);
+      const id = await beginRun(client, offered, { message, data: undefined, metadata });
+      return { id, isOneTool: true };
+    }
+    const { message, input_data: data, ...others } = args;
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw wrong(other, 'is not known', offered);
+    if (typeof message !== 'string') throw wrong('message', 'has to be a text', offered);
+    return { id: await beginRun(client, offered, { message, data, metadata }), isOneTool: false };
+  });
+}
+
+function wrong(field: string, what: string, { parameters }: OfferedTool): HowdahError {
+  const known = Object.keys((parameters.properties ?? {}) as JsonObject).join(', ');
+  return new HowdahError('HWINV', `${field} ${what}`, {
+    hint: `The tool takes: ${known}.`,
+    detail: { field },
+  });
+}
+
+function noTool(name: string): ProtocolError {
+  return new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    `Unknown tool: ${told(name)}. tools/list has those there are.`,
+    { code: 'HWNTF' },
+  );
+}

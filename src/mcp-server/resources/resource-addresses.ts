@@ -1,0 +1,138 @@
+import {
+  type ListResourceTemplatesResult,
+  type ReadResourceResult,
+  type Resource,
+  ResourceNotFoundError,
+} from '@modelcontextprotocol/server';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
+import {
+  type AddressedFile,
+  type AddressedRow,
+  addressTemplates,
+  fileAt,
+  fileMarks,
+} from '../../db/mcp/resources.ts';
+import { told } from '../../text/displayable.ts';
+import type { Caller } from '../caller.ts';
+import { contentsOf } from './content.ts';
+import { EXECUTION_TEMPLATE } from './uris.ts';
+
+const TEMPLATES_PER_PAGE = 200;
+/** Templates that are looked at for one address. */
+const MOST_TEMPLATES = 1_000;
+
+export function asResource({ uri, name, type, size, description }: AddressedRow): Resource {
+  return { uri, name, mimeType: type, size, ...(description !== null && { description }) };
+}
+
+/** Runs, and files whose addresses have places for words; the cursor is the last address of the page before. */
+export async function listTemplates(
+  caller: Caller,
+  cursor?: string,
+): Promise<ListResourceTemplatesResult> {
+  const rows = await caller.transact((client) =>
+    addressTemplates(client, cursor, TEMPLATES_PER_PAGE + 1),
+  );
+  const page = rows.slice(0, TEMPLATES_PER_PAGE);
+  const templates = page.map(({ uri, name, type, description }) => ({
+    uriTemplate: uri,
+    name,
+    mimeType: type,
+    ...(description !== null && { description }),
+  }));
+  const runs = {
+    uriTemplate: EXECUTION_TEMPLATE,
+    name: 'execution',
+    description: 'A run: what it was asked, what it answered, its steps.',
+    mimeType: 'application/json',
+  };
+  const isMore = rows.length > TEMPLATES_PER_PAGE;
+  return {
+    resourceTemplates: cursor === undefined ? [runs, ...templates] : templates,
+    ...(isMore && { nextCursor: page.at(-1)?.uri }),
+  };
+}
+
+/** What stands at an address: a file, or a template filled in. What is not there, or not the caller's to see, is not found. */
+export async function readAddress(caller: Caller, uri: string): Promise<ReadResourceResult> {
+  const file = await caller.transact((client) => fileOf(client, uri));
+  if (!file) throw new ResourceNotFoundError(told(uri));
+  return { contents: [{ uri, mimeType: file.type, ...contentsOf(file) }] };
+}
+
+/** The file of an address, as it is read there. Throws where its content lies elsewhere. */
+export async function fileOf(client: PoolClient, uri: string): Promise<AddressedFile | undefined> {
+  const file = (await fileAt(client, uri)) ?? (await filledTemplate(client, uri));
+  if (file && !file.bytes) {
+    throw new HowdahError('HWINV', `the content of ${file.name} is in a file of the workers`, {
+      hint: 'Only what stands in the row is read here.',
+      detail: { resource_id: file.id },
+    });
+  }
+  return file;
+}
+
+/** How an address stands, in a word that differs once it stands otherwise; undefined when nothing is there. */
+export async function marksAt(
+  client: PoolClient,
+  uris: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const marks = new Map(await fileMarks(client, uris));
+  const others = uris.filter((uri) => !marks.has(uri));
+  const templates =
+    others.length > 0 ? await addressTemplates(client, undefined, MOST_TEMPLATES) : [];
+  for (const uri of others) {
+    const fitting = templates.find((template) => wordsIn(template.uri, uri));
+    if (fitting) marks.set(uri, `${fitting.id} ${fitting.name}`);
+  }
+  return marks;
+}
+
+async function filledTemplate(client: PoolClient, uri: string): Promise<AddressedFile | undefined> {
+  for (const row of await addressTemplates(client, undefined, MOST_TEMPLATES)) {
+    const words = wordsIn(row.uri, uri);
+    if (!words) continue;
+    const file = await fileAt(client, row.uri);
+    if (file?.bytes) return { ...file, bytes: Buffer.from(filled(file, file.bytes, words)) };
+  }
+  return undefined;
+}
+
+/**
+ * The words an address has in the places of a template, each as short as it can be; undefined when it does not fit. Without a pattern: what
+ * people write there would decide how long it takes.
+ */
+function wordsIn(template: string, uri: string): ReadonlyMap<string, string> | undefined {
+  const [first = '', ...parts] = template.split(/\{(\w{1,60})\}/);
+  if (!uri.startsWith(first)) return undefined;
+  const words = new Map<string, string>();
+  let rest = uri.slice(first.length);
+  for (let at = 0; at < parts.length; at += 2) {
+    const [name = '', literal = ''] = parts.slice(at, at + 2);
+    const isLast = at + 2 >= parts.length;
+    const end = isLast ? rest.length - literal.length : rest.indexOf(literal, 1);
+    const word = rest.slice(0, Math.max(end, 0));
+    if (word === '' || /[/?#]/.test(word) || !rest.startsWith(literal, end)) return undefined;
+    words.set(name, decoded(word));
+    rest = rest.slice(end + literal.length);
+  }
+  return rest === '' ? words : undefined;
+}
+
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+/** {{name}} in its text is the word of this name; within JSON as it has to be written there. */
+function filled({ type }: AddressedRow, bytes: Buffer, words: ReadonlyMap<string, string>): string {
+  const isJson = /^application\/([\w.-]+\+)?json\b/.test(type);
+  return bytes.toString('utf8').replaceAll(/\{\{\s*(\w{1,60})\s*\}\}/g, (marker, name) => {
+    const word = words.get(name) ?? marker;
+    return isJson ? JSON.stringify(word).slice(1, -1) : word;
+  });
+}

@@ -1,0 +1,162 @@
+import {
+  type JSONRPCRequest,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { cancelRun, findLive, findQuestion } from '../../db/mcp/offered-tools.ts';
+import { queriesWithin } from '../../db/queries/queries.ts';
+import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { Caller } from '../caller.ts';
+import { type Asking, settled } from '../calls/calls.ts';
+import {
+  abilitiesOf,
+  requestFor,
+  responseTo,
+  type Response as Said,
+} from '../calls/client-input.ts';
+import { createMcpServer } from '../server.ts';
+import { serveStream } from './legacy-stream.ts';
+import { type McpSession, mintSession, readSession, sessionDigest } from './session-id.ts';
+import { storedSession, type ToldSession } from './session-subscriptions.ts';
+
+const SESSION_HEADER = 'mcp-session-id';
+/** The id of a request of ours by which a person is asked: what answers it names the question, in whatever process it arrives. */
+const ASKED = /^question:([0-9a-f-]{36}):\d+$/;
+
+export type LegacyRequest = {
+  request: Request;
+  body: Json | undefined;
+  caller: Caller;
+  onDisconnect: 'continue' | 'cancel' | undefined;
+  isClosing(): boolean;
+  onError(error: unknown): void;
+};
+
+/**
+ * Revisions up to 2025-11-25, which think of a connection that lasts: `initialize` says once what the client can, and an elicitation is
+ * answered, and a call cancelled, by another request. What that takes stands in the session's id, in the id of the elicitation, which is the
+ * question's, and in the metadata of the run.
+ */
+export async function serveLegacy(asked: LegacyRequest): Promise<Response> {
+  const { request, body, caller } = asked;
+  const sent = request.headers.get(SESSION_HEADER);
+  const isStream = request.method === 'GET' && sent !== null;
+  if (request.method !== 'POST' && !isStream) {
+    return refusal(405, -32_000, 'Method not allowed.', sent === null ? 'POST' : 'GET, POST');
+  }
+  const session = sent === null ? undefined : readSession(sent, caller.key);
+  if (sent !== null && !session) return refusal(404, -32_001, 'Session not found');
+  if (isStream && session) return serveStream(asked, keptOf(caller, session));
+  if (Array.isArray(body)) return refusal(400, -32_600, 'A request is one message, no batch.');
+  if (isJsonObject(body)) {
+    if (body.method === undefined && body.id !== undefined) return hear(asked, body);
+    if (body.method === 'notifications/cancelled' && session) return cancel(asked, body, session);
+  }
+  return answer(asked, session);
+}
+
+function refusal(status: number, code: number, message: string, allow?: string): Response {
+  const headers = allow === undefined ? {} : { allow };
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
+}
+
+const accepted = () => new Response(null, { status: 202 });
+
+function keptOf(caller: Caller, { id }: McpSession): ToldSession {
+  return storedSession(caller, sessionDigest(id));
+}
+
+/** One server and one transport for each request. */
+async function answer(asked: LegacyRequest, session: McpSession | undefined): Promise<Response> {
+  const { request, body, caller, onDisconnect = 'continue', isClosing } = asked;
+  const transport = new WebStandardStreamableHTTPServerTransport({});
+  const can = session?.can ?? abilitiesOf(undefined);
+  let asks = 0;
+  const ask = async (requestId: Json, question: Question, fault: string | null) => {
+    asks += 1;
+    const message: JSONRPCRequest = {
+      jsonrpc: '2.0',
+      id: `question:${question.id}:${asks}`,
+      ...requestFor(question, fault, can),
+    };
+    await transport.send(message, { relatedRequestId: requestId as string | number });
+  };
+  const server = createMcpServer({
+    caller,
+    onDisconnect,
+    isClosing,
+    session: session && keptOf(caller, session),
+    asking: ({ mcpReq }): Asking => ({
+      by: 'request',
+      can,
+      ask: (question, fault) => ask(mcpReq.id, question, fault),
+    }),
+    metadataOf: ({ mcpReq }) => (session ? metadataOf(session, mcpReq.id) : {}),
+  });
+  server.onerror = asked.onError;
+  await server.connect(transport);
+  const leave = () => void server.close().catch(asked.onError);
+  request.signal.addEventListener('abort', leave, { once: true });
+  const response = await transport.handleRequest(request, { parsedBody: body });
+  if (isJsonObject(body) && body.method === 'initialize' && response.ok) {
+    response.headers.set(SESSION_HEADER, mintSession(caller.key, abilitiesOf(claimed(body))));
+  }
+  return response;
+}
+
+function claimed({ params }: JsonObject): Parameters<typeof abilitiesOf>[0] {
+  const capabilities = isJsonObject(params) ? params.capabilities : undefined;
+  if (!isJsonObject(capabilities)) return undefined;
+  const { elicitation, sampling } = capabilities;
+  return {
+    ...(isJsonObject(elicitation ?? null) && { elicitation: elicitation as object }),
+    ...(isJsonObject(sampling ?? null) && { sampling: sampling as object }),
+  };
+}
+
+function metadataOf({ id }: McpSession, request: Json): JsonObject {
+  return { mcp_session: sessionDigest(id), mcp_request: request };
+}
+
+/** The client does not want to know any more. A run that is not there yet, or not any more, is nothing to cancel. */
+async function cancel(
+  { body, caller }: LegacyRequest,
+  { params }: JsonObject,
+  session: McpSession,
+): Promise<Response> {
+  const request = isJsonObject(params) ? params.requestId : undefined;
+  if (typeof request === 'string' || typeof request === 'number') {
+    await caller.transact(async (client) => {
+      const run = await findLive(client, metadataOf(session, request));
+      if (run !== undefined) await cancelRun(client, run);
+    });
+  }
+  return body === undefined ? refusal(400, -32_700, 'Parse error') : accepted();
+}
+
+/** Somebody was asked, and this is what he said. */
+async function hear({ caller }: LegacyRequest, { id, result }: JsonObject): Promise<Response> {
+  const [, questionId] = ASKED.exec(String(id)) ?? [];
+  if (questionId === undefined) return accepted();
+  const { root, question } = await caller.transact(async (client) => {
+    const found = await findQuestion(client, questionId);
+    const open = found && (await questionsInTheWay(queriesWithin(client), found.root_execution_id));
+    return { root: found?.root_execution_id, question: open?.find((one) => one.id === questionId) };
+  });
+  if (root === undefined || !question) return accepted(); // nobody waits for it any more
+  const said = responseTo(question, result);
+  const outcome = said ? await heard(caller, question, said) : { fault: null };
+  if (outcome) await caller.announceUnanswered(root, questionId, outcome.fault);
+  return accepted();
+}
+
+/** Undefined when the answer counts. Whoever may not answer is not asked again. */
+async function heard(caller: Caller, question: Question, said: NonNullable<Said>) {
+  try {
+    const fault = await settled(caller, question, said);
+    return fault === null ? undefined : { fault };
+  } catch (error) {
+    caller.explain(error); // what is no refusal stands in the log then
+    return { fault: null };
+  }
+}

@@ -1,0 +1,54 @@
+import {
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import type { Caller } from '../caller.ts';
+import { createMcpServer } from '../server.ts';
+import { type Change, LIST_NAMES, watchChanges } from './changes.ts';
+import type { ToldSession } from './session-subscriptions.ts';
+
+export type StreamRequest = {
+  request: Request;
+  caller: Caller;
+  isClosing(): boolean;
+  onError(error: unknown): void;
+};
+
+/** The stream by which a client of an older revision is told of what no request of its asks for: lists, and the runs of its session. */
+export async function serveStream(
+  { request, caller, isClosing, onError }: StreamRequest,
+  session: ToldSession,
+): Promise<Response> {
+  const transport = new WebStandardStreamableHTTPServerTransport({});
+  const server = createMcpServer({ caller, onDisconnect: 'continue', isClosing });
+  server.onerror = onError;
+  await server.connect(transport);
+  const response = await transport.handleRequest(request);
+  const leave = () => void server.close().catch(onError);
+  if (!response.ok) {
+    leave();
+    return response;
+  }
+  request.signal.addEventListener('abort', leave, { once: true });
+  const watch = await watchChanges({
+    caller,
+    wanted: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
+    tell: (change) => tellBy(server, change),
+    signal: request.signal,
+  });
+  void watch.over.catch(() => {}).finally(leave); // who may not ask any more is told nothing more
+  return response;
+}
+
+const EVERY_LIST = new Set(LIST_NAMES);
+
+/** Tells a client that has one connection for all of it. Who is gone hears nothing. */
+export async function tellBy(server: Server, change: Change): Promise<void> {
+  await server.notification(notificationOf(change)).catch(() => {});
+}
+
+function notificationOf(change: Change) {
+  return 'uri' in change
+    ? { method: 'notifications/resources/updated' as const, params: { uri: change.uri } }
+    : { method: `notifications/${change.list}/list_changed` as const };
+}

@@ -1,0 +1,121 @@
+import type { Readable, Writable } from 'node:stream';
+import type { JSONRPCMessage, Server } from '@modelcontextprotocol/server';
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Caller } from '../caller.ts';
+import { createMcpServer } from '../server.ts';
+import { LIST_NAMES, watchChanges } from './changes.ts';
+import { tellBy } from './legacy-stream.ts';
+import { heldSession, type ToldSession } from './session-subscriptions.ts';
+
+export type StdioOptions = {
+  caller: Caller;
+  input: Readable;
+  output: Writable;
+  onDisconnect: 'continue' | 'cancel';
+  /** Ends it from our side: the runs go on. */
+  signal: AbortSignal;
+  onError(error: unknown): void;
+};
+
+/** Serves one client over two streams until it closes its end, or the signal fires. */
+export async function serveMcpStdio(options: StdioOptions): Promise<void> {
+  const { caller, input, output, onDisconnect, signal, onError } = options;
+  const transport = new StdioServerTransport(input, output);
+  const closed = new AbortController();
+  const { patient, quiet } = patiently(caller);
+  const session = heldSession(patient);
+  let server: Server | undefined;
+  const connection = serveStdio(
+    () => {
+      server = createMcpServer({
+        caller: patient,
+        onDisconnect,
+        isClosing: () => signal.aborted,
+        session,
+      });
+      return server;
+    },
+    { transport, onerror: onError },
+  );
+  const onClose = transport.onclose;
+  const over = new Promise<void>((resolve) => {
+    transport.onclose = () => {
+      onClose?.();
+      closed.abort();
+      resolve();
+    };
+  });
+  signal.addEventListener('abort', () => void connection.close().catch(onError), { once: true });
+  const listening = whenAsked(transport, session, onError);
+  const watching = Promise.race([listening, over]).then(async () => {
+    if (closed.signal.aborted) return;
+    const watch = await watchChanges({
+      caller: patient,
+      wanted: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
+      tell: (change) => server && tellBy(server, change),
+      signal: closed.signal,
+    });
+    await watch.over;
+  });
+  await Promise.all([over, watching.catch(onError)]);
+  await new Promise(setImmediate); // who was cut off says now whether its run is cancelled
+  await quiet();
+}
+
+const EVERY_LIST = new Set(LIST_NAMES);
+
+/** The caller, and a promise of the moment when nothing of it is under way. */
+function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } {
+  const calls = new Set<Promise<unknown>>();
+  const patient: Caller = {
+    ...caller,
+    transact(work) {
+      const done = caller.transact(work);
+      const ended: Promise<void> = done.then(
+        () => void calls.delete(ended),
+        () => void calls.delete(ended),
+      );
+      calls.add(ended);
+      return done;
+    },
+  };
+  return {
+    patient,
+    async quiet() {
+      while (calls.size > 0) await Promise.all(calls);
+    },
+  };
+}
+
+/**
+ * Resolves when the client has shaken hands, or listens, which the library answers by itself: the runs it wants to hear of are read off
+ * its request, and how they stand is known before the answer, so that nothing is missed after it. What it does not want to hear any more
+ * the library keeps from it.
+ */
+function whenAsked(
+  transport: StdioServerTransport,
+  session: ToldSession,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onMessage = transport.onmessage;
+  transport.onmessage = (message: JSONRPCMessage) => {
+    if (!('method' in message) || message.method !== 'subscriptions/listen') {
+      onMessage?.(message);
+      if ('method' in message && message.method === 'notifications/initialized') resolve();
+      return;
+    }
+    const { notifications } = (message.params ?? {}) as {
+      notifications?: { resourceSubscriptions?: unknown };
+    };
+    const uris = notifications?.resourceSubscriptions;
+    const runs = Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
+    Promise.allSettled(runs.map((uri) => session.subscribe(uri)))
+      .then(() => {
+        onMessage?.(message);
+        resolve();
+      })
+      .catch(onError);
+  };
+  return promise;
+}

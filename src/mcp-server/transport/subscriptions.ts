@@ -1,0 +1,89 @@
+import { createMcpHandler, type ServerEvent } from '@modelcontextprotocol/server';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { Caller } from '../caller.ts';
+import { marksOfAll } from '../resources/etags.ts';
+import { executionOf } from '../resources/uris.ts';
+import { createMcpServer } from '../server.ts';
+import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
+
+export type ListeningRequest = {
+  request: Request;
+  body: JsonObject;
+  caller: Caller;
+  closing: AbortSignal;
+  onError(error: unknown): void;
+};
+
+/** Runs that one stream tells of. */
+const MOST_RUNS = 100;
+
+/** `subscriptions/listen` of revision 2026-07-28: one stream that says all the client wants to be told of, and so needs nothing kept. */
+export async function serveListening(asked: ListeningRequest): Promise<Response> {
+  const { request, body, caller, closing, onError } = asked;
+  const filter = filterOf(body);
+  if (filter.uris.length > MOST_RUNS) return tooMany(body.id ?? null);
+  const wanted = await wantedBy(caller, filter);
+  const left = new AbortController();
+  const signal = AbortSignal.any([request.signal, closing, left.signal]);
+  const early: ServerEvent[] = [];
+  let publish = (event: ServerEvent): void => void early.push(event);
+  const watch = await watchChanges({
+    caller,
+    wanted: () => wanted,
+    tell: (change) => publish(eventOf(change)),
+    signal,
+  });
+  const handler = createMcpHandler(
+    () => createMcpServer({ caller, onDisconnect: 'continue', isClosing: () => closing.aborted }),
+    {
+      legacy: 'reject',
+      bus: {
+        publish: () => {},
+        subscribe(listener) {
+          for (const event of early.splice(0)) listener(event);
+          publish = listener;
+          return () => left.abort();
+        },
+      },
+    },
+  );
+  const end = () => void handler.close().catch(onError);
+  void watch.over.catch(() => {}).finally(end); // who may not ask any more is told nothing more
+  closing.addEventListener('abort', end, { once: true });
+  const response = await handler.fetch(request, { parsedBody: body });
+  if (!response.headers.get('content-type')?.includes('event-stream')) left.abort();
+  return response;
+}
+
+type Filter = { lists: Wanted['lists']; uris: string[] };
+
+/** What is no filter is refused by the library. */
+function filterOf({ params }: JsonObject): Filter {
+  const asked = isJsonObject(params) ? params.notifications : undefined;
+  const filter: JsonObject = isJsonObject(asked) ? asked : {};
+  const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];
+  return {
+    lists: new Set(LIST_NAMES.filter((name) => filter[`${name}ListChanged`] === true)),
+    uris: uris.filter((uri) => typeof uri === 'string'),
+  };
+}
+
+/** What the caller cannot see is like what is nowhere: nothing is ever said of it. */
+async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Wanted> {
+  const keys = uris.map((uri) => executionOf(uri) ?? uri);
+  const runs =
+    keys.length > 0 ? await caller.transact((client) => marksOfAll(client, keys)) : new Map();
+  return { lists, runs };
+}
+
+function eventOf(change: Change): ServerEvent {
+  return 'uri' in change
+    ? { kind: 'resource_updated', uri: change.uri }
+    : { kind: `${change.list}_list_changed` };
+}
+
+function tooMany(id: Json): Response {
+  const message = `a stream tells of at most ${MOST_RUNS} resources`;
+  const error = { code: -32_602, message, data: { code: 'HWINV' } };
+  return Response.json({ jsonrpc: '2.0', error, id });
+}

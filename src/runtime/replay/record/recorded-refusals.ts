@@ -1,0 +1,35 @@
+import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/exported-run.ts';
+import type { LoggedMessage } from '../../../contracts/runs/message.ts';
+import { isJsonObject } from '../../../json/json.ts';
+
+/** Why the call was refused whose first step this is, if its tool had been withdrawn. */
+export function reasonOf({ error }: ExportedStep): string | undefined {
+  const cause = error?.cause;
+  return isJsonObject(cause ?? null) ? (cause as { withdrawn?: string }).withdrawn : undefined;
+}
+
+/** What a policy said of the call whose first step this is. */
+export function policyOf({ kind, input, error }: ExportedStep): 'ask' | 'deny' | undefined {
+  const asked = isJsonObject(input) && kind === 'question' ? input.reason : undefined;
+  const cause = asked ?? error?.cause ?? null;
+  const policy = isJsonObject(cause) ? cause.policy : undefined;
+  return policy === 'ask' || policy === 'deny' ? policy : undefined;
+}
+
+/** A message as a claim tells it: what it does not have is absent. */
+export function told(message: ExportedMessage): LoggedMessage {
+  const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
+  const { covers_from_seq, covers_to_seq } = message;
+  const trust = message.trust === 'external' ? message.trust : undefined;
+  const others = {
+    step_seq,
+    parts,
+    tool_calls,
+    tool_call_id,
+    covers_from_seq,
+    covers_to_seq,
+    trust,
+  };
+  const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
+  return { seq, role, content, ...Object.fromEntries(known) };
+}

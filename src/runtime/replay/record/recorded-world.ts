@@ -1,0 +1,144 @@
+import type { ToolDefinition } from '../../../contracts/agents/definition.ts';
+import type { McpOutcome } from '../../../contracts/agents/mcp-host.ts';
+import type { ModelProvider, ModelRequest } from '../../../contracts/agents/model.ts';
+import type { Resource } from '../../../contracts/agents/resource.ts';
+import type { RunError } from '../../../contracts/errors.ts';
+import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
+import type { RunFiles } from '../../../contracts/runs/run-files.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import type { JsonObject } from '../../../json/json.ts';
+import type { World } from '../../environment/world.ts';
+import { shownTo } from '../../messages/drop-unsupported-media.ts';
+import { resolveParts } from '../../messages/resolve-attachments.ts';
+import { definitionFor } from '../../owned-run/overrides.ts';
+import { strategyOf } from '../../strategies/registry.ts';
+import { stepText } from '../format-divergence.ts';
+import type { Judge } from '../replay-checker.ts';
+import type { ReplayedRun } from '../replayed-run.ts';
+import { askedText, requestOf, requestText } from '../request-text.ts';
+import { unifiedDiff } from '../unified-diff.ts';
+import { storedText } from './as-stored-json.ts';
+import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
+import type { RunRecord } from './run-recording.ts';
+
+/** Models and tools that answer from the record. Nothing here reaches a network or a database, and nothing waits. */
+export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun): World {
+  const provider: ModelProvider = {
+    name: 'record',
+    generate: (request) => answer(request, record, judge, run),
+  };
+  return {
+    provider: () => ({ ok: true, value: provider }),
+    standIn: (tool, args, key) => callRecorded(tool, args, key, record, judge, run),
+    wasAskedAgain: (callId) => {
+      const step = record.nextOf(callId, judge.position);
+      return step?.kind === 'question' && step.name === 'approval';
+    },
+    customTools: new Map(),
+    hooks: {},
+    builtins: new Map(),
+    mcp: { call: async () => GONE }, // every call has a stand-in
+    sqlToolPool: undefined as unknown as Pool, // as above
+    queries: { rows: async () => GONE }, // as above
+    querySettings: async () => GONE,
+    readSecret: async () => ({
+      ok: false,
+      error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
+    }),
+    modelNamed: async () => GONE, // as above
+    loadResource: (_tenant, id) => fileOf(id),
+    filesOf: () => undefined as unknown as RunFiles, // as above
+    random: () => 0,
+    sleep: async () => {},
+  };
+}
+
+async function answer(request: ModelRequest, record: RunRecord, judge: Judge, run: ReplayedRun) {
+  const next = record.steps[judge.position];
+  const isOurs = next !== undefined && !record.isOutside(judge.position);
+  const outcome = isOurs ? modelOutcome(next, record.messagesOf(next)) : undefined;
+  if (!outcome) {
+    judge.wentElsewhere(askedText(request));
+    run.lose();
+    return GONE;
+  }
+  const recorded = await recordedRequest(record, judge.position);
+  const diff = unifiedDiff(storedText(recorded), storedText(requestText(request)));
+  if (diff !== '') {
+    judge.note(`the model ${request.model.name} is sent something else`, undefined, diff);
+  }
+  return outcome;
+}
+
+/** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
+async function recordedRequest(record: RunRecord, position: number): Promise<string> {
+  const { execution } = record.run;
+  const { overrides } = record.claimAt(position);
+  const definition = definitionFor(
+    { is_compensation: false, overrides },
+    record.definitionAt(position),
+  );
+  const next = strategyOf(
+    { is_compensation: execution.compensates_execution_id !== null },
+    definition,
+  );
+  const request = requestOf(next(definition, record.stateAt(position)), definition);
+  const resolved = await resolveParts(
+    request ? shownTo(request.model, request.messages) : [],
+    fileOf,
+  );
+  return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';
+}
+
+/** A call by its id; one whose end nobody saw ends this claim as it ended that worker. */
+async function callRecorded(
+  tool: ToolDefinition,
+  args: JsonObject,
+  idempotency_key: string,
+  record: RunRecord,
+  judge: Judge,
+  run: ReplayedRun,
+): Promise<McpOutcome> {
+  const callId = idempotency_key.split(':').slice(2).join(':');
+  const step = await behindItsOwn(callId, record, judge, run);
+  const asks = step && record.askedBackBy(step);
+  if (asks) {
+    return { asks };
+  }
+  const outcome = step && toolOutcome(step, record.messagesOf(step));
+  if (outcome) {
+    return outcome;
+  }
+  const turn = await run.turnOf(callId);
+  if (turn === 'forced' || (turn === 'next' && step && !isUnknownEffect(step))) {
+    judge.wentElsewhere(stepText({ kind: 'tool', name: tool.name, input: args }));
+  }
+  run.lose();
+  return GONE;
+}
+
+/** Answers its server asked of a model, and what was refused it, stand in the log before the call's end: taken as they are. */
+async function behindItsOwn(
+  callId: string,
+  record: RunRecord,
+  judge: Judge,
+  run: ReplayedRun,
+): Promise<ExportedStep | undefined> {
+  for (;;) {
+    const step = record.nextOf(callId, judge.position);
+    if (!step || (step.kind !== 'model' && step.kind !== 'guard') || !run.isHeld) {
+      return step;
+    }
+    const { kind, name, input, output, tokens_in, tokens_out } = step;
+    await run.commit([{ kind, name, call_id: callId, input, output, tokens_in, tokens_out }]);
+  }
+}
+
+/** What files hold is not in a record: their ids stand for it. */
+async function fileOf(id: string): Promise<{ ok: true; value: Resource }> {
+  const bytes = Buffer.from(id);
+  return { ok: true, value: { name: id, type: 'text/plain', is_text: true, bytes, sha256: '' } };
+}
+
+const error: RunError = { code: 'cancelled', message: 'the replay went on', retryable: false };
+const GONE = { ok: false, error } as const;

@@ -1,0 +1,267 @@
+import type {
+  AgentDefinition,
+  Overrides,
+  ToolDefinition,
+} from '../../../contracts/agents/definition.ts';
+import type { AskedBack } from '../../../contracts/agents/mcp-host.ts';
+import type { CallRules, RunState } from '../../../contracts/runs/action.ts';
+import type {
+  ExportedMessage,
+  ExportedRun,
+  ExportedStep,
+} from '../../../contracts/runs/exported-run.ts';
+import type { LoggedMessage } from '../../../contracts/runs/message.ts';
+import type { RunSettings } from '../../../contracts/runs/run-settings.ts';
+import type { LoggedStep, StopReason } from '../../../contracts/runs/step.ts';
+import { lowestTrust, type Trust } from '../../../contracts/runs/trust.ts';
+import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../../db/runs/runs.ts';
+import { isJsonObject } from '../../../json/json.ts';
+import { SERVER_MISSING } from '../../loop/await-mcp-servers.ts';
+import { foldLog } from '../../owned-run/fold.ts';
+import { trustOfEnd } from '../../owned-run/trust.ts';
+import { prompted } from '../../scheduling/fill-prompt-template.ts';
+import { RETRIED } from '../../tool-plans/open-calls.ts';
+import { policyOf, reasonOf, told } from './recorded-refusals.ts';
+import { recordedSettings } from './recorded-settings.ts';
+
+/** Guards that are the database's word that a limit is used up. */
+const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
+
+/**
+ * A recorded run, read from a position in its log: the number of steps that lie behind. It answers what the database
+ * would have answered there.
+ */
+export class RunRecord {
+  readonly run: ExportedRun;
+  readonly steps: readonly ExportedStep[];
+
+  constructor(run: ExportedRun) {
+    const told = (definition: AgentDefinition): AgentDefinition =>
+      prompted(definition, run.execution.input_data ?? null);
+    this.run = {
+      ...run,
+      definition: told(run.definition),
+      ...(run.handoffs
+        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: told(one.definition) })) }
+        : {}),
+    };
+    this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);
+  }
+
+  /** The definition the run has there: each handoff gives it another one. */
+  definitionAt(position: number): AgentDefinition {
+    const last = this.steps[position - 1]?.seq ?? 0;
+    const { handoffs = [], definition } = this.run;
+    return handoffs.findLast(({ seq }) => seq <= last)?.definition ?? definition;
+  }
+
+  /** Where the run itself began: behind what a fork copied, and what came before the first step of a worker. */
+  get start(): number {
+    const { forked_from_seq: copied } = this.run.execution;
+    return this.behindOutside(copied === null ? 0 : copied + 1);
+  }
+
+  /** The position behind all that came from outside there. */
+  behindOutside(position: number): number {
+    let behind = position;
+    while (this.isOutside(behind)) {
+      behind += 1;
+    }
+    return behind;
+  }
+
+  /** Whether the next step there came from outside: no worker made it. */
+  isOutside(position: number): boolean {
+    return this.steps[position]?.worker === null;
+  }
+
+  /** Returns the MCP servers that the run started without at this position. */
+  discoveryAt(position: number): FirstDiscovery | undefined {
+    const behind = this.steps.slice(position);
+    const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);
+    const guards = other < 0 ? behind : behind.slice(0, other);
+    const missing = guards.map(({ output }) => output as unknown as MissingServer);
+    return missing.length > 0 ? { missing } : undefined;
+  }
+
+  isOver(position: number): boolean {
+    return position >= this.steps.length;
+  }
+
+  /** The seq of the next step, or the one behind the last. */
+  seqAt(position: number): number {
+    return this.steps[position]?.seq ?? (this.steps.at(-1)?.seq ?? 0) + 1;
+  }
+
+  messagesOf(step: ExportedStep): ExportedMessage[] {
+    return this.run.messages.filter((message) => message.step_seq === step.seq);
+  }
+
+  /** The next step about a call, at the position or behind it. */
+  nextOf(callId: string, position: number): ExportedStep | undefined {
+    return this.steps
+      .slice(position)
+      .find((step) => step.call_id === callId && step.worker !== null);
+  }
+
+  /** What people were asked for the server of a call, if the step is that question. */
+  askedBackBy({ kind, input }: ExportedStep): AskedBack | undefined {
+    const { elicitation, question_id } = isJsonObject(input) ? input : {};
+    const question = this.run.questions.find(({ id }) => id === question_id);
+    return kind === 'question' && typeof elicitation === 'string' && question
+      ? { ...(question as unknown as AskedBack), elicitation }
+      : undefined;
+  }
+
+  /** The limit that is used up, as the next step tells. */
+  exhaustedAt(position: number): StopReason | null {
+    const next = this.steps[position];
+    const isLimit = next?.kind === 'guard' && next.error && LIMITS.includes(next.name ?? '');
+    return isLimit && !this.isOutside(position) ? (next.name as StopReason) : null;
+  }
+
+  /** What held for the tools there, as the first step of the next call of each tells. */
+  rulesAt(position: number): CallRules {
+    const tools = this.definitionAt(position).tools.flatMap((tool) =>
+      tool.compensation ? [tool, tool.compensation] : [tool],
+    );
+    const approved: string[] = [];
+    const asked: string[] = [];
+    const withdrawn: Record<string, string> = {};
+    const decided: Record<string, CallRules['decided'][string]> = {};
+    for (const tool of tools) {
+      const first = this.#firstOfNext(tool, position);
+      const reason = first && reasonOf(first);
+      const policy = first && policyOf(first);
+      if (policy) decided[tool.name] = { user: policy, internal: policy, external: policy };
+      else if (first?.kind === 'question' && first.name === 'approval') asked.push(tool.name);
+      else if (first && tool.requires_approval) approved.push(tool.name);
+      if (reason) withdrawn[tool.name] = reason;
+    }
+    return { approved, asked, withdrawn, decided, approved_for: {} };
+  }
+
+  #firstOfNext(tool: ToolDefinition, position: number): ExportedStep | undefined {
+    const names = [tool.name, ...tool.aliases];
+    const calls = new Set(
+      this.run.messages
+        .flatMap((message) => message.tool_calls ?? [])
+        .filter((call) => names.includes(call.name))
+        .map((call) => call.id),
+    );
+    const seen = new Set(this.steps.slice(0, position).map((step) => step.call_id));
+    return this.steps
+      .slice(position)
+      .find(({ call_id }) => call_id !== null && calls.has(call_id) && !seen.has(call_id));
+  }
+
+  /** What a claim there would give a worker. */
+  claimAt(position: number): ClaimedRun {
+    const { execution, history } = this.run;
+    return {
+      execution_id: execution.id,
+      fence: 0,
+      tenant_id: '',
+      agent_id: execution.agent_id,
+      agent_version_id: '',
+      session_id: execution.session_id,
+      root_execution_id: execution.root_execution_id,
+      task: null,
+      overrides: this.#overridesAt(position),
+      alike: null,
+      is_child: false,
+      is_compensation: execution.compensates_execution_id !== null,
+      metadata: execution.metadata,
+      step_count: position,
+      exhausted: this.exhaustedAt(position),
+      active_ms_left: Number.POSITIVE_INFINITY,
+      watched: false,
+      is_suspect: false,
+      is_new: position === 0,
+      hooks: null,
+      messages_at_retry: this.#messagesAtRetry(position),
+      refused: this.#refusedAt(position),
+      messages: this.#messagesAt(position),
+      history,
+      attempts: this.#attemptsAt(position),
+      trust: this.#trustAt(position),
+      is_filtered: true,
+      are_calls_limited: false,
+      settings: this.settingsAt(position),
+    };
+  }
+
+  /** As far as what was committed there tells of them. */
+  settingsAt(position: number): RunSettings {
+    const next = this.steps[position];
+    return next ? recordedSettings(next, this.messagesOf(next)) : {};
+  }
+
+  /** What its worker was told there, as howdah_private.agent_overrides says it. */
+  #overridesAt(position: number): Overrides | null {
+    const { overrides, client_tools } = this.run.execution;
+    const last = this.steps[position - 1]?.seq ?? 0;
+    const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
+    const { model: _, request_params: __, ...kept } = overrides ?? {};
+    const said = { ...(isHandedOver ? kept : overrides), ...(client_tools && { client_tools }) };
+    return Object.keys(said).length > 0 ? said : null;
+  }
+
+  /** The state a strategy would look at there, with the definition the run had. */
+  stateAt(position: number): RunState {
+    const { agent } = this.definitionAt(position);
+    const state = foldLog(this.claimAt(position), agent.use_history);
+    return { ...state, rules: this.rulesAt(position) };
+  }
+
+  #messagesAt(position: number): LoggedMessage[] {
+    const last = this.steps[position - 1]?.seq ?? 0;
+    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(told);
+  }
+
+  /** What it was when the run began, lowered by all that its log tells it has read. */
+  #trustAt(position: number): Trust {
+    const { execution, messages } = this.run;
+    const past = this.steps.slice(0, position);
+    const last = past.at(-1)?.seq ?? 0;
+    const read = messages
+      .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
+      .map(({ trust }) => trust);
+    const begun = execution.input_trust ?? 'user';
+    return lowestTrust(begun, ...read, ...past.map(trustOfEnd));
+  }
+
+  #messagesAtRetry(position: number): number {
+    const copied = this.run.execution.forked_from_seq ?? 0;
+    const retried = this.steps
+      .slice(copied, position)
+      .findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+    return retried < 0 ? 0 : this.#messagesAt(copied + retried).length;
+  }
+
+  #refusedAt(position: number): Record<string, number> {
+    const copied = this.run.execution.forked_from_seq ?? 0;
+    const refused: Record<string, number> = {};
+    for (const { kind, name, input, error } of this.steps.slice(copied, position)) {
+      const tokens = (input as { estimated_tokens?: number } | null)?.estimated_tokens;
+      if (kind === 'retry' && error?.code === 'context_too_long' && name && tokens) {
+        refused[name] = Math.min(tokens, refused[name] ?? tokens);
+      }
+    }
+    return refused;
+  }
+
+  #attemptsAt(position: number): LoggedStep[] {
+    const past = this.steps.slice(0, position);
+    const forked = past.findLastIndex(({ kind }) => kind === 'fork');
+    const isLeft = ({ kind, effect }: ExportedStep, at: number): boolean =>
+      at > forked || kind === 'child' || (kind === 'tool_started' && effect === 'once');
+    const answered = past.findLastIndex(
+      ({ kind, call_id }) => kind === 'model' && call_id === null,
+    );
+    const left = past.filter((step, at) => at > answered && isLeft(step, at));
+    return left.map(({ seq, kind, name, call_id, input, output, error }) => {
+      return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
+    });
+  }
+}

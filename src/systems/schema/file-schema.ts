@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../json/json.ts';
+import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
+import { workflowEntries } from './workflow-schema.ts';
+
+const text = z.string().max(1_000_000);
+const name = z.string().min(1).max(200);
+const toolName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tool has a name of letters, digits, _ and -');
+const object = z.record(z.string(), z.unknown());
+const int = () => z.int().min(1).max(2_147_483_647);
+
+/** What a run may use; also of a sub-agent, for its run alone. */
+export const budget = z
+  .strictObject({
+    max_steps: int().optional().describe('Answers of its model a run may take; 50 unless said.'),
+    max_tokens: z.int().min(1).optional().describe('Tokens a run may use with all below it.'),
+    max_cost: z.number().positive().optional().describe('Cost a run may have with all below it.'),
+    max_seconds: int().optional().describe('Seconds a run may be active; 600 unless said.'),
+  })
+  .describe('Limits of each run.');
+
+/** How a run below another differs from what its agent does by itself. */
+export const subRun = z.looseObject({
+  mission_override: z.string().min(1).optional().describe('Instead of its own mission.'),
+  allowed_tools: z.array(z.string().min(1)).optional().describe('Of its tools only these.'),
+  budget: budget.optional(),
+  ephemeral: z.boolean().optional(),
+  handoff: z.boolean().optional().describe('The conversation goes on with it.'),
+  suppress_markdown: z.boolean().optional().describe('The answer is to be plain text.'),
+  weight: z.number().positive().optional().describe('Of a member that votes.'),
+});
+
+const model = z.strictObject({
+  provider: name.describe('openai and everything compatible, local, scripted.'),
+  model: z.string().min(1).max(500).describe("The provider's own id of the model."),
+  purpose: z.enum(['llm', 'embedding', 'tts', 'stt']).optional(),
+  domain: name.optional(),
+  base_url: z.string().max(2000).optional().describe('An OpenAI-compatible endpoint.'),
+  secret_name: name.optional().describe('The secret that holds the key: howdah secret set NAME.'),
+  capabilities: object.optional(),
+  input_price: z.number().min(0).optional().describe('Price of a million input tokens.'),
+  output_price: z.number().min(0).optional().describe('Price of a million output tokens.'),
+  context_tokens: int().optional(),
+});
+
+const databaseFunction = z.strictObject({
+  definition: z
+    .string()
+    .min(1)
+    .max(262_144)
+    .describe(
+      'create function …, in the schema called as the system; owners of the database only.',
+    ),
+  comment: text.optional().describe('What a model is told of the tool it is.'),
+});
+const functionName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'a function has a name of lower-case letters, digits and _');
+
+const toolFields = {
+  aliases: z.array(toolName).optional().describe('Other names it may be allowed and called by.'),
+  description: text.optional(),
+  effect: z.enum(['pure', 'idempotent', 'once']).optional(),
+  requires_approval: z.boolean().optional(),
+  timeout_ms: z.int().min(1).max(3_600_000).optional(),
+  compensation: toolName.optional().describe('The tool that takes a finished call back.'),
+  is_active: z.boolean().optional(),
+};
+const described = {
+  parameters: object.optional().describe('A JSON Schema of its arguments.'),
+  configuration: object.optional(),
+};
+const tool = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('custom'), ...toolFields, ...described }),
+  z.strictObject({
+    kind: z.literal('sql'),
+    function: z
+      .string()
+      .min(1)
+      .max(1000)
+      .describe('shop.order_status(text); owners of the database only.'),
+    ...toolFields,
+  }),
+  z.strictObject({
+    kind: z.literal('http'),
+    ...toolFields,
+    parameters: described.parameters,
+    configuration: object.describe('The request: url, method, arguments, headers, secrets, …'),
+  }),
+  z.strictObject({ kind: z.literal('agent'), agent: name, ...toolFields, ...described }),
+  z.strictObject({ kind: z.literal('workflow'), workflow: name, ...toolFields, ...described }),
+]);
+
+const prompt = z.strictObject({
+  template: z
+    .string()
+    .min(1)
+    .max(262_144)
+    .describe('What agents are told, {{name}} where a value goes.'),
+  description: text.optional(),
+  variables: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'a variable has a name of letters, digits and _'),
+      z.looseObject({
+        type: z.enum(['string', 'number', 'integer', 'boolean']),
+        description: z.string().optional(),
+      }),
+    )
+    .optional()
+    .describe('JSON Schemas by name; one without default has to be given.'),
+});
+
+const skill = z.strictObject({
+  description: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^[^\r\n]*$/, 'say in one line when to read it')
+    .describe('One line: when to read it.'),
+  content: z.string().min(1).max(61_440).describe('What the agent reads, as Markdown.'),
+  is_active: z.boolean().optional(),
+});
+const skillName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'a skill has a name of letters, digits, _ and -');
+
+const subRuns = z.union([
+  z.array(name),
+  z.record(name, subRun.extend({ requires_approval: z.boolean().optional() })),
+]);
+
+const agent = z.strictObject({
+  mission: text.optional().describe('What this agent is to do.'),
+  system_prompt: text.optional().describe('A generic prompt that stands before the mission.'),
+  prompt: name.optional().describe('A prompt that stands before the mission.'),
+  prompt_values: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .describe('By variable of the prompt; what a run brings goes before.'),
+  skills: z.array(name).optional().describe('In the order it is told of them.'),
+  servers: agentServers.optional().describe('MCP servers whose tools it has.'),
+  description: text.optional().describe('What others choose it by.'),
+  model: name.optional().describe('Its model; the one named default unless said.'),
+  request_params: object.optional().describe('Sent to that model as they are: temperature, …'),
+  models: z
+    .array(
+      z.union([
+        name,
+        z.strictObject({
+          model: name,
+          purpose: z.enum(['llm', 'embedding', 'tts', 'stt']).optional(),
+          request_params: object.optional(),
+        }),
+      ]),
+    )
+    .optional()
+    .describe('Its models in order: the first, then the fallbacks.'),
+  tools: z
+    .strictObject({
+      allow: z.array(z.string().min(1)).optional().describe('By name or alias.'),
+      configuration: z
+        .record(z.string(), object)
+        .optional()
+        .describe("By tool: over the tool's own."),
+      requires_approval: z.record(z.string(), z.boolean()).optional().describe('By tool.'),
+    })
+    .optional(),
+  agents: subRuns.optional().describe('Agents it may hand work to.'),
+  workflows: subRuns.optional().describe('Workflows it may hand work to.'),
+  budget: budget.optional(),
+  use_history: z.boolean().optional(),
+  engine: z
+    .enum(['builtin', 'http', 'openai', 'a2a', 'custom'])
+    .optional()
+    .describe('What makes its answers.'),
+  engine_configuration: object.optional().describe('By engine; keys by secret_name.'),
+  human_input: z.boolean().optional().describe('Whether it may ask people.'),
+  context_policy: z.enum(['trim', 'summarize', 'none']).optional(),
+  capabilities: z.array(z.string()).optional(),
+  domain: z.string().max(200).optional(),
+  output_schema: object.optional().describe('A JSON Schema the answer must satisfy.'),
+  is_active: z.boolean().optional(),
+  is_default: z.boolean().optional().describe('The agent that is meant when nobody names one.'),
+});
+
+/** An agent system file, `version: v1`. What a section names stands in it, in another file or in the tenant already. */
+export const systemFile = z
+  .strictObject({
+    version: z.literal('v1'),
+    name: name.describe('Whose everything in this file is.'),
+    description: text.optional(),
+    models: z.record(name, model).optional(),
+    functions: z.record(functionName, databaseFunction).optional(),
+    tools: z.record(toolName, tool).optional(),
+    mcp_servers: z.record(mcpServerName, mcpServer).optional(),
+    prompts: z.record(name, prompt).optional(),
+    skills: z.record(skillName, skill).optional(),
+    agents: z.record(name, agent).optional(),
+    workflows: z.record(name, workflowEntries(text, budget, subRun)).optional(),
+    orchestrator: name.optional().describe('The agent or workflow that speaks for the system.'),
+  })
+  .describe('An agent system of Howdah.');
+
+/** The same as JSON Schema of draft 2020-12, for editors, other doors and the database. */
+export function systemFileSchema(): JsonObject {
+  return {
+    ...(z.toJSONSchema(systemFile, {
+      target: 'draft-2020-12',
+      io: 'input',
+      reused: 'inline',
+    }) as JsonObject),
+    title: 'Agent system file, version v1',
+  };
+}

@@ -1,0 +1,144 @@
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { toPointer } from './fault.ts';
+import { type ShapeFault, shapeFaults } from './schema-errors.ts';
+
+/** The least of an entry, so that others may name it. */
+const LEAST: Record<string, JsonObject> = {
+  models: { provider: 'local', model: 'extractive' },
+  functions: { definition: 'any' },
+  tools: { kind: 'custom' },
+  mcp_servers: { type: 'http', url: 'https://localhost/' },
+  prompts: { template: 'any' },
+  skills: { description: 'any', content: 'any' },
+  agents: {},
+  workflows: { type: 'chain', members: [] },
+};
+/** Of these one part is only right or wrong beside the others: where one is wrong, the rest says nothing. */
+const WHOLE = ['tools', 'prompts'];
+const BESIDE_OTHERS = ['prompt_values', 'request_params', 'engine', 'engine_configuration'];
+
+/** The valid parts of a document. They are plain data, so that threads can exchange them. */
+export type WellFormed = {
+  document: JsonObject;
+  hasName: boolean;
+  /** The paths in the file of parts whose path in `document` differs. */
+  moved: Map<string, string>;
+};
+
+/** What of a document can be looked at further though some of it is not as the schema says: all that is. */
+export function wellFormed(document: unknown, faults: readonly ShapeFault[]): WellFormed {
+  const all = isJsonObject(document) ? document : {};
+  const sound = new Soundness(faults);
+  const hasName = typeof all.name === 'string' && sound.isWhole('/name');
+  const copy: JsonObject = { version: 'v1', name: hasName ? String(all.name) : 'unnamed' };
+  if (typeof all.orchestrator === 'string' && sound.isWhole('/orchestrator'))
+    copy.orchestrator = all.orchestrator;
+  for (const section of Object.keys(LEAST)) {
+    const entries = all[section];
+    if (isJsonObject(entries) && !sound.bad.has(`/${section}`))
+      copy[section] = entriesOf(section, entries, sound);
+  }
+  return { document: copy, hasName, moved: sound.moved };
+}
+
+/**
+ * Returns a function that maps a fault of `document` to its path in the file. The result is
+ * undefined for a fault that the removed parts may have caused.
+ */
+export function originalPaths(
+  { hasName, moved }: WellFormed,
+  faults: readonly ShapeFault[],
+): (found: { path: string; code?: string }) => string | undefined {
+  const sound = new Soundness(faults, moved);
+  return ({ path, code }) => {
+    // everything in a system without a name belongs to others
+    if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
+    return sound.original(path);
+  };
+}
+
+/** What is bad in a document, and where what is left of it was. */
+class Soundness {
+  readonly bad: ReadonlySet<string>;
+  readonly strangeNames: ReadonlySet<string>;
+  readonly moved: Map<string, string>;
+
+  constructor(faults: readonly ShapeFault[], moved = new Map<string, string>()) {
+    this.moved = moved;
+    this.bad = new Set(faults.map(({ path }) => path));
+    this.strangeNames = new Set(faults.filter(({ isKey }) => isKey).map(({ path }) => path));
+  }
+
+  /** Nothing is wrong with it, or below it. */
+  isWhole(pointer: string): boolean {
+    return ![...this.bad].some((path) => path === pointer || path.startsWith(`${pointer}/`));
+  }
+
+  /** Without what is bad. Lists close up, so that it is kept where their entries stood. */
+  without(value: Json, to: string, from: string): Json {
+    if (to !== from) this.moved.set(to, from);
+    if (Array.isArray(value)) {
+      const kept = [...value.keys()].filter((place) => !this.bad.has(`${from}/${place}`));
+      return kept.map((place, index) =>
+        this.without(value[place] as Json, `${to}/${index}`, `${from}/${place}`),
+      );
+    }
+    if (!isJsonObject(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([key, one]) => ({ key, one: one as Json, below: toPointer([key]) }))
+        .filter(({ below }) => !this.bad.has(from + below))
+        .map(({ key, one, below }) => [key, this.without(one, to + below, from + below)]),
+    );
+  }
+
+  original(pointer: string): string | undefined {
+    const path = this.moved.get(pointer) ?? pointer;
+    const entry = path.split('/').slice(0, 3).join('/');
+    if (this.isWhole(entry)) return path;
+    const [, section = ''] = path.split('/');
+    const isTold = [...this.bad].some((one) => path === one || path.startsWith(`${one}/`));
+    return path === entry || isTold || !this.isWhole(path) || WHOLE.includes(section)
+      ? undefined
+      : path;
+  }
+}
+
+function entriesOf(section: string, entries: JsonObject, sound: Soundness): JsonObject {
+  return Object.fromEntries(
+    Object.entries(entries)
+      .map(([name, entry]) => ({ name, entry: entry as Json, at: toPointer([section, name]) }))
+      .filter(({ at }) => !sound.strangeNames.has(at))
+      .map(({ name, entry, at }) => [name, entryOf(section, name, entry, at, sound)]),
+  );
+}
+
+function entryOf(section: string, name: string, entry: Json, at: string, sound: Soundness): Json {
+  if (sound.isWhole(at)) return section === 'agents' ? withoutValues(entry, sound) : entry;
+  const least = LEAST[section] as JsonObject;
+  if (!isJsonObject(entry) || WHOLE.includes(section)) return least;
+  const rest = sound.without(entry, at, at) as JsonObject;
+  const forms = [
+    { ...least, ...(section === 'agents' ? alone(rest) : rest) },
+    { ...least, ...(section === 'workflows' && { members: rest.members ?? [] }) },
+  ];
+  const isSound = (form: JsonObject) =>
+    shapeFaults({ version: 'v1', name: 'unnamed', [section]: { [name]: form } }).length === 0;
+  return forms.find(isSound) ?? least;
+}
+
+/** Values for a prompt that is not known cannot be right or wrong. */
+function withoutValues(entry: Json, sound: Soundness): Json {
+  const { prompt_values: _, ...rest } = entry as JsonObject;
+  const { prompt } = rest;
+  const isKnown = typeof prompt !== 'string' || sound.isWhole(toPointer(['prompts', prompt]));
+  return isKnown ? entry : rest;
+}
+
+/** Of an agent what is right or wrong by itself. */
+function alone(entry: JsonObject): JsonObject {
+  const rest = Object.entries(entry).filter(([key]) => !BESIDE_OTHERS.includes(key));
+  const { tools, ...others } = Object.fromEntries(rest) as JsonObject;
+  const allow = isJsonObject(tools) ? tools.allow : undefined;
+  return { ...others, ...(allow !== undefined && { tools: { allow } }) };
+}

@@ -1,0 +1,237 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import type { JsonObject } from '../../json/json.ts';
+import { toPointer } from './fault.ts';
+import { systemFile, systemFileSchema } from './file-schema.ts';
+
+export type ShapeFault = {
+  path: string;
+  message: string;
+  hint?: string;
+  /** It is about the key and not about what stands there. */
+  isKey?: boolean;
+};
+
+type Issue = z.core.$ZodIssue;
+
+/** Most faults reported for one document. */
+export const MAX_SHAPE_FAULTS = 100;
+
+/** Returns the first faults of a document against the schema, each with its place. */
+export function shapeFaults(document: unknown): ShapeFault[] {
+  const result = systemFile.safeParse(document);
+  const issues = (result.error?.issues ?? []).slice(0, MAX_SHAPE_FAULTS);
+  const faults = issues
+    .flatMap((issue) => faultsOf(document, issue, []))
+    .slice(0, MAX_SHAPE_FAULTS);
+  // what is missing is there, misspelt
+  return faults.filter(({ message, path }) => {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    const meant = `did you mean ${JSON.stringify(path.slice(parent.length + 1))}?`;
+    const isMisspelt = (other: ShapeFault) =>
+      other.isKey === true && other.path.startsWith(`${parent}/`) && other.message.endsWith(meant);
+    return !message.endsWith(' is missing') || !faults.some(isMisspelt);
+  });
+}
+
+let fileSchema: JsonObject | undefined;
+
+function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]): ShapeFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const inner = nearestBranch(issue.errors);
+    const strange = inner.filter(({ code }) => code === 'unrecognized_keys');
+    return (strange.length > 0 ? strange : inner).flatMap((one) => faultsOf(document, one, path));
+  }
+  if (issue.code === 'unrecognized_keys') {
+    fileSchema ??= systemFileSchema();
+    const known = keysAt(fileSchema, path, document);
+    return issue.keys
+      .slice(0, MAX_SHAPE_FAULTS)
+      .map((key) => unknownKey([...path, key], key, known));
+  }
+  if (issue.code === 'invalid_key') {
+    return [
+      {
+        path: toPointer(path),
+        message: nameSentence(issue.issues[0]),
+        isKey: true,
+      },
+    ];
+  }
+  return [{ path: toPointer(path), message: sentence(valueAt(document, path), issue, path) }];
+}
+
+/** Of the forms a value may have, the one it was meant to have: of its own kind, with the fewest faults. */
+function nearestBranch(branches: readonly Issue[][]): readonly Issue[] {
+  const isOther = (issues: readonly Issue[]) =>
+    issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
+  const [best = []] = branches
+    .filter((issues) => !isOther(issues))
+    .toSorted((a, b) => a.length - b.length);
+  if (best.length > 0) return best;
+  const kinds = branches.flat().flatMap((issue) => ('expected' in issue ? [issue.expected] : []));
+  const [first] = branches[0] ?? [];
+  return first ? [{ ...first, expected: [...new Set(kinds)].join(' or ') } as Issue] : [];
+}
+
+function unknownKey(
+  path: readonly PropertyKey[],
+  key: string,
+  known: readonly string[],
+): ShapeFault {
+  if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
+    const hint =
+      'Store the key with howdah secret set NAME, and write secret_name: NAME in the model.';
+    return {
+      path: toPointer(path),
+      message: `${key}: a file must not contain keys`,
+      hint,
+      isKey: true,
+    };
+  }
+  const nearest = nearestTo(key, known);
+  return {
+    path: toPointer(path),
+    isKey: true,
+    message: `unknown key ${JSON.stringify(key)}${nearest ? `, did you mean ${JSON.stringify(nearest)}?` : ''}`,
+    ...(!nearest && known.length > 0 && { hint: `Known keys: ${known.join(', ')}.` }),
+  };
+}
+
+/** The longest word to compare; every known word is shorter. */
+const LONGEST_WORD = 200;
+
+/** The known word that is like what was written, if one is near enough to have been meant. */
+export function nearestTo(word: string, known: readonly string[]): string | undefined {
+  if (known.length === 0 || word.length > LONGEST_WORD) return undefined;
+  const nearest = closest(word, [...known]);
+  return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;
+}
+
+/** What is wrong with a key that is a name. */
+function nameSentence(issue: Issue | undefined): string {
+  if (issue?.code === 'too_small' || issue?.code === 'too_big')
+    return sizeSentence('a name', issue);
+  return issue?.message ?? 'this is no name';
+}
+
+function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): string {
+  const name = calledAs(path);
+  if (value === undefined) return `${name} is missing`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `${name} has to be ${expectedKind(issue.expected)}, not ${kindOf(value)}`;
+    case 'invalid_value':
+      return oneOf(name, value, issue.values.map(String));
+    case 'invalid_union':
+      return oneOf(name, value, ((issue as { options?: unknown[] }).options ?? []).map(String));
+    case 'too_small':
+    case 'too_big':
+      return sizeSentence(name, issue);
+    default:
+      return `${name}: ${issue.message}`;
+  }
+}
+
+/** The key, with its place in a list: `members[0]`. */
+function calledAs(path: readonly PropertyKey[]): string {
+  const last = path.findLastIndex((part) => typeof part === 'string');
+  const places = path.slice(last + 1).map((place) => `[${String(place)}]`);
+  return `${last < 0 ? 'the document' : String(path[last])}${places.join('')}`;
+}
+
+type SizeIssue = Extract<Issue, { code: 'too_small' | 'too_big' }>;
+
+function sizeSentence(name: string, issue: SizeIssue): string {
+  const [bound, inclusive, exclusive] =
+    issue.code === 'too_small'
+      ? [issue.minimum, 'at least', 'more than']
+      : [issue.maximum, 'at most', 'less than'];
+  const words = `${issue.inclusive === false ? exclusive : inclusive} ${bound}`;
+  const unit = { string: 'character', array: 'entry' }[issue.origin as string];
+  if (unit === undefined) return `${name} has to be ${words}`;
+  if (issue.code === 'too_small' && Number(bound) === 1) return `${name} may not be empty`;
+  return `${name} may have ${words} ${unit === 'entry' ? 'entries' : `${unit}s`}`;
+}
+
+const KINDS: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+/** Of a union several, ` or ` between them. */
+function expectedKind(expected: string): string {
+  const kinds = expected.split(' or ').map((kind) => KINDS[kind] ?? kind);
+  return [...new Set(kinds)].join(' or ');
+}
+
+function oneOf(name: string, value: unknown, known: readonly string[]): string {
+  const nearest = typeof value === 'string' ? nearestTo(value, known) : undefined;
+  const all = known.length === 1 ? `${known[0]}` : `one of ${known.join(', ')}`;
+  // what stands there is shown only where it is like a known word: it may be a key that was pasted
+  return nearest
+    ? `unknown ${name} ${JSON.stringify(value)}, did you mean ${JSON.stringify(nearest)}?`
+    : `${name} has to be ${all}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'empty';
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : 'a fraction';
+  return (Array.isArray(value) ? KINDS.array : KINDS[typeof value]) ?? typeof value;
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      value !== null && typeof value === 'object'
+        ? (value as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    document,
+  );
+}
+
+/** The keys an object may have there, by the schema: of the form it has, where there are several. */
+function keysAt(schema: JsonObject, path: readonly PropertyKey[], document: unknown): string[] {
+  let at: JsonObject[] = [schema];
+  let value = document;
+  for (const part of path) {
+    at = at.flatMap((one) => forms(one, value)).flatMap((one) => below(one, part));
+    value = valueAt(value, [part]);
+  }
+  return [
+    ...new Set(
+      at.flatMap((one) => forms(one, value)).flatMap((one) => Object.keys(one.properties ?? {})),
+    ),
+  ];
+}
+
+/** A union's forms that name the same type or kind as the value does. */
+function forms(schema: JsonObject, value: unknown): JsonObject[] {
+  const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
+  if (!all) return [schema];
+  const told = ['type', 'kind']
+    .map((key) => valueAt(value, [key]))
+    .find((one) => typeof one === 'string');
+  const fitting = all.filter((one) => {
+    const { type, kind } = (one.properties ?? {}) as Record<
+      string,
+      { const?: unknown; enum?: unknown[] }
+    >;
+    const tag = kind ?? type;
+    return told === undefined || tag?.const === told || tag?.enum?.includes(told);
+  });
+  return (fitting.length > 0 ? fitting : all).flatMap((one) => forms(one, value));
+}
+
+function below(schema: JsonObject, part: PropertyKey): JsonObject[] {
+  const own = (schema.properties as Record<PropertyKey, JsonObject> | undefined)?.[part];
+  const next = own ?? schema.additionalProperties ?? schema.items;
+  return next !== null && typeof next === 'object' ? [next as JsonObject] : [];
+}

@@ -1,0 +1,16 @@
+import type { BuiltinTool } from '../../contracts/agents/tool.ts';
+import { invalidArguments } from '../arguments.ts';
+import { ExpressionError, evaluate } from './decimal-expression.ts';
+
+/** `calculator {expression}`: gives the value as text, with all its digits. */
+export const calculatorTool: BuiltinTool = {
+  name: 'calculator',
+  async run({ expression }) {
+    try {
+      return { ok: true, value: evaluate(String(expression)) };
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      return { ok: false, error: invalidArguments(`expression: ${error.message}`) };
+    }
+  },
+};

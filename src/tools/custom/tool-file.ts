@@ -1,0 +1,73 @@
+import { basename, extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { CustomTool } from '../../contracts/agents/tool.ts';
+import { defineTool } from './define-tool.ts';
+
+let loads = 0;
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+/** What a file exports for one tool. */
+const spec = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 letters, digits, _ or -'),
+  description: z.string().min(1, 'says what the tool does'),
+  parameters: z.custom<object>(
+    (value) => isZod(value) || isJsonSchema(value),
+    'is an object of zod, or a JSON Schema of an object',
+  ),
+  effect: z.enum(['pure', 'idempotent', 'once']).optional(),
+  run: z.custom(isFunction, 'is a function'),
+});
+
+/**
+ * The tools a file exports, as it is now: every object that has `run`, by its `name` or the name it is exported under. Throws
+ * what is wrong with it.
+ */
+export async function toolsOfFile(path: string): Promise<CustomTool[]> {
+  loads += 1; // Node keeps a module by its address
+  const module: Record<string, unknown> = await import(`${pathToFileURL(path).href}?${loads}`);
+  const tools = Object.entries(module)
+    .filter(([, value]) => isTool(value))
+    .map(([key, value]) =>
+      toolOf(key === 'default' ? basename(path, extname(path)) : key, value as object),
+    );
+  if (tools.length === 0) {
+    throw new Error('it exports no tool: an object with description, parameters and run');
+  }
+  return tools;
+}
+
+function isTool(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('run' in value || 'parameters' in value);
+}
+
+function toolOf(key: string, value: object): CustomTool {
+  const checked = spec.safeParse({ name: key, ...value });
+  if (!checked.success) {
+    const faults = checked.error.issues.map(({ path, message }) =>
+      [path.join('..'), message].filter((word) => word !== '').join(' '),
+    );
+    throw new Error(`${key}: ${faults.join('; ')}`);
+  }
+  const given = { name: key, ...value } as CustomTool;
+  return isZod(given.parameters)
+    ? defineTool(given as unknown as Parameters<typeof defineTool>[0])
+    : given;
+}
+
+/** The project may have another copy of zod than ours. */
+function isZod(value: unknown): boolean {
+  const def = (value as { _zod?: { def?: { type?: unknown } } } | null | undefined)?._zod?.def;
+  return def?.type === 'object';
+}
+
+function isJsonSchema(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    value.type === 'object' &&
+    !('_zod' in value)
+  );
+}

@@ -1,0 +1,52 @@
+import type { JsonObject } from '../../../json/json.ts';
+import { plainText } from '../server-requests/elicitation.ts';
+
+/** What came with a result and is no text to be read at once. */
+export type McpFile = { name: string; type: string; bytes: Buffer; origin: JsonObject };
+
+/** Gives the id of the row. Throws what the database refuses. */
+export type KeepFile = (file: McpFile) => Promise<string>;
+
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
+
+/** Bytes of base64, null when it is none. */
+export function bytesIn(base64: string): Buffer | null {
+  return /^[A-Za-z0-9+/_-]*={0,2}$/.test(base64) && base64.replaceAll('=', '').length % 4 !== 1
+    ? Buffer.from(base64, 'base64')
+    : null;
+}
+
+/** The end of an address, or a name made of what it is. */
+export function fileName(uri: string | undefined, otherwise: string, type: string): string {
+  const last = (uri ?? '').split(/[?#]/)[0]?.split(/[/\\]/).at(-1) ?? '';
+  const told = plainText(decoded(last), 200)
+    .replaceAll(/[\n\t]/g, ' ')
+    .trim();
+  return told || `${otherwise}.${/^[a-z]+\/([a-z0-9]+)/.exec(type)?.[1] ?? 'bin'}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Keeps it, and says in a line what and where it is. */
+export async function keptLine(file: McpFile, what: string, keep: KeepFile): Promise<string> {
+  const { name, type, bytes } = file;
+  const said = `${what} ${type}, ${bytes.byteLength} bytes`;
+  if (bytes.byteLength > MAX_FILE_BYTES) {
+    return `[${said}: too large to be kept]`;
+  }
+  if (bytes.byteLength === 0) {
+    return `[${said}: empty]`;
+  }
+  try {
+    const id = await keep(file);
+    return `[${said}: kept as file ${JSON.stringify(name)}, id ${id}]`;
+  } catch (error) {
+    return `[${said}: not kept, ${error instanceof Error ? error.message : String(error)}]`;
+  }
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import type { Client, Tool } from '@modelcontextprotocol/client';
+import { canonicalJson } from '../../../json/canonical-json.ts';
+import type { JsonObject } from '../../../json/json.ts';
+import type { FoundTool, Listing } from '../server.ts';
+import { ownTools } from './resource-tools.ts';
+import { schemaFault, withoutPatterns } from './sanitize-schema.ts';
+
+const MAX_TOOLS = 500;
+const MAX_PAGES = 50;
+const MAX_TOOL_BYTES = 32_768;
+
+/** Characters that are not seen, or that change what is seen around them: controls, marks of direction, tags. Some emoji have one. */
+export const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/u;
+
+/** Asks a server for all of its tools. Throws what the client throws, and an error where it offers too much. */
+export async function listTools(
+  client: Client,
+  signal: AbortSignal,
+): Promise<Omit<Listing, 'prompts'>> {
+  const { name = '', version = '' } = client.getServerVersion() ?? {};
+  const server_info = { name: shown(name), version: shown(version) };
+  if (!client.getServerCapabilities()?.tools) {
+    return { server_info, tools: ownTools(client, new Set()) };
+  }
+  const tools = new Map<string, FoundTool>();
+  let cursor: string | undefined;
+  for (let page = 0; ; page += 1) {
+    const params = cursor === undefined ? {} : { cursor };
+    const request = { method: 'tools/list' as const, params };
+    const answer = await client.request(request, { signal });
+    for (const tool of answer.tools.filter(({ name }) => /^[\x21-\x7e]{1,128}$/.test(name))) {
+      tools.set(tool.name, found(tool));
+    }
+    cursor = answer.nextCursor;
+    if (cursor === undefined) {
+      const own = ownTools(client, new Set(tools.keys()));
+      return { server_info, tools: [...tools.values(), ...own] };
+    }
+    if (tools.size > MAX_TOOLS || page >= MAX_PAGES) {
+      throw new Error(`it offers more than ${MAX_TOOLS} tools`);
+    }
+  }
+}
+
+function found(tool: Tool): FoundTool {
+  const { name, title, description, inputSchema, outputSchema, annotations, execution } = tool;
+  const said = canonicalJson({
+    name,
+    title,
+    description,
+    inputSchema,
+    outputSchema,
+    annotations,
+    execution,
+  });
+  const digest = createHash('sha256').update(said).digest('hex');
+  const fault =
+    faultOf(said) ??
+    (execution?.taskSupport === 'required'
+      ? 'it works as a task only, which is not supported'
+      : null) ??
+    schemaFault(inputSchema as JsonObject);
+  const text = description ?? title ?? '';
+  return {
+    name,
+    digest,
+    fault,
+    description: fault ? '' : text,
+    parameters: fault ? {} : (withoutPatterns(inputSchema as JsonObject) as JsonObject),
+    annotations: fault ? {} : hints(annotations),
+    // JSON writes controls as escapes: seen in the text itself
+    hides_something: HIDDEN.test(text) || HIDDEN.test(unescaped(said)),
+  };
+}
+
+/** What the server says of it, without the word that is ours alone (own-tools.ts). */
+function hints(annotations: Tool['annotations']): JsonObject {
+  const { protocol: _, ...said } = JSON.parse(JSON.stringify(annotations ?? {})) as JsonObject;
+  return said;
+}
+
+function faultOf(said: string): string | null {
+  const bytes = Buffer.byteLength(said);
+  if (bytes > MAX_TOOL_BYTES) {
+    return `what its server says of it has ${bytes} bytes, and ${MAX_TOOL_BYTES} are kept`;
+  }
+  return /\\u0000|\\ud[89a-f]/i.test(said) ? 'there are characters in it that no text has' : null;
+}
+
+function unescaped(json: string): string {
+  return json.replaceAll(/\\u([0-9a-f]{4})/gi, (_, code) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
+
+function shown(text: string): string {
+  return text.slice(0, 200).toWellFormed().replaceAll('\u0000', '');
+}

@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import type { Client, RequestOptions } from '@modelcontextprotocol/client';
+import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
+import { canonicalJson } from '../../../json/canonical-json.ts';
+import type { JsonObject } from '../../../json/json.ts';
+import type { FoundTool } from '../server.ts';
+import { type ResultOptions, toldAll } from './result.ts';
+
+/** What a server has besides tools, as tools that agents can call: the words are ours, and so they never change. */
+type OwnTool = {
+  name: string;
+  description: string;
+  parameters: JsonObject;
+  /** The part of the protocol it speaks: reads, by what that says. */
+  protocol: string;
+  run(
+    client: Client,
+    args: JsonObject,
+    options: RequestOptions,
+    told: ResultOptions,
+  ): Promise<string>;
+};
+
+const MAX_PAGES = 10;
+const MAX_LISTED = 500;
+const NO_ARGUMENTS = { type: 'object', properties: {}, additionalProperties: false };
+
+const RESOURCES: readonly OwnTool[] = [
+  {
+    name: 'list_resources',
+    description:
+      'Lists what this server can be asked to read: resources by their uri, and templates of uris with {variables} to fill in.',
+    parameters: NO_ARGUMENTS,
+    protocol: 'resources/list',
+    run: async (client, _args, options) => {
+      const resources = await listed((cursor) =>
+        client
+          .request({ method: 'resources/list', params: at(cursor) }, options)
+          .then((page) => ({ items: page.resources, next: page.nextCursor })),
+      );
+      const templates = await listed((cursor) =>
+        client
+          .request({ method: 'resources/templates/list', params: at(cursor) }, options)
+          .then((page) => ({ items: page.resourceTemplates, next: page.nextCursor })),
+      ).catch(() => []); // not every server has them
+      const about = (one: {
+        name: string;
+        description?: string | undefined;
+        mimeType?: string | undefined;
+      }) => ({
+        name: one.name,
+        ...(one.description === undefined ? {} : { description: one.description }),
+        ...(one.mimeType === undefined ? {} : { type: one.mimeType }),
+      });
+      return JSON.stringify({
+        resources: resources.map((one) => ({ uri: one.uri, ...about(one) })),
+        templates: templates.map((one) => ({ uri_template: one.uriTemplate, ...about(one) })),
+      });
+    },
+  },
+  {
+    name: 'read_resource',
+    description:
+      'Reads a resource of this server by its uri. What is no text or long is kept as a file.',
+    parameters: {
+      type: 'object',
+      properties: { uri: { type: 'string', minLength: 1, maxLength: 4000 } },
+      required: ['uri'],
+      additionalProperties: false,
+    },
+    protocol: 'resources/read',
+    run: async (client, args, options, told) => {
+      const uri = String(args.uri);
+      const { contents } = await client.request(
+        { method: 'resources/read', params: { uri } },
+        options,
+      );
+      const parts = await toldAll(
+        contents.map((resource) => ({ type: 'resource', resource })),
+        told,
+      );
+      return parts.join('\n') || '[nothing]';
+    },
+  },
+];
+
+const PROMPTS: readonly OwnTool[] = [
+  {
+    name: 'list_prompts',
+    description: 'Lists the prompts this server has, with the arguments each takes.',
+    parameters: NO_ARGUMENTS,
+    protocol: 'prompts/list',
+    run: async (client, _args, options) => {
+      const prompts = await listed((cursor) =>
+        client
+          .request({ method: 'prompts/list', params: at(cursor) }, options)
+          .then((page) => ({ items: page.prompts, next: page.nextCursor })),
+      );
+      const about = prompts.map(({ name, description, arguments: args = [] }) => ({
+        name,
+        ...(description === undefined ? {} : { description }),
+        arguments: args.map((one) => ({
+          name: one.name,
+          description: one.description,
+          required: one.required === true,
+        })),
+      }));
+      return JSON.stringify({ prompts: about });
+    },
+  },
+  {
+    name: 'get_prompt',
+    description: 'Gives a prompt of this server, filled in with the arguments.',
+    parameters: {
+      type: 'object',
+      properties: {
+        name: { type: 'string', minLength: 1, maxLength: 200 },
+        arguments: { type: 'object', additionalProperties: { type: 'string' } },
+      },
+      required: ['name'],
+      additionalProperties: false,
+    },
+    protocol: 'prompts/get',
+    run: async (client, args, options, told) => {
+      const params = {
+        name: String(args.name),
+        arguments: (args.arguments ?? {}) as Record<string, string>,
+      };
+      const { messages } = await client.request({ method: 'prompts/get', params }, options);
+      const parts = await toldAll(
+        messages.map(({ content }) => content),
+        told,
+      );
+      return parts.map((part, at) => `${messages[at]?.role}: ${part}`).join('\n\n');
+    },
+  },
+];
+
+const at = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
+
+async function listed<T>(
+  page: (cursor: string | undefined) => Promise<{ items: T[]; next: string | undefined }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  for (let n = 0; n < MAX_PAGES && all.length < MAX_LISTED; n += 1) {
+    const { items, next } = await page(cursor);
+    all.push(...items);
+    cursor = next;
+    if (cursor === undefined) break;
+  }
+  return all.slice(0, MAX_LISTED);
+}
+
+/** Those for what the server says it has, but for names it has given to tools of its own. */
+export function ownTools(client: Client, taken: ReadonlySet<string>): FoundTool[] {
+  const { resources, prompts } = client.getServerCapabilities() ?? {};
+  const all = [...(resources ? RESOURCES : []), ...(prompts ? PROMPTS : [])];
+  return all.filter(({ name }) => !taken.has(name)).map(found);
+}
+
+function found({ name, description, parameters, protocol }: OwnTool): FoundTool {
+  const said = canonicalJson({ name, parameters, protocol }); // our own words may get better
+  return {
+    name,
+    description,
+    parameters,
+    annotations: { readOnlyHint: true, protocol },
+    digest: createHash('sha256').update(said).digest('hex'),
+    fault: null,
+    hides_something: false,
+  };
+}
+
+/** The tool of ours that the digest says; a tool of the server's with that name has another one. */
+export function ownToolOf(name: string, digest: string | undefined): OwnTool | undefined {
+  return [...RESOURCES, ...PROMPTS].find(
+    (tool) => tool.name === name && found(tool).digest === digest,
+  );
+}
+
+export async function callOwnTool(
+  tool: OwnTool,
+  client: Client,
+  args: JsonObject,
+  options: RequestOptions,
+  told: ResultOptions,
+): Promise<ToolOutcome> {
+  return { ok: true, value: await tool.run(client, args, options, told) };
+}

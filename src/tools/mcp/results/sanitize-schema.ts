@@ -1,0 +1,113 @@
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../../json/json.ts';
+
+/** How large a schema may become when its references are followed. */
+const MAX_NODES = 10_000;
+
+/** Most objects and booleans of a schema in the database (howdah_private.schema_size_fault). */
+const MAX_PARTS = 5_000;
+const MAX_LEVELS = 100;
+
+/** Values, not schemas. */
+const DATA = new Set(['enum', 'const', 'default', 'examples']);
+/** Schemas by name. */
+const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+
+/**
+ * A foreign schema as it may be checked in this process: without patterns, since one of them against a text that fits it
+ * badly would stop the worker. The server checks them itself.
+ */
+export function withoutPatterns(schema: Json): Json {
+  if (Array.isArray(schema)) return schema.map(withoutPatterns);
+  if (!isJsonObject(schema)) return schema;
+  const hasPatterns = schema.patternProperties !== undefined;
+  const kept: JsonObject = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === 'pattern' || key === 'patternProperties') continue;
+    if (hasPatterns && /^(additional|unevaluated)Properties$/.test(key)) continue;
+    if (DATA.has(key)) kept[key] = value;
+    else if (MAPS.has(key) && isJsonObject(value)) kept[key] = byName(value);
+    else kept[key] = withoutPatterns(value);
+  }
+  return kept;
+}
+
+function byName(schemas: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, one]) => [name, withoutPatterns(one)]),
+  );
+}
+
+/** Counts the objects and booleans of a value, and its levels. */
+function extentOf(value: Json): { parts: number; levels: number } {
+  if (typeof value !== 'object' || value === null) {
+    return { parts: typeof value === 'boolean' ? 1 : 0, levels: 0 };
+  }
+  let parts = Array.isArray(value) ? 0 : 1;
+  let levels = 0;
+  for (const member of Object.values(value)) {
+    const inner = extentOf(member);
+    parts += inner.parts;
+    levels = Math.max(levels, inner.levels + 1);
+  }
+  return { parts, levels };
+}
+
+/**
+ * Returns why a schema is not checked here: it is larger than the database stores, refers to other
+ * documents, or its references expand too far.
+ */
+export function schemaFault(schema: JsonSchema): string | null {
+  const { parts, levels } = extentOf(schema);
+  if (parts > MAX_PARTS) {
+    return `its schema has ${parts} objects and booleans, at most ${MAX_PARTS} are allowed`;
+  }
+  if (levels > MAX_LEVELS) {
+    return `its schema has ${levels} levels, at most ${MAX_LEVELS} are allowed`;
+  }
+  const sizes = new Map<string, number>();
+  let fault: string | null = null;
+  const size = (value: Json): number => {
+    if (typeof value !== 'object' || value === null) return 1;
+    let sum = 1;
+    for (const member of Object.values(value)) {
+      sum += size(member);
+      if (sum > MAX_NODES) return sum;
+    }
+    const ref = Array.isArray(value) ? undefined : value.$ref;
+    return typeof ref === 'string' ? sum + target(ref) : sum;
+  };
+  const target = (ref: string): number => {
+    const known = sizes.get(ref);
+    if (known !== undefined) return known;
+    if (!/^#(\/|$)/.test(ref)) {
+      fault = `its schema refers to ${ref.slice(0, 200)}, which is not part of it`;
+      return 0;
+    }
+    sizes.set(ref, 0); // a tree that refers to itself ends with the value
+    const found = size(at(schema, ref) ?? null);
+    sizes.set(ref, found);
+    return found;
+  };
+  const total = size(schema);
+  return (
+    fault ?? (total > MAX_NODES ? 'its schema is too large once its references are followed' : null)
+  );
+}
+
+function at(schema: Json, ref: string): Json | undefined {
+  let found: Json | undefined = schema;
+  for (const name of ref.split('/').slice(1)) {
+    const key = decoded(name).replaceAll('~1', '/').replaceAll('~0', '~');
+    found = typeof found === 'object' && found !== null ? (found as JsonObject)[key] : undefined;
+  }
+  return found;
+}
+
+/** A name that is not percent-encoded as it should be names nothing, or itself. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Elicitation } from '../../../contracts/agents/mcp-host.ts';
+import type { Json, JsonObject, JsonSchema } from '../../../json/json.ts';
+import { isJsonObject } from '../../../json/json.ts';
+
+const MAX_MESSAGE = 4_000;
+const MAX_FIELDS = 50;
+const MAX_SCHEMA_BYTES = 32_768;
+
+/** What a form may say of a field: patterns would run here, references lead elsewhere. */
+const KEYWORDS = new Set([
+  'type',
+  'title',
+  'description',
+  'enum',
+  'enumNames',
+  'const',
+  'oneOf',
+  'anyOf',
+  'items',
+  'default',
+  'format',
+  'minLength',
+  'maxLength',
+  'minimum',
+  'maximum',
+  'minItems',
+  'maxItems',
+]);
+
+/** Names of what is nobody's business but that of who has it. */
+const SECRET =
+  /(^|[^a-z])(pass[-_ ]?(word|wd|phrase|code)|pwd|pin([-_ ]?code)?|secrets?|(api|access|private|secret|ssh|auth)[-_ ]?(keys?|tokens?)|tokens?|credentials?|cvv|cvc|otp|ssn|(credit|debit)?[-_ ]?card[-_ ]?(number|no)|seed[-_ ]phrase|mnemonic)([^a-z]|$)/i;
+/** In a sentence only what has no harmless meaning. */
+const SECRET_IN_TEXT =
+  /\b(passwords?|passphrases?|passcodes?|api[- ]?keys?|(access|auth) tokens?|(private|secret|ssh) keys?|credit card|card number|cvv|seed phrase|one[- ]time (code|password))\b/i;
+
+/** Characters that are not seen, or that change what is seen around them. */
+const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n])\p{Cc}/gu;
+
+export function plainText(text: string, most = MAX_MESSAGE): string {
+  const seen = text.replaceAll(HIDDEN, '').toWellFormed();
+  return seen.length > most ? `${seen.slice(0, most)}…` : seen;
+}
+
+/** The form of a request as it is shown and checked, or why it is not. */
+export function formOf(requested: JsonObject): { schema: JsonSchema } | { fault: string } {
+  const properties = isJsonObject(requested.properties) ? requested.properties : {};
+  const names = Object.keys(properties);
+  if (names.length > MAX_FIELDS) {
+    return { fault: `a form has at most ${MAX_FIELDS} fields` };
+  }
+  const required = Array.isArray(requested.required)
+    ? requested.required.filter((name) => typeof name === 'string' && names.includes(name))
+    : [];
+  const fields = Object.entries(properties).map(([name, field]) => [name, tame(field)]);
+  const schema = { type: 'object', properties: Object.fromEntries(fields), required };
+  return Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES
+    ? { fault: `a form has at most ${MAX_SCHEMA_BYTES} bytes` }
+    : { schema };
+}
+
+function tame(value: Json): Json {
+  if (Array.isArray(value)) return value.map(tame);
+  if (typeof value === 'string') return plainText(value);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, one]) => (KEYWORDS.has(key) ? [[key, tame(one)]] : [])),
+  );
+}
+
+/** The first word that asks for what no server may ask people through us; undefined when there is none. */
+export function secretAskedFor({ message, schema }: Elicitation): string | undefined {
+  const told = SECRET_IN_TEXT.exec(message)?.[0];
+  const fields = isJsonObject(schema.properties) ? schema.properties : {};
+  const named = Object.entries(fields).find(([name, field]) => {
+    const { title, format } = isJsonObject(field) ? field : {};
+    const spaced = name.replaceAll(/([a-z])([A-Z])/g, '$1_$2');
+    return format === 'password' || SECRET.test(spaced) || SECRET.test(String(title ?? ''));
+  });
+  return named?.[0] ?? told;
+}

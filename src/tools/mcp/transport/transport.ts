@@ -1,0 +1,145 @@
+import { tmpdir } from 'node:os';
+import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import type { Outcome } from '../../../contracts/errors.ts';
+import type { ReadSecret } from '../../../contracts/secret.ts';
+import { Redaction } from '../../../redaction/redaction.ts';
+import type { McpCommands } from '../../../settings/mcp-commands.ts';
+import { guardedFetch } from '../../egress/guarded-fetch.ts';
+import type { Egress } from '../../egress.ts';
+import { readHeaders } from '../../http-request/headers.ts';
+import { type McpServer, textsIn } from '../server.ts';
+import { ChildTransport } from './child-transport.ts';
+
+/** Of one message, or one answer over HTTP. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/** How a server is spoken with, and what must not be told of it. */
+export type Line = {
+  transport: Transport;
+  /**
+   * Returns the redaction of the secrets sent so far. A changed secret is sent without a new
+   * connection.
+   */
+  redaction(): Redaction;
+  /** Fires when an answer broke off: whoever waits for one waits in vain. */
+  broken: AbortSignal;
+  /** What the server wrote for people, its end. */
+  stderr(): string;
+};
+
+export type LineOptions = McpCommands & {
+  egress: Egress;
+  readSecret: ReadSecret;
+};
+
+/** How the server of a row is reached; nothing is started or sent yet. */
+export async function lineTo(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+  return server.type === 'stdio' ? toProcess(server, options) : toUrl(server, options);
+}
+
+async function toProcess(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+  const { command, args = [], cwd = tmpdir() } = server.configuration;
+  if (options.commands && !options.commands.includes(String(command))) {
+    return unfit(`this worker may not start ${command}: it is not one of HOWDAH_MCP_COMMANDS`);
+  }
+  const secrets = await readAll(server, textsIn(server.configuration, 'secrets'), options);
+  if (!secrets.ok) return secrets;
+  const redaction = Redaction.of(secrets.value.values());
+  const child = new ChildTransport({
+    command: String(command),
+    args: args as string[],
+    cwd: String(cwd),
+    env: {
+      ...options.environment,
+      ...textsIn(server.configuration, 'env'),
+      ...Object.fromEntries(secrets.value),
+    },
+    maxBytes: MAX_BYTES,
+    redaction,
+  });
+  const line: Line = {
+    transport: child,
+    redaction: () => redaction,
+    broken: new AbortController().signal,
+    stderr: () => child.stderr,
+  };
+  return { ok: true, value: line };
+}
+
+/** Secrets are read for each request, so that a new value is used without a new connection. */
+async function toUrl(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+  const keys = new Set<string>();
+  const broken = new AbortController();
+  const first = await headersOf(server, options, keys);
+  if (!first.ok) return first;
+  const bounds = { signal: broken.signal, maxBytes: MAX_BYTES };
+  const guarded = guardedFetch(options.egress, {
+    ...bounds,
+    broke: (method) => void (method === 'POST' && broken.abort()),
+  });
+  const listening = guardedFetch(options.egress, bounds);
+  const fetch = async (input: string | URL, init: RequestInit = {}) => {
+    const own = await headersOf(server, options, keys);
+    if (!own.ok) throw new TypeError(own.error.message, { cause: own.error });
+    const headers = new Headers(init.headers);
+    for (const [name, value] of own.value) headers.set(name, value);
+    return (isListening(init) ? listening : guarded)(input, { ...init, headers });
+  };
+  const transport = new StreamableHTTPClientTransport(new URL(String(server.configuration.url)), {
+    fetch,
+  });
+  let known = { size: 0, redaction: Redaction.of([]) };
+  const redaction = () => {
+    if (known.size !== keys.size) known = { size: keys.size, redaction: Redaction.of(keys) };
+    return known.redaction;
+  };
+  return { ok: true, value: { transport, redaction, broken: broken.signal, stderr: () => '' } };
+}
+
+/** An answer that goes on for as long as the connection: no call waits for its end. */
+function isListening({ body }: RequestInit): boolean {
+  const method = 'subscriptions/listen';
+  return typeof body === 'string' && body.includes(method) && JSON.parse(body).method === method;
+}
+
+async function headersOf(
+  server: McpServer,
+  options: LineOptions,
+  keys: Set<string>,
+): Promise<Outcome<Headers>> {
+  const { configuration } = server;
+  const named = textsIn(configuration, 'secrets');
+  const bearer = configuration.secret_name;
+  const secrets = await readAll(
+    server,
+    typeof bearer === 'string' ? { ...named, '': bearer } : named,
+    options,
+  );
+  if (!secrets.ok) return secrets;
+  const headers: Record<string, string> = { ...textsIn(configuration, 'headers') };
+  for (const [name, value] of secrets.value) {
+    keys.add(value);
+    headers[name || 'authorization'] = name ? value : `Bearer ${value}`;
+  }
+  const read = readHeaders(headers, 'configuration.headers');
+  return read.ok ? read : unfit(read.error.message);
+}
+
+/** The values of secrets by what they are handed over as. */
+async function readAll(
+  { tenant_id }: McpServer,
+  names: Record<string, string>,
+  { readSecret }: LineOptions,
+): Promise<Outcome<Map<string, string>>> {
+  const values = new Map<string, string>();
+  for (const [place, name] of Object.entries(names)) {
+    const secret = await readSecret(tenant_id, name);
+    if (!secret.ok) return secret;
+    values.set(place, secret.value.trim());
+  }
+  return { ok: true, value: values };
+}
+
+function unfit(message: string): Outcome<never> {
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+}

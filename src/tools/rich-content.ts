@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import type { ToolOutcome } from '../contracts/agents/tool.ts';
+import type { MadeFile, RunFiles } from '../contracts/runs/run-files.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { Redaction } from '../redaction/redaction.ts';
+import { bytesIn } from './mcp/results/files.ts';
+import { collectImages } from './mcp/results/images.ts';
+import { readable, toldAll } from './mcp/results/result.ts';
+
+/** The redaction for tools of this process, which receive no secret. */
+const NONE = Redaction.of([]);
+
+/** What a tool gives that is more than JSON stands under this key, and so does what the log keeps of it. */
+export const CONTENT = '$content';
+/** Blocks of one result. */
+const MOST = 100;
+
+const data = z.string().refine((text) => bytesIn(text) !== null, 'is not in base64');
+const of = { uri: z.string().min(1).max(2_000), mimeType: z.string().max(200).optional() };
+const BLOCK = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text: z.string() }),
+  z.strictObject({ type: z.enum(['image', 'audio']), data, mimeType: z.string().max(200) }),
+  z.strictObject({
+    type: z.literal('resource'),
+    resource: z.union([
+      z.strictObject({ ...of, text: z.string() }),
+      z.strictObject({ ...of, blob: data }),
+    ]),
+  }),
+]);
+type Block = z.output<typeof BLOCK>;
+
+/** Whether it is more than JSON. */
+export function isContent(value: Json): value is { [CONTENT]: Json[] } {
+  return isJsonObject(value) && Array.isArray(value[CONTENT]) && Object.keys(value).length === 1;
+}
+
+/**
+ * Keeps the files of a result, and gives what is logged and what a model is told: texts as they are, a line about each file. In
+ * the log a file is the id of its resource.
+ */
+export async function keptContent(
+  value: { [CONTENT]: Json[] },
+  tool: string,
+  files: RunFiles,
+): Promise<ToolOutcome> {
+  const parsed = z.array(BLOCK).max(MOST).safeParse(value[CONTENT]);
+  if (!parsed.success) {
+    const [{ path, message } = { path: [], message: '' }] = parsed.error.issues;
+    return fault(`${tool} gave a result that is none: ${[CONTENT, ...path].join('.')} ${message}`);
+  }
+  const ids: string[] = [];
+  const images = collectImages(async ({ origin, ...file }) => {
+    const id = await keepOne(file, files, tool);
+    ids.push(id);
+    return id;
+  });
+  const options = { server: '', tool, redaction: NONE, keep: images.keep };
+  const logged: JsonObject[] = [];
+  const told: string[] = [];
+  for (const given of parsed.data) {
+    const block = (
+      given.type === 'resource' ? { ...given, resource: readable(given.resource, NONE) } : given
+    ) as Block;
+    ids.length = 0;
+    const [line = ''] = await toldAll([block as never], options);
+    told.push(line);
+    logged.push(loggedAs(block, ids[0], line));
+  }
+  return images.besides({ ok: true, value: { [CONTENT]: logged }, text: told.join('\n') });
+}
+
+async function keepOne(file: MadeFile, files: RunFiles, tool: string): Promise<string> {
+  const kept = await files.keep([file], { tool, trust: 'external' });
+  if (!kept.ok) throw new Error(kept.error.message);
+  return kept.value[0]?.id ?? '';
+}
+
+/** A file that could not be kept is the line that says so. */
+function loggedAs(block: Block, resource_id: string | undefined, line: string): JsonObject {
+  if (block.type === 'text') return block;
+  if (block.type === 'resource') {
+    const { uri, mimeType } = block.resource;
+    const about = { type: 'resource', uri, ...(mimeType === undefined ? {} : { mimeType }) };
+    if (resource_id !== undefined) return { ...about, resource_id };
+    return 'text' in block.resource
+      ? { ...about, text: block.resource.text }
+      : { type: 'text', text: line };
+  }
+  return resource_id === undefined
+    ? { type: 'text', text: line }
+    : { type: block.type, mimeType: block.mimeType, resource_id };
+}
+
+function fault(message: string): ToolOutcome {
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
+}

@@ -1,0 +1,216 @@
+import { readFile } from 'node:fs/promises';
+import release from '@jitl/quickjs-wasmfile-release-sync';
+import {
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  type QuickJSContext,
+  type QuickJSHandle,
+  type QuickJSSyncVariant,
+} from 'quickjs-emscripten-core';
+import {
+  type CodeEnd,
+  type CodeFault,
+  type CodeJob,
+  type CodeReport,
+  kept,
+  RESULT_BYTES,
+  STDOUT_BYTES,
+} from '../job.ts';
+import { Scratch } from '../scratch.ts';
+import { filesFunctions } from './interpreted-files.ts';
+import { type BoundMemory, boundMemory } from './memory.ts';
+import { PRELUDE } from './prelude.ts';
+
+/** What of it is used here; neither the library of this language level nor @types/node describes it. */
+declare const WebAssembly: {
+  compile(bytes: Uint8Array): Promise<object>;
+};
+
+/** Described as a module of the other kind, which is not what is loaded. */
+const variant = release as unknown as QuickJSSyncVariant;
+
+const FILE = 'code.js';
+/** JS_EVAL_FLAG_ASYNC of QuickJS: `await` at the top, and the value of the last expression. */
+const AWAITING = 128;
+const WRAPPER = 'await (async () => {';
+/** Of the interpreted code, well below what the interpreter and its thread have. */
+const STACK_BYTES = 256 * 1024;
+const FIRST_PAGES = 256; // what the interpreter was built with
+const PAGES_OF_A_MB = 16;
+const STEPS_AT_ONCE = 1_000;
+
+const OUT_OF_TIME: CodeFault = { fault: 'time', message: '' };
+const OUT_OF_MEMORY: CodeFault = { fault: 'memory', message: '' };
+const OUT_OF_STACK: CodeFault = { fault: 'stack', message: 'too much recursion' };
+const NEVER: CodeFault = { fault: 'threw', message: 'it awaits something that never comes' };
+
+let compiling: Promise<object> | undefined;
+
+/** The interpreter as a compiled program, which is compiled once a thread. */
+function compiled(): Promise<object> {
+  const root = import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/package.json');
+  compiling ??= readFile(new URL('./dist/emscripten-module.wasm', root)).then((bytes) =>
+    WebAssembly.compile(bytes),
+  );
+  return compiling;
+}
+
+/**
+ * Runs JavaScript in an interpreter of its own: its memory is made for this job, can grow to the job's limit and no further,
+ * and is thrown away with it. It may not come back in time: who calls it has to be able to end this thread.
+ */
+export async function interpret(job: CodeJob): Promise<CodeReport> {
+  const bound = boundMemory(FIRST_PAGES, job.memory_mb * PAGES_OF_A_MB);
+  const own = newVariant(variant, { wasmModule: await compiled(), wasmMemory: bound.memory });
+  const quickjs = await newQuickJSWASMModuleFromVariant(own);
+  const printed = new Printed();
+  let outcome: CodeEnd | CodeFault;
+  try {
+    outcome = new Evaluation(quickjs.newContext(), job, printed, bound).outcome();
+  } catch (error) {
+    outcome = trapped(error);
+  }
+  return { stdout: printed.text, ...outcome };
+}
+
+/** What was printed, as far as it is kept. */
+class Printed {
+  readonly #lines: string[] = [];
+  #characters = 0;
+
+  add(line: string): void {
+    if (this.#characters <= STDOUT_BYTES) {
+      this.#lines.push(line);
+      this.#characters += line.length + 1;
+    }
+  }
+
+  get text(): string {
+    return kept(this.#lines.join('\n'), STDOUT_BYTES);
+  }
+}
+
+/** One job in its interpreter. Nothing is disposed of: all there is lies in the memory that goes with the job. */
+class Evaluation {
+  readonly #context: QuickJSContext;
+  readonly #code: string;
+  readonly #tools: QuickJSHandle;
+  readonly #end: number;
+  readonly #scratch: Scratch;
+  readonly #memory: BoundMemory;
+  #isOver = false;
+
+  constructor(context: QuickJSContext, job: CodeJob, printed: Printed, memory: BoundMemory) {
+    this.#memory = memory;
+    this.#context = context;
+    this.#code = job.code;
+    this.#end = performance.now() + job.timeout_ms;
+    this.#scratch = new Scratch(job.files);
+    context.runtime.setMaxStackSize(STACK_BYTES);
+    context.runtime.setInterruptHandler(() => this.#late());
+    const print = context.newFunction('print', (line) => printed.add(this.#textOf(line)));
+    const prelude = context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js'));
+    const data = context.newString(JSON.stringify(job.data));
+    const longest = context.newNumber(STDOUT_BYTES + 1);
+    const { put, text, bytes, list } = filesFunctions(context, this.#scratch);
+    const given = [print, data, longest, put, text, bytes, list];
+    this.#tools = context.unwrapResult(context.callFunction(prelude, context.undefined, given));
+  }
+
+  outcome(): CodeEnd | CodeFault {
+    const value = this.#evaluate(this.#code, 0);
+    if ('fault' in value) return value;
+    const told = this.#settled(this.#tool('tell', value.handle), 0);
+    if ('fault' in told) return told;
+    const length = this.#context.getNumber(this.#context.getProp(told.handle, 'length'));
+    const result = length > RESULT_BYTES ? undefined : this.#context.getString(told.handle);
+    return result === undefined || Buffer.byteLength(result) > RESULT_BYTES
+      ? {
+          fault: 'result',
+          message: `its result has more than ${RESULT_BYTES} bytes: give a part of it`,
+        }
+      : { result, files: this.#scratch.made };
+  }
+
+  /** The code as it stands; where it has a `return` at the top, as the body of a function. Neither has run before. */
+  #evaluate(code: string, offset: number): { handle: QuickJSHandle } | CodeFault {
+    const begun = this.#context.evalCode(code, FILE, AWAITING);
+    if (begun.error) {
+      const fault = this.#blame(begun.error, offset);
+      return offset === 0 && /SyntaxError: return not in a function/.test(fault.message)
+        ? this.#evaluate(`${WRAPPER}${code}\n})()`, WRAPPER.length)
+        : fault;
+    }
+    const settled = this.#settled(begun, offset);
+    return 'fault' in settled
+      ? settled
+      : { handle: this.#context.getProp(settled.handle, 'value') };
+  }
+
+  #settled(
+    promise: ReturnType<QuickJSContext['callFunction']>,
+    offset: number,
+  ): { handle: QuickJSHandle } | CodeFault {
+    if (promise.error) return this.#blame(promise.error, offset);
+    const { runtime } = this.#context;
+    for (;;) {
+      if (this.#late()) return OUT_OF_TIME;
+      const state = this.#context.getPromiseState(promise.value);
+      if (state.type === 'fulfilled') return { handle: state.value };
+      if (state.type === 'rejected') return this.#blame(state.error, offset);
+      if (!runtime.hasPendingJob()) return this.#memory.isFull() ? OUT_OF_MEMORY : NEVER;
+      const ran = runtime.executePendingJobs(STEPS_AT_ONCE);
+      if (ran.error) return this.#blame(ran.error, offset);
+    }
+  }
+
+  #blame(error: QuickJSHandle, offset: number): CodeFault {
+    if (this.#late()) return OUT_OF_TIME;
+    if (this.#memory.isFull() && this.#context.sameValue(error, this.#context.null)) {
+      return OUT_OF_MEMORY;
+    }
+    const read = this.#tool('blame', error);
+    if (this.#late()) return OUT_OF_TIME;
+    // even that had no room
+    return read.error ? OUT_OF_MEMORY : faultOf(JSON.parse(this.#textOf(read.value)), offset);
+  }
+
+  #tool(name: 'tell' | 'blame', argument: QuickJSHandle) {
+    const tool = this.#context.getProp(this.#tools, name);
+    return this.#context.callFunction(tool, this.#context.undefined, argument);
+  }
+
+  /** Short, whatever the code has made of what is called. */
+  #textOf(handle: QuickJSHandle): string {
+    const length = this.#context.getNumber(this.#context.getProp(handle, 'length'));
+    return length <= 2 * STDOUT_BYTES ? this.#context.getString(handle) : '';
+  }
+
+  #late(): boolean {
+    this.#isOver ||= performance.now() > this.#end;
+    return this.#isOver;
+  }
+}
+
+type Blamed = { name: string; message: string; stack: string };
+
+function faultOf({ name, message, stack }: Blamed, offset: number): CodeFault {
+  if (name === 'InternalError' && message === 'out of memory') return OUT_OF_MEMORY;
+  if (name === 'InternalError' && message === 'stack overflow') return OUT_OF_STACK;
+  const [, line, column] = /code\.js:(\d+)(?::(\d+))?/.exec(stack) ?? [];
+  return {
+    fault: 'threw',
+    message: name === '' ? message : `${name}: ${message}`,
+    ...(line === undefined ? {} : { line: Number(line) }),
+    ...(column === undefined ? {} : { column: Number(column) - (line === '1' ? offset : 0) }),
+  };
+}
+
+/** The interpreter itself came to an end, as it does when it is called too deeply. */
+function trapped(error: unknown): CodeFault {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError) return OUT_OF_STACK;
+  return /memory|\bOOM\b/i.test(message)
+    ? OUT_OF_MEMORY
+    : { fault: 'threw', message: `the interpreter stopped: ${message}` };
+}

@@ -1,0 +1,56 @@
+import { type CodeEnd, type CodeFault, type CodeJob, RESULT_BYTES } from '../job.ts';
+import { MOST_FILES, Scratch } from '../scratch.ts';
+
+/** What the code may say of its end. */
+const FAULTS = ['threw', 'memory', 'result', 'files'];
+
+/** The code may have written anything in place of its report: what is none is undefined. */
+export function toldIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | undefined {
+  const line = report.indexOf('\n');
+  const end = line < 0 ? report.length : line;
+  try {
+    const told = JSON.parse(report.subarray(0, end).toString('utf8'));
+    if (typeof told.result === 'string') {
+      JSON.parse(told.result);
+      return Buffer.byteLength(told.result) <= RESULT_BYTES
+        ? endOf(told.result, told.files, report.subarray(end + 1), job)
+        : undefined;
+    }
+    const { fault, message, line: row, column } = told;
+    return FAULTS.includes(fault) && typeof message === 'string'
+      ? { fault, message: message.slice(0, 4_000), line: placeIn(row), column: placeIn(column) }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when the lengths are not those of what follows. Names and limits are those of every scratch folder. */
+function endOf(
+  result: string,
+  files: unknown,
+  content: Buffer,
+  job: CodeJob,
+): CodeEnd | CodeFault | undefined {
+  if (!Array.isArray(files) || files.length > 2 * MOST_FILES) return undefined;
+  const given = new Map(job.files.map((file) => [file.name, file.bytes]));
+  const scratch = new Scratch([]);
+  let from = 0;
+  for (const { name, bytes: length } of files) {
+    if (typeof name !== 'string' || !Number.isSafeInteger(length) || length < 0) return undefined;
+    const bytes = content.subarray(from, from + length);
+    from += length;
+    if (from > content.length) return undefined;
+    if (given.get(name) && Buffer.compare(given.get(name) as Uint8Array, bytes) === 0) continue;
+    try {
+      scratch.write({ name, bytes });
+    } catch (error) {
+      return { fault: 'files', message: (error as Error).message };
+    }
+  }
+  return from === content.length ? { result, files: scratch.made } : undefined;
+}
+
+function placeIn(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}
