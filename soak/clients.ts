@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { readEvents } from '../src/client/read-events.ts';
+import { readEvents } from '../src/client/parse-sse.ts';
 
 /** One connection that follows the steps of a run from behind one; it may be cut at any moment. */
 export type Connection = {

@@ -9,7 +9,7 @@ import {
 } from './api-thread.ts';
 import { serveApi } from './serve-api.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
-import type { WatchedReplica } from './telemetry/replica-figures.ts';
+import type { WatchedReplica } from './telemetry/replica-metrics.ts';
 import { openLog } from './telemetry.ts';
 
 // The program of the API thread in a process that is also a worker: see api-thread.ts.

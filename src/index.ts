@@ -5,7 +5,6 @@ import type { Hooks } from './contracts/agents/hook.ts';
 import type { CustomTool } from './contracts/agents/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
-export type { Ask, ConnectOptions } from './client/asker.ts';
 export type { Call } from './client/call.ts';
 export {
   type Asked,
@@ -18,8 +17,9 @@ export {
   type Speaker,
 } from './client/connect.ts';
 export type { LogOptions } from './client/follow-log.ts';
+export type { Ask, ConnectOptions } from './client/http.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';
-export type { Turn } from './client/speak.ts';
+export type { Turn } from './client/send-message.ts';
 export type { AgentDefinition } from './contracts/agents/definition.ts';
 export type {
   CustomEngine,

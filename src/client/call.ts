@@ -1,5 +1,5 @@
 import type { Json } from '../json/json.ts';
-import { type Ask, bodyOf } from './asker.ts';
+import { type Ask, bodyOf } from './http.ts';
 import { type Operations, operations } from './operations.generated.ts';
 
 type Takes<Id extends keyof Operations> = Operations[Id]['takes'] & {

@@ -2,12 +2,12 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { ExecutionStatus } from '../contracts/runs/step.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json, JsonObject } from '../json/json.ts';
-import { type Ask, asker, bodyOf, type ConnectOptions } from './asker.ts';
 import { type Call, caller } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
+import { type Ask, asker, bodyOf, type ConnectOptions } from './http.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
-import { speak, type Turn } from './speak.ts';
+import { speak, type Turn } from './send-message.ts';
 
 /** What a run may be given besides its message: docs/rest.md. */
 export type RunOptions = Omit<

@@ -1,8 +1,8 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
-import { MOST_SILENCES, RECONNECT_MS } from './again.ts';
-import type { Ask } from './asker.ts';
-import { readEvents } from './read-events.ts';
+import type { Ask } from './http.ts';
+import { readEvents } from './parse-sse.ts';
+import { MOST_SILENCES, RECONNECT_MS } from './retry.ts';
 
 export type FollowOptions = {
   after?: string | undefined;

@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Ask } from './asker.ts';
 import { caller } from './call.ts';
 import { followEvents } from './follow-events.ts';
+import type { Ask } from './http.ts';
 import type { LoggedStep } from './operations.generated.ts';
 
 /** Which lines: docs/rest.md, and those that are known already. */

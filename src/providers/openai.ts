@@ -15,6 +15,11 @@ import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody, reservedParam } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { type Peer, toldFailure, webPage } from './openai/failures.ts';
+import { type Fetch, guardedFetch } from './openai/guarded-fetch.ts';
+import { failureOf } from './openai/map-error.ts';
+import { errorRedaction } from './openai/redact.ts';
+import { loadSdk, type Sdk } from './openai/sdk.ts';
+import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/stall-timeout.ts';
 import {
   addChunk,
   addWhole,
@@ -23,13 +28,8 @@ import {
   foldedAnswer,
   isCutOff,
   isTooLong,
-} from './openai/fold.ts';
-import { errorRedaction } from './openai/redact.ts';
-import { loadSdk, type Sdk } from './openai/sdk.ts';
+} from './openai/stream-accumulator.ts';
 import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
-import { failureOf } from './openai/thrown.ts';
-import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/watch.ts';
-import { type Fetch, guardedFetch } from './openai/wire.ts';
 import { emitToken } from './tokens.ts';
 
 /** What the provider is made of. `fetch` is where an SSRF guard goes; `limits` are for tests. */

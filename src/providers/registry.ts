@@ -2,7 +2,7 @@ import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { failed } from './failure.ts';
 import { localProvider } from './local.ts';
-import type { Fetch } from './openai/wire.ts';
+import type { Fetch } from './openai/guarded-fetch.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
 

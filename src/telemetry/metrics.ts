@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
-import { createDatabaseFigures, type ReadFigures } from './database-figures.ts';
-import { createReplicaFigures, type WatchedReplica } from './replica-figures.ts';
-import { createRunFigures, type Prices } from './run-figures.ts';
+import { createDatabaseFigures, type ReadFigures } from './database-metrics.ts';
+import { createReplicaFigures, type WatchedReplica } from './replica-metrics.ts';
+import { createRunFigures, type Prices } from './run-metrics.ts';
 
 /** As much of a pool of connections as is counted. */
 export type CountedPool = {

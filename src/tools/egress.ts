@@ -4,8 +4,8 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { decodedBody } from './egress/body.ts';
-import { type Dial, dialDirectly, exchange, type Hop } from './egress/exchange.ts';
 import { ConnectTimeout, failed, failureOf, refused } from './egress/failures.ts';
+import { type Dial, dialDirectly, exchange, type Hop } from './egress/http-exchange.ts';
 import { nextHop } from './egress/redirect.ts';
 import {
   checkedAddresses,

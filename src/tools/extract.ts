@@ -3,7 +3,7 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { GivenFile, RunFiles } from '../contracts/runs/run-files.ts';
 import { lowestTrust, type Trust } from '../contracts/runs/trust.ts';
 import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
-import { fitted, saysMore, withReferences } from './extract/fitted.ts';
+import { fitted, saysMore, withReferences } from './extract/bounded-values.ts';
 import { type Shape, shapeOf } from './extract/shape.ts';
 
 const MOST_CHARACTERS = 200_000;

@@ -11,8 +11,8 @@ import {
   type EgressOptions,
   type EgressRequest,
 } from './egress.ts';
-import { answerResult, excerpt } from './http-request/answer.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
+import { answerResult, excerpt } from './http-request/response-result.ts';
 import { secretHeaders } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];

@@ -92,7 +92,7 @@ const SLOW = [
   'test/cli/validate.test.ts',
   'test/cli/worker-memory.test.ts',
   'test/client/connect.test.ts',
-  'test/contracts/redaction.test.ts',
+  'test/redaction/redaction.test.ts',
   'test/db/beside-release.test.ts',
   'test/db/migrate-beside.test.ts',
   'test/db/migrate-locks.test.ts',
@@ -157,7 +157,7 @@ const SLOW = [
   'test/tools/run-code.test.ts',
   'test/workers/call-limits.test.ts',
   'test/workers/frozen.test.ts',
-  'test/workers/queue.test.ts',
+  'test/workers/graphile-runner.test.ts',
   'test/workers/schedules.test.ts',
 ];
 

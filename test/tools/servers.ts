@@ -3,7 +3,7 @@ import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { onTestFinished } from 'vitest';
-import type { Dial, DialOptions } from '../../src/tools/egress/exchange.ts';
+import type { Dial, DialOptions } from '../../src/tools/egress/http-exchange.ts';
 
 export type Seen = {
   method: string;

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { beginAlert, checkAlert } from '../../src/db/operations/alerts.ts';
 import type { QueryPool } from '../../src/db/sql-tools/query-pool.ts';
+import { WaitingLine } from '../fair-task-queue.ts';
 import { checkAlertPayload } from '../payloads.ts';
-import { WaitingLine } from '../waiting-line.ts';
 
 /**
  * Rules that are checked at the same time. Each takes a place of the queries of models, and a

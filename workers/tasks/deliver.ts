@@ -2,8 +2,8 @@ import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { Deliveries } from '../../src/db/worker/webhooks.ts';
 import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
+import { WaitingLine } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';
-import { WaitingLine } from '../waiting-line.ts';
 
 /** So many receivers are told at once; whose receivers do not answer holds up his own, not everybody's. */
 const ROOM = { atOnce: 32, ofOneTenant: 8 };

@@ -4,7 +4,7 @@ import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { callEnded } from '../../src/runtime/hooks/notify-external-end.ts';
 import { executionCompletePayload } from '../payloads.ts';
 import { ReturnTimes } from '../return-times.ts';
-import { TenantSlots } from '../tenant-slots.ts';
+import { TenantSlots } from '../tenant-semaphore.ts';
 
 /**
  * Jobs that call hooks at the same time. Each holds one of the eight slots of the queue, which

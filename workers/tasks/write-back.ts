@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/worker/write-back.ts';
+import { type TenantJob, WaitingLine } from '../fair-task-queue.ts';
 import { writeBackPayload } from '../payloads.ts';
-import { type TenantJob, WaitingLine } from '../waiting-line.ts';
 
 /**
  * Answers that are written at the same time. Each holds one of the connections that SQL tools need

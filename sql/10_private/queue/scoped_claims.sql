@@ -12,7 +12,7 @@
 --
 -- For a scope of tenants, the search reads the first rows of executions_live_idx. For a scope of
 -- agents, it reads all due runs of the tenant. So a worker searches less often the longer its
--- searches take (workers/look-out.ts).
+-- searches take (workers/due-run-poller.ts).
 
 -- Returns the due runs for a scoped worker: shared among tenants by their weights, and within a
 -- tenant ordered by priority, then age. The age has no lower bound, unlike in claim_backlog, since

@@ -1,4 +1,4 @@
-import { again } from '../../client/again.ts';
+import { again } from '../../client/retry.ts';
 import type { Api } from '../backend/connect.ts';
 import { AGENTS } from '../backend/definitions.ts';
 import { rowsOverRest } from '../backend/rows.ts';

@@ -6,7 +6,7 @@ import { failed } from '../failure.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
 import { type Peer, toldFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
-import type { Watch } from './watch.ts';
+import type { Watch } from './stall-timeout.ts';
 
 /** The way to one server, for one request. */
 export type Line = { sdk: Sdk; client: OpenAI; watch: Watch; peer: Peer };

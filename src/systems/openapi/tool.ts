@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { type Argument, type Arguments, argumentsOf, callOf } from './arguments.ts';
 import type { OpenApi } from './document.ts';
+import { unfoldedSize } from './expanded-size.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
 import { hostOf, serverOf } from './server.ts';
-import { unfoldedSize } from './unfolded.ts';
 
 export type Located = { value: JsonObject; pointer: string };
 export type Operation = {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Hop } from './exchange.ts';
 import { refused } from './failures.ts';
+import type { Hop } from './http-exchange.ts';
 import type { Target } from './target.ts';
 
 /**

@@ -9,7 +9,7 @@ import {
   RESULT_BYTES,
   STDOUT_BYTES,
 } from '../job.ts';
-import { Room } from '../room.ts';
+import { Room } from '../run-semaphore.ts';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
 import { toldIn } from './python-report.ts';
 import { seccompFilter } from './seccomp.ts';

@@ -10,7 +10,7 @@ import {
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/connection/pool.ts';
-import { forgivingPool } from './forgiving-pool.ts';
+import { forgivingPool } from './graphile-pool-adapter.ts';
 import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
 import { cronItems } from './task-list.ts';
 

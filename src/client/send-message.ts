@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
-import { again } from './again.ts';
-import type { Ask } from './asker.ts';
 import { followEvents, runStream } from './follow-events.ts';
+import type { Ask } from './http.ts';
+import { again } from './retry.ts';
 
 /** What is said in a conversation, and what comes of it. */
 export type Turn = {

@@ -1,5 +1,5 @@
 import { ReturnTimes } from './return-times.ts';
-import { TenantSlots } from './tenant-slots.ts';
+import { TenantSlots } from './tenant-semaphore.ts';
 
 /** Something a job is about. */
 export type TenantJob = { id: string; tenant_id: string };

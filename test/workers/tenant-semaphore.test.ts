@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TenantSlots } from '../../workers/tenant-slots.ts';
+import { TenantSlots } from '../../workers/tenant-semaphore.ts';
 
 test('a tenant whose work does not end has its part, and others go on', () => {
   const slots = new TenantSlots(3, 1);

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool } from '../../src/db/connection/pool.ts';
-import { forgivingPool } from '../../workers/forgiving-pool.ts';
+import { forgivingPool } from '../../workers/graphile-pool-adapter.ts';
 import { filterClient } from '../../workers/notification-filter.ts';
 import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type TenantJob, WaitingLine } from '../../workers/waiting-line.ts';
+import { type TenantJob, WaitingLine } from '../../workers/fair-task-queue.ts';
 
 // Errands that end when the test says so.
 

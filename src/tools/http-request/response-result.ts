@@ -3,7 +3,7 @@ import type { Redaction } from '../../redaction/redaction.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
-import { readable } from './readable.ts';
+import { readable } from './html-to-text.ts';
 
 /** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
 const TOLD = [

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { keepLooking, type LookOut, type LookResult } from '../../workers/look-out.ts';
+import { keepLooking, type LookOut, type LookResult } from '../../workers/due-run-poller.ts';
 
 let lookOut: LookOut | undefined;
 
