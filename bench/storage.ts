@@ -10,7 +10,10 @@ const CALLS_PER_RUN = 19;
 const TURNS = 100;
 const UPDATED_RUNS = 64;
 
-/** What a step costs on disk and in the WAL under the whole engine, and how many of its updates touch no index. */
+/**
+ * Measures what a step costs on disk and in the WAL under the whole engine, and the share of updates
+ * of runs and their heads that touch no index.
+ */
 export async function measureSteps({ url, pool }: BenchDatabase): Promise<Figure[]> {
   const worker = await startEngine({ url, concurrency: 64 });
   try {
@@ -73,13 +76,20 @@ async function state(pool: pg.Pool): Promise<State> {
     client.release();
   }
   const { rows } = await pool.query(
-    `select sum(pg_total_relation_size(i.inhrelid))::float8 as bytes,
+    `with tables as (
+       select i.inhrelid as id, i.inhparent = 'howdah.executions'::regclass as is_of_runs
+       from pg_inherits as i
+       where i.inhparent in (
+         'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+       union all
+       select 'howdah_private.run_heads'::regclass, true
+     )
+     select sum(pg_total_relation_size(t.id))::float8 as bytes,
        pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as wal,
        (select count(*) from howdah.steps)::float8 as steps,
-       sum(s.n_tup_upd) filter (where i.inhparent = 'howdah.executions'::regclass)::float8 as updates,
-       sum(s.n_tup_hot_upd) filter (where i.inhparent = 'howdah.executions'::regclass)::float8 as hot
-     from pg_inherits as i join pg_stat_user_tables as s on s.relid = i.inhrelid
-     where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+       sum(s.n_tup_upd) filter (where t.is_of_runs)::float8 as updates,
+       sum(s.n_tup_hot_upd) filter (where t.is_of_runs)::float8 as hot
+     from tables as t join pg_stat_user_tables as s on s.relid = t.id`,
   );
   return rows[0];
 }
