@@ -640,7 +640,7 @@ describe('conventions', () => {
       const order = readFileSync(new URL('../../sql/README.md', import.meta.url), 'utf8');
       const texts = [
         ...replaceableFiles().map(({ text }) => text),
-        ...['migrate', 'months'].map((name) =>
+        ...['schema/migrate', 'retention/drop-months'].map((name) =>
           readFileSync(new URL(`../../src/db/${name}.ts`, import.meta.url), 'utf8'),
         ),
       ];

@@ -119,8 +119,8 @@ begin
 end $$;
 
 -- Computes the hash of a row from the previous hash and all other columns, as JSON whose text does
--- not depend on the settings of a session. src/db/operations/audit.ts repeats the computation, so that a check
--- need not trust the functions of a database.
+-- not depend on the settings of a session. src/db/operations/audit.ts repeats the computation, so
+-- that a check need not trust the functions of a database.
 create or replace function howdah_private.audit_hash(a howdah.audit_log) returns bytea
   language sql stable
   return sha256(a.prev_hash || convert_to(jsonb_build_array(

@@ -5,7 +5,8 @@
 -- start in it. `other_workers` is the number of other workers that might take wake-ups.
 -- Limits of keys do not count here: they stop the runs of one key, not the tenant.
 --
--- A worker without room calls this to decide which runs should yield (src/runtime/scheduling/plan-preemption.ts).
+-- A worker without room calls this to decide which runs should yield
+-- (src/runtime/scheduling/plan-preemption.ts).
 create or replace function howdah_private.shares(after uuid, tenants uuid[])
   returns table (tenant_id uuid, at_work int, due boolean, other_workers int, weight int)
   language sql volatile security definer

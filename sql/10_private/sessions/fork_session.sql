@@ -73,8 +73,8 @@ begin
 end $$;
 
 -- Returns the messages that the turn after `turn` would receive, as a history. Summaries replace
--- the messages that they cover (see src/runtime/messages/build-messages.ts). Files are replaced by their
--- names, since they stay with their session. Message number 1 marks the beginning of a run.
+-- the messages that they cover (see src/runtime/messages/build-messages.ts). Files are replaced by
+-- their names, since they stay with their session. Message number 1 marks the beginning of a run.
 create or replace function howdah_private.messages_before_turn(
   tenant_id uuid, session_id uuid, turn int
 ) returns jsonb

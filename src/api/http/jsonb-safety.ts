@@ -20,7 +20,7 @@ export function unstorable(value: unknown, name: string): Unstorable | undefined
   if (!fault) return undefined;
   const { reason, keys, isName } = fault;
   if (keys === undefined) return { path: name, reason };
-  const path = [name, ...keys.reverse()].join('..');
+  const path = [name, ...keys.reverse()].join('.');
   return { path: isName ? `a name in ${path}` : path, reason };
 }
 

@@ -30,6 +30,6 @@ export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parame
 
 function faultsIn(error: z.ZodError): string {
   return error.issues
-    .map(({ path, message }) => [path.join('..'), message].filter((word) => word !== '').join(': '))
+    .map(({ path, message }) => [path.join('.'), message].filter((word) => word !== '').join(': '))
     .join('; ');
 }

@@ -46,7 +46,7 @@ function toolOf(key: string, value: object): CustomTool {
   const checked = spec.safeParse({ name: key, ...value });
   if (!checked.success) {
     const faults = checked.error.issues.map(({ path, message }) =>
-      [path.join('..'), message].filter((word) => word !== '').join(' '),
+      [path.join('.'), message].filter((word) => word !== '').join(' '),
     );
     throw new Error(`${key}: ${faults.join('; ')}`);
   }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** The program of a public server from npm. */
 export function program(name: string): string {
   const file = `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`;
-  return fileURLToPath(new URL(`../../${file}`, import.meta.url));
+  return fileURLToPath(new URL(`../../../${file}`, import.meta.url));
 }
 
 /** server-everything over streamable HTTP. */
