@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { readEvents } from '../src/client/parse-sse.ts';
+import { parseServerSentEvents } from '../src/client/parse-sse.ts';
 
 /** One connection that follows the steps of a run from behind one; it may be cut at any moment. */
 export type Connection = {
@@ -29,7 +29,7 @@ const sse: Door = ({ url, id, after, connected, arrived }) => {
     if (response.status === 503) return 'busy';
     if (!response.ok || !response.body) throw new Error(`a stream was refused: ${response.status}`);
     connected();
-    for await (const event of readEvents(response.body)) {
+    for await (const event of parseServerSentEvents(response.body)) {
       if (event.id !== undefined) arrived(Number(event.id.split('.')[0]));
     }
     return undefined;

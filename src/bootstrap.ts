@@ -5,7 +5,7 @@ import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } fro
 import { runAll, settleAll } from './concurrency/run-all.ts';
 import type { Config } from './config.ts';
 import { createPool } from './db/connection/pool.ts';
-import { awaitServer } from './db/connection/wait-for-server.ts';
+import { waitForServer } from './db/connection/wait-for-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
 import { migrateUp } from './db/schema/migrate.ts';
@@ -61,7 +61,7 @@ export async function awaitDatabase(
   signal?: AbortSignal,
 ): Promise<Database> {
   const database = await openDatabase(config, talk);
-  if (!database.isEmbedded) await awaitServer(database.url, seconds, talk, signal);
+  if (!database.isEmbedded) await waitForServer(database.url, seconds, talk, signal);
   return database;
 }
 

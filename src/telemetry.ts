@@ -11,7 +11,7 @@ import type { TracingSettings } from './settings/telemetry-settings.ts';
 import { createLog } from './telemetry/log.ts';
 import { createLogRedaction } from './telemetry/log-redaction.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import { together } from './telemetry/observers.ts';
+import { combineObservers } from './telemetry/observers.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
@@ -49,7 +49,7 @@ export async function openTelemetry(
     readiness,
     forWorker: {
       log,
-      observe: together([logRuns(log), counted?.metrics.observeRun, traced?.observeRun]),
+      observe: combineObservers([logRuns(log), counted?.metrics.observeRun, traced?.observeRun]),
       metrics: counted?.metrics,
       onSecret: redaction.learn,
     },

@@ -8,7 +8,7 @@ const MOST_PAUSE_MS = 1_000;
 /** The result of a look for due runs. */
 export type LookResult = 'found' | 'nothing' | 'no_room';
 
-export type LookOut = {
+export type DueRunPoller = {
   /** Looks, since something may be due. */
   nudge(): void;
   /** Looks if there was no room for what may be due. Call when a run has left. */
@@ -24,10 +24,10 @@ export type LookOut = {
  * With `everyMs`, looks are also repeated after that time. Without, a look that found runs is
  * followed by another one at once, because each look takes only a part of the due runs.
  */
-export function keepLooking(
+export function startDueRunPoller(
   look: () => Promise<LookResult>,
   { everyMs }: { everyMs?: number } = {},
-): LookOut {
+): DueRunPoller {
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
   let isNudged = false;

@@ -1,5 +1,5 @@
 import { ReturnTimes } from './return-times.ts';
-import { TenantSlots } from './tenant-semaphore.ts';
+import { TenantSemaphore } from './tenant-semaphore.ts';
 
 /** Something a job is about. */
 export type TenantJob = { id: string; tenant_id: string };
@@ -8,7 +8,7 @@ export type TenantJob = { id: string; tenant_id: string };
  * What is done of it: `begin` while its job runs, so that a failure there is the job's; `go` beside the job. Undefined: there
  * is nothing to be done any more. Before it is done `begin` sees to it that another process tries again, should this one die.
  */
-export type Doing<StartedJob> = {
+export type TaskHandler<StartedJob> = {
   begin(job: TenantJob): Promise<StartedJob | undefined>;
   go(started: StartedJob): Promise<void>;
 };
@@ -19,27 +19,27 @@ const MOST_WAITING = 1_000;
  * Errands that may take long, so many at once, and of one tenant no more than its part. Who finds no room waits here, and is started
  * as soon as there is some, in the order they came; and as this process may end before, its job comes again.
  */
-export class WaitingLine<StartedJob> {
-  readonly #slots: TenantSlots;
-  readonly #doing: Doing<StartedJob>;
+export class FairTaskQueue<StartedJob> {
+  readonly #slots: TenantSemaphore;
+  readonly #doing: TaskHandler<StartedJob>;
   readonly #failed: (error: unknown, job: TenantJob) => void;
   readonly #returnTimes: ReturnTimes;
   readonly #waiting = new Map<string, Map<string, TenantJob>>();
 
   constructor(
     room: { atOnce: number; ofOneTenant: number },
-    doing: Doing<StartedJob>,
+    doing: TaskHandler<StartedJob>,
     failed: (error: unknown, job: TenantJob) => void,
     now?: () => number,
   ) {
-    this.#slots = new TenantSlots(room.atOnce, room.ofOneTenant);
+    this.#slots = new TenantSemaphore(room.atOnce, room.ofOneTenant);
     this.#doing = doing;
     this.#failed = failed;
     this.#returnTimes = new ReturnTimes(now);
   }
 
   /** Begins it; or says when its job is to come again, for want of room. */
-  async come(job: TenantJob): Promise<Date | undefined> {
+  async submit(job: TenantJob): Promise<Date | undefined> {
     if (!this.#slots.enter(job.tenant_id)) return this.#wait(job);
     this.#waiting.get(job.tenant_id)?.delete(job.id);
     await this.#start(job);

@@ -13,7 +13,7 @@ type Connected = (
  * knows. And when its LISTEN fails while it shuts down it releases that connection twice, where nobody catches that pg
  * throws at the second time: the process would end.
  */
-export function forgivingPool(pool: Pool): Pool {
+export function adaptPoolForGraphile(pool: Pool): Pool {
   const inner = pool.connect.bind(pool) as () => Promise<PoolClient>;
   const connect = (done?: Connected): Promise<PoolClient> | undefined => {
     const connecting = inner().catch((cause: Error) => {

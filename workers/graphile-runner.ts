@@ -10,7 +10,7 @@ import {
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/connection/pool.ts';
-import { forgivingPool } from './graphile-pool-adapter.ts';
+import { adaptPoolForGraphile } from './graphile-pool-adapter.ts';
 import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
 import { cronItems } from './task-list.ts';
 
@@ -138,7 +138,7 @@ async function startRunner(
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
   events.on('pool:listen:notification', () => options.onNews());
   const searched = firstSearch(events);
-  const pool = forgivingPool(options.open('howdah-worker', options.slots, NO_FLUSH));
+  const pool = adaptPoolForGraphile(options.open('howdah-worker', options.slots, NO_FLUSH));
   let knownMigration: number | undefined;
   filterNotifications(events, async () => {
     const latest = await latestBreakingMigration(pool);

@@ -5,13 +5,13 @@ import { deleteStoredFiles } from '../src/db/runs/stored-files.ts';
 import { eraseEnded } from '../src/db/worker/maintenance.ts';
 import {
   enqueueAlerts,
-  enter,
   expireQuestions,
   fireSchedules,
   healQueue,
   type Presence,
   reapWorkers,
-  SilentDatabase,
+  registerWorkerPresence,
+  SilentDatabaseError,
 } from '../src/db/worker/worker-presence.ts';
 import type { WorkerScope } from '../src/db/worker/worker-scope.ts';
 
@@ -22,7 +22,7 @@ const TICK_MS = 1_000;
 const FILES_MS = 5_000;
 const RETURN_MS = 250;
 
-export type KeepPresenceOptions = {
+export type HeartbeatOptions = {
   url: string;
   poolId(): string;
   pool: Pool;
@@ -46,7 +46,7 @@ export type KeepPresenceOptions = {
   onSilence(): void;
 };
 
-export type KeptPresence = {
+export type Heartbeat = {
   /** Whether the database was told so a moment ago. */
   readonly isAlive: boolean;
   /** Begins a new life, as if the old one had been lost. */
@@ -59,7 +59,7 @@ export type KeptPresence = {
  * lost (the database restarted, the network was cut, it was frozen for too long) it lets go of everything and
  * comes back under a new identity; the old one is reaped like any dead worker.
  */
-export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPresence> {
+export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
   const { pool, log } = options;
   let stopped = false;
   let presence: Presence | undefined;
@@ -68,7 +68,12 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   const appear = async (): Promise<void> => {
     const worker = randomUUID();
     const poolId = options.poolId();
-    presence = await enter({ ...options, poolId, worker, onLost: (reason) => lose(reason) });
+    presence = await registerWorkerPresence({
+      ...options,
+      poolId,
+      worker,
+      onLost: (reason) => lose(reason),
+    });
     options.onWorker(worker);
   };
 
@@ -98,7 +103,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
       }
     } catch (error) {
       if (beating === presence) {
-        if (error instanceof SilentDatabase) {
+        if (error instanceof SilentDatabaseError) {
           options.onSilence();
         }
         lose(error as Error);

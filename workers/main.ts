@@ -11,7 +11,7 @@ import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/connection/pool.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { divideAmongTenants } from '../src/db/connection/tenant-pool.ts';
-import { createElsewhere } from '../src/db/external-database/reader.ts';
+import { createExternalReader } from '../src/db/external-database/reader.ts';
 import { createNotifier } from '../src/db/feed/notifier.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
@@ -30,18 +30,18 @@ import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
-import { heard } from '../src/telemetry/tap-secrets.ts';
+import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
 import { customTools } from '../src/tools/custom/custom.ts';
 import { createEgress } from '../src/tools/egress.ts';
 import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
-import type { LineOptions } from '../src/tools/mcp/transport/transport.ts';
+import type { McpTransportOptions } from '../src/tools/mcp/transport/transport.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { createSender } from '../src/tools/webhooks/send.ts';
-import { keepLooking, type LookOut } from './due-run-poller.ts';
+import { type DueRunPoller, startDueRunPoller } from './due-run-poller.ts';
 import { startQueue } from './graphile-runner.ts';
-import { type KeptPresence, keepPresence } from './heartbeat.ts';
-import { checksOf } from './readiness-checks.ts';
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
+import { readinessChecks } from './readiness-checks.ts';
 import { taskList, withoutWakeUps } from './task-list.ts';
 import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
 import { untilIdle } from './until-idle.ts';
@@ -55,7 +55,7 @@ export type WorkerOptions = {
   /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
   /** How MCP servers and other databases are reached from here; without, those of the public internet and no commands. */
-  mcp?: McpWays;
+  mcp?: McpAccess;
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
   /** The runs it is there for; all when absent. */
@@ -85,9 +85,9 @@ export type WorkerOptions = {
 export type WorkerMetrics = Pick<Metrics, 'recovered' | 'watchPool' | 'watchWorker'>;
 
 /** What MCP servers need besides their rows: the guard of requests, and of commands what may be started with which environment. */
-export type McpWays = Omit<LineOptions, 'readSecret'>;
+export type McpAccess = Omit<McpTransportOptions, 'readSecret'>;
 
-const NO_WAYS: McpWays = {
+const NO_WAYS: McpAccess = {
   egress: createEgress({ allowPrivate: [] }),
   commands: [],
   environment: {},
@@ -136,7 +136,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const sqlToolPool = open('howdah-tools', MOST.tools);
   divideAmongTenants(sqlToolPool, MOST.tools);
   const queryPool = open('howdah-queries', MOST.queries);
-  const readSecret = heard(
+  const readSecret = tapSecrets(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
   );
@@ -167,11 +167,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       rows: queries.rows,
       tables: (request, names) => describeTables(queries.readOurs, request, names),
     },
-    createElsewhere(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
+    createExternalReader(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
   );
   const readFile = (tenantId: string, id: string) =>
     loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
-  let lookOut: LookOut | undefined;
+  let lookOut: DueRunPoller | undefined;
   const runtime = new Runtime({
     pool,
     claims,
@@ -216,7 +216,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
   });
   const ready = Promise.withResolvers<void>();
-  let presence: KeptPresence | undefined;
+  let presence: Heartbeat | undefined;
   const tasks = taskList(
     runtime,
     { pool, sqlToolPool, queries },
@@ -235,7 +235,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   metrics?.watchPool('queue', () => queue.pool);
-  presence = await keepPresence({
+  presence = await startHeartbeat({
     url,
     poolId: () => queue.poolId,
     pool,
@@ -256,13 +256,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onSilence: () => [pool, claims, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
-  lookOut = keepLooking(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
+  lookOut = startDueRunPoller(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
 
   return {
     get inFlight() {
       return runtime.inFlight;
     },
-    checks: () => checksOf(presence, queue, runtime.failing),
+    checks: () => readinessChecks(presence, queue, runtime.failing),
     replaceTools(tools) {
       registered = customTools(tools);
     },

@@ -1,7 +1,7 @@
 import type { Check } from '../src/telemetry/readiness.ts';
 
 /** Whether a worker gets runs. */
-export function checksOf(
+export function readinessChecks(
   presence: { isAlive: boolean },
   queue: { isTaking: boolean },
   failing: readonly string[],

@@ -1,13 +1,13 @@
-import { Slots } from '../src/runtime/scheduling/priority-semaphore.ts';
+import { PrioritySemaphore } from '../src/runtime/scheduling/priority-semaphore.ts';
 
 /** So many at once, and of one tenant no more than its part: whose work does not end holds up its own, not everybody's. */
-export class TenantSlots {
-  readonly #slots: Slots;
+export class TenantSemaphore {
+  readonly #slots: PrioritySemaphore;
   readonly #ofOneTenant: number;
   readonly #busy = new Map<string, number>();
 
   constructor(atOnce: number, ofOneTenant: number) {
-    this.#slots = new Slots(atOnce);
+    this.#slots = new PrioritySemaphore(atOnce);
     this.#ofOneTenant = ofOneTenant;
   }
 

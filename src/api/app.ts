@@ -13,9 +13,9 @@ import { PROBLEM_TYPE, problem } from './errors/problem.ts';
 import { healthRoutes } from './health/health.ts';
 import { schemaRoutes } from './health/schemas.ts';
 import { pathOf, shownPath } from './http/path.ts';
-import { type DispatchOptions, dispatch } from './http-server.ts';
+import { createHttpServer, type HttpServerOptions } from './http-server.ts';
 import { sendError } from './openai/errors.ts';
-import { isOpenAiPath, nowhere } from './openai/not-found.ts';
+import { isOpenAiPath, sendNotFound } from './openai/not-found.ts';
 import { descriptionRoutes } from './openapi-routes.ts';
 import type { Streams } from './rest/framework/streams.ts';
 import { methodsAt, type RestOptions, restRoutes } from './rest/serve.ts';
@@ -26,7 +26,7 @@ const FAREWELL_MS = 8_000;
 const LAST_WORDS_MS = 500;
 const IDLE_MS = 50;
 
-export type AppOptions = Omit<DispatchOptions, 'onError'> & {
+export type AppOptions = Omit<HttpServerOptions, 'onError'> & {
   log: Logger;
   readiness: Readiness;
   rest: RestOptions;
@@ -37,7 +37,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   const { log, graphql, readiness, rest } = options;
   const onError = (err: unknown) => log.error({ err }, 'a request failed');
   const app = fastify({
-    serverFactory: (handler) => dispatch({ ...options, onError }, handler),
+    serverFactory: (handler) => createHttpServer({ ...options, onError }, handler),
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => answerError(error, reply, log),
   });
@@ -55,7 +55,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
 /** There is nothing at this path, or nothing for this method. */
 function answerNowhere(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
   const url = pathOf(request.url);
-  if (isOpenAiPath(url)) return sendError(reply, nowhere(request.method, url));
+  if (isOpenAiPath(url)) return sendError(reply, sendNotFound(request.method, url));
   const own = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
     app.hasRoute({ method, url }),
   );

@@ -9,28 +9,28 @@ import {
 import type { Config } from '../config.ts';
 import { answerBare, sendProblem } from './errors/problem.ts';
 import type { GraphqlServer } from './graphql/server.ts';
-import type { MetricsDoor } from './health/metrics-endpoint.ts';
+import type { MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { BUSY } from './http/admission.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './http/cors.ts';
-import { localOnly } from './http/loopback-guard.ts';
+import { createLoopbackGuard } from './http/loopback-guard.ts';
 import { pathOf, shownPath } from './http/path.ts';
-import { secure } from './http/security-headers.ts';
-import type { Departure } from './limits/connection-draining.ts';
+import { setSecurityHeaders } from './http/security-headers.ts';
+import type { ConnectionDraining } from './limits/connection-draining.ts';
 import type { McpEndpoint } from './mcp/endpoint.ts';
 import { openAiError } from './openai/errors.ts';
 import { isOpenAiPath } from './openai/not-found.ts';
-import type { WsDoor } from './ws/endpoint.ts';
+import type { WebSocketEndpoint } from './ws/endpoint.ts';
 
 /** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
 const MAX_HEADER_BYTES = 128 * 1024;
 
-export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
+export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
   graphql: GraphqlServer;
   mcp: McpEndpoint;
-  metrics?: MetricsDoor | undefined;
-  ws: WsDoor;
+  metrics?: MetricsEndpoint | undefined;
+  ws: WebSocketEndpoint;
   requestMs: number;
-  departure: Departure;
+  departure: ConnectionDraining;
   onError(error: unknown, request: IncomingMessage): void;
 };
 
@@ -38,7 +38,7 @@ export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
  * One HTTP server: GraphQL's paths go to grafserv, `/mcp` and `/ws` to their own, all others to Fastify. Before, it is asked where the request
  * comes from: without a login that must be this machine, with one no page of a stranger.
  */
-export function dispatch(options: DispatchOptions, others: RequestListener): Server {
+export function createHttpServer(options: HttpServerOptions, others: RequestListener): Server {
   const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
   const refusalOf = createGate(options);
   const server = createServer(serverOptions(requestMs));
@@ -47,7 +47,7 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
     const path = pathOf(request.url);
     departure.watch(response);
     metrics?.watch(path, request, response);
-    secure(request, response, graphql.isPage(path));
+    setSecurityHeaders(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
     if (isHostless(request))
       return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
@@ -115,8 +115,8 @@ function sendForbidden(response: ServerResponse, path: string, message: string):
 }
 
 /** Says why a request may not come in at all, by its headers alone. */
-function createGate({ host, auth, corsOrigins }: DispatchOptions) {
-  const isLocal = localOnly(host);
+function createGate({ host, auth, corsOrigins }: HttpServerOptions) {
+  const isLocal = createLoopbackGuard(host);
   return (request: IncomingMessage): string | undefined => {
     if (auth === 'none') {
       return isLocal(request)

@@ -21,18 +21,18 @@ import { closeApp, createApp } from './app.ts';
 import { createFeedHub } from './feed/feed-hub.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createGraphqlServer } from './graphql/server.ts';
-import { createSight } from './graphql/subscriptions/visibility-guard.ts';
+import { createVisibilityGuard } from './graphql/subscriptions/visibility-guard.ts';
 import { isMigrated } from './health/health.ts';
-import { createMetricsDoor, type MetricsDoor } from './health/metrics-endpoint.ts';
+import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { watchReadiness } from './health/readiness.ts';
 import { createAdmission } from './http/admission.ts';
-import { type Bounds, usualBounds } from './http/server-limits.ts';
-import { createDeparture } from './limits/connection-draining.ts';
+import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
+import { createConnectionDraining } from './limits/connection-draining.ts';
 import { createConnections } from './limits/connections.ts';
-import { createReads } from './limits/read-your-writes.ts';
+import { createReplicaRouter } from './limits/read-your-writes.ts';
 import { createRequestLimits } from './limits/request-limits.ts';
 import { createStreamLimits } from './limits/stream-limits.ts';
-import { createExistence } from './login/account-status.ts';
+import { createAccountStatus } from './login/account-status.ts';
 import { createKeyReader } from './login/api-keys.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin } from './login/login.ts';
@@ -40,7 +40,7 @@ import { createTokenReader } from './login/token.ts';
 import { createMcpEndpoint } from './mcp/endpoint.ts';
 import { openAiRoutes } from './openai/routes.ts';
 import { openReplica, openRequests, type PoolOptions } from './pools.ts';
-import { createWsDoor } from './ws/endpoint.ts';
+import { createWebSocketEndpoint } from './ws/endpoint.ts';
 
 /**
  * Limits a login query: it delays all login queries behind it. The server stops it first; if the
@@ -53,7 +53,7 @@ export type ApiOptions = PoolOptions & {
   /** What secrets are sealed with; without, none can be stored here. */
   masterKeys?: MasterKeys;
   /** Where they differ from the usual ones. */
-  bounds?: Partial<Bounds>;
+  bounds?: Partial<ServerLimits>;
   /** Counts requests, and is read at /metrics. */
   metrics?: ApiMetrics | undefined;
   metricsToken?: string | undefined;
@@ -90,7 +90,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { url, host, log } = options;
   const bounds = boundsOf(options);
   const closers: (() => Promise<unknown>)[] = [];
-  const departure = createDeparture();
+  const departure = createConnectionDraining();
   const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
   const drain = () => {
     readiness.drain();
@@ -121,8 +121,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const replica = openReplica(options, pool, bounds.connections);
     if (replica) closers.push(() => replica.close());
     watchReadiness(readiness, { pool, hub, admission, replica });
-    const reads = replica && createReads({ replica, primary: pool, metrics: options.metrics });
-    const sight = createSight(pool, reads?.saw);
+    const reads =
+      replica && createReplicaRouter({ replica, primary: pool, metrics: options.metrics });
+    const sight = createVisibilityGuard(pool, reads?.saw);
     closers.push(async () => sight.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
@@ -146,7 +147,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const shared = { ...entrance, reads, hub, sight, admission, connections, limits, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, secrets };
-    const ws = createWsDoor({ ...rest, bounds });
+    const ws = createWebSocketEndpoint({ ...rest, bounds });
     const { app, streams } = createApp({
       ...options,
       ...bounds,
@@ -184,9 +185,9 @@ async function warnOfHiddenTypes(pool: Pool, log: Logger): Promise<void> {
   }
 }
 
-function boundsOf({ tenantStreams, userStreams, bounds }: ApiOptions): Bounds {
+function boundsOf({ tenantStreams, userStreams, bounds }: ApiOptions): ServerLimits {
   return {
-    ...usualBounds,
+    ...defaultServerLimits,
     ...(tenantStreams !== undefined && { tenantStreams }),
     ...(userStreams !== undefined && { userStreams }),
     ...bounds,
@@ -197,10 +198,10 @@ function boundsOf({ tenantStreams, userStreams, bounds }: ApiOptions): Bounds {
 function watched(
   { metrics, metricsToken, auth }: ApiOptions,
   pools: Readonly<Record<string, Pool>>,
-): MetricsDoor | undefined {
+): MetricsEndpoint | undefined {
   if (!metrics) return undefined;
   for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, () => pool);
-  return createMetricsDoor({ metrics, auth, metricsToken });
+  return createMetricsEndpoint({ metrics, auth, metricsToken });
 }
 
 async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
@@ -220,7 +221,7 @@ async function createEntrance(options: ApiOptions, pool: Pool) {
   const { auth, log } = options;
   const onTrouble = (err: unknown) => log.error({ err }, 'a token or key could not be checked');
   const defaultTenantId = await findDefaultTenant(pool, auth);
-  const exists = createExistence(pool);
+  const exists = createAccountStatus(pool);
   const readToken = createTokenReader(options, onTrouble);
   const readKey = createKeyReader(pool, onTrouble);
   const login = createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble });

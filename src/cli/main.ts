@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { isEntry, releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './help/examples-in-help.ts';
-import { missingVerbReport, rememberCommands, usageReport } from './help/usage-errors.ts';
+import { missingVerbReport, rememberCommands, usageError } from './help/usage-errors.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './output/exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './output/formats.ts';
@@ -56,7 +56,7 @@ export async function main(
     }
     const report =
       thrown instanceof CommanderError
-        ? await usageReport(thrown)
+        ? await usageError(thrown)
         : reportOf(thrown, session.server());
     printError(session.io, await withPage(session.io, report));
     return exitCodeFor(report.code);
@@ -206,8 +206,8 @@ function saysNothing(program: Command, argv: readonly string[]): boolean {
 /** What is left under way, such as the look-up of a name, holds nobody up. */
 function lookAround(program: Command, io: CliIo, host: CliProcess): void {
   program.action(async () => {
-    const { showStanding } = await import('./status/print-status.ts');
-    const isLate = await showStanding(io);
+    const { printStatus } = await import('./status/print-status.ts');
+    const isLate = await printStatus(io);
     if (isLate) host.stdout.write('', () => host.exit(exitCodes.ok));
   });
 }

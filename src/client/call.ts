@@ -1,5 +1,5 @@
 import type { Json } from '../json/json.ts';
-import { type Ask, bodyOf } from './http.ts';
+import { bodyOf, type HttpClient } from './http.ts';
 import { type Operations, operations } from './operations.generated.ts';
 
 type Takes<Id extends keyof Operations> = Operations[Id]['takes'] & {
@@ -25,7 +25,7 @@ type AnyGiven = {
   headers?: Record<string, string>;
 };
 
-export function caller(ask: Ask): Call {
+export function caller(ask: HttpClient): Call {
   return async (id, ...[given]) => {
     const { params = {}, query = {}, body, headers = {} } = (given ?? {}) as AnyGiven;
     const [method, path, type] = operations[id] as readonly string[] as [string, string, string?];

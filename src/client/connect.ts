@@ -5,9 +5,9 @@ import type { Json, JsonObject } from '../json/json.ts';
 import { type Call, caller } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
-import { type Ask, asker, bodyOf, type ConnectOptions } from './http.ts';
+import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
-import { speak, type Turn } from './send-message.ts';
+import { sendMessage, type Turn } from './send-message.ts';
 
 /** What a run may be given besides its message: docs/rest.md. */
 export type RunOptions = Omit<
@@ -76,14 +76,14 @@ export type Connection = {
   /** Any operation of `/docs` by its name, such as `call('listAgents', { query: { limit: 10 } })`. */
   call: Call;
   /** The same with the answer itself: its headers, such as `ETag`, and its bytes. */
-  open: Ask;
+  open: HttpClient;
   /** Any path. */
   request(method: string, path: string, body?: Json): Promise<Json>;
 };
 
 /** Speaks to a server at this address, such as `http://127.0.0.1:8000`. Nothing is asked before it is called. */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
-  const ask = asker(url.replace(/\/$/, ''), options);
+  const ask = createHttpClient(url.replace(/\/$/, ''), options);
   const call = caller(ask);
   const watch = (id: string, after?: string) =>
     followEvents(ask, runStream(id), { after, last: 'complete', signal: options.signal });
@@ -115,7 +115,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
     workflow: (name) => speaker({ workflow: name }),
     session: (sid) => ({
       send: (content) => call('sendMessage', { params: { sid }, body: { content } }),
-      speak: (content, { fork } = {}) => speak(ask, { sid, content, fork }, options.signal),
+      speak: (content, { fork } = {}) => sendMessage(ask, { sid, content, fork }, options.signal),
       fork: (content, turn) =>
         call('forkSession', {
           params: { sid },

@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
-import type { Ask } from './http.ts';
-import { readEvents } from './parse-sse.ts';
+import type { HttpClient } from './http.ts';
+import { parseServerSentEvents } from './parse-sse.ts';
 import { MOST_SILENCES, RECONNECT_MS } from './retry.ts';
 
 export type FollowOptions = {
@@ -18,7 +18,7 @@ export type FollowOptions = {
  * a server that is away for half a minute is waited for. Ends with `last`, or when the stream may be seen no more.
  */
 export async function* followEvents(
-  ask: Ask,
+  ask: HttpClient,
   path: string,
   { after = '', first, last, signal }: FollowOptions,
 ): AsyncGenerator<StreamEvent, void> {
@@ -37,7 +37,7 @@ export async function* followEvents(
       hasBegun = true;
       silences = 0;
       try {
-        for await (const event of readEvents(body)) {
+        for await (const event of parseServerSentEvents(body)) {
           yield event;
           at = event.id ?? at;
           if (event.event === last) return;
@@ -57,7 +57,11 @@ export function runStream(id: string): string {
   return `/api/executions/${id}/stream`;
 }
 
-async function open(ask: Ask, path: string, at: string): Promise<ReadableStream<Uint8Array>> {
+async function open(
+  ask: HttpClient,
+  path: string,
+  at: string,
+): Promise<ReadableStream<Uint8Array>> {
   const more = at === '' ? {} : { 'last-event-id': at };
   const { body } = await ask('GET', path, undefined, more);
   return body as ReadableStream<Uint8Array>;

@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import { caller } from './call.ts';
 import { followEvents } from './follow-events.ts';
-import type { Ask } from './http.ts';
+import type { HttpClient } from './http.ts';
 import type { LoggedStep } from './operations.generated.ts';
 
 /** Which lines: docs/rest.md, and those that are known already. */
@@ -27,7 +27,7 @@ const KEPT_MS = 180_000;
  * a loss, since it may have been read late, is told once here.
  */
 export async function* followLog(
-  ask: Ask,
+  ask: HttpClient,
   { known = [], since, ...filter }: LogOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LoggedStep, void> {
@@ -47,7 +47,7 @@ export async function* followLog(
 }
 
 /** The time of the database, so that nothing is lost when the stream is cut before its first line. */
-async function nowThere(ask: Ask): Promise<string> {
+async function nowThere(ask: HttpClient): Promise<string> {
   return (await caller(ask)('listSteps', { query: { since: '1s', limit: 1 } })).now;
 }
 

@@ -11,17 +11,17 @@ export type ConnectOptions = {
 };
 
 /** One request; a body that is a text is sent as it is when `headers` names its type. Throws what is refused. */
-export type Ask = (
+export type HttpClient = (
   method: string,
   path: string,
   body?: Json,
   headers?: Record<string, string>,
 ) => Promise<Response>;
 
-export function asker(
+export function createHttpClient(
   url: string,
   { token, fetch = globalThis.fetch, signal }: ConnectOptions,
-): Ask {
+): HttpClient {
   let position: string | undefined; // what was written up to there is to be read, by whichever process
   return async (method, path, body, more = {}) => {
     const isText = typeof body === 'string' && more['content-type'] !== undefined;

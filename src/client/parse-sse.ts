@@ -2,7 +2,7 @@ import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json } from '../json/json.ts';
 
 /** The events in the body of an answer, as they come. Comments and events without a name are passed over. */
-export async function* readEvents(
+export async function* parseServerSentEvents(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<StreamEvent, void> {
   const decoder = new TextDecoder();

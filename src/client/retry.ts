@@ -5,7 +5,7 @@ export const RECONNECT_MS = 500;
 export const MOST_SILENCES = 60;
 
 /** Asks again while nobody answers, for half a minute: only what may be asked twice. Throws what is refused. */
-export async function again<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function retry<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   for (let silences = 1; ; silences += 1) {
     try {
       return await ask();

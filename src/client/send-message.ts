@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import { followEvents, runStream } from './follow-events.ts';
-import type { Ask } from './http.ts';
-import { again } from './retry.ts';
+import type { HttpClient } from './http.ts';
+import { retry } from './retry.ts';
 
 /** What is said in a conversation, and what comes of it. */
 export type Turn = {
@@ -14,15 +14,15 @@ export type Turn = {
 type Said = { sid: string; content: string; fork: number | undefined };
 
 /** Says something, under a key: what was sent again after a loss is one message. */
-export async function speak(
-  ask: Ask,
+export async function sendMessage(
+  ask: HttpClient,
   { sid, content, fork: turn }: Said,
   signal: AbortSignal | undefined,
 ): Promise<Turn> {
   const path = `/sessions/${sid}/${turn === undefined ? 'messages' : 'fork'}`;
   const body = { content, stream: true, ...(turn !== undefined && { turn }) };
   const headers = { 'idempotency-key': crypto.randomUUID() };
-  const first = await again(() => ask('POST', path, body, headers), signal);
+  const first = await retry(() => ask('POST', path, body, headers), signal);
   const execution_id = idIn(first.headers.get('content-location')) ?? '';
   return {
     session_id: idIn(first.headers.get('location')) ?? sid,

@@ -1,5 +1,5 @@
 import type { Json } from '../json/json.ts';
-import { told, toldDetail } from '../text/displayable.ts';
+import { displayable, displayableDetail } from '../text/displayable.ts';
 
 /**
  * What can go wrong inside a run, as data. The same form stands in `steps.error`, in
@@ -72,10 +72,10 @@ export class HowdahError extends Error {
     message: string,
     options: { hint?: string | undefined; detail?: Json | undefined; cause?: unknown } = {},
   ) {
-    super(told(message), options.cause === undefined ? {} : { cause: options.cause });
+    super(displayable(message), options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'HowdahError';
     this.code = code;
-    this.hint = options.hint && told(options.hint);
-    this.detail = toldDetail(options.detail);
+    this.hint = options.hint && displayable(options.hint);
+    this.detail = displayableDetail(options.detail);
   }
 }

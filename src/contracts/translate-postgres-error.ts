@@ -19,7 +19,7 @@ export type Words = { code: string; message: string; hint?: string; detail?: Jso
  * What Postgres refuses by itself, a duplicate, an id that names nothing, a value that is none, in the terms of
  * `sql/ERRORS.md`: the same on every interface but psql. Undefined when it is nothing that whoever asked has caused.
  */
-export function inOurWords(error: PgError): Words | undefined {
+export function translatePostgresError(error: PgError): Words | undefined {
   const words = postgresWords[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
   const { detail, ...told } = words(error);

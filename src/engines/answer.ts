@@ -31,7 +31,7 @@ function isCount(value: Json | undefined): value is number {
 }
 
 /** A conversation as an engine is told it, without what the log knows of it. */
-export function toldMessages(messages: readonly Message[]): Message[] {
+export function messagesFromEngine(messages: readonly Message[]): Message[] {
   return messages.map(({ role, content, parts, tool_calls, tool_call_id }) => {
     return {
       role,

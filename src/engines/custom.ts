@@ -4,7 +4,7 @@ import type { Json } from '../json/json.ts';
 import { failed } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom/custom.ts';
-import { answerOf, toldMessages } from './answer.ts';
+import { answerOf, messagesFromEngine } from './answer.ts';
 
 /** Functions of this process. They end when their signal fires, whether they listen to it or not. */
 export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelProvider {
@@ -19,7 +19,7 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
         return failed('invalid_request', message);
       }
       const { input } = run;
-      const told = { input, messages: toldMessages(request.messages), request_params };
+      const told = { input, messages: messagesFromEngine(request.messages), request_params };
       const onToken = (text: string) => emitToken(context, text);
       const answer = () => engine.answer(told, { ...run, signal, onToken }) as Promise<Json> | Json;
       const call = { name: model, description: '', parameters: {}, run: answer };

@@ -15,7 +15,7 @@ import { emitToken } from '../providers/tokens.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
-import { answerOf, toldMessages } from './answer.ts';
+import { answerOf, messagesFromEngine } from './answer.ts';
 import { sendable } from './failures.ts';
 
 const EXCERPT_CHARACTERS = 400;
@@ -58,7 +58,7 @@ function requestOf(
   if (key !== undefined) headers.set('authorization', `Bearer ${key.trim()}`);
   const body = JSON.stringify({
     ...(run ? told(run) : {}),
-    messages: toldMessages(messages),
+    messages: messagesFromEngine(messages),
     ...(output_schema ? { output_schema } : {}),
   });
   const url = model.base_url ?? '';

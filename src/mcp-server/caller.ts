@@ -18,7 +18,7 @@ export type RunEvent =
   | { type: 'end' };
 
 /** A failure in words for a client. `code` is one of sql/ERRORS.md. */
-export type Told = { code: string; message: string; hint?: string; detail?: Json };
+export type McpRunItem = { code: string; message: string; hint?: string; detail?: Json };
 
 /** As whom a client asks, and the only way it reaches the database. Rules are decided there. */
 export type Caller = {
@@ -30,7 +30,7 @@ export type Caller = {
   follow(executionId: string, signal: AbortSignal): AsyncIterable<RunEvent>;
   /** Tells whoever follows the run, in whatever process, that a question was not answered. */
   announceUnanswered(executionId: string, questionId: string, fault: string | null): Promise<void>;
-  explain(error: unknown): Told;
+  explain(error: unknown): McpRunItem;
   /** The marks of what is listed, a moment old at most. */
   lists(): Promise<ListMarks>;
   /** Wakes whenever the run may stand otherwise, until it has ended or the signal fires. */

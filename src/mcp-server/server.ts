@@ -14,12 +14,12 @@ import { completed } from './resources/completions.ts';
 import { filledPrompt, promptList } from './resources/prompts.ts';
 import { listTemplates } from './resources/resource-addresses.ts';
 import { listResources, readResource } from './resources/resources.ts';
-import type { ToldSession } from './transport/session-subscriptions.ts';
+import type { SessionSubscriptions } from './transport/session-subscriptions.ts';
 
 /** What differs from one transport to the other. */
 export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
   /** What the client asked to be told of, where the revision says that in requests of their own and there is a session to keep it for. */
-  session?: ToldSession | undefined;
+  session?: SessionSubscriptions | undefined;
   /** How the client is asked where the SDK does not know whether it can be. */
   asking?(ctx: ServerContext): Asking;
   /** Of the run that a call begins. */
@@ -95,7 +95,7 @@ export function createMcpServer(door: ServerDoor): Server {
 
 /** What the client wants to be told of, as older revisions ask for it. */
 function hearWishes(server: Server, { caller, session }: ServerDoor): void {
-  const wish = (of: (session: ToldSession) => Promise<void>) =>
+  const wish = (of: (session: SessionSubscriptions) => Promise<void>) =>
     refusing(caller, async () => {
       if (!session) throw sessionless();
       await of(session);

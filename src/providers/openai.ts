@@ -14,7 +14,7 @@ import { cancelled, type Failed, failed } from './failure.ts';
 import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody, reservedParam } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
-import { type Peer, toldFailure, webPage } from './openai/failures.ts';
+import { type Peer, reportedFailure, webPage } from './openai/failures.ts';
 import { type Fetch, guardedFetch } from './openai/guarded-fetch.ts';
 import { failureOf } from './openai/map-error.ts';
 import { errorRedaction } from './openai/redact.ts';
@@ -139,7 +139,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const filter = redaction.stream();
   if (type.includes('json')) {
     const whole: unknown = JSON.parse(await response.text());
-    if (isJsonObject(whole) && whole.error) return toldFailure(whole.error, '', peer);
+    if (isJsonObject(whole) && whole.error) return reportedFailure(whole.error, '', peer);
     emitToken(the.context, filter.pass(addWhole(fold, whole)));
   } else {
     const broken = await readStream(stream, fold, filter, the);

@@ -1,19 +1,19 @@
 import type { AgentDefinition } from '../contracts/agents/definition.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import type { ClaimedRun } from '../db/runs/runs.ts';
-import { sharesOf } from '../db/runs/tenant-load.ts';
+import { tenantLoad } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
-import { Retries, type Retry } from './environment/statement-retries.ts';
+import { type Retry, StatementRetries } from './environment/statement-retries.ts';
 import { advance } from './loop/advance.ts';
 import { createCommitter } from './owned-run/committer.ts';
 import type { HeldRun } from './owned-run/held-run.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
-import { definitionsOfRuns } from './scheduling/definition-cache.ts';
-import { Crowd } from './scheduling/fair-share-scheduler.ts';
+import { createDefinitionCache } from './scheduling/definition-cache.ts';
+import { FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
 import { HeldRunFactory } from './scheduling/held-run-factory.ts';
-import { Slots } from './scheduling/priority-semaphore.ts';
+import { PrioritySemaphore } from './scheduling/priority-semaphore.ts';
 
 /** Shared, because creating an error captures a stack trace. */
 const RUN_OVER = new DOMException('the run is over for this worker', 'AbortError');
@@ -28,12 +28,12 @@ export class Runtime {
   /** Runs whose offers are being claimed. */
   readonly #offered = new Set<string>();
   readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
-  readonly #slots: Slots;
-  readonly #crowd: Crowd;
+  readonly #slots: PrioritySemaphore;
+  readonly #crowd: FairShareScheduler;
   readonly #over = new AbortController();
   readonly #runs: HeldRunFactory;
   readonly #claimer: Claimer;
-  readonly #retries: Retries;
+  readonly #retries: StatementRetries;
   #draining = false;
   /** Claims due runs without their wake-ups. */
   readonly look = (): ReturnType<Claimer['look']> => this.#claimer.look();
@@ -42,9 +42,9 @@ export class Runtime {
     this.#options = options;
     const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
     const isDraining = () => this.#draining;
-    this.#retries = new Retries(options.onRetry);
-    this.#slots = new Slots(options.capacity);
-    this.#definitionOf = definitionsOfRuns(options.pool);
+    this.#retries = new StatementRetries(options.onRetry);
+    this.#slots = new PrioritySemaphore(options.capacity);
+    this.#definitionOf = createDefinitionCache(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
       claims: options.claims,
@@ -56,10 +56,10 @@ export class Runtime {
       signal: this.#over.signal,
       retries: this.#retries,
     });
-    this.#crowd = new Crowd({
+    this.#crowd = new FairShareScheduler({
       slots: this.#slots,
       held: () => this.#heldByTenant(),
-      shares: (tenants) => sharesOf(options.pool, tenants, this.#claimer.served),
+      shares: (tenants) => tenantLoad(options.pool, tenants, this.#claimer.served),
       sleep,
       isOver: isDraining,
     });
@@ -94,7 +94,7 @@ export class Runtime {
   /** Under which id runs are claimed; null while there is none. What the id before held is dropped and handed back. */
   setWorker(id: string | null): void {
     for (const { run } of this.#held.values()) {
-      run.lose();
+      run.relinquish();
     }
     this.#claimer.setWorker(id);
   }
@@ -159,7 +159,7 @@ export class Runtime {
   /** The run is said to be cancelled or taken over, as anybody could: when it is, what it has in the air is aborted. */
   async abort(executionId: string): Promise<void> {
     const run = this.#held.get(executionId)?.run;
-    if (run && (await this.#claimer.hasLost(executionId))) run.lose();
+    if (run && (await this.#claimer.hasLost(executionId))) run.relinquish();
   }
 
   /** Takes no more; lets what is in the air commit for up to `graceMs`, then hands all runs back. */
@@ -167,7 +167,7 @@ export class Runtime {
     const { world } = this.#options;
     this.#draining = true;
     this.#claimer.stop();
-    this.#slots.turnAway();
+    this.#slots.rejectWaiting();
     const all = Promise.allSettled([...this.#held.values()].map((entry) => entry.done));
     await Promise.race([all, world.sleep(graceMs, this.#over.signal)]);
     for (const { run } of this.#held.values()) {
@@ -237,7 +237,8 @@ export class Runtime {
       await advance(run, world, () => {
         steps += 1;
         return (
-          this.#draining || (steps > 0 && this.#crowd.takesBack(tenant, performance.now() - since))
+          this.#draining ||
+          (steps > 0 && this.#crowd.shouldPreempt(tenant, performance.now() - since))
         );
       });
     } catch (error) {

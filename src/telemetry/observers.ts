@@ -1,7 +1,7 @@
 import type { ObserveRun, RunObserver } from '../contracts/runs/run-observer.ts';
 
 /** Several who look at the same runs; undefined when there is none, so that nothing is called then. */
-export function together(all: readonly (ObserveRun | undefined)[]): ObserveRun | undefined {
+export function combineObservers(all: readonly (ObserveRun | undefined)[]): ObserveRun | undefined {
   const observing = all.filter((one) => one !== undefined);
   if (observing.length < 2) return observing[0];
   return async (run) => {

@@ -1,7 +1,7 @@
 import type { ReadSecret } from '../contracts/secret.ts';
 
 /** The same reader, and somebody who hears every value it reads. */
-export function heard(read: ReadSecret, hear?: (value: string) => void): ReadSecret {
+export function tapSecrets(read: ReadSecret, hear?: (value: string) => void): ReadSecret {
   if (!hear) return read;
   return async (tenantId, name) => {
     const secret = await read(tenantId, name);

@@ -5,7 +5,7 @@ const MOST_NAMES = 1_000;
 const LONGEST_NAME = 200;
 
 /** Of the names those that may have been meant, the nearest first: a third of the word may be wrong, or it is a part of a name. */
-export function nearestNames(word: string, names: readonly string[], most = 3): string[] {
+export function closestNames(word: string, names: readonly string[], most = 3): string[] {
   const said = word.slice(0, 64).toLowerCase();
   return names
     .slice(0, MOST_NAMES)

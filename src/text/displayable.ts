@@ -12,7 +12,7 @@ const HIDDEN = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
  * A sentence that may quote what somebody sent, as it can be told on a terminal, in a log and in an answer: what is not seen is
  * written as an escape, and nothing is longer than a person reads.
  */
-export function told(text: string): string {
+export function displayable(text: string): string {
   const start = text.length > MOST_TEXT ? cut(text, MOST_TEXT) : text; // before it is looked at letter by letter
   return start
     .replace(/\S{301,}/g, (word) => cut(word, MOST_WORD))
@@ -25,21 +25,21 @@ export function told(text: string): string {
 const SENTENCES = new Set(['message', 'hint']);
 
 /** The same of the texts in a detail, which is for programs: they are as they were, but not longer. */
-export function toldDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
+export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
   if (typeof detail === 'string') return (detail.length > most ? cut(detail, most) : detail) as T;
   if (typeof detail !== 'object' || detail === null) return detail;
-  const inner = (value: Json | undefined) => toldDetail(value, MOST_LINE);
+  const inner = (value: Json | undefined) => displayableDetail(value, MOST_LINE);
   if (Array.isArray(detail)) return detail.map(inner) as unknown as T;
   return Object.fromEntries(
     Object.entries(detail).map(([name, value]) => [
-      told(name),
-      typeof value === 'string' && SENTENCES.has(name) ? told(value) : inner(value),
+      displayable(name),
+      typeof value === 'string' && SENTENCES.has(name) ? displayable(value) : inner(value),
     ]),
   ) as T;
 }
 
 /** The same value as JSON in which nothing is hidden either, for who reads it on a terminal. */
-export function toldJson(value: unknown): string {
+export function displayableJson(value: unknown): string {
   return JSON.stringify(value).replace(HIDDEN, (character) =>
     [...Array(character.length).keys()]
       .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)

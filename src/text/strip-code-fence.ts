@@ -1,5 +1,5 @@
 /** A model's answer without the block of Markdown that some put their JSON into. */
-export function unfenced(text: string): string {
+export function stripCodeFence(text: string): string {
   const whole = text.trim();
   const [head = ''] = /^```(?:json)?/.exec(whole) ?? [];
   const rest = whole.slice(head.length);

@@ -1,5 +1,5 @@
 /** The head and the tail of a text, `limit` characters with the note that says how many are gone between them. */
-export function shorten(text: string, limit: number): string {
+export function truncateMiddle(text: string, limit: number): string {
   if (text.length <= limit) {
     return text;
   }

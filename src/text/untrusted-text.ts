@@ -10,12 +10,12 @@ const MARKED =
  * What others wrote, between marks. Whoever writes it cannot close them: their id is made of the text itself. It is the same
  * whenever it is made of the same, so that prompts are cached and replays agree.
  */
-export function marked(text: string, seed: string): string {
+export function markExternal(text: string, seed: string): string {
   const id = hash('sha256', `${seed}\n${text}`, 'hex').slice(0, 16);
   return `<external-data id="${id}" note="${NOTE}">\n${text}\n</external-data id="${id}">`;
 }
 
 /** The text between the marks; one without is what it is. */
-export function unmarked(text: string): string {
+export function unmarkExternal(text: string): string {
   return MARKED.exec(text)?.groups?.text ?? text;
 }

@@ -3,7 +3,7 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { GivenFile, RunFiles } from '../contracts/runs/run-files.ts';
 import { lowestTrust, type Trust } from '../contracts/runs/trust.ts';
 import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
-import { fitted, saysMore, withReferences } from './extract/bounded-values.ts';
+import { boundValue, saysMore, withReferences } from './extract/bounded-values.ts';
 import { type Shape, shapeOf } from './extract/shape.ts';
 
 const MOST_CHARACTERS = 200_000;
@@ -33,7 +33,7 @@ async function run(
   const { file, text } = source.value;
   const said = await ask(text, file, args, context, configuration);
   if (!said.ok) return { ...said, trust: 'internal' };
-  const { value, texts, unfit } = fitted(shape, said.value);
+  const { value, texts, unfit } = boundValue(shape, said.value);
   if (texts.length > MOST_TEXTS) return failed(`it gave more than ${MOST_TEXTS} texts`);
   const kept = await keep(texts, file, context);
   if (!kept.ok) return { ...kept, trust: 'internal' };

@@ -5,7 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { bytesIn } from './mcp/results/files.ts';
 import { collectImages } from './mcp/results/images.ts';
-import { readable, toldAll } from './mcp/results/result.ts';
+import { allContent, readable } from './mcp/results/result.ts';
 
 /** The redaction for tools of this process, which receive no secret. */
 const NONE = Redaction.of([]);
@@ -63,7 +63,7 @@ export async function keptContent(
       given.type === 'resource' ? { ...given, resource: readable(given.resource, NONE) } : given
     ) as Block;
     ids.length = 0;
-    const [line = ''] = await toldAll([block as never], options);
+    const [line = ''] = await allContent([block as never], options);
     told.push(line);
     logged.push(loggedAs(block, ids[0], line));
   }

@@ -3,7 +3,7 @@ import { ThreadPool } from '../concurrency/thread-pool.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { Trust } from '../contracts/runs/trust.ts';
 import type { JsonObject } from '../json/json.ts';
-import { givenFiles, madeFile } from './run-code/input-files.ts';
+import { inputFiles, madeFile } from './run-code/input-files.ts';
 import { createJavascript } from './run-code/javascript/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
@@ -50,7 +50,7 @@ async function run(
     return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
   }
   try {
-    const given = await givenFiles(args.resources, context.files);
+    const given = await inputFiles(args.resources, context.files);
     if (!given.ok) return given;
     const { files, trust } = given.value;
     const code = String(args.code ?? '');

@@ -26,13 +26,13 @@ const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 
 /** The reader of the database a URL names, which stands in the secret of this name. */
-export type Elsewhere = (url: string, secret: string) => Reader;
+export type ExternalDatabases = (url: string, secret: string) => Reader;
 
 /**
  * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.check_builtin_settings) has
  * `database`, `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
  */
-export function sqlQueryTool(here: Reader, elsewhere: Elsewhere): BuiltinTool {
+export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): BuiltinTool {
   return {
     name: 'sql_query',
     run: async (args, context, configuration) => {

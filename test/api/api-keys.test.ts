@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { createExistence } from '../../src/api/login/account-status.ts';
+import { createAccountStatus } from '../../src/api/login/account-status.ts';
 import { createKeyReader, type ReadApiKey } from '../../src/api/login/api-keys.ts';
 import { FRESH_MS } from '../../src/api/login/cached-loader.ts';
 import { createLogin } from '../../src/api/login/login.ts';
@@ -322,7 +322,7 @@ describe('reading a key', () => {
       auth: 'none',
       readToken: createTokenReader({ jwtSecret: undefined, jwksUrl: undefined }, note),
       readKey: read,
-      exists: createExistence(pool),
+      exists: createAccountStatus(pool),
       defaultTenantId: randomUUID(),
       onTrouble: note,
     });

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createDeparture } from '../../src/api/limits/connection-draining.ts';
+import { createConnectionDraining } from '../../src/api/limits/connection-draining.ts';
 
 const GRACE_MS = 250;
 
 /** A departure that watches one connection, which has sent nothing. */
 async function watchOne() {
-  const departure = createDeparture();
+  const departure = createConnectionDraining();
   const server = createServer((socket) => {
     departure.watchConnection(socket.on('error', () => {}).resume());
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFeedHub, type FeedHub } from '../../src/api/feed/feed-hub.ts';
 import { followSteps } from '../../src/api/feed/feed-subscriber.ts';
-import { createPace } from '../../src/api/graphql/subscriptions/backpressure.ts';
+import { createBackpressure } from '../../src/api/graphql/subscriptions/backpressure.ts';
 import type { FeedRow } from '../../src/db/feed/feed.ts';
 import { all, makeRun } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
@@ -81,7 +81,7 @@ test('the pace lets the source run ahead of the sink by a window only', async ()
     [Symbol.asyncIterator]: () => endless,
     next: async () => ({ done: false, value: ++made }),
   };
-  const pace = createPace();
+  const pace = createBackpressure();
   const source = pace.source(endless);
   const passed: number[] = [];
   const passing = (async () => {

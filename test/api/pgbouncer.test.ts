@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { sharesBackends } from '../../src/db/connection/pooler-check.ts';
-import { awaitServer } from '../../src/db/connection/wait-for-server.ts';
+import { waitForServer } from '../../src/db/connection/wait-for-server.ts';
 import { dropMonths } from '../../src/db/retention/drop-months.ts';
 import { migrateDown } from '../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
@@ -212,7 +212,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
       (select oid from pg_database where datname = current_database()) and granted
       and classid::bigint << 32 | objid::bigint in (hashtextextended('howdah.months', 0), hashtextextended('howdah.migrate', 0))`;
     try {
-      await expect(awaitServer(url, 0, () => {})).rejects.toMatchObject(refusal);
+      await expect(waitForServer(url, 0, () => {})).rejects.toMatchObject(refusal);
       await expect(dropMonths({ url })).rejects.toMatchObject(refusal);
       await expect(migrateDown(url, false)).rejects.toMatchObject(refusal);
       expect((await db.pool.query(locks)).rows[0].held).toBe(0);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { plainIssue } from '../../src/api/errors/zod-messages.ts';
+import { zodMessage } from '../../src/api/errors/zod-messages.ts';
 
 const said = z.looseObject({ type: z.literal('message').optional(), role: z.enum(['user']) });
 const call = z.looseObject({ type: z.literal('function_call'), call_id: z.string() });
@@ -21,7 +21,7 @@ test.each([
   [{ input: [{ type: 'nothing' }] }, 'input.0.type', 'expected message or function_call'],
   [{ input: ['x'] }, 'input.0', 'expected object, received string'],
 ])('%j is wrong in %s: %s', (value, path, message) => {
-  const [issue] = (schema.safeParse(value).error?.issues ?? []).map(plainIssue);
+  const [issue] = (schema.safeParse(value).error?.issues ?? []).map(zodMessage);
   expect(issue?.path.join('.')).toBe(path);
   expect(issue?.message).toContain(message);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Json } from '../../src/json/json.ts';
-import { told, toldDetail } from '../../src/text/displayable.ts';
+import { displayable, displayableDetail } from '../../src/text/displayable.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
@@ -147,11 +147,11 @@ function sentencesIn(answer: Json, name = ''): string[] {
 
 test('what scripts and emoji are written with stays as it is', () => {
   for (const text of ['می‌خواهم', '👩‍👩‍👧', 'שלום\u200f!', 'two\nlines\tand a tab']) {
-    expect(told(text)).toBe(text);
+    expect(displayable(text)).toBe(text);
   }
-  expect(told('a\u{e0041}\ud800')).toBe('a\\u{e0041}\ufffd');
-  expect(told('😀'.repeat(500)).isWellFormed()).toBe(true);
-  expect(toldDetail({ id: 'x', faults: [{ path: 'y'.repeat(5_000) }], n: 1 })).toEqual({
+  expect(displayable('a\u{e0041}\ud800')).toBe('a\\u{e0041}\ufffd');
+  expect(displayable('😀'.repeat(500)).isWellFormed()).toBe(true);
+  expect(displayableDetail({ id: 'x', faults: [{ path: 'y'.repeat(5_000) }], n: 1 })).toEqual({
     ...{ id: 'x', n: 1 },
     faults: [{ path: expect.stringMatching(/^y+…y+$/) }],
   });

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Standing } from '../../src/api/conversation-protocols/run-state.ts';
-import { type RunSource, tellRun } from '../../src/api/events/follow-run.ts';
-import type { Story } from '../../src/db/feed/step-details.ts';
+import type { ConversationState } from '../../src/api/conversation-protocols/run-state.ts';
+import { followRun, type RunSource } from '../../src/api/events/follow-run.ts';
+import type { StepDetails } from '../../src/db/feed/step-details.ts';
 
 // What is told of a run, of which pieces and rows come in whatever order they come.
 
 const ID = '01890000-0000-7000-8000-000000000001';
 const piece = (seq: number, text: string) => ({ execution_id: ID, seq, attempt: 1, text });
 const row = (seq: number, kind: string) => ({ execution_id: ID, seq, step: { kind } });
-const answer = (content: string, calls: object[] | null = null): Story => ({
+const answer = (content: string, calls: object[] | null = null): StepDetails => ({
   agent: 'clerk',
   messages: [{ seq: 1, role: 'assistant', content, tool_calls: calls as never }],
   question: null,
@@ -50,10 +50,10 @@ test('what a later step says is told behind the steps before it', async () => {
         step_count: 3,
         questions: [],
         is_whole: false,
-      }) as unknown as Standing,
+      }) as unknown as ConversationState,
   } as unknown as RunSource;
   const told: string[] = [];
-  for await (const one of tellRun(source, { id: ID, since: 0 }, new AbortController().signal)) {
+  for await (const one of followRun(source, { id: ID, since: 0 }, new AbortController().signal)) {
     told.push(
       one.type === 'text' ? one.text : one.type === 'step' ? `step ${one.row.seq}` : one.type,
     );

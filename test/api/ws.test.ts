@@ -3,10 +3,14 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
-import { usualBounds } from '../../src/api/http/server-limits.ts';
+import { defaultServerLimits } from '../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../src/api/limits/stream-limits.ts';
 import type { Api } from '../../src/api/server.ts';
-import { createWsDoor, type WsDoor, type WsDoorOptions } from '../../src/api/ws/endpoint.ts';
+import {
+  createWebSocketEndpoint,
+  type WebSocketEndpoint,
+  type WebSocketEndpointOptions,
+} from '../../src/api/ws/endpoint.ts';
 import { messages } from '../../src/api/ws/messages.ts';
 import { createOutbox } from '../../src/api/ws/outbox.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -443,17 +447,17 @@ test('a client who does not read is sent what fits, and the rest when he reads a
 
 describe('the door', () => {
   let server: Server;
-  let door: WsDoor;
-  const start = async (options: Partial<WsDoorOptions>) => {
+  let door: WebSocketEndpoint;
+  const start = async (options: Partial<WebSocketEndpointOptions>) => {
     const stub = {
       login: async () => ({ ok: true, value: { tenantId: 't', userId: undefined, role: 'owner' } }),
       exists: async () => 'good',
       identities: new WeakMap(),
-      bounds: { ...usualBounds, sockets: 1, operations: 1 },
-      limits: createStreamLimits({ ...usualBounds, sockets: 1 }),
+      bounds: { ...defaultServerLimits, sockets: 1, operations: 1 },
+      limits: createStreamLimits({ ...defaultServerLimits, sockets: 1 }),
       onError: () => {},
     };
-    door = createWsDoor({ ...stub, ...options } as unknown as WsDoorOptions);
+    door = createWebSocketEndpoint({ ...stub, ...options } as unknown as WebSocketEndpointOptions);
     server = createServer().on('upgrade', door.upgrade);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -499,8 +503,8 @@ describe('the door', () => {
 
   test('cuts off the oldest of too many that have not logged in, and nobody who has', async () => {
     const to = await start({
-      bounds: { ...usualBounds, unauthenticatedSockets: 2 },
-      limits: createStreamLimits(usualBounds),
+      bounds: { ...defaultServerLimits, unauthenticatedSockets: 2 },
+      limits: createStreamLimits(defaultServerLimits),
     });
     const known = await open(to);
     await letIn(known);
@@ -514,8 +518,11 @@ describe('the door', () => {
   test('closes a socket that is one too many of its tenant, and tells why', async () => {
     const identity = { tenantId: 't', userId: 'u', role: 'owner', expiresAt: 9e15 };
     const to = await start({
-      login: (async () => ({ ok: true, value: identity })) as unknown as WsDoorOptions['login'],
-      limits: createStreamLimits({ ...usualBounds, tenantStreams: 1 }),
+      login: (async () => ({
+        ok: true,
+        value: identity,
+      })) as unknown as WebSocketEndpointOptions['login'],
+      limits: createStreamLimits({ ...defaultServerLimits, tenantStreams: 1 }),
     });
     await letIn(await open(to));
     const other = await open(to);

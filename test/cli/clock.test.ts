@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextTimeIn, timeIn } from '../../src/cli/input/parse-time.ts';
+import { parseNextTime, parseTime } from '../../src/cli/input/parse-time.ts';
 import { runCli } from './run-cli.ts';
 
 /** No server answers there: a value that is none is refused before. */
@@ -17,14 +17,14 @@ test.each([
   ['2026-12', new Date(Date.UTC(2026, 11, 1))],
   ['2026-12-01', new Date(Date.UTC(2026, 11, 1))],
 ])('%s is a time', (text, expected) => {
-  expect(nextTimeIn(text, now)).toEqual(expected);
+  expect(parseNextTime(text, now)).toEqual(expected);
 });
 
 test.each(['24:00', '18:60', '18', '5', 'tomorrow', 'foo 1', '', '2026-13-01'])(
   '%j is none',
   (text) => {
-    expect(nextTimeIn(text, now)).toBeUndefined();
-    expect(timeIn(text)).toBeUndefined();
+    expect(parseNextTime(text, now)).toBeUndefined();
+    expect(parseTime(text)).toBeUndefined();
   },
 );
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { unkeyed } from '../../src/cli/output/terminal-text.ts';
+import { maskUrlKeys } from '../../src/cli/output/terminal-text.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
@@ -252,7 +252,7 @@ describe('howdah webhooks', () => {
     const url =
       'https://example.com/services/T024/a1b2c3d4e5f6a1b2c3d4e5f6?token=hunter2&a=b#c=d4e5';
     const id = '01980000-0000-7000-8000-000000000000';
-    expect(unkeyed('url', `https://example.com/${id}/x`)).toBe(`https://example.com/${id}/x`);
+    expect(maskUrlKeys('url', `https://example.com/${id}/x`)).toBe(`https://example.com/${id}/x`);
     await database.pool.query('insert into howdah.webhooks (url) values ($1)', [url]);
     try {
       const masked = 'https://example.com/services/T024/a1b2***?token=***&a=***#c=***';

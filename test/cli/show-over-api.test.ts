@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { wholeRow } from '../../src/api/rest/runs/execution-record.ts';
+import { executionRecord } from '../../src/api/rest/runs/execution-record.ts';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
@@ -210,6 +210,6 @@ describe('howdah show over a server prints what it prints out of the database', 
     );
     const names = columns.map(({ name }) => name).filter((name) => name !== 'callback_url');
     const added = ['agent', 'agent_version', 'workflow', 'workflow_version'];
-    expect(Object.keys(wholeRow.shape)).toEqual([...names, ...added]);
+    expect(Object.keys(executionRecord.shape)).toEqual([...names, ...added]);
   });
 });

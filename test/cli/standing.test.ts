@@ -8,8 +8,8 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { main } from '../../src/cli/main.ts';
-import { type Standing, unknownStanding } from '../../src/cli/status/status.ts';
-import { nextCommands } from '../../src/cli/status/suggest-next.ts';
+import { type Status, unknownStatus } from '../../src/cli/status/status.ts';
+import { suggestNextCommands } from '../../src/cli/status/suggest-next.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
@@ -48,7 +48,7 @@ afterAll(async () => {
 async function seen(url: string, ...argv: string[]) {
   const { status, stdout, stderr } = await runCli(url, ...argv, '--json');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  return JSON.parse(stdout) as Standing & { next: { command: string; why: string }[] };
+  return JSON.parse(stdout) as Status & { next: { command: string; why: string }[] };
 }
 const commandsOf = ({ next }: { next: { command: string }[] }) => next.map((one) => one.command);
 const named = async (script: object[], tools: string[] = []) => {
@@ -252,7 +252,7 @@ describe('what comes next', () => {
   const fine = { database, schema, runs, workers: { alive: true, count: 1 } };
   const question = (kind: string) => ({ open: 2, newest: { id: 'ID', kind, prompt: 'May\nI?' } });
 
-  test.each<[string, Partial<Standing>, string[]]>([
+  test.each<[string, Partial<Status>, string[]]>([
     [
       'all is well and nothing has run',
       fine,
@@ -306,16 +306,16 @@ describe('what comes next', () => {
       ['answer ID approve', 'run development "Hello"', '--help'],
     ],
   ])('when %s', (_, standing, commands) => {
-    const next = nextCommands({ ...unknownStanding(), ...standing });
+    const next = suggestNextCommands({ ...unknownStatus(), ...standing });
     expect(next.map(({ command }) => command.replace(/^howdah /, ''))).toEqual(commands);
     expect(next.every(({ why }) => why !== '' && !why.includes('\n'))).toBe(true);
   });
 
   test('a key for a model is asked for where there is none', () => {
     const model = { provider: 'local', model: 'extractive' };
-    const standing = { ...unknownStanding(), ...fine, model, runs: { ...runs, has_llm: false } };
-    expect(nextCommands(standing)[0]?.command).toBe('OPENAI_API_KEY=… howdah start');
+    const standing = { ...unknownStatus(), ...fine, model, runs: { ...runs, has_llm: false } };
+    expect(suggestNextCommands(standing)[0]?.command).toBe('OPENAI_API_KEY=… howdah start');
     const has = { ...standing, runs };
-    expect(nextCommands(has)[0]?.command).toBe('howdah run development "Hello"');
+    expect(suggestNextCommands(has)[0]?.command).toBe('howdah run development "Hello"');
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { awaitServer } from '../../src/db/connection/wait-for-server.ts';
+import { waitForServer } from '../../src/db/connection/wait-for-server.ts';
 import { startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -18,7 +18,7 @@ describe('a server that takes no connections yet', () => {
   test('is waited for, which is said once', async () => {
     proxy.isDown = true;
     const said: string[] = [];
-    await awaitServer(proxy.url, 60, (line) => {
+    await waitForServer(proxy.url, 60, (line) => {
       said.push(line);
       proxy.isDown = false;
     });
@@ -29,7 +29,7 @@ describe('a server that takes no connections yet', () => {
   test('is waited for until the caller gives up', async () => {
     proxy.isDown = true;
     const giveUp = new AbortController();
-    const waiting = awaitServer(proxy.url, 600, () => giveUp.abort(), giveUp.signal);
+    const waiting = waitForServer(proxy.url, 600, () => giveUp.abort(), giveUp.signal);
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
     proxy.isDown = false;
   });
@@ -54,7 +54,7 @@ describe('a server that takes no connections yet', () => {
   });
 
   test('and never will is told when the time is over', async () => {
-    await expect(awaitServer('postgres://me@127.0.0.1:1/x', 0, () => {})).rejects.toMatchObject({
+    await expect(waitForServer('postgres://me@127.0.0.1:1/x', 0, () => {})).rejects.toMatchObject({
       code: 'ECONNREFUSED',
     });
   });
@@ -70,7 +70,7 @@ test('what waiting cannot mend is told at once', async () => {
     [nowhere, /^3D000$/],
   ] as const) {
     const talk = () => expect.unreachable('it waits');
-    await expect(awaitServer(url.toString(), 60, talk)).rejects.toMatchObject({
+    await expect(waitForServer(url.toString(), 60, talk)).rejects.toMatchObject({
       code: expect.stringMatching(code),
     });
   }

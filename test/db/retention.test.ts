@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { tried } from '../../src/cli/input/confirm-option.ts';
+import { withDryRun } from '../../src/cli/input/confirm-option.ts';
 import { deleteStoredFiles } from '../../src/db/runs/stored-files.ts';
 import { retain } from '../../src/db/worker/maintenance.ts';
 import { retentionTask } from '../../workers/tasks/retention.ts';
@@ -84,7 +84,7 @@ describe('an error of one tenant', () => {
   test('stops no other tenant of a dry run, which changes nothing', async () => {
     const [broken, whole] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
     const outcome = await failing(broken.tenant, () =>
-      retain(db.pool, (work) => tried(db.pool, true, work)),
+      retain(db.pool, (work) => withDryRun(db.pool, true, work)),
     );
     expect(outcome).toMatchObject({ removed: 1, failures: [{ tenant: broken.tenant }] });
     expect([await isThere(broken.run), await isThere(whole.run)]).toEqual([true, true]);

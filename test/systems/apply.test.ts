@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { conversation } from '../../src/runtime/messages/build-messages.ts';
+import { buildMessages } from '../../src/runtime/messages/build-messages.ts';
 import { asRole, makeTenant } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { changes, faultsOf, HELPDESK, newTenant } from './support.ts';
@@ -126,7 +126,7 @@ describe('an apply', () => {
          where a.id = howdah.agent('one') and s.tenant_id = a.tenant_id`,
       );
       const state = { history: [], messages: [] } as never;
-      expect(prompt).toBe(conversation(definition, state)[0]?.content ?? '');
+      expect(prompt).toBe(buildMessages(definition, state)[0]?.content ?? '');
     }
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { conversation } from '../../src/runtime/messages/build-messages.ts';
-import { prompted } from '../../src/runtime/scheduling/fill-prompt-template.ts';
+import { buildMessages } from '../../src/runtime/messages/build-messages.ts';
+import { fillPromptTemplate } from '../../src/runtime/scheduling/fill-prompt-template.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { changes, type Doors, faultsOf, newTenant } from './support.ts';
 
@@ -168,7 +168,8 @@ describe('what is resolved', () => {
        where a.id = howdah.agent('desk') and s.tenant_id = a.tenant_id`,
     );
   const told = (definition: never) =>
-    conversation(prompted(definition, {}), { history: [], messages: [] } as never)[0]?.content;
+    buildMessages(fillPromptTemplate(definition, {}), { history: [], messages: [] } as never)[0]
+      ?.content;
 
   test.each([
     ['all of it', { ...desk, prompt_values: { customer: 'Ada {{tone}}' } }],

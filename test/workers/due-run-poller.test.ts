@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { keepLooking, type LookOut, type LookResult } from '../../workers/due-run-poller.ts';
+import {
+  type DueRunPoller,
+  type LookResult,
+  startDueRunPoller,
+} from '../../workers/due-run-poller.ts';
 
-let lookOut: LookOut | undefined;
+let lookOut: DueRunPoller | undefined;
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(async () => {
@@ -27,7 +31,7 @@ function controlledLooks() {
 
 test('a look without room is made up for when there is room, and not before', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = keepLooking(look);
+  lookOut = startDueRunPoller(look);
   await begun(1);
   looks[0]?.('nothing');
   await begun(1);
@@ -44,7 +48,7 @@ test('a look without room is made up for when there is room, and not before', as
 
 test('room that a run leaves during a look is not missed', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = keepLooking(look);
+  lookOut = startDueRunPoller(look);
   await begun(1);
   lookOut.room();
   looks[0]?.('no_room');
@@ -54,7 +58,7 @@ test('room that a run leaves during a look is not missed', async () => {
 
 test('room that a run leaves during a look that finds nothing causes no other look', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = keepLooking(look);
+  lookOut = startDueRunPoller(look);
   await begun(1);
   lookOut.room();
   looks[0]?.('nothing');
@@ -73,7 +77,7 @@ test('room that a run leaves during a look that finds nothing causes no other lo
 
 test('after a look that found runs another one follows, until there are none', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = keepLooking(look);
+  lookOut = startDueRunPoller(look);
   await begun(1);
   looks[0]?.('found');
   await begun(2);

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { type TenantJob, WaitingLine } from '../../workers/fair-task-queue.ts';
+import { FairTaskQueue, type TenantJob } from '../../workers/fair-task-queue.ts';
 
 // Errands that end when the test says so.
 
 function makeLine(room: { atOnce: number; ofOneTenant: number }) {
   const going = new Map<string, () => void>();
   const [failed, unbegun]: [string[], Set<string>] = [[], new Set()];
-  const line = new WaitingLine<string>(
+  const line = new FairTaskQueue<string>(
     room,
     {
       begin: async ({ id }) => {
@@ -18,7 +18,8 @@ function makeLine(room: { atOnce: number; ofOneTenant: number }) {
     (_, { id }) => void failed.push(id),
     () => 0,
   );
-  const come = (tenant_id: string, id: string) => line.come({ tenant_id, id } satisfies TenantJob);
+  const come = (tenant_id: string, id: string) =>
+    line.submit({ tenant_id, id } satisfies TenantJob);
   const end = async (id: string) => {
     going.get(id)?.();
     going.delete(id);

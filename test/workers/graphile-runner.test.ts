@@ -4,7 +4,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool } from '../../src/db/connection/pool.ts';
-import { forgivingPool } from '../../workers/graphile-pool-adapter.ts';
+import { adaptPoolForGraphile } from '../../workers/graphile-pool-adapter.ts';
 import { filterClient } from '../../workers/notification-filter.ts';
 import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
@@ -86,7 +86,7 @@ test('a queue whose first search for a job fails is replaced by one that finds s
 });
 
 test('connections for the queue are refused without a code, and released once', async () => {
-  const pool = forgivingPool(
+  const pool = adaptPoolForGraphile(
     createPool({ url: database.url, applicationName: 'test', max: 1, role: 'howdah_worker' }),
   );
   const release = await new Promise<() => void>((resolve) =>
@@ -96,7 +96,7 @@ test('connections for the queue are refused without a code, and released once', 
   release();
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   await pool.end();
-  const nowhere = forgivingPool(
+  const nowhere = adaptPoolForGraphile(
     createPool({ url: 'postgres://127.0.0.1:1/nowhere', applicationName: 'test' }),
   );
   await expect(nowhere.connect()).rejects.toSatisfy(

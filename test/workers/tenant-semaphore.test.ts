@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { TenantSlots } from '../../workers/tenant-semaphore.ts';
+import { TenantSemaphore } from '../../workers/tenant-semaphore.ts';
 
 test('a tenant whose work does not end has its part, and others go on', () => {
-  const slots = new TenantSlots(3, 1);
+  const slots = new TenantSemaphore(3, 1);
   expect(['a', 'a', 'b', 'a', 'c', 'd'].map((tenant) => slots.enter(tenant))).toEqual([
     ...[true, false, true, false, true, false],
   ]);

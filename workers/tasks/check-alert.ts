@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { beginAlert, checkAlert } from '../../src/db/operations/alerts.ts';
 import type { QueryPool } from '../../src/db/sql-tools/query-pool.ts';
-import { WaitingLine } from '../fair-task-queue.ts';
+import { FairTaskQueue } from '../fair-task-queue.ts';
 import { checkAlertPayload } from '../payloads.ts';
 
 /**
@@ -20,7 +20,7 @@ export function checkAlertTask(
   { pool, queries }: { pool: Pool; queries: QueryPool },
   log: Logger,
 ): Task {
-  const line = new WaitingLine(
+  const line = new FairTaskQueue(
     ROOM,
     {
       begin: (rule) => beginAlert(pool, rule),
@@ -31,7 +31,7 @@ export function checkAlertTask(
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = checkAlertPayload.parse(payload);
-    const runAt = await line.come({ id, tenant_id });
+    const runAt = await line.submit({ id, tenant_id });
     if (runAt) await addJob('check_alert', { id, tenant_id }, { jobKey: `alert ${id}`, runAt });
   };
 }

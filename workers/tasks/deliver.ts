@@ -2,7 +2,7 @@ import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { Deliveries } from '../../src/db/worker/webhooks.ts';
 import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
-import { WaitingLine } from '../fair-task-queue.ts';
+import { FairTaskQueue } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';
 
 /** So many receivers are told at once; whose receivers do not answer holds up his own, not everybody's. */
@@ -17,7 +17,7 @@ export function deliverTask(
   send: (delivery: Delivery) => Promise<DeliveryResult>,
   log: Logger,
 ): Task {
-  const line = new WaitingLine<Delivery>(
+  const line = new FairTaskQueue<Delivery>(
     ROOM,
     {
       begin: ({ id }) => deliveries.begin(id),
@@ -27,7 +27,7 @@ export function deliverTask(
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = deliverPayload.parse(payload);
-    const runAt = await line.come({ id, tenant_id });
+    const runAt = await line.submit({ id, tenant_id });
     if (runAt) await addJob('deliver', { id, tenant_id }, { jobKey: `delivery ${id}`, runAt });
   };
 }

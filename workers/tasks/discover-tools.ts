@@ -1,5 +1,5 @@
 import type { Task } from 'graphile-worker';
-import { Slots } from '../../src/runtime/scheduling/priority-semaphore.ts';
+import { PrioritySemaphore } from '../../src/runtime/scheduling/priority-semaphore.ts';
 import type { McpPool } from '../../src/tools/mcp/pool.ts';
 import type { McpServer } from '../../src/tools/mcp/server.ts';
 import { discoverToolsPayload } from '../payloads.ts';
@@ -15,7 +15,7 @@ export function discoverToolsTask(
   mcp: Pick<McpPool, 'discover'>,
   begin: (tenantId: string, id: string, attempt: number) => Promise<McpServer | undefined>,
 ): Task {
-  const slots = new Slots(AT_ONCE);
+  const slots = new PrioritySemaphore(AT_ONCE);
   const discover = async (server: McpServer): Promise<void> => {
     await slots.acquire(0);
     await mcp.discover(server).finally(() => slots.release());

@@ -1,10 +1,10 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
-import { callEnded } from '../../src/runtime/hooks/notify-external-end.ts';
+import { notifyExternalEnd } from '../../src/runtime/hooks/notify-external-end.ts';
 import { executionCompletePayload } from '../payloads.ts';
 import { ReturnTimes } from '../return-times.ts';
-import { TenantSlots } from '../tenant-semaphore.ts';
+import { TenantSemaphore } from '../tenant-semaphore.ts';
 
 /**
  * Jobs that call hooks at the same time. Each holds one of the eight slots of the queue, which
@@ -18,7 +18,7 @@ const ROOM = { atOnce: 3, ofOneTenant: 2 };
  * queue and holds no slot while it waits.
  */
 export function executionCompleteTask(pool: Pool): Task {
-  const slots = new TenantSlots(ROOM.atOnce, ROOM.ofOneTenant);
+  const slots = new TenantSemaphore(ROOM.atOnce, ROOM.ofOneTenant);
   const returnTimes = new ReturnTimes();
   return async (payload, { addJob }) => {
     const { id, tenant_id: tenant } = executionCompletePayload.parse(payload);
@@ -28,7 +28,7 @@ export function executionCompleteTask(pool: Pool): Task {
       return;
     }
     try {
-      await callEnded(tenantPool(pool, 'hooks', { tenant }), id);
+      await notifyExternalEnd(tenantPool(pool, 'hooks', { tenant }), id);
     } finally {
       slots.leave(tenant);
     }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/worker/write-back.ts';
-import { type TenantJob, WaitingLine } from '../fair-task-queue.ts';
+import { FairTaskQueue, type TenantJob } from '../fair-task-queue.ts';
 import { writeBackPayload } from '../payloads.ts';
 
 /**
@@ -20,7 +20,7 @@ export function writeBackTask(
   { pool, sqlToolPool }: { pool: Pool; sqlToolPool: Pool },
   log: Logger,
 ): Task {
-  const line = new WaitingLine<TenantJob>(
+  const line = new FairTaskQueue<TenantJob>(
     ROOM,
     {
       begin: async (job) => ((await beginWriteBack(pool, job.id)) ? job : undefined),
@@ -31,7 +31,7 @@ export function writeBackTask(
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = writeBackPayload.parse(payload);
-    const runAt = await line.come({ id, tenant_id });
+    const runAt = await line.submit({ id, tenant_id });
     if (runAt) await addJob('write_back', { id, tenant_id }, { jobKey: `write_back ${id}`, runAt });
   };
 }

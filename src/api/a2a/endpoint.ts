@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { openDoor, type Visit } from '../conversation-protocols/endpoint.ts';
+import { openEndpoint, type Visit } from '../conversation-protocols/endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import type { Holds } from '../limits/open-requests.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { type Base, type BaseOptions, createBase } from './base.ts';
 import { cardOf, describe } from './card.ts';
@@ -21,10 +21,10 @@ const CARD = '/.well-known/agent-card.json';
 export function a2aRoutes(
   app: FastifyInstance,
   options: RestOptions & Pick<Config, 'auth'> & BaseOptions,
-): Holds {
+): OpenRequests {
   const isLocked = options.auth === 'required';
   const base = createBase(options);
-  return openDoor(app, 'a2a', options, (scope, { visited }) => {
+  return openEndpoint(app, 'a2a', options, (scope, { visited }) => {
     const card = visited((visit) => sendCard(visit, base, isLocked));
     scope.get(CARD, card);
     scope.get(`/a2a/:agent${CARD}`, card);

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import type { Failure } from '../errors/answer-error.ts';
 
 /** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
@@ -84,7 +84,7 @@ function written(
     domain: 'a2a-protocol.org',
     ...(Object.keys(metadata).length > 0 && { metadata }),
   };
-  return { code, message: told(message), data: [info] };
+  return { code, message: displayable(message), data: [info] };
 }
 
 function textOf(value: Json | undefined): string {

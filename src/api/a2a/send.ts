@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { type Standing, standingOf } from '../conversation-protocols/run-state.ts';
+import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import type { Begun } from '../openai/runs.ts';
+import type { StartedRun } from '../openai/runs.ts';
 import { A2aRefusal } from './errors.ts';
 import type { Part, SendParams, SentMessage } from './schema.ts';
 import { isAsking } from './task.ts';
@@ -20,7 +20,7 @@ type Said = { text: string; data: Json | undefined; parts: JsonObject[] };
 export async function receive(
   db: Client,
   { agent, params, headers }: { agent: string; params: SendParams; headers: IncomingHttpHeaders },
-): Promise<Begun> {
+): Promise<StartedRun> {
   const { message, configuration, metadata } = params;
   if (configuration?.taskPushNotificationConfig ?? configuration?.pushNotificationConfig) {
     throw new A2aRefusal('noPush', 'a task tells nobody by itself; a webhook does, for all runs');
@@ -46,8 +46,8 @@ export async function receive(
 }
 
 /** The task of this agent with this id, for whoever sees it. */
-export async function findTask(db: Client, agent: string, id: string): Promise<Standing> {
-  const run = UUID.test(id) ? await standingOf(db, { id, since: 0 }, agent) : undefined;
+export async function findTask(db: Client, agent: string, id: string): Promise<ConversationState> {
+  const run = UUID.test(id) ? await conversationState(db, { id, since: 0 }, agent) : undefined;
   if (run) return run;
   throw new A2aRefusal('noTask', `there is no task ${id.slice(0, 100)}`, { code: 'HWNTF' });
 }
@@ -57,7 +57,7 @@ async function goOn(
   agent: string,
   { taskId, contextId, metadata }: SentMessage & { taskId: string },
   { text, data, parts }: Said,
-): Promise<Begun> {
+): Promise<StartedRun> {
   const run = await findTask(db, agent, taskId);
   if (contextId && contextId !== (run.session_id ?? run.id)) {
     throw new A2aRefusal('params', `task ${taskId} is of another context`, { field: 'contextId' });

@@ -1,10 +1,10 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Visit } from '../conversation-protocols/endpoint.ts';
-import { type Standing, standingOf } from '../conversation-protocols/run-state.ts';
+import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { isOver } from '../events/follow-answer.ts';
-import { tellRun } from '../events/follow-run.ts';
+import { followRun } from '../events/follow-run.ts';
 import { writeEvents } from '../openai/event-writer.ts';
-import { type Begun, cancel } from '../openai/runs.ts';
+import { cancel, type StartedRun } from '../openai/runs.ts';
 import { A2aRefusal, failed, rpcError } from './errors.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';
 import { type Call, paramsOf } from './rpc.ts';
@@ -92,15 +92,15 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
 }
 
 /** Waits for it; false when the request is not waited for any more. */
-async function hasStopped({ source, hold }: Visit, begun: Begun): Promise<boolean> {
-  for await (const told of tellRun(source, begun, hold.signal)) {
+async function hasStopped({ source, hold }: Visit, begun: StartedRun): Promise<boolean> {
+  for await (const told of followRun(source, begun, hold.signal)) {
     if (told.type === 'stopped') return true;
   }
   return !hold.signal.aborted;
 }
 
 /** The task as it stands, then what happens to it until it ends or asks something. */
-async function stream(options: CallOptions, begun: Begun): Promise<void> {
+async function stream(options: CallOptions, begun: StartedRun): Promise<void> {
   const { visit, call, base } = options;
   const { run, task } = await visit.transaction((db) => snapshot(db, begun, base));
   visit.reply.hijack();
@@ -113,7 +113,7 @@ async function stream(options: CallOptions, begun: Begun): Promise<void> {
   try {
     await write({ task });
     const tell = createTaskEvents(run, base);
-    for await (const told of tellRun(visit.source, begun, visit.hold.signal)) {
+    for await (const told of followRun(visit.source, begun, visit.hold.signal)) {
       for (const event of tell(told)) {
         await write(event, told.type === 'stopped' && 'statusUpdate' in event);
       }
@@ -128,10 +128,10 @@ async function stream(options: CallOptions, begun: Begun): Promise<void> {
 
 async function snapshot(
   db: Client,
-  { id }: Begun,
+  { id }: StartedRun,
   base: string,
-): Promise<{ run: Standing; task: Task }> {
-  const run = await standingOf(db, { id, since: 0 });
+): Promise<{ run: ConversationState; task: Task }> {
+  const run = await conversationState(db, { id, since: 0 });
   if (!run) throw new A2aRefusal('noTask', `there is no task ${id}`, { code: 'HWNTF' });
   return { run, task: await taskOf(db, run, { base }) };
 }

@@ -1,5 +1,5 @@
-import type { Standing } from '../conversation-protocols/run-state.ts';
-import type { RunTold } from '../events/follow-run.ts';
+import type { ConversationState } from '../conversation-protocols/run-state.ts';
+import type { RunItem } from '../events/follow-run.ts';
 import {
   ANSWER,
   agentMessage,
@@ -13,7 +13,7 @@ import {
  * What is told of a run as updates of its task. What a model says is the artifact `answer` while it says it: a later step
  * begins it anew, and at the end it is the answer, whole. What turns out to be said on the way to a call is a message too.
  */
-export function createTaskEvents(run: Standing, base: string) {
+export function createTaskEvents(run: ConversationState, base: string) {
   const place = placeOf(run);
   let said = { seq: 0, text: '' };
   const working = (status: Omit<ReturnType<typeof statusOf>, 'timestamp'>): StreamResponse => ({
@@ -27,7 +27,7 @@ export function createTaskEvents(run: Standing, base: string) {
       lastChunk,
     },
   });
-  return function* tell(told: RunTold): Generator<StreamResponse> {
+  return function* tell(told: RunItem): Generator<StreamResponse> {
     if (told.type === 'text') {
       const isMore = told.seq === said.seq;
       said = { seq: told.seq, text: (isMore ? said.text : '') + told.text };

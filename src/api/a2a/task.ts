@@ -2,8 +2,8 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import {
   askedText,
+  type ConversationState,
   type OpenQuestion,
-  type Standing,
 } from '../conversation-protocols/run-state.ts';
 
 // A run as a task of A2A 1.0, in its JSON. (0.3 is made of this: legacy.ts.)
@@ -49,14 +49,14 @@ export const ANSWER = 'answer';
 /** Where files are fetched: under the address a client came by. */
 export type Rendering = { base: string };
 
-export function placeOf({ id, session_id }: Standing): Place {
+export function placeOf({ id, session_id }: ConversationState): Place {
   return { taskId: id, contextId: session_id ?? id };
 }
 
 /** A task as it stands, with so many of its last messages; all of them without a number. */
 export async function taskOf(
   db: Client,
-  run: Standing,
+  run: ConversationState,
   { base, historyLength }: Rendering & { historyLength?: number | null | undefined },
 ): Promise<Task> {
   const { taskId, contextId } = placeOf(run);
@@ -70,7 +70,7 @@ export async function taskOf(
   };
 }
 
-export function statusOf(run: Standing): TaskStatus {
+export function statusOf(run: ConversationState): TaskStatus {
   const text = statusText(run);
   const state = stateOf(run);
   const status = { state, timestamp: new Date(run.changed_at).toISOString() };
@@ -80,12 +80,12 @@ export function statusOf(run: Standing): TaskStatus {
 }
 
 /** What an agent says beside its answer. */
-export function agentMessage(run: Standing, messageId: string, parts: Part[]): Message {
+export function agentMessage(run: ConversationState, messageId: string, parts: Part[]): Message {
   return { messageId, ...placeOf(run), role: 'ROLE_AGENT', parts };
 }
 
 /** The answer, where there is one, and the files the run made. */
-export function artifactsOf(run: Standing, base: string): Artifact[] {
+export function artifactsOf(run: ConversationState, base: string): Artifact[] {
   const files = run.files.map(
     ({ id, name, type }): Artifact => ({
       artifactId: id,
@@ -97,12 +97,12 @@ export function artifactsOf(run: Standing, base: string): Artifact[] {
   return [{ artifactId: ANSWER, name: ANSWER, parts: answerParts(run) }, ...files];
 }
 
-function answerParts({ output, output_data }: Standing): Part[] {
+function answerParts({ output, output_data }: ConversationState): Part[] {
   const text = [{ text: output ?? '' }];
   return output_data === null ? text : [...text, { data: output_data }];
 }
 
-function stateOf(run: Standing): TaskState {
+function stateOf(run: ConversationState): TaskState {
   if (isAsking(run)) return 'TASK_STATE_INPUT_REQUIRED';
   switch (run.status) {
     case 'queued':
@@ -118,11 +118,11 @@ function stateOf(run: Standing): TaskState {
   }
 }
 
-export function isAsking({ status, questions }: Standing): boolean {
+export function isAsking({ status, questions }: ConversationState): boolean {
   return status === 'waiting' && questions.length > 0;
 }
 
-function statusText(run: Standing): string | undefined {
+function statusText(run: ConversationState): string | undefined {
   const [question] = run.questions;
   if (isAsking(run) && question) return askedText(question);
   if (run.status === 'failed') return run.error?.message ?? `the run ended: ${run.stop_reason}`;
@@ -144,7 +144,11 @@ function questionPart({
   };
 }
 
-async function historyOf(db: Client, run: Standing, most: number | null): Promise<Message[]> {
+async function historyOf(
+  db: Client,
+  run: ConversationState,
+  most: number | null,
+): Promise<Message[]> {
   const { rows } = await db.query<{ talk: { id: string; role: string; content: string }[] }>(
     'select howdah_private.conversation_messages($1, $2) as talk',
     [run.id, most],

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { openDoor, type Visit } from '../conversation-protocols/endpoint.ts';
-import { type RunTold, tellRun } from '../events/follow-run.ts';
+import { openEndpoint, type Visit } from '../conversation-protocols/endpoint.ts';
+import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import type { Holds } from '../limits/open-requests.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { readBody } from '../openai/read-body.ts';
 import { cancelsWhenLeft } from '../openai/request-run.ts';
-import { type Begun, begin, cancel } from '../openai/runs.ts';
+import { begin, cancel, type StartedRun } from '../openai/runs.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { type AgUiEvent, createEvents } from './events.ts';
 import { type RunAgentInput, runAgentInput, turnOf } from './input.ts';
@@ -17,8 +17,8 @@ import { type RunAgentInput, runAgentInput, turnOf } from './input.ts';
  * The door for user interfaces, by AG-UI: each agent and workflow has an address there. An input begins a run with the
  * conversation as the interface keeps it, or goes on with one that asked for something, and is answered with its events.
  */
-export function agUiRoutes(app: FastifyInstance, options: RestOptions): Holds {
-  return openDoor(app, 'ag-ui', options, (scope, { visited }) => {
+export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
+  return openEndpoint(app, 'ag-ui', options, (scope, { visited }) => {
     scope.post('/ag-ui/agents/:agent', visited(serve));
   });
 }
@@ -41,7 +41,7 @@ async function serve(visit: Visit): Promise<void> {
   };
   try {
     await writer.write(events.started());
-    for await (const told of tellRun(source, begun, hold.signal)) {
+    for await (const told of followRun(source, begun, hold.signal)) {
       if (told.type === 'stopped') await write(events.rest());
       else await write(events.tell(told));
       if (told.type === 'stopped' || isTodo(told)) await write(await stateOf(visit, begun, input));
@@ -63,15 +63,15 @@ async function beginRun(
   { request, transaction }: Visit,
   agent: string,
   input: RunAgentInput,
-): Promise<Begun> {
+): Promise<StartedRun> {
   const { resume } = input;
   if (resume && resume.length > 0) {
     return transaction(async (db) => {
-      const { rows } = await db.query<Begun>(
+      const { rows } = await db.query<StartedRun>(
         'select execution_id::text as id, since from howdah_private.answer_interrupts($1, $2)',
         [agent, JSON.stringify(resume)],
       );
-      return rows[0] as Begun;
+      return rows[0] as StartedRun;
     });
   }
   const turn = turnOf(agent, input);
@@ -95,7 +95,7 @@ function inTheirWords(error: { message: string; detail?: string }): unknown {
 /** The state of the interface, with the tasks of the run's todo list where it has one. */
 async function stateOf(
   { transaction, source }: Visit,
-  begun: Begun,
+  begun: StartedRun,
   { state }: RunAgentInput,
 ): Promise<AgUiEvent[]> {
   const sessionId = (await source.look(begun))?.session_id ?? null;
@@ -107,7 +107,7 @@ async function stateOf(
   return [{ type: 'STATE_SNAPSHOT', snapshot: { ...known, tasks: rows[0]?.tasks ?? [] } }];
 }
 
-function isTodo(told: RunTold): boolean {
+function isTodo(told: RunItem): boolean {
   return told.type === 'step' && told.row.step.kind === 'tool' && told.row.step.name === 'todo';
 }
 

@@ -1,10 +1,10 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import {
   askedText,
+  type ConversationState,
   type OpenQuestion,
-  type Standing,
 } from '../conversation-protocols/run-state.ts';
-import type { RunTold } from '../events/follow-run.ts';
+import type { RunItem } from '../events/follow-run.ts';
 import { wireId } from '../openai/ids.ts';
 
 export type AgUiEvent = JsonObject & { type: string };
@@ -62,7 +62,7 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
     yield { type: 'TOOL_CALL_ARGS', toolCallId: id, delta: args };
     yield { type: 'TOOL_CALL_END', toolCallId: id };
   }
-  function* step({ row, story }: Extract<RunTold, { type: 'step' }>): Generator<AgUiEvent> {
+  function* step({ row, story }: Extract<RunItem, { type: 'step' }>): Generator<AgUiEvent> {
     const { kind, name, call_id, output, error } = row.step;
     if (SILENT.has(String(kind))) return;
     const message = open?.message;
@@ -83,7 +83,7 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
     }
     yield* finish();
   }
-  function* stop(last: Standing): Generator<AgUiEvent> {
+  function* stop(last: ConversationState): Generator<AgUiEvent> {
     yield* finish();
     if (last.status === 'completed' && (last.output ?? '') !== said && last.output) {
       const messageId = `${executionId}.output`;
@@ -127,7 +127,7 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
       protocolVersion: '1.0',
       metadata: { execution_id: executionId },
     }),
-    *tell(told: RunTold): Generator<AgUiEvent> {
+    *tell(told: RunItem): Generator<AgUiEvent> {
       if (told.type === 'text') yield* speak(told.seq, told.text);
       else if (told.type === 'step') yield* step(told);
       else yield* stop(told.run);
@@ -152,7 +152,7 @@ function callsIn(messages: readonly { role: string; tool_calls: Json }[]) {
   }));
 }
 
-function outcomeOf({ status, questions }: Standing): JsonObject {
+function outcomeOf({ status, questions }: ConversationState): JsonObject {
   if (status === 'cancelled') return { type: 'cancelled' };
   const asked = questions.filter(({ is_client_call }) => !is_client_call);
   if (asked.length > 0) return { type: 'interrupt', interrupts: asked.map(interrupt) };
@@ -173,7 +173,7 @@ function interrupt(question: OpenQuestion): JsonObject {
   };
 }
 
-function usageOf({ tokens_in, tokens_out }: Standing): JsonObject[] {
+function usageOf({ tokens_in, tokens_out }: ConversationState): JsonObject[] {
   const [inputTokens, outputTokens] = [Number(tokens_in), Number(tokens_out)];
   return [{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens }];
 }

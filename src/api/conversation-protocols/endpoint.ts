@@ -4,19 +4,24 @@ import { answerFailure, type Failure, failureOf } from '../errors/answer-error.t
 import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
-import { createLive } from '../events/stream-sources.ts';
-import { createHolds, type Hold, type Holds, type Leaving } from '../limits/open-requests.ts';
+import { createStreamSources } from '../events/stream-sources.ts';
+import {
+  createOpenRequests,
+  type Leaving,
+  type OpenRequest,
+  type OpenRequests,
+} from '../limits/open-requests.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { standingOf } from './run-state.ts';
+import { conversationState } from './run-state.ts';
 
 /** A request and what it is answered with: transactions as the caller, and runs as he sees them. */
 export type Visit = {
   request: FastifyRequest;
   reply: FastifyReply;
   identity: Identity;
-  hold: Hold;
+  hold: OpenRequest;
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   source: RunSource;
   failureOf(error: unknown): Failure;
@@ -35,14 +40,14 @@ export type Visitors = {
  * A door for those who talk with one run per request: who is let in, and counted, as at the other doors; whoever may not be
  * here any longer is told so while he waits. The routes are the protocol's.
  */
-export function openDoor(
+export function openEndpoint(
   app: FastifyInstance,
   name: string,
   options: RestOptions,
   addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
-): Holds {
-  const holds = createHolds(options);
-  const live = createLive(options);
+): OpenRequests {
+  const holds = createOpenRequests(options);
+  const live = createStreamSources(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const visitors: Visitors = {
     visited: (serve) => async (request, reply) => {
@@ -60,7 +65,7 @@ export function openDoor(
       const { tenantId, userId, role } = identity;
       const states: RunSource['hub']['states'] = (id) => {
         const watching = { tenantId, userId, role, id };
-        return options.sight.whileSeen(options.hub.states(id), watching, () =>
+        return options.sight.whileVisible(options.hub.states(id), watching, () =>
           noSuch('execution', id),
         );
       };
@@ -68,7 +73,7 @@ export function openDoor(
         steps,
         story,
         hub: { states, tokens: (id) => options.hub.tokens(id) },
-        look: (run) => transaction((db) => standingOf(db, run)),
+        look: (run) => transaction((db) => conversationState(db, run)),
       };
       const hold = holds.begin(reply.raw, identity);
       const left = (id: string) => leftFor(hold.signal.reason as Leaving | undefined, id);

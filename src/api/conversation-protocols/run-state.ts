@@ -1,7 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { Begun, ToldRun } from '../openai/runs.ts';
+import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 
 /** What somebody is asked, of whatever kind, by a run or one below it. */
 export type OpenQuestion = {
@@ -19,7 +19,7 @@ export type OpenQuestion = {
 };
 
 /** Where a run stands for whoever talks with it: howdah_private.conversation_state. */
-export type Standing = Omit<ToldRun, 'questions'> & {
+export type ConversationState = Omit<RunSnapshot, 'questions'> & {
   id: string;
   session_id: string | null;
   /** Of its agent or workflow. */
@@ -34,12 +34,12 @@ export type Standing = Omit<ToldRun, 'questions'> & {
 };
 
 /** Undefined when there is no such run that the caller sees, or it is of another agent than this. */
-export async function standingOf(
+export async function conversationState(
   db: Client,
-  { id, since }: Begun,
+  { id, since }: StartedRun,
   name?: string,
-): Promise<Standing | undefined> {
-  const { rows } = await db.query<{ standing: Standing | null }>(
+): Promise<ConversationState | undefined> {
+  const { rows } = await db.query<{ standing: ConversationState | null }>(
     'select howdah_private.conversation_state($1, $2, $3) as standing',
     [id, since, name ?? null],
   );

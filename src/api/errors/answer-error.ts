@@ -7,7 +7,7 @@ import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { explainFailure } from './database-errors.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 import { RequestRefusal } from './request-refusal.ts';
-import { inWordsOfRest } from './rest-hints.ts';
+import { restHint } from './rest-hints.ts';
 
 /** The statuses of `sql/ERRORS.md`, and of what the server itself cannot do now. */
 export const statuses: Readonly<Record<string, number>> = {
@@ -43,7 +43,7 @@ export function failureOf(error: unknown, log: ErrorLog): Failure {
   const status = told ? statuses[told.extensions.code] : undefined;
   if (told && status !== undefined) {
     const { code, hint, detail = {} } = told.extensions;
-    return { status, code, message: told.message, hint: hint && inWordsOfRest(hint), detail };
+    return { status, code, message: told.message, hint: hint && restHint(hint), detail };
   }
   const id = randomBytes(6).toString('hex');
   log(error, id);

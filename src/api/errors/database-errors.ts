@@ -1,7 +1,7 @@
-import { inOurWords, type PgError } from '../../contracts/translate-postgres-error.ts';
+import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Json } from '../../json/json.ts';
-import { told, toldDetail } from '../../text/displayable.ts';
+import { displayable, displayableDetail } from '../../text/displayable.ts';
 import { BUSY } from '../http/admission.ts';
 
 export type { PgError };
@@ -38,20 +38,20 @@ function explainWaiting(error: unknown): ClientError | undefined {
 /** What the client is told of an error of the database, by a code of ours; undefined when it is not his business. */
 function explain(error: PgError): ClientError | undefined {
   if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
-    return { message: told(error.message), extensions: refusalOf(error) };
+    return { message: displayable(error.message), extensions: refusalOf(error) };
   }
-  const words = inOurWords(error);
+  const words = translatePostgresError(error);
   if (!words) return undefined;
   const { message, ...extensions } = words;
-  return { message: told(message), extensions };
+  return { message: displayable(message), extensions };
 }
 
 /** The detail of our own errors is JSON for code. */
 function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
   return {
     code,
-    ...(hint !== undefined && { hint: told(hint) }),
-    ...(detail !== undefined && { detail: toldDetail(parsed(detail)) }),
+    ...(hint !== undefined && { hint: displayable(hint) }),
+    ...(detail !== undefined && { detail: displayableDetail(parsed(detail)) }),
   };
 }
 

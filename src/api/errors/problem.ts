@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { LimitRefusal } from '../../db/access/request-limits.ts';
-import { told, toldJson } from '../../text/displayable.ts';
+import { displayable, displayableJson } from '../../text/displayable.ts';
 import { securityHeaders } from '../http/security-headers.ts';
 import type { Refusal } from '../login/auth-result.ts';
 
@@ -18,8 +18,8 @@ export function problem(
   more: Readonly<Record<string, unknown>> = {},
 ): { headers: Record<string, string>; body: string } {
   const title = STATUS_CODES[status] ?? 'Error';
-  const body = toldJson({
-    ...{ type: 'about:blank', title, status, detail: told(detail), code },
+  const body = displayableJson({
+    ...{ type: 'about:blank', title, status, detail: displayable(detail), code },
     ...more,
   });
   const headers = { 'content-type': PROBLEM_TYPE, 'content-length': `${Buffer.byteLength(body)}` };

@@ -36,7 +36,7 @@ const CALLS: Readonly<Record<string, string>> = {
  * A hint of the database in words of REST: a table is the path of its rows, a function the request that does the same.
  * What REST has nothing for keeps its name, without the schema.
  */
-export function inWordsOfRest(hint: string): string {
+export function restHint(hint: string): string {
   return hint.replace(/\bhowdah\.(\w+)(\((?:[^()']|'[^']*')*\))?/g, (_, name: string, given) => {
     const known = given === undefined ? PATHS[name] : CALLS[name];
     return known ?? `${name}${given ?? ''}`;

@@ -6,10 +6,10 @@ type Issue = z.core.$ZodIssue;
  * What is wrong with a value that may be one of several: the fault inside the one it was meant to be, as far as its shape
  * tells; else all that it may be. Another issue is given as it is.
  */
-export function plainIssue(issue: Issue): Issue {
+export function zodMessage(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
   if (issue.errors.length === 0) return { ...issue, message: kindsOf(issue) };
-  const inside = (faults: readonly Issue[]) => faults.map(plainIssue);
+  const inside = (faults: readonly Issue[]) => faults.map(zodMessage);
   const meant = issue.errors.map(inside).filter((faults) => !faults.some(isOther));
   const closest = meant.find(([first]) => first && !isOfType(first)) ?? [];
   if (closest[0]) return { ...closest[0], path: [...issue.path, ...closest[0].path] };

@@ -1,6 +1,6 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { ToldRun } from '../openai/runs.ts';
-import type { Told } from './follow-answer.ts';
+import type { RunSnapshot } from '../openai/runs.ts';
+import type { AnswerItem } from './follow-answer.ts';
 
 /** Between what was said of an answer that broke off and the whole of the one that came instead. */
 const ANEW = '\n\n';
@@ -10,7 +10,7 @@ const ANEW = '\n\n';
  * that were committed: of those nothing is missing in the end, nothing is told twice, and each is told to its end before
  * the next begins.
  */
-export class Spoken {
+export class AnswerAssembler {
   #seq = 0;
   #attempt = 0;
   /** What was told of the present attempt. */
@@ -24,7 +24,7 @@ export class Spoken {
     this.#settled = since;
   }
 
-  *hear(piece: TokenPiece): Generator<Told> {
+  *hear(piece: TokenPiece): Generator<AnswerItem> {
     const { seq, attempt, text } = piece;
     if (seq <= this.#settled || text === '') return;
     if (seq > this.#settled + 1) {
@@ -41,7 +41,10 @@ export class Spoken {
   }
 
   /** What is committed is told to its end; steps without an answer were attempts that failed, or no answers. */
-  *settle({ answers, step_count }: Pick<ToldRun, 'answers' | 'step_count'>): Generator<Told> {
+  *settle({
+    answers,
+    step_count,
+  }: Pick<RunSnapshot, 'answers' | 'step_count'>): Generator<AnswerItem> {
     for (const { seq, content, has_calls } of answers) {
       if (seq <= this.#settled) continue;
       const told = seq === this.#seq ? this.#text : '';

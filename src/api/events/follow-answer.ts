@@ -2,23 +2,23 @@ import { setInterval as ticks } from 'node:timers/promises';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { RunState } from '../../db/feed/feed.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Begun, ToldRun } from '../openai/runs.ts';
-import { Spoken } from './answer-assembler.ts';
-import { Merged, mapped } from './merge-iterators.ts';
+import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
+import { AnswerAssembler } from './answer-assembler.ts';
+import { MergedIterator, mapIterator } from './merge-iterators.ts';
 
 /** What is told of a run while it is followed. */
-export type Told =
+export type AnswerItem =
   /** A piece of what its model says in a step; the pieces of a step are its answer. */
   | { type: 'text'; seq: number; text: string }
   /** The step is over; with calls, it goes on. */
   | { type: 'settled'; seq: number; hasCalls: boolean }
   /** It has ended, or waits for its client. */
-  | { type: 'stopped'; run: ToldRun };
+  | { type: 'stopped'; run: RunSnapshot };
 
 export type Source = {
   hub: Pick<FeedHub, 'states' | 'tokens'>;
   /** As the caller sees it; undefined when he does not any more. */
-  look(run: Begun): Promise<ToldRun | undefined>;
+  look(run: StartedRun): Promise<RunSnapshot | undefined>;
 };
 
 type Item = { of: 'state'; state: RunState } | { of: 'piece'; piece: TokenPiece } | { of: 'tick' };
@@ -30,26 +30,31 @@ const LOOK_MS = 2_000;
  * Follows a run until it stops, with what is said meanwhile when that is wanted. Ends without `stopped` when the signal is
  * given, the server closes, or the run cannot be seen any more.
  */
-export async function* followRun(
+export async function* followAnswer(
   source: Source,
-  begun: Begun,
+  begun: StartedRun,
   isStreamed: boolean,
   signal: AbortSignal,
-): AsyncGenerator<Told, void> {
-  const merged = new Merged<Item>();
+): AsyncGenerator<AnswerItem, void> {
+  const merged = new MergedIterator<Item>();
   const leave = () => merged.close();
   signal.addEventListener('abort', leave);
   try {
-    const states = mapped(source.hub.states(begun.id), (state): Item => ({ of: 'state', state }));
+    const states = mapIterator(
+      source.hub.states(begun.id),
+      (state): Item => ({ of: 'state', state }),
+    );
     merged.add(states);
-    merged.add(mapped(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })));
+    merged.add(
+      mapIterator(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })),
+    );
     if (isStreamed) {
       const pieces = source.hub.tokens(begun.id);
-      merged.add(mapped(pieces, (piece): Item => ({ of: 'piece', piece })));
+      merged.add(mapIterator(pieces, (piece): Item => ({ of: 'piece', piece })));
     }
     if (signal.aborted) return;
     const isWhole = (await source.look(begun))?.is_whole ?? true;
-    const spoken = new Spoken(begun.since);
+    const spoken = new AnswerAssembler(begun.since);
     let isWaiting = false;
     for (;;) {
       const next = await merged.next();

@@ -1,28 +1,28 @@
 import { setInterval as ticks } from 'node:timers/promises';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, RunState } from '../../db/feed/feed.ts';
-import type { Story } from '../../db/feed/step-details.ts';
-import type { Standing } from '../conversation-protocols/run-state.ts';
+import type { StepDetails } from '../../db/feed/step-details.ts';
+import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Begun } from '../openai/runs.ts';
-import { Spoken } from './answer-assembler.ts';
+import type { StartedRun } from '../openai/runs.ts';
+import { AnswerAssembler } from './answer-assembler.ts';
 import { isOver } from './follow-answer.ts';
-import { Merged, mapped } from './merge-iterators.ts';
+import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import type { Live } from './run-events.ts';
 
 /** What is told of a run to whoever talks with it. */
-export type RunTold =
+export type RunItem =
   /** A piece of what its model says in a step; the pieces of a step are its answer, to the end. */
   | { type: 'text'; seq: number; text: string }
   /** A step that is committed; its answer was told to its end before. */
-  | { type: 'step'; row: FeedRow; story: Story }
+  | { type: 'step'; row: FeedRow; story: StepDetails }
   /** It has ended, or waits for somebody: nothing more comes. */
-  | { type: 'stopped'; run: Standing };
+  | { type: 'stopped'; run: ConversationState };
 
 export type RunSource = Pick<Live, 'steps' | 'story'> & {
   hub: Pick<FeedHub, 'states' | 'tokens'>;
   /** As the caller sees it; undefined when he does not any more. */
-  look(run: Begun): Promise<Standing | undefined>;
+  look(run: StartedRun): Promise<ConversationState | undefined>;
 };
 
 type Item =
@@ -39,12 +39,12 @@ const LOOK_MS = 2_000;
  * was told that was there. Ends without it when the signal is given, or the server closes; throws when the run may not be
  * seen any more. What is said of a run whose answer counts only as a whole is left to its end.
  */
-export async function* tellRun(
+export async function* followRun(
   source: RunSource,
-  begun: Begun,
+  begun: StartedRun,
   signal: AbortSignal,
-): AsyncGenerator<RunTold, void> {
-  const merged = new Merged<Item>();
+): AsyncGenerator<RunItem, void> {
+  const merged = new MergedIterator<Item>();
   const leave = () => merged.close();
   signal.addEventListener('abort', leave);
   try {
@@ -52,7 +52,7 @@ export async function* tellRun(
     if (signal.aborted) return;
     let at = begun.since;
     let known = begun.since === 0 ? 0 : undefined;
-    const spoken = new Spoken(begun.since);
+    const spoken = new AnswerAssembler(begun.since);
     let early: TokenPiece[] = []; // of steps that come behind one that was not told yet
     const hear = function* (come: readonly TokenPiece[]) {
       early = come.filter(({ seq }) => seq > at + 1);
@@ -62,18 +62,20 @@ export async function* tellRun(
     };
     const say = function* (told: Iterable<{ type: string; seq?: number; text?: string }>) {
       for (const { type, seq, text } of told) {
-        if (type === 'text' && !isWhole) yield { type: 'text', seq, text } as RunTold;
+        if (type === 'text' && !isWhole) yield { type: 'text', seq, text } as RunItem;
       }
     };
-    const steps = mapped(source.steps(begun.id, at), (row): Item => ({ of: 'step', row }));
+    const steps = mapIterator(source.steps(begun.id, at), (row): Item => ({ of: 'step', row }));
     merged.add(steps);
     const pieces = source.hub.tokens(begun.id);
-    merged.add(mapped(pieces, (piece): Item => ({ of: 'piece', piece })));
+    merged.add(mapIterator(pieces, (piece): Item => ({ of: 'piece', piece })));
     const states = source.hub.states(begun.id);
-    merged.add(mapped(states, (state): Item => ({ of: 'state', state })));
-    merged.add(mapped(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })));
+    merged.add(mapIterator(states, (state): Item => ({ of: 'state', state })));
+    merged.add(
+      mapIterator(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })),
+    );
     let isWaiting = false;
-    let stop: Standing | undefined;
+    let stop: ConversationState | undefined;
     for (;;) {
       const next = await merged.next();
       if (!next || signal.aborted) return;
@@ -114,7 +116,7 @@ export async function* tellRun(
 }
 
 /** What a model answered in a step. */
-function answersIn({ seq, step }: FeedRow, { messages }: Story) {
+function answersIn({ seq, step }: FeedRow, { messages }: StepDetails) {
   if (step.kind !== 'model') return [];
   return messages
     .filter(({ role }) => role === 'assistant')

@@ -1,7 +1,7 @@
 type Come<T> = { source: AsyncIterator<T>; item: IteratorResult<T, unknown> } | { error: unknown };
 
 /** Several sources as one: what comes first is given first. Of each source one item is taken, and no next one before that is given. */
-export class Merged<T> {
+export class MergedIterator<T> {
   readonly #open = new Set<AsyncIterator<T>>();
   readonly #come: Come<T>[] = [];
   #waiting: PromiseWithResolvers<void> | undefined;
@@ -50,7 +50,7 @@ export class Merged<T> {
 }
 
 /** A source whose items are made into others; leaving it leaves the source at once, also while it waits for one. */
-export function mapped<T, U>(
+export function mapIterator<T, U>(
   source: AsyncIterator<T, unknown>,
   make: (value: T) => U,
 ): AsyncIterator<U> {

@@ -1,11 +1,11 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
-import type { Story, ToldStep } from '../../db/feed/step-details.ts';
+import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
 import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Execution } from './execution-rows.ts';
-import { Merged, mapped } from './merge-iterators.ts';
+import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import { askedIn, childOf, eventsOf } from './step-events.ts';
 
 /** The last event that was told: the step and the event's number in it. */
@@ -16,7 +16,7 @@ export type Live = {
   hub: Pick<FeedHub, 'tokens'>;
   /** The steps of a run for as long as it may be seen. */
   steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
-  story(step: ToldStep): Promise<Story>;
+  story(step: StepRow): Promise<StepDetails>;
   /** The run as it stands; undefined when there is none. */
   find(id: string): Promise<Execution | undefined>;
   /** Whether he sees a run below. */
@@ -53,17 +53,17 @@ export async function* runEvents(
   let lastStep: LastStep = { kind: '', events: 0 };
   while (!signal.aborted) {
     const below = new Below(live);
-    const merged = new Merged<Item>();
+    const merged = new MergedIterator<Item>();
     const early: TokenPiece[] = [];
     const leave = () => merged.close();
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
     try {
       // first of all: nothing brings back a piece
-      merged.add(mapped(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
+      merged.add(mapIterator(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
       const run = await live.find(id);
       if (!run) return;
-      const steps = mapped(
+      const steps = mapIterator(
         live.steps(id, Math.max(0, at.seq - 1)),
         (row): Item => ({ of: 'run', row }),
       );
@@ -181,18 +181,18 @@ class Below {
   }
 
   /** Those that are live already. */
-  async begin(id: string, merged: Merged<Item>): Promise<void> {
+  async begin(id: string, merged: MergedIterator<Item>): Promise<void> {
     for (const child of await this.#live.liveChildren(id)) this.#follow(child, merged);
   }
 
   /** One that begins with a step, when it does. */
-  async began({ step }: FeedRow, merged: Merged<Item>): Promise<void> {
+  async began({ step }: FeedRow, merged: MergedIterator<Item>): Promise<void> {
     const child = step.kind === 'child_started' ? childOf(step) : undefined;
     if (child && (await this.#live.isSeen(child))) this.#follow(child, merged);
   }
 
   /** What a step of one of them asks, when nobody has answered. */
-  async *tell(row: FeedRow, merged: Merged<Item>): AsyncGenerator<StreamEvent, void> {
+  async *tell(row: FeedRow, merged: MergedIterator<Item>): AsyncGenerator<StreamEvent, void> {
     await this.began(row, merged);
     if (row.step.kind !== 'question') return;
     const { execution_id: id, seq } = row;
@@ -204,9 +204,9 @@ class Below {
     yield { event: 'ask_user', data };
   }
 
-  #follow(id: string, merged: Merged<Item>): void {
+  #follow(id: string, merged: MergedIterator<Item>): void {
     if (this.#followed.has(id)) return;
     this.#followed.add(id);
-    merged.add(mapped(this.#live.steps(id, 0), (row): Item => ({ of: 'below', row })));
+    merged.add(mapIterator(this.#live.steps(id, 0), (row): Item => ({ of: 'below', row })));
   }
 }

@@ -1,14 +1,14 @@
 import type { StepKind } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
-import type { Story } from '../../db/feed/step-details.ts';
+import type { StepDetails } from '../../db/feed/step-details.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 type Told = Pick<StreamEvent, 'event'> & { data: JsonObject };
 type Step = FeedRow['step'];
 
 /** What each kind of step is in a stream: docs/rest.md has the table. A step always gives the same events. */
-const EVENTS: Readonly<Record<StepKind, (step: Step, story: Story) => Told[]>> = {
+const EVENTS: Readonly<Record<StepKind, (step: Step, story: StepDetails) => Told[]>> = {
   model: modelEvents,
   tool_started: () => [], // the action was told with the answer that asks for it
   tool: (step) => [observation(step, { tool: step.name ?? null })],
@@ -37,7 +37,7 @@ const EVENTS: Readonly<Record<StepKind, (step: Step, story: Story) => Told[]>> =
 };
 
 /** The events of a step, in order. */
-export function eventsOf({ step }: FeedRow, story: Story): Told[] {
+export function eventsOf({ step }: FeedRow, story: StepDetails): Told[] {
   const tell = EVENTS[step.kind as StepKind];
   return tell(step, story).map(({ event, data }) => ({
     event,
@@ -52,13 +52,13 @@ export function childOf({ output }: Step): string | undefined {
 }
 
 /** What a question asks, as the events have it; its row may be gone. */
-export function askedIn(step: Step, question: Story['question']): JsonObject {
+export function askedIn(step: Step, question: StepDetails['question']): JsonObject {
   if (!question) return isJsonObject(step.input as Json) ? (step.input as JsonObject) : {};
   const { status: _, ...asked } = question;
   return asked;
 }
 
-function modelEvents(step: Step, { messages }: Story): Told[] {
+function modelEvents(step: Step, { messages }: StepDetails): Told[] {
   const [said] = messages.filter(({ role }) => role === 'assistant');
   const calls = Array.isArray(said?.tool_calls) ? (said.tool_calls as JsonObject[]) : [];
   const usage = { tokens_in: step.tokens_in ?? 0, tokens_out: step.tokens_out ?? 0 };

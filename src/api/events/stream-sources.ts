@@ -1,16 +1,16 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
-import { whoSees } from '../../db/access/subjects.ts';
+import { visibleTo } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { storiesOf, type ToldStep } from '../../db/feed/step-details.ts';
+import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
 import { liveChildrenOf, runsOf, turnsFrom } from '../../db/feed/stream-queries.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
+import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
-import { createLookup } from '../login/cached-loader.ts';
+import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { type Execution, shownExecution } from './execution-rows.ts';
 import type { LogSource } from './log-events.ts';
@@ -19,11 +19,11 @@ import type { Live } from './run-events.ts';
 import type { SessionLive } from './session-events.ts';
 
 /** What streams are made of, for one caller, who was shown the run or session before. */
-export type LiveFor = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
+export type StreamSources = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
 
-export type LiveOptions = {
+export type StreamSourcesOptions = {
   hub: FeedHub;
-  sight: Sight;
+  sight: VisibilityGuard;
   pool: Pool;
   connections: Connections;
   admission: Admission;
@@ -33,24 +33,29 @@ export type LiveOptions = {
  * Steps come from the feed that all doors share; whatever else a stream asks is asked for all streams together, so a
  * thousand that end at once are no thousand requests.
  */
-export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFor {
-  const story = createLookup({
-    keyOf: ({ id, seq, after }: ToldStep) => `${id} ${seq} ${after}`,
-    ask: (steps) => storiesOf(pool, steps),
+export function createStreamSources({
+  hub,
+  sight,
+  pool,
+  ...shares
+}: StreamSourcesOptions): StreamSources {
+  const story = createCachedLoader({
+    keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
+    ask: (steps) => stepDetails(pool, steps),
   });
   const find = createBatchLoader((ids: string[]) => runsOf<Execution>(pool, ids, shownExecution));
   const childrenOf = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),
   );
-  const sees = createBatchLoader((watching: Parameters<typeof whoSees>[1][number][]) =>
-    whoSees(pool, watching),
+  const sees = createBatchLoader((watching: Parameters<typeof visibleTo>[1][number][]) =>
+    visibleTo(pool, watching),
   );
   const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
     const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
-      sight.whileSeen(events, { tenantId, userId, role, id }, () => noSuch(one, id));
+      sight.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
     return {
       hub,
       story,
@@ -79,7 +84,7 @@ export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFo
 function transactionOfTenant({
   connections,
   admission,
-}: Pick<LiveOptions, 'connections' | 'admission'>) {
+}: Pick<StreamSourcesOptions, 'connections' | 'admission'>) {
   return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
     const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
     const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };

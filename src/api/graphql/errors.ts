@@ -2,7 +2,7 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import { type ClientError, explainFailure } from '../errors/database-errors.ts';
 import { withoutChoices } from './plugins/schema/inputs.ts';
 
@@ -62,7 +62,7 @@ export function restated(
   message: string,
   extensions: Readonly<Record<string, unknown>>,
 ): GraphQLError {
-  return new GraphQLError(told(message), {
+  return new GraphQLError(displayable(message), {
     nodes: nodes ?? null,
     source: source ?? null,
     positions: positions ?? null,

@@ -10,18 +10,18 @@ import type { SecretWriter } from '../../secrets/writer.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
-import type { Reads } from '../limits/read-your-writes.ts';
+import type { ReplicaRouter } from '../limits/read-your-writes.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/session-settings.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
-import { RememberedBehaviorPlugin } from './plugins/behavior-cache.ts';
+import { BehaviorCachePlugin } from './plugins/behavior-cache.ts';
 import { createConnectionsPlugin } from './plugins/connections.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { createLimitsPlugin } from './plugins/limits.ts';
 import { createReplicaPlugin } from './plugins/replica.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
-import { createAnswersPlugin } from './plugins/response-status.ts';
+import { createResponseStatusPlugin } from './plugins/response-status.ts';
 import { RowsChangedPlugin } from './plugins/rows-changed.ts';
 import { DeletedRowsPlugin } from './plugins/schema/deleted-rows.ts';
 import { FeedRowsPlugin } from './plugins/schema/feed-rows.ts';
@@ -35,14 +35,14 @@ import { SecretsPlugin } from './plugins/schema/secrets.ts';
 import { TenantKeysPlugin } from './plugins/schema/tenant-keys.ts';
 import { TreesPlugin } from './plugins/schema/trees.ts';
 import { UuidDomainsPlugin } from './plugins/schema/uuid-domains.ts';
-import { createPace } from './subscriptions/backpressure.ts';
+import { createBackpressure } from './subscriptions/backpressure.ts';
 import { liveSources, noLiveSources } from './subscriptions/subscriptions.ts';
-import type { Sight } from './subscriptions/visibility-guard.ts';
+import type { VisibilityGuard } from './subscriptions/visibility-guard.ts';
 
 export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
-  sight: Sight;
+  sight: VisibilityGuard;
   identities: Identities;
   admission: Admission;
   /** The connections of `pool`, shared fairly among tenants. */
@@ -51,7 +51,7 @@ export type ServingOptions = RequestsOptions & {
   introspection: boolean;
   secrets: SecretWriter;
   /** Where there is a replica. */
-  reads: Reads | undefined;
+  reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
@@ -64,7 +64,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       PostGraphileConnectionFilterPreset,
     ],
     plugins: [
-      RememberedBehaviorPlugin,
+      BehaviorCachePlugin,
       NamingPlugin,
       TenantKeysPlugin,
       IndexedColumnsPlugin,
@@ -114,7 +114,7 @@ export function servingPreset({
     plugins: [
       createLimitsPlugin(introspection),
       createAdmissionPlugin(admission, identities),
-      createAnswersPlugin(),
+      createResponseStatusPlugin(),
       createRequestsPlugin(requests),
       ...(reads ? [createReplicaPlugin(reads, identities)] : []),
       createConnectionsPlugin(connections, identities), // last, so that it runs before the replica's
@@ -133,7 +133,7 @@ export function servingPreset({
         const asking = request.node?.req ?? request.ws?.request;
         const identity = identities.get(request.node?.req ?? request.ws?.socket ?? request);
         if (!identity) throw new Error('a request came past the login');
-        const pace = createPace();
+        const pace = createBackpressure();
         return {
           pgSettings: settingsFor(identity, 'graphql', asking?.socket.remoteAddress),
           pace,

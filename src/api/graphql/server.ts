@@ -5,10 +5,10 @@ import { sendFault, sendLimitRefusal, sendProblem, sendRefusal } from '../errors
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
-import type { Bounds } from '../http/server-limits.ts';
+import type { ServerLimits } from '../http/server-limits.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
-import type { Exists } from '../login/account-status.ts';
+import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { loadOperations } from './operations.ts';
@@ -21,10 +21,10 @@ import { transactionAs } from './transaction-as.ts';
 
 export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   login: Login;
-  exists: Exists;
+  exists: IsActiveAccount;
   countRequest: CountRequest;
   limits: StreamLimits;
-  bounds: Bounds;
+  bounds: ServerLimits;
   /** A folder or file of operations: no others run. */
   operations: string | undefined;
 };

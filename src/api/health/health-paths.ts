@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DoorPath, PROBLEM } from '../http/openapi.ts';
+import { type EndpointPath, PROBLEM } from '../http/openapi.ts';
 
 /** What tells of the server itself: who watches over it asks these paths. */
 
@@ -22,7 +22,7 @@ export const healthPath = {
   summary: 'Whether the process is alive',
   login: 'nobody',
   answers: { 200: { description: 'It is', schema: z.object({ status: z.literal('ok') }) } },
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
 export const readinessPath = {
   method: 'GET',
@@ -44,7 +44,7 @@ export const readinessPath = {
       type: 'application/problem+json',
     },
   },
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
 export const metricsPath = {
   method: 'GET',
@@ -58,6 +58,6 @@ export const metricsPath = {
   answers: {
     200: { description: 'As Prometheus reads them', schema: z.string(), type: 'text/plain' },
   },
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
-export const healthPaths: readonly DoorPath[] = [healthPath, readinessPath, metricsPath];
+export const healthPaths: readonly EndpointPath[] = [healthPath, readinessPath, metricsPath];

@@ -8,7 +8,7 @@ import { metricsPath } from './health-paths.ts';
 export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: ApiMetrics };
 
 /** `GET /metrics`, and what counts requests. */
-export type MetricsDoor = {
+export type MetricsEndpoint = {
   serves(path: string): boolean;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Counts a request when its answer has ended. */
@@ -26,7 +26,11 @@ const DOORS = new Set(
  * Metrics are of the whole server and of no tenant, so no login of a tenant opens them: who reads them brings along the token
  * of the environment. Without one they are for whoever is on this machine, where no login is asked for.
  */
-export function createMetricsDoor({ metrics, auth, metricsToken }: MetricsOptions): MetricsDoor {
+export function createMetricsEndpoint({
+  metrics,
+  auth,
+  metricsToken,
+}: MetricsOptions): MetricsEndpoint {
   return {
     serves: (path) => path === metricsPath.path,
     async handle(request, response) {

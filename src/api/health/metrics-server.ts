@@ -5,11 +5,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { inBrackets, isLoopback } from '../../network/addresses.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
 import { sendProblem } from '../errors/problem.ts';
-import { localOnly } from '../http/loopback-guard.ts';
+import { createLoopbackGuard } from '../http/loopback-guard.ts';
 import { pathOf } from '../http/path.ts';
-import { secure } from '../http/security-headers.ts';
+import { setSecurityHeaders } from '../http/security-headers.ts';
 import { readinessAnswer } from './health.ts';
-import { createMetricsDoor, type MetricsOptions } from './metrics-endpoint.ts';
+import { createMetricsEndpoint, type MetricsOptions } from './metrics-endpoint.ts';
 
 export type MetricsServer = { url: string; close(): Promise<void> };
 
@@ -29,12 +29,12 @@ export async function startMetricsServer(
       detail: { variable: 'HOWDAH_METRICS_TOKEN' },
     });
   }
-  const door = createMetricsDoor(options);
-  const isLocal = localOnly(host);
+  const door = createMetricsEndpoint(options);
+  const isLocal = createLoopbackGuard(host);
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS });
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
-    secure(request, response, false);
+    setSecurityHeaders(request, response, false);
     if (metricsToken === undefined && !isLocal(request)) {
       return sendProblem(response, 403, 'HWDEN', 'Host and Origin must be local.');
     }

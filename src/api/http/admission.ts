@@ -1,7 +1,7 @@
 import { FairQueue, type FairQueueOptions, type Place } from '../../concurrency/fair-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
-import type { Bounds } from './server-limits.ts';
+import type { ServerLimits } from './server-limits.ts';
 
 /** The SQLSTATE of Postgres for the same: too_many_connections. */
 export const BUSY = '53300';
@@ -26,7 +26,7 @@ export function createAdmission({
   connections,
   waiting,
   waitMs,
-}: Pick<Bounds, 'connections' | 'waiting' | 'waitMs'>): Admission {
+}: Pick<ServerLimits, 'connections' | 'waiting' | 'waitMs'>): Admission {
   const bound = { most: waiting, ms: waitMs, refusal: busy };
   const queue = new FairQueue({ ...tenantShares(connections * 2), waiting: bound });
   const enter = (caller: Subject) => queue.enter(caller.tenantId, queueUserOf(caller));

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { inBrackets } from '../../network/addresses.ts';
 
 /** Judges a request by its headers alone. */
-export type LocalOnly = (request: Pick<IncomingMessage, 'headers'>) => boolean;
+export type LoopbackGuard = (request: Pick<IncomingMessage, 'headers'>) => boolean;
 
 /**
  * While there is no login, whoever reaches the port may do everything. A page of a stranger in the browser of this
  * machine reaches it, by its own script (a foreign Origin) or by a name that it lets point here (a foreign Host); so
  * both must name this machine, or the address the server was told to listen on.
  */
-export function localOnly(host: string): LocalOnly {
+export function createLoopbackGuard(host: string): LoopbackGuard {
   const names = localNames(host);
   return ({ headers }) =>
     names.has(hostOf(`http://${headers.host}`)) &&

@@ -40,7 +40,7 @@ const LAST_EVENT_ID = {
 };
 
 /** A path that another door serves: in the words of routes, and with errors of its own where it has those. */
-export type DoorPath = Pick<
+export type EndpointPath = Pick<
   Route,
   'method' | 'path' | 'id' | 'tag' | 'summary' | 'description' | 'params' | 'body' | 'answers'
 > & {
@@ -59,7 +59,7 @@ export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'descri
 
 type Paths = {
   routes: readonly Route[];
-  doors?: readonly DoorPath[];
+  doors?: readonly EndpointPath[];
   sockets?: readonly SocketPath[];
 };
 
@@ -117,7 +117,7 @@ const LOGINS: Readonly<Record<'nobody' | 'metrics', Json>> = {
 };
 
 function operation(
-  route: Route & Omit<DoorPath, keyof Route>,
+  route: Route & Omit<EndpointPath, keyof Route>,
   schemaOf: SchemaOf,
   problem: JsonObject,
 ): JsonObject {

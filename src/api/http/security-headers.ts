@@ -33,7 +33,11 @@ export function securityHeaders(): Readonly<Record<string, string>> {
 }
 
 /** Sets them; GraphiQL and its files (its workers have a policy of their own) get those of a page. */
-export function secure(request: IncomingMessage, response: ServerResponse, isPage: boolean): void {
+export function setSecurityHeaders(
+  request: IncomingMessage,
+  response: ServerResponse,
+  isPage: boolean,
+): void {
   const nonce = isPage ? randomBytes(16).toString('base64') : '';
   if (isPage) nonces.set(request, nonce);
   for (const [name, value] of Object.entries(isPage ? ofGraphiql : ofAnswers)) {

@@ -1,7 +1,7 @@
 import { MOST_CONNECTIONS } from '../../db/connection/connection-limits.ts';
 
 /** How much a server takes on at once. What is beyond is refused at once, so that the rest is answered in time. */
-export type Bounds = Readonly<{
+export type ServerLimits = Readonly<{
   /** Connections to the database that requests share. */
   connections: number;
   /** Requests that wait for their turn; two requests per connection run at the same time. */
@@ -23,7 +23,7 @@ export type Bounds = Readonly<{
 }>;
 
 /** The bounds of `howdah api` and `howdah start`. */
-export const usualBounds: Bounds = Object.freeze({
+export const defaultServerLimits: ServerLimits = Object.freeze({
   connections: MOST_CONNECTIONS.api.requests,
   waiting: 200,
   waitMs: 5_000,

@@ -26,7 +26,7 @@ export function clientLeft(): HowdahError {
 const UNUSED_CONNECTION_GRACE_MS = 250;
 
 /** The shutdown of a server: `begin` sends its clients elsewhere, then `close` ends the rest. */
-export type Departure = {
+export type ConnectionDraining = {
   /** True once the server takes no new connections. */
   readonly isClosing: boolean;
   /**
@@ -43,7 +43,7 @@ export type Departure = {
 };
 
 /** Creates the departure of a server that runs until `begin` or `close` is called. */
-export function createDeparture(): Departure {
+export function createConnectionDraining(): ConnectionDraining {
   let stage: 'here' | 'leaving' | 'closing' = 'here';
   const answering = new Set<ServerResponse>();
   const connections = new Set<Socket>();

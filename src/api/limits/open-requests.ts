@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Exists } from '../login/account-status.ts';
+import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Identity, Refusal } from '../login/auth-result.ts';
-import { sweepGuests } from '../login/evict-expired.ts';
+import { evictExpired } from '../login/evict-expired.ts';
 import { whenClosed } from './connection-draining.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
@@ -9,19 +9,25 @@ import type { StreamLimits } from './stream-limits.ts';
 export type Leaving = 'gone' | 'closing' | Refusal;
 
 /** An answer that takes as long as its run does. The reason of its signal is a `Leaving`. */
-export type Hold = { signal: AbortSignal; release(): void };
+export type OpenRequest = { signal: AbortSignal; release(): void };
 
-export type Holds = {
+export type OpenRequests = {
   /** Begins a wait. Throws as `StreamLimits` does when the caller has too many open. */
-  begin(response: ServerResponse, identity: Identity): Hold;
+  begin(response: ServerResponse, identity: Identity): OpenRequest;
   /** Ends all of them. */
   close(): void;
 };
 
 /** Keeps an eye on all who wait: those whose token or key has ended are told so, as on a socket. */
-export function createHolds({ exists, limits }: { exists: Exists; limits: StreamLimits }): Holds {
+export function createOpenRequests({
+  exists,
+  limits,
+}: {
+  exists: IsActiveAccount;
+  limits: StreamLimits;
+}): OpenRequests {
   const open = new Map<AbortController, Identity>();
-  const endSweep = sweepGuests(exists, () =>
+  const endSweep = evictExpired(exists, () =>
     [...open].map(([leaving, identity]) => ({
       identity,
       leave: (refusal) => leaving.abort(refusal),

@@ -22,7 +22,7 @@ type Known = { position: bigint | undefined };
  * Reads of a server that has a replica: there, unless the reader could miss what he wrote or was shown. He is known by his
  * tenant and user in this process, and by the header in any.
  */
-export type Reads = {
+export type ReplicaRouter = {
   /** Answers by `fromReplica` when that shows all the reader knows of, else by `fromPrimary`; and by that after its failure. */
   read<T>(
     reader: Reader,
@@ -42,9 +42,17 @@ export type Reads = {
 /** Whether it is the replica, and what to do with a failure of it: throws it, or says that the primary is to be asked. */
 export type Chosen = { isReplica: boolean; forgive(error: unknown): void };
 
-export type ReadsOptions = { replica: Replica; primary: Pool; metrics: ApiMetrics | undefined };
+export type ReplicaRouterOptions = {
+  replica: Replica;
+  primary: Pool;
+  metrics: ApiMetrics | undefined;
+};
 
-export function createReads({ replica, primary, metrics }: ReadsOptions): Reads {
+export function createReplicaRouter({
+  replica,
+  primary,
+  metrics,
+}: ReplicaRouterOptions): ReplicaRouter {
   const known = new Map<string, Known>();
   const end = createBatchLoader(async (questions: null[]) => {
     const lsn = await writtenUpTo(primary);
@@ -87,7 +95,7 @@ export function createReads({ replica, primary, metrics }: ReadsOptions): Reads 
     if (!mayDoBetter(error)) throw error;
     counted('primary', 'failed');
   };
-  const choose: Reads['choose'] = async (reader, position) => ({
+  const choose: ReplicaRouter['choose'] = async (reader, position) => ({
     isReplica: await decide(reader, position),
     forgive,
   });

@@ -2,11 +2,11 @@ import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import {
   countRequests,
   type LimitRefusal,
-  whoseRequestsCount,
+  subjectsOfRequests,
 } from '../../db/access/request-limits.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { createLookup } from '../login/cached-loader.ts';
+import { createCachedLoader } from '../login/cached-loader.ts';
 
 /**
  * Counts a request of a subject, over all processes of the API. Returns why the request exceeds a
@@ -16,9 +16,9 @@ export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
 
 /** Checks now and then whether a tenant has a limit of requests. */
 export function createRequestLimits(pool: Pool): CountRequest {
-  const isCounted = createLookup<string, boolean>({
+  const isCounted = createCachedLoader<string, boolean>({
     keyOf: (tenantId) => tenantId,
-    ask: (tenants) => whoseRequestsCount(pool, tenants),
+    ask: (tenants) => subjectsOfRequests(pool, tenants),
   });
   const count = createBatchLoader((subjects: Subject[]) => countRequests(pool, subjects));
   return async (subject) => {

@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { BUSY } from '../http/admission.ts';
-import type { Bounds } from '../http/server-limits.ts';
+import type { ServerLimits } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { isLoggedIn } from '../login/expiry.ts';
 
@@ -33,7 +33,7 @@ export function createStreamLimits({
   sockets,
   tenantStreams,
   userStreams,
-}: Pick<Bounds, 'sockets' | 'tenantStreams' | 'userStreams'>): StreamLimits {
+}: Pick<ServerLimits, 'sockets' | 'tenantStreams' | 'userStreams'>): StreamLimits {
   const tenants = new Counts();
   const users = new Counts();
   let all = 0;

@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/access/api-keys.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { type Identity, refused, type Verdict } from './auth-result.ts';
-import { createLookup } from './cached-loader.ts';
+import { type AuthResult, type Identity, refused } from './auth-result.ts';
+import { createCachedLoader } from './cached-loader.ts';
 
 /**
  * Parts of a key as sql/10_private/access/api_keys.sql creates them: the prefix that finds the key,
@@ -19,7 +19,7 @@ const NOTE_MS = 60_000;
 const MANY = 1_000;
 
 /** Whom a key is for, when it is one and may be used now. */
-export type ReadApiKey = (key: string) => Promise<Verdict<Identity>>;
+export type ReadApiKey = (key: string) => Promise<AuthResult<Identity>>;
 
 type Asked = { prefix: string; digest: Buffer };
 
@@ -33,7 +33,7 @@ export function isApiKey(text: string): boolean {
  * exists or not. `onTrouble` is told when the database cannot be asked, or the use of a key not be written down.
  */
 export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void): ReadApiKey {
-  const find = createLookup<Asked, ApiKeyRow | null>({
+  const find = createCachedLoader<Asked, ApiKeyRow | null>({
     keyOf: ({ prefix, digest }) => `${prefix} ${digest.toString('hex')}`,
     ask: (asked) =>
       findApiKeys(
@@ -76,7 +76,7 @@ function checksumOf(text: string): string {
 }
 
 /** What is wrong with a key is told to who holds it. */
-function verdictOf(found: ApiKeyRow): Verdict<Identity> {
+function verdictOf(found: ApiKeyRow): AuthResult<Identity> {
   if (found.state !== 'good') return refused(found.state === 'inactive' ? 'unknown' : found.state);
   return {
     ok: true,

@@ -24,7 +24,7 @@ export type Refusal = Readonly<{
 }>;
 
 /** An outcome of the login. */
-export type Verdict<T> =
+export type AuthResult<T> =
   | Readonly<{ ok: true; value: T }>
   | Readonly<{ ok: false; refusal: Refusal }>;
 

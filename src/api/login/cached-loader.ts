@@ -9,9 +9,9 @@ export const FRESH_MS = 450;
 const MANY = 1_000;
 
 /** The answer of the database to a question, at most `FRESH_MS` old. Rejects as node-pg does. */
-export type Lookup<Q, A> = (question: Q) => Promise<A>;
+export type CachedLoader<Q, A> = (question: Q) => Promise<A>;
 
-export type LookupOptions<Q, A> = {
+export type CachedLoaderOptions<Q, A> = {
   /** Questions of the same key have the same answer. */
   keyOf(question: Q): string;
   /** One query for all questions; answers in the same order. */
@@ -25,7 +25,7 @@ type Answer<A> = { asked: number; answer: Promise<A> };
  * covers all questions that came meanwhile. A client that asks often, such as one that tries out
  * keys, makes the next query longer and takes no second connection.
  */
-export function createLookup<Q, A>(options: LookupOptions<Q, A>): Lookup<Q, A> {
+export function createCachedLoader<Q, A>(options: CachedLoaderOptions<Q, A>): CachedLoader<Q, A> {
   const known = new Map<string, Answer<A>>();
   const ask = createBatchLoader(async (questions: Q[]) => {
     if (known.size > MANY) forgetStale(known);

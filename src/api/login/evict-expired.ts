@@ -1,13 +1,16 @@
-import type { Exists } from './account-status.ts';
+import type { IsActiveAccount } from './account-status.ts';
 import type { Identity, Refusal } from './auth-result.ts';
 import { FRESH_MS } from './cached-loader.ts';
-import { isLoggedIn, noLongerIn } from './expiry.ts';
+import { isLoggedIn, loginExpired } from './expiry.ts';
 
 /** Somebody who was let in, and what is done when he may stay no longer. */
-export type Guest = { identity: Identity; leave(refusal: Refusal): void };
+export type OpenConnection = { identity: Identity; leave(refusal: Refusal): void };
 
 /** Looks again and again whether those who are there may stay. Gives what ends that. */
-export function sweepGuests(exists: Exists, guests: () => Iterable<Guest>): () => void {
+export function evictExpired(
+  exists: IsActiveAccount,
+  guests: () => Iterable<OpenConnection>,
+): () => void {
   const sweep = async () => {
     const checks: Promise<void>[] = [];
     for (const guest of guests()) {
@@ -19,7 +22,7 @@ export function sweepGuests(exists: Exists, guests: () => Iterable<Guest>): () =
   return () => clearInterval(timer);
 }
 
-async function check({ identity, leave }: Guest, exists: Exists): Promise<void> {
-  const refusal = await noLongerIn(identity, exists);
+async function check({ identity, leave }: OpenConnection, exists: IsActiveAccount): Promise<void> {
+  const refusal = await loginExpired(identity, exists);
   if (refusal) leave(refusal);
 }

@@ -1,4 +1,4 @@
-import type { Exists } from './account-status.ts';
+import type { IsActiveAccount } from './account-status.ts';
 import { type Identity, type Refusal, refused } from './auth-result.ts';
 
 /** Returns whether the caller has a token or key. A caller without a login never expires. */
@@ -12,7 +12,10 @@ export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): 
 }
 
 /** Why somebody who was let in may stay no longer; undefined while he may. Rejects when the database cannot be asked. */
-export async function noLongerIn(identity: Identity, exists: Exists): Promise<Refusal | undefined> {
+export async function loginExpired(
+  identity: Identity,
+  exists: IsActiveAccount,
+): Promise<Refusal | undefined> {
   if (!isLoggedIn(identity)) return;
   const standing = hasExpired(identity) ? 'expired' : await exists(identity);
   return standing === 'good' ? undefined : refused(standing).refusal;

@@ -1,16 +1,16 @@
 import type { Config } from '../../config.ts';
-import type { Exists } from './account-status.ts';
+import type { IsActiveAccount } from './account-status.ts';
 import { isApiKey, type ReadApiKey } from './api-keys.ts';
-import { type Identity, refused, type Verdict } from './auth-result.ts';
+import { type AuthResult, type Identity, refused } from './auth-result.ts';
 import type { ReadToken } from './token.ts';
 
 /** As whom the bearer of this `Authorization` header is answered. */
-export type Login = (authorization: string | undefined) => Promise<Verdict<Identity>>;
+export type Login = (authorization: string | undefined) => Promise<AuthResult<Identity>>;
 
 export type LoginOptions = Pick<Config, 'auth'> & {
   readToken: ReadToken;
   readKey: ReadApiKey;
-  exists: Exists;
+  exists: IsActiveAccount;
   /** For whom requests without a token act while `auth` is none. */
   defaultTenantId: string | undefined;
   onTrouble(error: unknown): void;

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
-import type { Bounds } from '../http/server-limits.ts';
+import type { ServerLimits } from '../http/server-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
-import type { Exists } from './account-status.ts';
-import { type Identity, type Refusal, refused, type Verdict } from './auth-result.ts';
-import { type Guest, sweepGuests } from './evict-expired.ts';
+import type { IsActiveAccount } from './account-status.ts';
+import { type AuthResult, type Identity, type Refusal, refused } from './auth-result.ts';
+import { evictExpired, type OpenConnection } from './evict-expired.ts';
 import { hasExpired } from './expiry.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
@@ -40,10 +40,10 @@ export type SocketLogins = {
 
 export type SocketLoginOptions = {
   login: Login;
-  exists: Exists;
+  exists: IsActiveAccount;
   identities: Identities;
   limits: StreamLimits;
-  bounds: Pick<Bounds, 'unauthenticatedSockets'>;
+  bounds: Pick<ServerLimits, 'unauthenticatedSockets'>;
   /** Those that are open. */
   sockets: ReadonlySet<WebSocket>;
 };
@@ -55,7 +55,7 @@ export type SocketLoginOptions = {
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
   const unauthenticated = new Set<WebSocket>();
-  const guestsOf = function* (): Iterable<Guest> {
+  const guestsOf = function* (): Iterable<OpenConnection> {
     for (const socket of sockets) {
       const identity = identities.get(socket);
       if (!identity) continue;
@@ -66,7 +66,7 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
       yield { identity, leave };
     }
   };
-  const endSweep = sweepGuests(options.exists, guestsOf);
+  const endSweep = evictExpired(options.exists, guestsOf);
   return {
     register(socket) {
       unauthenticated.add(socket);
@@ -115,7 +115,7 @@ function close(socket: WebSocket, code: number, reason: string): void {
 }
 
 /** A socket's token has no leeway: it would be closed again at once. */
-async function strictly(login: Login, authorization: unknown): Promise<Verdict<Identity>> {
+async function strictly(login: Login, authorization: unknown): Promise<AuthResult<Identity>> {
   if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
   const verdict = await login(authorization);
   return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;

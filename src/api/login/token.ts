@@ -10,7 +10,7 @@ import {
 } from 'jose';
 import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
-import { type Identity, refused, type Verdict } from './auth-result.ts';
+import { type AuthResult, type Identity, refused } from './auth-result.ts';
 
 /** Clocks may differ by so many seconds. */
 const LEEWAY_S = 30;
@@ -28,7 +28,7 @@ const KEY_TROUBLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_G
 export type TokenKeys = Pick<Config, 'jwtSecret' | 'jwksUrl'>;
 
 /** Whom a token names, when it is one. Asks no database. */
-export type ReadToken = (token: string) => Promise<Verdict<Identity>>;
+export type ReadToken = (token: string) => Promise<AuthResult<Identity>>;
 
 /** Verifies with the key that belongs to the algorithm. */
 type Verify = (token: string) => Promise<JWTVerifyResult>;
@@ -110,7 +110,7 @@ function headerOf(token: string): { alg?: string | undefined; typ?: string | und
   }
 }
 
-function identityOf({ tenant_id, user_id, role, exp }: JWTPayload): Verdict<Identity> {
+function identityOf({ tenant_id, user_id, role, exp }: JWTPayload): AuthResult<Identity> {
   const known = userRoles.find((one) => one === role);
   if (!known || !isUuid(tenant_id) || exp === undefined) return refused('invalid');
   const subject = { tenantId: tenant_id, role: known, expiresAt: exp * 1000 };

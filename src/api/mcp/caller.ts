@@ -2,31 +2,31 @@ import { randomBytes } from 'node:crypto';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp/sessions.ts';
-import type { Caller, Told } from '../../mcp-server/caller.ts';
+import type { Caller, McpRunItem } from '../../mcp-server/caller.ts';
 import { explainFailure } from '../errors/database-errors.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
-import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
+import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
-import type { Reads } from '../limits/read-your-writes.ts';
-import type { Exists } from '../login/account-status.ts';
+import type { ReplicaRouter } from '../limits/read-your-writes.ts';
+import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Identity } from '../login/auth-result.ts';
-import { createLookup } from '../login/cached-loader.ts';
-import { noLongerIn } from '../login/expiry.ts';
+import { createCachedLoader } from '../login/cached-loader.ts';
+import { loginExpired } from '../login/expiry.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
-import { followRun } from './follow.ts';
+import { followMcpRun } from './follow.ts';
 import { createListMarks } from './list-etags.ts';
 
 export type CallersOptions = {
   pool: Pool;
   connections: Connections;
   hub: FeedHub;
-  sight: Sight;
+  sight: VisibilityGuard;
   admission: Admission;
-  exists: Exists;
+  exists: IsActiveAccount;
   /** Where there is a replica. */
-  reads: Reads | undefined;
+  reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
@@ -34,7 +34,7 @@ export type CallersOptions = {
 export function createCallers(options: CallersOptions) {
   const { pool, connections, hub, sight, admission, exists } = options;
   const lists = createListMarks();
-  const subscriptions = createLookup<SessionOf, Subscriptions>({
+  const subscriptions = createCachedLoader<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
     ask: (sessions) => subscriptionsOf(pool, sessions),
   });
@@ -54,7 +54,7 @@ export function createCallers(options: CallersOptions) {
       key,
       transact,
       follow: (id, signal) =>
-        followRun({ hub, sight, watching, transact, stillGood, gone: noExecution }, id, signal),
+        followMcpRun({ hub, sight, watching, transact, stillGood, gone: noExecution }, id, signal),
       async announceUnanswered(executionId, questionId, fault) {
         await pool.query('select howdah_private.announce_unanswered($1, $2, $3)', [
           executionId,
@@ -72,8 +72,8 @@ export function createCallers(options: CallersOptions) {
 }
 
 /** A call may last longer than who made it: a token runs out, a key is revoked. A lost database cuts nobody off. */
-async function refuseGone(identity: Identity, exists: Exists): Promise<void> {
-  const refusal = await noLongerIn(identity, exists).catch(() => undefined);
+async function refuseGone(identity: Identity, exists: IsActiveAccount): Promise<void> {
+  const refusal = await loginExpired(identity, exists).catch(() => undefined);
   if (refusal) throw new HowdahError('HWDEN', refusal.message, { hint: refusal.hint });
 }
 
@@ -96,7 +96,7 @@ function noExecution(id: string): HowdahError {
 }
 
 /** As GraphQL tells it: what is not the client's business stands in our log, under an id. */
-function told(error: unknown, log: ErrorLog): Told {
+function told(error: unknown, log: ErrorLog): McpRunItem {
   if (error instanceof HowdahError) {
     const { code, message, hint, detail } = error;
     return {

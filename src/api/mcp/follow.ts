@@ -6,7 +6,7 @@ import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
-import type { Sight } from '../graphql/subscriptions/visibility-guard.ts';
+import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 
 /** What is asked by a run below changes nothing of the run itself: while it waits, every so many looks at the caller that is looked for. */
@@ -14,7 +14,7 @@ const LOOKS = 2;
 
 export type FollowOptions = {
   hub: FeedHub;
-  sight: Sight;
+  sight: VisibilityGuard;
   watching: Omit<Watching, 'id'>;
   transact<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
   /** Rejects when the caller may not ask any more. */
@@ -24,7 +24,7 @@ export type FollowOptions = {
 };
 
 /** The steps of a run, what it asks, and its end, from the feed of this process, for as long as the caller may see them. */
-export async function* followRun(
+export async function* followMcpRun(
   { hub, sight, watching, transact, stillGood, gone }: FollowOptions,
   id: string,
   signal: AbortSignal,
@@ -32,7 +32,7 @@ export async function* followRun(
   const events = new FeedQueue<RunEvent | { type: 'failed'; error: unknown }>({ onClose() {} });
   const fail = (error: unknown) => events.push({ type: 'failed', error });
   const seen = <T>(source: AsyncIterableIterator<T>) =>
-    sight.whileSeen(source, { ...watching, id }, () => gone(id));
+    sight.whileVisible(source, { ...watching, id }, () => gone(id));
   const steps = seen(hub.steps(id, 0));
   const states = seen(hub.states(id));
   const look = createLook(id, transact, (event) => events.push(event));

@@ -13,7 +13,7 @@ export function isOpenAiPath(path: string): boolean {
 }
 
 /** There is nothing at this path of OpenAI's API, or nothing for this method. */
-export function nowhere(method: string, path: string): OpenAiError {
+export function sendNotFound(method: string, path: string): OpenAiError {
   const [, only] = METHODS.find(([pattern]) => pattern.test(path)) ?? [];
   const shown = shownPath(path);
   const error = { type: 'invalid_request_error', param: null };

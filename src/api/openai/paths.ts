@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DoorPath } from '../http/openapi.ts';
+import type { EndpointPath } from '../http/openapi.ts';
 import { completion, completionChunk, model, modelList, openAiErrorBody } from './answers.ts';
 import { chatRequest } from './chat/chat-request.ts';
 import { onDisconnect } from './request-run.ts';
@@ -40,7 +40,7 @@ export const createChatCompletion = {
     },
   },
   error,
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
 export const createResponse = {
   method: 'POST',
@@ -60,7 +60,7 @@ export const createResponse = {
     },
   },
   error,
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
 export const listOpenAiModels = {
   method: 'GET',
@@ -70,7 +70,7 @@ export const listOpenAiModels = {
   summary: 'The agents and workflows that you may run, as models',
   answers: { 200: { description: 'All of them', schema: modelList } },
   error,
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
 export const getOpenAiModel = {
   method: 'GET',
@@ -81,9 +81,9 @@ export const getOpenAiModel = {
   params: z.object({ model: z.string().describe('Its name') }),
   answers: { 200: { description: 'The model', schema: model } },
   error,
-} as const satisfies DoorPath;
+} as const satisfies EndpointPath;
 
-export const openAiPaths: readonly DoorPath[] = [
+export const openAiPaths: readonly EndpointPath[] = [
   createChatCompletion,
   createResponse,
   listOpenAiModels,

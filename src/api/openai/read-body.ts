@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import { plainIssue, sentenceOf } from '../errors/zod-messages.ts';
+import { sentenceOf, zodMessage } from '../errors/zod-messages.ts';
 import { readJson } from '../http/json-body.ts';
 import { unstorable } from '../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
@@ -25,7 +25,7 @@ export async function readBody<S extends z.ZodType>(
     if (!fault) return checked.value;
     throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
   }
-  const [issue] = checked.issues.slice(0, 1).map(plainIssue);
+  const [issue] = checked.issues.slice(0, 1).map(zodMessage);
   const field = (issue?.path ?? []).reduce<string>(
     (path, key) =>
       typeof key === 'number'

@@ -3,33 +3,33 @@ import { z } from 'zod';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Failure } from '../errors/answer-error.ts';
-import { followRun, type Told } from '../events/follow-answer.ts';
+import { type AnswerItem, followAnswer } from '../events/follow-answer.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import type { Hold, Leaving } from '../limits/open-requests.ts';
+import type { Leaving, OpenRequest } from '../limits/open-requests.ts';
 import { takeKey } from '../rest/framework/request-keys.ts';
 import { invalid, type OpenAiError, openAiError, sendError } from './errors.ts';
 import { type EventWriter, writeEvents } from './event-writer.ts';
 import {
-  type Beginning,
-  type Begun,
   begin,
   type Conversation,
   cancel,
   look,
-  type ToldRun,
+  type RunSnapshot,
+  type RunStart,
+  type StartedRun,
 } from './runs.ts';
 
 /** One request and its answer: the run it begins, or goes on with, followed until that stops. */
-export type Turn = {
+export type RequestRun = {
   /** Once. */
-  begin(conversation: Conversation, how: Omit<Beginning, 'key'>): Promise<Begun>;
+  begin(conversation: Conversation, how: Omit<RunStart, 'key'>): Promise<StartedRun>;
   /** Goes on with a run that a transaction gives. */
-  goOn(work: (db: Client) => Promise<Begun>): Promise<Begun>;
+  goOn(work: (db: Client) => Promise<StartedRun>): Promise<StartedRun>;
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   /** The run as it stopped; undefined when the request is answered, or left, already. */
-  stopped(): Promise<ToldRun | undefined>;
-  follow(): AsyncGenerator<Told, void>;
+  stopped(): Promise<RunSnapshot | undefined>;
+  follow(): AsyncGenerator<AnswerItem, void>;
   /** Why it was not followed to its end, when there is somebody to tell. */
   left(): Failure | undefined;
   cancel(): Promise<void>;
@@ -39,10 +39,10 @@ export type Turn = {
   failureOf(error: unknown): Failure;
 };
 
-export type TurnOptions = {
+export type RequestRunOptions = {
   request: FastifyRequest;
   reply: FastifyReply;
-  hold: Hold;
+  hold: OpenRequest;
   hub: FeedHub;
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   failureOf(error: unknown): Failure;
@@ -52,14 +52,14 @@ export type TurnOptions = {
 const ON_DISCONNECT = 'x-howdah-on-disconnect';
 export const onDisconnect = z.enum(['detach', 'cancel']);
 
-export function createTurn(options: TurnOptions): Turn {
+export function createRequestRun(options: RequestRunOptions): RequestRun {
   const { request, reply, hold, hub, transaction, failureOf } = options;
   const { signal } = hold;
   const isCancelled = cancelsWhenLeft(request);
-  let begun: Begun = { id: '', since: 0 };
+  let begun: StartedRun = { id: '', since: 0 };
   const endRun = () => transaction((db) => cancel(db, begun.id));
   const headers = () => ({ 'x-request-id': begun.id });
-  const source = { hub, look: (run: Begun) => transaction((db) => look(db, run)) };
+  const source = { hub, look: (run: StartedRun) => transaction((db) => look(db, run)) };
   const left = (): Failure | undefined => {
     const reason = signal.reason as Leaving | undefined;
     if (reason === 'gone') return undefined;
@@ -68,8 +68,8 @@ export function createTurn(options: TurnOptions): Turn {
     const message = `the answer is not waited for any more; the run ${begun.id} goes on`;
     return { status: 503, code: 'EUNREACHABLE', message, detail };
   };
-  async function* follow(isStreamed: boolean): AsyncGenerator<Told, void> {
-    yield* followRun(source, begun, isStreamed, signal);
+  async function* follow(isStreamed: boolean): AsyncGenerator<AnswerItem, void> {
+    yield* followAnswer(source, begun, isStreamed, signal);
     if (isCancelled && signal.reason === 'gone') await endRun().catch(unlessOver);
   }
   return {

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { failureOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import { createHolds, type Holds } from '../limits/open-requests.ts';
+import { createOpenRequests, type OpenRequests } from '../limits/open-requests.ts';
 import { isApiKey } from '../login/api-keys.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
@@ -14,7 +14,7 @@ import { openAiError, sendError } from './errors.ts';
 import { modelsOf } from './models.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
-import { createTurn, type Turn } from './request-run.ts';
+import { createRequestRun, type RequestRun } from './request-run.ts';
 import { serveResponse } from './responses/serve-response.ts';
 
 /** Shares login, limits, queue and transactions with REST. */
@@ -24,8 +24,8 @@ export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
  * The door for clients of OpenAI: agents and workflows are its models. It begins runs, and goes on with them, in transactions
  * as the caller; what may be done is decided there, as for every other door. Only the words are OpenAI's.
  */
-export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Holds {
-  const holds = createHolds(options);
+export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): OpenRequests {
+  const holds = createOpenRequests(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const transactionFor = (request: FastifyRequest) => {
     const identity = options.identities.get(request.raw);
@@ -41,7 +41,10 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
     return { identity, transaction };
   };
   const asking =
-    <S extends z.ZodType>(schema: S, serve: (body: z.output<S>, turn: Turn) => Promise<void>) =>
+    <S extends z.ZodType>(
+      schema: S,
+      serve: (body: z.output<S>, turn: RequestRun) => Promise<void>,
+    ) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
       const { identity, transaction } = transactionFor(request);
       await permitBody({ identity, transaction }, request.headers, { object: 'executions' });
@@ -50,7 +53,14 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
       const hold = holds.begin(reply.raw, identity);
       try {
         const { hub } = options;
-        const turn = createTurn({ request, reply, hold, hub, transaction, failureOf: failure });
+        const turn = createRequestRun({
+          request,
+          reply,
+          hold,
+          hub,
+          transaction,
+          failureOf: failure,
+        });
         await serve(body, turn);
       } finally {
         hold.release();

@@ -19,10 +19,10 @@ export type Conversation = {
 export type CallResult = { question_id: string; output: string };
 
 /** A run as its client follows it: from behind a step it knows of. */
-export type Begun = { id: string; since: number };
+export type StartedRun = { id: string; since: number };
 
 /** Where a run stands: howdah_private.conversation_since. */
-export type ToldRun = {
+export type RunSnapshot = {
   status: string;
   stop_reason: string | null;
   error: RunError | null;
@@ -37,10 +37,10 @@ export type ToldRun = {
   /** What its model answered since. */
   answers: { seq: number; content: string; has_calls: boolean }[];
   /** What it waits to be told. */
-  questions: AskedQuestion[];
+  questions: PendingQuestion[];
 };
 
-export type AskedQuestion = {
+export type PendingQuestion = {
   id: string;
   prompt: string;
   options: string[] | null;
@@ -48,7 +48,7 @@ export type AskedQuestion = {
   is_client_call: boolean;
 };
 
-export type Beginning = {
+export type RunStart = {
   /** The run it goes on from. */
   previous?: string | undefined;
   /** In a session, so that a later one can go on from it. */
@@ -62,14 +62,14 @@ export type Beginning = {
 export async function begin(
   db: Client,
   { model, input, parts, history, tools, results, metadata }: Conversation,
-  { previous, isKept, isFollowed, key }: Beginning,
-): Promise<Begun> {
+  { previous, isKept, isFollowed, key }: RunStart,
+): Promise<StartedRun> {
   if (results.length > 0) {
-    const { rows } = await db.query<Begun>(
+    const { rows } = await db.query<StartedRun>(
       'select execution_id::text as id, since from howdah_private.answer_client_calls($1)',
       [JSON.stringify(results)],
     );
-    return rows[0] as Begun;
+    return rows[0] as StartedRun;
   }
   const listed = (list: readonly unknown[]) => (list.length > 0 ? JSON.stringify(list) : null);
   const { rows } = await db.query<{ id: string }>(
@@ -91,8 +91,11 @@ export async function begin(
 }
 
 /** Where the run stands; undefined when there is none that the caller sees. */
-export async function look(db: Client, { id, since }: Begun): Promise<ToldRun | undefined> {
-  const { rows } = await db.query<{ told: ToldRun | null }>(
+export async function look(
+  db: Client,
+  { id, since }: StartedRun,
+): Promise<RunSnapshot | undefined> {
+  const { rows } = await db.query<{ told: RunSnapshot | null }>(
     'select howdah_private.conversation_since($1, $2) as told',
     [id, since],
   );
@@ -103,7 +106,7 @@ export async function look(db: Client, { id, since }: Begun): Promise<ToldRun | 
 export async function answerQuestion(
   db: Client,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
-): Promise<Begun> {
+): Promise<StartedRun> {
   const run = await look(db, { id, since: 0 });
   await db.query('select howdah.answer_question($1, $2), howdah_private.register_follower($3)', [
     questionId,

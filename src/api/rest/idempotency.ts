@@ -1,6 +1,6 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import { keyIn, storeAnswer, takeKey } from './framework/request-keys.ts';
-import type { Answer, Asked, Means, Route } from './framework/route.ts';
+import type { Answer, Route, RouteContext, RouteInput } from './framework/route.ts';
 import { routes } from './routes.ts';
 
 /** What is kept of an answer: where the row is that it showed, or the ids it told; never what somebody said. */
@@ -13,8 +13,8 @@ type Kept = { status: number; location?: string; body?: unknown };
 export async function workOnce(
   db: Client,
   route: Route,
-  asked: Asked<never, never, never>,
-  means: Means,
+  asked: RouteInput<never, never, never>,
+  means: RouteContext,
 ): Promise<Answer> {
   const key = keyIn(asked.headers);
   const work = async () => (await route.work?.(db, asked, means)) ?? {};
@@ -35,8 +35,8 @@ async function again(
   db: Client,
   { findAgain }: Route,
   { status, location, body }: Kept,
-  asked: Asked<never, never, never>,
-  means: Means,
+  asked: RouteInput<never, never, never>,
+  means: RouteContext,
 ): Promise<Answer> {
   if (location === undefined) {
     return { status, body: findAgain ? await findAgain(db, (body as { id: string }).id) : body };

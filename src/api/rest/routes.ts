@@ -8,7 +8,7 @@ import { executeRoutes } from './runs/execute.ts';
 import { executionRoutes } from './runs/executions.ts';
 import { feedbackRoutes } from './runs/feedback.ts';
 import { questionRoutes } from './runs/questions.ts';
-import { talkRoutes } from './runs/session-messages.ts';
+import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
 
@@ -21,7 +21,7 @@ export const routes: readonly Route[] = [
   ...queryRoutes,
   ...questionRoutes,
   ...sessionRoutes,
-  ...talkRoutes,
+  ...sessionMessageRoutes,
   ...agentSystemRoutes,
   ...definitionRoutes,
   ...webhookRoutes,

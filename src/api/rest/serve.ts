@@ -7,30 +7,34 @@ import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import { logEvents } from '../events/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
-import { createLive, type LiveFor, type LiveOptions } from '../events/stream-sources.ts';
+import {
+  createStreamSources,
+  type StreamSources,
+  type StreamSourcesOptions,
+} from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
 import type { Admission } from '../http/admission.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import type { Connections } from '../limits/connections.ts';
-import { type Reads, readPosition } from '../limits/read-your-writes.ts';
+import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
-import type { Exists } from '../login/account-status.ts';
+import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Login } from '../login/login.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { readRequest } from './framework/read-request.ts';
-import type { Answer, Asked, Events, Means, Route } from './framework/route.ts';
+import type { Answer, Events, Route, RouteContext, RouteInput } from './framework/route.ts';
 import { createStreams, type Streams } from './framework/streams.ts';
 import { workOnce } from './idempotency.ts';
 import { routes } from './routes.ts';
 
-export type RestOptions = LiveOptions & {
+export type RestOptions = StreamSourcesOptions & {
   login: Login;
-  exists: Exists;
+  exists: IsActiveAccount;
   limits: StreamLimits;
   /** The connections requests share; `pool` is for what is asked for many at once. */
   connections: Connections;
@@ -39,7 +43,7 @@ export type RestOptions = LiveOptions & {
   admission: Admission;
   secrets: SecretWriter;
   /** Where there is a replica. */
-  reads: Reads | undefined;
+  reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
@@ -53,7 +57,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
     limits: options.limits,
     failureOf: (error) => failureOf(error, options.onError),
   });
-  const door = { ...options, streams, live: createLive(options) };
+  const door = { ...options, streams, live: createStreamSources(options) };
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
@@ -73,7 +77,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
   return streams;
 }
 
-type Door = RestOptions & { streams: Streams; live: LiveFor };
+type Door = RestOptions & { streams: Streams; live: StreamSources };
 
 /** The methods that routes have at a path. */
 export function methodsAt(path: string): string[] {
@@ -116,7 +120,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   }
   const read = await readRequest(route, request);
   if (!read) return reply.hijack();
-  const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
+  const asked = { ...read, headers, url, identity } as RouteInput<never, never, never>;
   const uncount = isLasting(route, asked) ? door.streams.admit(reply.raw, identity) : undefined;
   try {
     const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
@@ -129,7 +133,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
 }
 
 /** Returns whether an answer streams events or waits for a run. It is counted before it begins. */
-function isLasting(route: Route, { query, body }: Asked<never, never, never>): boolean {
+function isLasting(route: Route, { query, body }: RouteInput<never, never, never>): boolean {
   if (route.method === 'GET' && route.answers[200]?.type === EVENT_STREAM) return true;
   return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));
 }
@@ -143,8 +147,8 @@ function objectOf({ tag }: Route): string {
 
 async function worked(
   route: Route,
-  asked: Asked<never, never, never>,
-  means: Means,
+  asked: RouteInput<never, never, never>,
+  means: RouteContext,
 ): Promise<Answer | Events> {
   const answer = await means.transaction((db) => workOnce(db, route, asked, means));
   const run = await route.follows?.(asked, answer, means);
@@ -159,7 +163,7 @@ function meansFor(
   request: FastifyRequest,
   reply: FastifyReply,
   { connections, reads, admission, secrets, streams, hub, live }: Door,
-): Means {
+): RouteContext {
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',

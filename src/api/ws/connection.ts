@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/execution-rows.ts';
@@ -11,7 +11,7 @@ import type { Identity } from '../login/auth-result.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { runCursor, sessionCursor } from '../rest/framework/cursors.ts';
 import { readMessage } from '../rest/framework/read-request.ts';
-import type { Means } from '../rest/framework/route.ts';
+import type { RouteContext } from '../rest/framework/route.ts';
 import type { EventsOf } from '../rest/framework/streams.ts';
 import { findSession } from '../rest/runs/sessions.ts';
 import type { RestOptions } from '../rest/serve.ts';
@@ -32,7 +32,7 @@ export type ConnectionOptions = Pick<
 > & {
   /** Lets the socket in by what it says or by its headers, or closes it. */
   admit(socket: WebSocket, request: IncomingMessage, authorization?: Json): Promise<boolean>;
-  meansFor(identity: Identity, request: IncomingMessage): Means;
+  meansFor(identity: Identity, request: IncomingMessage): RouteContext;
   /** Subscriptions at once. */
   most: number;
 };
@@ -49,7 +49,7 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, AbortController>();
   #admitted: Promise<boolean> | undefined;
-  #means: Means | undefined;
+  #means: RouteContext | undefined;
   #pending = 0;
   #refused = 0;
   #last: Promise<void> = Promise.resolve();
@@ -163,7 +163,7 @@ export class Connection {
     }
   }
 
-  async #eventsOf({ id, after, ...of }: Subscribe, means: Means): Promise<EventsOf> {
+  async #eventsOf({ id, after, ...of }: Subscribe, means: RouteContext): Promise<EventsOf> {
     if (this.#subscriptions.has(id)) throw conflict(`there is a subscription ${id} already`);
     if (this.#subscriptions.size >= this.#options.most) {
       throw new RequestRefusal(429, `a connection may have ${this.#options.most} subscriptions`, {
@@ -248,7 +248,7 @@ function messageIn(sent: Record<string, Json>): Message {
   if (typeof type === 'string' && known.includes(type)) {
     return readMessage(messages[type as MessageType], sent) as Message;
   }
-  const [near] = typeof type === 'string' ? nearestNames(type, known, 1) : [];
+  const [near] = typeof type === 'string' ? closestNames(type, known, 1) : [];
   throw new RequestRefusal(400, type === undefined ? 'type is missing' : 'there is no such type', {
     hint: near === undefined ? `There are: ${known.join(', ')}.` : `Did you mean ${near}?`,
     detail: { field: 'type' },

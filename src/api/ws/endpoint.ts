@@ -5,14 +5,14 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import { answerBare, sendProblem } from '../errors/problem.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
-import { createLive } from '../events/stream-sources.ts';
+import { createStreamSources } from '../events/stream-sources.ts';
 import { BUSY } from '../http/admission.ts';
-import type { Bounds } from '../http/server-limits.ts';
+import type { ServerLimits } from '../http/server-limits.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { createSocketLogins } from '../login/socket-logins.ts';
-import type { Means } from '../rest/framework/route.ts';
+import type { RouteContext } from '../rest/framework/route.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { Connection } from './connection.ts';
 
@@ -28,14 +28,14 @@ const FAREWELL_MS = 1_000;
 const NO_FIRST_MESSAGE = 4408;
 const GOING_AWAY = 1001;
 
-export type WsDoorOptions = RestOptions & {
-  bounds: Pick<Bounds, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
+export type WebSocketEndpointOptions = RestOptions & {
+  bounds: Pick<ServerLimits, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
   heartbeatMs?: number;
   stalledMs?: number;
   firstMs?: number;
 };
 
-export type WsDoor = {
+export type WebSocketEndpoint = {
   serves(path: string): boolean;
   /** A plain request is told to come as a WebSocket. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
@@ -49,7 +49,7 @@ export type WsDoor = {
  * The events of runs and sessions as SSE has them, many at once on one WebSocket, and what a person does meanwhile: begin,
  * say, answer, cancel. Every message is a request of its own: counted, in a transaction as the caller.
  */
-export function createWsDoor(options: WsDoorOptions): WsDoor {
+export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebSocketEndpoint {
   const {
     bounds,
     heartbeatMs = HEARTBEAT_MS,
@@ -120,10 +120,10 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
   };
 }
 
-function createMeans(options: WsDoorOptions) {
+function createMeans(options: WebSocketEndpointOptions) {
   const { connections, reads, admission, secrets } = options;
-  const live = createLive(options);
-  return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): Means => {
+  const live = createStreamSources(options);
+  return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): RouteContext => {
     const settings = { ...settingsFor(identity, 'ws', remoteAddress), timezone: 'UTC' };
     const source = live(identity);
     return {

@@ -1,6 +1,6 @@
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { Identity } from '../login/auth-result.ts';
-import type { Asked, Means, Route } from '../rest/framework/route.ts';
+import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
 import { routes } from '../rest/routes.ts';
 import type { Message } from './messages.ts';
@@ -13,15 +13,15 @@ type Call = { route: Route; params?: object; body?: object; key?: string | undef
 export async function operate(
   operation: Operation,
   identity: Identity,
-  means: Means,
+  means: RouteContext,
 ): Promise<unknown> {
   const { route, params, body, key } = callOf(operation);
   const headers = key === undefined ? {} : { 'idempotency-key': key };
   const asked = { params, query: {}, body, headers, identity, url: route.path };
   const given = route.serve
-    ? await route.serve(asked as unknown as Asked<never, never, never>, means)
+    ? await route.serve(asked as unknown as RouteInput<never, never, never>, means)
     : await means.transaction((db) =>
-        workOnce(db, route, asked as unknown as Asked<never, never, never>, means),
+        workOnce(db, route, asked as unknown as RouteInput<never, never, never>, means),
       );
   return 'body' in given ? given.body : null;
 }

@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../text/closest-names.ts';
-import { listed } from '../input/resolve-tenant.ts';
+import { closestNames } from '../../text/closest-names.ts';
+import { joinNames } from '../input/resolve-tenant.ts';
 import type { Named } from '../nouns/list-and-show.ts';
 
 /** Whom runs are of, which other nouns name. */
@@ -23,8 +23,8 @@ export const WORKFLOWS: Named = {
 
 /** The error for a name that is none of these. */
 export function unknownName(named: Named, name: string, names: readonly string[]): HowdahError {
-  const near = nearestNames(name, names);
-  const meant = near.length > 0 ? `Did you mean ${listed(near)}? ` : '';
+  const near = closestNames(name, names);
+  const meant = near.length > 0 ? `Did you mean ${joinNames(near)}? ` : '';
   return new HowdahError('HWNTF', `there is no ${named.one} '${name}'`, {
     hint: `${meant}List them: howdah ${named.noun} list`,
     detail: { [named.kind]: name },

@@ -5,10 +5,10 @@ import { noSession, notFound } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
+  printMoreHint,
+  printNoneHint,
   printStep,
   sinceOf,
-  tellOfMore,
-  tellOfNone,
 } from '../print/log-format.ts';
 import type { Api } from './connect.ts';
 import { AGENTS, WORKFLOWS } from './definitions.ts';
@@ -34,8 +34,8 @@ export async function showLogOverRest(
     const most = options.limit;
     const query = { ...queryOf(filter), since: sinceOf(options, id).toISOString() };
     const { lines } = await linesOf(api, query, most + 1);
-    if (lines.length > most) tellOfMore(io, most);
-    if (lines.length === 0 && !options.follow) tellOfNone(io, options, id);
+    if (lines.length > most) printMoreHint(io, most);
+    if (lines.length === 0 && !options.follow) printNoneHint(io, options, id);
     for (const line of lines.slice(0, most).toReversed()) print(io, line);
     return lines;
   };

@@ -4,8 +4,8 @@ import type { Step, TreeNode } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { notFound } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
-import { printRun, printTree, type ShownRun } from '../print/run.ts';
-import { printStep, type Shown, stepIn } from '../print/step.ts';
+import { type PrintedRun, printRun, printTree } from '../print/run.ts';
+import { printStep, type StepView, stepIn } from '../print/step.ts';
 import type { Api } from './connect.ts';
 
 const PAGE = 1_000;
@@ -26,7 +26,7 @@ export async function showOverRest(
     return printTree(io, nodes.map(nodeOf));
   }
   const row = await api.call('inspectExecution', { params }).catch(unlessMissing(id));
-  const execution = withDates(row) as unknown as ShownRun['execution'];
+  const execution = withDates(row) as unknown as PrintedRun['execution'];
   const steps = await allOf((page) =>
     api.call('listExecutionSteps', { params, query: { ...page, said: 'true' } }),
   );
@@ -37,7 +37,11 @@ export async function showOverRest(
 }
 
 /** One step of a run. */
-export async function showStepOverRest(io: CliIo, api: Api, shown: Required<Shown>): Promise<void> {
+export async function showStepOverRest(
+  io: CliIo,
+  api: Api,
+  shown: Required<StepView>,
+): Promise<void> {
   const { id, seq } = shown;
   const query = { after: seq - 1, limit: 1, said: 'true' as const };
   const { data } = await api

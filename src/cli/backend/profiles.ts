@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { HowdahError } from '../../contracts/errors.ts';
-import { listed } from '../input/resolve-tenant.ts';
+import { joinNames } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** A server `howdah login` knows; a key only where it asks for one. */
@@ -80,7 +80,7 @@ export function profileNamed(kept: Profiles, wanted: string): Profile {
   if (found) return found;
   const names = Object.keys(kept.profiles);
   throw new HowdahError('HWNTF', `there is no profile '${wanted}'`, {
-    hint: `${names.length > 0 ? `There are: ${listed(names)}. ` : ''}Make it: howdah login URL --profile ${wanted}`,
+    hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Make it: howdah login URL --profile ${wanted}`,
     detail: { profile: wanted },
   });
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Json } from '../../json/json.ts';
 import type { Named } from '../nouns/list-and-show.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
-import { oneLine, unkeyed } from '../output/terminal-text.ts';
+import { maskUrlKeys, oneLine } from '../output/terminal-text.ts';
 import { type Api, apiFor, tenantOverApi } from './connect.ts';
 import { unknownName } from './definitions.ts';
 
@@ -74,6 +74,6 @@ export function printRest(
 }
 
 function inCell(name: string, value: unknown): unknown {
-  if (typeof value === 'string') return oneLine(unkeyed(name, value), LONGEST_CELL);
+  if (typeof value === 'string') return oneLine(maskUrlKeys(name, value), LONGEST_CELL);
   return Array.isArray(value) ? oneLine(value.join(', '), LONGEST_CELL) : value;
 }

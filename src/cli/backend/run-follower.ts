@@ -2,26 +2,26 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { OpenQuestion } from '../../db/feed/chat-session.ts';
-import type { Told } from '../chat/chat-backend.ts';
+import type { TurnItem } from '../chat/chat-backend.ts';
 import type { Ended } from '../print/step-line.ts';
 import type { Api } from './connect.ts';
 import { createStepReader } from './step-reader.ts';
 
 /** A run that is followed over its turns of asking and being answered: its stream stays open meanwhile. */
-export type Following = {
+export type RunFollower = {
   /** Resolves when the server tells of it: from then on no piece is missed. */
   begun(): Promise<unknown>;
   /** What happens, behind what was told before, until the run has ended or asks: that is the last event. */
-  tell(signal: AbortSignal): AsyncGenerator<Told>;
+  tell(signal: AbortSignal): AsyncGenerator<TurnItem>;
 };
 
 /** Steps are rows of REST, which are read when the stream says that there are more; only what streams comes out of it. */
-export function createFollowing(
+export function createRunFollower(
   api: Api,
   id: string,
   after: number,
   events: AsyncGenerator<StreamEvent, void> = api.watch(id),
-): Following {
+): RunFollower {
   const reader = createStepReader(api, id, after);
   let cursor = after;
   let hasBegun = false;
@@ -34,7 +34,7 @@ export function createFollowing(
     }
     return coming;
   };
-  const stepsUpTo = async function* (seq: number, signal: AbortSignal): AsyncGenerator<Told> {
+  const stepsUpTo = async function* (seq: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
     if (seq <= cursor) return;
     for (const step of await reader.read(seq, signal)) {
       cursor = step.seq;

@@ -3,7 +3,7 @@ import {
   cancelIfLive,
   followTurn,
   forkSession,
-  lastSaid,
+  lastMessages,
   liveRun,
   openQuestion,
   openSession,
@@ -11,13 +11,13 @@ import {
   sessionUsage,
   turnsOf,
 } from '../../db/feed/chat-session.ts';
-import type { Bell } from '../../db/feed/run-listener.ts';
+import type { RunListener } from '../../db/feed/run-listener.ts';
 import { listAgents, stepsAfter } from '../../db/queries/queries.ts';
 import type { CliDatabase } from '../backend/database.ts';
-import type { Venue } from './chat-backend.ts';
+import type { ChatBackend } from './chat-backend.ts';
 
 /** A conversation in a database: the bell rings for what happens there. */
-export function venueInDatabase({ pool, db }: CliDatabase, bell: Bell): Venue {
+export function createDatabaseBackend({ pool, db }: CliDatabase, bell: RunListener): ChatBackend {
   return {
     open: (agent, session) => openSession(pool, agent, session),
     async left(session) {
@@ -31,7 +31,7 @@ export function venueInDatabase({ pool, db }: CliDatabase, bell: Bell): Venue {
     follow: (run, after, signal) => followTurn(pool, bell, run, after, signal),
     cancel: (run) => cancelIfLive(pool, run),
     turns: (session) => turnsOf(pool, session),
-    said: (session, most) => lastSaid(pool, session, most),
+    said: (session, most) => lastMessages(pool, session, most),
     usage: (session) => sessionUsage(pool, session),
     agents: () => listAgents(db, undefined),
     steps: (run) => stepsAfter(db, run, 0),

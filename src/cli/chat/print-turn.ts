@@ -3,11 +3,11 @@ import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { showEnd, showLimit, showStep } from '../print/live-run.ts';
 import { type Ended, endLine } from '../print/step-line.ts';
-import type { Told } from './chat-backend.ts';
-import { createStreamed } from './token-printer.ts';
+import type { TurnItem } from './chat-backend.ts';
+import { createTokenPrinter } from './token-printer.ts';
 
 /** How far a turn was shown. */
-export type ShownTurn = {
+export type PrintedTurn = {
   seq: number;
   question: OpenQuestion | undefined;
   hasEnded: boolean;
@@ -15,14 +15,14 @@ export type ShownTurn = {
 };
 
 /** Shows what happens in a run behind a step, until it ends or asks a person. */
-export async function showTurn(
+export async function printTurn(
   io: CliIo,
   id: string,
   after: number,
-  turn: AsyncIterable<Told>,
-): Promise<ShownTurn> {
-  const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
-  const streamed = createStreamed(io);
+  turn: AsyncIterable<TurnItem>,
+): Promise<PrintedTurn> {
+  const shown: PrintedTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
+  const streamed = createTokenPrinter(io);
   for await (const event of turn) {
     if (event.type === 'token') {
       streamed.piece(event.piece);

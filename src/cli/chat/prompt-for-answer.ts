@@ -9,7 +9,7 @@ const REJECTED = /^reject\b\s*/i;
  * Asks the person at the terminal until the answer is accepted. False when there is no terminal, or they leave it to
  * others by an empty line. What follows the word reject is the reason.
  */
-export async function answerHere(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
+export async function promptForAnswer(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
   const { id, kind } = question;
   const prompt = kind === 'approval' ? 'approve, or reject and why: ' : 'answer: ';
   while (io.ask && !io.json) {

@@ -1,20 +1,20 @@
-import { again } from '../../client/retry.ts';
+import { retry } from '../../client/retry.ts';
 import type { Api } from '../backend/connect.ts';
 import { AGENTS } from '../backend/definitions.ts';
 import { rowsOverRest } from '../backend/rows.ts';
-import { createFollowing, type Following, questionOf } from '../backend/run-follower.ts';
+import { createRunFollower, questionOf, type RunFollower } from '../backend/run-follower.ts';
 import { createStepReader } from '../backend/step-reader.ts';
-import type { Venue } from './chat-backend.ts';
+import type { ChatBackend } from './chat-backend.ts';
 
 const SOON_MS = 3_000;
 
 /** A conversation on a server, over REST and its streams; what only reads is asked again where the connection is lost. */
-export function venueOverApi(
+export function createServerBackend(
   connection: Api,
   { tokens, stop }: { tokens: boolean; stop: AbortSignal },
-): Venue {
+): ChatBackend {
   const api: Api = { ...connection, call: askingAgain(connection.call, stop) };
-  const followed = new Map<string, Following>();
+  const followed = new Map<string, RunFollower>();
   const sessionOf = (sid: string) => api.call('getSession', { params: { sid } });
   return {
     async open(agent, sid) {
@@ -35,17 +35,17 @@ export function venueOverApi(
     async say(session, text) {
       const { execution_id: run, events } = await api.session(session).speak(text);
       if (followed.has(run)) await events.return();
-      else followed.set(run, createFollowing(api, run, 0, events));
+      else followed.set(run, createRunFollower(api, run, 0, events));
       return run;
     },
     async fork({ session, turn }, text) {
       const begun = await api.session(session).speak(text, { fork: turn });
       const { session_id, execution_id: run, events } = begun;
-      followed.set(run, createFollowing(api, run, 0, events));
+      followed.set(run, createRunFollower(api, run, 0, events));
       return { session: session_id, run };
     },
     async answer(run, { id, kind }, line) {
-      const following = followed.get(run) ?? createFollowing(api, run, 0);
+      const following = followed.get(run) ?? createRunFollower(api, run, 0);
       followed.set(run, following);
       await following.begun(); // or the first pieces of what is said then are told to nobody
       const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
@@ -53,14 +53,14 @@ export function venueOverApi(
       const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
       const params = { id };
       let isSent = false;
-      await again(async () => {
+      await retry(async () => {
         if (isSent && (await connection.call('getQuestion', { params })).status !== 'open') return;
         isSent = true;
         await connection.call('answerQuestion', { params, body });
       }, stop);
     },
     async *follow(run, after, signal) {
-      const following = followed.get(run) ?? createFollowing(api, run, after);
+      const following = followed.get(run) ?? createRunFollower(api, run, after);
       followed.set(run, following);
       for await (const told of following.tell(signal)) {
         if (told.type === 'end') followed.delete(run);
@@ -90,9 +90,9 @@ export function venueOverApi(
 
 /** Somebody waits for it and sees nothing meanwhile. */
 function soon<T>(ask: () => Promise<T>): Promise<T> {
-  return again(ask, AbortSignal.timeout(SOON_MS));
+  return retry(ask, AbortSignal.timeout(SOON_MS));
 }
 
 function askingAgain(call: Api['call'], stop: AbortSignal): Api['call'] {
-  return (id, ...given) => again(() => call(id, ...given), stop);
+  return (id, ...given) => retry(() => call(id, ...given), stop);
 }

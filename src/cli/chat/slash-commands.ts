@@ -1,14 +1,14 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { type CliIo, plainNumber, printJson, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { stepLine } from '../print/step-line.ts';
-import type { Venue } from './chat-backend.ts';
+import type { ChatBackend } from './chat-backend.ts';
 
 /** What the commands of a conversation look at and change. */
-export type Room = {
+export type ChatContext = {
   readonly io: CliIo;
-  readonly venue: Venue;
+  readonly venue: ChatBackend;
   session: string;
   /** Who is spoken with. */
   agent: string;
@@ -25,13 +25,13 @@ type ChatCommand = {
   alias?: string;
   args?: string;
   summary: string;
-  run(room: Room, argument: string): Promise<void> | void;
+  run(room: ChatContext, argument: string): Promise<void> | void;
 };
 
 const MOST_SAID = 50;
 
 /** Lines that begin with a slash, by the word behind it. Their answers are talk; with --json objects on stdout. */
-export const chatCommands: Readonly<Record<string, ChatCommand>> = {
+export const slashCommands: Readonly<Record<string, ChatCommand>> = {
   help: { summary: 'these commands', run: ({ io }) => help(io) },
   agent: {
     alias: 'switch',
@@ -60,16 +60,16 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
 };
 
 /** Does what the line says when it is a command; false when it is none: `//` begins a message with a slash. */
-export async function runChatCommand(room: Room, line: string): Promise<boolean> {
+export async function runSlashCommand(room: ChatContext, line: string): Promise<boolean> {
   const [, name = '', argument = ''] = /^\/([^/\s]\S*|$)\s*(.*?)\s*$/.exec(line) ?? [];
   if (!line.startsWith('/') || line.startsWith('//')) return false;
-  const known = Object.entries(chatCommands).flatMap(([own, command]) =>
+  const known = Object.entries(slashCommands).flatMap(([own, command]) =>
     [own, command.alias ?? []].flat().map((word) => [word, command] as const),
   );
   const [, command] = known.find(([word]) => word === name) ?? [];
   if (!command) {
     const words = known.map(([word]) => word);
-    const [near] = nearestNames(name, words, 1);
+    const [near] = closestNames(name, words, 1);
     throw new HowdahError('EUSAGE', `there is no command /${name}`, {
       hint: `${near ? `Did you mean /${near}? ` : ''}/help lists them; // begins a message with a slash.`,
     });
@@ -79,7 +79,7 @@ export async function runChatCommand(room: Room, line: string): Promise<boolean>
 }
 
 function help(io: CliIo): void {
-  const rows = Object.entries(chatCommands).map(([name, { alias, args, summary }]) => ({
+  const rows = Object.entries(slashCommands).map(([name, { alias, args, summary }]) => ({
     command: `/${name}${args ? ` ${args}` : ''}`,
     summary: alias ? `${summary}; or /${alias}` : summary,
   }));
@@ -87,12 +87,12 @@ function help(io: CliIo): void {
   else io.err(rows.map(({ command, summary }) => `${command.padEnd(14)} ${summary}`).join('\n'));
 }
 
-function tellAgent({ io, agent }: Room): void {
+function tellAgent({ io, agent }: ChatContext): void {
   if (io.json) printJson(io, { type: 'agent', agent });
   else io.err(`agent ${agent}`);
 }
 
-async function switchAgent(room: Room, name: string): Promise<void> {
+async function switchAgent(room: ChatContext, name: string): Promise<void> {
   if (room.forkedTurn !== undefined) {
     throw new HowdahError('EUSAGE', 'the fork has not begun yet, so its agent cannot be switched', {
       hint: 'Say something in it first.',
@@ -103,13 +103,13 @@ async function switchAgent(room: Room, name: string): Promise<void> {
   tellAgent(room);
 }
 
-async function agents({ io, venue }: Room): Promise<void> {
+async function agents({ io, venue }: ChatContext): Promise<void> {
   const rows = await venue.agents();
   if (io.json) printJson(io, { type: 'agents', items: rows });
   else printTable({ ...io, out: io.err }, rows);
 }
 
-async function history({ io, venue, session }: Room): Promise<void> {
+async function history({ io, venue, session }: ChatContext): Promise<void> {
   const items = await venue.said(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
@@ -119,7 +119,7 @@ async function history({ io, venue, session }: Room): Promise<void> {
   if (items.length === 0) io.err('Nothing was said yet.');
 }
 
-async function fork(room: Room, argument: string): Promise<void> {
+async function fork(room: ChatContext, argument: string): Promise<void> {
   const { io, session, venue } = room;
   const turns = await venue.turns(session);
   const turn = argument === '' ? turns : Number(argument);
@@ -139,7 +139,7 @@ async function fork(room: Room, argument: string): Promise<void> {
   io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
 }
 
-async function cost({ io, venue, session }: Room): Promise<void> {
+async function cost({ io, venue, session }: ChatContext): Promise<void> {
   const used = await venue.usage(session);
   if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
@@ -149,7 +149,7 @@ async function cost({ io, venue, session }: Room): Promise<void> {
   );
 }
 
-async function trace({ io, venue, lastRun }: Room): Promise<void> {
+async function trace({ io, venue, lastRun }: ChatContext): Promise<void> {
   const steps = lastRun ? await venue.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
   io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');

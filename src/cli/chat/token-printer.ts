@@ -4,7 +4,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 
 /** Answers shown on stdout while they are written. */
-export type Streamed = {
+export type TokenPrinter = {
   piece(piece: TokenPiece): void;
   /** To be called with each step before it is shown: completes what was heard of it. True when all it said stands there. */
   completes(step: Step): boolean;
@@ -17,7 +17,7 @@ export type Streamed = {
  * step has the rest. They may come again in another attempt: what stands there then stays as a line of its own, and the
  * committed text is shown whole.
  */
-export function createStreamed(io: CliIo): Streamed {
+export function createTokenPrinter(io: CliIo): TokenPrinter {
   let seq = 0;
   let attempt = 0;
   let shown = '';

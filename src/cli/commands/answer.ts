@@ -3,9 +3,9 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/queries/questions.ts';
 import { settle } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
-import { ELSEWHERE, givenText, givenValue } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { askedBy, askedOverApi } from '../input/resolve-question.ts';
+import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
 type Options = { data?: string };
@@ -14,12 +14,15 @@ type Options = { data?: string };
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question, or the run that asks it')
-    .argument('[text]', `the answer; of an effect: done, again or give_up; ${ELSEWHERE}`)
-    .option('--data <json>', `the answer as JSON; of done the result of the call; ${ELSEWHERE}`)
+    .argument('[text]', `the answer; of an effect: done, again or give_up; ${ARGUMENT_SOURCES}`)
+    .option(
+      '--data <json>',
+      `the answer as JSON; of done the result of the call; ${ARGUMENT_SOURCES}`,
+    )
     .option(...API_OPTION)
     .action(async (name: string, said: string | undefined, options: Options, self: Command) => {
-      const text = said === undefined ? undefined : await givenText(io, 'the answer', said);
-      const data = await givenValue(io, 'data', options.data);
+      const text = said === undefined ? undefined : await readTextArgument(io, 'the answer', said);
+      const data = await readArgument(io, 'data', options.data);
       if (text === undefined && data === undefined) {
         throw new HowdahError('EUSAGE', 'an answer is missing', {
           hint: 'howdah answer ID TEXT, or --data JSON',
@@ -30,13 +33,13 @@ export function register(command: Command, io: CliIo): void {
       if (api) {
         const given = { answer: text ?? null, ...(data !== undefined && { data }) };
         const question = await api.call('answerQuestion', {
-          params: { id: await askedOverApi(api, id) },
+          params: { id: await questionIdOverApi(api, id) },
           body: given,
         });
         return io.json ? printJson(io, question) : io.out(`${question.id} ${question.status}`);
       }
       await settle(io, async ({ pool, db }) =>
-        answerQuestion(pool, await askedBy(db, id), text ?? null, data),
+        answerQuestion(pool, await questionIdFor(db, id), text ?? null, data),
       );
     });
 }

@@ -8,7 +8,7 @@ import {
   refuseWatchedStdin,
 } from '../files/read-systems.ts';
 import { changesOf } from '../files/watch.ts';
-import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output/output.ts';
@@ -58,7 +58,7 @@ async function isPruned(
     .flatMap(({ objects }) => objects)
     .filter(({ action }) => action === 'delete')
     .map(({ kind, name }) => `${kind} ${name}`);
-  return gone.length === 0 || isConfirmed(io, `This deletes ${gone.join(', ')}.`, options.yes);
+  return gone.length === 0 || confirm(io, `This deletes ${gone.join(', ')}.`, options.yes);
 }
 
 /** A faulty file is told of and waited for. */

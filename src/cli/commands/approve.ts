@@ -3,9 +3,9 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { approve } from '../../db/queries/questions.ts';
 import { settle, settleOverApi } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
-import { ELSEWHERE, givenValue } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES, readArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { askedBy, askedOverApi } from '../input/resolve-question.ts';
+import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
 import type { CliIo } from '../output/output.ts';
 
 type Options = { remember?: string; arguments?: string };
@@ -21,19 +21,22 @@ export function register(command: Command, io: CliIo): void {
         'agent',
       ]),
     )
-    .option('--arguments <json>', `call it with these arguments instead; ${ELSEWHERE}`)
+    .option('--arguments <json>', `call it with these arguments instead; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (text: string, options: Options, self: Command) => {
-      const args = await givenValue(io, 'arguments', options.arguments);
+      const args = await readArgument(io, 'arguments', options.arguments);
       const id = questionId(text);
       const api = await apiFor(io, self);
       if (api && options.remember !== undefined) throw rememberedOverApi();
       if (api) {
         const data = args === undefined ? {} : { data: args };
-        return settleOverApi(io, api, await askedOverApi(api, id), { answer: 'approve', ...data });
+        return settleOverApi(io, api, await questionIdOverApi(api, id), {
+          answer: 'approve',
+          ...data,
+        });
       }
       await settle(io, async ({ pool, db }) =>
-        approve(pool, await askedBy(db, id), options.remember ?? null, args),
+        approve(pool, await questionIdFor(db, id), options.remember ?? null, args),
       );
     });
 }

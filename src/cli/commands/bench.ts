@@ -6,7 +6,7 @@ import { createPool } from '../../db/connection/pool.ts';
 import { moduleBeside } from '../../package-root.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { inOwnProcess } from '../process/isolated-child.ts';
+import { runInChildProcess } from '../process/isolated-child.ts';
 
 type Options = { all?: true; rounds?: number; check?: true };
 
@@ -64,7 +64,7 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
   const all: Judged[] = [];
   let broken: string[] = [];
   const file = moduleBeside(import.meta.url, '../../../bench/process');
-  await inOwnProcess<BenchNews>(io, file, order, (news) => {
+  await runInChildProcess<BenchNews>(io, file, order, (news) => {
     if ('talk' in news) io.err(news.talk);
     if ('broken' in news) broken = news.broken;
     if ('machine' in news)

@@ -7,7 +7,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { moduleBeside, releaseVersion } from '../../package-root.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
-import { inOwnProcess } from '../process/isolated-child.ts';
+import { runInChildProcess } from '../process/isolated-child.ts';
 
 type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
 type Outcome = Extract<ChaosNews, { lines: unknown }>;
@@ -53,7 +53,7 @@ function refuseServer(self: Command): void {
 async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
   let outcome: Outcome = { lines: [], summary: '', broken: [] };
   const file = moduleBeside(import.meta.url, '../../../chaos/process');
-  await inOwnProcess<ChaosNews>(io, file, options, (news) => {
+  await runInChildProcess<ChaosNews>(io, file, options, (news) => {
     if ('talk' in news) io.err(news.talk);
     else outcome = news;
   });

@@ -1,18 +1,18 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import type { OpenQuestion } from '../../db/feed/chat-session.ts';
-import { hangBell } from '../../db/feed/run-listener.ts';
+import { openRunListener } from '../../db/feed/run-listener.ts';
 import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
-import type { Venue } from '../chat/chat-backend.ts';
-import { venueInDatabase } from '../chat/database-backend.ts';
-import { showQuestion, showTurn } from '../chat/print-turn.ts';
-import { venueOverApi } from '../chat/server-backend.ts';
-import { type Room, runChatCommand } from '../chat/slash-commands.ts';
+import type { ChatBackend } from '../chat/chat-backend.ts';
+import { createDatabaseBackend } from '../chat/database-backend.ts';
+import { printTurn, showQuestion } from '../chat/print-turn.ts';
+import { createServerBackend } from '../chat/server-backend.ts';
+import { type ChatContext, runSlashCommand } from '../chat/slash-commands.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { exitCodes, reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output/output.ts';
-import { helpAsWorker } from '../process/inline-worker.ts';
+import { runInlineWorker } from '../process/inline-worker.ts';
 
 type Options = { session?: string; stream?: boolean };
 
@@ -39,12 +39,12 @@ type Beginning = { agent: string; session: string | undefined; tokens: boolean }
 async function chatInDatabase(io: CliIo, { tokens, ...begun }: Beginning): Promise<void> {
   await withDatabase(io, async (database) => {
     const stop = new AbortController();
-    const bell = await hangBell(database.url, [], stop.signal, { tokens });
+    const bell = await openRunListener(database.url, [], stop.signal, { tokens });
     try {
-      const venue = venueInDatabase(database, bell);
+      const venue = createDatabaseBackend(database, bell);
       const session = await opened(io, venue, begun);
       const talk = () => converse(io, { venue, session, agent: begun.agent, stop });
-      await helpAsWorker(io, database, talk);
+      await runInlineWorker(io, database, talk);
     } finally {
       await bell.close();
     }
@@ -54,7 +54,7 @@ async function chatInDatabase(io: CliIo, { tokens, ...begun }: Beginning): Promi
 async function chatOverApi(io: CliIo, api: Api, { tokens, ...begun }: Beginning): Promise<void> {
   const stop = new AbortController();
   try {
-    const venue = venueOverApi(api, { tokens, stop: stop.signal });
+    const venue = createServerBackend(api, { tokens, stop: stop.signal });
     const session = await opened(io, venue, begun);
     await converse(io, { venue, session, agent: begun.agent, stop });
   } finally {
@@ -64,7 +64,7 @@ async function chatOverApi(io: CliIo, api: Api, { tokens, ...begun }: Beginning)
 
 async function opened(
   io: CliIo,
-  venue: Venue,
+  venue: ChatBackend,
   { agent, session }: Omit<Beginning, 'tokens'>,
 ): Promise<string> {
   const id = await venue.open(agent, session);
@@ -77,7 +77,7 @@ async function opened(
 }
 
 /** Where a conversation stands. */
-type Talk = Room & {
+type Talk = ChatContext & {
   /** Fires at Ctrl-C. */
   stop: AbortSignal;
   /** The run of the last message, until it has ended. */
@@ -156,7 +156,7 @@ async function leave({ io, venue, run, question, ...talk }: Talk): Promise<void>
 /** A line is a command, answers what is asked, or is a message; then the turn is shown until it ends or asks. */
 async function say(talk: Talk, line: string): Promise<void> {
   const { io, venue, shown } = talk;
-  const command = await attempt(io, () => runChatCommand(talk, line));
+  const command = await attempt(io, () => runSlashCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
   const said = await attempt(io, async () => {
@@ -170,7 +170,7 @@ async function say(talk: Talk, line: string): Promise<void> {
   talk.lastRun = talk.run;
   const after = shown.get(talk.run) ?? 0;
   const told = venue.follow(talk.run, after, talk.stop);
-  const turn = await showTurn(io, talk.run, after, told);
+  const turn = await printTurn(io, talk.run, after, told);
   shown.set(talk.run, turn.seq);
   talk.question = turn.question;
   talk.hasFailed = turn.hasFailed;

@@ -12,7 +12,7 @@ import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paintResult, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { errorOf, stepLine } from '../print/step-line.ts';
-import { helpAsWorker } from '../process/inline-worker.ts';
+import { runInlineWorker } from '../process/inline-worker.ts';
 
 /** `howdah demo`: customers' tickets become executions by one plain insert, and agents answer them, live. */
 export function register(command: Command, io: CliIo): void {
@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
       async (database) => {
         const { pool, config, url } = database;
         await setUpShop(pool);
-        await helpAsWorker(io, database, async () => {
+        await runInlineWorker(io, database, async () => {
           io.out(`Model: ${await describeDefaultModel(database.db)}`);
           const ids = await insertTickets(io, pool);
           await showAll(io, url, ids);

@@ -5,12 +5,12 @@ import { diffOf } from '../../systems/diff.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import { applyFiles, FILE_OPTION, readSystemFiles } from '../files/read-systems.ts';
-import { executionId, isUuid, knownExecution } from '../input/resolve-id.ts';
+import { executionId, isUuid, requireExecution } from '../input/resolve-id.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { printKept, printWarnings } from '../print/plans.ts';
-import { showCompared } from '../print/run-comparison.ts';
+import { printRunComparison } from '../print/run-comparison.ts';
 
 type FileOptions = { tenant?: string; prune?: true };
 type Options = FileOptions & { exitCode?: true; api?: string };
@@ -67,11 +67,11 @@ async function diffRuns(
   const compared = api
     ? await api.call('compareExecutions', { params: { id: a, other_id: b } })
     : await withDatabase(io, async ({ db }) =>
-        compareExecutions(db, await knownExecution(db, a), await knownExecution(db, b)),
+        compareExecutions(db, await requireExecution(db, a), await requireExecution(db, b)),
       );
   if (!compared.is_same && options.exitCode) io.setExitCode(exitCodes.error);
   if (io.json) printJson(io, compared);
-  else showCompared(io, compared);
+  else printRunComparison(io, compared);
 }
 
 /** A file that is called like an id is named with its folder: `./…`. */

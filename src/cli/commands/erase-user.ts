@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/queries/users.ts';
 import { withDatabase } from '../backend/database.ts';
-import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../input/confirm-option.ts';
+import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../input/confirm-option.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
 import { type CliIo, printJson } from '../output/output.ts';
@@ -35,8 +35,8 @@ export function register(command: Command, io: CliIo): void {
         await withDatabase(io, async ({ db, pool }) => {
           const { id } = await userOf(db, await tenantOf(db, tenant), name);
           const what = mode === 'delete' ? 'deletes the runs' : 'erases what was said in runs';
-          if (!dryRun && !(await isConfirmed(io, `This ${what} of ${name}.`, yes))) return;
-          const erased = await tried(pool, dryRun, (client) =>
+          if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
+          const erased = await withDryRun(pool, dryRun, (client) =>
             eraseUser(client, { id, mode, cancelLive }),
           );
           if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);

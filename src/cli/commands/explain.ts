@@ -4,7 +4,7 @@ import { explainExecution } from '../../db/queries/explanations.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import { explainCode, looksLikeCode } from '../help/explain-error.ts';
-import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
@@ -31,7 +31,7 @@ export function register(command: Command, io: CliIo): void {
     const api = await apiFor(io, self);
     if (api) return show(io, await api.call('explainExecution', { params: { id } }));
     await withDatabase(io, async ({ db }) =>
-      show(io, await explainExecution(db, await knownExecution(db, id))),
+      show(io, await explainExecution(db, await requireExecution(db, id))),
     );
   });
 }

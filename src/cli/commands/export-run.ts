@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries/queries.ts';
 import { withDatabase } from '../backend/database.ts';
-import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { executionId, requireExecution } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
-import { putOut } from '../output/write-output.ts';
+import { writeOutput } from '../output/write-output.ts';
 
 /** `howdah export-run ID`: all that a replay needs of a run. The same run gives the same bytes. */
 export function register(command: Command, io: CliIo): void {
@@ -15,7 +15,7 @@ export function register(command: Command, io: CliIo): void {
       const id = executionId(text);
       await withDatabase(io, async ({ db }) => {
         const how = { isForPeople: !io.json, redact };
-        await putOut(io, await exportRun(db, await knownExecution(db, id), how), out);
+        await writeOutput(io, await exportRun(db, await requireExecution(db, id), how), out);
       });
     });
 }

@@ -4,7 +4,7 @@ import { withDatabase } from '../backend/database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
 import type { CliIo } from '../output/output.ts';
-import { putOut } from '../output/write-output.ts';
+import { writeOutput } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; redact?: boolean };
 
@@ -18,7 +18,7 @@ export function register(command: Command, io: CliIo): void {
     .action(async (name: string, { tenant, out, redact }: Options) => {
       await withDatabase(io, async ({ db, pool }) => {
         const user = await userOf(db, await tenantOf(db, tenant), name);
-        await putOut(io, (await exportUserData(pool, user.id, redact)).join('\n'), out);
+        await writeOutput(io, (await exportUserData(pool, user.id, redact)).join('\n'), out);
       });
     });
 }

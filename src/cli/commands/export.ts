@@ -8,9 +8,9 @@ import {
 } from '../../db/access/agent-systems.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { withDatabase } from '../backend/database.ts';
-import { listed, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { joinNames, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
-import { putOut } from '../output/write-output.ts';
+import { writeOutput } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; unowned?: true };
 
@@ -38,7 +38,7 @@ export function register(command: Command, io: CliIo): void {
         );
         for (const { path, message } of left_out) io.err(`warning: ${path}: ${message}`);
         const text = io.json ? JSON.stringify(document) : writeFile(document);
-        await putOut(io, text.replace(/\n$/, ''), options.out);
+        await writeOutput(io, text.replace(/\n$/, ''), options.out);
       });
     });
 }
@@ -48,6 +48,6 @@ async function onlySystem(client: Client): Promise<string | undefined> {
   const names = await listSystems(client);
   if (names.length < 2) return names[0];
   throw new HowdahError('EUSAGE', 'there are several agent systems: name one', {
-    hint: `There are: ${listed(names)}. What belongs to none: howdah export --unowned`,
+    hint: `There are: ${joinNames(names)}. What belongs to none: howdah export --unowned`,
   });
 }

@@ -12,9 +12,9 @@ import {
   tryFilters,
 } from '../../db/runs/output-filters.ts';
 import { withDatabase } from '../backend/database.ts';
-import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
-import { ELSEWHERE, givenText } from '../input/input-argument.ts';
-import { forTenant, listed, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { confirm, YES_OPTION } from '../input/confirm-option.ts';
+import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
+import { forTenant, joinNames, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = {
@@ -50,7 +50,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
   add('test', 'say what the filters would make of a text')
-    .argument('<text>', `what a run would say; ${ELSEWHERE}`)
+    .argument('<text>', `what a run would say; ${ARGUMENT_SOURCES}`)
     .addOption(
       new Option('--place <place>', 'where it would say it')
         .choices([...filterPlaces])
@@ -58,7 +58,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--agent <name>', 'with the filters of this agent, too')
     .action(async (text: string, options: Options) =>
-      test(io, await givenText(io, 'the text', text), options),
+      test(io, await readTextArgument(io, 'the text', text), options),
     );
 }
 
@@ -92,12 +92,12 @@ async function put(io: CliIo, name: string, pattern: string, options: Options): 
 async function remove(io: CliIo, name: string, { tenant, yes }: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const what = `This forgets the filter ${name}: what it withheld is let out.`;
-    if (!(await isConfirmed(io, what, yes))) return;
+    if (!(await confirm(io, what, yes))) return;
     await forTenant(database, tenant, async (client) => {
       if (await removeFilter(client, name)) return;
       const names = (await listFilters(client)).map((filter) => filter.name);
       throw new HowdahError('HWNTF', `there is no filter named '${name}'`, {
-        hint: names.length > 0 ? `There are: ${listed(names)}.` : 'There are none.',
+        hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are none.',
         detail: { filter: name },
       });
     });

@@ -2,13 +2,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { API_OPTION, type Api, apiFor, showOverApi } from '../backend/connect.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { answerHere } from '../chat/prompt-for-answer.ts';
-import { ELSEWHERE, givenJson, givenText } from '../input/input-argument.ts';
-import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { promptForAnswer } from '../chat/prompt-for-answer.ts';
+import { ARGUMENT_SOURCES, readJsonArgument, readTextArgument } from '../input/input-argument.ts';
+import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { changesIn, type SetOption, setOption } from '../input/set-option.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
-import { helpAsWorker } from '../process/inline-worker.ts';
+import { runInlineWorker } from '../process/inline-worker.ts';
 
 type ForkOptions = {
   seq?: number;
@@ -33,14 +33,14 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--input <text>',
-      `at 0 instead of the first input, later what the user says next; ${ELSEWHERE}`,
+      `at 0 instead of the first input, later what the user says next; ${ARGUMENT_SOURCES}`,
     )
     .option(
       '--set <place=value>',
       'at 0 another value at a place of its data, such as input.order.number=1001, or input=TEXT; may be said again',
       setOption,
     )
-    .option('--data, --input-data <json>', `at 0 instead of its data, as JSON; ${ELSEWHERE}`)
+    .option('--data, --input-data <json>', `at 0 instead of its data, as JSON; ${ARGUMENT_SOURCES}`)
     .option('--version <n>', "run on this version of the agent, not on the original's", wholeNumber)
     .option('--detach', 'print the id of the new execution and return at once')
     .option(...API_OPTION)
@@ -58,10 +58,10 @@ export function register(command: Command, io: CliIo): void {
       await withDatabase(io, async (database) => {
         const copy = await forked(database, id, seq, given);
         if (told(io, copy, isDetached)) return;
-        await helpAsWorker(io, database, () =>
+        await runInlineWorker(io, database, () =>
           showUntilEnd(io, database.url, copy, {
             after: seq,
-            onQuestion: (one) => answerHere(io, database.pool, one),
+            onQuestion: (one) => promptForAnswer(io, database.pool, one),
           }),
         );
       });
@@ -76,7 +76,7 @@ async function forked(
 ): Promise<string> {
   const { rows } = await pool.query(
     'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
-    [await knownExecution(db, id), seq, input, version, data, changes],
+    [await requireExecution(db, id), seq, input, version, data, changes],
   );
   return rows[0].id;
 }
@@ -134,9 +134,10 @@ async function givenIn(io: CliIo, options: ForkOptions): Promise<Given> {
     });
   }
   return {
-    input: input === undefined ? (set?.input ?? null) : await givenText(io, 'the input', input),
+    input:
+      input === undefined ? (set?.input ?? null) : await readTextArgument(io, 'the input', input),
     version,
-    data: (await givenJson(io, 'data', inputData)) ?? null,
+    data: (await readJsonArgument(io, 'data', inputData)) ?? null,
     changes: set ? changesIn(set) : null,
   };
 }

@@ -7,7 +7,7 @@ import { applyImported } from '../files/apply-import.ts';
 import { readFastAgentProject } from '../files/read-fast-agent.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { putOut } from '../output/write-output.ts';
+import { writeOutput } from '../output/write-output.ts';
 import { plansAsJson, printPlans } from '../print/plans.ts';
 
 type Options = { name?: string; out?: string; apply?: true; tenant?: string };
@@ -26,7 +26,7 @@ export function register(command: Command, io: CliIo): void {
       const imported = importFastAgent(await readFastAgentProject(path, options.name));
       const text = writeFile(imported.document);
       const keep = async () => {
-        if (options.out !== undefined) await putOut(io, text.replace(/\n$/, ''), options.out);
+        if (options.out !== undefined) await writeOutput(io, text.replace(/\n$/, ''), options.out);
       };
       if (!io.json) tell(io, imported);
       if (options.apply) return apply(io, text, imported, { ...options, keep });

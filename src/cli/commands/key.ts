@@ -9,8 +9,8 @@ import {
 } from '../../db/access/api-keys.ts';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 import { withDatabase } from '../backend/database.ts';
-import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
-import { secondsUpTo } from '../input/parse-duration.ts';
+import { confirm, YES_OPTION } from '../input/confirm-option.ts';
+import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
@@ -57,7 +57,7 @@ export function register(command: Command, io: CliIo): void {
     .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
 }
 
-const seconds = secondsUpTo(MOST_DAYS);
+const seconds = parseDuration(MOST_DAYS);
 
 async function create(io: CliIo, name: string, options: CreateOptions): Promise<void> {
   await withDatabase(io, async ({ db, pool }) => {
@@ -110,7 +110,7 @@ async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promis
   const key = namedBy(text);
   await withDatabase(io, async ({ pool }) => {
     const of = 'id' in key ? key.id : `${key.prefix}…`;
-    if (!(await isConfirmed(io, `This takes the key ${of} back for good.`, yes))) return;
+    if (!(await confirm(io, `This takes the key ${of} back for good.`, yes))) return;
     const revoked = await revokeApiKey(pool, key);
     if (!revoked) {
       const named = 'id' in key ? key.id : key.prefix;

@@ -5,16 +5,16 @@ import { type LogFilter, loggedSteps } from '../../db/feed/step-log.ts';
 import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { showLogOverRest } from '../backend/print-log.ts';
-import { executionId, knownExecution, knownSession, uuidOf } from '../input/resolve-id.ts';
+import { executionId, requireExecution, requireSession, uuidOf } from '../input/resolve-id.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { idOfNamed, limit, moment, STATUSES, statuses } from '../input/run-filters.ts';
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
+  printMoreHint,
+  printNoneHint,
   printStep,
   sinceOf,
-  tellOfMore,
-  tellOfNone,
 } from '../print/log-format.ts';
 
 type Options = LogOptions & { tenant?: string };
@@ -73,8 +73,8 @@ async function show(
   const since = sinceOf(options, id);
   const read = async () => {
     const steps = await loggedSteps(database.db, filter, { since, limit: most + 1 });
-    if (steps.length > most) tellOfMore(io, most);
-    if (steps.length === 0 && !follow) tellOfNone(io, options, id);
+    if (steps.length > most) printMoreHint(io, most);
+    if (steps.length === 0 && !follow) printNoneHint(io, options, id);
     return steps.slice(-most);
   };
   if (!follow) {
@@ -92,9 +92,9 @@ async function filterOf(
   id: string | undefined,
   { tenant, agent, workflow, session, status, errors }: Omit<Options, 'limit'>,
 ): Promise<LogFilter> {
-  if (id !== undefined) return { id: await knownExecution(database.db, id), errors };
+  if (id !== undefined) return { id: await requireExecution(database.db, id), errors };
   const tenantId = tenant === undefined ? undefined : (await tenantOf(database.db, tenant)).id;
-  if (session !== undefined) await knownSession(database.db, session, tenantId);
+  if (session !== undefined) await requireSession(database.db, session, tenantId);
   return {
     ...{ session, status, errors, tenantId },
     agent: await idOfNamed(database, tenant, 'agent', agent),

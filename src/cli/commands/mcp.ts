@@ -13,7 +13,7 @@ import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { helpAsWorker } from '../process/inline-worker.ts';
+import { runInlineWorker } from '../process/inline-worker.ts';
 
 type AcceptOptions = { tenant?: string; digest?: string };
 type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };
@@ -80,7 +80,7 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
     const { serveMcpStdio } = await import('../../mcp-server/transport/stdio.ts');
     const stop = new AbortController();
     io.onInterrupt(() => stop.abort());
-    await helpAsWorker(io, database, async () => {
+    await runInlineWorker(io, database, async () => {
       io.err(`MCP on standard input and output, for the tenant ${slug}.`);
       await serveMcpStdio({
         caller: callerOf(database, id),

@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import { createClient } from '../../db/connection/pool.ts';
 import { refuseNewer } from '../../db/schema/schema-state.ts';
 import { searchPathFinding } from '../doctor/search-path.ts';
-import { DRY_RUN_OPTION, isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../input/confirm-option.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { withStartOptions } from '../process/serve.ts';
 
@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
         const lost = options.all
           ? 'everything of Howdah in this database'
           : `what ${planned[0]} made`;
-        if (!(await isConfirmed(io, `This drops ${lost}, with its data.`, options.yes))) return;
+        if (!(await confirm(io, `This drops ${lost}, with its data.`, options.yes))) return;
       }
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);

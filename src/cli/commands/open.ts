@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { inBrackets } from '../../network/addresses.ts';
 import { API_OPTION, apiOf, serverFor } from '../backend/connect.ts';
 import { chosenServer, type Server } from '../backend/profiles.ts';
-import { newestOverApi } from '../input/latest-run.ts';
+import { latestRunOverApi } from '../input/latest-run.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { openPage } from '../process/browser.ts';
@@ -70,7 +70,7 @@ function get(url: string): Promise<Response> {
 
 async function knownRun(server: Server, named: string): Promise<string> {
   const api = apiOf(server);
-  if (named === NEWEST) return newestOverApi(api);
+  if (named === NEWEST) return latestRunOverApi(api);
   return (await api.call('getExecution', { params: { id: named } })).id;
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ELSEWHERE, givenText, givenValue } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../input/input-argument.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
@@ -23,14 +23,14 @@ export function register(command: Command, io: CliIo): void {
       register: (verb) =>
         verb
           .argument('<name>', 'what agents call it by')
-          .argument('<template>', `with {{variables}}; ${ELSEWHERE}`)
-          .option('--variables <json>', `a JSON Schema for each; ${ELSEWHERE}`)
+          .argument('<template>', `with {{variables}}; ${ARGUMENT_SOURCES}`)
+          .option('--variables <json>', `a JSON Schema for each; ${ARGUMENT_SOURCES}`)
           .option('--description <text>', 'what it is for'),
       columns: async (given, [name, template = ''], { variables, description }) => ({
         name,
-        template: await givenText(given, 'the template', template),
+        template: await readTextArgument(given, 'the template', template),
         ...(typeof variables === 'string' && {
-          variables: await givenValue(given, 'variables', variables),
+          variables: await readArgument(given, 'variables', variables),
         }),
         ...(description !== undefined && { description }),
       }),

@@ -7,7 +7,7 @@ import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { type CliIo, paint } from '../output/output.ts';
-import { runInPlace } from '../process/exec.ts';
+import { execInPlace } from '../process/exec.ts';
 import { PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
 type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string };
@@ -27,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
         prepare(io, database, options),
       );
       const { address, environment } = connectionFor(url, settings);
-      io.setExitCode(await runInPlace(io, file, [`--dbname=${address}`, ...args], environment));
+      io.setExitCode(await execInPlace(io, file, [`--dbname=${address}`, ...args], environment));
     });
 }
 

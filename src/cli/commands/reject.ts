@@ -2,27 +2,27 @@ import type { Command } from 'commander';
 import { reject } from '../../db/queries/questions.ts';
 import { settle, settleOverApi } from '../backend/answer-question.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
-import { ELSEWHERE, givenText } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { askedBy, askedOverApi } from '../input/resolve-question.ts';
+import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** `howdah reject ID`: refuses the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question, or the run that asks it')
-    .option('--reason <text>', `what the model is told; ${ELSEWHERE}`)
+    .option('--reason <text>', `what the model is told; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (text: string, options: { reason?: string }, self: Command) => {
       const id = questionId(text);
       const { reason: said } = options;
-      const reason = said === undefined ? null : await givenText(io, 'the reason', said);
+      const reason = said === undefined ? null : await readTextArgument(io, 'the reason', said);
       const api = await apiFor(io, self);
       if (api)
-        return settleOverApi(io, api, await askedOverApi(api, id), {
+        return settleOverApi(io, api, await questionIdOverApi(api, id), {
           answer: 'reject',
           data: reason,
         });
-      await settle(io, async ({ pool, db }) => reject(pool, await askedBy(db, id), reason));
+      await settle(io, async ({ pool, db }) => reject(pool, await questionIdFor(db, id), reason));
     });
 }

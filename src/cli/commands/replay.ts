@@ -6,7 +6,7 @@ import { exportRun, findDefinition } from '../../db/queries/queries.ts';
 import type { Divergence } from '../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../runtime/replay/replay-run.ts';
 import { withDatabase } from '../backend/database.ts';
-import { knownExecution } from '../input/resolve-id.ts';
+import { requireExecution } from '../input/resolve-id.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
@@ -38,7 +38,7 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
     return { exported: file, definition: undefined };
   }
   return withDatabase(io, async ({ db }) => {
-    const exported = file ?? JSON.parse(await exportRun(db, await knownExecution(db, run)));
+    const exported = file ?? JSON.parse(await exportRun(db, await requireExecution(db, run)));
     const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
     if (agent !== undefined && !found) {
       throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {

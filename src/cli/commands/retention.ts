@@ -6,7 +6,7 @@ import { restoreArchive } from '../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../db/retention/write-archive.ts';
 import { type RetentionOutcome, retain } from '../../db/worker/maintenance.ts';
 import { withDatabase } from '../backend/database.ts';
-import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../input/confirm-option.ts';
+import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../input/confirm-option.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
@@ -45,7 +45,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
   await withDatabase(io, async ({ pool, url, config }) => {
     const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
     const what = 'This deletes what retention policies no longer keep.';
-    if (!(await isConfirmed(io, what, yes))) return;
+    if (!(await confirm(io, what, yes))) return;
     const dropped = await dropMonths({ url, archiveFolder });
     if (dropped === undefined)
       io.err('Another session is dropping months; this command left them to it.');
@@ -69,7 +69,7 @@ async function wouldBe(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
     const goes = (await oldMonths(pool)).filter(({ blockers }) => blockers.length === 0);
     const months = goes.map(({ month }) => month);
-    const { removed, failures } = await retain(pool, (work) => tried(pool, true, work));
+    const { removed, failures } = await retain(pool, (work) => withDryRun(pool, true, work));
     reportFailures(io, failures);
     if (io.json)
       return printJson(io, { dry_run: true, removed, months, failures: failures.map(failure) });

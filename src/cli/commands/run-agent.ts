@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { withDatabase } from '../backend/database.ts';
-import { ELSEWHERE } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { type RunOptions, start, withOptions } from './run.ts';
@@ -11,7 +11,7 @@ import { type RunOptions, start, withOptions } from './run.ts';
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'the agent, by id')
-    .requiredOption('--message <text>', `what to tell it; ${ELSEWHERE}`)
+    .requiredOption('--message <text>', `what to tell it; ${ARGUMENT_SOURCES}`)
     .action(async (options: RunOptions & { agentId: string; message: string }) => {
       const name = await withDatabase(io, (database) =>
         forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),

@@ -4,16 +4,16 @@ import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { API_OPTION, type Api, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { answerHere } from '../chat/prompt-for-answer.ts';
-import { ATTACH_OPTION, type Attached, partsOf, readAttached } from '../input/attach-option.ts';
-import { ELSEWHERE, givenJson, givenText } from '../input/input-argument.ts';
-import { nextTimeIn } from '../input/parse-time.ts';
+import { promptForAnswer } from '../chat/prompt-for-answer.ts';
+import { ATTACH_OPTION, type Attachment, partsOf, readAttached } from '../input/attach-option.ts';
+import { ARGUMENT_SOURCES, readJsonArgument, readTextArgument } from '../input/input-argument.ts';
+import { parseNextTime } from '../input/parse-time.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type OverrideOptions, overridesOf, withOverrides } from '../input/run-overrides.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
-import { helpAsWorker } from '../process/inline-worker.ts';
+import { runInlineWorker } from '../process/inline-worker.ts';
 
 export type RunOptions = OverrideOptions & {
   tenant?: string;
@@ -35,7 +35,7 @@ export type RunOptions = OverrideOptions & {
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .argument('<agent>', 'the agent, or else the workflow, by name')
-    .argument('<message>', `what to tell it; ${ELSEWHERE}`)
+    .argument('<message>', `what to tell it; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (agent: string, message: string, options: RunOptions, self: Command) => {
       const api = await apiFor(io, self);
@@ -61,9 +61,9 @@ export function withOptions(command: Command): Command {
     .option('--session <id>', 'as the next turn of this session')
     .option(
       '--data <json>',
-      `what a map goes over or a prompt is filled in with, as JSON; ${ELSEWHERE}`,
+      `what a map goes over or a prompt is filled in with, as JSON; ${ARGUMENT_SOURCES}`,
     )
-    .option('--metadata <json>', `your own tags, a JSON object; ${ELSEWHERE}`)
+    .option('--metadata <json>', `your own tags, a JSON object; ${ARGUMENT_SOURCES}`)
     .option('--as-version <version>', 'as it was in this version, by number or label')
     .option(...ATTACH_OPTION);
 }
@@ -82,9 +82,9 @@ export async function start(
       return io.json ? printJson(io, { id }) : io.out(id);
     }
     io.err(`execution ${id}`);
-    await helpAsWorker(io, database, () =>
+    await runInlineWorker(io, database, () =>
       showUntilEnd(io, database.url, id, {
-        onQuestion: (one) => answerHere(io, database.pool, one),
+        onQuestion: (one) => promptForAnswer(io, database.pool, one),
       }),
     );
   });
@@ -134,14 +134,14 @@ type Given = {
   data: string | undefined;
   metadata: string;
   overrides: JsonObject | undefined;
-  files: Attached[];
+  files: Attachment[];
 };
 
 async function givenIn(io: CliIo, message: string, options: RunOptions): Promise<Given> {
   return {
-    input: await givenText(io, 'the message', message),
-    data: await givenJson(io, 'data', options.data, '["tea", "milk"]'),
-    metadata: objectOf((await givenJson(io, 'metadata', options.metadata)) ?? '{}'),
+    input: await readTextArgument(io, 'the message', message),
+    data: await readJsonArgument(io, 'data', options.data, '["tea", "milk"]'),
+    metadata: objectOf((await readJsonArgument(io, 'metadata', options.metadata)) ?? '{}'),
     overrides: await overridesOf(io, options),
     files: await readAttached(options.attach),
   };
@@ -211,7 +211,7 @@ function milliseconds(text: string): number {
 }
 
 function time(text: string): string {
-  const at = nextTimeIn(text);
+  const at = parseNextTime(text);
   if (at) return at.toISOString();
   throw new InvalidArgumentError(
     'It is a time such as 18:00, "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
 import { withDatabase } from '../backend/database.ts';
-import { ELSEWHERE, givenText } from '../input/input-argument.ts';
+import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, type Named, oneNamed, showVerb, withName } from '../nouns/list-and-show.ts';
@@ -36,7 +36,7 @@ function withSchedule(command: Command): Command {
     .option('--timezone <zone>', 'where these are the times (default: UTC)')
     .option('--agent <name>', 'who is run')
     .option('--workflow <name>', 'what is run, in the place of an agent')
-    .requiredOption('--input <text>', `what it is told; ${ELSEWHERE}`)
+    .requiredOption('--input <text>', `what it is told; ${ARGUMENT_SOURCES}`)
     .option('--concurrency-key <key>', 'a key of yours, such as customer-42: docs/limits.md')
     .option('--paused', 'begin no runs before it is resumed');
 }
@@ -62,7 +62,7 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
     name,
     cron,
     ...{ agent, workflow },
-    input: await givenText(io, '--input', input),
+    input: await readTextArgument(io, '--input', input),
     ...(timezone !== undefined && { timezone }),
     ...(concurrencyKey !== undefined && { concurrency_key: concurrencyKey }),
     ...(paused && { is_active: false }),

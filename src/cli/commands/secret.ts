@@ -10,8 +10,8 @@ import {
 import { rotateDataKey, rotateMasterKey } from '../../secrets/rotation.ts';
 import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
-import { listed, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
+import { confirm, YES_OPTION } from '../input/confirm-option.ts';
+import { joinNames, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { readHidden } from '../output/hidden-input.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
@@ -75,7 +75,7 @@ async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
   if (found) return found;
   const names = secrets.map((secret) => secret.name);
   throw new HowdahError('HWNTF', `there is no secret named '${name}'`, {
-    hint: `${names.length > 0 ? `There are: ${listed(names)}.` : 'There are none yet.'} Store it: howdah secret set ${name}`,
+    hint: `${names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are none yet.'} Store it: howdah secret set ${name}`,
     detail: { secret: name },
   });
 }
@@ -98,7 +98,7 @@ async function list(io: CliIo, options: Options): Promise<void> {
 async function remove(io: CliIo, name: string, options: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const tenantId = await tenantFor(database, options);
-    if (!(await isConfirmed(io, `This forgets the secret ${name}.`, options.yes))) return;
+    if (!(await confirm(io, `This forgets the secret ${name}.`, options.yes))) return;
     await removeSecret(database.pool, tenantId, name, options.force === true);
     if (io.json) printJson(io, { removed: name });
     else io.err(`Secret ${name} is removed.`);

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Setting } from '../../db/queries/settings.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { type Settings, type Whose, withSettings } from '../nouns/settings-backend.ts';
+import { type Settings, type SettingsTarget, withSettings } from '../nouns/settings-backend.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
         verb
           .option(...TENANT_OPTION)
           .option(...API_OPTION)
-          .action((whose: Whose, self: Command) => list(io, whose, self)),
+          .action((whose: SettingsTarget, self: Command) => list(io, whose, self)),
     },
     {
       name: 'show',
@@ -35,7 +35,9 @@ export function register(command: Command, io: CliIo): void {
           .argument(...KEY)
           .option(...TENANT_OPTION)
           .option(...API_OPTION)
-          .action((key: string, whose: Whose, self: Command) => show(io, key, whose, self)),
+          .action((key: string, whose: SettingsTarget, self: Command) =>
+            show(io, key, whose, self),
+          ),
     },
     {
       name: 'set',
@@ -43,7 +45,7 @@ export function register(command: Command, io: CliIo): void {
       register: (verb) =>
         withKey(verb)
           .argument('<value>', 'a number; list says which it may be')
-          .action((key: string, value: string, whose: Whose, self: Command) =>
+          .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
             change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
           ),
     },
@@ -51,7 +53,7 @@ export function register(command: Command, io: CliIo): void {
       name: 'remove',
       summary: 'take back what was set',
       register: (verb) =>
-        withKey(verb).action((key: string, whose: Whose, self: Command) =>
+        withKey(verb).action((key: string, whose: SettingsTarget, self: Command) =>
           change(io, key, whose, self, async (settings) => {
             if (await settings.remove(key)) return;
             const who = whose.system ? 'the system' : 'the tenant';
@@ -73,7 +75,7 @@ function withKey(verb: Command): Command {
     .option(...API_OPTION);
 }
 
-async function list(io: CliIo, whose: Whose, self: Command): Promise<void> {
+async function list(io: CliIo, whose: SettingsTarget, self: Command): Promise<void> {
   const api = await apiFor(io, self);
   const items = await withSettings(io, api, whose, (settings) => settings.list());
   if (io.json) return printJson(io, { items });
@@ -83,7 +85,7 @@ async function list(io: CliIo, whose: Whose, self: Command): Promise<void> {
   printTable(io, rows);
 }
 
-async function show(io: CliIo, key: string, whose: Whose, self: Command): Promise<void> {
+async function show(io: CliIo, key: string, whose: SettingsTarget, self: Command): Promise<void> {
   const api = await apiFor(io, self);
   const setting = await withSettings(io, api, whose, (settings) => settingOf(settings, key));
   if (io.json) return printJson(io, setting);
@@ -94,7 +96,7 @@ async function show(io: CliIo, key: string, whose: Whose, self: Command): Promis
 async function change(
   io: CliIo,
   key: string,
-  whose: Whose,
+  whose: SettingsTarget,
   self: Command,
   work: (settings: Settings) => Promise<void>,
 ): Promise<void> {
@@ -122,7 +124,7 @@ async function settingOf(settings: Settings, key: string): Promise<Setting> {
   const found = all.find((known) => known.key === key);
   if (found) return found;
   const keys = all.map((known) => known.key);
-  const [near] = nearestNames(key, keys, 1);
+  const [near] = closestNames(key, keys, 1);
   throw new HowdahError('HWNTF', `there is no setting named '${key}'`, {
     hint: `${near === undefined ? '' : `Did you mean ${near}? `}List them: howdah settings list`,
     detail: { key },

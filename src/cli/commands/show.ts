@@ -8,7 +8,7 @@ import { showOverRest, showStepOverRest } from '../backend/print-run.ts';
 import { notFound } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 import { printRun, printTree } from '../print/run.ts';
-import { printStep, type Shown, shownIn, stepIn } from '../print/step.ts';
+import { printStep, type StepView, shownIn, stepIn } from '../print/step.ts';
 
 /** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to; or one step in whole. */
 export function register(command: Command, io: CliIo): void {
@@ -35,7 +35,7 @@ function eitherOr(): HowdahError {
   });
 }
 
-async function showStep(io: CliIo, db: Queries, shown: Required<Shown>): Promise<void> {
+async function showStep(io: CliIo, db: Queries, shown: Required<StepView>): Promise<void> {
   const { id, seq } = shown;
   if (!(await findExecution(db, id))) throw notFound(id);
   printStep(io, id, stepIn(await stepsAfter(db, id, seq - 1, 1), shown));

@@ -1,9 +1,9 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Asked, queryAs } from '../../db/sql-tools/ad-hoc-query.ts';
+import { type AdHocQuery, adHocQuery } from '../../db/sql-tools/ad-hoc-query.ts';
 import { withDatabase } from '../backend/database.ts';
-import { secondsUpTo } from '../input/parse-duration.ts';
+import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
@@ -20,7 +20,7 @@ export function register(command: Command, io: CliIo): void {
     .option('-c', 'before the statement, as psql wants it')
     .option('--write', 'with the rights of the application, and kept; else nothing is written')
     .option('--limit <rows>', 'print so many rows at most; 0: all', rowsOf, MOST_ROWS)
-    .option('--timeout <duration>', 'end the statement after, such as 30s', secondsUpTo(1))
+    .option('--timeout <duration>', 'end the statement after, such as 30s', parseDuration(1))
     .action(async (query: string | undefined, options: Options) => {
       const { tenant, write, limit, timeout } = options;
       const text = await queryIn(io, query);
@@ -28,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
         const tenantId =
           isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
         const role = write ? 'howdah_app' : 'howdah_analyst';
-        const asked = await queryAs(pool, text, {
+        const asked = await adHocQuery(pool, text, {
           isReadOnly: !write,
           ...(tenantId !== undefined && { tenantId }),
           ...(isOwner && { role }),
@@ -42,7 +42,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-function summaryOf({ rows, count, command }: Asked): string {
+function summaryOf({ rows, count, command }: AdHocQuery): string {
   const total = `${count} row${count === 1 ? '' : 's'}`;
   if (rows.length < count) return `the first ${rows.length} of ${total}: --limit 0 prints all`;
   return command === 'SELECT' ? total : `${total} (${command})`;

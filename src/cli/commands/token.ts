@@ -10,7 +10,7 @@ import {
 } from '../../db/access/subjects.ts';
 import type { Queries } from '../../db/queries/queries.ts';
 import { withDatabase } from '../backend/database.ts';
-import { secondsUpTo } from '../input/parse-duration.ts';
+import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
 import { type CliIo, printJson } from '../output/output.ts';
@@ -37,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .addOption(
       new Option('--expires <time>', 'how long it lasts: 90s, 15m, 8h, 30d')
-        .argParser(secondsUpTo(MOST_DAYS))
+        .argParser(parseDuration(MOST_DAYS))
         .default(8 * 3_600, '8h'),
     )
     .option('--create', 'make the user when there is none')

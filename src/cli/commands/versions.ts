@@ -13,7 +13,7 @@ import {
 } from '../../db/queries/versions.ts';
 import { withDatabase } from '../backend/database.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
-import { changeText } from '../print/version-diff.ts';
+import { versionDiff } from '../print/version-diff.ts';
 
 type VersionOptions = {
   diff?: string[];
@@ -113,7 +113,7 @@ async function showDiff(
   } else if (changes.length === 0) {
     io.err('They are the same.');
   } else {
-    io.out(changes.map(changeText).join('\n\n'));
+    io.out(changes.map(versionDiff).join('\n\n'));
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { API_OPTION, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
-import { newestOverApi, newestRun } from '../input/latest-run.ts';
-import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { latestRun, latestRunOverApi } from '../input/latest-run.ts';
+import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
@@ -21,12 +21,12 @@ export function register(command: Command, io: CliIo): void {
       const api = await apiFor(io, self);
       if (api) {
         if (options.tenant !== undefined) throw tenantOverApi();
-        return showOverApi(io, api, named ?? told(io, await newestOverApi(api)), options);
+        return showOverApi(io, api, named ?? told(io, await latestRunOverApi(api)), options);
       }
       await withDatabase(io, async (database) => {
         const id = named
-          ? await knownExecution(database.db, named)
-          : told(io, await forTenant(database, options.tenant, newestRun));
+          ? await requireExecution(database.db, named)
+          : told(io, await forTenant(database, options.tenant, latestRun));
         await showUntilEnd(io, database.url, id, { after: options.after });
       });
     });

@@ -7,7 +7,7 @@ import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, type Named, oneNamed, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
-import { unkeyed } from '../output/terminal-text.ts';
+import { maskUrlKeys } from '../output/terminal-text.ts';
 
 const WEBHOOKS: Named = {
   kind: 'webhooks',
@@ -88,7 +88,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
         else
           printTable(
             io,
-            items.map((row) => ({ ...row, url: unkeyed('url', row.url) })),
+            items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) })),
           );
       });
     });

@@ -9,7 +9,7 @@ import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
-import { putOut } from '../output/write-output.ts';
+import { writeOutput } from '../output/write-output.ts';
 import { plansAsJson, printPlans } from '../print/plans.ts';
 import { applyImported } from './apply-import.ts';
 import { readOpenApi } from './read-openapi.ts';
@@ -58,7 +58,7 @@ async function run(io: CliIo, place: string, options: Options): Promise<void> {
   const text = writeFile(imported.document);
   refuseTooLarge(text, tools.length);
   if (options.out !== undefined) {
-    await putOut(io, text.replace(/\n$/, ''), options.out);
+    await writeOutput(io, text.replace(/\n$/, ''), options.out);
     if (io.json) printJson(io, { system: imported.document, ...report(imported) });
     else for (const one of imported.secrets) io.err(howToStore(one));
     return;

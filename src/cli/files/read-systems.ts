@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
 import { inTenant } from '../../db/access/agent-systems.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import { readPackFolder } from './read-pack.ts';
@@ -57,7 +57,7 @@ async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<H
 async function fileLike(path: string): Promise<string | undefined> {
   const files = (await readdir(dirname(path)).catch(() => [])).filter((name) => ENDING.test(name));
   const stemOf = (name: string) => name.replace(ENDING, '');
-  const [near] = nearestNames(stemOf(basename(path)), files.map(stemOf), 1);
+  const [near] = closestNames(stemOf(basename(path)), files.map(stemOf), 1);
   const file = files.find((name) => stemOf(name) === near);
   return file === undefined ? undefined : join(dirname(path), file);
 }

@@ -2,11 +2,11 @@ import { Argument, type Command, Option } from 'commander';
 import { firstVerb, isWithoutVerb } from '../nouns/subcommands.ts';
 
 /** What help and completion tell of a command, without what it does and all that takes. */
-export type Described = Readonly<{
+export type CommandMetadata = Readonly<{
   description: string;
   arguments?: readonly Value[];
   options?: readonly Value[];
-  verbs?: readonly (Described & { name: string; isFirst?: true; isHidden?: true })[];
+  verbs?: readonly (CommandMetadata & { name: string; isFirst?: true; isHidden?: true })[];
 }>;
 
 /** An argument as `<files...>`, an option as `--out <file>`. */
@@ -21,7 +21,7 @@ type Value = Readonly<{
 }>;
 
 /** Reads it off a command that its file has registered. */
-export function describe(command: Command): Described {
+export function describe(command: Command): CommandMetadata {
   const { registeredArguments, options, commands } = command;
   const verbs = commands.map((verb) => ({
     name: verb.name(),
@@ -58,7 +58,7 @@ function read(one: Argument | Option, written: string): Value {
 }
 
 /** Gives a command what is told of it: the opposite of `describe`. */
-export function fill(command: Command, described: Described): Command {
+export function fill(command: Command, described: CommandMetadata): Command {
   for (const { written, ...value } of described.arguments ?? [])
     command.addArgument(filled(new Argument(written, value.description), value));
   for (const { written, ...value } of described.options ?? [])

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { type ErrorPage, errorPages, pageLines } from './error-pages.ts';
 
@@ -34,7 +34,7 @@ function pageOf(pages: readonly ErrorPage[], word: string): ErrorPage | undefine
 function unknownCode(word: string, pages: readonly ErrorPage[]): HowdahError {
   const codes = pages.flatMap(({ code, also }) => [code, ...also]);
   const isOfPostgres = /^\d/.test(word);
-  const near = isOfPostgres ? [] : nearestNames(word, codes);
+  const near = isOfPostgres ? [] : closestNames(word, codes);
   const hint = isOfPostgres
     ? `Codes of PostgreSQL's own: ${POSTGRES}`
     : near.length > 0

@@ -24,7 +24,7 @@ export function missingVerbReport({ command }: UsageError): ErrorReport {
 }
 
 /** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-export async function usageReport({
+export async function usageError({
   message: text,
   command,
   code,
@@ -36,10 +36,10 @@ export async function usageReport({
   }
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
   const path = command ? ` ${pathOf(command)}` : '';
-  const { meantValue } = await import('./suggest-value.ts');
+  const { suggestValue } = await import('./suggest-value.ts');
   const hint =
     suggestion?.replace(/^\(|\)$/g, '') ??
-    meantValue(message) ??
+    suggestValue(message) ??
     `\`howdah${path} --help\` lists commands and options.`;
   return {
     code: 'EUSAGE',

@@ -7,7 +7,7 @@ import { typeOfName } from '../../tools/file-type.ts';
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** A file that a run is given. */
-export type Attached = { name: string; type: string; bytes: Buffer };
+export type Attachment = { name: string; type: string; bytes: Buffer };
 
 export const ATTACH_OPTION = [
   '--attach <file>',
@@ -16,7 +16,7 @@ export const ATTACH_OPTION = [
 ] as const;
 
 /** Reads all files before anything is written, so that one that is missing leaves nothing behind. */
-export function readAttached(files: readonly string[] = []): Promise<Attached[]> {
+export function readAttached(files: readonly string[] = []): Promise<Attachment[]> {
   return Promise.all(files.map(readOne));
 }
 
@@ -25,7 +25,7 @@ export function partsOf(ids: readonly string[]): { type: 'resource'; resource_id
   return ids.map((resource_id) => ({ type: 'resource', resource_id }));
 }
 
-async function readOne(file: string): Promise<Attached> {
+async function readOne(file: string): Promise<Attachment> {
   const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     throw refused(file, cause.code === 'ENOENT' ? 'there is no such file' : cause.message, cause);
   });

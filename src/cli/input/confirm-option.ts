@@ -7,11 +7,7 @@ export const YES_OPTION = ['--yes', 'do not ask first, as it is asked at a termi
 export const DRY_RUN_OPTION = ['--dry-run', 'tell what would be done, and do nothing'] as const;
 
 /** Whether a person at a terminal wants what cannot be undone; elsewhere, with `--yes` and for programs nobody is asked. */
-export async function isConfirmed(
-  io: CliIo,
-  what: string,
-  yes: boolean | undefined,
-): Promise<boolean> {
+export async function confirm(io: CliIo, what: string, yes: boolean | undefined): Promise<boolean> {
   if (yes || io.json || io.ask === undefined) return true;
   const line = await io.ask(`${what} This cannot be undone. Go on? [y/N] `);
   if (/^y(es)?$/i.test(line?.trim() ?? '')) return true;
@@ -21,7 +17,7 @@ export async function isConfirmed(
 }
 
 /** Does it in a transaction that is undone when it was only to be seen what it does. */
-export async function tried<T>(
+export async function withDryRun<T>(
   pool: Pool,
   isDryRun: boolean,
   work: (client: PoolClient) => Promise<T>,

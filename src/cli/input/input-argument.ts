@@ -11,13 +11,13 @@ const MOST_BYTES = 16 * 1024 * 1024;
 const readers = new WeakMap<CliIo, string>();
 
 /** How help says that a text may stand elsewhere. */
-export const ELSEWHERE = '@FILE reads a file, - standard input';
+export const ARGUMENT_SOURCES = '@FILE reads a file, - standard input';
 
 /**
  * The text of an argument or an option: as it is, what stands in the file for `@FILE`, what comes on standard input for `-`;
  * `@@` begins a text that begins with `@`. Of what is read the last end of line is left out. Throws `EUSAGE`.
  */
-export async function givenText(io: CliIo, what: string, value: string): Promise<string> {
+export async function readTextArgument(io: CliIo, what: string, value: string): Promise<string> {
   if (value.startsWith('@@')) return value.slice(1);
   if (value !== '-' && !value.startsWith('@')) return value;
   const isPiped = value === '-';
@@ -33,14 +33,14 @@ export async function givenText(io: CliIo, what: string, value: string): Promise
 }
 
 /** The same of an option that takes JSON, as it is written: no number is rounded. Throws `EUSAGE`. */
-export async function givenJson(
+export async function readJsonArgument(
   io: CliIo,
   name: string,
   value: string | undefined,
   example = '{"order": 4711}',
 ): Promise<string | undefined> {
   if (value === undefined) return undefined;
-  const text = await givenText(io, `--${name}`, value);
+  const text = await readTextArgument(io, `--${name}`, value);
   try {
     JSON.parse(text);
     return text;
@@ -55,12 +55,12 @@ export async function givenJson(
 }
 
 /** The value of that. */
-export async function givenValue(
+export async function readArgument(
   io: CliIo,
   name: string,
   value: string | undefined,
 ): Promise<Json | undefined> {
-  const text = await givenJson(io, name, value);
+  const text = await readJsonArgument(io, name, value);
   return text === undefined ? undefined : (JSON.parse(text) as Json);
 }
 

@@ -3,7 +3,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import type { Api } from '../backend/connect.ts';
 
 /** The newest run that is below no other: the user's own, where the login has a user, else the tenant's. Throws `HWNTF`. */
-export async function newestRun(client: Pick<Pool, 'query'>): Promise<string> {
+export async function latestRun(client: Pick<Pool, 'query'>): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     `select e.id from howdah.executions as e
      where e.tenant_id = howdah.current_tenant() and e.parent_execution_id is null
@@ -14,7 +14,7 @@ export async function newestRun(client: Pick<Pool, 'query'>): Promise<string> {
 }
 
 /** The same over REST, of whom the key is. */
-export async function newestOverApi(api: Api): Promise<string> {
+export async function latestRunOverApi(api: Api): Promise<string> {
   const { data } = await api.call('listExecutions', {
     query: { is_root: 'true', is_mine: 'true', limit: 1 },
   });

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Reads an option such as `8h`: how many seconds it is, at most so many days. */
-export function secondsUpTo(mostDays: number): (text: string) => number {
+export function parseDuration(mostDays: number): (text: string) => number {
   return (text) => {
     const [, number, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
     const seconds = Number(number) * (SECONDS[unit] ?? Number.NaN);

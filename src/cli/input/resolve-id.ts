@@ -13,13 +13,13 @@ export function questionId(text: string): string {
 }
 
 /** The id, when there is such an execution. Throws `HWNTF`, saying which command lists them. */
-export async function knownExecution(db: Queries, id: string): Promise<string> {
+export async function requireExecution(db: Queries, id: string): Promise<string> {
   if (!(await findExecution(db, id))) throw notFound(id);
   return id;
 }
 
 /** The id, when there is such a question. Throws `HWNTF`, saying which command lists them. */
-export async function knownQuestion(db: Queries, id: string): Promise<string> {
+export async function requireQuestion(db: Queries, id: string): Promise<string> {
   if (await isThereQuestion(db, id)) return id;
   throw new HowdahError('HWNTF', `there is no question ${id}`, {
     hint: 'List them: howdah questions',
@@ -28,7 +28,7 @@ export async function knownQuestion(db: Queries, id: string): Promise<string> {
 }
 
 /** The id, when there is such a session, in that tenant if one is named. Throws `HWNTF`. */
-export async function knownSession(db: Queries, id: string, tenantId?: string): Promise<string> {
+export async function requireSession(db: Queries, id: string, tenantId?: string): Promise<string> {
   const found = await db
     .selectFrom('sessions')
     .select('id')

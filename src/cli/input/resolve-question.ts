@@ -2,18 +2,18 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Queries } from '../../db/queries/queries.ts';
 import { isThereQuestion, openQuestionsOf } from '../../db/queries/questions.ts';
 import type { Api } from '../backend/connect.ts';
-import { knownQuestion } from './resolve-id.ts';
-import { listed } from './resolve-tenant.ts';
+import { requireQuestion } from './resolve-id.ts';
+import { joinNames } from './resolve-tenant.ts';
 
 /** The question that is answered by its own id, or as the only open one of a run with those below it. Throws `HWNTF`, `HWINV`. */
-export async function askedBy(db: Queries, id: string): Promise<string> {
+export async function questionIdFor(db: Queries, id: string): Promise<string> {
   if (await isThereQuestion(db, id)) return id;
   const open = await openQuestionsOf(db, id);
-  return open ? only(id, open) : knownQuestion(db, id); // which says that there is none
+  return open ? only(id, open) : requireQuestion(db, id); // which says that there is none
 }
 
 /** The same over REST. */
-export async function askedOverApi(api: Api, id: string): Promise<string> {
+export async function questionIdOverApi(api: Api, id: string): Promise<string> {
   try {
     return (await api.call('getQuestion', { params: { id } })).id;
   } catch (error) {
@@ -52,7 +52,7 @@ function only(run: string, open: readonly string[]): string {
   }
   if (others.length === 0) return first;
   throw new HowdahError('HWINV', `execution ${run} asks more than one question`, {
-    hint: `Say which, by its id: ${listed(open)}. They stand in: howdah questions`,
+    hint: `Say which, by its id: ${joinNames(open)}. They stand in: howdah questions`,
     detail: { execution_id: run, questions: [...open] },
   });
 }

@@ -27,7 +27,7 @@ export async function tenantOf(
   const names = await listTenants(db, MOST_NAMES + 1);
   if (slug === undefined) throw actsForNone(names);
   throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
-    hint: names.length > 0 ? `There are: ${listed(names)}.` : 'This login sees none.',
+    hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'This login sees none.',
     detail: { tenant: slug },
   });
 }
@@ -51,7 +51,7 @@ function actsForNone(names: readonly string[]): HowdahError {
 }
 
 /** Names for a hint, not too many. */
-export function listed(names: readonly string[]): string {
+export function joinNames(names: readonly string[]): string {
   return names.length > MOST_NAMES
     ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
     : names.join(', ');

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { findUser, listUsers, type UserRole } from '../../db/access/subjects.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import { listed, MOST_NAMES } from './resolve-tenant.ts';
+import { joinNames, MOST_NAMES } from './resolve-tenant.ts';
 
 /** The user of this name. Throws `HWNTF`, naming those of the tenant; `advice` ends the hint. */
 export async function userOf(
@@ -13,7 +13,7 @@ export async function userOf(
   const user = await findUser(db, tenant.id, username);
   if (user) return user;
   const names = await listUsers(db, tenant.id, MOST_NAMES + 1);
-  const others = names.length > 0 ? `There are: ${listed(names)}.` : 'There are no users yet.';
+  const others = names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are no users yet.';
   throw new HowdahError('HWNTF', `tenant '${tenant.slug}' has no user named '${username}'`, {
     hint: `${others} ${advice}`.trim(),
     detail: { tenant: tenant.slug, user: username },

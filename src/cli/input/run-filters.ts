@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import type { CliDatabase } from '../backend/database.ts';
-import { timeIn } from './parse-time.ts';
+import { parseTime } from './parse-time.ts';
 import { forTenant } from './resolve-tenant.ts';
 
 /** How options say which runs are meant. */
@@ -33,7 +33,7 @@ export function moment(text: string): Date {
   const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
   const at = number
     ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
-    : timeIn(text);
+    : parseTime(text);
   if (at) return at;
   throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
 }

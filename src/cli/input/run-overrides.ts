@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
-import { ELSEWHERE, givenValue } from './input-argument.ts';
+import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 
 /** How a run is to differ from its agent. */
 export type OverrideOptions = {
@@ -24,7 +24,7 @@ export function withOverrides(command: Command): Command {
       'sent to the model too, such as top_p=0.9; may be said again',
       param,
     )
-    .option('--overrides <json>', `all that differs, a JSON object; ${ELSEWHERE}`);
+    .option('--overrides <json>', `all that differs, a JSON object; ${ARGUMENT_SOURCES}`);
 }
 
 /** What the options come to; undefined where the run is as its agent is. Throws `EUSAGE`. */
@@ -33,7 +33,7 @@ export async function overridesOf(
   options: OverrideOptions,
 ): Promise<JsonObject | undefined> {
   const { model, temperature, param: params } = options;
-  const said = await givenValue(io, 'overrides', options.overrides);
+  const said = await readArgument(io, 'overrides', options.overrides);
   if (said !== undefined && !isJsonObject(said)) {
     throw new HowdahError('EUSAGE', '--overrides is no JSON object', {
       hint: `Write --overrides '{"model": "careful", "request_params": {"temperature": 0}}'.`,

@@ -7,7 +7,7 @@ import { API_OPTION, type Api } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import { AGENTS, WORKFLOWS } from '../backend/definitions.ts';
 import { madeOverRest, oneOverRest, restFor } from '../backend/rows.ts';
-import { isConfirmed, YES_OPTION } from '../input/confirm-option.ts';
+import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { type Named, oneNamed, withName } from './list-and-show.ts';
@@ -84,7 +84,7 @@ export function deleteVerb(
       withName(command, named).option(...YES_OPTION);
       if (named.path) command.option(...API_OPTION);
       command.action(async (name: string, { tenant, yes }: Options) => {
-        const isWanted = () => isConfirmed(io, `This deletes the ${named.one} ${name}.`, yes);
+        const isWanted = () => confirm(io, `This deletes the ${named.one} ${name}.`, yes);
         const api = await restFor(io, named, command, tenant);
         const row = api
           ? await deletedOverRest(api, named, name, isWanted)

@@ -7,7 +7,7 @@ import { unknownName } from '../backend/definitions.ts';
 import { oneOverRest, printRest, restFor, rowsOverRest } from '../backend/rows.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, paintResult, printJson, printTable } from '../output/output.ts';
-import { oneLine, plainText, unkeyed } from '../output/terminal-text.ts';
+import { maskUrlKeys, oneLine, plainText } from '../output/terminal-text.ts';
 import type { Verb } from './subcommands.ts';
 
 type Options = { tenant?: string };
@@ -95,7 +95,7 @@ function shortened(row: Row): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
       name,
-      typeof value === 'string' ? oneLine(unkeyed(name, value), LONGEST_CELL) : wordOf(value),
+      typeof value === 'string' ? oneLine(maskUrlKeys(name, value), LONGEST_CELL) : wordOf(value),
     ]),
   );
 }
@@ -105,7 +105,7 @@ function printFields(io: CliIo, row: Row): void {
   const fields = Object.entries(row).filter(([, value]) => value !== null);
   const width = Math.max(...fields.map(([name]) => name.length));
   for (const [name, value] of fields) {
-    const text = textOf(typeof value === 'string' ? unkeyed(name, value) : value);
+    const text = textOf(typeof value === 'string' ? maskUrlKeys(name, value) : value);
     const body = text.includes('\n') ? `\n${text.replace(/^/gm, '  ')}` : text;
     io.out(`${paintResult(io, 'dim', name.padEnd(width))}  ${body}`.trimEnd());
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
-import { executionId, knownExecution } from '../input/resolve-id.ts';
+import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
 /** A command that asks one thing of one run and prints where the run stands then. */
@@ -20,7 +20,7 @@ export function registerControl(
     }
     await withDatabase(io, async ({ pool, db }) => {
       const { rows } = await pool.query(`select * from howdah.${name}_execution($1)`, [
-        await knownExecution(db, id),
+        await requireExecution(db, id),
       ]);
       if (io.json) {
         printJson(io, rows[0]);

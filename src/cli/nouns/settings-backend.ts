@@ -11,7 +11,7 @@ import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** Whose settings are meant. */
-export type Whose = { tenant?: string; system?: true };
+export type SettingsTarget = { tenant?: string; system?: true };
 
 /** The settings of a tenant, or of the system: in a database, or over the API of a server. */
 export type Settings = {
@@ -26,7 +26,7 @@ export type Settings = {
 export async function withSettings<T>(
   io: CliIo,
   api: Api | undefined,
-  { tenant, system }: Whose,
+  { tenant, system }: SettingsTarget,
   work: (settings: Settings) => Promise<T>,
 ): Promise<T> {
   if (api) {

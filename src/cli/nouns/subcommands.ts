@@ -39,12 +39,12 @@ export async function unknownVerbReport(command: Command): Promise<ErrorReport |
   const noun = command.parent;
   if (!noun || word === undefined || firstVerb(noun) !== command) return undefined;
   if (noun.args[0] === command.name() || command.registeredArguments.length > 0) return undefined;
-  const { nearestNames } = await import('../../text/closest-names.ts');
+  const { closestNames } = await import('../../text/closest-names.ts');
   const verbs = noun
     .createHelp()
     .visibleCommands(noun)
     .map((verb) => verb.name());
-  const [near] = nearestNames(word, verbs, 1);
+  const [near] = closestNames(word, verbs, 1);
   return {
     code: 'EUSAGE',
     message: `unknown command '${word}'`,

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { inOurWords, type PgError } from '../../contracts/translate-postgres-error.ts';
+import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import type { Json } from '../../json/json.ts';
 
 /** A failure as a person or a script is told of it. */
@@ -92,7 +92,7 @@ type Shape = Readonly<Record<string, unknown>>;
 /** A row of ours that Postgres itself refuses reads as it does over GraphQL. */
 function refusedRow(code: string, error: Shape): ErrorReport | undefined {
   if (!/^23\w{3}$/.test(code) || error.schema !== 'howdah') return undefined;
-  return inOurWords(error as PgError);
+  return translatePostgresError(error as PgError);
 }
 
 /** Node tries every address of a name and gives an AggregateError whose own message is empty. */

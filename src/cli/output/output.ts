@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { Config } from '../../config.ts';
-import { told, toldDetail, toldJson } from '../../text/displayable.ts';
+import { displayable, displayableDetail, displayableJson } from '../../text/displayable.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
 import type { Format } from './formats.ts';
 import { type Environment, shownOn, type TextStream, tableLines } from './terminal.ts';
@@ -104,16 +104,17 @@ export function printTable(io: Output, rows: readonly Readonly<Record<string, un
 
 /** The report on stderr: one JSON object with `--json`, else sentences. */
 export function printError(io: Output, report: ErrorReport): void {
-  const message = told(report.message);
-  const hint = report.hint && told(report.hint);
+  const message = displayable(report.message);
+  const hint = report.hint && displayable(report.hint);
   if (io.json) {
-    const detail = toldDetail(report.detail);
-    io.err(toldJson({ error: { ...report, message, hint, detail } })); // what is undefined is left out
+    const detail = displayableDetail(report.detail);
+    io.err(displayableJson({ error: { ...report, message, hint, detail } })); // what is undefined is left out
     return;
   }
   io.err(`${paint(io, 'red', 'error:')} ${message}`);
   // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
-  if (typeof report.detail === 'string') io.err(told(report.detail).replace(/^/gm, '        '));
+  if (typeof report.detail === 'string')
+    io.err(displayable(report.detail).replace(/^/gm, '        '));
   if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
   if (hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${hint}`);
 }

@@ -17,7 +17,7 @@ export function plainText(text: string): string {
  * A field as it is shown to people: in the address of a webhook what stands behind a parameter, and a part of the path that looks
  * drawn by lot, may be the key to whatever is there. JSON has it whole.
  */
-export function unkeyed(field: string, text: string): string {
+export function maskUrlKeys(field: string, text: string): string {
   if (field !== 'url') return text;
   return text
     .replace(/(?<=[?&;#][^=&;#?]*=)[^&;#]+/g, '***')

@@ -4,7 +4,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from './output.ts';
 
 /** Writes a result to stdout, or to the file of `--out`, which nobody else may read: it holds what people said. Throws `EUSAGE` for a place that cannot be written to. */
-export async function putOut(io: CliIo, text: string, file: string | undefined): Promise<void> {
+export async function writeOutput(
+  io: CliIo,
+  text: string,
+  file: string | undefined,
+): Promise<void> {
   if (file === undefined) {
     return io.out(text);
   }

@@ -27,11 +27,11 @@ export function sinceOf(
   return since ?? new Date((id ?? session) ? 0 : Date.now() - HOUR_MS);
 }
 
-export function tellOfMore(io: CliIo, most: number): void {
+export function printMoreHint(io: CliIo, most: number): void {
   io.err(`Those before are left out: --limit ${most * 10}`);
 }
 
-export function tellOfNone(
+export function printNoneHint(
   io: CliIo,
   { since, session }: Pick<LogOptions, 'since' | 'session'>,
   id: string | undefined,

@@ -11,7 +11,7 @@ import { oneLine, plainText } from '../output/terminal-text.ts';
 const WIDTH = 160;
 
 /** Two runs for people: who they are, what differs from beginning to end as a diff, and their figures. */
-export function showCompared(io: CliIo, compared: Comparison): void {
+export function printRunComparison(io: CliIo, compared: Comparison): void {
   const { a, b, began, steps, ended, is_same } = compared;
   const print = (line: string) => io.out(painted(io, line));
   print(`--- ${titleOf(a, b)}`);

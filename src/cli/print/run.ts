@@ -7,12 +7,12 @@ import { treeLines } from './run-tree.ts';
 import { endLine, errorOf, stepLine } from './step-line.ts';
 
 /** A run as `show` tells of it, wherever it was read. Where it calls back to is for nobody to see. */
-export type ShownRun = { execution: Omit<Execution, 'callback_url'>; steps: Step[] };
+export type PrintedRun = { execution: Omit<Execution, 'callback_url'>; steps: Step[] };
 
 /** The whole run; what it asks is looked up for people alone. */
 export async function printRun(
   io: CliIo,
-  { execution, steps }: ShownRun,
+  { execution, steps }: PrintedRun,
   asked: () => Promise<Question[]>,
 ): Promise<void> {
   if (io.json) return printJson(io, { ...execution, steps });
@@ -34,7 +34,7 @@ export async function printRun(
   }
 }
 
-function keysOf(execution: ShownRun['execution']): string {
+function keysOf(execution: PrintedRun['execution']): string {
   const { concurrency_key, debounce_key, debounce_ms } = execution;
   return [
     concurrency_key !== null && `concurrency_key ${concurrency_key}`,

@@ -6,10 +6,10 @@ import { plainText } from '../output/terminal-text.ts';
 import { errorOf } from './step-line.ts';
 
 /** What `show` is asked for: a run, or one step of it. */
-export type Shown = { id: string; seq?: number };
+export type StepView = { id: string; seq?: number };
 
 /** Reads `ID` and `ID/SEQ`. */
-export function shownIn(text: string): Shown {
+export function shownIn(text: string): StepView {
   const [id = '', seq, ...more] = text.split('/');
   if (seq === undefined) return { id: executionId(id) };
   if (!/^[1-9]\d{0,8}$/.test(seq) || more.length > 0) {
@@ -21,7 +21,7 @@ export function shownIn(text: string): Shown {
 }
 
 /** The step itself, of those behind the one before it. Throws `HWNTF`. */
-export function stepIn([step]: readonly Step[], { id, seq }: Required<Shown>): Step {
+export function stepIn([step]: readonly Step[], { id, seq }: Required<StepView>): Step {
   if (step?.seq === seq) return step;
   throw new HowdahError('HWNTF', `execution ${id} has no step ${seq}`, {
     hint: `See those it has: howdah show ${id}`,

@@ -4,7 +4,7 @@ import { unifiedDiff } from '../../runtime/replay/unified-diff.ts';
 import { plainText } from '../output/terminal-text.ts';
 
 /** A change for people: where it is, then the lines that went and came. */
-export function changeText(change: VersionChange): string {
+export function versionDiff(change: VersionChange): string {
   return [change.place, linesOf(change)].map(plainText).join('\n');
 }
 

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** Runs a program at this process's own terminal, or at its files and pipes, and gives the status it ended with. Ctrl-C is its own. */
-export function runInPlace(
+export function execInPlace(
   io: CliIo,
   file: string,
   args: readonly string[],

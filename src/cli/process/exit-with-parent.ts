@@ -4,7 +4,7 @@ const LOOK_MS = 500;
  * Calls `stop` when what started this process is gone: npm passes no signal on through the shell between them, and `kill` of an
  * `npx howdah start` would leave a server behind.
  */
-export function stopWithNpm(stop: () => void): () => void {
+export function exitWithParent(stop: () => void): () => void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid !== parent) stop();

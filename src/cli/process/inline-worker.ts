@@ -6,7 +6,7 @@ import type { CliIo } from '../output/output.ts';
  * Does the work with a worker of this process's own when none is alive, so that a single command is enough to get an
  * answer; otherwise leaves it to those that are. A guest of the database cannot be one.
  */
-export async function helpAsWorker<T>(
+export async function runInlineWorker<T>(
   io: CliIo,
   { url, config, db, isOwner }: CliDatabase,
   work: () => Promise<T>,

@@ -17,7 +17,7 @@ type Told<Message> = { said: Message } | { error: ErrorReport } | { done: true }
  * Starts the module `file` with an order, and hands on what it says. Throws what it threw. At Ctrl-C, and when this process is
  * gone, the other one is left alone and cleans up; this waits for it.
  */
-export async function inOwnProcess<Message>(
+export async function runInChildProcess<Message>(
   io: CliIo,
   file: string,
   order: object,

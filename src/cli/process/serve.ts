@@ -4,10 +4,10 @@ import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
 import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
-import { secondsUpTo } from '../input/parse-duration.ts';
+import { parseDuration } from '../input/parse-duration.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
-import { stopWithNpm } from './exit-with-parent.ts';
+import { exitWithParent } from './exit-with-parent.ts';
 import { refuseTooLittle, watchMemory } from './memory-limit.ts';
 
 /** Which parts of Howdah a process runs. */
@@ -32,7 +32,7 @@ export function withStartOptions(command: Command): Command {
   return command.option(
     '--wait <time>',
     'how long to wait for a database that takes no connections yet, such as 5m (20s)',
-    secondsUpTo(1),
+    parseDuration(1),
   );
 }
 
@@ -44,7 +44,7 @@ export function withApiOptions(command: Command): Command {
     .option(
       '--drain <time>',
       'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
-      secondsUpTo(1),
+      parseDuration(1),
     );
 }
 
@@ -103,7 +103,7 @@ export async function serve(
     stop.signal.addEventListener('abort', () => resolve());
   });
   io.onInterrupt(() => stop.abort());
-  const unwatchNpm = config.isStartedByNpm ? stopWithNpm(() => stop.abort()) : () => {};
+  const unwatchNpm = config.isStartedByNpm ? exitWithParent(() => stop.abort()) : () => {};
   let isOver = false;
   const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
     isOver = true;

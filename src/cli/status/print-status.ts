@@ -2,17 +2,17 @@ import type { Config } from '../../config.ts';
 import { chosenServer, type Server } from '../backend/profiles.ts';
 import { type CliIo, paint, printJson } from '../output/output.ts';
 import { inCell, oneLine } from '../output/terminal-text.ts';
-import { type Standing, unknownStanding } from './status.ts';
-import { type NextCommand, nextCommands } from './suggest-next.ts';
+import { type Status, unknownStatus } from './status.ts';
+import { type NextCommand, suggestNextCommands } from './suggest-next.ts';
 
 /**
  * `howdah` alone: how things stand, and what may come next. Starts nothing, changes nothing, and waits no longer than the patience
  * of `io`. True when something was still under way, which is left to the end of the process.
  */
-export async function showStanding(io: CliIo): Promise<boolean> {
+export async function printStatus(io: CliIo): Promise<boolean> {
   const config = await io.config();
   const server = await chosenServer(io);
-  const standing = unknownStanding();
+  const standing = unknownStatus();
   const leaving = new AbortController();
   const [look, ms] = server
     ? [await lookingAt(server, leaving.signal), 2 * io.patienceMs]
@@ -23,20 +23,20 @@ export async function showStanding(io: CliIo): Promise<boolean> {
   const seen = structuredClone(standing); // what still comes changes it
   if (isLate) seen.problem = `nothing more came within ${silence.ms / 1_000} s`;
   leaving.abort();
-  print(io, seen, nextCommands(seen));
+  print(io, seen, suggestNextCommands(seen));
   return isLate;
 }
 
-type Look = (standing: Standing, silence: { ms: number; heard: () => void }) => Promise<void>;
+type Look = (standing: Status, silence: { ms: number; heard: () => void }) => Promise<void>;
 
 async function lookingAt(server: Server, signal: AbortSignal): Promise<Look> {
-  const { lookAtServer } = await import('./probe-server.ts');
-  return (standing) => lookAtServer(standing, server, signal);
+  const { probeServer } = await import('./probe-server.ts');
+  return (standing) => probeServer(standing, server, signal);
 }
 
 async function lookingHere(config: Config): Promise<Look> {
-  const { lookAtDatabase } = await import('./probe-database.ts');
-  return (standing, silence) => lookAtDatabase(standing, config, silence);
+  const { probeDatabase } = await import('./probe-database.ts');
+  return (standing, silence) => probeDatabase(standing, config, silence);
 }
 
 /** Is over when nothing was heard for so long. */
@@ -49,7 +49,7 @@ function silenceOf(ms: number) {
   return { ms, heard, over: promise, end: () => clearTimeout(timer) };
 }
 
-function print(io: CliIo, standing: Standing, next: NextCommand[]): void {
+function print(io: CliIo, standing: Status, next: NextCommand[]): void {
   if (io.json) {
     printJson(io, { ...standing, next });
     return;
@@ -66,7 +66,7 @@ function print(io: CliIo, standing: Standing, next: NextCommand[]): void {
   }
 }
 
-function linesOf(standing: Standing): [name: string, text: string][] {
+function linesOf(standing: Status): [name: string, text: string][] {
   const { tenant, workers, model, runs, questions, problem } = standing;
   const of = (name: string, text: string | null): [string, string][] =>
     text === null ? [] : [[name, inCell(text)]];
@@ -84,7 +84,7 @@ function linesOf(standing: Standing): [name: string, text: string][] {
   ];
 }
 
-function serverLine({ server }: Standing): string | null {
+function serverLine({ server }: Status): string | null {
   if (!server) return null;
   const named = server.profile === null ? '' : ` (profile ${server.profile})`;
   return `${server.url}${named}${NOT_READY[server.state] ?? ''}`;
@@ -102,14 +102,14 @@ const STATES: Readonly<Record<string, string>> = {
   busy: 'the embedded PostgreSQL, which is starting or stopping',
 };
 
-function databaseLine({ database }: Standing): string | null {
+function databaseLine({ database }: Status): string | null {
   if (!database) return null;
   const { state, address, is_embedded } = database;
   const place = `${address}${is_embedded ? ' (embedded)' : ''}`;
   return STATES[state] ?? `${place}${NOT_READY[state] ?? ''}`;
 }
 
-function schemaLine({ schema }: Standing): string | null {
+function schemaLine({ schema }: Status): string | null {
   if (!schema) return null;
   const { applied, pending, newer, sql } = schema;
   if (newer > 0) return `newer than this program: ${newer} migrations`;
@@ -117,7 +117,7 @@ function schemaLine({ schema }: Standing): string | null {
   return sql === 'current' ? 'up to date' : 'its functions are of another release';
 }
 
-function runsLine(runs: NonNullable<Standing['runs']>): string {
+function runsLine(runs: NonNullable<Status['runs']>): string {
   const live = (['running', 'queued', 'waiting', 'paused'] as const)
     .filter((status) => runs[status] > 0)
     .map((status) => `${runs[status]} ${status}`);
@@ -125,7 +125,7 @@ function runsLine(runs: NonNullable<Standing['runs']>): string {
   return [...live, ...failed].join(', ') || 'none live, none failed in the last day';
 }
 
-function alertsLine({ alerts }: Standing): string | null {
+function alertsLine({ alerts }: Status): string | null {
   if (!alerts?.worst) return null;
   const { critical, warning, worst } = alerts;
   return `${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}; the worst: ${oneLine(worst)}`;

@@ -2,18 +2,18 @@ import type { Config } from '../../config.ts';
 import { type Client, createClient } from '../../db/connection/pool.ts';
 import { lookAtEmbedded } from '../../db/embedded/embedded.ts';
 import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
-import { figuresOf, ownTenant, workersAlive } from '../../db/queries/status-overview.ts';
+import { ownTenant, statusFigures, workersAlive } from '../../db/queries/status-overview.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { schemaState } from '../../db/schema/schema-state.ts';
 import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
-import type { Standing } from './status.ts';
+import type { Status } from './status.ts';
 
 /**
  * Learns how the database is, one thing after the other, the cheap and important ones first, and says each time that it heard
  * something. Starts and changes nothing.
  */
-export async function lookAtDatabase(
-  standing: Standing,
+export async function probeDatabase(
+  standing: Status,
   config: Config,
   { ms, heard }: { ms: number; heard: () => void },
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function lookAtDatabase(
 }
 
 /** The URL of what runs; without one it is said why. */
-function whereItIs(standing: Standing, { databaseUrl, home }: Config): string | undefined {
+function whereItIs(standing: Status, { databaseUrl, home }: Config): string | undefined {
   if (databaseUrl !== undefined) {
     standing.database = {
       ...{ is_embedded: false, address: addressOf(databaseUrl), state: 'unreachable' },
@@ -54,7 +54,7 @@ function whereItIs(standing: Standing, { databaseUrl, home }: Config): string | 
 }
 
 async function lookWithin(
-  standing: Standing,
+  standing: Status,
   client: Client,
   url: string,
   heard: () => void,
@@ -89,8 +89,8 @@ async function lookWithin(
   };
 }
 
-async function lookAtTenant(standing: Standing, client: Client, tenantId: string): Promise<void> {
-  const figures = await figuresOf(client, tenantId);
+async function lookAtTenant(standing: Status, client: Client, tenantId: string): Promise<void> {
+  const figures = await statusFigures(client, tenantId);
   const { failed, newest_failed, agent, has_llm, model } = figures;
   const { queued = 0, running = 0, waiting = 0, paused = 0 } = figures.live;
   standing.runs = { queued, running, waiting, paused, failed, newest_failed, agent, has_llm };

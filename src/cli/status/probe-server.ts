@@ -1,15 +1,15 @@
 import { connect } from '../../client/connect.ts';
 import type { Server } from '../backend/profiles.ts';
 import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
-import type { Standing } from './status.ts';
+import type { Status } from './status.ts';
 
 /** Of a page that is fetched to be counted. */
 const MOST = 50;
 const DAY_MS = 86_400_000;
 
 /** The same of a server of `howdah login`, over REST: what its key may see. */
-export async function lookAtServer(
-  standing: Standing,
+export async function probeServer(
+  standing: Status,
   { url, token, profile }: Server,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 /** How things stand, as far as it could be learnt in the time there was: null is what was not. */
-export type Standing = {
+export type Status = {
   /** A server that is asked in the place of a database. */
   server: {
     url: string;
@@ -57,7 +57,7 @@ export type Runs = {
 };
 
 /** Nothing is known yet. */
-export function unknownStanding(): Standing {
+export function unknownStatus(): Status {
   return {
     ...{ server: null, database: null, problem: null, schema: null, tenant: null },
     ...{ workers: null, model: null, runs: null, questions: null, alerts: null },

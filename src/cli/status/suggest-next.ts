@@ -1,5 +1,5 @@
 import { oneLine } from '../output/terminal-text.ts';
-import type { Standing } from './status.ts';
+import type { Status } from './status.ts';
 
 /** A command that is likely to be wanted now, and what for. */
 export type NextCommand = { command: string; why: string };
@@ -9,7 +9,7 @@ const HELP = { command: 'howdah --help', why: 'all commands' };
 const START = 'howdah start';
 
 /** The three that are likeliest, the most urgent first. */
-export function nextCommands(standing: Standing): NextCommand[] {
+export function suggestNextCommands(standing: Status): NextCommand[] {
   const { server, database } = standing;
   const isReached = (server ?? database)?.state === 'ready';
   const urgent = isReached
@@ -21,7 +21,7 @@ export function nextCommands(standing: Standing): NextCommand[] {
     .slice(0, MOST);
 }
 
-function ofUnreached({ server, database }: Standing): NextCommand[] {
+function ofUnreached({ server, database }: Status): NextCommand[] {
   if (server) {
     return [
       { command: `howdah login ${server.url}`, why: 'says a key for it anew, by standard input' },
@@ -58,7 +58,7 @@ function ofUnreached({ server, database }: Standing): NextCommand[] {
   ];
 }
 
-function ofSchema({ schema }: Standing): NextCommand[] {
+function ofSchema({ schema }: Status): NextCommand[] {
   if (schema === null) return [];
   if (schema.newer > 0) {
     return [
@@ -73,7 +73,7 @@ function ofSchema({ schema }: Standing): NextCommand[] {
   ];
 }
 
-function ofPeople({ questions, server }: Standing): NextCommand[] {
+function ofPeople({ questions, server }: Status): NextCommand[] {
   if (!questions?.newest) return [];
   const { id, kind, prompt } = questions.newest;
   const allow = server ? `howdah answer ${id} approve` : `howdah approve ${id}`;
@@ -86,7 +86,7 @@ function ofPeople({ questions, server }: Standing): NextCommand[] {
   ];
 }
 
-function ofWork({ runs, workers, alerts, model }: Standing): NextCommand[] {
+function ofWork({ runs, workers, alerts, model }: Status): NextCommand[] {
   const isLeftAlone = workers?.alive === false && (runs?.queued ?? 0) + (runs?.running ?? 0) > 0;
   const failed = runs?.newest_failed;
   return [
@@ -112,7 +112,7 @@ function ofWork({ runs, workers, alerts, model }: Standing): NextCommand[] {
 }
 
 /** Conversations and lists ask a database. */
-function usual({ runs, workers, server }: Standing): NextCommand[] {
+function usual({ runs, workers, server }: Status): NextCommand[] {
   const agent = inShell(runs?.agent ?? 'development');
   const isLive = (runs?.queued ?? 0) + (runs?.running ?? 0) + (runs?.waiting ?? 0) > 0;
   return [
@@ -122,7 +122,7 @@ function usual({ runs, workers, server }: Standing): NextCommand[] {
   ];
 }
 
-function ofDatabase(agent: string, workers: Standing['workers']): NextCommand[] {
+function ofDatabase(agent: string, workers: Status['workers']): NextCommand[] {
   return [
     { command: `howdah chat ${agent}`, why: 'a conversation with it' },
     workers?.alive === false

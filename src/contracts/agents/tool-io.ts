@@ -32,7 +32,7 @@ export type SampleRequest = {
 };
 
 /** How a tool written in TypeScript speaks, while it works, with those who wait for it. */
-export type ToolTalk = {
+export type ToolIo = {
   /** Tells whoever follows the run, such as the MCP client that called the tool. Never fails. */
   log(level: LogLevel, data: Json): void;
   /** How far it got. Never fails. */

@@ -5,7 +5,7 @@ import type { RunFiles } from '../runs/run-files.ts';
 import type { RunContext } from '../runs/step.ts';
 import type { Trust } from '../runs/trust.ts';
 import type { ModelAnswer } from './model.ts';
-import type { ToolTalk } from './tool-io.ts';
+import type { ToolIo } from './tool-io.ts';
 
 /** What a tool may know of the call it serves. */
 export type ToolContext = RunContext & {
@@ -18,7 +18,7 @@ export type ToolContext = RunContext & {
 };
 
 /** The same for a tool written in TypeScript, which may speak while it works. */
-export type CustomContext = ToolContext & ToolTalk;
+export type CustomContext = ToolContext & ToolIo;
 
 /**
  * A tool written in TypeScript and registered in code (`kind = 'custom'`). Arguments arrive already

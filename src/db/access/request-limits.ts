@@ -11,7 +11,7 @@ export type LimitRefusal = {
 };
 
 /** True for each tenant, in the given order, whose requests are counted. */
-export async function whoseRequestsCount(
+export async function subjectsOfRequests(
   pool: Pool,
   tenants: readonly string[],
 ): Promise<boolean[]> {

@@ -20,11 +20,14 @@ export type Subject = Readonly<{
 }>;
 
 /** Whether somebody may still be answered: `unknown` when tenant, user or key are not there, or not active. */
-export type Standing = 'good' | 'unknown' | 'revoked' | 'expired';
+export type AccountStatus = 'good' | 'unknown' | 'revoked' | 'expired';
 
 /** Of each subject, in the same order, how it stands. */
-export async function standingsOf(pool: Pool, subjects: readonly Subject[]): Promise<Standing[]> {
-  const { rows } = await pool.query<{ standing: Standing }>(
+export async function accountStatuses(
+  pool: Pool,
+  subjects: readonly Subject[],
+): Promise<AccountStatus[]> {
+  const { rows } = await pool.query<{ standing: AccountStatus }>(
     `select case
          when k.revoked_at is not null then 'revoked'
          when k.expires_at <= now() then 'expired'
@@ -51,7 +54,7 @@ export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
   Readonly<{ role: UserRole /** Of the run or session. */; id: string }>;
 
 /** Of each, in the same order, whether he may still see it. */
-export async function whoSees(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
+export async function visibleTo(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
   const { rows } = await pool.query<{ sees: boolean }>(
     'select w.sees from howdah_private.visible_to($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
     [

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
-import { keepName } from '../retention/fsync-directory.ts';
+import { fsyncDirectory } from '../retention/fsync-directory.ts';
 import {
   type ClientPrograms,
   findPrograms,
@@ -82,7 +82,7 @@ export async function backUp(request: BackupRequest): Promise<BackupReport> {
       const { size } = await stat(part);
       refuseTaken(file);
       await rename(part, file);
-      await keepName(file); // pg_dump has put the bytes on the disk
+      await fsyncDirectory(file); // pg_dump has put the bytes on the disk
       return {
         ...{ file, bytes: size, seconds: (performance.now() - begun) / 1000 },
         ...{ server: server.version, pg_dump: programs.version },

@@ -1,7 +1,7 @@
 /** Lets so many in at once at each place; the others wait, in their order. What `enter` gives is called to leave. */
-export type Turns = { enter(place: string): Promise<() => void> };
+export type KeyedSemaphore = { enter(place: string): Promise<() => void> };
 
-export function createTurns(atOnce: number): Turns {
+export function createKeyedSemaphore(atOnce: number): KeyedSemaphore {
   const places = new Map<string, { free: number; waiting: (() => void)[] }>();
 
   const leave = (place: string): void => {

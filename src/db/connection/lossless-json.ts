@@ -1,7 +1,7 @@
 import type { Json } from '../../json/json.ts';
 
 /** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
-export function exactJson(text: string): Json {
+export function parseLosslessJson(text: string): Json {
   return /[\d.]{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
 }
 

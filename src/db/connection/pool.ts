@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { withoutZeros } from './lossless-json.ts';
-import { keepToTransactions } from './transaction-pooling.ts';
+import { useTransactionPooling } from './transaction-pooling.ts';
 
 export type Pool = pg.Pool;
 export type Client = pg.Client;
@@ -98,7 +98,7 @@ export function createPool(options: ConnectionOptions): Pool {
 
 /** A statement that nobody has begun a transaction for gets one, where there are settings to say. */
 function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
-  pool.on('connect', (client) => keepToTransactions(client, settings));
+  pool.on('connect', (client) => useTransactionPooling(client, settings));
   if (Object.keys(settings).length === 0) return keepingRefused(pool);
   const query = (...asked: Parameters<Client['query']>) =>
     inTransaction(pool, async (client) => client.query(...asked));

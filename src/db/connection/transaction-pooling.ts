@@ -7,7 +7,7 @@ type Asked = string | { text?: string; name?: string };
  * Makes a connection fit for a pooler in transaction mode, where the next transaction has another session. Each `begin` says
  * the settings, for that transaction alone and in the same round trip; no statement is prepared under a name.
  */
-export function keepToTransactions(
+export function useTransactionPooling(
   client: PoolClient,
   settings: Readonly<Record<string, string>>,
 ): void {

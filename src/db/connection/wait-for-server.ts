@@ -12,7 +12,7 @@ const PAUSE_MS = 250;
  * waits. Throws at once what waiting cannot mend, such as a refused login or a missing database.
  * Throws the rest when the time is over or `signal` fires.
  */
-export async function awaitServer(
+export async function waitForServer(
   url: string,
   seconds: number,
   talk: (line: string) => void,

@@ -22,7 +22,7 @@ export type FindAddresses = (
  * A connection of its own to another database, at an address that was checked. What goes wrong is said with the name of the
  * secret, and never with what stands in it: not even the server's own words, which name the user.
  */
-export async function connectElsewhere(
+export async function connectExternal(
   url: DatabaseUrl,
   secret: string,
   timeoutMs: number,

@@ -1,7 +1,7 @@
 import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { exactJson } from '../connection/lossless-json.ts';
+import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { type Client, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
@@ -16,7 +16,7 @@ export type ReadingRules = { refused_calls: string; table_outside_schemas: strin
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** Reads with one SELECT, in a transaction that writes nothing and is undone. The connection is closed by the caller. */
-export async function readElsewhere(
+export async function readExternal(
   client: Client,
   request: RowsRequest,
   parsed: ReadQuery,
@@ -129,7 +129,7 @@ function rowsIn(values: readonly (string | null)[], most: number): Rows {
   const end = values.indexOf(null);
   const whole = (end < 0 ? values : values.slice(0, end)).slice(0, most) as string[];
   const cut_by = values.length === whole.length ? null : end >= 0 && end < most ? 'bytes' : 'rows';
-  return { rows: whole.map((row) => exactJson(row) as JsonObject), cut_by };
+  return { rows: whole.map((row) => parseLosslessJson(row) as JsonObject), cut_by };
 }
 
 function unfit(message: string): Outcome<never> {

@@ -1,16 +1,16 @@
 import type { ReadableTable, ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { createTurns } from '../connection/keyed-semaphore.ts';
+import { createKeyedSemaphore } from '../connection/keyed-semaphore.ts';
 import type { Client, Pool } from '../connection/pool.ts';
 import { describeTables } from '../query-analysis/describe-tables.ts';
 import { parseQuery, type ReadQuery } from '../query-analysis/parse.ts';
 import type { RowsRequest } from '../sql-tools/bounded-read.ts';
-import { connectElsewhere, type FindAddresses } from './connect.ts';
+import { connectExternal, type FindAddresses } from './connect.ts';
 import { parseDatabaseUrl } from './database-url.ts';
-import { type ReadingRules, readElsewhere } from './read.ts';
+import { type ReadingRules, readExternal } from './read.ts';
 
 /** What a tool asks of another database. */
-export type ElsewhereReader = {
+export type ExternalReader = {
   rows(request: RowsRequest): Promise<Outcome<Rows>>;
   tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
 };
@@ -23,9 +23,9 @@ const AT_ONCE = 2;
  * Every query has a connection of its own, which is closed after it: there is nobody over there to clean up a session. `pool`
  * is of our own database, where the rules are asked for.
  */
-export function createElsewhere(pool: Pool, find: FindAddresses) {
-  const turns = createTurns(AT_ONCE);
-  return (url: string, secret: string): ElsewhereReader => {
+export function createExternalReader(pool: Pool, find: FindAddresses) {
+  const turns = createKeyedSemaphore(AT_ONCE);
+  return (url: string, secret: string): ExternalReader => {
     const read = async (request: RowsRequest, parsed: ReadQuery): Promise<Outcome<Rows>> => {
       const place = parseDatabaseUrl(url);
       if (typeof place === 'string') {
@@ -36,10 +36,10 @@ export function createElsewhere(pool: Pool, find: FindAddresses) {
       const leave = await turns.enter(url);
       try {
         const rules = await rulesOn(pool);
-        const client = await connectElsewhere(place, secret, limits.timeoutMs, find, signal);
+        const client = await connectExternal(place, secret, limits.timeoutMs, find, signal);
         return client.ok
           ? await closing(client.value, signal, () =>
-              readElsewhere(client.value, request, parsed, secret, rules),
+              readExternal(client.value, request, parsed, secret, rules),
             )
           : client;
       } finally {

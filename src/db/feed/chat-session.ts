@@ -2,8 +2,8 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { type Client, type JsonPage, jsonPage } from '../queries/json-rows.ts';
 import { findExecution, queriesOn, stepsAfter } from '../queries/queries.ts';
-import type { Followed } from './follow-runs.ts';
-import type { Bell } from './run-listener.ts';
+import type { FollowedItem } from './follow-runs.ts';
+import type { RunListener } from './run-listener.ts';
 
 /** What a run asks a person. */
 export type OpenQuestion = {
@@ -27,7 +27,7 @@ export async function sendMessage(
   pool: Pool,
   session: string,
   text: string,
-  bell: Bell,
+  bell: RunListener,
 ): Promise<string> {
   return inTransaction(pool, async (client) => {
     const sent = await client.query(
@@ -52,7 +52,7 @@ export async function forkSession(
   pool: Pool,
   from: { session: string; turn: number },
   text: string,
-  bell: Bell,
+  bell: RunListener,
 ): Promise<{ session: string; run: string }> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query(
@@ -107,7 +107,7 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
 }
 
 export type TurnEvent =
-  | Exclude<Followed, { type: 'questions' }>
+  | Exclude<FollowedItem, { type: 'questions' }>
   | { type: 'token'; id: string; piece: TokenPiece }
   | { type: 'question'; id: string; question: OpenQuestion };
 
@@ -117,7 +117,7 @@ export type TurnEvent =
  */
 export async function* followTurn(
   pool: Pool,
-  bell: Bell,
+  bell: RunListener,
   id: string,
   after: number,
   signal: AbortSignal,
@@ -138,7 +138,7 @@ export async function* followTurn(
       if (execution?.completed_at) return yield { type: 'end', id, execution };
       if (question) return yield { type: 'question', id, question };
     }
-    isDue = (await bell.rung([id])).length > 0;
+    isDue = (await bell.nextChanged([id])).length > 0;
     for (const piece of bell.pieces()) {
       if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
     }
@@ -170,10 +170,10 @@ export async function sessionUsage(db: Client, session: string): Promise<Session
   return rows[0];
 }
 
-export type Said = { turn: number; who: string; said: string };
+export type SessionMessage = { turn: number; who: string; said: string };
 
 /** Where something was said: numbers that rise with the conversation. */
-export type SaidPlace = { turn: number; seq: number };
+export type SessionMessagePlace = { turn: number; seq: number };
 
 /**
  * The last $4 messages of people and agents in session $1, newest first: before seq $3 of turn $2,
@@ -196,16 +196,25 @@ const SAID = `select h.turn, h.seq, h.who, h.said from (
      order by h.turn desc, h.seq desc limit $4`;
 
 /** Returns the last messages of a session, oldest first. Copied messages of a fork are turn 0. */
-export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
-  const { rows } = await db.query<Said & SaidPlace>(SAID, [session, null, null, most]);
+export async function lastMessages(
+  db: Client,
+  session: string,
+  most: number,
+): Promise<SessionMessage[]> {
+  const { rows } = await db.query<SessionMessage & SessionMessagePlace>(SAID, [
+    session,
+    null,
+    null,
+    most,
+  ]);
   return rows.reverse().map(({ turn, who, said }) => ({ turn, who, said }));
 }
 
 /** A page of what was said before a place, the newest first. */
-export function saidBefore(
+export function messagesBefore(
   db: Client,
   session: string,
-  { before, limit }: { before: SaidPlace | undefined; limit: number },
-): Promise<JsonPage<Said & SaidPlace>> {
+  { before, limit }: { before: SessionMessagePlace | undefined; limit: number },
+): Promise<JsonPage<SessionMessage & SessionMessagePlace>> {
   return jsonPage(db, SAID, [session, before?.turn ?? null, before?.seq ?? null, limit]);
 }

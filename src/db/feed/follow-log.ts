@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queries } from '../queries/queries.ts';
-import { hangBell } from './run-listener.ts';
+import { openRunListener } from './run-listener.ts';
 import { endOf, LATE_MS, type LogFilter, type LoggedStep, loggedSteps } from './step-log.ts';
 
 /** Many steps at once are read at once; a look that takes long is not repeated at once. */
@@ -23,7 +23,7 @@ export async function* followLog(
   const { id } = filter;
   const ids = id === undefined ? [] : [id];
   const known = new Known();
-  const bell = await hangBell(url, ids, signal);
+  const bell = await openRunListener(url, ids, signal);
   try {
     let last = (await endOf(db, undefined)).now.getTime();
     const begin = last - LATE_MS;
@@ -42,7 +42,7 @@ export async function* followLog(
       last = now.getTime();
       const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_LOOK);
       await pause(rest, undefined, { signal }).catch(() => {});
-      await bell.rung(ids);
+      await bell.nextChanged(ids);
     }
   } finally {
     await bell.close();

@@ -9,9 +9,9 @@ import {
   stepsAfter,
 } from '../queries/queries.ts';
 import { type Question, questionsInTheWay } from '../queries/questions.ts';
-import { hangBell } from './run-listener.ts';
+import { openRunListener } from './run-listener.ts';
 
-export type Followed =
+export type FollowedItem =
   | { type: 'step'; id: string; step: Step }
   /** Nothing of the run goes on before a person has answered these; each is given once. */
   | { type: 'questions'; id: string; questions: Question[] }
@@ -31,24 +31,24 @@ export function followExecutions(
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<Followed>;
+): AsyncGenerator<FollowedItem>;
 export function followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
   options: { notes: true },
-): AsyncGenerator<Followed | Noted>;
+): AsyncGenerator<FollowedItem | Noted>;
 export async function* followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
   { notes = false } = {},
-): AsyncGenerator<Followed | Noted> {
+): AsyncGenerator<FollowedItem | Noted> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
-  const bell = await hangBell(url, ids, signal, { notes });
+  const bell = await openRunListener(url, ids, signal, { notes });
   const cursors = new Map(ids.map((id) => [id, after]));
   const told = new Set<string>();
   try {
@@ -58,7 +58,7 @@ export async function* followExecutions(
       for (const id of due) {
         yield* readOn(db, id, cursors, told);
       }
-      due = await bell.rung([...cursors.keys()]);
+      due = await bell.nextChanged([...cursors.keys()]);
     }
   } finally {
     await bell.close();
@@ -71,7 +71,7 @@ async function* readOn(
   id: string,
   cursors: Map<string, number>,
   told: Set<string>,
-): AsyncGenerator<Followed> {
+): AsyncGenerator<FollowedItem> {
   const cursor = cursors.get(id);
   if (cursor === undefined) {
     return;
@@ -97,7 +97,7 @@ async function* readOn(
 }
 
 /** What it waits for people for, each question once. */
-async function* askedBy(db: Queries, id: string, told: Set<string>): AsyncGenerator<Followed> {
+async function* askedBy(db: Queries, id: string, told: Set<string>): AsyncGenerator<FollowedItem> {
   const questions = (await questionsInTheWay(db, id)).filter((one) => !told.has(one.id));
   if (questions.length > 0) {
     yield { type: 'questions', id, questions };

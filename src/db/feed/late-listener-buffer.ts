@@ -5,13 +5,13 @@ const ASK_MS = 300;
 
 type Kept = { id: string; said: string[]; isHeard: boolean; say(text: string): void };
 
-export type Unheard = {
+export type LateListenerBuffer = {
   open(answer: Answering): TokenSink;
   close(): void;
 };
 
 /** Passes on what is said of an answer, with the place of each piece in it. */
-export function inPlace(
+export function withOffsets(
   answer: Answering,
   tell: (piece: TokenPiece) => void,
 ): (text: string) => void {
@@ -27,10 +27,10 @@ export function inPlace(
  * it from its beginning. `watched` gives those of the runs that somebody listens to by now; it is asked for all answers
  * at once, and only while there is something to tell.
  */
-export function keepUnheard(
+export function createLateListenerBuffer(
   watched: (ids: string[]) => Promise<readonly string[]>,
   tell: (piece: TokenPiece) => void,
-): Unheard {
+): LateListenerBuffer {
   const kept = new Set<Kept>();
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -52,7 +52,7 @@ export function keepUnheard(
   };
   return {
     open(answer) {
-      const say = inPlace(answer, tell);
+      const say = withOffsets(answer, tell);
       const entry: Kept = { id: answer.execution_id, said: [], isHeard: false, say };
       kept.add(entry);
       return {

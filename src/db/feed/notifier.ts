@@ -3,7 +3,7 @@ import type { OpenSink, TokenPiece } from '../../contracts/runs/step.ts';
 import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
 import { storableJson } from '../connection/storable-json.ts';
-import { inPlace, keepUnheard } from './late-listener-buffer.ts';
+import { createLateListenerBuffer, withOffsets } from './late-listener-buffer.ts';
 
 /** Milliseconds during which announcements of the same moment are gathered. */
 const GATHER_MS = 3;
@@ -48,7 +48,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     await Promise.all([streamed.sendNow(), noted.sendNow()]); // what belongs to a step comes before the step
     await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
   });
-  const unheard = keepUnheard(async (ids) => {
+  const unheard = createLateListenerBuffer(async (ids) => {
     const asked = 'select id from howdah_private.watched_among($1) as w (id)';
     const { rows } = await pool.query<{ id: string }>(asked, [ids]);
     return rows.map(({ id }) => id);
@@ -57,7 +57,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
   return {
     announce: announced.add,
     stream: (answer, isHeard) =>
-      isHeard ? { say: inPlace(answer, streamed.add), end: () => {} } : unheard.open(answer),
+      isHeard ? { say: withOffsets(answer, streamed.add), end: () => {} } : unheard.open(answer),
     tell: noted.add,
     announceDueRuns() {
       const asked = pool.query('select howdah_private.announce_due_runs()');

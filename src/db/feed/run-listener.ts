@@ -13,7 +13,7 @@ const RENEW_MS = 60_000;
 const NO_RIGHTS = '42501';
 
 /** Tells when something new can be read of runs. */
-export type Bell = {
+export type RunListener = {
   /**
    * Registers for a run, on the caller's connection: in the transaction that begins the run, nothing of it is missed. Does
    * nothing for a login that is told no announcements.
@@ -23,7 +23,7 @@ export type Bell = {
    * Waits until something is announced, for a while at most. Gives which of these runs are due to be read: those announced,
    * none when pieces of answers or notes of tools came, all when nothing was heard for a while.
    */
-  rung(ids: readonly string[]): Promise<string[]>;
+  nextChanged(ids: readonly string[]): Promise<string[]>;
   /** The pieces of answers that came since it was asked last. */
   pieces(): TokenPiece[];
   /** What tools said while they work, since it was asked last. */
@@ -32,12 +32,12 @@ export type Bell = {
 };
 
 /** A bell of one connection, for runs known now and for those it is told to watch. `signal` ends all waiting. */
-export async function hangBell(
+export async function openRunListener(
   url: string,
   ids: readonly string[],
   signal: AbortSignal,
   { tokens = false, notes = false } = {},
-): Promise<Bell> {
+): Promise<RunListener> {
   const client = createClient({ url, applicationName: 'howdah-cli' });
   const listener = randomUUID();
   const watched = new Set(ids);
@@ -78,7 +78,7 @@ export async function hangBell(
       watched.add(id);
       if (!isDeaf) await caller.query('select howdah_private.watch($1, $2)', [listener, [id]]);
     },
-    async rung(all) {
+    async nextChanged(all) {
       const isQuiet = () => announced.size + pieces.length + said.length === 0;
       if (isQuiet() && !signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>();

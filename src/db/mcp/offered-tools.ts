@@ -46,7 +46,7 @@ export async function mayRun(client: Client): Promise<boolean> {
 }
 
 /** Begins a run; gives its id. Throws what the insert is refused with. */
-export async function beginRun(
+export async function startRun(
   client: Client,
   { kind, id }: Pick<OfferedTool, 'kind' | 'id'>,
   { message, data, metadata }: { message: string; data: Json | undefined; metadata: JsonObject },

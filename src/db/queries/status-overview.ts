@@ -35,7 +35,10 @@ export async function ownTenant(
 }
 
 /** Its figures in one round trip; each looks at a bounded number of rows, by an index. */
-export async function figuresOf(client: Pick<Client, 'query'>, tenantId: string): Promise<Figures> {
+export async function statusFigures(
+  client: Pick<Client, 'query'>,
+  tenantId: string,
+): Promise<Figures> {
   const { rows } = await client.query<Figures>(FIGURES, [tenantId]);
   return rows[0] as Figures;
 }

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { keepArchive } from './ensure-archive.ts';
+import { ensureArchive } from './ensure-archive.ts';
 
 /** What became of a month: it is dropped, or stays for reasons in words. */
 export type MonthOutcome = {
@@ -132,7 +132,7 @@ async function dropMonth(
       outcome.runs = Number(closed?.runs);
     }
     begin('archive');
-    Object.assign(outcome, await keepArchive(client, month, options.archiveFolder));
+    Object.assign(outcome, await ensureArchive(client, month, options.archiveFolder));
     begin('beside');
     await untilNone(client, 'select howdah_private.delete_side_rows_of_month($1) as done', [day]);
     await detachAndDrop(client, day, end, locked, begin);

@@ -13,7 +13,7 @@ type Found = { archive: string | null; is_cleared: boolean; tables: number };
  * lost is replaced by another beside it while everything is still there, and left as it is: part of it may be what somebody needs. Throws `HWCNF`
  * or `HWINV` when there is none to trust: the month stays.
  */
-export async function keepArchive(
+export async function ensureArchive(
   client: Client,
   month: string,
   folder: string | undefined,

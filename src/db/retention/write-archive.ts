@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Client } from '../connection/pool.ts';
-import { keepName } from './fsync-directory.ts';
+import { fsyncDirectory } from './fsync-directory.ts';
 
 /** One connection: the rows are read in a transaction. */
 type Session = Pick<Client, 'query'>;
@@ -157,7 +157,7 @@ async function writeTable(
 
 /** An archive gets its name when it is whole, and takes nobody's: there may be an older one of that month, which may be the only one. */
 async function settle(part: string, wanted: string): Promise<string> {
-  await keepName(join(part, MANIFEST));
+  await fsyncDirectory(join(part, MANIFEST));
   for (let n = 1; ; n++) {
     const name = n === 1 ? wanted : `${wanted}.${n}`;
     const isTaken = await access(name).then(
@@ -172,7 +172,7 @@ async function settle(part: string, wanted: string): Promise<string> {
       if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
       throw error;
     }
-    await keepName(name);
+    await fsyncDirectory(name);
     return name;
   }
 }

@@ -9,7 +9,7 @@ export const OUR_ROLES =
  * Throws `HWCNF`, naming them, when there are tables, views, functions or types in our schemas that are not ours: they would go
  * with the schemas. Whatever we make belongs to one of our roles.
  */
-export async function refuseStrangers(client: Client): Promise<void> {
+export async function refuseForeignObjects(client: Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>(STRANGERS);
   if (rows.length === 0) return;
   const names = rows.map(({ name }) => name);

@@ -2,12 +2,12 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { refuseStrangers, refuseViewsOnOurs } from './foreign-objects.ts';
+import { refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
 import { appliedDigests, applyReplaceable, dropReplaceable } from './replaceable-objects.ts';
 import { refuseGuest, refuseNewer, refusePreview, schemaState } from './schema-state.ts';
-import { besideOthers, boundWaits } from './table-locks.ts';
+import { boundWaits, withTableLocks } from './table-locks.ts';
 
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
@@ -64,7 +64,7 @@ export async function migrateUp(
         await applyReplaceable(client, choice, lockTables);
         return applied;
       });
-    const rest = await besideOthers(client, apply, patienceMs).catch(explainRefusal);
+    const rest = await withTableLocks(client, apply, patienceMs).catch(explainRefusal);
     return [...first, ...rest];
   });
 }
@@ -81,7 +81,7 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
     if (applied.length === 0) {
       return [];
     }
-    if (all) await refuseStrangers(client);
+    if (all) await refuseForeignObjects(client);
     await refuseViewsOnOurs(client);
     const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
     const undone = await inOneTransaction<string[]>(client, async () => {

@@ -57,7 +57,7 @@ export async function boundWaits(client: Client): Promise<void> {
  *
  * Throws `HWCNF` with who is in the way when nobody has let us for `patienceMs`.
  */
-export async function besideOthers<T>(
+export async function withTableLocks<T>(
   client: Client,
   migrate: (lockTables: () => Promise<void>) => Promise<T>,
   patienceMs = PATIENCE_MS,

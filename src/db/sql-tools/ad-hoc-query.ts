@@ -14,7 +14,7 @@ export type AskAs = {
   seconds?: number | undefined;
 };
 
-export type Asked = {
+export type AdHocQuery = {
   rows: Record<string, unknown>[];
   /** How many there were. */
   count: number;
@@ -26,11 +26,11 @@ export type Asked = {
  * One statement somebody typed, in a transaction of its own. The extended protocol takes no second statement, so none ends
  * the transaction and goes on with the rights of the login.
  */
-export async function queryAs(
+export async function adHocQuery(
   pool: Pool,
   text: string,
   { tenantId, role, isReadOnly, mostRows, seconds }: AskAs,
-): Promise<Asked> {
+): Promise<AdHocQuery> {
   const client = await pool.connect();
   try {
     await client.query(isReadOnly ? 'begin read only' : 'begin');

@@ -2,7 +2,7 @@ import type { ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { exactJson } from '../connection/lossless-json.ts';
+import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
@@ -39,7 +39,7 @@ const READ = Symbol('read');
  * looked up in the catalogue, and its plan is priced. Then it runs as howdah_reader, bound to a
  * tenant, in a read-only transaction that is rolled back.
  */
-export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
+export async function readRows(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
   const parsed = await parseQuery(request.query, request.schemas);
   return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
 }
@@ -132,7 +132,10 @@ async function read(
   const [found = { rows: [], cut_by: null }] = rows;
   return {
     ok: true,
-    value: { rows: found.rows.map((row) => exactJson(row) as JsonObject), cut_by: found.cut_by },
+    value: {
+      rows: found.rows.map((row) => parseLosslessJson(row) as JsonObject),
+      cut_by: found.cut_by,
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { LeftOut } from '../../contracts/runs/preview.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { exactJson } from '../connection/lossless-json.ts';
+import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';
 
@@ -22,15 +22,15 @@ export type TableChange = {
 };
 
 /** What a call gave and changed, seen from within its transaction, with its own rights. */
-export type Watched = { value: Json; tables: TableChange[]; altered: string[] };
+export type CapturedChanges = { value: Json; tables: TableChange[]; altered: string[] };
 
 /** Of one table so many rows and bytes are told; one of more bytes is not looked through. */
 const BOUNDS = { rows: 1_000, bytes: 1_048_576, scanned: 536_870_912 };
 
-type Found = Omit<Watched, 'value'> & { results: (string | null)[] };
+type Found = Omit<CapturedChanges, 'value'> & { results: (string | null)[] };
 
 /** Runs a statement of one column in the sandbox, `$1` being the argument; gives its rows, and what it changed. */
-export async function watchedQuery(
+export async function capturingQuery(
   client: PoolClient,
   statement: string,
   argument: string,
@@ -39,5 +39,5 @@ export async function watchedQuery(
   const bounds = quoteText(JSON.stringify(BOUNDS));
   const watching = `select howdah_private.call_with_diff(${quoteText(statement)}, $1, current_setting('search_path'), ${bounds})::text`;
   const [found = null] = await boundQuery(client, watching, argument, timeoutMs);
-  return exactJson(found ?? '{}') as unknown as Found;
+  return parseLosslessJson(found ?? '{}') as unknown as Found;
 }

@@ -1,9 +1,9 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { createTurns, type Turns } from '../connection/keyed-semaphore.ts';
+import { createKeyedSemaphore, type KeyedSemaphore } from '../connection/keyed-semaphore.ts';
 import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
 import { isConnectionLoss } from '../connection/sqlstate.ts';
-import type { Watched } from './captured-changes.ts';
+import type { CapturedChanges } from './captured-changes.ts';
 import { FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
 
@@ -14,15 +14,18 @@ const TRIED = Symbol('tried');
  * Makes a call twice, each in a transaction of its own that is undone, over the same rows: the second sees by the snapshot of
  * the first. So whatever differs between the two is new with each call, a key, a time, chance, and nobody else's doing.
  */
-export async function dryRuns(pool: Pool, call: SqlToolCall): Promise<Outcome<[Watched, Watched]>> {
+export async function dryRuns(
+  pool: Pool,
+  call: SqlToolCall,
+): Promise<Outcome<[CapturedChanges, CapturedChanges]>> {
   const leave = await enter(pool);
   try {
-    let second: Watched | undefined;
+    let second: CapturedChanges | undefined;
     const first = await tryCall(pool, call, undefined, async (client) => {
       const { rows } = await client.query('select pg_catalog.pg_export_snapshot() as snapshot');
       second = await tryCall(pool, call, rows[0].snapshot);
     });
-    return { ok: true, value: [first, second as Watched] };
+    return { ok: true, value: [first, second as CapturedChanges] };
   } catch (error) {
     if (isConnectionLoss(error) && !isShort(error)) throw error; // it says nothing of the call
     return { ok: false, error: failureOf(error, call) };
@@ -52,8 +55,8 @@ async function tryCall(
   call: SqlToolCall,
   snapshot: string | undefined,
   then?: (client: PoolClient) => Promise<void>,
-): Promise<Watched> {
-  let watched: Watched | undefined;
+): Promise<CapturedChanges> {
+  let watched: CapturedChanges | undefined;
   const work = async (client: PoolClient): Promise<void> => {
     await client.query('set transaction isolation level repeatable read');
     if (snapshot) await client.query(`set transaction snapshot ${quoteText(snapshot)}`);
@@ -73,7 +76,7 @@ async function tryCall(
     throw TRIED;
   };
   await undone(() => inTransaction(pool, work, FORGET_SESSION));
-  return watched as Watched;
+  return watched as CapturedChanges;
 }
 
 async function undone(work: () => Promise<unknown>): Promise<void> {
@@ -84,14 +87,15 @@ async function undone(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-const rooms = new WeakMap<Pool, Turns>();
+const rooms = new WeakMap<Pool, KeyedSemaphore>();
 
 /**
  * Each holds a connection while it waits for another one: if too many did, no connection would be left for any of them. Others
  * hold one and wait for none.
  */
 function enter(pool: Pool): Promise<() => void> {
-  const turns = rooms.get(pool) ?? createTurns(Math.max(1, Math.floor(pool.options.max / 3)));
+  const turns =
+    rooms.get(pool) ?? createKeyedSemaphore(Math.max(1, Math.floor(pool.options.max / 3)));
   rooms.set(pool, turns);
   return turns.enter('');
 }

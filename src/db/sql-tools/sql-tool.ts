@@ -1,11 +1,11 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { exactJson } from '../connection/lossless-json.ts';
+import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';
-import { type Watched, watchedQuery } from './captured-changes.ts';
+import { type CapturedChanges, capturingQuery } from './captured-changes.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 
 /** A function of the database as `register_sql_tool` described it in `tools.configuration`. */
@@ -25,11 +25,11 @@ export type SqlToolCall = {
   /** Abandons the call: nothing of it is committed. */
   signal: AbortSignal;
   /** Looks at what the call did before it is committed, and throws `NotAsShown` where nothing of it shall be. */
-  check?: ((watched: Watched) => void) | undefined;
+  check?: ((watched: CapturedChanges) => void) | undefined;
 };
 
 /** The call did something else than whoever allowed it was shown, and is undone. */
-export class NotAsShown extends Error {}
+export class NotAsPreviewedError extends Error {}
 
 /** What is done first in the transaction of a call, as the worker. */
 export type BeforeCall = (client: PoolClient) => Promise<JsonObject | undefined>;
@@ -82,7 +82,7 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
     });
     return { ok: true, value };
   } catch (error) {
-    if (error instanceof NotAsShown) throw error;
+    if (error instanceof NotAsPreviewedError) throw error;
     return { ok: false, error: failureOf(error, call) };
   } finally {
     stop();
@@ -96,10 +96,10 @@ async function plainValue(client: PoolClient, call: SqlToolCall): Promise<Json> 
 }
 
 /** Calls it within the sandbox, and tells what that changed. */
-export async function watchedCall(client: PoolClient, call: SqlToolCall): Promise<Watched> {
+export async function watchedCall(client: PoolClient, call: SqlToolCall): Promise<CapturedChanges> {
   const { fn, args, timeoutMs } = call;
   const statement = statementOf(fn, args, await typesOf(client, fn));
-  const { results, ...changes } = await watchedQuery(
+  const { results, ...changes } = await capturingQuery(
     client,
     statement,
     storableJson(args),
@@ -109,7 +109,7 @@ export async function watchedCall(client: PoolClient, call: SqlToolCall): Promis
 }
 
 function valueIn(fn: SqlFunction, texts: readonly (string | null)[]): Json {
-  const values = texts.map((text) => (text === null ? null : exactJson(text)));
+  const values = texts.map((text) => (text === null ? null : parseLosslessJson(text)));
   return fn.returns_set ? values : (values[0] ?? null);
 }
 

@@ -7,7 +7,7 @@ import { PROTOCOL } from '../runs/commit-query.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
 /** A heartbeat had no answer: other statements under way may have been lost as silently. */
-export class SilentDatabase extends Error {}
+export class SilentDatabaseError extends Error {}
 
 /** The time without an answer after which a worker's presence is lost. The reaper waits longer. */
 const ANSWER_MS = 8_000;
@@ -45,7 +45,7 @@ export type PresenceOptions = {
  * Registers a worker on a connection of its own, whose advisory lock is its presence, and listens there for
  * control messages. Must be a direct connection, not one through a transaction pooler.
  */
-export async function enter(options: PresenceOptions): Promise<Presence> {
+export async function registerWorkerPresence(options: PresenceOptions): Promise<Presence> {
   const client = createClient({
     url: options.url,
     applicationName: 'howdah-live',
@@ -134,7 +134,7 @@ async function register(
 
 function answered<T>(work: Promise<T>): Promise<T> {
   const late = () =>
-    new SilentDatabase(`the database did not answer within ${ANSWER_MS / 1_000} s`);
+    new SilentDatabaseError(`the database did not answer within ${ANSWER_MS / 1_000} s`);
   return withinAwakeTime(ANSWER_MS, work, late);
 }
 

@@ -3,10 +3,10 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
-import type { Caller, Told } from '../caller.ts';
+import type { Caller, McpRunItem } from '../caller.ts';
 
 /** How a request that is no call of a tool is refused: in the codes of JSON-RPC, with ours in `data`. */
-export function protocolError({ code, message, hint, detail }: Told): ProtocolError {
+export function protocolError({ code, message, hint, detail }: McpRunItem): ProtocolError {
   const isInvalid = code.startsWith('HW');
   return new ProtocolError(
     isInvalid ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError,
@@ -16,7 +16,7 @@ export function protocolError({ code, message, hint, detail }: Told): ProtocolEr
 }
 
 /** How a call is refused: as a result, so that the model that made it can read why. */
-export function refusedCall({ code, message, hint, detail }: Told): CallToolResult {
+export function refusedCall({ code, message, hint, detail }: McpRunItem): CallToolResult {
   return {
     isError: true,
     content: [{ type: 'text', text: [`${message} (${code})`, hint].filter(Boolean).join('\n') }],

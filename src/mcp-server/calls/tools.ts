@@ -6,14 +6,14 @@ import {
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../../contracts/errors.ts';
 import {
-  beginRun,
   mayRun,
   type OfferedTool,
   offeredTool,
   offeredTools,
+  startRun,
 } from '../../db/mcp/offered-tools.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
 import { answerTool } from './answer-tool.ts';
 
@@ -57,14 +57,14 @@ export async function beginByTool(
     if (!offered) throw noTool(name);
     if (offered.calls !== null) {
       const message = JSON.stringify(args);
-      const id = await beginRun(client, offered, { message, data: undefined, metadata });
+      const id = await startRun(client, offered, { message, data: undefined, metadata });
       return { id, isOneTool: true };
     }
     const { message, input_data: data, ...others } = args;
     const [other] = Object.keys(others);
     if (other !== undefined) throw wrong(other, 'is not known', offered);
     if (typeof message !== 'string') throw wrong('message', 'has to be a text', offered);
-    return { id: await beginRun(client, offered, { message, data, metadata }), isOneTool: false };
+    return { id: await startRun(client, offered, { message, data, metadata }), isOneTool: false };
   });
 }
 
@@ -79,7 +79,7 @@ function wrong(field: string, what: string, { parameters }: OfferedTool): Howdah
 function noTool(name: string): ProtocolError {
   return new ProtocolError(
     ProtocolErrorCode.InvalidParams,
-    `Unknown tool: ${told(name)}. tools/list has those there are.`,
+    `Unknown tool: ${displayable(name)}. tools/list has those there are.`,
     { code: 'HWNTF' },
   );
 }

@@ -4,7 +4,7 @@ import { marksAt } from './resource-addresses.ts';
 import { UUID } from './uris.ts';
 
 /** How runs, by their ids, and files, by their addresses, stand; those that whoever asks may not see are left out. */
-export async function marksOfAll(
+export async function etagsOfAll(
   client: PoolClient,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {

@@ -13,7 +13,7 @@ import {
   fileAt,
   fileMarks,
 } from '../../db/mcp/resources.ts';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
 import { contentsOf } from './content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
@@ -57,7 +57,7 @@ export async function listTemplates(
 /** What stands at an address: a file, or a template filled in. What is not there, or not the caller's to see, is not found. */
 export async function readAddress(caller: Caller, uri: string): Promise<ReadResourceResult> {
   const file = await caller.transact((client) => fileOf(client, uri));
-  if (!file) throw new ResourceNotFoundError(told(uri));
+  if (!file) throw new ResourceNotFoundError(displayable(uri));
   return { contents: [{ uri, mimeType: file.type, ...contentsOf(file) }] };
 }
 

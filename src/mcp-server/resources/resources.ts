@@ -7,7 +7,7 @@ import { outlineOf } from '../../db/mcp/offered-tools.ts';
 import { addressedFiles } from '../../db/mcp/resources.ts';
 import { findExecution, listExecutions, queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
 import { asResource, readAddress } from './resource-addresses.ts';
 import { executionOf, executionUri, UUID } from './uris.ts';
@@ -88,6 +88,6 @@ async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult>
         steps: await outlineOf(client, id, MOST_STEPS),
       };
     }));
-  if (!document) throw new ResourceNotFoundError(told(uri));
+  if (!document) throw new ResourceNotFoundError(displayable(uri));
   return { contents: [{ uri, mimeType: MIME_TYPE, text: JSON.stringify(document, null, 2) }] };
 }

@@ -1,6 +1,6 @@
 import type { ListMarks } from '../../db/mcp/sessions.ts';
 import type { Caller } from '../caller.ts';
-import { marksOfAll } from '../resources/etags.ts';
+import { etagsOfAll } from '../resources/etags.ts';
 import { executionUri, UUID } from '../resources/uris.ts';
 
 export type ListName = keyof ListMarks;
@@ -50,7 +50,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
     return done;
   };
   const compare = async (ids: readonly string[]) => {
-    const marks = await caller.transact((client) => marksOfAll(client, ids));
+    const marks = await caller.transact((client) => etagsOfAll(client, ids));
     for (const [id, mark] of marks) {
       const run = runs.get(id);
       if (!run || run.mark === mark) continue;

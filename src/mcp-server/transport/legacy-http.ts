@@ -17,7 +17,7 @@ import {
 import { createMcpServer } from '../server.ts';
 import { serveStream } from './legacy-stream.ts';
 import { type McpSession, mintSession, readSession, sessionDigest } from './session-id.ts';
-import { storedSession, type ToldSession } from './session-subscriptions.ts';
+import { type SessionSubscriptions, storedSubscriptions } from './session-subscriptions.ts';
 
 const SESSION_HEADER = 'mcp-session-id';
 /** The id of a request of ours by which a person is asked: what answers it names the question, in whatever process it arrives. */
@@ -62,8 +62,8 @@ function refusal(status: number, code: number, message: string, allow?: string):
 
 const accepted = () => new Response(null, { status: 202 });
 
-function keptOf(caller: Caller, { id }: McpSession): ToldSession {
-  return storedSession(caller, sessionDigest(id));
+function keptOf(caller: Caller, { id }: McpSession): SessionSubscriptions {
+  return storedSubscriptions(caller, sessionDigest(id));
 }
 
 /** One server and one transport for each request. */

@@ -5,7 +5,7 @@ import {
 import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../server.ts';
 import { type Change, LIST_NAMES, watchChanges } from './changes.ts';
-import type { ToldSession } from './session-subscriptions.ts';
+import type { SessionSubscriptions } from './session-subscriptions.ts';
 
 export type StreamRequest = {
   request: Request;
@@ -17,7 +17,7 @@ export type StreamRequest = {
 /** The stream by which a client of an older revision is told of what no request of its asks for: lists, and the runs of its session. */
 export async function serveStream(
   { request, caller, isClosing, onError }: StreamRequest,
-  session: ToldSession,
+  session: SessionSubscriptions,
 ): Promise<Response> {
   const transport = new WebStandardStreamableHTTPServerTransport({});
   const server = createMcpServer({ caller, onDisconnect: 'continue', isClosing });

@@ -7,13 +7,13 @@ import {
   subscribe,
   unsubscribe,
 } from '../../db/mcp/sessions.ts';
-import { told } from '../../text/displayable.ts';
+import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
-import { marksOfAll } from '../resources/etags.ts';
+import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
 
 /** What the client of a session asked to be told of, wherever that is kept. */
-export type ToldSession = {
+export type SessionSubscriptions = {
   /** The least grave log message it wants; null when it never said. */
   logLevel(): Promise<string | null>;
   setLogLevel(level: string): Promise<void>;
@@ -24,7 +24,7 @@ export type ToldSession = {
 };
 
 /** Kept in the database, for requests that reach any process. */
-export function storedSession(caller: Caller, session: string): ToldSession {
+export function storedSubscriptions(caller: Caller, session: string): SessionSubscriptions {
   return {
     logLevel: () => caller.transact((client) => logLevelOf(client, session)),
     setLogLevel: (level) => caller.transact((client) => setLogLevel(client, session, level)),
@@ -42,7 +42,7 @@ export function storedSession(caller: Caller, session: string): ToldSession {
 }
 
 /** Kept for as long as a connection lasts. */
-export function heldSession(caller: Caller): ToldSession {
+export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
   const runs = new Map<string, string>();
   let logLevel: string | null = null;
   return {
@@ -63,7 +63,7 @@ export function heldSession(caller: Caller): ToldSession {
 
 async function seen(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
   const id = executionOf(uri) ?? uri;
-  const mark = (await marksOfAll(client, [id])).get(id);
-  if (mark === undefined) throw new ResourceNotFoundError(told(uri));
+  const mark = (await etagsOfAll(client, [id])).get(id);
+  if (mark === undefined) throw new ResourceNotFoundError(displayable(uri));
   return { id, mark };
 }

@@ -5,7 +5,7 @@ import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../server.ts';
 import { LIST_NAMES, watchChanges } from './changes.ts';
 import { tellBy } from './legacy-stream.ts';
-import { heldSession, type ToldSession } from './session-subscriptions.ts';
+import { inMemorySubscriptions, type SessionSubscriptions } from './session-subscriptions.ts';
 
 export type StdioOptions = {
   caller: Caller;
@@ -23,7 +23,7 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const transport = new StdioServerTransport(input, output);
   const closed = new AbortController();
   const { patient, quiet } = patiently(caller);
-  const session = heldSession(patient);
+  const session = inMemorySubscriptions(patient);
   let server: Server | undefined;
   const connection = serveStdio(
     () => {
@@ -94,7 +94,7 @@ function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } 
  */
 function whenAsked(
   transport: StdioServerTransport,
-  session: ToldSession,
+  session: SessionSubscriptions,
   onError: (error: unknown) => void,
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import { createMcpHandler, type ServerEvent } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { marksOfAll } from '../resources/etags.ts';
+import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
 import { createMcpServer } from '../server.ts';
 import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
@@ -72,7 +72,7 @@ function filterOf({ params }: JsonObject): Filter {
 async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Wanted> {
   const keys = uris.map((uri) => executionOf(uri) ?? uri);
   const runs =
-    keys.length > 0 ? await caller.transact((client) => marksOfAll(client, keys)) : new Map();
+    keys.length > 0 ? await caller.transact((client) => etagsOfAll(client, keys)) : new Map();
   return { lists, runs };
 }
 

@@ -1,6 +1,6 @@
 import type { Message } from '../../contracts/runs/message.ts';
 import type { Json } from '../../json/json.ts';
-import { unmarked } from '../../text/untrusted-text.ts';
+import { unmarkExternal } from '../../text/untrusted-text.ts';
 
 /** A tool's result with the call it answers. */
 export type Result = { name: string; arguments: string; content: Json };
@@ -23,7 +23,11 @@ export function turnOf(messages: Message[]): Turn {
     const call = calls.find(({ id }) => id === message.tool_call_id);
     if (message.role !== 'tool' || call === undefined) return [];
     return [
-      { name: call.name, arguments: call.arguments, content: parsed(unmarked(textOf(message))) },
+      {
+        name: call.name,
+        arguments: call.arguments,
+        content: parsed(unmarkExternal(textOf(message))),
+      },
     ];
   });
   const used = new Set(calls.map(({ name }) => name));

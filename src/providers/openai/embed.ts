@@ -4,7 +4,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { failed } from '../failure.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
-import { type Peer, toldFailure, webPage } from './failures.ts';
+import { type Peer, reportedFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
 import type { Watch } from './stall-timeout.ts';
 
@@ -46,7 +46,7 @@ export async function embed(
   watch.touch();
   if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
   const told: unknown = JSON.parse(await response.text());
-  if (isJsonObject(told) && told.error) return toldFailure(told.error, '', peer);
+  if (isJsonObject(told) && told.error) return reportedFailure(told.error, '', peer);
   const vectors = isJsonObject(told) ? vectorsIn(told, texts.length) : null;
   if (vectors === null) {
     const message = `The answer of ${peer.host} is no list of ${texts.length} embeddings.`;

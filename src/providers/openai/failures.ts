@@ -33,7 +33,7 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
 }
 
 /** An `error` object where an answer should be: in a stream, or in a body with status 200. */
-export function toldFailure(body: unknown, text: string, peer: Peer): Failed {
+export function reportedFailure(body: unknown, text: string, peer: Peer): Failed {
   const told = toldBy(body, text, peer.key);
   const detail = sentence(told.message, peer.key);
   const code = refusal(told) ?? 'bad_answer';

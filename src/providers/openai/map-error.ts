@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
 import { type Failed, failed } from '../failure.ts';
-import { httpFailure, type Peer, toldFailure } from './failures.ts';
+import { httpFailure, type Peer, reportedFailure } from './failures.ts';
 import { redact } from './redact.ts';
 import type { Sdk } from './sdk.ts';
 
@@ -24,7 +24,7 @@ export function failureOf(
   }
   if (error instanceof APIError) {
     const { status, headers, error: body } = error;
-    if (status === undefined) return toldFailure(body, text, peer);
+    if (status === undefined) return reportedFailure(body, text, peer);
     return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
   }
   const cause = causeOf(error, peer);

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ChangedRow, Ignored } from '../../contracts/runs/preview.ts';
-import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { changedRows } from './changed-rows.ts';
 import { leavesOf, nameOf } from './volatile-fields.ts';
 
 /** The same for two calls that give and change the same, but for what is ignored. */
-export function digestOf({ value, tables, altered }: Watched, ignored: Ignored): string {
+export function digestOf({ value, tables, altered }: CapturedChanges, ignored: Ignored): string {
   const said = {
     result: leavesOf(value)
       .filter(({ pattern }) => !ignored.result.includes(pattern))

@@ -1,8 +1,8 @@
 import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts/runs/preview.ts';
-import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { changedRows } from './changed-rows.ts';
 import { nameOf } from './volatile-fields.ts';
 
@@ -12,7 +12,7 @@ const VALUE_CHARACTERS = 200;
 const RESULT_CHARACTERS = 2_000;
 
 /** What a person is shown of a call that was tried: so much as can be read. */
-export function previewOf(watched: Watched, ignored: Ignored): Preview {
+export function previewOf(watched: CapturedChanges, ignored: Ignored): Preview {
   let room = MOST_BYTES;
   const tables = watched.tables.map((table): ChangedTable => {
     const rows: ChangedRow[] = [];
@@ -25,7 +25,7 @@ export function previewOf(watched: Watched, ignored: Ignored): Preview {
     return { ...countsOf(table, all), rows, more_rows: all.length - rows.length };
   });
   return {
-    result: shorten(JSON.stringify(watched.value), RESULT_CHARACTERS),
+    result: truncateMiddle(JSON.stringify(watched.value), RESULT_CHARACTERS),
     tables,
     altered: watched.altered,
     new_each_time: [
@@ -68,7 +68,10 @@ function short(row: ChangedRow): ChangedRow {
     Object.fromEntries(
       Object.entries(values).map(([name, value]) => {
         const text = typeof value === 'string' ? value : JSON.stringify(value);
-        return [name, text.length > VALUE_CHARACTERS ? shorten(text, VALUE_CHARACTERS) : value];
+        return [
+          name,
+          text.length > VALUE_CHARACTERS ? truncateMiddle(text, VALUE_CHARACTERS) : value,
+        ];
       }),
     );
   return {

@@ -1,10 +1,10 @@
 import type { Ignored } from '../../contracts/runs/preview.ts';
-import type { TableChange, Watched } from '../../db/sql-tools/captured-changes.ts';
+import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** What differs between two calls over the same rows: it will be another value with the real call, too. */
-export function ignoredIn(first: Watched, second: Watched): Ignored {
+export function volatileFields(first: CapturedChanges, second: CapturedChanges): Ignored {
   const others = new Map(second.tables.map((table) => [nameOf(table), table]));
   const columns = first.tables.flatMap((table): [string, string[]][] => {
     const name = nameOf(table);

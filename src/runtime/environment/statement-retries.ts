@@ -15,7 +15,7 @@ const FAILING_MS = 10_000;
  * Tracks the retries of a worker, so that no loop repeats in silence. Each failure is reported. A
  * kind of statement that fails for longer than a few seconds shows in the readiness of the process.
  */
-export class Retries {
+export class StatementRetries {
   readonly #report: (retry: Retry) => void;
   readonly #now: () => number;
   /** The time since when a kind of statement fails without a success. */

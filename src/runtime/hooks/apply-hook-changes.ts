@@ -5,19 +5,19 @@ import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result.ts';
 import { messageOf } from '../tool-plans/plan-tool-calls.ts';
-import { faultsOf } from '../tool-plans/validate-json.ts';
+import { schemaErrors } from '../tool-plans/validate-json.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
 import {
-  ask,
   type CallableHook,
+  callHook,
   failed,
   type HookSet,
+  type HookVerdict,
   type Objection,
   refusing,
-  type Verdict,
 } from './hook-verdict.ts';
-import { endWithHooks } from './run-end-hooks.ts';
+import { runEndHooks } from './run-end-hooks.ts';
 
 /** A step after its hooks; `error` when the run fails with it. */
 type Revised = { step: StepRecord | undefined; error?: RunError };
@@ -27,17 +27,17 @@ type Revised = { step: StepRecord | undefined; error?: RunError };
  * answered by its refusal. When a hook fails, what happened stays in the draft, what was only about to begin does not,
  * and the run fails with an error that names the hook.
  */
-export async function revise(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const steps: StepRecord[] = [];
   for (const [index, given] of draft.steps.entries()) {
     const { step, error } = await reviseStep(given, hooks, facts);
     steps.push(...(step ? [step] : []));
     if (error) {
       const others = draft.steps.slice(index + 1).filter(hasHappened);
-      return endWithHooks(events.failing([...steps, ...others], error), hooks, facts);
+      return runEndHooks(events.failing([...steps, ...others], error), hooks, facts);
     }
   }
-  return endWithHooks({ ...draft, steps }, hooks, facts);
+  return runEndHooks({ ...draft, steps }, hooks, facts);
 }
 
 /** False for what a failing run does not begin, and for the word that all is well. */
@@ -49,7 +49,9 @@ async function reviseStep(given: StepRecord, hooks: HookSet, facts: Facts): Prom
   if (events.isBeginning(given)) {
     return begin(given, hooks, facts);
   }
-  const begun = events.isCallBegun(given) ? await reviseCall(given, hooks, facts) : { step: given };
+  const begun = events.isCallBegun(given)
+    ? await applyHookChangesToCall(given, hooks, facts)
+    : { step: given };
   if (begun.step?.kind !== 'tool') {
     return begun.step ? reviseMessages(begun.step, hooks, facts) : begun;
   }
@@ -74,10 +76,14 @@ async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Re
  * A call that may be made keeps its step, with the arguments the hooks want; one that is refused becomes its result. No step
  * when a hook failed: nothing has begun.
  */
-export async function reviseCall(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+export async function applyHookChangesToCall(
+  step: StepRecord,
+  hooks: HookSet,
+  facts: Facts,
+): Promise<Revised> {
   let call = step;
   for (const hook of hooks.of('tool_before')) {
-    const wanted = await ask(hook, events.toolBefore(facts, call));
+    const wanted = await callHook(hook, events.toolBefore(facts, call));
     const said = await fitting(hook, call, wanted, facts);
     if (said.did === 'fail') {
       return { step: undefined, error: said.error };
@@ -94,9 +100,9 @@ export async function reviseCall(step: StepRecord, hooks: HookSet, facts: Facts)
 async function fitting(
   hook: CallableHook,
   call: StepRecord,
-  said: Verdict,
+  said: HookVerdict,
   facts: Facts,
-): Promise<Verdict> {
+): Promise<HookVerdict> {
   if (said.did !== 'allow' || !said.arguments) {
     return said;
   }
@@ -104,7 +110,9 @@ async function fitting(
   const tool = tools.find(({ name }) => name === call.name);
   const wanted = said.arguments;
   const faults = tool
-    ? await withOffload(facts.context.tenant_id, undefined, () => faultsOf(tool.parameters, wanted))
+    ? await withOffload(facts.context.tenant_id, undefined, () =>
+        schemaErrors(tool.parameters, wanted),
+      )
     : [];
   return faults.length > 0
     ? failed(hook, `its arguments do not fit ${call.name}: ${faults.join('; ')}`)
@@ -184,7 +192,7 @@ async function hear(
 ): Promise<{ step: StepRecord; verdict?: Objection }> {
   let noted = step;
   for (const hook of hooks.of(event.event)) {
-    const verdict = await ask(hook, event);
+    const verdict = await callHook(hook, event);
     if (verdict.did !== 'allow') {
       return { step: noted, verdict };
     }

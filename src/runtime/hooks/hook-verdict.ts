@@ -25,17 +25,17 @@ export type HookSet = {
 };
 
 /** What a hook said, when it said anything that makes sense. */
-export type Verdict =
+export type HookVerdict =
   | { did: 'allow'; annotate: JsonObject; arguments?: JsonObject }
   /** `error` names the hook: a refusal has the code `rejected`, a failure `internal`. */
   | { did: 'refuse'; error: RunError }
   | { did: 'fail'; error: RunError };
 
 /** A verdict that does not let things go on. */
-export type Objection = Exclude<Verdict, { did: 'allow' }>;
+export type Objection = Exclude<HookVerdict, { did: 'allow' }>;
 
 /** Calls a hook and reads its answer. */
-export async function ask(hook: CallableHook, event: HookEvent): Promise<Verdict> {
+export async function callHook(hook: CallableHook, event: HookEvent): Promise<HookVerdict> {
   const said = await hook.call(event);
   switch (said.did) {
     case 'refuse':
@@ -48,7 +48,7 @@ export async function ask(hook: CallableHook, event: HookEvent): Promise<Verdict
 }
 
 /** A failure of the hook that somebody else noticed. */
-export function failed(hook: CallableHook, message: string, cause?: JsonObject): Verdict {
+export function failed(hook: CallableHook, message: string, cause?: JsonObject): HookVerdict {
   const sentence = `the hook ${hook.name} (${hook.event}) failed: ${message}`;
   return { did: 'fail', error: errorOf(hook, 'internal', sentence, cause) };
 }
@@ -63,7 +63,7 @@ function errorOf(
   return { code, message, retryable: false, cause: where };
 }
 
-function read(hook: CallableHook, answer: unknown): Verdict {
+function read(hook: CallableHook, answer: unknown): HookVerdict {
   if (answer === null || answer === undefined || answer === '') {
     return { did: 'allow', annotate: {} };
   }

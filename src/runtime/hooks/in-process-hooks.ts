@@ -9,7 +9,7 @@ const TIMEOUT_MS = 5_000;
 const NAME = 'of this worker';
 
 /** The hooks a program gave to its worker. Throws when one of them is for no event. */
-export function ownHooks(hooks: Hooks, timeoutMs = TIMEOUT_MS): CallableHook[] {
+export function inProcessHooks(hooks: Hooks, timeoutMs = TIMEOUT_MS): CallableHook[] {
   return Object.entries(hooks)
     .filter(([, run]) => run !== undefined)
     .map(([event, run]) => ({

@@ -5,7 +5,7 @@ import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
 /** Calls the hooks of a run that was ended from outside. They cannot undo that: what they say goes into its metrics. */
-export function callEnded(pool: Pool, id: string): Promise<void> {
+export function notifyExternalEnd(pool: Pool, id: string): Promise<void> {
   return inTransaction(
     pool,
     async (client) => {

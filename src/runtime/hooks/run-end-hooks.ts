@@ -9,13 +9,13 @@ import {
   failing,
   isEnding,
 } from './hook-events.ts';
-import { ask, type CallableHook, type HookSet, refusing } from './hook-verdict.ts';
+import { type CallableHook, callHook, type HookSet, refusing } from './hook-verdict.ts';
 
 /**
  * Tells hooks of the end of a run. One that fails or refuses turns a success into a failure, and all are told of that
  * end instead; an end that is no success it cannot change, and what it said goes into the metrics.
  */
-export async function endWithHooks(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const { to } = draft;
   const listening = hooks.of('execution_complete');
   if (!isEnding(to) || listening.length === 0) {
@@ -27,22 +27,22 @@ export async function endWithHooks(draft: Draft, hooks: HookSet, facts: Facts): 
   if (to.status === 'completed' && error) {
     await hooks.undo();
     const steps = draft.steps.filter((step) => step.kind !== 'output');
-    return endWithHooks(failing(steps, error), hooks, facts);
+    return runEndHooks(failing(steps, error), hooks, facts);
   }
   return { ...draft, to: withMetrics(to, metricsOf(heard)) };
 }
 
 /** What hooks said of an end. */
-export type Heard = { annotations: JsonObject; errors: RunError[] };
+export type EndHookResult = { annotations: JsonObject; errors: RunError[] };
 
 /** Calls all of them, whatever one says. */
 export async function tellEnd(
   hooks: readonly CallableHook[],
   event: ExecutionComplete,
-): Promise<Heard> {
-  const heard: Heard = { annotations: {}, errors: [] };
+): Promise<EndHookResult> {
+  const heard: EndHookResult = { annotations: {}, errors: [] };
   for (const hook of hooks) {
-    const verdict = await ask(hook, event);
+    const verdict = await callHook(hook, event);
     if (verdict.did === 'allow') {
       Object.assign(heard.annotations, verdict.annotate);
     } else {
@@ -53,7 +53,7 @@ export async function tellEnd(
 }
 
 /** As it stands in `executions.metrics`; empty when nothing was said. */
-export function metricsOf({ annotations, errors }: Heard): JsonObject {
+export function metricsOf({ annotations, errors }: EndHookResult): JsonObject {
   return {
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     ...(errors.length > 0 ? { hook_errors: errors as unknown as Json } : {}),

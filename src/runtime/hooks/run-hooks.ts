@@ -4,7 +4,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
-import { revise, reviseCall } from './apply-hook-changes.ts';
+import { applyHookChanges, applyHookChangesToCall } from './apply-hook-changes.ts';
 import {
   type Draft,
   eventsIn,
@@ -14,7 +14,7 @@ import {
   isEnding,
   toolAfter,
 } from './hook-events.ts';
-import { ask, type CallableHook, type HookSet } from './hook-verdict.ts';
+import { type CallableHook, callHook, type HookSet } from './hook-verdict.ts';
 import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
@@ -75,12 +75,12 @@ export class RunHooks {
 
   /** What hooks of this process make of it. */
   reviseHere(draft: Draft): Promise<Draft> {
-    return revise(draft, this.#before(), this.#facts);
+    return applyHookChanges(draft, this.#before(), this.#facts);
   }
 
   /** What hooks of the database make of it, in its transaction. */
   reviseOn(client: PoolClient, draft: Draft): Promise<Draft> {
-    return revise(draft, sqlHooks(client, this.#rows), this.#facts);
+    return applyHookChanges(draft, sqlHooks(client, this.#rows), this.#facts);
   }
 
   /**
@@ -90,7 +90,7 @@ export class RunHooks {
   async askBefore(client: PoolClient, call: StepRecord): Promise<Draft> {
     let asked = call;
     for (const hooks of [this.#before(), sqlHooks(client, this.#rows)]) {
-      const { step, error } = await reviseCall(asked, hooks, this.#facts);
+      const { step, error } = await applyHookChangesToCall(asked, hooks, this.#facts);
       if (!step || step.kind === 'tool') {
         return error ? failing([], error) : { steps: step ? [step] : [] };
       }
@@ -130,7 +130,7 @@ export class RunHooks {
   async #tellAll(events: readonly HookEvent[]): Promise<RunError | undefined> {
     for (const event of events) {
       for (const hook of this.#own.filter((own) => own.event === event.event)) {
-        const verdict = await ask(hook, event);
+        const verdict = await callHook(hook, event);
         if (verdict.did !== 'allow') {
           return verdict.error;
         }

@@ -4,15 +4,15 @@ import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
 import type { World } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
-import { askWithinLimits } from '../model-calls/call-within-limits.ts';
+import { callWithinLimits } from '../model-calls/call-within-limits.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { StaleRun } from '../owned-run/transactional-commit.ts';
+import { StaleRunError } from '../owned-run/transactional-commit.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
-import { awaitServers } from './await-mcp-servers.ts';
-import { findMembers } from './find-members.ts';
+import { awaitMcpServers } from './await-mcp-servers.ts';
+import { findCapableAgents } from './find-members.ts';
 import { finish } from './finish.ts';
-import { readRows } from './run-query-action.ts';
-import { beginMembers, decided } from './start-members.ts';
+import { runQueryAction } from './run-query-action.ts';
+import { decided, startMembers } from './start-members.ts';
 
 /**
  * The pipe: fold → next → perform → commit, until the run has ended, is parked, or is not ours any more.
@@ -47,7 +47,7 @@ async function objected(run: HeldRun): Promise<void> {
 /** Waits for the tools of a run and calls its hooks, before a model is called. */
 async function prepare(run: HeldRun): Promise<void> {
   try {
-    await awaitServers(run);
+    await awaitMcpServers(run);
     await (run.isHeld && run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
   } catch (error) {
     await recover(error, run);
@@ -67,15 +67,15 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
     case 'call_model':
     case 'summarize':
     case 'embed':
-      return askWithinLimits(action, run, world);
+      return callWithinLimits(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
     case 'read_rows':
-      return readRows(action, run, world);
+      return runQueryAction(action, run, world);
     case 'find_members':
-      return findMembers(run);
+      return findCapableAgents(run);
     case 'begin_members':
-      return beginMembers(action, run);
+      return startMembers(action, run);
     case 'wait':
       return run.commit([], { status: 'waiting', waiting_for: action.for });
     case 'guard':
@@ -113,7 +113,7 @@ function fail(
  * run back, so that its log is read again.
  */
 async function recover(error: unknown, run: HeldRun): Promise<void> {
-  if (error instanceof StaleRun || run.abort.signal.aborted) {
+  if (error instanceof StaleRunError || run.abort.signal.aborted) {
     return;
   }
   const { code, message } = faultOf(error);

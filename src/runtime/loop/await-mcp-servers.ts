@@ -9,7 +9,7 @@ export const SERVER_MISSING = 'mcp_server_missing';
  * Parks a starting run until the MCP servers of its agent have listed their tools. The run starts
  * without servers that failed or did not answer within a minute, and its log says so.
  */
-export async function awaitServers(run: HeldRun): Promise<void> {
+export async function awaitMcpServers(run: HeldRun): Promise<void> {
   const discovery = await run.firstDiscovery();
   if (!discovery) return;
   if ('waits_ms' in discovery) {

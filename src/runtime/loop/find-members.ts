@@ -2,7 +2,7 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import { ROSTER } from '../teams/member-list.ts';
 
 /** Looks up who could do the task, and keeps them in the log: the run goes by what was found once. */
-export async function findMembers(run: HeldRun): Promise<void> {
+export async function findCapableAgents(run: HeldRun): Promise<void> {
   const started_at = new Date().toISOString();
   const output = await run.capableAgents();
   if (run.abort.signal.aborted) {

@@ -3,7 +3,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import type { Looked } from '../owned-run/output-filter.ts';
+import type { FilterResult } from '../owned-run/output-filter.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
 
@@ -12,7 +12,7 @@ export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
   const isOfTool = run.definition.models[0]?.provider === TOOL_PROVIDER;
   const look =
     isOfTool || run.definition.workflow
-      ? await run.lookThrough('output', action.output)
+      ? await run.applyOutputFilters('output', action.output)
       : { isBlocked: false as const, value: action.output, guards: [] };
   if (look.isBlocked) {
     return commitBlocked(look, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
@@ -34,7 +34,7 @@ function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): S
 }
 
 function commitBlocked(
-  { filter, guards }: Extract<Looked<string>, { isBlocked: true }>,
+  { filter, guards }: Extract<FilterResult<string>, { isBlocked: true }>,
   what: string,
   run: HeldRun,
 ): Promise<boolean> {

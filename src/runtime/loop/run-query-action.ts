@@ -22,7 +22,7 @@ const LEAST_MS = 500;
  * does: as howdah_reader, for the user of the run, within the schemas and the cost that an admin
  * gave the tenant's tool.
  */
-export async function readRows(
+export async function runQueryAction(
   { query, most }: ReadRows,
   run: HeldRun,
   { queries, querySettings, random, sleep }: World,

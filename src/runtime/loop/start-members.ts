@@ -2,15 +2,15 @@ import { v7 as uuidV7 } from 'uuid';
 import type { Action, NewTask, TeamDecision } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { questionOf } from '../tool-plans/questions.ts';
-import { asked } from '../tool-plans/step-records.ts';
+import { questionForMember } from '../tool-plans/questions.ts';
+import { questionStep } from '../tool-plans/step-records.ts';
 
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 
 /**
  * Begins members with one commit. The run then waits for them, unless others are to begin first.
  */
-export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
+export async function startMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { wakes_on, at_once, goes_on } = action;
   const { tasks, guards } = await letOut(action.tasks, run);
   const records = [...decided(action), ...tasks.map(begun), ...guards];
@@ -47,7 +47,7 @@ async function letOut(
   const isMadeUp = run.definition.workflow?.type === 'orchestrator';
   for (const task of given) {
     const outlet = task.question ? 'question' : 'message';
-    const look = isMadeUp ? await run.lookThrough(outlet, task.input, task.id) : null;
+    const look = isMadeUp ? await run.applyOutputFilters(outlet, task.input, task.id) : null;
     guards.push(...(look?.guards ?? []));
     if (!look?.isBlocked) tasks.push({ ...task, input: look?.value ?? task.input });
   }
@@ -63,7 +63,7 @@ function begun(task: NewTask): StepRecord {
   const { id: call_id, member, question, input } = task;
   const { agent_id, workflow_id, overrides, budget } = task;
   if (question) {
-    return asked(questionOf(question, call_id, input));
+    return questionStep(questionForMember(question, call_id, input));
   }
   const child = {
     id: uuidV7(),

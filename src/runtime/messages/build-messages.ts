@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
-import { delimited } from './mark-untrusted.ts';
+import { markUntrusted } from './mark-untrusted.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 import { MessageMemo } from './message-memo.ts';
 import { skillList } from './skills.ts';
@@ -11,7 +11,7 @@ import { skillList } from './skills.ts';
  * results, and a summary stands where the first message stood that it covers. The run's own messages keep their
  * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either. What others wrote is marked.
  */
-export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
+export function buildMessages(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { messages, history } = state;
   const sent = extendConversation(definition, state) ?? buildConversation(definition, state);
   if (!messages.some(isSummary)) {
@@ -47,7 +47,7 @@ function extendConversation(
     (message) =>
       !isSummary(message) && (message.role !== 'tool' || calls.has(message.tool_call_id ?? '')),
   );
-  return isApart ? [...known.value.sent, ...groupsOf(added).flat().map(delimited)] : undefined;
+  return isApart ? [...known.value.sent, ...groupsOf(added).flat().map(markUntrusted)] : undefined;
 }
 
 function buildConversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
@@ -61,7 +61,7 @@ function buildConversation(definition: AgentDefinition, state: RunState): Logged
   for (const turn of turns) {
     history = summarized(history, turn).map(asHistory);
   }
-  return [...system, ...summarized(history, state.messages).flat().map(delimited)];
+  return [...system, ...summarized(history, state.messages).flat().map(markUntrusted)];
 }
 
 /** The runs a history consists of: numbers begin again with each. A history without numbers is taken as one. */

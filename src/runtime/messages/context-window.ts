@@ -2,7 +2,7 @@ import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { estimateTokens as textTokens } from '../../providers/tokens.ts';
-import { largest, shorten } from '../../text/truncate-middle.ts';
+import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
 import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
 
 export type FitOptions = {
@@ -197,7 +197,7 @@ function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
   const cut = (limit: number): LoggedMessage[] =>
     messages.map((message) =>
       message.role === 'tool' && message.content
-        ? { ...message, content: shorten(message.content, limit) }
+        ? { ...message, content: truncateMiddle(message.content, limit) }
         : message,
     );
   const longest = Math.max(

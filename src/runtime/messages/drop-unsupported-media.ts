@@ -5,7 +5,10 @@ import type { Message } from '../../contracts/runs/message.ts';
 const MOST_SHOWN = 5;
 
 /** The messages as this model sees them: of what it cannot see or hear it is told by the text of the results alone. */
-export function shownTo({ images, audio }: ModelRef, messages: readonly Message[]): Message[] {
+export function dropUnsupportedMedia(
+  { images, audio }: ModelRef,
+  messages: readonly Message[],
+): Message[] {
   if (!messages.some(({ parts }) => parts?.length)) return [...messages];
   let room = MOST_SHOWN;
   const shown = (message: Message): Message => {

@@ -50,7 +50,7 @@ export async function resolveParts(
 }
 
 /** `load`, but what `owner` got once it does not ask for again; what failed is asked for again. */
-export function remembering(owner: object, load: LoadResource): LoadResource {
+export function cachedLoader(owner: object, load: LoadResource): LoadResource {
   return async (id) => {
     const known = loaded.get(owner) ?? new Map<string, Resource>();
     loaded.set(owner, known);

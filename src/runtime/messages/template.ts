@@ -1,7 +1,7 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
 
 /** Fills `{{name}}` and `{{name.key}}` in. A name that says nothing is left as it stands, where somebody will see it. */
-export function fillIn(template: string, values: Readonly<Record<string, Json>>): string {
+export function fillTemplate(template: string, values: Readonly<Record<string, Json>>): string {
   return template.replaceAll(/\{\{([^{}]+)\}\}/g, (written, path: string) => {
     const value = valueAt(values, path.trim());
     return value === undefined ? written : textOf(value);

@@ -9,11 +9,11 @@ import type { Json } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';
-import { shownTo } from '../messages/drop-unsupported-media.ts';
-import { remembering, resolveParts } from '../messages/resolve-attachments.ts';
+import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
+import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
 import { foldRecords } from '../owned-run/fold.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { BLOCKED, blockedAnswer, type Looked } from '../owned-run/output-filter.ts';
+import { BLOCKED, blockedAnswer, type FilterResult } from '../owned-run/output-filter.ts';
 import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
 
@@ -54,9 +54,9 @@ async function ask(
   world: World,
   signal: AbortSignal,
 ): Promise<Outcome<ModelAnswer>> {
-  const load = remembering(run, (id) => world.loadResource(run.context.tenant_id, id));
+  const load = cachedLoader(run, (id) => world.loadResource(run.context.tenant_id, id));
   const told = await resolveParts(
-    shownTo(action.model, action.messages),
+    dropUnsupportedMedia(action.model, action.messages),
     load,
     (message) => isOfEarlierTurn(message) || message.role === 'tool',
   );
@@ -118,7 +118,7 @@ async function commitAnswer(
   const decision = action.decision && decisionIn(answer, action.decision.name);
   const look = decision
     ? await lookAtDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
-    : await run.lookThrough('output', answer.content);
+    : await run.applyOutputFilters('output', answer.content);
   if (look.isBlocked) {
     return commitBlocked(stepOf(action, answer, 0, started_at), look, run);
   }
@@ -156,13 +156,13 @@ async function lookAtDecision(
   decision: Message,
   step: StepRecord,
   run: HeldRun,
-): Promise<Looked<string | null>> {
+): Promise<FilterResult<string | null>> {
   const { content } = decision;
   const ahead = await run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
   if (ahead.type !== 'finish') {
     return { isBlocked: false, value: content, guards: [] };
   }
-  const look = await run.lookThrough('output', jsonOr(content));
+  const look = await run.applyOutputFilters('output', jsonOr(content));
   if (look.isBlocked) return look;
   const { value } = look;
   const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
@@ -197,7 +197,7 @@ function stepOf(
 /** An answer that may not be let out is asked for once more, without it; then the run fails. */
 async function commitBlocked(
   step: StepRecord,
-  { filter, guards }: Looked<string | null> & { isBlocked: true },
+  { filter, guards }: FilterResult<string | null> & { isBlocked: true },
   run: HeldRun,
 ): Promise<void> {
   const { content, reply } = blockedAnswer(filter);

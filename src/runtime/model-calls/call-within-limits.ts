@@ -7,13 +7,17 @@ import { embed } from './embed.ts';
 import { summarize } from './summarize.ts';
 
 /** What a model is paid for. */
-export type Costing = Extract<Action, { type: 'call_model' | 'summarize' | 'embed' }>;
+export type ModelAction = Extract<Action, { type: 'call_model' | 'summarize' | 'embed' }>;
 
 /** Asks a model as soon as limits let it: the run is parked while they do not. */
-export async function askWithinLimits(action: Costing, run: HeldRun, world: World): Promise<void> {
+export async function callWithinLimits(
+  action: ModelAction,
+  run: HeldRun,
+  world: World,
+): Promise<void> {
   const begun = run.limits.isOverQuota ? 'full' : await run.limits.begin({ model: action.model });
   if (begun === 'stale') {
-    run.lose();
+    run.relinquish();
   } else if (begun === 'full') {
     await parkAtLimit(run);
   } else {
@@ -26,7 +30,12 @@ export function parkAtLimit(run: HeldRun): Promise<boolean> {
   return run.commit([], { status: 'waiting', waiting_for: 'quota' });
 }
 
-async function ask(begun: LimitedCall, action: Costing, run: HeldRun, world: World): Promise<void> {
+async function ask(
+  begun: LimitedCall,
+  action: ModelAction,
+  run: HeldRun,
+  world: World,
+): Promise<void> {
   const before = run.limits.tokens;
   try {
     switch (action.type) {

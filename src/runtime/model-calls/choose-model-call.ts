@@ -15,7 +15,11 @@ export type Prompting = (
 ) => Action;
 
 /** Asks the first model of the definition that is not spent: each is tried a few times, the next stands in for it. */
-export function askModel(definition: AgentDefinition, state: RunState, prompt: Prompting): Action {
+export function nextModelCall(
+  definition: AgentDefinition,
+  state: RunState,
+  prompt: Prompting,
+): Action {
   const failures = failuresOf(state);
   const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
   const tries = (error: RunError, most?: number): number =>

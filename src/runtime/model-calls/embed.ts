@@ -6,7 +6,7 @@ import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
-import { nearness } from './text-similarity.ts';
+import { similarity } from './text-similarity.ts';
 
 type Embed = Extract<Action, { type: 'embed' }>;
 
@@ -30,7 +30,7 @@ export async function embed(action: Embed, run: HeldRun, world: World): Promise<
     return;
   }
   const members = texts.map(({ member }) => member);
-  const output = outcome.ok ? nearness(members, outcome.value.vectors) : undefined;
+  const output = outcome.ok ? similarity(members, outcome.value.vectors) : undefined;
   if (!outcome.ok || !output) {
     const error = outcome.ok ? UNEQUAL : outcome.error;
     await commitFailedAttempt(action, run, world, error, started_at);

@@ -7,14 +7,14 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 
 /** What a model is asked within a call, and what the log tells of it. */
-export type Asked = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
+export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
   input: JsonObject;
   told(answer: ModelAnswer): JsonObject;
 };
 
 /** Asks a model without tools, for a call. The answer is in the log, and its price in the budget, before anybody has it. */
-export async function askSecondModel(
-  { model, messages, output_schema, input, told }: Asked,
+export async function callNestedModel(
+  { model, messages, output_schema, input, told }: NestedModelRequest,
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
@@ -62,7 +62,7 @@ const LOOK_MS = 500;
 
 /** A call cannot park in its middle, so it waits here, no longer than it may take; undefined when there was no room in time. */
 async function roomFor(
-  model: Asked['model'],
+  model: NestedModelRequest['model'],
   signal: AbortSignal,
   run: HeldRun,
   world: World,
@@ -70,7 +70,7 @@ async function roomFor(
   while (!signal.aborted) {
     const begun = await run.limits.begin({ model }, false);
     if (begun === 'stale') {
-      run.lose();
+      run.relinquish();
       return undefined;
     }
     if (begun !== 'full') return begun;

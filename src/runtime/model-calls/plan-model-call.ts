@@ -2,20 +2,20 @@ import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelRef, ToolSchema } from '../../contracts/agents/model.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
-import { conversation } from '../messages/build-messages.ts';
+import { buildMessages } from '../messages/build-messages.ts';
 import { answerReserve, estimateTokens, fit as fitWindow } from '../messages/context-window.ts';
 
 /** The name of the guard that speaks when a summary could not be had: until the next answer the oldest is left out. */
 export const CONTEXT_GUARD = 'context';
 
 /** Asks a model: with all that was said, or with as much as fits its window, or after what is oldest was summed up. */
-export function promptFor(
+export function planModelCall(
   definition: AgentDefinition,
   state: RunState,
   model: ModelRef,
   attempt: number,
 ): Action {
-  const messages = conversation(definition, state);
+  const messages = buildMessages(definition, state);
   const tooLongAt = state.refused[model.name];
   if (model.context_tokens === null && tooLongAt === undefined) {
     return { type: 'call_model', model, attempt, messages };

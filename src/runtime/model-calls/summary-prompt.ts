@@ -1,5 +1,5 @@
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
-import { largest, shorten } from '../../text/truncate-middle.ts';
+import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
 import { estimateTokens } from '../messages/context-window.ts';
 import { isSummary } from '../messages/message-groups.ts';
 
@@ -29,7 +29,7 @@ export function summaryPrompt(
     { role: 'system', content: INSTRUCTION },
     {
       role: 'user',
-      content: `<transcript>\n${shorten(transcript, limit)}\n</transcript>\n\nWrite the summary now.`,
+      content: `<transcript>\n${truncateMiddle(transcript, limit)}\n</transcript>\n\nWrite the summary now.`,
     },
   ];
   const fits = (limit: number): boolean => estimateTokens(prompt(limit)) <= maxTokens;
@@ -46,7 +46,7 @@ function linesOf(messages: readonly LoggedMessage[]): string[] {
     const text = textOf(message);
     if (message.role === 'tool') {
       const name = names.get(message.tool_call_id ?? '') ?? 'a call';
-      return [`Result of ${name}: ${shorten(text, RESULT_CHARACTERS)}`];
+      return [`Result of ${name}: ${truncateMiddle(text, RESULT_CHARACTERS)}`];
     }
     return [
       ...(text === '' ? [] : [`${speakerOf(message)}: ${text}`]),

@@ -3,12 +3,17 @@ import type { Nearness, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 
 /** What is said of a member, in one text: what members are compared with a task by. */
-export function sayingsOf({ name, description = '', capabilities = [], domain = '' }: Member) {
+export function memberDescriptions({
+  name,
+  description = '',
+  capabilities = [],
+  domain = '',
+}: Member) {
   return [name, description, ...capabilities, domain].filter((part) => part).join(' ');
 }
 
 /** How near each of the texts is to the query; undefined where the vectors are not of one length, or not as many. */
-export function nearness(
+export function similarity(
   members: readonly string[],
   [query = [], ...vectors]: readonly (readonly number[])[],
 ): Nearness | undefined {
@@ -24,7 +29,7 @@ export function nearness(
 }
 
 /** What the log of a run says of it; undefined while nobody has asked, and where it was erased. */
-export function nearnessIn({ attempts }: RunState): Nearness | undefined {
+export function readSimilarity({ attempts }: RunState): Nearness | undefined {
   const step = attempts.find(
     ({ kind, output }) => kind === 'model' && isJsonObject(output) && Array.isArray(output.scores),
   );

@@ -4,7 +4,7 @@ import type { Pool, PoolClient } from '../../db/connection/pool.ts';
 import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/connection/sqlstate.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
-import { Retries } from '../environment/statement-retries.ts';
+import { StatementRetries } from '../environment/statement-retries.ts';
 
 /** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */
 const FLUSHES = 2;
@@ -36,7 +36,7 @@ export type CommitterOptions = {
   pool: Pool;
   worker: () => string;
   signal: AbortSignal;
-  retries?: Retries;
+  retries?: StatementRetries;
 };
 
 type Pending = {
@@ -58,7 +58,7 @@ type Pending = {
  * time. One connection always remains for batches.
  */
 export function createCommitter(options: CommitterOptions): Committer {
-  const { pool, worker, signal, retries = new Retries() } = options;
+  const { pool, worker, signal, retries = new StatementRetries() } = options;
   const waiting = new TenantQueues();
   const lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
   let flushing = 0;

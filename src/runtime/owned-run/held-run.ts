@@ -13,12 +13,12 @@ import type { Committed } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HoldOptions } from './hold-options.ts';
 import { offloadForRun } from './offload-for-run.ts';
-import { type Looked, looked } from './output-filter.ts';
+import { type FilterResult, toFilterResult } from './output-filter.ts';
 import { definitionFor } from './overrides.ts';
 import { contextOf } from './run-context.ts';
 import { RunLimits } from './run-limits.ts';
-import { tellOf } from './tool-note-sink.ts';
-import { type OwnCommit, StaleRun } from './transactional-commit.ts';
+import { createToolNoteSink } from './tool-note-sink.ts';
+import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
 
 /** A run this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -27,7 +27,7 @@ export class HeldRun {
   readonly context: RunContext;
   readonly hooks: RunHooks | undefined;
   readonly observer: RunObserver | undefined;
-  readonly tell: ReturnType<typeof tellOf>;
+  readonly tell: ReturnType<typeof createToolNoteSink>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort: AbortController;
   state: RunState;
@@ -60,7 +60,7 @@ export class HeldRun {
     this.limits = new RunLimits(options);
     this.hooks = options.hooks;
     this.observer = options.observer;
-    this.tell = tellOf(options);
+    this.tell = createToolNoteSink(options);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
@@ -101,7 +101,7 @@ export class HeldRun {
     return this.#inTurn(async () => {
       const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
       if (!taken) {
-        this.lose();
+        this.relinquish();
         return;
       }
       this.hasInbox = false;
@@ -123,14 +123,14 @@ export class HeldRun {
   }
 
   /** What it is about to say, to send or to write, as the filters of its tenant leave it. */
-  async lookThrough<T extends Json>(
+  async applyOutputFilters<T extends Json>(
     outlet: Outlet,
     value: T,
     call_id?: string,
-  ): Promise<Looked<T>> {
+  ): Promise<FilterResult<T>> {
     const { claimed, ownership } = this.#options;
     return claimed.is_filtered
-      ? looked(await ownership.filtered(this.id, outlet, value, call_id), call_id)
+      ? toFilterResult(await ownership.filtered(this.id, outlet, value, call_id), call_id)
       : { isBlocked: false, value, guards: [] };
   }
 
@@ -146,7 +146,7 @@ export class HeldRun {
   async beginRisk(): Promise<void> {
     const { claimed, ownership } = this.#options;
     if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
-      this.lose();
+      this.relinquish();
     }
   }
 
@@ -165,19 +165,19 @@ export class HeldRun {
    * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when
    * the run has been let go before.
    */
-  async beginCommit(): Promise<OwnCommit> {
+  async beginCommit(): Promise<TransactionalCommit> {
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
     await new Promise<void>((begin, refuse) => {
       this.#inTurn(() => {
         begin();
         return over;
-      }).then(() => refuse(new StaleRun('this run is not held any more'))); // its turn never came
+      }).then(() => refuse(new StaleRunError('this run is not held any more'))); // its turn never came
     });
     return this.#ownCommit(end);
   }
 
   /** It is not ours any more: what is in the air is aborted, nothing more is committed. */
-  lose(): void {
+  relinquish(): void {
     this.isHeld = false;
     this.abort.abort();
   }
@@ -213,7 +213,7 @@ export class HeldRun {
   #settle(result: Committed): void {
     const { steps = [], to } = result;
     if (result.outcome === 'stale') {
-      this.lose();
+      this.relinquish();
       return;
     }
     this.hasInbox = result.has_inbox;
@@ -239,15 +239,15 @@ export class HeldRun {
     }
   }
 
-  #ownCommit(end: () => void): OwnCommit {
+  #ownCommit(end: () => void): TransactionalCommit {
     let written: Committed | undefined;
     return {
       write: async (client, records, to) => {
         const { committer } = this.#options;
         const result = await committer.commitOn(client, this.#commitOf(records, to));
         if (!this.isHeld || result.outcome !== 'committed') {
-          this.lose();
-          throw new StaleRun('another worker owns this run');
+          this.relinquish();
+          throw new StaleRunError('another worker owns this run');
         }
         written = { steps: records, to, ...result };
       },

@@ -6,7 +6,7 @@ import type { OpenSink } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committer } from './committer.ts';
-import type { Ownership } from './run-lease.ts';
+import type { RunLease } from './run-lease.ts';
 
 /** What a run is held with. */
 export type HoldOptions = {
@@ -18,7 +18,7 @@ export type HoldOptions = {
   decide(definition: AgentDefinition, state: RunState): Action;
   committer: Committer;
   hooks?: RunHooks | undefined;
-  ownership: Ownership;
+  ownership: RunLease;
   /** Who looks at it, for metrics, logs and traces. */
   observer?: RunObserver | undefined;
   /** Called after every commit of a run that somebody watches. */

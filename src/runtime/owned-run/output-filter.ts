@@ -9,14 +9,14 @@ export const FILTERED = 'output_filter';
 export const BLOCKED = 'output_blocked';
 
 /** Something a run is about to say or to send, as the filters of its tenant leave it, with what the log is told of that. */
-export type Looked<T extends Json> =
+export type FilterResult<T extends Json> =
   | { isBlocked: false; value: T; guards: StepRecord[] }
   | { isBlocked: true; filter: string; guards: StepRecord[] };
 
-export function looked<T extends Json>(
+export function toFilterResult<T extends Json>(
   { value, hits, place }: Filtered,
   call_id?: string,
-): Looked<T> {
+): FilterResult<T> {
   const last = hits.at(-1);
   const isBlocked = last?.action === 'block';
   const guard: StepRecord = {

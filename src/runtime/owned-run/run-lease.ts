@@ -11,10 +11,10 @@ import {
   takeInbox,
 } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
-import type { RulesOf } from '../scheduling/call-rules-cache.ts';
+import type { ReadCallRules } from '../scheduling/call-rules-cache.ts';
 
 /** What a held run asks of the database besides its commits. */
-export type Ownership = {
+export type RunLease = {
   /** Undefined when the run is not ours any more. */
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
@@ -25,7 +25,7 @@ export type Ownership = {
   beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
   endCall(call_id: string, tokens: number): Promise<void>;
   /** What holds for calls now. */
-  rulesOf: RulesOf;
+  rulesOf: ReadCallRules;
   /** The agents a run of it may be begun of. */
   capableAgents(id: string): Promise<Json>;
   /** What filters leave of something. */
@@ -33,7 +33,7 @@ export type Ownership = {
 };
 
 /** What the database says to this worker. */
-export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Ownership {
+export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRules): RunLease {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
     beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),

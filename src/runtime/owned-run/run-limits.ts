@@ -2,7 +2,7 @@ import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { Called } from '../../db/runs/call-limits.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { Committed } from './committer.ts';
-import type { Ownership } from './run-lease.ts';
+import type { RunLease } from './run-lease.ts';
 
 /** A call that may be made. */
 export type LimitedCall = {
@@ -21,10 +21,10 @@ export class RunLimits {
   /** Numbers of its tenant, as of the last commit. */
   settings: RunSettings;
   readonly #claimed: ClaimedRun;
-  readonly #ownership: Ownership;
+  readonly #ownership: RunLease;
   #areCallsLimited: boolean;
 
-  constructor({ claimed, ownership }: { claimed: ClaimedRun; ownership: Ownership }) {
+  constructor({ claimed, ownership }: { claimed: ClaimedRun; ownership: RunLease }) {
     this.#claimed = claimed;
     this.#ownership = ownership;
     this.#areCallsLimited = claimed.are_calls_limited;

@@ -2,7 +2,7 @@ import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 
 /** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
-export type OwnCommit = {
+export type TransactionalCommit = {
   /** Throws `StaleRun` when the run belongs to somebody else: the transaction must then roll back. */
   write(client: PoolClient, records: StepRecord[], to?: Transition): Promise<void>;
   /** Tells that the transaction has committed, or why not. */
@@ -10,6 +10,6 @@ export type OwnCommit = {
 };
 
 /** Thrown to roll a transaction back whose run has been taken over. */
-export class StaleRun extends Error {
+export class StaleRunError extends Error {
   readonly code = 'HWSTL';
 }

@@ -6,12 +6,12 @@ import type {
 import type { Message } from '../../contracts/runs/message.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { storedText } from './record/as-stored-json.ts';
+import { asStoredText } from './record/as-stored-json.ts';
 
 const LONGEST = 300;
 
 /** JSON or text on one line, cut where it gets long. */
-export function brief(value: unknown): string {
+export function abbreviate(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
@@ -27,21 +27,21 @@ export function stepText(step: AnyStep, messages: readonly Message[] = []): stri
     case 'model':
       return `an answer of the model ${name}${saidText(messages)}`;
     case 'tool':
-      return `a call of ${name} ${brief(step.input)}`;
+      return `a call of ${name} ${abbreviate(step.input)}`;
     case 'tool_started':
-      return `the beginning of a call of ${name} ${brief(step.input)}`;
+      return `the beginning of a call of ${name} ${abbreviate(step.input)}`;
     case 'child_started':
-      return `a run below this one by ${name} ${brief(step.input)}`;
+      return `a run below this one by ${name} ${abbreviate(step.input)}`;
     case 'handoff':
-      return `a handoff by ${name} ${brief(step.input)}`;
+      return `a handoff by ${name} ${abbreviate(step.input)}`;
     case 'question':
-      return `a question (${name}): ${brief((step.input as { prompt?: Json } | null)?.prompt)}`;
+      return `a question (${name}): ${abbreviate((step.input as { prompt?: Json } | null)?.prompt)}`;
     case 'retry':
-      return `a failed attempt of ${name}: ${brief(step.error?.message)}`;
+      return `a failed attempt of ${name}: ${abbreviate(step.error?.message)}`;
     case 'guard':
-      return `the guard ${name}${step.error ? `: ${brief(step.error.message)}` : ''}`;
+      return `the guard ${name}${step.error ? `: ${abbreviate(step.error.message)}` : ''}`;
     case 'error':
-      return `the end of the run with an error: ${brief(step.error?.message)}`;
+      return `the end of the run with an error: ${abbreviate(step.error?.message)}`;
     case 'output':
       return 'the end of the run with its output';
     default:
@@ -52,18 +52,18 @@ export function stepText(step: AnyStep, messages: readonly Message[] = []): stri
 function saidText([message]: readonly Message[]): string {
   const calls = message?.tool_calls ?? [];
   if (calls.length > 0) {
-    return ` that calls ${calls.map((call) => `${call.name} ${brief(call.arguments)}`).join(', ')}`;
+    return ` that calls ${calls.map((call) => `${call.name} ${abbreviate(call.arguments)}`).join(', ')}`;
   }
-  return message ? `: ${brief(message.content)}` : '';
+  return message ? `: ${abbreviate(message.content)}` : '';
 }
 
 /** What a commit does to the run besides its steps. */
 export function moveText(to: Transition): string {
   switch (to.status) {
     case 'completed':
-      return `the run completed: ${brief(to.output)}`;
+      return `the run completed: ${abbreviate(to.output)}`;
     case 'failed':
-      return `the run failed (${to.stop_reason}): ${brief(to.error.message)}`;
+      return `the run failed (${to.stop_reason}): ${abbreviate(to.error.message)}`;
     case 'waiting':
       return `the run waits for a ${to.waiting_for}`;
     case 'running':
@@ -77,9 +77,9 @@ export function moveText(to: Transition): string {
 export function statusText(run: ExportedExecution): string {
   switch (run.status) {
     case 'completed':
-      return `the run completed: ${brief(run.output)}`;
+      return `the run completed: ${abbreviate(run.output)}`;
     case 'failed':
-      return `the run failed (${run.stop_reason}): ${brief(run.error?.message)}`;
+      return `the run failed (${run.stop_reason}): ${abbreviate(run.error?.message)}`;
     case 'waiting':
       return `the run waits for a ${run.waiting_for}`;
     default:
@@ -95,7 +95,7 @@ export function messageText(message: Message | ExportedMessage | undefined): Jso
   const { role, content, parts, tool_calls, tool_call_id } = message;
   return {
     role,
-    content: content === null ? null : storedText(content),
+    content: content === null ? null : asStoredText(content),
     parts: parts ?? null,
     tool_calls: (tool_calls ?? null) as Json,
     tool_call_id: tool_call_id ?? null,

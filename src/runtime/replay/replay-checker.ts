@@ -5,21 +5,21 @@ import { isSameJson } from '../../json/canonical-json.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';
-import { brief, moveText, statusText, stepText } from './format-divergence.ts';
-import { stored } from './record/as-stored-json.ts';
-import type { RunRecord } from './record/run-recording.ts';
+import { abbreviate, moveText, statusText, stepText } from './format-divergence.ts';
+import { asStoredJson } from './record/as-stored-json.ts';
+import type { RunRecording } from './record/run-recording.ts';
 
 /**
  * Stands where the database stands: it takes commits, compares them with the record and answers as the database did.
  * Each step is judged from the record before it, so one divergence does not bring others with it.
  */
-export class Judge {
+export class ReplayChecker {
   readonly divergences: Divergence[] = [];
-  readonly #record: RunRecord;
+  readonly #record: RunRecording;
   /** Steps of the record that lie behind. */
   position: number;
 
-  constructor(record: RunRecord) {
+  constructor(record: RunRecording) {
     this.#record = record;
     this.position = record.start;
   }
@@ -73,11 +73,11 @@ export class Judge {
 
   #compare(step: StepRecord): void {
     const recorded = this.#record.steps[this.position];
-    const different = recorded && differenceOf(stored(step), recorded, this.#record.run);
+    const different = recorded && differenceOf(asStoredJson(step), recorded, this.#record.run);
     if (recorded && different) {
       const what = stepText(recorded, this.#record.messagesOf(recorded));
-      const recordedText = `${what}; its ${different.field} is ${brief(different.recorded)}`;
-      this.note(`its ${different.field} is ${brief(different.now)}`, recordedText);
+      const recordedText = `${what}; its ${different.field} is ${abbreviate(different.recorded)}`;
+      this.note(`its ${different.field} is ${abbreviate(different.now)}`, recordedText);
     }
   }
 
@@ -112,7 +112,7 @@ export class Judge {
     const next = steps[this.position];
     const isRetried = this.#record.isOutside(this.position) && next?.name === RETRIED;
     const recorded = next ? { status: 'failed', error: next.error } : run.execution;
-    if ((next && !isRetried) || !isSameEnd(stored(to), recorded)) {
+    if ((next && !isRetried) || !isSameEnd(asStoredJson(to), recorded)) {
       this.note(moveText(to), isRetried ? stepText(next, []) : this.#recordedText());
     }
     this.#isEndJudged = next === undefined;

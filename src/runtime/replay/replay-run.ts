@@ -3,11 +3,11 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { ExportedRun } from '../../contracts/runs/exported-run.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { advance } from '../loop/advance.ts';
-import { prompted } from '../scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../scheduling/fill-prompt-template.ts';
 import type { Divergence } from './divergence.ts';
 import { recordedWorld } from './record/recorded-world.ts';
-import { RunRecord } from './record/run-recording.ts';
-import { Judge } from './replay-checker.ts';
+import { RunRecording } from './record/run-recording.ts';
+import { ReplayChecker } from './replay-checker.ts';
 import { ReplayedRun } from './replayed-run.ts';
 
 export type ReplayOptions = {
@@ -50,9 +50,9 @@ async function replayOwn(
   run: ExportedRun,
   { definition }: ReplayOptions,
 ): Promise<Pick<Replay, 'steps' | 'divergences'>> {
-  const record = new RunRecord(run);
-  const judge = new Judge(record);
-  const other = definition && prompted(definition, run.execution.input_data ?? null);
+  const record = new RunRecording(run);
+  const judge = new ReplayChecker(record);
+  const other = definition && fillPromptTemplate(definition, run.execution.input_data ?? null);
   await play(record, judge, other);
   return {
     steps: record.steps.length - Math.min(record.start, record.steps.length),
@@ -77,8 +77,8 @@ function gaps({ execution, steps }: ExportedRun): Divergence[] {
 }
 
 async function play(
-  record: RunRecord,
-  judge: Judge,
+  record: RunRecording,
+  judge: ReplayChecker,
   instead: AgentDefinition | undefined,
 ): Promise<void> {
   let idle = 0;

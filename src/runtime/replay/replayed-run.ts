@@ -2,18 +2,18 @@ import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import { HeldRun } from '../owned-run/held-run.ts';
 import { strategyOf } from '../strategies/registry.ts';
-import { letOutAgain } from './record/recorded-filter-results.ts';
+import { recordedFilterResult } from './record/recorded-filter-results.ts';
 import { RecordedOrder } from './record/recorded-order.ts';
-import type { RunRecord } from './record/run-recording.ts';
-import type { Judge } from './replay-checker.ts';
+import type { RunRecording } from './record/run-recording.ts';
+import type { ReplayChecker } from './replay-checker.ts';
 
 /** A run held as a worker holds it, on its record instead of a database. */
 export class ReplayedRun extends HeldRun {
-  readonly #record: RunRecord;
-  readonly #judge: Judge;
+  readonly #record: RunRecording;
+  readonly #judge: ReplayChecker;
   readonly #order: RecordedOrder;
 
-  constructor(record: RunRecord, judge: Judge, definition: AgentDefinition) {
+  constructor(record: RunRecording, judge: ReplayChecker, definition: AgentDefinition) {
     const claimed = record.claimAt(judge.position);
     super({
       abort: new AbortController(),
@@ -33,7 +33,7 @@ export class ReplayedRun extends HeldRun {
         rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // a workflow's run is not played
         filtered: async (_id, outlet, value, callId) =>
-          letOutAgain(record, judge.position, value, callId, outlet),
+          recordedFilterResult(record, judge.position, value, callId, outlet),
       },
       announce: () => {},
       stream: () => undefined,
@@ -64,8 +64,8 @@ export class ReplayedRun extends HeldRun {
     return this.isHeld ? this.#order.turnOf(callId) : 'gone';
   }
 
-  override lose(): void {
-    super.lose();
+  override relinquish(): void {
+    super.relinquish();
     this.#order.end();
   }
 }

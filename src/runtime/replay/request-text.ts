@@ -3,10 +3,10 @@ import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
-import { unmarked } from '../../text/untrusted-text.ts';
+import { unmarkExternal } from '../../text/untrusted-text.ts';
 import { toolSchemas } from '../model-calls/plan-model-call.ts';
 import { summaryRequest } from '../model-calls/summarize.ts';
-import { brief } from './format-divergence.ts';
+import { abbreviate } from './format-divergence.ts';
 
 /** What an action would send to its model; undefined when it asks none. Files are still only named. */
 export function requestOf(action: Action, definition: AgentDefinition): ModelRequest | undefined {
@@ -53,5 +53,5 @@ function messageLines(message: Message): string {
 /** The model a request goes to, and what it was last told. */
 export function askedText({ model, messages }: ModelRequest): string {
   const last = messages.at(-1);
-  return `the model ${model.name} was asked${last ? `, after ${last.role}: ${brief(last.content && unmarked(last.content))}` : ''}`;
+  return `the model ${model.name} was asked${last ? `, after ${last.role}: ${abbreviate(last.content && unmarkExternal(last.content))}` : ''}`;
 }

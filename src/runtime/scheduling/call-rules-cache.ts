@@ -4,13 +4,13 @@ import type { StampedRules } from '../../db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */
-export type RulesOf = (stamp: number | null) => Promise<CallRules>;
+export type ReadCallRules = (stamp: number | null) => Promise<CallRules>;
 
 /** Enough for the versions and users of one worker; it is only asked again for what is forgotten. */
 const MOST_SHARED = 10_000;
 
 /** Asks what holds for calls when something was defined in the run's tenant since, and keeps the answer until then. */
-export class KeptRules {
+export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;
   readonly #shared = new Map<string, StampedRules>();
 
@@ -18,7 +18,7 @@ export class KeptRules {
     this.#load = createBatchLoader(load);
   }
 
-  of(claimed: ClaimedRun): RulesOf {
+  of(claimed: ClaimedRun): ReadCallRules {
     const { execution_id, alike } = claimed;
     let known: StampedRules | undefined;
     return async (stamp) => {

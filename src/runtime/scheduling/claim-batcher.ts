@@ -20,7 +20,7 @@ type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, Cl
  * That run goes to a caller who gets none; what is left over goes to `more`. A run that is asked
  * for twice, by two wake-ups or by an offer and a wake-up, is given once.
  */
-export function batchClaims(
+export function createClaimBatcher(
   claim: (request: ClaimRequest) => Promise<ClaimedBatch>,
   more: (left: ClaimedBatch) => void,
   isFree: () => Promise<void> = async () => {},

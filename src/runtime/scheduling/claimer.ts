@@ -10,12 +10,12 @@ import {
   stillOwns,
 } from '../../db/runs/runs.ts';
 import { failpoint } from '../environment/failpoints.ts';
-import type { Retries } from '../environment/statement-retries.ts';
+import type { StatementRetries } from '../environment/statement-retries.ts';
 import {
-  batchClaims,
   type ClaimedBatch,
   type ClaimReason,
   type ClaimRequest,
+  createClaimBatcher,
 } from './claim-batcher.ts';
 
 export type ClaimerOptions = {
@@ -33,7 +33,7 @@ export type ClaimerOptions = {
   isDraining(): boolean;
   /** Fires when there is nobody left to tell the database anything. */
   signal: AbortSignal;
-  retries: Retries;
+  retries: StatementRetries;
 };
 
 /** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet, as long as there are. */
@@ -56,7 +56,7 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    this.claim = batchClaims(
+    this.claim = createClaimBatcher(
       (request) => this.#claimWithMore(request),
       (left) => this.#give(left),
       async () => {

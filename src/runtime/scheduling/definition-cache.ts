@@ -2,10 +2,10 @@ import { withOffload } from '../../concurrency/offload.ts';
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
-import { prompted } from './fill-prompt-template.ts';
+import { fillPromptTemplate } from './fill-prompt-template.ts';
 
 /** A version never changes, so it is loaded once and kept. */
-export function keptVersions(
+export function createVersionCache(
   load: (id: string) => Promise<AgentDefinition>,
 ): (id: string) => Promise<AgentDefinition> {
   const versions = new Map<string, Promise<AgentDefinition>>();
@@ -18,16 +18,16 @@ export function keptVersions(
 }
 
 /** What a run pinned, with its prompt filled in. Most agents have none, and only they ask the database once more. */
-export function definitionsOfRuns(
+export function createDefinitionCache(
   pool: Pool,
 ): (
   run: Pick<ClaimedRun, 'execution_id' | 'agent_version_id' | 'tenant_id'>,
 ) => Promise<AgentDefinition> {
-  const versionOf = keptVersions((id) => loadVersion(pool, id));
+  const versionOf = createVersionCache((id) => loadVersion(pool, id));
   return async ({ execution_id, agent_version_id, tenant_id }) => {
     const definition = await versionOf(agent_version_id);
     if (!definition.agent.prompt) return definition;
     const inputData = await inputDataOf(pool, execution_id);
-    return withOffload(tenant_id, undefined, () => prompted(definition, inputData));
+    return withOffload(tenant_id, undefined, () => fillPromptTemplate(definition, inputData));
   };
 }

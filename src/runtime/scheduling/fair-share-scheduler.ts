@@ -1,13 +1,13 @@
-import type { Share } from '../../db/runs/tenant-load.ts';
-import { type GivingWay, givingWay } from './plan-preemption.ts';
-import type { Slots } from './priority-semaphore.ts';
+import type { TenantLoad } from '../../db/runs/tenant-load.ts';
+import { type PreemptionOptions, planPreemption } from './plan-preemption.ts';
+import type { PrioritySemaphore } from './priority-semaphore.ts';
 
-export type CrowdOptions = {
-  slots: Slots;
+export type FairShareOptions = {
+  slots: PrioritySemaphore;
   /** Runs held in this process, by tenant. */
   held(): Map<string, number>;
   /** Who has how many runs at work, over all workers, and who has due ones. */
-  shares(tenants: string[]): Promise<Share[]>;
+  shares(tenants: string[]): Promise<TenantLoad[]>;
   sleep(ms: number): Promise<unknown>;
   /** Draining or over: nobody is let in any more. */
   isOver(): boolean;
@@ -23,12 +23,12 @@ const FAIR_TIME_MS = 5_000;
  * What a process does while it has no room and wake-ups wait: it asks now and then whose runs should give way to a tenant
  * that has fewer at work. Costs nothing while there is room.
  */
-export class Crowd {
-  readonly #options: CrowdOptions;
-  #plan = new Map<string, GivingWay>();
+export class FairShareScheduler {
+  readonly #options: FairShareOptions;
+  #plan = new Map<string, PreemptionOptions>();
   #isWatching = false;
 
-  constructor(options: CrowdOptions) {
+  constructor(options: FairShareOptions) {
     this.#options = options;
   }
 
@@ -44,7 +44,7 @@ export class Crowd {
   }
 
   /** Asked between two steps of a run: whether it is the one to give way. Then it must. */
-  takesBack(tenant: string, heldMs: number): boolean {
+  shouldPreempt(tenant: string, heldMs: number): boolean {
     const due = this.#plan.get(tenant);
     if (due && due.now > 0) {
       due.now -= 1;
@@ -66,9 +66,9 @@ export class Crowd {
       }
       const mine = held();
       const found = await shares([...mine.keys()]).catch(() => []); // the database is away: ask again
-      this.#plan = givingWay(found, mine);
+      this.#plan = planPreemption(found, mine);
       if (asks % ASKS_PER_TURN_AWAY === 0 && found.some(({ other_workers }) => other_workers > 0)) {
-        slots.turnAway();
+        slots.rejectWaiting();
       }
     }
   }

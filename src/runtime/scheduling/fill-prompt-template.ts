@@ -1,25 +1,25 @@
 import type { AgentDefinition, PromptDefinition } from '../../contracts/agents/definition.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
-import { fillIn } from '../messages/template.ts';
-import { faultsOf } from '../tool-plans/validate-json.ts';
+import { fillTemplate } from '../messages/template.ts';
+import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
  * A pinned definition with its prompt filled in for a run, before the agent's own instruction: what the run brings in
  * `input_data` goes before what the agent has, and that before defaults. When something is missing or unfit the agent has a
  * `prompt_fault` instead. The database fills in by the same rules (sql/10_private/agents/prompts.sql).
  */
-export function prompted(definition: AgentDefinition, inputData: Json): AgentDefinition {
+export function fillPromptTemplate(definition: AgentDefinition, inputData: Json): AgentDefinition {
   const { prompt, ...agent } = definition.agent;
   if (!prompt) {
     return definition;
   }
   const values = valuesOf(prompt, inputData);
-  const faults = faultsOf(schemaOf(prompt), values);
+  const faults = schemaErrors(schemaOf(prompt), values);
   if (faults.length > 0) {
     const prompt_fault = `prompt ${prompt.name}: ${faults.join('; ')}`;
     return { ...definition, agent: { ...agent, prompt_fault } };
   }
-  const instruction = [fillIn(prompt.template, values), agent.instruction]
+  const instruction = [fillTemplate(prompt.template, values), agent.instruction]
     .filter((part) => part)
     .join('\n\n');
   return { ...definition, agent: { ...agent, instruction } };

@@ -7,15 +7,15 @@ import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { CallableHook } from '../hooks/hook-verdict.ts';
 import { createHookedCommitter } from '../hooks/hooked-committer.ts';
-import { ownHooks } from '../hooks/in-process-hooks.ts';
+import { inProcessHooks } from '../hooks/in-process-hooks.ts';
 import { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committer } from '../owned-run/committer.ts';
 import { HeldRun } from '../owned-run/held-run.ts';
 import { contextOf } from '../owned-run/run-context.ts';
-import { ownershipOf } from '../owned-run/run-lease.ts';
+import { createRunLease } from '../owned-run/run-lease.ts';
 import type { RuntimeOptions } from '../runtime-options.ts';
 import { strategyOf } from '../strategies/registry.ts';
-import { KeptRules } from './call-rules-cache.ts';
+import { CallRulesCache } from './call-rules-cache.ts';
 
 type Observer = Awaited<ReturnType<ObserveRun>>;
 
@@ -25,14 +25,14 @@ export class HeldRunFactory {
   readonly #committer: Committer;
   readonly #worker: () => string;
   readonly #ownHooks: readonly CallableHook[];
-  readonly #rules: KeptRules;
+  readonly #rules: CallRulesCache;
 
   constructor(options: RuntimeOptions, committer: Committer, worker: () => string) {
     this.#options = options;
     this.#committer = committer;
     this.#worker = worker;
-    this.#ownHooks = ownHooks(options.world.hooks);
-    this.#rules = new KeptRules((ids) => callRules(options.pool, ids));
+    this.#ownHooks = inProcessHooks(options.world.hooks);
+    this.#rules = new CallRulesCache((ids) => callRules(options.pool, ids));
   }
 
   /** Returns the observer of a run, if somebody observes it. */
@@ -52,7 +52,7 @@ export class HeldRunFactory {
       definition,
       decide: (own, state) => strategyOf(claimed, own)(own, state),
       committer: this.#committerOf(hooks, { tenant: claimed.tenant_id, signal: abort.signal }),
-      ownership: ownershipOf(pool, this.#worker(), this.#rules.of(claimed)),
+      ownership: createRunLease(pool, this.#worker(), this.#rules.of(claimed)),
       hooks,
       observer,
       announce,

@@ -1,7 +1,7 @@
-import type { Share } from '../../db/runs/tenant-load.ts';
+import type { TenantLoad } from '../../db/runs/tenant-load.ts';
 
 /** How many runs of a tenant should give way: at their next step, or not before they had a fair time (`later`). */
-export type GivingWay = { now: number; later: number };
+export type PreemptionOptions = { now: number; later: number };
 
 /** Runs at work, and what they are divided by. */
 type Part = { atWork: number; weight: number };
@@ -11,15 +11,15 @@ type Part = { atWork: number; weight: number };
  * each such tenant at a time, from those who have most; never so many that it would have to be given back. Where that would
  * be so and the tenant has no run at work, they take turns: a run gives way when it had a fair time.
  */
-export function givingWay(
-  shares: readonly Share[],
+export function planPreemption(
+  shares: readonly TenantLoad[],
   held: ReadonlyMap<string, number>,
-): Map<string, GivingWay> {
+): Map<string, PreemptionOptions> {
   const parts = new Map(
     shares.map(({ tenant_id, at_work, weight }) => [tenant_id, { atWork: at_work, weight }]),
   );
   const left = new Map(held);
-  const plan = new Map<string, GivingWay>();
+  const plan = new Map<string, PreemptionOptions>();
   const rivals = shares
     .filter(({ due }) => due)
     .map(({ tenant_id, at_work, weight }) => ({ tenant_id, mine: { atWork: at_work, weight } }))

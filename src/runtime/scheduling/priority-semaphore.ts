@@ -1,7 +1,7 @@
 type Waiting = { priority: number; enter(isIn: boolean): void };
 
 /** So many at once; those who wait are let in by priority (smaller first), then in the order they came. */
-export class Slots {
+export class PrioritySemaphore {
   readonly #capacity: number;
   #free: number;
   #reserved = 0;
@@ -69,7 +69,7 @@ export class Slots {
   }
 
   /** All who wait are to try elsewhere. */
-  turnAway(): void {
+  rejectWaiting(): void {
     const waiting = this.#queue;
     this.#queue = [];
     for (const { enter } of waiting) {

@@ -4,13 +4,13 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { StopReason } from '../../contracts/runs/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
-import { unfenced } from '../../text/strip-code-fence.ts';
-import { askModel } from '../model-calls/choose-model-call.ts';
-import { promptFor } from '../model-calls/plan-model-call.ts';
+import { stripCodeFence } from '../../text/strip-code-fence.ts';
+import { nextModelCall } from '../model-calls/choose-model-call.ts';
+import { planModelCall } from '../model-calls/plan-model-call.ts';
 import { loopVerdict, REPAIR_OPENING } from '../tool-plans/loop-guard.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
-import { faultsOf } from '../tool-plans/validate-json.ts';
+import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
@@ -27,7 +27,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     : (stopAtLimit(state) ??
         stopLoop(state) ??
         stopUntold(definition) ??
-        askModel(definition, state, promptFor));
+        nextModelCall(definition, state, planModelCall));
 }
 
 /** Its prompt lacks a value: it would not know what it is for. */
@@ -100,12 +100,12 @@ type Parsed = { value: Json; faults: string[]; isMendable: boolean };
 function parseOutput(schema: JsonSchema, text: string): Parsed {
   let value: Json = null;
   try {
-    value = JSON.parse(unfenced(text));
+    value = JSON.parse(stripCodeFence(text));
   } catch (error) {
     return { value, faults: [`it is not JSON (${(error as Error).message})`], isMendable: true };
   }
   try {
-    return { value, faults: faultsOf(schema, value), isMendable: true };
+    return { value, faults: schemaErrors(schema, value), isMendable: true };
   } catch (error) {
     if (isSuspension(error)) throw error;
     return { value, faults: [(error as Error).message], isMendable: false };

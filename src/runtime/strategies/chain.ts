@@ -1,6 +1,6 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
-import { conditionFault, holds } from '../teams/condition.ts';
+import { conditionFault, isConditionTrue } from '../teams/condition.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /**
@@ -32,7 +32,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     }
     answers.push({ member: member.name, task });
     if (typeof configuration.stop_when === 'string') {
-      const verdict = holds(configuration.stop_when, task, member.name);
+      const verdict = isConditionTrue(configuration.stop_when, task, member.name);
       if (!verdict.ok) {
         return fail('invalid_condition', `configuration.stop_when: ${verdict.message}`);
       }

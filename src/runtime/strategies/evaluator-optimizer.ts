@@ -1,11 +1,16 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
-import { VERDICT_SCHEMA, type Verdict, verdictIn, verdictOf } from '../teams/evaluator-verdict.ts';
+import {
+  type EvaluatorVerdict,
+  VERDICT_SCHEMA,
+  verdictIn,
+  verdictOf,
+} from '../teams/evaluator-verdict.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /** `shown` is what the deciding model was shown, when it gave the verdict. */
-type Round = { answer: Task; verdict: Verdict; shown?: string };
+type Round = { answer: Task; verdict: EvaluatorVerdict; shown?: string };
 
 /**
  * A generator answers, an evaluator judges, and what it found wanting goes back to the generator, until the answer is good

@@ -1,6 +1,6 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
-import { faultOfEdges, type Walk, walk } from '../teams/graph-traversal.ts';
+import { faultOfEdges, type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
 import { answerOf } from '../teams/join-answers.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
@@ -15,7 +15,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   if (fault) {
     return fail('invalid_condition', fault);
   }
-  const walked = walk(team, state, tasks);
+  const walked = traverseGraph(team, state, tasks);
   if ('fault' in walked) {
     const { code, fault: message } = walked;
     return code === 'limit_reached'
@@ -33,7 +33,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return walked.isOver ? ending(walked, tasks) : WAIT;
 }
 
-function ending({ visits, ends }: Walk, tasks: ReadonlyMap<string, Task>): Action {
+function ending({ visits, ends }: GraphTraversal, tasks: ReadonlyMap<string, Task>): Action {
   const last = ends.length > 0 ? ends : visits.slice(-1);
   return answerOf(
     last.flatMap(({ id, node }) => {

@@ -2,7 +2,7 @@ import type { AgentDefinition, Member, Team } from '../../contracts/agents/defin
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { fillIn } from '../messages/template.ts';
+import { fillTemplate } from '../messages/template.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
@@ -77,7 +77,7 @@ function told(item: Json, state: RunState, { template }: JsonObject): string {
   const input = state.task?.input ?? '';
   const text = typeof item === 'string' ? item : JSON.stringify(item);
   if (typeof template === 'string') {
-    return fillIn(template, { ...(isJsonObject(item) ? item : {}), item, input });
+    return fillTemplate(template, { ...(isJsonObject(item) ? item : {}), item, input });
   }
   return input ? `${input}\n\n${text}` : text;
 }

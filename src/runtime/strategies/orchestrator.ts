@@ -2,7 +2,7 @@ import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
 import { describe } from '../teams/member-list.ts';
 import {
@@ -158,11 +158,11 @@ function outcomeOf(plan: Plan | undefined, tasks: ReadonlyMap<string, Task>): st
     const done = tasks.get(id);
     const result =
       done?.state === 'answered'
-        ? shorten(done.output, TOLD)
+        ? truncateMiddle(done.output, TOLD)
         : done
           ? `(failed: ${done.error})`
           : '(not begun)';
-    return `${member} — ${shorten(task, 200)}\n${result}`;
+    return `${member} — ${truncateMiddle(task, 200)}\n${result}`;
   });
   return told.join('\n\n') || 'Nothing was done.';
 }

@@ -1,10 +1,10 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { fillIn } from '../messages/template.ts';
+import { fillTemplate } from '../messages/template.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
-import { joined, type NamedTask, resultOf } from '../teams/join-answers.ts';
+import { joinAnswers, type NamedTask, resultOf } from '../teams/join-answers.ts';
 import {
   begin,
   fail,
@@ -40,10 +40,10 @@ function fanIn(
   { template }: JsonObject,
 ): Action {
   const answered = named.filter(({ task }) => task.state === 'answered');
-  const outputs = joined(answered);
+  const outputs = joinAnswers(answered);
   const filled =
     typeof template === 'string'
-      ? fillIn(template, valuesOf(answered, { input: inputOf(state), outputs }))
+      ? fillTemplate(template, valuesOf(answered, { input: inputOf(state), outputs }))
       : outputs;
   if (!aggregator) {
     return finish(

@@ -8,13 +8,13 @@ import type {
 import type { JsonObject } from '../../json/json.ts';
 import { lexicalScores } from '../../providers/local/lexical.ts';
 import { queryStems } from '../../providers/local/words.ts';
-import { shorten } from '../../text/truncate-middle.ts';
-import { askModel } from '../model-calls/choose-model-call.ts';
-import { nearnessIn, sayingsOf } from '../model-calls/text-similarity.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
+import { nextModelCall } from '../model-calls/choose-model-call.ts';
+import { memberDescriptions, readSimilarity } from '../model-calls/text-similarity.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { failureOf } from '../teams/failure-policy.ts';
 import { answerOf } from '../teams/join-answers.ts';
-import { DECISION, describe, gathered } from '../teams/member-list.ts';
+import { collectAnswers, DECISION, describe } from '../teams/member-list.ts';
 import {
   begin,
   fail,
@@ -31,7 +31,7 @@ import {
  * it is to what is said of them.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
-  const team = gathered(definition.workflow as Team, state);
+  const team = collectAnswers(definition.workflow as Team, state);
   if (!team) {
     return { type: 'find_members' };
   }
@@ -119,7 +119,7 @@ function byNearness(
   state: RunState,
   most: number,
 ): Choice | Action {
-  const seen = nearnessIn(state);
+  const seen = readSimilarity(state);
   if (seen) {
     const scored = seen.scores.map(({ member, score }) => ({ member, confidence: score }));
     const picks = scored
@@ -133,11 +133,11 @@ function byNearness(
   if (state.exhausted) {
     return overLimit(state.exhausted);
   }
-  return askModel(definition, state, (_definition, _state, model, attempt) => {
+  return nextModelCall(definition, state, (_definition, _state, model, attempt) => {
     const most = Math.min(READ, 2 * (model.context_tokens ?? READ)); // a token may be as short as two letters
-    const query = shorten(inputOf(state), most);
+    const query = truncateMiddle(inputOf(state), most);
     const texts = team.members.map((member) => {
-      return { member: member.name, text: shorten(sayingsOf(member), most) };
+      return { member: member.name, text: truncateMiddle(memberDescriptions(member), most) };
     });
     return { type: 'embed', model, attempt, query, texts };
   });

@@ -1,8 +1,8 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { askModel } from '../model-calls/choose-model-call.ts';
-import { promptFor } from '../model-calls/plan-model-call.ts';
+import { nextModelCall } from '../model-calls/choose-model-call.ts';
+import { planModelCall } from '../model-calls/plan-model-call.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import { goOn, stopAtLimit } from './agent.ts';
@@ -17,7 +17,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return (
     (last?.role === 'tool' ? resultOf(last.tool_call_id, last.content ?? '', state) : undefined) ??
     stopAtLimit(state) ??
-    askModel(definition, state, promptFor)
+    nextModelCall(definition, state, planModelCall)
   );
 }
 

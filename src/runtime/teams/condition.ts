@@ -31,7 +31,7 @@ const PARSE: Offloadable<[condition: string], string | undefined> = {
  * answered as data) and `member` (its name). It reaches nothing outside, and what takes too long is not
  * decided.
  */
-export function holds(condition: string, task: Task, member: string): Verdict {
+export function isConditionTrue(condition: string, task: Task, member: string): Verdict {
   const answer: Answer = { output: task.output, data: task.data as Json, member };
   const isPlain = condition.length <= SHORT && !MAY_NOT_END.test(condition);
   const decided = isPlain

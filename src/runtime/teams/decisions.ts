@@ -3,9 +3,9 @@ import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { unfenced } from '../../text/strip-code-fence.ts';
-import { askModel } from '../model-calls/choose-model-call.ts';
-import { faultsOf } from '../tool-plans/validate-json.ts';
+import { stripCodeFence } from '../../text/strip-code-fence.ts';
+import { nextModelCall } from '../model-calls/choose-model-call.ts';
+import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
  * What a workflow's deciding model decided, in order: the arguments of its call, checked against the tool's schema. It is
@@ -34,13 +34,13 @@ export function decisionsOf({ messages }: RunState, { tool }: Decider): Decision
 function decided(message: LoggedMessage, tool: ToolSchema): Decision {
   const value = parsed(message.content ?? '');
   return isJsonObject(value)
-    ? { message, value, faults: faultsOf(tool.parameters, value) }
+    ? { message, value, faults: schemaErrors(tool.parameters, value) }
     : { message, value: {}, faults: [`${tool.name} was not called with a JSON object`] };
 }
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(unfenced(text));
+    return JSON.parse(stripCodeFence(text));
   } catch {
     return null;
   }
@@ -67,7 +67,7 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
     return { type: 'guard', name: 'decision', message: replyTo(last.faults, decider.tool) };
   }
   const messages = conversation(definition, decider, decisions);
-  return askModel(definition, state, (_definition, _state, model, attempt) => {
+  return nextModelCall(definition, state, (_definition, _state, model, attempt) => {
     return {
       type: 'call_model',
       model,

@@ -1,9 +1,9 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
-import { unfenced } from '../../text/strip-code-fence.ts';
+import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import type { Task } from './tasks.ts';
 
 /** What an evaluator says of an answer. */
-export type Verdict = {
+export type EvaluatorVerdict = {
   /** From 0 to 1. */
   score: number;
   isGoodEnough: boolean;
@@ -22,7 +22,7 @@ export const VERDICT_SCHEMA: JsonSchema = {
 };
 
 /** The verdict in an evaluator's answer, when it is structured: data, or JSON alone. */
-export function verdictIn({ data, output }: Task, enough: number): Verdict | undefined {
+export function verdictIn({ data, output }: Task, enough: number): EvaluatorVerdict | undefined {
   const value = isJsonObject(data) ? data : parsed(output);
   return isJsonObject(value) &&
     (typeof value.score === 'number' || typeof value.passed === 'boolean')
@@ -30,7 +30,10 @@ export function verdictIn({ data, output }: Task, enough: number): Verdict | und
     : undefined;
 }
 
-export function verdictOf({ score, passed, feedback }: JsonObject, enough: number): Verdict {
+export function verdictOf(
+  { score, passed, feedback }: JsonObject,
+  enough: number,
+): EvaluatorVerdict {
   const points = typeof score === 'number' ? score : passed === true ? 1 : 0;
   return {
     score: points,
@@ -41,7 +44,7 @@ export function verdictOf({ score, passed, feedback }: JsonObject, enough: numbe
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(unfenced(text));
+    return JSON.parse(stripCodeFence(text));
   } catch {
     return null;
   }

@@ -1,13 +1,13 @@
 import type { Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
-import { conditionFault, holds } from './condition.ts';
+import { conditionFault, isConditionTrue } from './condition.ts';
 import { inputOf, type Task } from './tasks.ts';
 
 /** A member at work in a graph, for the first time or again. */
 export type Visit = { id: string; node: string; input: string };
 
-export type Walk = {
+export type GraphTraversal = {
   visits: Visit[];
   /** Visits after which nobody came, in the order they ended. */
   ends: Visit[];
@@ -28,7 +28,11 @@ const MAX_VISITS = 10;
  * same visits, however its workers read it. A node with several edges to it begins after each of them that fires (`any`), or
  * when all have (`all`) or nothing is at work any more that could still fire one.
  */
-export function walk(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>): Walk | Fault {
+export function traverseGraph(
+  team: Team,
+  state: RunState,
+  tasks: ReadonlyMap<string, Task>,
+): GraphTraversal | Fault {
   const walker = new Walker(team, inputOf(state));
   walker.start();
   for (const id of endsOf(state)) {
@@ -96,7 +100,7 @@ class Walker {
     }
     let hasFired = false;
     for (const { from, to, when } of this.#edges.filter((edge) => edge.from === visit.node)) {
-      const verdict = when === undefined ? TRUE : holds(when, task, from);
+      const verdict = when === undefined ? TRUE : isConditionTrue(when, task, from);
       if (!verdict.ok) {
         this.fault = {
           fault: `the edge from ${from} to ${to}: ${verdict.message}`,
@@ -115,7 +119,7 @@ class Walker {
     this.#beginWhatMay();
   }
 
-  result(): Walk {
+  result(): GraphTraversal {
     const isOver = this.#live.size === 0;
     return { visits: [...this.#visits.values()], ends: this.#ends, isOver };
   }

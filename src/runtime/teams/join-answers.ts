@@ -6,7 +6,7 @@ import { finish, type Task } from './tasks.ts';
 export type NamedTask = { name: string; task: Task };
 
 /** The answers under their names, one after the other. */
-export function joined(named: readonly NamedTask[]): string {
+export function joinAnswers(named: readonly NamedTask[]): string {
   return named.map(({ name, task }) => `${name}:\n${task.output}`).join('\n\n');
 }
 
@@ -16,7 +16,7 @@ export function answerOf(named: readonly NamedTask[]): Action {
   return first && !second
     ? finish(first.task.output, first.task.data)
     : finish(
-        joined(named),
+        joinAnswers(named),
         Object.fromEntries(named.map(({ name, task }) => [name, resultOf(task)])),
       );
 }

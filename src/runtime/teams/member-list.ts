@@ -1,6 +1,6 @@
 import type { Member, Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 
 /** As many characters of what a member says of itself as a deciding model reads. */
 const READ = 1_000;
@@ -9,7 +9,7 @@ const READ = 1_000;
 export function describe({ members }: Team): string {
   return members
     .map(({ name, description = '', capabilities = [], domain, question }) => {
-      const said = question ? 'a person, who is asked' : shorten(description, READ);
+      const said = question ? 'a person, who is asked' : truncateMiddle(description, READ);
       const words = [...capabilities, ...(domain ? [domain] : [])];
       const able = words.length > 0 ? ` (${words.join(', ')})` : '';
       return `- ${name}${able}: ${said}`;
@@ -27,7 +27,7 @@ export const DECISION = 'route';
  * The team with the agents it found besides the members listed, which come first and keep their names; undefined while
  * nobody has looked.
  */
-export function gathered(team: Team, { attempts }: RunState): Team | undefined {
+export function collectAnswers(team: Team, { attempts }: RunState): Team | undefined {
   if (team.configuration.members !== 'capable') {
     return team;
   }

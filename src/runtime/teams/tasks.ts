@@ -9,7 +9,7 @@ import type {
 } from '../../contracts/runs/action.ts';
 import type { ChildWake, StopReason } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { fillIn } from '../messages/template.ts';
+import { fillTemplate } from '../messages/template.ts';
 import { blockedBy } from '../owned-run/output-filter.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
 import { type Answer, childOutcome, RETRIED } from '../tool-plans/open-calls.ts';
@@ -81,7 +81,7 @@ export function inputOf({ messages }: RunState): string {
 export function taskFor(id: string, member: Member, input: string): NewTask {
   const { name, agent_id, workflow_id, question, configuration } = member;
   if (question) {
-    const prompt = fillIn(String(question.prompt), { input, output: input });
+    const prompt = fillTemplate(String(question.prompt), { input, output: input });
     return { id, member: name, question, input: prompt };
   }
   return {

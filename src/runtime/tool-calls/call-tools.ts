@@ -7,18 +7,22 @@ import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';
 import { parkAtLimit } from '../model-calls/call-within-limits.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { ask, NOTHING_FOUND, refuse } from '../tool-invocation/filtered-output.ts';
-import { isCommittedWithItsCall, runInCommit, runTool } from '../tool-invocation/invoke-tool.ts';
-import { tryCall } from '../tool-invocation/preview-call.ts';
-import { guardIn, notBeforeOf, resultOf } from '../tool-invocation/tool-call-record.ts';
+import { askUser, NOTHING_FOUND, rejectCall } from '../tool-invocation/filtered-output.ts';
+import {
+  invokeInTransaction,
+  invokeTool,
+  isCommittedWithItsCall,
+} from '../tool-invocation/invoke-tool.ts';
+import { previewCall } from '../tool-invocation/preview-call.ts';
+import { limitGuard, retryAt, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
 import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
 import { leavesIntent, nameTools, plansOf } from '../tool-plans/plan-tool-calls.ts';
-import { intentOf } from '../tool-plans/step-records.ts';
+import { toolStartedStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
-import { askedBack } from './elicitation-question.ts';
-import { handOver, handoffsOf } from './handoff.ts';
-import { askAgain, askForLeave } from './request-approval.ts';
-import { beginChild, settleCalls, tellResult } from './settle-calls.ts';
+import { questionForElicitation } from './elicitation-question.ts';
+import { handOffRun, handoffsOf } from './handoff.ts';
+import { requestApproval, requestApprovalAgain } from './request-approval.ts';
+import { commitResult, settleCalls, startChild } from './settle-calls.ts';
 
 /**
  * Goes on with the calls at the same time; what comes of each is committed when it arrives. When nothing is in the air
@@ -30,7 +34,7 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
   }
   const over = await handoffsOf(run);
   if (over.length > 0) {
-    return handOver(over, run);
+    return handOffRun(over, run);
   }
   await settleCalls(calls, run);
   const left = await callsLeft(calls, run);
@@ -94,16 +98,16 @@ async function perform(
   const started_at = new Date().toISOString();
   switch (plan.do) {
     case 'tell':
-      await run.commit(tellResult(plan, open, run));
+      await run.commit(commitResult(plan, open, run));
       return 0;
     case 'ask':
       if (plan.question.kind === 'approval') {
-        return askForLeave(plan, open, run, world);
+        return requestApproval(plan, open, run, world);
       }
-      await ask(plan.tool, plan.question, open, run, started_at);
+      await askUser(plan.tool, plan.question, open, run, started_at);
       return 0;
     case 'spawn':
-      await run.commit(await beginChild(plan, open, run));
+      await run.commit(await startChild(plan, open, run));
       return 0;
     case 'run':
       return callIt(plan, open, run, world);
@@ -125,7 +129,7 @@ async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Pr
     return AT_LIMIT;
   }
   if (begun === 'stale') {
-    run.lose();
+    run.relinquish();
     return 0;
   }
   try {
@@ -142,22 +146,24 @@ async function attempt(
   world: World,
 ): Promise<number> {
   const started_at = new Date().toISOString();
-  const look = open.isBegun ? NOTHING_FOUND : await run.lookThrough(tool, asked_args, open.call.id);
+  const look = open.isBegun
+    ? NOTHING_FOUND
+    : await run.applyOutputFilters(tool, asked_args, open.call.id);
   if (look.isBlocked) {
-    await refuse(tool.name, asked_args, look, open, run, started_at);
+    await rejectCall(tool.name, asked_args, look, open, run, started_at);
     return 0;
   }
   const args = look === NOTHING_FOUND ? asked_args : (look.value as JsonObject);
-  const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
+  const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
   const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
     const by = { random: world.random, settings: run.limits.settings };
-    const step = resultOf(tool, open, outcome, begun, started_at, by);
-    due = notBeforeOf(step);
-    return [step, ...guardIn(tool, step), ...look.guards];
+    const step = toolCallRecord(tool, open, outcome, begun, started_at, by);
+    due = retryAt(step);
+    return [step, ...limitGuard(tool, step), ...look.guards];
   };
   if (isCommittedWithItsCall(tool)) {
-    const tried = approval === 'edited' ? await tryCall(tool, args, run, world) : undefined;
+    const tried = approval === 'edited' ? await previewCall(tool, args, run, world) : undefined;
     if (run.abort.signal.aborted) {
       return 0; // the run is no longer held: nothing may be committed
     }
@@ -168,10 +174,10 @@ async function attempt(
     const shown = approval === 'edited' ? tried?.value.dryRun : approval?.shown;
     await failpoint('tool.before');
     const allowed = { tool, intent, shown, isAllowed: approval !== undefined };
-    const waits_ms = await runInCommit(allowed, run, world, record);
+    const waits_ms = await invokeInTransaction(allowed, run, world, record);
     await failpoint('tool.after');
     if (waits_ms === undefined) {
-      return askAgain(tool, args, open, run, world);
+      return requestApprovalAgain(tool, args, open, run, world);
     }
     return waits_ms > 0 ? Date.now() + waits_ms : due;
   }
@@ -180,7 +186,7 @@ async function attempt(
     return 0; // refused, or not ours any more
   }
   await failpoint('tool.before');
-  const outcome = await runTool(tool, input, intent.idempotency_key ?? '', open, run, world);
+  const outcome = await invokeTool(tool, input, intent.idempotency_key ?? '', open, run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 0; // the run is no longer held: nothing may be committed
@@ -189,7 +195,7 @@ async function attempt(
   const end =
     'ok' in outcome
       ? { outcome, guards: [] }
-      : await askedBack(outcome.asks, tool, open, input, run);
+      : await questionForElicitation(outcome.asks, tool, open, input, run);
   await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, begun)]);
   return due;
 }

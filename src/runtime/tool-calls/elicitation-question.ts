@@ -6,8 +6,8 @@ import type { JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';
 import { isAskedBack, type OpenCall } from '../tool-plans/open-calls.ts';
-import { questionAbout } from '../tool-plans/questions.ts';
-import { asked } from '../tool-plans/step-records.ts';
+import { questionForCall } from '../tool-plans/questions.ts';
+import { questionStep } from '../tool-plans/step-records.ts';
 
 /** A server that says something else each time would ask for ever. */
 const MOST = 10;
@@ -18,7 +18,7 @@ type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[
  * The question a call was given up for: while it is open the run waits as a row, and with its answer the call is made again. People read
  * what filters let out of it; the guard of one that is blocked stands before the end of the call.
  */
-export async function askedBack(
+export async function questionForElicitation(
   { elicitation, prompt, schema, options }: AskedBack,
   tool: ToolDefinition,
   open: OpenCall,
@@ -38,12 +38,12 @@ export async function askedBack(
     schema: JsonObject;
     options: string[];
   };
-  const look = await run.lookThrough('question', told, open.call.id);
+  const look = await run.applyOutputFilters('question', told, open.call.id);
   if (look.isBlocked) {
     const error = blockedCall('people were not asked what its server wants to know', look.filter);
     return { outcome: { ok: false, error }, guards: look.guards };
   }
-  const question = questionAbout('question', tool, open, args, look.value.prompt);
-  const step = asked({ ...question, ...look.value, trust: 'external' }, { elicitation });
+  const question = questionForCall('question', tool, open, args, look.value.prompt);
+  const step = questionStep({ ...question, ...look.value, trust: 'external' }, { elicitation });
   return { steps: [step, ...look.guards] };
 }

@@ -1,7 +1,7 @@
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { conversation } from '../messages/build-messages.ts';
+import { buildMessages } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 
@@ -9,8 +9,8 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 export type Said = { by: string; text: string };
 
 /** All that whoever is given the run will read, earlier turns as well; calls that are about to be made have no results. */
-export function wholeConversation({ definition, state }: HeldRun): Said[] {
-  return conversation(definition, state).flatMap((message) => {
+export function handoffTranscript({ definition, state }: HeldRun): Said[] {
+  return buildMessages(definition, state).flatMap((message) => {
     if (message.role === 'system' || isUnanswered(message, state.messages)) return [];
     const calls = message.tool_calls ?? [];
     return [
@@ -21,13 +21,13 @@ export function wholeConversation({ definition, state }: HeldRun): Said[] {
 }
 
 /** What stands for the conversation from here on: the same in words, as filters left it. */
-export function instead(
+export function withTranscript(
   of: readonly Said[],
   guard: StepRecord,
   { definition, state }: HeldRun,
 ): StepRecord {
   const told = of.map(({ by, text }) => (by === '' ? text : `${by}: ${text}`)).join('\n\n');
-  const seqs = conversation(definition, state).map(
+  const seqs = buildMessages(definition, state).map(
     ({ seq, covers_to_seq }) => seq ?? covers_to_seq ?? 0,
   );
   const message = {

@@ -1,11 +1,11 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { refuse } from '../tool-invocation/filtered-output.ts';
+import { rejectCall } from '../tool-invocation/filtered-output.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
-import { finished } from '../tool-plans/step-records.ts';
+import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan, PlannedCall } from '../tool-plans/tool-call-plan.ts';
-import { instead, wholeConversation } from './handoff-transcript.ts';
+import { handoffTranscript, withTranscript } from './handoff-transcript.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
@@ -23,20 +23,20 @@ export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
  * Gives the run to another agent, with one commit. Then it is let go: whoever claims it next, perhaps this very worker,
  * reads the version that has it now, so it is the same whether a worker dies here or not.
  */
-export async function handOver(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
+export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
   const [first, ...late] = handoffs;
   if (!first) return;
   const { plan, open } = first;
-  const given = { arguments: plan.args, conversation: wholeConversation(run) };
-  const look = await run.lookThrough('message', given, open.call.id);
+  const given = { arguments: plan.args, conversation: handoffTranscript(run) };
+  const look = await run.applyOutputFilters('message', given, open.call.id);
   if (look.isBlocked) {
-    return refuse(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
+    return rejectCall(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
   }
   const { arguments: args, conversation } = look.value;
   const isAsItWas = canonicalJson(look.value) === canonicalJson(given);
   const guards = isAsItWas
     ? look.guards
-    : look.guards.map((guard) => instead(conversation, guard, run));
+    : look.guards.map((guard) => withTranscript(conversation, guard, run));
   const over = handedOver({ open, plan: { ...plan, args } });
   await run.commit([over, ...late.map(tooLate), ...guards], {
     status: 'waiting',
@@ -67,5 +67,11 @@ function handedOver({ open, plan }: Handoff): StepRecord {
 function tooLate({ open, plan }: Handoff): StepRecord {
   const message = 'the conversation was handed over to another agent in the same answer';
   const error = { code: 'rejected', message, retryable: false } as const;
-  return finished(open, plan.tool.name, plan.args, { ok: false, error }, new Date().toISOString());
+  return toolResultStep(
+    open,
+    plan.tool.name,
+    plan.args,
+    { ok: false, error },
+    new Date().toISOString(),
+  );
 }

@@ -5,12 +5,12 @@ import type { JsonObject } from '../../json/json.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { refuse } from '../tool-invocation/filtered-output.ts';
-import { tryCall } from '../tool-invocation/preview-call.ts';
-import { notBeforeOf, resultOf } from '../tool-invocation/tool-call-record.ts';
+import { rejectCall } from '../tool-invocation/filtered-output.ts';
+import { previewCall } from '../tool-invocation/preview-call.ts';
+import { retryAt, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
 import { approvalQuestion } from '../tool-plans/approval-question.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { asked, intentOf } from '../tool-plans/step-records.ts';
+import { questionStep, toolStartedStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { policyVerdict } from '../tool-plans/tool-policy.ts';
 
@@ -24,7 +24,7 @@ type Asking = Pick<Extract<CallPlan, { do: 'ask' }>, 'tool' | 'args' | 'question
  * would the call: then its error is its result and nobody is asked; nor is anybody asked about what filters would not let
  * out. Gives the moment of the next attempt, 0 without.
  */
-export async function askForLeave(
+export async function requestApproval(
   { tool, args: asked_args, question: first }: Asking,
   open: OpenCall,
   run: HeldRun,
@@ -34,9 +34,9 @@ export async function askForLeave(
     return open.notBefore;
   }
   const started_at = new Date().toISOString();
-  const look = await run.lookThrough(tool, asked_args, open.call.id);
+  const look = await run.applyOutputFilters(tool, asked_args, open.call.id);
   if (look.isBlocked) {
-    await refuse(tool.name, asked_args, look, open, run, started_at);
+    await rejectCall(tool.name, asked_args, look, open, run, started_at);
     return 0;
   }
   const args = look.value;
@@ -44,7 +44,7 @@ export async function askForLeave(
     look.guards.length > 0
       ? approvalQuestion(tool, args, open, policyVerdict(tool, run.state))
       : first;
-  const tried = await tryCall(tool, args, run, world);
+  const tried = await previewCall(tool, args, run, world);
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
@@ -58,7 +58,7 @@ export async function askForLeave(
   const untried = open.timesAsked > 0 ? { ...NOT_TRIED, arguments: args } : undefined;
   const found = dryRun ?? untried;
   await run.commit([
-    asked(preview ? shown(question, preview) : question, found ? { dry_run: found } : {}),
+    questionStep(preview ? shown(question, preview) : question, found ? { dry_run: found } : {}),
     ...look.guards,
   ]);
   return 0;
@@ -75,7 +75,7 @@ function shown(question: Asking['question'], preview: Preview): Asking['question
 const NOT_TRIED = { digest: null, ignored: { columns: {}, result: [] } };
 
 /** The call turned out to do something else than what was allowed, and was undone. */
-export function askAgain(
+export function requestApprovalAgain(
   tool: ToolDefinition,
   args: JsonObject,
   open: OpenCall,
@@ -84,7 +84,7 @@ export function askAgain(
 ): Promise<number> {
   if (open.timesAsked < MOST_TIMES) {
     const question = approvalQuestion(tool, args, open, policyVerdict(tool, run.state));
-    return askForLeave({ tool, args, question }, open, run, world);
+    return requestApproval({ tool, args, question }, open, run, world);
   }
   const message = `${tool.name} was allowed ${open.timesAsked} times, and would have done something else than what was shown each time; it is not asked about again`;
   const error: RunError = { code: 'rejected', message, retryable: false };
@@ -100,9 +100,9 @@ async function tell(
   run: HeldRun,
   world: World,
 ): Promise<number> {
-  const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
+  const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   const by = { random: world.random, settings: run.limits.settings };
-  const step = resultOf(tool, open, { ok: false, error }, intent, started_at, by);
+  const step = toolCallRecord(tool, open, { ok: false, error }, intent, started_at, by);
   await run.commit([step]);
-  return notBeforeOf(step);
+  return retryAt(step);
 }

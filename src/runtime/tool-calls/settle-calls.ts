@@ -3,10 +3,10 @@ import type { ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
-import { refusal } from '../tool-invocation/filtered-output.ts';
+import { callRejection } from '../tool-invocation/filtered-output.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
-import { finished } from '../tool-plans/step-records.ts';
+import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { policyGuard } from '../tool-plans/tool-policy.ts';
 
@@ -32,8 +32,8 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
   const settleRest = async () => {
     for (const [index, { plan, open }] of rest) {
       if (isOver()) return;
-      if (plan.do === 'tell') steps[index] = tellResult(plan, open, run);
-      if (plan.do === 'spawn') steps[index] = await beginChild(plan, open, run);
+      if (plan.do === 'tell') steps[index] = commitResult(plan, open, run);
+      if (plan.do === 'spawn') steps[index] = await startChild(plan, open, run);
     }
   };
   await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, settleRest));
@@ -42,25 +42,25 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
 }
 
 /** Returns the steps that give the model a result that is known. */
-export function tellResult(
+export function commitResult(
   { name, input, outcome }: Tell,
   open: OpenCall,
   run: HeldRun,
 ): StepRecord[] {
   const started_at = new Date().toISOString();
-  const step = finished(open, name, input, outcome, started_at, run.limits.settings);
+  const step = toolResultStep(open, name, input, outcome, started_at, run.limits.settings);
   return [{ ...step, trust: outcome.trust ?? 'system' }, ...policyGuard(outcome)];
 }
 
 /** Returns the steps that begin the child of a call, or those that say why it was not let out. */
-export async function beginChild(
+export async function startChild(
   { tool, message: asked }: Spawn,
   open: OpenCall,
   run: HeldRun,
 ): Promise<StepRecord[]> {
   const call_id = open.call.id;
-  const look = await run.lookThrough(tool, { message: asked }, call_id);
-  if (look.isBlocked) return refusal(tool.name, { message: '[withheld]' }, look, open);
+  const look = await run.applyOutputFilters(tool, { message: asked }, call_id);
+  if (look.isBlocked) return callRejection(tool.name, { message: '[withheld]' }, look, open);
   const { agent_id, workflow_id, configuration } = tool;
   const { message } = look.value;
   const child = {

@@ -5,12 +5,12 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { asked, finished } from '../tool-plans/step-records.ts';
+import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 
 export const NOTHING_FOUND = { isBlocked: false, value: null, guards: [] } as const;
 
 /** People are asked what filters let out; so is the client of a run, who makes its calls himself. */
-export async function ask(
+export async function askUser(
   tool: ToolDefinition,
   question: Omit<NewQuestion, 'id'>,
   open: OpenCall,
@@ -22,14 +22,14 @@ export async function ask(
   const args = isJsonObject(tool_call ?? null) ? (tool_call as JsonObject).arguments : null;
   const look =
     question.kind === 'question'
-      ? await run.lookThrough(
+      ? await run.applyOutputFilters(
           outlet,
           { prompt, options, arguments: args ?? null } as JsonObject,
           open.call.id,
         )
       : NOTHING_FOUND;
   if (look.isBlocked) {
-    return refuse(tool.name, { question: '[withheld]' }, look, open, run, started_at);
+    return rejectCall(tool.name, { question: '[withheld]' }, look, open, run, started_at);
   }
   const told = look.value
     ? {
@@ -40,11 +40,11 @@ export async function ask(
           : {}),
       }
     : {};
-  await run.commit([asked({ ...question, ...told } as typeof question), ...look.guards]);
+  await run.commit([questionStep({ ...question, ...told } as typeof question), ...look.guards]);
 }
 
 /** The model is told that its call was not let out. */
-export async function refuse(
+export async function rejectCall(
   name: string,
   args: Json,
   look: Blocked,
@@ -52,13 +52,13 @@ export async function refuse(
   run: HeldRun,
   started_at: string,
 ): Promise<void> {
-  await run.commit(refusal(name, args, look, open, started_at));
+  await run.commit(callRejection(name, args, look, open, started_at));
 }
 
 type Blocked = { filter: string; guards: StepRecord[] };
 
 /** Returns the steps that tell the model that its call was not let out. */
-export function refusal(
+export function callRejection(
   name: string,
   args: Json,
   { filter, guards }: Blocked,
@@ -66,19 +66,19 @@ export function refusal(
   started_at = new Date().toISOString(),
 ): StepRecord[] {
   const error = blockedCall(`${name} was not called`, filter);
-  const step = finished(open, name, args, { ok: false, error }, started_at);
+  const step = toolResultStep(open, name, args, { ok: false, error }, started_at);
   return [{ ...step, trust: 'system' }, ...guards];
 }
 
 /** The files of a run, of which those that are text are looked through before they are kept. */
-export function lookedThrough(files: RunFiles, call_id: string, run: HeldRun): RunFiles {
+export function filteredFiles(files: RunFiles, call_id: string, run: HeldRun): RunFiles {
   return {
     ...files,
     async keep(made, origin) {
       const kept: (typeof made)[number][] = [];
       for (const file of made) {
         const content = textOf(file.bytes);
-        const look = await run.lookThrough('file', { name: file.name, content }, call_id);
+        const look = await run.applyOutputFilters('file', { name: file.name, content }, call_id);
         if (look.guards.length > 0) await run.commit(look.guards);
         if (look.isBlocked) {
           return { ok: false, error: blockedCall(`${file.name} was not kept`, look.filter) };

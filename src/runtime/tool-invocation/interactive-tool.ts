@@ -1,9 +1,9 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
-import { LOG_LEVELS, type SampleRequest, type ToolTalk } from '../../contracts/agents/tool-io.ts';
+import { LOG_LEVELS, type SampleRequest, type ToolIo } from '../../contracts/agents/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { mcpHost } from './mcp-host.ts';
@@ -19,14 +19,14 @@ const NOTHING: JsonSchema = { type: 'object', properties: {}, required: [] };
  * Runs a tool that may speak while it works. Where it asks what nobody has answered yet, the call is
  * given up for the question, and `abort` ends what it began.
  */
-export async function runTalking(
+export async function runInteractiveTool(
   tool: ToolDefinition,
   context: ToolContext,
   call_id: string,
   run: HeldRun,
   world: World,
   abort: () => void,
-  work: (context: ToolContext & ToolTalk) => Promise<ToolOutcome>,
+  work: (context: ToolContext & ToolIo) => Promise<ToolOutcome>,
 ): Promise<McpOutcome> {
   const { promise: asks, resolve } = Promise.withResolvers<{ asks: AskedBack }>();
   const giveUp = (asked: AskedBack): Promise<never> => {
@@ -45,7 +45,7 @@ function talkOf(
   run: HeldRun,
   world: World,
   giveUp: (asked: AskedBack) => Promise<never>,
-): ToolTalk {
+): ToolIo {
   const host = mcpHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };
   let notes = 0;
@@ -60,7 +60,7 @@ function talkOf(
       if (!LOG_LEVELS.includes(level) || !mayTell()) return;
       const text = JSON.stringify(data) ?? 'null';
       const isShort = text.length <= NOTE_CHARACTERS;
-      const told = isShort ? JSON.parse(text) : shorten(text, NOTE_CHARACTERS);
+      const told = isShort ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
       run.tell({ ...about, type: 'log', level, data: told });
     },
     progress(progress, total, message) {
@@ -70,7 +70,9 @@ function talkOf(
         type: 'progress',
         progress,
         ...(Number.isFinite(total) ? { total: total as number } : {}),
-        ...(message === undefined ? {} : { message: shorten(String(message), NOTE_CHARACTERS) }),
+        ...(message === undefined
+          ? {}
+          : { message: truncateMiddle(String(message), NOTE_CHARACTERS) }),
       });
     },
     elicit: (message, schema = NOTHING) => ask(String(message), schema),

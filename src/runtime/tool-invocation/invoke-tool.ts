@@ -17,10 +17,10 @@ import {
   callBuiltinInCommit,
   isDatabaseBuiltin,
 } from '../../db/sql-tools/builtin-call.ts';
-import type { Watched } from '../../db/sql-tools/captured-changes.ts';
+import type { CapturedChanges } from '../../db/sql-tools/captured-changes.ts';
 import {
   callInCommit,
-  NotAsShown,
+  NotAsPreviewedError,
   type SqlFunction,
   type SqlToolCall,
 } from '../../db/sql-tools/sql-tool.ts';
@@ -32,12 +32,12 @@ import { digestOf } from '../dry-run/digest.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { World } from '../environment/world.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
-import { askSecondModel } from '../model-calls/nested-model-call.ts';
+import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import type { OwnCommit } from '../owned-run/transactional-commit.ts';
+import type { TransactionalCommit } from '../owned-run/transactional-commit.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { lookedThrough } from './filtered-output.ts';
-import { runTalking } from './interactive-tool.ts';
+import { filteredFiles } from './filtered-output.ts';
+import { runInteractiveTool } from './interactive-tool.ts';
 import { mcpHost } from './mcp-host.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
@@ -51,7 +51,7 @@ function timeOut(tool: ToolDefinition, run: HeldRun): number {
 }
 
 /** Runs a tool of this process. Its outcome is data; nothing is committed here. */
-export async function runTool(
+export async function invokeTool(
   tool: ToolDefinition,
   args: JsonObject,
   idempotency_key: string,
@@ -87,7 +87,7 @@ async function callTool(
     ...context,
     secondModel: (reading) => read(reading, context, call_id, run, world),
     readSecret: (name) => world.readSecret(context.tenant_id, name),
-    files: lookedThrough(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
+    files: filteredFiles(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
   };
   if (tool.kind === 'http') {
     const request = httpRequestOf(args, tool.configuration);
@@ -107,7 +107,7 @@ async function callTool(
     return notHere(tool);
   }
   await run.beginRisk();
-  return runTalking(tool, context, call_id, run, world, abort, async (talking) => {
+  return runInteractiveTool(tool, context, call_id, run, world, abort, async (talking) => {
     const outcome = await runCustomTool(custom, args, talking);
     return outcome.ok && isContent(outcome.value)
       ? keptContent(outcome.value, tool.name, ours.files)
@@ -125,7 +125,7 @@ async function read(
   const found = await world.modelNamed(tenant_id, name);
   if (!found.ok) return found;
   const model = { ...found.value, request_params };
-  return askSecondModel({ ...asked, model, told: () => ({}) }, signal, call_id, run, world);
+  return callNestedModel({ ...asked, model, told: () => ({}) }, signal, call_id, run, world);
 }
 
 function notHere(tool: ToolDefinition): ToolOutcome {
@@ -149,7 +149,7 @@ type Allowed = {
  * hooks left it: it is in no log, since it commits with its end. Gives how long the call has to wait for its end, in
  * milliseconds, and 0 when it has ended; undefined when it was undone, since it is not what was shown to whoever allowed it.
  */
-export async function runInCommit(
+export async function invokeInTransaction(
   { tool, intent, isAllowed, shown }: Allowed,
   run: HeldRun,
   world: World,
@@ -164,14 +164,14 @@ export async function runInCommit(
     if ('ok' in outcome) await run.commit(record(outcome, intent));
     return 0;
   }
-  let own: OwnCommit | undefined;
+  let own: TransactionalCommit | undefined;
   let failure: unknown;
   const begin = async () => {
     own ??= await run.beginCommit();
   };
   const write = async (client: PoolClient, steps: StepRecord[], to?: Transition) => {
     await begin();
-    await (own as OwnCommit).write(client, steps, to);
+    await (own as TransactionalCommit).write(client, steps, to);
   };
   const ask = async (client: PoolClient) => {
     const { steps, to } = await (run.hooks as RunHooks).askBefore(client, intent);
@@ -199,7 +199,7 @@ export async function runInCommit(
       : callBuiltinInCommit(pool, call, begin, commit, before));
   } catch (error) {
     failure = error;
-    if (error instanceof NotAsShown) return undefined;
+    if (error instanceof NotAsPreviewedError) return undefined;
     throw error;
   } finally {
     own?.end(failure);
@@ -220,8 +220,8 @@ export function sqlCall(
 ): SqlToolCall {
   const fn = tool.configuration as unknown as SqlFunction;
   const boundTo = { tenantId: run.context.tenant_id, executionId: run.id };
-  const check = (watched: Watched): void => {
-    if (shown && digestOf(watched, shown.ignored) !== shown.digest) throw new NotAsShown();
+  const check = (watched: CapturedChanges): void => {
+    if (shown && digestOf(watched, shown.ignored) !== shown.digest) throw new NotAsPreviewedError();
   };
   const call = { boundTo, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
   return shown ? { ...call, check } : call;

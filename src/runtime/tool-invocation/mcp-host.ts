@@ -12,9 +12,9 @@ import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { StepNote } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { World } from '../environment/world.ts';
-import { askSecondModel } from '../model-calls/nested-model-call.ts';
+import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { Answer } from '../tool-plans/open-calls.ts';
 import { isAskedBack } from '../tool-plans/open-calls.ts';
@@ -75,10 +75,16 @@ function sample(
     model: { ...model, request_params },
     messages,
     output_schema: null,
-    input: { server, messages: shorten(JSON.stringify(messages), LOGGED_CHARACTERS), max_tokens },
-    told: ({ content }: ModelAnswer) => ({ content: shorten(content ?? '', LOGGED_CHARACTERS) }),
+    input: {
+      server,
+      messages: truncateMiddle(JSON.stringify(messages), LOGGED_CHARACTERS),
+      max_tokens,
+    },
+    told: ({ content }: ModelAnswer) => ({
+      content: truncateMiddle(content ?? '', LOGGED_CHARACTERS),
+    }),
   };
-  return askSecondModel(asked, signal, call_id, run, world);
+  return callNestedModel(asked, signal, call_id, run, world);
 }
 
 function no(code: RunError['code'], message: string): { ok: false; error: RunError } {

@@ -6,24 +6,24 @@ import { canBeUndone, dryRuns } from '../../db/sql-tools/dry-run.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { digestOf } from '../dry-run/digest.ts';
 import { previewOf } from '../dry-run/preview.ts';
-import { ignoredIn } from '../dry-run/volatile-fields.ts';
+import { volatileFields } from '../dry-run/volatile-fields.ts';
 import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { sqlCall } from './invoke-tool.ts';
 
 /** What is shown of a call that was tried, and by what it will be known to be the same. */
-export type Tried = { preview: Preview; dryRun: DryRun };
+export type CallPreview = { preview: Preview; dryRun: DryRun };
 
 /**
  * What a call would do, found out by making and undoing it. Undefined where that says nothing: of tools that are no function
  * of the database, that are set not to be tried or cannot be undone, and where hooks may still change the call.
  */
-export async function tryCall(
+export async function previewCall(
   tool: ToolDefinition,
   args: JsonObject,
   run: HeldRun,
   world: World,
-): Promise<Outcome<Tried> | undefined> {
+): Promise<Outcome<CallPreview> | undefined> {
   const isTried = tool.kind === 'sql' && tool.configuration.dry_run !== false;
   if (!isTried || world.standIn || run.hooks?.hear('tool_before')) {
     return undefined;
@@ -39,7 +39,7 @@ export async function tryCall(
     return tried;
   }
   const [first, second] = tried.value;
-  const ignored = ignoredIn(first, second);
+  const ignored = volatileFields(first, second);
   const dryRun = { digest: digestOf(first, ignored), ignored, arguments: args };
   return { ok: true, value: { preview: previewOf(first, ignored), dryRun } };
 }

@@ -8,15 +8,15 @@ import { backOff, triesOf } from '../environment/backoff.ts';
 import type { World } from '../environment/world.ts';
 import { trustOfResult } from '../owned-run/trust.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { questionAbout } from '../tool-plans/questions.ts';
-import { asked, finished } from '../tool-plans/step-records.ts';
-import { mayHaveHappened } from '../tool-plans/uncertain-effect.ts';
+import { questionForCall } from '../tool-plans/questions.ts';
+import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
+import { mayHaveTakenEffect } from '../tool-plans/uncertain-effect.ts';
 import { isCommittedWithItsCall } from './invoke-tool.ts';
 
 type Means = { random: World['random']; settings: RunSettings };
 
 /** What goes into the log of an attempt that was begun like this. */
-export function resultOf(
+export function toolCallRecord(
   tool: ToolDefinition,
   open: OpenCall,
   outcome: ToolOutcome,
@@ -25,7 +25,7 @@ export function resultOf(
   by: Means,
 ): StepRecord {
   const result: StepRecord = {
-    ...finished(open, tool.name, input ?? null, outcome, started_at, {
+    ...toolResultStep(open, tool.name, input ?? null, outcome, started_at, {
       max_result_bytes: tool.configuration.max_result_bytes,
       ...by.settings,
     }),
@@ -45,10 +45,10 @@ function failedAttempt(
   result: StepRecord,
   { random, settings }: Means,
 ): StepRecord {
-  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
+  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveTakenEffect(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
     return {
-      ...asked(questionAbout('effect', tool, open, result.input as JsonObject, prompt)),
+      ...questionStep(questionForCall('effect', tool, open, result.input as JsonObject, prompt)),
       error,
     };
   }
@@ -63,14 +63,14 @@ function failedAttempt(
 }
 
 /** A limit of ours that refused a call is a guard that has spoken: the log says so. */
-export function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
+export function limitGuard({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
   return kind === 'builtin' && error?.code === 'limit_reached'
     ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
     : [];
 }
 
 /** The moment before which no further attempt is made. */
-export function notBeforeOf({ kind, output }: StepRecord): number {
+export function retryAt({ kind, output }: StepRecord): number {
   const { not_before } = (output ?? {}) as { not_before?: string };
   return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
 }

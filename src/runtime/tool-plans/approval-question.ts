@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { NewQuestion } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
-import { questionAbout } from './questions.ts';
+import { questionForCall } from './questions.ts';
 import { readable } from './tool-call-plan.ts';
 import type { PolicyVerdict } from './tool-policy.ts';
 
@@ -21,6 +21,6 @@ export function approvalQuestion(
     ...(open.timesAsked > 0 ? ['It would do something else than what was shown before.'] : []),
     ...(verdict ? [verdict.text] : []),
   ];
-  const question = questionAbout('approval', tool, open, args, sentences.join(' '));
+  const question = questionForCall('approval', tool, open, args, sentences.join(' '));
   return verdict ? { ...question, reason: verdict.reason } : question;
 }

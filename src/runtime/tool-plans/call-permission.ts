@@ -7,7 +7,7 @@ import { type CallPlan, tellError } from './tool-call-plan.ts';
 import { denial, policyVerdict } from './tool-policy.ts';
 
 /** A tool that was taken away since, or that a policy denies the run; what has begun already is seen to its end. */
-export function withdrawal(
+export function rejectWithdrawn(
   tool: ToolDefinition,
   args: JsonObject,
   { isBegun, answers, childEnd }: OpenCall,
@@ -31,7 +31,7 @@ export function withdrawal(
 }
 
 /** Undefined when the call may be made. */
-export function approvalOf(
+export function requireApproval(
   tool: ToolDefinition,
   args: JsonObject,
   open: OpenCall,

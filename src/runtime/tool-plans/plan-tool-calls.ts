@@ -5,14 +5,14 @@ import type { RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { nearestNames } from '../../text/closest-names.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { invalidArguments, parseArguments } from '../../tools/arguments.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { offloadForRun } from '../owned-run/offload-for-run.ts';
 import { trustOfEnd } from '../owned-run/trust.ts';
-import { approvalOf, withdrawal } from './call-permission.ts';
+import { rejectWithdrawn, requireApproval } from './call-permission.ts';
 import { childOutcome, type OpenCall, openCalls } from './open-calls.ts';
-import { questionAbout } from './questions.ts';
+import { questionForCall } from './questions.ts';
 import {
   type Approval,
   type CallPlan,
@@ -20,7 +20,7 @@ import {
   readable,
   tellError,
 } from './tool-call-plan.ts';
-import { faultsOf } from './validate-json.ts';
+import { schemaErrors } from './validate-json.ts';
 
 type Planned = { definition: AgentDefinition; state: RunState; calls: readonly PlannedCall[] };
 
@@ -75,8 +75,8 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     return tellError(tool.name, args, error);
   }
   return (
-    withdrawal(tool, args, open, state) ??
-    approvalOf(tool, args, open, state) ??
+    rejectWithdrawn(tool, args, open, state) ??
+    requireApproval(tool, args, open, state) ??
     approved(tool, args, open)
   );
 }
@@ -109,7 +109,7 @@ function findTool(definition: AgentDefinition, called: string): ToolDefinition |
 
 function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError {
   const known = definition.tools.map(({ name }) => name);
-  const nearest = nearestNames(call.name, known);
+  const nearest = closestNames(call.name, known);
   const meant = nearest.length > 0 ? `: did you mean ${nearest.join(' or ')}?` : ';';
   const message = `there is no tool named ${call.name}${meant} the tools are: ${known.join(', ') || 'none'}`;
   return { code: 'unknown_tool', message, retryable: false };
@@ -118,7 +118,7 @@ function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError 
 /** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
 function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   try {
-    const faults = faultsOf(tool.parameters, args);
+    const faults = schemaErrors(tool.parameters, args);
     return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
   } catch (cause) {
     if (isSuspension(cause)) throw cause;
@@ -140,7 +140,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   const seen = open.answers.effect;
   if (open.isBegun && tool.effect === 'once') {
     const prompt = `${tool.name} was called with ${readable(args)}, and nobody saw the end of it. Did the call take effect?`;
-    return { do: 'ask', tool, args, question: questionAbout('effect', tool, open, args, prompt) };
+    return { do: 'ask', tool, args, question: questionForCall('effect', tool, open, args, prompt) };
   }
   if (seen?.answer === 'done') {
     return {
@@ -176,7 +176,7 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
           do: 'ask',
           tool,
           args: given,
-          question: questionAbout('question', tool, open, given, promptOf(tool, given)),
+          question: questionForCall('question', tool, open, given, promptOf(tool, given)),
         };
   }
   if (tool.kind === 'agent' && tool.configuration.handoff === true) {

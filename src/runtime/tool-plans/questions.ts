@@ -7,7 +7,7 @@ import type { OpenCall } from './open-calls.ts';
  * A question about a call. What the tool's configuration says under `question` goes with it: `schema` (of an answer to
  * ask_user), `expires_in_seconds`, `default_answer`, `required_role`, `escalate_to`.
  */
-export function questionAbout(
+export function questionForCall(
   kind: QuestionKind,
   tool: ToolDefinition,
   { call }: OpenCall,
@@ -24,7 +24,7 @@ export function questionAbout(
 }
 
 /** What a person is asked who is a member of a workflow; `prompt` as it was filled in. */
-export function questionOf(
+export function questionForMember(
   settings: JsonObject,
   call_id: string,
   prompt: string,

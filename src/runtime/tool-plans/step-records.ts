@@ -10,7 +10,7 @@ import type { OpenCall } from './open-calls.ts';
 const ERROR_CHARACTERS = 4_000;
 
 /** The beginning of a call. */
-export function intentOf(
+export function toolStartedStep(
   tool: ToolDefinition,
   input: JsonObject,
   open: OpenCall,
@@ -28,7 +28,10 @@ export function intentOf(
 }
 
 /** A question to people. `about` says what it is, where that is not seen by its kind. */
-export function asked(question: Omit<NewQuestion, 'id'>, about: JsonObject = {}): StepRecord {
+export function questionStep(
+  question: Omit<NewQuestion, 'id'>,
+  about: JsonObject = {},
+): StepRecord {
   const id = uuidV7();
   return {
     kind: 'question',
@@ -45,7 +48,7 @@ export function asked(question: Omit<NewQuestion, 'id'>, about: JsonObject = {})
 }
 
 /** The end of a call, with what the model is told of it: as much as its tool allows, else as settings say. */
-export function finished(
+export function toolResultStep(
   open: OpenCall,
   name: string,
   input: Json,

@@ -5,7 +5,7 @@ import type { DryRun } from '../../contracts/runs/preview.ts';
 import type { NewQuestion } from '../../contracts/runs/step.ts';
 import type { Trust } from '../../contracts/runs/trust.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { shorten } from '../../text/truncate-middle.ts';
+import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { OpenCall } from './open-calls.ts';
 
 /** What is to be done about a call next. */
@@ -37,5 +37,5 @@ export function tellError(name: string, input: Json, error: RunError, trust?: Tr
 
 /** Arguments within a sentence; the question carries them whole. */
 export function readable(args: JsonObject): string {
-  return shorten(JSON.stringify(args), 2_000);
+  return truncateMiddle(JSON.stringify(args), 2_000);
 }

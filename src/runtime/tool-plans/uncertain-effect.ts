@@ -11,7 +11,7 @@ const NEVER_SENT = /^(ENOTFOUND|ENODATA|EAI_|ECONNREFUSED)/;
  * Whether a failed call may have taken effect all the same. An error that a custom tool throws is its own word, but for
  * those that say nobody knows; a server that answers with a 5xx may have done its work before.
  */
-export function mayHaveHappened(tool: ToolDefinition, { code, cause }: RunError): boolean {
+export function mayHaveTakenEffect(tool: ToolDefinition, { code, cause }: RunError): boolean {
   const reason = isJsonObject(cause) ? String(cause.reason) : '';
   if (code === 'unreachable' && NEVER_SENT.test(reason)) {
     return false;

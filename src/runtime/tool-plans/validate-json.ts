@@ -50,7 +50,7 @@ const MOST_FAULTS = 20;
 const MOST_OF_A_FAULT = 1_000;
 
 type Compiled = { validate: ValidateFunction } | { schema_fault: string };
-export type Verdict = { faults: string[] } | { schema_fault: string };
+export type ValidationResult = { faults: string[] } | { schema_fault: string };
 
 type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
 
@@ -64,7 +64,7 @@ let compiledText = 0;
 type Validators = { current: Ajv; older: Ajv };
 let validators: Validators | undefined;
 
-const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
+const CHECK: Offloadable<[schema: string, value: Json], ValidationResult> = {
   module: moduleBeside('./validate-json.ts', import.meta.url),
   name: 'checkText',
   deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // compiling and checking have limits of their own
@@ -77,7 +77,7 @@ const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
  * result is empty for a valid value. A value that takes too long to check has a fault that says so.
  * Throws when the schema itself is invalid.
  */
-export function faultsOf(schema: JsonSchema, value: Json): string[] {
+export function schemaErrors(schema: JsonSchema, value: Json): string[] {
   const entry = entryOf(schema);
   const verdict =
     entry.text.length > LARGEST_SCHEMA
@@ -97,7 +97,7 @@ function entryOf(schema: JsonSchema): Entry {
 }
 
 /** Checks a value in this thread; returns undefined when the check may take long. */
-function checkHere(entry: Entry, value: Json): Verdict | undefined {
+function checkHere(entry: Entry, value: Json): ValidationResult | undefined {
   const { text, mayNotEnd } = entry;
   if (text.length > SMALL_SCHEMA) return undefined;
   if (!entry.check && mayWorkHere()) {
@@ -109,7 +109,7 @@ function checkHere(entry: Entry, value: Json): Verdict | undefined {
   return entry.check && isShort ? verdictOf(entry.check, value) : undefined;
 }
 
-function checkElsewhere(text: string, value: Json): Verdict {
+function checkElsewhere(text: string, value: Json): ValidationResult {
   try {
     return offload(CHECK, text, value);
   } catch (error) {
@@ -122,7 +122,7 @@ function checkElsewhere(text: string, value: Json): Verdict {
   }
 }
 
-const SLOW_VALUE: Verdict = {
+const SLOW_VALUE: ValidationResult = {
   faults: ['the value takes too long to check against its schema: send a smaller or simpler one'],
 };
 const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
@@ -130,7 +130,7 @@ const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
 /**
  * Checks a value against the text of a schema, each step within its time. Also called in threads.
  */
-export function checkText(schema: string, value: Json): Verdict {
+export function checkText(schema: string, value: Json): ValidationResult {
   const check = compileOnce(schema);
   try {
     return withinTime(CHECK_MS, () => verdictOf(check, value));
@@ -140,7 +140,7 @@ export function checkText(schema: string, value: Json): Verdict {
   }
 }
 
-function verdictOf(check: Compiled, value: Json): Verdict {
+function verdictOf(check: Compiled, value: Json): ValidationResult {
   if ('schema_fault' in check || check.validate(value)) {
     return 'schema_fault' in check ? check : { faults: [] };
   }

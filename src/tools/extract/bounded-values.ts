@@ -2,7 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Shape } from './shape.ts';
 
 /** What fits: values, and in the place of texts which of `texts` it is, until those are kept. */
-export type Fitted = {
+export type BoundedValue = {
   value: Json;
   texts: { path: string; text: string }[];
   /** Where something else was given: its place in the schema, nothing of what was said. */
@@ -10,8 +10,8 @@ export type Fitted = {
 };
 
 /** Of what a model said that which the shape lets through. Whatever does not fit is null. */
-export function fitted(shape: Shape, said: Json): Fitted {
-  const texts: Fitted['texts'] = [];
+export function boundValue(shape: Shape, said: Json): BoundedValue {
+  const texts: BoundedValue['texts'] = [];
   const unfit = new Set<string>();
   const none = (path: string): null => {
     unfit.add(path);

@@ -27,7 +27,7 @@ const MARKS = new Map([
  * What a person reads of an HTML page: its title, headings, lists, cells side by side, and links with where they lead, seen
  * from where the page came from. Null for what nests so deep that it is none.
  */
-export function readable(html: string, from: string): string | null {
+export function htmlToText(html: string, from: string): string | null {
   const page = new Page(from);
   const parser = new Parser(page, { decodeEntities: true });
   // in pieces, so that what is refused is refused early

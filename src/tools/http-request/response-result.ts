@@ -3,7 +3,7 @@ import type { Redaction } from '../../redaction/redaction.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
-import { readable } from './html-to-text.ts';
+import { htmlToText } from './html-to-text.ts';
 
 /** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
 const TOLD = [
@@ -83,7 +83,7 @@ function readBody(
   }
   const text = redaction.text(said);
   const type = mediaType(headers);
-  if (HTML_TYPE.test(type) && !isSource) return readable(text, url) ?? text;
+  if (HTML_TYPE.test(type) && !isSource) return htmlToText(text, url) ?? text;
   return JSON_TYPE.test(type) ? parsed(text) : text;
 }
 

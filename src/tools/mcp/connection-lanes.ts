@@ -7,7 +7,7 @@ type Lane = { run: string; isTaken: boolean };
  * Which of its connections each call has, of servers that may ask something back: one call at a time, and all of one run, so
  * that whatever a server asks, and when, it is asked of the run whose call it is or was.
  */
-export class Lanes {
+export class ConnectionLanes {
   readonly #lanes = new Map<string, Lane[]>();
   readonly #waiting = new Map<string, Set<() => void>>();
 

@@ -27,7 +27,7 @@ import {
 } from './server-requests/server-requests.ts';
 import { listenForTools } from './transport/listening.ts';
 import { redactMessages } from './transport/redact-messages.ts';
-import type { Line } from './transport/transport.ts';
+import type { McpTransport } from './transport/transport.ts';
 
 /** Beyond the time-out of any tool: the signal of the call decides. */
 const NEVER_MS = 2 ** 31 - 1;
@@ -62,10 +62,10 @@ export class McpConnection {
   #isClosing = false;
   #served: ServedCall | undefined;
   readonly #server: McpServer;
-  readonly #line: Line;
+  readonly #line: McpTransport;
   readonly #client: Client;
 
-  constructor(server: McpServer, line: Line) {
+  constructor(server: McpServer, line: McpTransport) {
     this.#server = server;
     this.#line = line;
     const capabilities = capabilitiesFor(server);

@@ -5,15 +5,15 @@ import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { ended } from '../custom/custom.ts';
 import { McpConnection } from './connection.ts';
-import { Lanes } from './connection-lanes.ts';
+import { ConnectionLanes } from './connection-lanes.ts';
 import { failureOf, lost, otherThanAccepted, refused, unsent } from './failures.ts';
 import type { McpRows } from './mcp-store.ts';
 import type { McpFile } from './results/files.ts';
 import type { McpServer } from './server.ts';
 import { type Log, logOf } from './server-requests/server-log.ts';
 import { asksBack } from './server-requests/server-requests.ts';
-import { unlessAborted } from './transport/race-abort.ts';
-import { type LineOptions, lineTo } from './transport/transport.ts';
+import { raceAbort } from './transport/race-abort.ts';
+import { type McpTransportOptions, openTransport } from './transport/transport.ts';
 
 /** The first start of a command may have to load it from somewhere. */
 const OPEN_MS = 60_000;
@@ -23,7 +23,7 @@ const SOON_MS = 250;
 const BACK_OFF_MS = 1_000;
 const MOST_BACK_OFF_MS = 60_000;
 
-export type McpPoolOptions = LineOptions & {
+export type McpPoolOptions = McpTransportOptions & {
   rows: McpRows;
   log: Log;
 };
@@ -52,7 +52,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
   const asking = new Map<string, Promise<void>>();
   const all = new Set<McpConnection>();
   const soon = new Set<McpConnection>();
-  const lanes = new Lanes();
+  const lanes = new ConnectionLanes();
 
   /** The next attempt waits for longer each time. */
   const backOff = (server: McpServer, error: RunError): void => {
@@ -104,7 +104,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     place: string,
     entry: Held,
   ): Promise<Outcome<McpConnection>> => {
-    const line = await lineTo(server, options);
+    const line = await openTransport(server, options);
     if (!line.ok) return line;
     const connection = new McpConnection(server, line.value);
     connection.onLog = logOf(log, server.name);
@@ -192,13 +192,13 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     host?: McpHost,
   ): Promise<McpOutcome> => {
     const name = String(tool.configuration.tool);
-    const connection = await unlessAborted(acquire(server, lane), context.signal);
+    const connection = await raceAbort(acquire(server, lane), context.signal);
     if (!connection.ok) {
       return { ok: false, error: unsent(server.name, connection.error) };
     }
     if (connection.value.isStale) {
       const asked = askAgain(server, connection.value).then(() => connection);
-      const heard = await unlessAborted(asked, context.signal);
+      const heard = await raceAbort(asked, context.signal);
       if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
       if (!connection.value.isOpen) {
         const error = lost(server.name, `${server.name} did not say its tools`);

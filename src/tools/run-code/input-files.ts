@@ -7,13 +7,13 @@ import type { CodeFile } from './job.ts';
 import { FILES_BYTES, MOST_FILES, nameFault } from './scratch.ts';
 
 /** What a program finds in its scratch folder; `trust` that of the least trusted of it, none where there is nothing. */
-export type Given = { files: readonly CodeFile[]; trust?: Trust };
+export type InputFile = { files: readonly CodeFile[]; trust?: Trust };
 
 /** The files that the argument `resources` names, by name or id. */
-export async function givenFiles(
+export async function inputFiles(
   words: Json | undefined,
   files: RunFiles,
-): Promise<Outcome<Given>> {
+): Promise<Outcome<InputFile>> {
   const named = [...new Set(Array.isArray(words) ? words.map(String) : [])];
   if (named.length === 0) return { ok: true, value: { files: [] } };
   if (named.length > MOST_FILES) return refused(`at most ${MOST_FILES} files are given at once`);

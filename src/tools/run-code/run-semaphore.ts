@@ -1,5 +1,5 @@
 /** Room for so many at once; the others wait in the order they came. */
-export class Room {
+export class RunSemaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Spoken } from '../../../src/api/events/answer-assembler.ts';
+import { AnswerAssembler } from '../../../src/api/events/answer-assembler.ts';
 
 type Act =
   | { piece: string; seq: number; attempt?: number }
@@ -7,7 +7,7 @@ type Act =
 
 /** What a client reads, in order: `seq:text`. */
 function read(acts: Act[], since = 0): string[] {
-  const spoken = new Spoken(since);
+  const spoken = new AnswerAssembler(since);
   return acts.flatMap((act) => {
     const told =
       'piece' in act

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inWordsOfRest } from '../../../src/api/errors/rest-hints.ts';
+import { restHint } from '../../../src/api/errors/rest-hints.ts';
 import { routes } from '../../../src/api/rest/routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -27,10 +27,10 @@ test('a refusal tells a client of REST what it can ask REST for', async () => {
 });
 
 test('functions are requests, and what REST has nothing for keeps its name', () => {
-  expect(inWordsOfRest(`Answer it by howdah.answer_question('1 (2)', TEXT).`)).toBe(
+  expect(restHint(`Answer it by howdah.answer_question('1 (2)', TEXT).`)).toBe(
     'Answer it by POST /api/questions/ID/answer.',
   );
-  expect(inWordsOfRest('See howdah.todos; howdah.add_input adds to it (howdah show ID).')).toBe(
+  expect(restHint('See howdah.todos; howdah.add_input adds to it (howdah show ID).')).toBe(
     'See todos; add_input adds to it (howdah show ID).',
   );
 });
@@ -49,7 +49,7 @@ test('no hint of ours is left with a name of the database', async () => {
   const files = (await readdir('sql', { recursive: true })).filter((one) => one.endsWith('.sql'));
   const texts = await Promise.all(files.map((file) => readFile(`sql/${file}`, 'utf8')));
   const hints = texts.flatMap((text) => [...text.matchAll(/hint = '((?:[^']|'')+)'/g)]);
-  const told = hints.map(([, hint = '']) => inWordsOfRest(hint.replaceAll("''", "'")));
+  const told = hints.map(([, hint = '']) => restHint(hint.replaceAll("''", "'")));
   expect(told.length).toBeGreaterThan(100);
   expect(told.filter((hint) => /\bhowdah\.(?!yaml|json)/.test(hint))).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { usualBounds } from '../../../src/api/http/server-limits.ts';
+import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
 import {
   createStreams,
@@ -38,7 +38,7 @@ describe('the writer', () => {
   const start = async (options: { heartbeatMs?: number; stalledMs?: number }) => {
     streams = createStreams({
       exists: async () => 'good',
-      limits: createStreamLimits(usualBounds),
+      limits: createStreamLimits(defaultServerLimits),
       failureOf: (error) => ({ status: 500, code: 'X', message: String(error), detail: {} }),
       ...options,
     });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { HOOK_EVENTS, type HookEvent, type Hooks } from '../../../src/contracts/agents/hook.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { HowdahError } from '../../../src/contracts/errors.ts';
-import { ownHooks } from '../../../src/runtime/hooks/in-process-hooks.ts';
+import { inProcessHooks } from '../../../src/runtime/hooks/in-process-hooks.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -189,7 +189,7 @@ test('are called before those of the database, which see what they changed', asy
 });
 
 test('that give no answer in time fail', async () => {
-  const [hook] = ownHooks({ message_sent: () => new Promise(() => {}) }, 1);
+  const [hook] = inProcessHooks({ message_sent: () => new Promise(() => {}) }, 1);
   expect(await hook?.call({} as HookEvent)).toEqual({
     did: 'fail',
     message: 'it took longer than 1 ms',
@@ -197,7 +197,7 @@ test('that give no answer in time fail', async () => {
 });
 
 test('of an unknown name are refused when the worker starts', () => {
-  expect(() => ownHooks({ tool_during: () => {} } as Hooks)).toThrow(
+  expect(() => inProcessHooks({ tool_during: () => {} } as Hooks)).toThrow(
     expect.objectContaining({ code: 'HWINV', hint: expect.stringContaining('tool_before') }),
   );
 });

@@ -19,7 +19,7 @@ import {
 import { expectEqual, exported, question } from '../replay/replay-runs.ts';
 import { type HttpServer, program, startEverything } from './mcp-servers.ts';
 
-const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 const fixture = path('test/fixtures/mcp/greedy.mjs');
 const node = process.execPath;
 

@@ -21,7 +21,7 @@ import {
 } from '../arrange.ts';
 import { type HttpServer, program, startEverything } from './mcp-servers.ts';
 
-const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 const node = process.execPath;
 
 describe('tools of MCP servers', () => {

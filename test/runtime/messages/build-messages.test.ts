@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { RunState } from '../../../src/contracts/runs/action.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
-import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
 import {
   isSummary,
   NO_RESULT,
@@ -27,7 +27,7 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinit
 
 /** What is sent of these, without a prompt. */
 function sent(messages: readonly Message[], history: readonly Message[] = []) {
-  return conversation(definition(), stateOf(messages, history));
+  return buildMessages(definition(), stateOf(messages, history));
 }
 
 function stateOf(messages: readonly Message[], history: readonly Message[]): RunState {
@@ -60,7 +60,7 @@ describe('order', () => {
       rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
       refused: {},
     };
-    const told = conversation(
+    const told = buildMessages(
       definition({ system_prompt: 'Be brief.', instruction: 'Help.' }),
       state,
     );
@@ -214,9 +214,9 @@ test('a conversation that grows is the same as one that is told at once', () => 
     const run = someRun(random, 1 + random(8));
     for (let length = 1; length <= run.length; length += 1 + random(3)) {
       const state = stateOf(run.slice(0, length), history);
-      const told = conversation(agent, state);
+      const told = buildMessages(agent, state);
       expect(told, `seed ${seed}, ${length} messages`).toEqual(
-        conversation(agent, structuredClone(state)),
+        buildMessages(agent, structuredClone(state)),
       );
       told.length = 0; // the caller may keep and change what it was given
     }
@@ -226,7 +226,7 @@ test('a conversation that grows is the same as one that is told at once', () => 
 test('a changed definition changes what is told of the same messages', () => {
   const state = stateOf(numbered(user('1'), answer('2')), []);
   const prompts = ['Help.', 'Stop.'].map(
-    (instruction) => conversation(definition({ instruction }), state)[0]?.content,
+    (instruction) => buildMessages(definition({ instruction }), state)[0]?.content,
   );
   expect(prompts).toEqual(['Help.', 'Stop.']);
 });

@@ -6,7 +6,7 @@ import {
   fit as fitWindow,
 } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
-import { shorten } from '../../../src/text/truncate-middle.ts';
+import { truncateMiddle } from '../../../src/text/truncate-middle.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
 
@@ -138,7 +138,7 @@ describe('trim', () => {
   test('a cut splits no character', () => {
     for (const text of ['🐘'.repeat(500), `é${'🐘'.repeat(500)}`, `${'🐘'.repeat(500)}é`]) {
       for (let limit = 100; limit < 108; limit += 1) {
-        const cut = shorten(text, limit);
+        const cut = truncateMiddle(text, limit);
         expect(cut.isWellFormed()).toBe(true);
         expect(cut.length).toBeLessThanOrEqual(limit);
         const [head = '', gone, tail = ''] = cut.split(/\n.*?(\d+) .*\n/);

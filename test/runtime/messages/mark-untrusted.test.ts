@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
-import { delimited } from '../../../src/runtime/messages/mark-untrusted.ts';
-import { unmarked } from '../../../src/text/untrusted-text.ts';
+import { markUntrusted } from '../../../src/runtime/messages/mark-untrusted.ts';
+import { unmarkExternal } from '../../../src/text/untrusted-text.ts';
 
 const result = (content: string, tool_call_id = 'call_1') =>
-  delimited({ role: 'tool', content, tool_call_id, trust: 'external' }).content ?? '';
+  markUntrusted({ role: 'tool', content, tool_call_id, trust: 'external' }).content ?? '';
 
 const END = /<\/external-data id="([0-9a-f]{16})">/g;
 
@@ -17,8 +17,8 @@ test('what others wrote stands whole between a mark and its end', () => {
     ) ?? [];
   expect(id).toMatch(/^[0-9a-f]{16}$/);
   expect(JSON.parse(inner ?? '')).toEqual({ a: 1 });
-  expect(unmarked(text)).toBe('{"a": 1}');
-  expect(unmarked('plain')).toBe('plain');
+  expect(unmarkExternal(text)).toBe('{"a": 1}');
+  expect(unmarkExternal('plain')).toBe('plain');
 });
 
 test('no text closes its own mark, also one that has seen it before', () => {
@@ -43,8 +43,8 @@ test('a message of the log is marked once, however often it is sent', () => {
     tool_call_id: 'c',
     trust: 'external',
   };
-  expect(delimited(message)).toBe(delimited(message));
-  expect(delimited({ ...message })).toEqual(delimited(message));
+  expect(markUntrusted(message)).toBe(markUntrusted(message));
+  expect(markUntrusted({ ...message })).toEqual(markUntrusted(message));
   expect(message).toEqual({ role: 'tool', content: 'x', tool_call_id: 'c', trust: 'external' });
 });
 
@@ -55,9 +55,9 @@ test('nothing else is touched', () => {
     { role: 'assistant', content: null, tool_calls: [] },
   ];
   for (const message of messages) {
-    expect(delimited(message)).toBe(message);
+    expect(markUntrusted(message)).toBe(message);
   }
-  expect(delimited({ role: 'user', content: 'x', trust: 'external' })).toEqual({
+  expect(markUntrusted({ role: 'user', content: 'x', trust: 'external' })).toEqual({
     role: 'user',
     content: 'x',
   });

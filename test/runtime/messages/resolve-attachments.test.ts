@@ -4,10 +4,10 @@ import type { Outcome } from '../../../src/contracts/errors.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import {
+  cachedLoader,
   type LoadResource,
   MAX_REQUEST_BYTES,
   MAX_TEXT_BYTES,
-  remembering,
   resolveParts,
 } from '../../../src/runtime/messages/resolve-attachments.ts';
 
@@ -140,7 +140,7 @@ describe('what a run has loaded', () => {
     const { load, asked } = library({ a: file('text/plain', 'a') });
     const [one, other] = [{}, {}];
     for (const owner of [one, one, other]) {
-      expect(await remembering(owner, load)('a')).toMatchObject({ ok: true });
+      expect(await cachedLoader(owner, load)('a')).toMatchObject({ ok: true });
     }
     expect(asked).toEqual(['a', 'a']);
   });
@@ -149,8 +149,8 @@ describe('what a run has loaded', () => {
     const files: Record<string, Resource> = {};
     const { load } = library(files);
     const owner = {};
-    expect((await remembering(owner, load)('a')).ok).toBe(false);
+    expect((await cachedLoader(owner, load)('a')).ok).toBe(false);
     files.a = file('text/plain', 'a');
-    expect((await remembering(owner, load)('a')).ok).toBe(true);
+    expect((await cachedLoader(owner, load)('a')).ok).toBe(true);
   });
 });

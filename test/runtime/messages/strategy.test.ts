@@ -6,7 +6,7 @@ import type { RunState } from '../../../src/contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
 import { ATTEMPTS } from '../../../src/runtime/environment/backoff.ts';
-import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
 import { next } from '../../../src/runtime/strategies/agent.ts';
 import { planCalls } from '../../../src/runtime/tool-plans/plan-tool-calls.ts';
 
@@ -251,7 +251,7 @@ describe('limits', () => {
 describe('what the model is sent', () => {
   test('system prompt and instruction, then the history, then the conversation', () => {
     const history = [question, answer('Shipped.')];
-    const sent = conversation(
+    const sent = buildMessages(
       definition({ system_prompt: 'Be brief.' }),
       state([question], { history }),
     );
@@ -260,7 +260,7 @@ describe('what the model is sent', () => {
   });
 
   test('no system message when there is nothing to say in it', () => {
-    expect(conversation(definition({ instruction: '' }), state([question]))).toEqual([
+    expect(buildMessages(definition({ instruction: '' }), state([question]))).toEqual([
       { ...question, seq: 1 },
     ]);
   });

@@ -1,5 +1,5 @@
 import type { LoggedMessage, Message } from '../../../src/contracts/runs/message.ts';
-import { conversation } from '../../../src/runtime/messages/build-messages.ts';
+import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
 import { type FitOptions, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { asking, numbered, result, summary, user } from './conversations.ts';
 
@@ -51,7 +51,7 @@ export function retold(run: readonly LoggedMessage[], history: Message[], conten
     tools: [],
   };
   const tell = (messages: readonly Message[]) =>
-    conversation(definition, {
+    buildMessages(definition, {
       history,
       messages,
       attempts: [],

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ModelRef } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
-import { shownTo } from '../../../src/runtime/messages/drop-unsupported-media.ts';
+import { dropUnsupportedMedia } from '../../../src/runtime/messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../../src/runtime/messages/resolve-attachments.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeSession, makeTenant, one, refusal } from '../../sql/support.ts';
@@ -336,12 +336,14 @@ describe('an image that a tool of an MCP server brings', () => {
       parts: [part(`${n}`)],
     }));
     const model = { images: true } as ModelRef;
-    const seen = shownTo(model, messages);
+    const seen = dropUnsupportedMedia(model, messages);
     expect(seen.map(({ parts }) => parts?.length ?? 0)).toEqual([0, 0, 1, 1, 1, 1, 1]); // the newest
     expect(seen.map(({ content }) => content)).toEqual(messages.map(({ content }) => content));
-    expect(shownTo({ ...model, images: undefined } as never, messages).every((m) => !m.parts)).toBe(
-      true,
-    );
+    expect(
+      dropUnsupportedMedia({ ...model, images: undefined } as never, messages).every(
+        (m) => !m.parts,
+      ),
+    ).toBe(true);
     const error = { code: 'not_found', message: 'it is gone', retryable: false } as const;
     const outcome = await resolveParts(
       seen,
@@ -357,7 +359,7 @@ describe('an image that a tool of an MCP server brings', () => {
     const messages: Message[] = [
       { role: 'tool', content: 'both', tool_call_id: '1', parts: [part('image'), sound] },
     ];
-    const shown = (model: object) => shownTo(model as ModelRef, messages)[0]?.parts;
+    const shown = (model: object) => dropUnsupportedMedia(model as ModelRef, messages)[0]?.parts;
     expect(shown({ images: true, audio: true })).toEqual([part('image'), sound]);
     expect(shown({ images: true })).toEqual([part('image')]);
     expect(shown({ audio: true })).toEqual([sound]);

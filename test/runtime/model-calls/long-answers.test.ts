@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { exactJson } from '../../../src/db/connection/lossless-json.ts';
-import { unfenced } from '../../../src/text/strip-code-fence.ts';
+import { parseLosslessJson } from '../../../src/db/connection/lossless-json.ts';
+import { stripCodeFence } from '../../../src/text/strip-code-fence.ts';
 import { sqlQueryTool } from '../../../src/tools/sql-query.ts';
 
 // What models and queries of tenants give is looked at in the process that does all the others' work.
@@ -22,21 +22,23 @@ test.each([
   ['```json "```" ```', '```'],
   ['```json\n7', 7],
 ])('JSON is taken out of its block: %j', (text, value) => {
-  expect(JSON.parse(unfenced(text))).toEqual(value);
+  expect(JSON.parse(stripCodeFence(text))).toEqual(value);
 });
 
 test('an answer of blanks takes no longer than its length', async () => {
   for (const text of [`a${' '.repeat(LONG)}b`, ' ```'.repeat(LONG / 4), '`'.repeat(LONG)]) {
-    expect(await ms(() => unfenced(text))).toBeLessThan(1_000);
+    expect(await ms(() => stripCodeFence(text))).toBeLessThan(1_000);
   }
 });
 
 test('neither does a number of zeros, which keeps all its digits', async () => {
   const number = `1${'0'.repeat(LONG)}1`;
-  expect(await ms(() => expect(exactJson(`{"n":${number}}`)).toEqual({ n: number }))).toBeLessThan(
-    1_000,
-  );
-  expect(exactJson('[1000000000000000000000, 0.10000000000000000000]')).toEqual([1e21, 0.1]);
+  expect(
+    await ms(() => expect(parseLosslessJson(`{"n":${number}}`)).toEqual({ n: number })),
+  ).toBeLessThan(1_000);
+  expect(parseLosslessJson('[1000000000000000000000, 0.10000000000000000000]')).toEqual([
+    1e21, 0.1,
+  ]);
 });
 
 test('neither does a query that begins as a description', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RunError } from '../../../src/contracts/errors.ts';
 import { backOff } from '../../../src/runtime/environment/backoff.ts';
-import { fillIn } from '../../../src/runtime/messages/template.ts';
-import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { fillTemplate } from '../../../src/runtime/messages/template.ts';
+import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { parseArguments } from '../../../src/tools/arguments.ts';
 import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools/result.ts';
 
@@ -94,7 +94,7 @@ describe('a JSON Schema', () => {
       type: 'object',
       properties: { a: { type: 'integer' }, b: { enum: ['x', 'y'] } },
     };
-    expect(faultsOf(schema, { a: 'no', b: 'z' })).toEqual([
+    expect(schemaErrors(schema, { a: 'no', b: 'z' })).toEqual([
       'a must be integer',
       'b must be equal to one of the allowed values: x, y',
     ]);
@@ -102,24 +102,24 @@ describe('a JSON Schema', () => {
 
   test('may have an $id that another one has as well', () => {
     const again = () => ({ $id: 'https://example.com/order', type: 'object' });
-    expect(faultsOf(again(), {})).toEqual([]);
-    expect(faultsOf(again(), 7)).toHaveLength(1);
+    expect(schemaErrors(again(), {})).toEqual([]);
+    expect(schemaErrors(again(), 7)).toHaveLength(1);
   });
 
   test('may be written for an older draft, as generators still do', () => {
     const $schema = 'http://json-schema.org/draft-07/schema#';
     const pair = { $schema, type: 'array', items: [{ type: 'string' }, { type: 'number' }] };
-    expect(faultsOf(pair, ['a', 1])).toEqual([]);
-    expect(faultsOf(pair, ['a', 'b'])).toEqual(['1 must be number']);
+    expect(schemaErrors(pair, ['a', 1])).toEqual([]);
+    expect(schemaErrors(pair, ['a', 'b'])).toEqual(['1 must be number']);
   });
 
   test('that is none throws', () => {
-    expect(() => faultsOf({ type: 'nonsense' }, {})).toThrow(/type/);
+    expect(() => schemaErrors({ type: 'nonsense' }, {})).toThrow(/type/);
   });
 });
 
 test('a template is filled in by one pass, however many spaces it has', () => {
   const open = `{{${' '.repeat(50_000)}`; // a backtracking pattern would take hours
-  expect(fillIn(open, {})).toBe(open);
-  expect(fillIn('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
+  expect(fillTemplate(open, {})).toBe(open);
+  expect(fillTemplate('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
 });

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Pool } from '../../../src/db/connection/pool.ts';
-import { Retries, type Retry } from '../../../src/runtime/environment/statement-retries.ts';
+import {
+  type Retry,
+  StatementRetries,
+} from '../../../src/runtime/environment/statement-retries.ts';
 import { createCommitter } from '../../../src/runtime/owned-run/committer.ts';
 
 type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
@@ -28,7 +31,7 @@ function arrange() {
     pool: { query } as unknown as Pool,
     worker: () => 'worker',
     signal: over.signal,
-    retries: new Retries((retry) => void retries.push(retry)),
+    retries: new StatementRetries((retry) => void retries.push(retry)),
   });
   const commit = (tenant: string, id: string, steps = 1) =>
     committer.commit(
@@ -148,7 +151,7 @@ test('what can never be committed is given up, alone and with its reason; what m
 
 test('what fails for long shows, until it succeeds', () => {
   let now = 0;
-  const retries = new Retries(undefined, () => now);
+  const retries = new StatementRetries(undefined, () => now);
   const pauses = [1, 2, 3, 9].map((attempt) =>
     retries.failed({ what: 'claim', error: null, attempt }),
   );

@@ -87,7 +87,7 @@ afterEach(async () => {
   sent.length = 0;
 });
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
 
 function tool(name: string, effect: 'pure' | 'once', run: (args: JsonObject) => string) {
   return { name, description: name, parameters: { type: 'object' }, effect, run } as const;

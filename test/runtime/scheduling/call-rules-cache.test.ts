@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StampedRules } from '../../../src/db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../../src/db/runs/runs.ts';
-import { KeptRules } from '../../../src/runtime/scheduling/call-rules-cache.ts';
+import { CallRulesCache } from '../../../src/runtime/scheduling/call-rules-cache.ts';
 import { testDatabase } from '../../support/database.ts';
 
 const database = testDatabase();
@@ -9,7 +9,7 @@ const database = testDatabase();
 /** Rules that say what the stamp was when they were asked for, and who asked. */
 function book(shared = true) {
   const world = { stamp: 1, asked: [] as string[] };
-  const kept = new KeptRules(async (ids) => {
+  const kept = new CallRulesCache(async (ids) => {
     world.asked.push(...ids);
     const rules = {
       approved: [],

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import type { ClaimedRun } from '../../../src/db/runs/runs.ts';
-import { batchClaims, type ClaimedBatch } from '../../../src/runtime/scheduling/claim-batcher.ts';
+import {
+  type ClaimedBatch,
+  createClaimBatcher,
+} from '../../../src/runtime/scheduling/claim-batcher.ts';
 
 const batch = (ids: string[], kept = 0): ClaimedBatch => ({
   runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
@@ -10,7 +13,7 @@ const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
 test('claims of one turn are one call, and a run asked for twice is given once', async () => {
   const calls: string[][] = [];
-  const claim = batchClaims(async ({ ids }) => {
+  const claim = createClaimBatcher(async ({ ids }) => {
     calls.push(ids);
     return batch(ids.filter((id) => id !== 'taken'));
   }, nobody);
@@ -21,7 +24,7 @@ test('claims of one turn are one call, and a run asked for twice is given once',
 });
 
 test('a run nobody asked for goes to one who gets none; nobody loses what he asked for', async () => {
-  const claim = batchClaims(async () => batch(['other', 'c', 'a', 'another']), nobody);
+  const claim = createClaimBatcher(async () => batch(['other', 'c', 'a', 'another']), nobody);
   const runs = await Promise.all(['a', 'b', 'b', 'c', 'd', 'e'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual([
     'a',
@@ -35,7 +38,7 @@ test('a run nobody asked for goes to one who gets none; nobody loses what he ask
 
 test('what is left when everybody who asked has a run comes for the room that was kept', async () => {
   const left: string[][] = [];
-  const claim = batchClaims(
+  const claim = createClaimBatcher(
     async () => batch(['a', 'b', 'c', 'd'], 3),
     ({ runs, kept }) => left.push([`of ${kept}`, ...runs.map((run) => run.execution_id)]),
   );
@@ -47,7 +50,7 @@ test('what is left when everybody who asked has a run comes for the room that wa
 test('what is asked for while a call is under way is asked for together when it is over', async () => {
   const calls: string[][] = [];
   const first = Promise.withResolvers<void>();
-  const claim = batchClaims(
+  const claim = createClaimBatcher(
     async ({ ids }) => {
       calls.push(ids);
       return batch(ids);
@@ -65,7 +68,7 @@ test('what is asked for while a call is under way is asked for together when it 
 
 test('an offered run whose wake-up comes before the call is claimed as by that wake-up', async () => {
   const calls: string[][] = [];
-  const claim = batchClaims(async ({ ids, offered }) => {
+  const claim = createClaimBatcher(async ({ ids, offered }) => {
     calls.push(ids, offered);
     return batch(ids);
   }, nobody);

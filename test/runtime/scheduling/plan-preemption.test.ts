@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { Share } from '../../../src/db/runs/tenant-load.ts';
-import { givingWay } from '../../../src/runtime/scheduling/plan-preemption.ts';
-import { Slots } from '../../../src/runtime/scheduling/priority-semaphore.ts';
+import type { TenantLoad } from '../../../src/db/runs/tenant-load.ts';
+import { planPreemption } from '../../../src/runtime/scheduling/plan-preemption.ts';
+import { PrioritySemaphore } from '../../../src/runtime/scheduling/priority-semaphore.ts';
 
-const share = (tenant_id: string, at_work: number, due = false, weight = 1): Share => ({
+const share = (tenant_id: string, at_work: number, due = false, weight = 1): TenantLoad => ({
   ...{ tenant_id, at_work, due, weight },
   other_workers: 0,
 });
-const plan = (shares: Share[], held: Record<string, number>) =>
-  Object.fromEntries(givingWay(shares, new Map(Object.entries(held))));
+const plan = (shares: TenantLoad[], held: Record<string, number>) =>
+  Object.fromEntries(planPreemption(shares, new Map(Object.entries(held))));
 
 describe('who gives way', () => {
   test('nobody, while nobody else has due runs', () => {
@@ -58,7 +58,7 @@ describe('who gives way', () => {
 });
 
 test('slots let in by priority, and who is turned away holds none', async () => {
-  const slots = new Slots(1);
+  const slots = new PrioritySemaphore(1);
   expect(await slots.acquire(0)).toBe(true);
   const entered: number[] = [];
   const waiting = [5, 1].map((priority) =>
@@ -68,7 +68,7 @@ test('slots let in by priority, and who is turned away holds none', async () => 
   slots.release();
   await waiting[1];
   expect(entered).toEqual([1]);
-  slots.turnAway();
+  slots.rejectWaiting();
   expect(await waiting[0]).toBe(false);
   slots.release();
   expect(await slots.acquire(0)).toBe(true);

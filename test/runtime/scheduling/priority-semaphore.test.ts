@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../../src/runtime/scheduling/priority-semaphore.ts';
+import { PrioritySemaphore } from '../../../src/runtime/scheduling/priority-semaphore.ts';
 
 test('are not short while those who wait may get the reserved ones', async () => {
-  const slots = new Slots(2);
+  const slots = new PrioritySemaphore(2);
   const reserved = slots.reserve(256);
   const entered = [slots.acquire(0), slots.acquire(0)];
   expect(slots.areShort).toBe(false);
@@ -17,7 +17,7 @@ test('are not short while those who wait may get the reserved ones', async () =>
 });
 
 test('are short when all reserved ones are used and somebody waits', async () => {
-  const slots = new Slots(1);
+  const slots = new PrioritySemaphore(1);
   const reserved = slots.reserve(256);
   const waiting = slots.acquire(0);
   expect(slots.areShort).toBe(false);

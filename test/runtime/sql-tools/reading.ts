@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { ReadLimits, Rows } from '../../../src/contracts/bounded-read.ts';
 import type { Outcome } from '../../../src/contracts/errors.ts';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
-import { readBound, rowsOf } from '../../../src/db/sql-tools/bounded-read.ts';
+import { readBound, readRows } from '../../../src/db/sql-tools/bounded-read.ts';
 
 const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_000 };
 
@@ -34,7 +34,7 @@ export async function openReading(url: string, owner: pg.Pool): Promise<Reading>
   };
   return {
     pool,
-    ask: (query, spec = {}) => rowsOf(pool, request(query, spec)),
+    ask: (query, spec = {}) => readRows(pool, request(query, spec)),
     slip: (query, spec = {}) =>
       readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
   };

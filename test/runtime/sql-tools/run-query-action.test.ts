@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createQueryPool } from '../../../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../../../src/db/sql-tools/query-settings.ts';
 import type { World } from '../../../src/runtime/environment/world.ts';
-import { readRows } from '../../../src/runtime/loop/run-query-action.ts';
+import { runQueryAction } from '../../../src/runtime/loop/run-query-action.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { testDatabase } from '../../support/database.ts';
 import { insertRun, makeAgent } from '../arrange.ts';
@@ -32,7 +32,7 @@ async function read(query: string, failures: number) {
     abort: new AbortController(),
     commit: async (steps: typeof committed) => void committed.push(...steps),
   };
-  await readRows(
+  await runQueryAction(
     { type: 'read_rows', query, most: 10 },
     run as unknown as HeldRun,
     {

@@ -7,14 +7,14 @@ import type { Rows } from '../../../src/contracts/bounded-read.ts';
 import type { Outcome } from '../../../src/contracts/errors.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
-import { connectElsewhere } from '../../../src/db/external-database/connect.ts';
+import { connectExternal } from '../../../src/db/external-database/connect.ts';
 import {
   type DatabaseUrl,
   parseDatabaseUrl,
 } from '../../../src/db/external-database/database-url.ts';
 import { faultOfServer } from '../../../src/db/external-database/login.ts';
-import { readElsewhere } from '../../../src/db/external-database/read.ts';
-import { createElsewhere } from '../../../src/db/external-database/reader.ts';
+import { readExternal } from '../../../src/db/external-database/read.ts';
+import { createExternalReader } from '../../../src/db/external-database/reader.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
@@ -66,7 +66,7 @@ let pool: Pool;
 let worker: Worker;
 let url: string;
 let host: string;
-let elsewhere: ReturnType<typeof createElsewhere>;
+let elsewhere: ReturnType<typeof createExternalReader>;
 const log: string[] = [];
 
 beforeAll(async () => {
@@ -80,7 +80,7 @@ beforeAll(async () => {
     applicationName: 'howdah-queries',
     role: 'howdah_worker',
   });
-  elsewhere = createElsewhere(pool, createEgress({ allowPrivate: [host] }).addresses);
+  elsewhere = createExternalReader(pool, createEgress({ allowPrivate: [host] }).addresses);
   const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
   const logger = pino({ level: 'trace' }, { write: (line: string) => void log.push(line) });
   worker = await startTestWorker(database.url, { masterKeys, log: logger, egressAllow: [host] });
@@ -128,11 +128,11 @@ async function slip(query: string): Promise<Outcome<Rows>> {
   const find = createEgress({ allowPrivate: [host] }).addresses;
   const request = requestOf(query, { timeoutMs: 1_000 });
   const place = parseDatabaseUrl(url) as DatabaseUrl;
-  const client = await connectElsewhere(place, 'warehouse', 1_000, find, request.signal);
+  const client = await connectExternal(place, 'warehouse', 1_000, find, request.signal);
   if (!client.ok) return client;
   const { rows } = await pool.query('select * from howdah_private.reading_rules()');
   const parsed = { text: query, calls: [], tables: [] };
-  return readElsewhere(client.value, request, parsed, 'warehouse', rows[0]).finally(() =>
+  return readExternal(client.value, request, parsed, 'warehouse', rows[0]).finally(() =>
     client.value.end(),
   );
 }
@@ -380,7 +380,7 @@ describe('a login that may more than read is refused', () => {
 
 describe('a connection', () => {
   const message = async (at: string, allowPrivate = [host]) => {
-    const read = createElsewhere(pool, createEgress({ allowPrivate }).addresses);
+    const read = createExternalReader(pool, createEgress({ allowPrivate }).addresses);
     const outcome = await read(at, 'warehouse').rows(requestOf('select 1'));
     const said = JSON.stringify(outcome);
     for (const part of [PASSWORD, encodeURIComponent(PASSWORD), reader, new URL(at).host]) {

@@ -17,7 +17,7 @@ import { createSecretWriter } from '../../../src/secrets/writer.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createLogRedaction } from '../../../src/telemetry/log-redaction.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { together } from '../../../src/telemetry/observers.ts';
+import { combineObservers } from '../../../src/telemetry/observers.ts';
 import type { EndedRun } from '../../../src/telemetry/traces/run-spans.ts';
 import { createTracing, type Tracing } from '../../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -234,7 +234,7 @@ beforeAll(async () => {
   counted = createMetrics(figuresOn(pool));
   api = await startTestApi(database.url, { masterKeys, log, metrics: counted });
   worker = await startTestWorker(database.url, {
-    observe: together([tracing.observeRun, counted.observeRun]),
+    observe: combineObservers([tracing.observeRun, counted.observeRun]),
     egressAllow: [host],
     masterKeys,
     log,

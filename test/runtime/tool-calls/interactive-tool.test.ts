@@ -4,7 +4,7 @@ import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
 import { deadline } from '../../../src/runtime/environment/deadline.ts';
 import type { World } from '../../../src/runtime/environment/world.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
-import { runTalking } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
+import { runInteractiveTool } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
 
 test('a tool that asks what nobody has answered is stopped by its signal', async () => {
   const time = deadline(new AbortController().signal, 60_000);
@@ -12,10 +12,18 @@ test('a tool that asks what nobody has answered is stopped by its signal', async
   const tool = { name: 'book', configuration: {} } as ToolDefinition;
   const run = { state: { attempts: [] } } as unknown as HeldRun;
   const seen: unknown[] = [];
-  const outcome = await runTalking(tool, context, 'c1', run, {} as World, time.abort, (talk) => {
-    talk.signal.addEventListener('abort', () => seen.push(talk.signal.reason.name));
-    return talk.elicit('Which seat?').then(() => ({ ok: true, value: 'booked' }));
-  });
+  const outcome = await runInteractiveTool(
+    tool,
+    context,
+    'c1',
+    run,
+    {} as World,
+    time.abort,
+    (talk) => {
+      talk.signal.addEventListener('abort', () => seen.push(talk.signal.reason.name));
+      return talk.elicit('Which seat?').then(() => ({ ok: true, value: 'booked' }));
+    },
+  );
   time.clear();
   expect(outcome).toMatchObject({ asks: { prompt: expect.stringContaining('Which seat?') } });
   expect(seen).toEqual(['AbortError']);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import { nearestNames } from '../../../src/text/closest-names.ts';
+import { closestNames } from '../../../src/text/closest-names.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { asRole } from '../../sql/support.ts';
@@ -118,7 +118,7 @@ test.each([
   ['giraffe', []],
   ['', []],
 ])('%s may have been meant as %j', (word, meant) => {
-  expect(nearestNames(word, ['todo', 'search_orders', 'kb__search', 'http_request'])).toEqual(
+  expect(closestNames(word, ['todo', 'search_orders', 'kb__search', 'http_request'])).toEqual(
     meant,
   );
 });

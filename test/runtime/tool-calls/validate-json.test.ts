@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withOffload } from '../../../src/concurrency/offload.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
-import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
 
 const a = (times: number) => 'a'.repeat(times);
 const nested = (depth: number): { x?: object } => (depth === 0 ? {} : { x: nested(depth - 1) });
@@ -37,8 +37,8 @@ describe('a check that would not end is ended', () => {
       Array.from({ length: 20_000 }, (_, i) => ({ i })),
     ],
   ])('%s', (_, schema, value) => {
-    expect(faultsOf(schema, value as never)).toEqual(SLOW);
-    expect(faultsOf(schema, 'b')).toEqual(faultsOf({ ...schema }, 'b')); // and the next one is checked
+    expect(schemaErrors(schema, value as never)).toEqual(SLOW);
+    expect(schemaErrors(schema, 'b')).toEqual(schemaErrors({ ...schema }, 'b')); // and the next one is checked
   });
 
   test('and what takes too long to make ready is no schema, told at once the next time', () => {
@@ -46,8 +46,8 @@ describe('a check that would not end is ended', () => {
       Array.from({ length: 60_000 }, (_, i) => [`p${i}`, { type: 'string', maxLength: i }]),
     );
     const schema = { type: 'object', properties };
-    expect(() => faultsOf(schema, {})).toThrow('takes too long to make ready');
-    expect(() => faultsOf(schema, {})).toThrow('takes too long to make ready');
+    expect(() => schemaErrors(schema, {})).toThrow('takes too long to make ready');
+    expect(() => schemaErrors(schema, {})).toThrow('takes too long to make ready');
   });
 });
 
@@ -58,12 +58,12 @@ test('faults name the field, with patterns and references too', () => {
     properties: { mail: { $ref: '#/$defs/mail' }, n: { type: 'integer' } },
     $defs: { mail: { type: 'string', format: 'email' } },
   };
-  expect(faultsOf(schema, { mail: 'ada@example.com', n: 1 })).toEqual([]);
-  expect(faultsOf(schema, { mail: 'ada', n: 'x' })).toEqual([
+  expect(schemaErrors(schema, { mail: 'ada@example.com', n: 1 })).toEqual([]);
+  expect(schemaErrors(schema, { mail: 'ada', n: 'x' })).toEqual([
     'mail must match format "email"',
     'n must be integer',
   ]);
-  expect(() => faultsOf({ type: 'nothing' }, 1)).toThrow();
+  expect(() => schemaErrors({ type: 'nothing' }, 1)).toThrow();
 });
 
 describe('within a run, no schema holds up the event loop', () => {
@@ -84,7 +84,7 @@ describe('within a run, no schema holds up the event loop', () => {
     ),
   });
   const tenant = async (key: string, schema: JsonSchema, value: unknown) =>
-    withOffload(key, undefined, () => faultsOf(schema, value as never));
+    withOffload(key, undefined, () => schemaErrors(schema, value as never));
 
   test.each<[string, (nth: number) => JsonSchema, unknown, unknown]>([
     [
@@ -114,5 +114,5 @@ describe('within a run, no schema holds up the event loop', () => {
 
 test('only the first faults are told', () => {
   const schema = { type: 'array', items: { type: 'string' } };
-  expect(faultsOf(schema, Array(1_000).fill(1))).toHaveLength(20);
+  expect(schemaErrors(schema, Array(1_000).fill(1))).toHaveLength(20);
 });

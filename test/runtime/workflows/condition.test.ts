@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { holds } from '../../../src/runtime/teams/condition.ts';
+import { isConditionTrue } from '../../../src/runtime/teams/condition.ts';
 import type { Task } from '../../../src/runtime/teams/tasks.ts';
 
 const answered = (output: string, data: unknown = null) => ({ output, data }) as Task;
@@ -11,7 +11,10 @@ describe('a condition', () => {
     ['data.exists(one, one > 2)', true],
     ["member == 'other'", false],
   ])('%s is %s', (condition, value) => {
-    expect(holds(condition, answered('red', [1, 2, 3]), 'painter')).toEqual({ ok: true, value });
+    expect(isConditionTrue(condition, answered('red', [1, 2, 3]), 'painter')).toEqual({
+      ok: true,
+      value,
+    });
   });
 
   // whoever edits a workflow writes them, and what one keeps is the process of everybody
@@ -24,10 +27,13 @@ describe('a condition', () => {
     ],
   ])('is given up: %s', (_what, condition, output) => {
     const data = Array.from({ length: 300 }, () => 1);
-    expect(holds(condition, answered(output, data), 'painter')).toEqual({
+    expect(isConditionTrue(condition, answered(output, data), 'painter')).toEqual({
       ok: false,
       message: `the condition ${condition} cannot be decided: it takes too long`,
     });
-    expect(holds("output == ''", answered(''), 'painter')).toEqual({ ok: true, value: true });
+    expect(isConditionTrue("output == ''", answered(''), 'painter')).toEqual({
+      ok: true,
+      value: true,
+    });
   });
 });

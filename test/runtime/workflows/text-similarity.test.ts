@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { cosine, nearness, sayingsOf } from '../../../src/runtime/model-calls/text-similarity.ts';
+import {
+  cosine,
+  memberDescriptions,
+  similarity,
+} from '../../../src/runtime/model-calls/text-similarity.ts';
 
 describe('the cosine of two vectors', () => {
   test.each([
@@ -25,7 +29,7 @@ describe('nearness', () => {
       [0, 1],
       [1, 0],
     ];
-    expect(nearness(['a', 'b'], vectors)).toEqual({
+    expect(similarity(['a', 'b'], vectors)).toEqual({
       dimensions: 2,
       scores: [
         { member: 'a', score: 0 },
@@ -41,13 +45,13 @@ describe('nearness', () => {
     ['empty', [[], []]],
     ['none', []],
   ])('is not told of vectors that are %s', (_what, vectors) => {
-    expect(nearness(['a'], vectors)).toBeUndefined();
+    expect(similarity(['a'], vectors)).toBeUndefined();
   });
 });
 
 test('what is said of a member is all that others choose it by', () => {
   const member = { name: 'analyst', agent_id: 'a', configuration: {} };
-  expect(sayingsOf(member)).toBe('analyst');
+  expect(memberDescriptions(member)).toBe('analyst');
   const more = { description: 'Knows figures.', capabilities: ['sql', 'csv'], domain: 'finance' };
-  expect(sayingsOf({ ...member, ...more })).toBe('analyst Knows figures. sql csv finance');
+  expect(memberDescriptions({ ...member, ...more })).toBe('analyst Knows figures. sql csv finance');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { prompted } from '../../../src/runtime/scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../../../src/runtime/scheduling/fill-prompt-template.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,
@@ -156,7 +156,7 @@ describe('a template', () => {
       const { id: agent } = await agentWith(id, { tone: 'strict' });
       const definition = await definitionOf(agent);
       for (const input_data of given) {
-        const mine = prompted(definition, input_data).agent;
+        const mine = fillPromptTemplate(definition, input_data).agent;
         const theirs = await one<{ text: string | undefined }>(
           db.pool,
           `select howdah_private.rendered_prompt($1, $2) as text`,

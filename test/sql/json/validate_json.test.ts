@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonSchema } from '../../../src/json/json.ts';
-import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { pairs } from '../../support/random-schemas.ts';
 import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from '../../support/schema-cases.ts';
@@ -259,7 +259,7 @@ test('ajv, which checks what agents say, comes to the same verdicts', async () =
     schema,
     value,
     sql: said[index]?.length === 0,
-    ajv: faultsOf(schema as JsonSchema, value as Json).length === 0,
+    ajv: schemaErrors(schema as JsonSchema, value as Json).length === 0,
   }));
   expect(verdicts.filter(({ sql, ajv }) => sql !== ajv)).toEqual([]);
   const fitting = verdicts.filter(({ ajv }) => ajv).length;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { faultsOf } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeTenant, one, refusal } from '../support.ts';
 
@@ -17,7 +17,7 @@ test('every tenant has them, and their parameters are JSON Schemas', async () =>
   expect(rows.length).toBeGreaterThan(2);
   for (const { name, parameters, is_same } of rows) {
     expect({ name, is_same }).toEqual({ name, is_same: true });
-    expect(() => faultsOf(parameters, {})).not.toThrow();
+    expect(() => schemaErrors(parameters, {})).not.toThrow();
   }
 });
 
@@ -53,11 +53,13 @@ test('the parameters of http_request are a schema that asks for a URL', async ()
   );
   const url = 'https://example.com/';
   for (const body of ['text', { a: [1] }, [], 1, true, null]) {
-    expect(faultsOf(parameters, { url, method: 'POST', headers: { a: 'b' }, body })).toEqual([]);
+    expect(schemaErrors(parameters, { url, method: 'POST', headers: { a: 'b' }, body })).toEqual(
+      [],
+    );
   }
-  expect(faultsOf(parameters, { url })).toEqual([]);
+  expect(schemaErrors(parameters, { url })).toEqual([]);
   for (const wrong of [{}, { url, method: 'TRACE' }, { url, headers: { a: 1 } }, { url, x: 1 }]) {
-    expect(faultsOf(parameters, wrong)).not.toEqual([]);
+    expect(schemaErrors(parameters, wrong)).not.toEqual([]);
   }
 });
 
@@ -121,8 +123,8 @@ test('the parameters of run_code ask for a language and its text', async () => {
     `select parameters, effect from howdah_private.builtin_tools() where name = 'run_code'`,
   );
   expect(effect).toBe('pure');
-  expect(faultsOf(parameters, { language: 'python', code: '1', data: [1] })).toEqual([]);
+  expect(schemaErrors(parameters, { language: 'python', code: '1', data: [1] })).toEqual([]);
   for (const wrong of [{}, { language: 'ruby', code: '1' }, { language: 'python', code: '' }]) {
-    expect(faultsOf(parameters, wrong)).not.toEqual([]);
+    expect(schemaErrors(parameters, wrong)).not.toEqual([]);
   }
 });

@@ -8,7 +8,7 @@ type Behavior = GraphileBuild.Build['behavior'];
  * graphile-build splits the whole list of what it may do each time: nearly half of a start. The answers depend on that list and
  * the question alone, and few lists differ. Here they are remembered for as long as the schema is built.
  */
-export const RememberedBehaviorPlugin: GraphileConfig.Plugin = {
+export const BehaviorCachePlugin: GraphileConfig.Plugin = {
   name: 'HowdahRememberedBehaviorPlugin',
   version: '1.0.0',
   schema: {

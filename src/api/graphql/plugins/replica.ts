@@ -7,7 +7,7 @@ import { getOperationAST } from 'postgraphile/graphql';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { ReadBudget } from '../../../db/sql-tools/read-budget.ts';
-import { type Chosen, type Reads, readPosition } from '../../limits/read-your-writes.ts';
+import { type Chosen, type ReplicaRouter, readPosition } from '../../limits/read-your-writes.ts';
 import type { Identities } from '../../login/identities.ts';
 import { refusal } from '../request.ts';
 import { MOST_READ, signalOf } from './connections.ts';
@@ -18,7 +18,10 @@ type Context = { withPgClient: WithPgClient };
  * Queries are read from the replica where that shows what the reader knows of. Mutations and subscriptions are the
  * primary's; an answer to a mutation says up to where it wrote.
  */
-export function createReplicaPlugin(reads: Reads, identities: Identities): GraphileConfig.Plugin {
+export function createReplicaPlugin(
+  reads: ReplicaRouter,
+  identities: Identities,
+): GraphileConfig.Plugin {
   return {
     name: 'HowdahReplicaPlugin',
     version: '1.0.0',

@@ -19,7 +19,7 @@ const OWN_TYPE = 'application/graphql-response+json';
  * it stays 200, as the specification of GraphQL over HTTP demands. Every error gets a code, and an
  * answer that is no GraphQL result becomes a problem document.
  */
-export function createAnswersPlugin(): GraphileConfig.Plugin {
+export function createResponseStatusPlugin(): GraphileConfig.Plugin {
   const overLimit = new WeakSet<IncomingMessage>();
   return {
     name: 'HowdahAnswersPlugin',

@@ -5,7 +5,7 @@ const MOST_UNDER_WAY = 32;
  * Makes the feed wait for the socket. Grafast takes events as fast as they come and keeps the results without a
  * bound until the socket takes them; so the events are counted in at the source and out at the socket.
  */
-export type Pace = {
+export type Backpressure = {
   /** For the events on their way into Grafast. */
   source<T>(events: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
   /** For the results on their way out. */
@@ -13,7 +13,7 @@ export type Pace = {
 };
 
 /** One for each subscription. */
-export function createPace(): Pace {
+export function createBackpressure(): Backpressure {
   let underWay = 0;
   let room: PromiseWithResolvers<void> | undefined;
   const hasRoom = async () => {

@@ -8,7 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import { answerBare } from '../../errors/problem.ts';
 import { type Admission, BUSY, createAdmission } from '../../http/admission.ts';
-import type { Bounds } from '../../http/server-limits.ts';
+import type { ServerLimits } from '../../http/server-limits.ts';
 import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import type { Connections } from '../../limits/connections.ts';
 import type { CountRequest } from '../../limits/request-limits.ts';
@@ -19,7 +19,7 @@ import { MAX_READER_BYTES, mostBytesFor } from '../../login/rights.ts';
 import { createSocketLogins, type SocketLoginOptions } from '../../login/socket-logins.ts';
 import { checkMessages } from '../limits/message-checks.ts';
 import { transactionAs } from '../transaction-as.ts';
-import type { Pace } from './backpressure.ts';
+import type { Backpressure } from './backpressure.ts';
 
 const PING_MS = 12_000;
 /** How long a subscription may wait for its beginning. */
@@ -36,7 +36,7 @@ export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
   connections: Connections;
   countRequest: CountRequest;
-  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations' | 'unauthenticatedSockets'>;
+  bounds: Pick<ServerLimits, 'connections' | 'sockets' | 'operations' | 'unauthenticatedSockets'>;
 };
 
 export type Sockets = {
@@ -223,7 +223,7 @@ function withEnd<T>(
 function paced(subscribe: Handler<'subscribe'>): Handler<'subscribe'> {
   return async (args) => {
     const results = await subscribe(args);
-    const pace = (args.contextValue as { pace?: Pace } | undefined)?.pace;
+    const pace = (args.contextValue as { pace?: Backpressure } | undefined)?.pace;
     return isIterator(results) && pace ? pace.sink(results) : results;
   };
 }

@@ -5,8 +5,8 @@ import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../../db/feed/feed.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
 import type { Identity } from '../../login/auth-result.ts';
-import type { Pace } from './backpressure.ts';
-import type { Sight } from './visibility-guard.ts';
+import type { Backpressure } from './backpressure.ts';
+import type { VisibilityGuard } from './visibility-guard.ts';
 
 /** What a subscription asks for, and as whom. */
 export type FeedTopic = {
@@ -31,8 +31,8 @@ export type LiveSources = {
 /** What an operation on a WebSocket is answered from, and as whom. */
 export type LiveOptions = {
   hub: FeedHub;
-  sight: Sight;
-  pace: Pace;
+  sight: VisibilityGuard;
+  pace: Backpressure;
   identity: Pick<Identity, 'tenantId' | 'userId' | 'role'>;
 };
 
@@ -43,7 +43,7 @@ export type LiveOptions = {
 export function liveSources({ hub, sight, pace, identity }: LiveOptions): LiveSources {
   const { tenantId, userId, role } = identity;
   const kept = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
-    pace.source(sight.whileSeen(events, { tenantId, userId, role, id }, () => gone(id)));
+    pace.source(sight.whileVisible(events, { tenantId, userId, role, id }, () => gone(id)));
   const ofRun = async <T>(topic: FeedTopic, follow: (id: string) => AsyncIterableIterator<T>) => {
     const id = await visibleId(topic);
     return kept(follow(id), id, noExecution);

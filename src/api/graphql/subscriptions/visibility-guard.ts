@@ -1,11 +1,11 @@
-import { type Watching, whoSees } from '../../../db/access/subjects.ts';
+import { visibleTo, type Watching } from '../../../db/access/subjects.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
-import { createLookup, FRESH_MS } from '../../login/cached-loader.ts';
+import { createCachedLoader, FRESH_MS } from '../../login/cached-loader.ts';
 
 /** Judges those who follow something again and again, as sockets are: what was granted may be taken away. */
-export type Sight = {
+export type VisibilityGuard = {
   /** The events for as long as he may see them; then `next()` rejects with `gone`. */
-  whileSeen<T>(
+  whileVisible<T>(
     events: AsyncIterableIterator<T>,
     watching: Watching,
     gone: () => Error,
@@ -17,9 +17,12 @@ export type Sight = {
 type Followers = { watching: Watching; ends: Set<() => void> };
 
 /** Asks the database about all followers at once. `onShown` is told whom something was given. */
-export function createSight(pool: Pool, onShown: (watching: Watching) => void = () => {}): Sight {
+export function createVisibilityGuard(
+  pool: Pool,
+  onShown: (watching: Watching) => void = () => {},
+): VisibilityGuard {
   const followed = new Map<string, Followers>();
-  const sees = createLookup({ keyOf, ask: (all) => whoSees(pool, all) });
+  const sees = createCachedLoader({ keyOf, ask: (all) => visibleTo(pool, all) });
   const sweep = async () => {
     // once for all followers of a run: each check allocates, and a thousand run in one turn
     const checks = Array.from(followed.values(), async ({ watching, ends }) => {
@@ -41,7 +44,7 @@ export function createSight(pool: Pool, onShown: (watching: Watching) => void = 
   };
   const timer = setInterval(sweep, FRESH_MS);
   return {
-    whileSeen(events, watching, gone) {
+    whileVisible(events, watching, gone) {
       let isGone = false;
       const leave = follow(watching, () => {
         isGone = true;

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import type { completion, completionChunk, FinishReason } from '../answers.ts';
 import { wireId } from '../ids.ts';
-import type { AskedQuestion, Begun, ToldRun } from '../runs.ts';
+import type { PendingQuestion, RunSnapshot, StartedRun } from '../runs.ts';
 
 /** What the answer of a run that stopped says: its output, or what it asks its client. */
-export function answerOf(run: ToldRun): {
+export function answerOf(run: RunSnapshot): {
   content: string | null;
   calls: ReturnType<typeof callOf>[];
   finish_reason: FinishReason;
@@ -20,11 +20,11 @@ export function answerOf(run: ToldRun): {
 }
 
 /** What a person is asked, with what there is to choose from. */
-export function questionText({ prompt, options }: AskedQuestion): string {
+export function questionText({ prompt, options }: PendingQuestion): string {
   return [prompt, ...(options ?? []).map((option) => `- ${option}`)].join('\n');
 }
 
-function callOf({ id, tool_call }: AskedQuestion) {
+function callOf({ id, tool_call }: PendingQuestion) {
   return {
     id: wireId('call', id),
     type: 'function' as const,
@@ -35,7 +35,7 @@ function callOf({ id, tool_call }: AskedQuestion) {
   };
 }
 
-export function usageOf({ tokens_in, tokens_out }: ToldRun) {
+export function usageOf({ tokens_in, tokens_out }: RunSnapshot) {
   return {
     prompt_tokens: tokens_in,
     completion_tokens: tokens_out,
@@ -46,8 +46,8 @@ export function usageOf({ tokens_in, tokens_out }: ToldRun) {
 /** A whole answer. */
 export function completionOf(
   model: string,
-  begun: Begun,
-  run: ToldRun,
+  begun: StartedRun,
+  run: RunSnapshot,
 ): z.output<typeof completion> {
   const { content, calls, finish_reason } = answerOf(run);
   const message = {
@@ -70,7 +70,7 @@ type Chunk = z.output<typeof completionChunk>;
 type Delta = Chunk['choices'][number]['delta'];
 
 /** The chunks of one answer. `created`: in seconds. With `hasUsage` each has a usage, null but in the last one. */
-export function chunksOf(model: string, begun: Begun, created: number, hasUsage: boolean) {
+export function chunksOf(model: string, begun: StartedRun, created: number, hasUsage: boolean) {
   const head = {
     id: completionId(begun),
     object: 'chat.completion.chunk' as const,
@@ -85,17 +85,17 @@ export function chunksOf(model: string, begun: Begun, created: number, hasUsage:
   return {
     first: () => chunk({ role: 'assistant', content: '' }),
     text: (content: string) => chunk({ content }),
-    calls(run: ToldRun) {
+    calls(run: RunSnapshot) {
       const tool_calls = answerOf(run).calls.map((call, index) => ({ index, ...call }));
       return tool_calls.length > 0 ? [chunk({ tool_calls })] : [];
     },
-    last: (run: ToldRun): Chunk[] => [
+    last: (run: RunSnapshot): Chunk[] => [
       chunk({}, answerOf(run).finish_reason),
       ...(hasUsage ? [{ ...head, choices: [], usage: usageOf(run) }] : []),
     ],
   };
 }
 
-function completionId({ id }: Begun): string {
+function completionId({ id }: StartedRun): string {
   return `chatcmpl-${id.replaceAll('-', '')}`;
 }

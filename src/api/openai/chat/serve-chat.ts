@@ -1,10 +1,10 @@
 import { openAiError, runFailure } from '../errors.ts';
-import type { Turn } from '../request-run.ts';
+import type { RequestRun } from '../request-run.ts';
 import { answerOf, chunksOf, completionOf, questionText } from './chat.ts';
 import { type ChatRequest, conversationOf } from './chat-request.ts';
 
 /** Answers a request for a chat completion. What a person would be asked is the answer, and ends the run: the client keeps the conversation. */
-export async function serveChat(request: ChatRequest, turn: Turn): Promise<void> {
+export async function serveChat(request: ChatRequest, turn: RequestRun): Promise<void> {
   const isStreamed = request.stream === true;
   const begun = await turn.begin(conversationOf(request), {
     isKept: false,

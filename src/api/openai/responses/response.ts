@@ -2,21 +2,21 @@ import type { Json } from '../../../json/json.ts';
 import { questionText } from '../chat/chat.ts';
 import { runFailure } from '../errors.ts';
 import { wireId } from '../ids.ts';
-import type { AskedQuestion, Begun, ToldRun } from '../runs.ts';
+import type { PendingQuestion, RunSnapshot, StartedRun } from '../runs.ts';
 import type { FunctionCall, Message, OutputItem, Response } from './response-schema.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 
 type Phase = NonNullable<Message['phase']>;
 
 /** One request for a response: what every form of the answer has in common. */
-export type Asked = { request: ResponsesRequest; begun: Begun; created: number };
+export type Asked = { request: ResponsesRequest; begun: StartedRun; created: number };
 
 /** Of a run that went on: the step it went on from belongs to the id, since each answer has its own. */
-export function responseId({ id, since }: Begun): string {
+export function responseId({ id, since }: StartedRun): string {
   return wireId('resp', id) + (since > 0 ? `_${since}` : '');
 }
 
-export function messageId({ id }: Begun, seq: number): string {
+export function messageId({ id }: StartedRun, seq: number): string {
   return `${wireId('msg', id)}_${seq}`;
 }
 
@@ -27,7 +27,7 @@ export function messageItem(id: string, text: string, phase: Phase): Message {
 }
 
 /** A call for the client. */
-export function callItem({ id, tool_call }: AskedQuestion): FunctionCall {
+export function callItem({ id, tool_call }: PendingQuestion): FunctionCall {
   return {
     id: wireId('fc', id),
     type: 'function_call' as const,
@@ -39,7 +39,7 @@ export function callItem({ id, tool_call }: AskedQuestion): FunctionCall {
 }
 
 /** What a run asks at its end: calls of the client's tools, else what a person is to say. */
-export function askedItems(begun: Begun, run: ToldRun): OutputItem[] {
+export function askedItems(begun: StartedRun, run: RunSnapshot): OutputItem[] {
   const calls = run.questions.filter(({ is_client_call }) => is_client_call);
   if (run.status !== 'waiting' || calls.length > 0) return calls.map(callItem);
   const [question] = run.questions;
@@ -49,7 +49,7 @@ export function askedItems(begun: Begun, run: ToldRun): OutputItem[] {
 }
 
 /** What was said and asked since the client asked. */
-export function outputOf(begun: Begun, run: ToldRun): OutputItem[] {
+export function outputOf(begun: StartedRun, run: RunSnapshot): OutputItem[] {
   if (run.is_whole) {
     const whole =
       run.output === null
@@ -69,7 +69,7 @@ export function outputOf(begun: Begun, run: ToldRun): OutputItem[] {
 /** The response while its run is under way, or, with that, as it ended. */
 export function responseOf(
   { request, begun, created }: Asked,
-  run?: ToldRun,
+  run?: RunSnapshot,
   output: OutputItem[] = [],
 ): Response {
   return {
@@ -101,22 +101,22 @@ export function responseOf(
   };
 }
 
-function statusOf(run: ToldRun) {
+function statusOf(run: RunSnapshot) {
   if (run.status === 'cancelled') return 'cancelled';
   if (run.status !== 'failed') return 'completed';
   return isCutShort(run) ? 'incomplete' : 'failed';
 }
 
 /** A limit on tokens is the one that OpenAI has a word for. */
-function isCutShort({ status, stop_reason }: ToldRun): boolean {
+function isCutShort({ status, stop_reason }: RunSnapshot): boolean {
   return status === 'failed' && stop_reason === 'max_tokens';
 }
 
-function errorOf(id: string, run: ToldRun) {
+function errorOf(id: string, run: RunSnapshot) {
   return { code: 'server_error', message: runFailure(id, run).error.message };
 }
 
-function usageOf({ tokens_in, tokens_out }: ToldRun) {
+function usageOf({ tokens_in, tokens_out }: RunSnapshot) {
   return {
     input_tokens: tokens_in,
     input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },

@@ -1,14 +1,14 @@
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { openAiError } from '../errors.ts';
 import { uuidIn, wireId } from '../ids.ts';
-import type { Turn } from '../request-run.ts';
-import { answerQuestion, type Begun, look } from '../runs.ts';
+import type { RequestRun } from '../request-run.ts';
+import { answerQuestion, look, type StartedRun } from '../runs.ts';
 import { type Asked, askedItems, messageId, outputOf, responseOf } from './response.ts';
 import { createResponseEvents } from './response-events.ts';
 import { conversationOf, type ResponsesRequest } from './responses-request.ts';
 
 /** Answers a request for a response: a turn of the session that the previous one stands in, or what its run waits for. */
-export async function serveResponse(request: ResponsesRequest, turn: Turn): Promise<void> {
+export async function serveResponse(request: ResponsesRequest, turn: RequestRun): Promise<void> {
   const begun = await beginResponse(request, turn);
   const asked: Asked = { request, begun, created: Math.floor(Date.now() / 1000) };
   if (request.stream === true) return streamResponse(asked, turn);
@@ -16,7 +16,7 @@ export async function serveResponse(request: ResponsesRequest, turn: Turn): Prom
   if (run) turn.answer(responseOf(asked, run, outputOf(begun, run)));
 }
 
-async function beginResponse(request: ResponsesRequest, turn: Turn): Promise<Begun> {
+async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promise<StartedRun> {
   const conversation = conversationOf(request);
   const isFollowed = request.stream === true;
   const isKept = request.store !== false;
@@ -49,7 +49,7 @@ function noResponse(id: string): RequestRefusal {
   });
 }
 
-async function streamResponse(asked: Asked, turn: Turn): Promise<void> {
+async function streamResponse(asked: Asked, turn: RequestRun): Promise<void> {
   const { begun } = asked;
   const writer = turn.stream();
   const events = createResponseEvents(writer);

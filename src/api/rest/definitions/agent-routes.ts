@@ -3,7 +3,7 @@ import { jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, id } from '../../http/fields.ts';
-import { kindRoutes, shownRow } from '../framework/crud-resource.ts';
+import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
 import { agents } from './agents.ts';
 import { performance } from './performance.ts';
@@ -34,7 +34,7 @@ export const agentRoutes: Route[] = [
       return shownRow(agents, found);
     },
   }),
-  ...kindRoutes(agents),
+  ...crudRoutes(agents),
   route({
     method: 'POST',
     path: '/api/agents/{id}/set-default',

@@ -11,7 +11,7 @@ import {
   optionalText,
   time,
 } from '../../http/fields.ts';
-import type { Kind } from '../framework/crud-resource.ts';
+import type { CrudResource } from '../framework/crud-resource.ts';
 import {
   configFields,
   providerConfig,
@@ -89,7 +89,7 @@ const shownParts = `(select v.version from howdah.agent_versions as v where v.id
 const shownConfig = providerConfig.nullable();
 
 /** Agents, with what they are given by name. */
-export const agents: Kind = {
+export const agents: CrudResource = {
   path: '/api/agents',
   one: 'agent',
   collection: {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { byId, flag, object, page, pageOf } from '../../http/fields.ts';
-import { kindRoutes } from '../framework/crud-resource.ts';
+import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { alertRules } from './alert-rules.ts';
@@ -98,16 +98,16 @@ const content = route({
 
 /** What runs are made of, besides agents. */
 export const definitionRoutes: Route[] = [
-  ...kindRoutes(workflows),
+  ...crudRoutes(workflows),
   versionsRoute(workflows),
   workflowPerformance,
-  ...kindRoutes(models),
-  ...kindRoutes(prompts),
+  ...crudRoutes(models),
+  ...crudRoutes(prompts),
   versionsRoute(prompts),
   registry,
-  ...kindRoutes(tools),
-  ...kindRoutes(mcpServers),
-  ...kindRoutes(resources),
-  ...kindRoutes(alertRules),
+  ...crudRoutes(tools),
+  ...crudRoutes(mcpServers),
+  ...crudRoutes(resources),
+  ...crudRoutes(alertRules),
   content,
 ];

@@ -11,13 +11,13 @@ import {
   optionalText,
   time,
 } from '../../http/fields.ts';
-import type { Kind } from '../framework/crud-resource.ts';
+import type { CrudResource } from '../framework/crud-resource.ts';
 
 type Columns = z.ZodRawShape;
 
 /** A kind whose fields are its columns, and are shown as they are written. */
 export function plainKind(
-  kind: Pick<Kind, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
+  kind: Pick<CrudResource, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
     table: string;
     /** The schema's name in the description. */
     name: string;
@@ -31,7 +31,7 @@ export function plainKind(
     /** Columns that lists may ask for. */
     filters: Columns;
   },
-): Kind {
+): CrudResource {
   const { table, name, columns, readOnly, more = {}, living, filters, ...rest } = kind;
   const shown = { id, ...z.object(columns).required().shape, ...readOnly };
   return {

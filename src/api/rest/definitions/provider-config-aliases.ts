@@ -43,7 +43,7 @@ export function wantedOf(
 }
 
 /** What the database says of `base_url`, said of the field that was sent. */
-export function inItsWords(error: unknown, field: string): unknown {
+export function withAliases(error: unknown, field: string): unknown {
   const told = explainFailure(error);
   const { detail = {}, code = '', hint } = told?.extensions ?? {};
   if (!told || !isJsonObject(detail)) return error;

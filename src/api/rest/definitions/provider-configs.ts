@@ -3,7 +3,7 @@ import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { inItsWords, wantedOf } from './provider-config-aliases.ts';
+import { wantedOf, withAliases } from './provider-config-aliases.ts';
 
 /** What neighbouring systems call the model an agent answers, speaks or hears with. */
 const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
@@ -114,7 +114,7 @@ async function write(
       secret,
     ])
     .catch((error: unknown) => {
-      throw inItsWords(
+      throw withAliases(
         error,
         `${purpose}_provider_config.${url === undefined ? 'api_url' : 'url'}`,
       );

@@ -3,7 +3,7 @@ import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, object, page, pageOf, time } from '../../http/fields.ts';
-import type { Kind } from '../framework/crud-resource.ts';
+import type { CrudResource } from '../framework/crud-resource.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -19,7 +19,7 @@ const version = z
   .meta({ id: 'Version' });
 
 /** What rows of a kind were: immutable versions, the newest first. */
-export function versionsRoute(kind: Kind): Route {
+export function versionsRoute(kind: CrudResource): Route {
   const { path, one, collection } = kind;
   return route({
     method: 'GET',

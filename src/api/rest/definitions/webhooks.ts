@@ -12,9 +12,9 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
-import { kindRoutes } from '../framework/crud-resource.ts';
+import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
-import { type Asked, type Route, route } from '../framework/route.ts';
+import { type Route, type RouteInput, route } from '../framework/route.ts';
 import { equalTo, plainKind } from './definitions.ts';
 
 const webhooks = plainKind({
@@ -84,7 +84,7 @@ const listed = {
 
 async function listDeliveries(
   db: Parameters<typeof listRows>[0],
-  { query, url }: Pick<Asked<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
+  { query, url }: Pick<RouteInput<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
 ) {
   const before = idIn(query.cursor, url);
   const rows = await listRows(db, deliveries, {
@@ -103,7 +103,7 @@ async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: strin
 
 /** Webhooks, what they were told, and telling it once more. */
 export const webhookRoutes: Route[] = [
-  ...kindRoutes(webhooks),
+  ...crudRoutes(webhooks),
   route({
     ...listed,
     method: 'GET',

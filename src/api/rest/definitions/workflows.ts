@@ -8,7 +8,7 @@ import {
   optionalNumber,
   time,
 } from '../../http/fields.ts';
-import type { Kind } from '../framework/crud-resource.ts';
+import type { CrudResource } from '../framework/crud-resource.ts';
 import { equalTo } from './definitions.ts';
 
 const TYPES = [
@@ -58,7 +58,7 @@ const member = z.union([
 ]);
 
 /** Workflows, with their members in order. */
-export const workflows: Kind = {
+export const workflows: CrudResource = {
   path: '/api/workflows',
   one: 'workflow',
   collection: {

@@ -17,12 +17,12 @@ import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refu
 import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { idIn, pageAnswer } from './pages.ts';
-import { type Answer, type Asked, type Means, type Route, route } from './route.ts';
+import { type Answer, type Route, type RouteContext, type RouteInput, route } from './route.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
 /** A kind of rows that are made, read, changed and deleted at one path, in the same way as all others. */
-export type Kind = {
+export type CrudResource = {
   /** `/api/agents`. */
   path: string;
   /** In operations and messages: `agent`. */
@@ -45,14 +45,14 @@ export type Kind = {
     db: Client,
     id: string,
     body: Body,
-    as: { means: Means; tenantId: string; isWhole: boolean },
+    as: { means: RouteContext; tenantId: string; isWhole: boolean },
   ): Promise<void>;
   /** Deletes it otherwise than by deleting the row. */
   remove?(db: Client, id: string): Promise<void>;
 };
 
 /** The six operations of a kind. */
-export function kindRoutes(kind: Kind): Route[] {
+export function crudRoutes(kind: CrudResource): Route[] {
   return [
     listRoute(kind),
     createRoute(kind),
@@ -64,11 +64,15 @@ export function kindRoutes(kind: Kind): Route[] {
 
 const inCamels = (words: string) =>
   words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
-const tagOf = ({ path }: Kind) => path.split('/').at(-1) ?? path;
-const shown = (kind: Kind) => ({ description: `The ${kind.one}`, schema: kind.row });
-const ofPath = (kind: Kind) => ({ tag: tagOf(kind), path: `${kind.path}/{id}`, params: byId });
+const tagOf = ({ path }: CrudResource) => path.split('/').at(-1) ?? path;
+const shown = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
+const ofPath = (kind: CrudResource) => ({
+  tag: tagOf(kind),
+  path: `${kind.path}/{id}`,
+  params: byId,
+});
 
-function listRoute(kind: Kind): Route {
+function listRoute(kind: CrudResource): Route {
   const many = tagOf(kind);
   return route({
     method: 'GET',
@@ -91,7 +95,7 @@ function listRoute(kind: Kind): Route {
   });
 }
 
-function createRoute(kind: Kind): Route {
+function createRoute(kind: CrudResource): Route {
   return route({
     method: 'POST',
     path: kind.path,
@@ -111,7 +115,7 @@ function createRoute(kind: Kind): Route {
   });
 }
 
-function readRoute(kind: Kind): Route {
+function readRoute(kind: CrudResource): Route {
   return route({
     ...ofPath(kind),
     method: 'GET',
@@ -126,7 +130,7 @@ function readRoute(kind: Kind): Route {
   });
 }
 
-function changeRoutes(kind: Kind): Route[] {
+function changeRoutes(kind: CrudResource): Route[] {
   const shared = {
     ...ofPath(kind),
     answers: { 200: shown(kind) },
@@ -155,13 +159,13 @@ function changeRoutes(kind: Kind): Route[] {
   return [put, patch];
 }
 
-type Change = Asked<{ id: string }, unknown, Body>;
+type Change = RouteInput<{ id: string }, unknown, Body>;
 
 async function change(
   db: Client,
-  kind: Kind,
+  kind: CrudResource,
   { params: { id }, body, headers, identity }: Change,
-  means: Means,
+  means: RouteContext,
   isWhole: boolean,
 ): Promise<Answer> {
   const { collection } = kind;
@@ -185,7 +189,7 @@ async function change(
   return answerRow(db, kind, id);
 }
 
-function removeRoute(kind: Kind): Route {
+function removeRoute(kind: CrudResource): Route {
   return route({
     ...ofPath(kind),
     method: 'DELETE',
@@ -206,7 +210,7 @@ function removeRoute(kind: Kind): Route {
 /** What is written once may be sent again as it is. */
 async function withoutFixed(
   db: Client,
-  kind: Kind,
+  kind: CrudResource,
   id: string,
   sent: Body,
   body: Body,
@@ -227,14 +231,14 @@ async function withoutFixed(
   return Object.fromEntries(Object.entries(sent).filter(([name]) => !kind.fixed?.includes(name)));
 }
 
-async function columnsIn(kind: Kind, body: Body, db: Client): Promise<Body> {
+async function columnsIn(kind: CrudResource, body: Body, db: Client): Promise<Body> {
   const values = (await kind.valuesOf?.(body, db)) ?? body;
   return Object.fromEntries(
     kind.columns.filter((name) => values[name] !== undefined).map((name) => [name, values[name]]),
   );
 }
 
-async function answerRow(db: Client, kind: Kind, id: string): Promise<Answer> {
+async function answerRow(db: Client, kind: CrudResource, id: string): Promise<Answer> {
   await settle(db);
   const found = await findRow(db, kind.collection, id);
   if (!found) throw noSuch(kind.one, id);
@@ -242,7 +246,7 @@ async function answerRow(db: Client, kind: Kind, id: string): Promise<Answer> {
 }
 
 export function shownRow(
-  { collection: { stamp } }: Pick<Kind, 'collection'>,
+  { collection: { stamp } }: Pick<CrudResource, 'collection'>,
   { row, tag }: Shown,
 ): Answer {
   return { body: row, tag, isTagOfAll: stamp === undefined };

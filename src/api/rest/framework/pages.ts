@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SaidPlace } from '../../../db/feed/chat-session.ts';
+import type { SessionMessagePlace } from '../../../db/feed/chat-session.ts';
 import type { LogPlace } from '../../../db/feed/step-log.ts';
 import type { JsonPage } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
@@ -27,7 +27,10 @@ export function numberIn(cursor: string | undefined, url: string): number | unde
 }
 
 /** The place in a conversation that a cursor stands for. */
-export function saidPlaceIn(cursor: string | undefined, url: string): SaidPlace | undefined {
+export function saidPlaceIn(
+  cursor: string | undefined,
+  url: string,
+): SessionMessagePlace | undefined {
   return readCursor(cursor, url, (text) => {
     const [, turn, seq] = /^(\d{1,9}) (\d{1,9})$/.exec(text) ?? [];
     return turn === undefined ? undefined : { turn: Number(turn), seq: Number(seq) };

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isJsonObject, type Json } from '../../../json/json.ts';
-import { nearestNames } from '../../../text/closest-names.ts';
+import { closestNames } from '../../../text/closest-names.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
-import { plainIssue, sentenceOf } from '../../errors/zod-messages.ts';
+import { sentenceOf, zodMessage } from '../../errors/zod-messages.ts';
 import { readJson, readText } from '../../http/json-body.ts';
 import { unstorable } from '../../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
@@ -91,7 +91,7 @@ function checked(schema: z.ZodType | undefined, value: unknown, place: Fault['in
   if (!schema) return place === 'query' ? checkedEmpty(value) : { value: undefined };
   const result = checkShape(schema, value);
   if ('value' in result) return result;
-  const faults = result.issues.flatMap((issue) => faultsOf(plainIssue(issue), schema, place));
+  const faults = result.issues.flatMap((issue) => faultsOf(zodMessage(issue), schema, place));
   return { faults: faults.slice(0, MOST_ISSUES) };
 }
 
@@ -102,7 +102,7 @@ function checkedEmpty(value: unknown): Checked {
 }
 
 function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']): Fault[] {
-  const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('..'); // a parameter is one text
+  const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('.'); // a parameter is one text
   if (issue.code === 'unrecognized_keys') {
     const known = field === '' && 'shape' in schema ? Object.keys(schema.shape as object) : [];
     return issue.keys
@@ -115,7 +115,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']
 }
 
 function unknownField(field: string, known: readonly string[], place: Fault['in']): Fault {
-  const [near] = nearestNames(field, known, 1);
+  const [near] = closestNames(field, known, 1);
   const message =
     place === 'query' ? `there is no parameter ${field}` : `there is no field ${field}`;
   const hint =

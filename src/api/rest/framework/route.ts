@@ -26,7 +26,7 @@ export type Answer = {
 export type Events = { events: EventsOf; headers?: Readonly<Record<string, string>> };
 
 /** A request that is what its route takes. */
-export type Asked<Params, Query, Body> = {
+export type RouteInput<Params, Query, Body> = {
   params: Params;
   query: Query;
   body: Body;
@@ -37,7 +37,7 @@ export type Asked<Params, Query, Body> = {
 };
 
 /** What a route may use besides the transaction it is given. */
-export type Means = {
+export type RouteContext = {
   secrets: SecretWriter;
   /** A transaction as the caller; it waits for its turn. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
@@ -90,14 +90,14 @@ export type Route = {
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;
   /** Answers in one transaction. */
-  work?(db: Client, asked: Asked<never, never, never>, means: Means): Promise<Answer>;
+  work?(db: Client, asked: RouteInput<never, never, never>, means: RouteContext): Promise<Answer>;
   /** Answers in transactions of its own, or with events. */
-  serve?(asked: Asked<never, never, never>, means: Means): Promise<Answer | Events>;
+  serve?(asked: RouteInput<never, never, never>, means: RouteContext): Promise<Answer | Events>;
   /** Of what `work` has answered: the run whose events are sent in its place, where the request asks for them. */
   follows?(
-    asked: Asked<never, never, never>,
+    asked: RouteInput<never, never, never>,
     answer: Answer,
-    means: Means,
+    means: RouteContext,
   ): Promise<string | undefined>;
 };
 
@@ -113,12 +113,19 @@ export function route<
     params?: P;
     query?: Q;
     body?: B;
-    work?(db: Client, asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer>;
-    serve?(asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer | Events>;
+    work?(
+      db: Client,
+      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
+      means: RouteContext,
+    ): Promise<Answer>;
+    serve?(
+      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
+      means: RouteContext,
+    ): Promise<Answer | Events>;
     follows?(
-      asked: Asked<Shape<P>, Shape<Q>, Shape<B>>,
+      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       answer: Answer,
-      means: Means,
+      means: RouteContext,
     ): Promise<string | undefined>;
   },
 ): Route {

@@ -5,9 +5,9 @@ import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { openEventStream } from '../../http/event-stream.ts';
 import { whenClosed } from '../../limits/connection-draining.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
-import type { Exists } from '../../login/account-status.ts';
+import type { IsActiveAccount } from '../../login/account-status.ts';
 import type { Identity, Refusal } from '../../login/auth-result.ts';
-import { type Guest, sweepGuests } from '../../login/evict-expired.ts';
+import { evictExpired, type OpenConnection } from '../../login/evict-expired.ts';
 
 /** What clients wait before they come back, in milliseconds. */
 const RETRY_MS = 2_000;
@@ -48,7 +48,7 @@ export type Streams = {
 export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
 
 export type StreamsOptions = {
-  exists: Exists;
+  exists: IsActiveAccount;
   limits: StreamLimits;
   failureOf(error: unknown): Failure;
   heartbeatMs?: number;
@@ -58,9 +58,9 @@ export type StreamsOptions = {
 /** Tracks open streams. A stream ends with the token, key or user of its caller, as sockets do. */
 export function createStreams(options: StreamsOptions): Streams {
   const { exists, limits, failureOf, ...pace } = options;
-  const open = new Set<Guest>();
+  const open = new Set<OpenConnection>();
   const closing = new AbortController();
-  const endSweep = sweepGuests(exists, () => open);
+  const endSweep = evictExpired(exists, () => open);
   const counted = new WeakSet<ServerResponse>();
   const countOnce = (response: ServerResponse, identity: Identity) =>
     counted.has(response) ? () => {} : limits.open(identity);
@@ -78,7 +78,7 @@ export function createStreams(options: StreamsOptions): Streams {
       whenClosed(response, leave);
       const writer = openEventStream(response, { ...pace, headers });
       response.write(`retry: ${RETRY_MS}\n\n`);
-      const stream: Guest = {
+      const stream: OpenConnection = {
         identity,
         leave(refusal) {
           const { code, message, status } = refusal;
@@ -110,7 +110,7 @@ export function createStreams(options: StreamsOptions): Streams {
       whenClosed(response, leave);
       const waiting = setTimeout(leave, ms);
       let refused: Refusal | undefined;
-      const guest: Guest = {
+      const guest: OpenConnection = {
         identity,
         leave(refusal) {
           refused = refusal;

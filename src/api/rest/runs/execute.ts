@@ -5,7 +5,7 @@ import { execution, findExecution, STATUSES } from '../../events/execution-rows.
 import { id, json, numberText, object, time } from '../../http/fields.ts';
 import { withTraceparent } from '../../http/traceparent.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
-import { type Answer, type Means, type Route, route } from '../framework/route.ts';
+import { type Answer, type Route, type RouteContext, route } from '../framework/route.ts';
 
 /** Seconds a request may wait for a run. */
 export const LONGEST_WAIT = 300;
@@ -152,7 +152,11 @@ function streamAndWait(): RequestRefusal {
   });
 }
 
-async function answerFor(means: Means, executionId: string, isWaitedFor: boolean): Promise<Answer> {
+async function answerFor(
+  means: RouteContext,
+  executionId: string,
+  isWaitedFor: boolean,
+): Promise<Answer> {
   const run = await means.transaction((db) => findExecution(db, executionId));
   const headers = { location: `/api/executions/${executionId}` };
   const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;

@@ -7,7 +7,7 @@ import { count, id, json, time } from '../../http/fields.ts';
 const of = execution.shape;
 
 /** All columns of a run but where it calls back to, in the order of the table; then who it is of, by name and version. */
-export const wholeRow = z
+export const executionRecord = z
   .object({
     id: of.id,
     tenant_id: id,
@@ -93,7 +93,7 @@ export const wholeRow = z
     workflow_version: z.int().nullable(),
   })
   .meta({ id: 'WholeExecution' });
-export type WholeRow = z.output<typeof wholeRow>;
+export type ExecutionRecord = z.output<typeof executionRecord>;
 
 const NAMED: Readonly<Record<string, string>> = {
   agent: 'a.name as agent',
@@ -101,11 +101,11 @@ const NAMED: Readonly<Record<string, string>> = {
   workflow: 'w.name as workflow',
   workflow_version: 'x.version as workflow_version',
 };
-const shown = Object.keys(wholeRow.shape).map((name) => NAMED[name] ?? `t.${name}`);
+const shown = Object.keys(executionRecord.shape).map((name) => NAMED[name] ?? `t.${name}`);
 
 /** By a function, since the application may not read each column. Throws `HWNTF`. */
-export async function findWhole(db: Client, id: string): Promise<WholeRow> {
-  const found = await jsonRow<WholeRow>(
+export async function findExecutionRecord(db: Client, id: string): Promise<ExecutionRecord> {
+  const found = await jsonRow<ExecutionRecord>(
     db,
     `select ${shown.join(', ')} from howdah_private.execution_row($1) as t
      left join howdah.agents as a on a.id = t.agent_id

@@ -6,7 +6,7 @@ import { execution, findExecution } from '../../events/execution-rows.ts';
 import { byId, count, id, page, pageOf } from '../../http/fields.ts';
 import { idsIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
-import { findWhole, wholeRow } from './execution-record.ts';
+import { executionRecord, findExecutionRecord } from './execution-record.ts';
 import { question } from './questions.ts';
 
 const shared = { method: 'GET', tag: 'executions', params: byId } as const;
@@ -44,8 +44,8 @@ export const inspectionRoutes: Route[] = [
     path: '/api/executions/{id}/row',
     id: 'inspectExecution',
     summary: 'The run as it is kept: also its limits, counters and versions, and who works on it',
-    answers: { 200: { description: 'Its row', schema: wholeRow } },
-    work: async (db, { params }) => ({ body: await findWhole(db, params.id) }),
+    answers: { 200: { description: 'Its row', schema: executionRecord } },
+    work: async (db, { params }) => ({ body: await findExecutionRecord(db, params.id) }),
   }),
   route({
     ...shared,

@@ -5,7 +5,7 @@ import { id, object } from '../../http/fields.ts';
 import { sessionCursor } from '../framework/cursors.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
 import { answerFields, answerQuestion, question } from './questions.ts';
-import { standingRoutes } from './session-state.ts';
+import { sessionStateRoutes } from './session-state.ts';
 import { bySid, findSession, session } from './sessions.ts';
 
 const shared = { tag: 'sessions' as const, params: bySid };
@@ -162,4 +162,4 @@ const events = route({
 });
 
 /** Talking in a session, and following it. */
-export const talkRoutes: Route[] = [say, fork, answer, ...standingRoutes, events];
+export const sessionMessageRoutes: Route[] = [say, fork, answer, ...sessionStateRoutes, events];

@@ -1,5 +1,9 @@
 import { z } from 'zod';
-import { type SaidPlace, saidBefore, sessionUsage } from '../../../db/feed/chat-session.ts';
+import {
+  messagesBefore,
+  type SessionMessagePlace,
+  sessionUsage,
+} from '../../../db/feed/chat-session.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { object, page, pageOf } from '../../http/fields.ts';
 import { pageAnswer, saidPlaceIn } from '../framework/pages.ts';
@@ -57,8 +61,8 @@ const history = route({
   async work(db, { params: { sid }, query: { limit, cursor }, url }) {
     await findSession(db, sid);
     const before = saidPlaceIn(cursor, url);
-    const rows = await saidBefore(db, sid, { before, limit: limit + 1 });
-    const keyOf = ({ turn, seq }: SaidPlace) => `${turn} ${seq}`;
+    const rows = await messagesBefore(db, sid, { before, limit: limit + 1 });
+    const keyOf = ({ turn, seq }: SessionMessagePlace) => `${turn} ${seq}`;
     const { headers, body } = pageAnswer(rows, limit, url, keyOf);
     const data = body.data.map(({ turn, who, said }) => ({ turn, who, said })).reverse();
     return { ...(headers && { headers }), body: { ...body, data } };
@@ -107,4 +111,4 @@ const todolist = route({
 });
 
 /** How a session stands, and what was said in it. */
-export const standingRoutes: Route[] = [state, history, usage, todolist];
+export const sessionStateRoutes: Route[] = [state, history, usage, todolist];

@@ -6,7 +6,7 @@ import type { ResourcePart } from '../../../contracts/runs/message.ts';
 import { isSameJson } from '../../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { CONTEXT_GUARD } from '../../model-calls/plan-model-call.ts';
-import { stored } from './as-stored-json.ts';
+import { asStoredJson } from './as-stored-json.ts';
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
 
@@ -70,7 +70,7 @@ function textOf(output: Json, message: ExportedMessage | undefined): { text?: st
 
 /** `jsonb` orders keys; the model was told them as the tool gave them. */
 function valueAsTold(output: Json, told: Json | undefined): Json {
-  return told !== undefined && isSameJson(stored(told), output) ? told : output;
+  return told !== undefined && isSameJson(asStoredJson(told), output) ? told : output;
 }
 
 /** The step keeps less of a long error than the model was told. */
@@ -79,10 +79,11 @@ function errorAsTold(error: RunError, told: Json | undefined): RunError {
   const { message, details } = said;
   return {
     ...error,
-    ...(typeof message === 'string' && stored(message).startsWith(error.message.replace(/…$/, ''))
+    ...(typeof message === 'string' &&
+    asStoredJson(message).startsWith(error.message.replace(/…$/, ''))
       ? { message }
       : {}),
-    ...(isSameJson(stored(details ?? null), error.cause) && details !== undefined
+    ...(isSameJson(asStoredJson(details ?? null), error.cause) && details !== undefined
       ? { cause: details }
       : {}),
   };

@@ -3,14 +3,14 @@ import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
 import type { Filtered, Outlet } from '../../../db/runs/output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
-import type { RunRecord } from './run-recording.ts';
+import type { RunRecording } from './run-recording.ts';
 
 /** The steps that say with what a call was made, or asked about. */
 const MADE: readonly StepKind[] = ['tool', 'question', 'child_started', 'handoff'];
 
 /** What filters left of an answer or a call, which is what was recorded: the guard behind it says what they found. */
-export function letOutAgain(
-  record: RunRecord,
+export function recordedFilterResult(
+  record: RunRecording,
   position: number,
   value: Json,
   callId: string | undefined,
@@ -52,14 +52,17 @@ function handedOver(
   { input }: ExportedStep,
   guards: readonly ExportedStep[],
   value: Json,
-  record: RunRecord,
+  record: RunRecording,
 ): Json {
   const [told] = guards.flatMap((guard) => record.messagesOf(guard));
   return told ? { arguments: input, conversation: [{ by: '', text: told.content }] } : value;
 }
 
 /** With what it was made, or asked about. */
-function recorded({ kind, input }: ExportedStep, questions: RunRecord['run']['questions']): Json {
+function recorded(
+  { kind, input }: ExportedStep,
+  questions: RunRecording['run']['questions'],
+): Json {
   const { question_id } = isJsonObject(input) ? input : {};
   const asked = questions.find(({ id }) => id === question_id);
   if (kind !== 'question' || !asked) {

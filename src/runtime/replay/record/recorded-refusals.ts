@@ -17,7 +17,7 @@ export function policyOf({ kind, input, error }: ExportedStep): 'ask' | 'deny' |
 }
 
 /** A message as a claim tells it: what it does not have is absent. */
-export function told(message: ExportedMessage): LoggedMessage {
+export function recordedRefusal(message: ExportedMessage): LoggedMessage {
   const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
   const { covers_from_seq, covers_to_seq } = message;
   const trust = message.trust === 'external' ? message.trust : undefined;

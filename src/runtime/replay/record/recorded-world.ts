@@ -8,21 +8,21 @@ import type { RunFiles } from '../../../contracts/runs/run-files.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import type { World } from '../../environment/world.ts';
-import { shownTo } from '../../messages/drop-unsupported-media.ts';
+import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
 import { definitionFor } from '../../owned-run/overrides.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import { stepText } from '../format-divergence.ts';
-import type { Judge } from '../replay-checker.ts';
+import type { ReplayChecker } from '../replay-checker.ts';
 import type { ReplayedRun } from '../replayed-run.ts';
 import { askedText, requestOf, requestText } from '../request-text.ts';
 import { unifiedDiff } from '../unified-diff.ts';
-import { storedText } from './as-stored-json.ts';
+import { asStoredText } from './as-stored-json.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
-import type { RunRecord } from './run-recording.ts';
+import type { RunRecording } from './run-recording.ts';
 
 /** Models and tools that answer from the record. Nothing here reaches a network or a database, and nothing waits. */
-export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun): World {
+export function recordedWorld(record: RunRecording, judge: ReplayChecker, run: ReplayedRun): World {
   const provider: ModelProvider = {
     name: 'record',
     generate: (request) => answer(request, record, judge, run),
@@ -53,17 +53,22 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
   };
 }
 
-async function answer(request: ModelRequest, record: RunRecord, judge: Judge, run: ReplayedRun) {
+async function answer(
+  request: ModelRequest,
+  record: RunRecording,
+  judge: ReplayChecker,
+  run: ReplayedRun,
+) {
   const next = record.steps[judge.position];
   const isOurs = next !== undefined && !record.isOutside(judge.position);
   const outcome = isOurs ? modelOutcome(next, record.messagesOf(next)) : undefined;
   if (!outcome) {
     judge.wentElsewhere(askedText(request));
-    run.lose();
+    run.relinquish();
     return GONE;
   }
   const recorded = await recordedRequest(record, judge.position);
-  const diff = unifiedDiff(storedText(recorded), storedText(requestText(request)));
+  const diff = unifiedDiff(asStoredText(recorded), asStoredText(requestText(request)));
   if (diff !== '') {
     judge.note(`the model ${request.model.name} is sent something else`, undefined, diff);
   }
@@ -71,7 +76,7 @@ async function answer(request: ModelRequest, record: RunRecord, judge: Judge, ru
 }
 
 /** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
-async function recordedRequest(record: RunRecord, position: number): Promise<string> {
+async function recordedRequest(record: RunRecording, position: number): Promise<string> {
   const { execution } = record.run;
   const { overrides } = record.claimAt(position);
   const definition = definitionFor(
@@ -84,7 +89,7 @@ async function recordedRequest(record: RunRecord, position: number): Promise<str
   );
   const request = requestOf(next(definition, record.stateAt(position)), definition);
   const resolved = await resolveParts(
-    request ? shownTo(request.model, request.messages) : [],
+    request ? dropUnsupportedMedia(request.model, request.messages) : [],
     fileOf,
   );
   return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';
@@ -95,8 +100,8 @@ async function callRecorded(
   tool: ToolDefinition,
   args: JsonObject,
   idempotency_key: string,
-  record: RunRecord,
-  judge: Judge,
+  record: RunRecording,
+  judge: ReplayChecker,
   run: ReplayedRun,
 ): Promise<McpOutcome> {
   const callId = idempotency_key.split(':').slice(2).join(':');
@@ -113,15 +118,15 @@ async function callRecorded(
   if (turn === 'forced' || (turn === 'next' && step && !isUnknownEffect(step))) {
     judge.wentElsewhere(stepText({ kind: 'tool', name: tool.name, input: args }));
   }
-  run.lose();
+  run.relinquish();
   return GONE;
 }
 
 /** Answers its server asked of a model, and what was refused it, stand in the log before the call's end: taken as they are. */
 async function behindItsOwn(
   callId: string,
-  record: RunRecord,
-  judge: Judge,
+  record: RunRecording,
+  judge: ReplayChecker,
   run: ReplayedRun,
 ): Promise<ExportedStep | undefined> {
   for (;;) {

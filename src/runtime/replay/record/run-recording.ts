@@ -19,9 +19,9 @@ import { isJsonObject } from '../../../json/json.ts';
 import { SERVER_MISSING } from '../../loop/await-mcp-servers.ts';
 import { foldLog } from '../../owned-run/fold.ts';
 import { trustOfEnd } from '../../owned-run/trust.ts';
-import { prompted } from '../../scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../../scheduling/fill-prompt-template.ts';
 import { RETRIED } from '../../tool-plans/open-calls.ts';
-import { policyOf, reasonOf, told } from './recorded-refusals.ts';
+import { policyOf, reasonOf, recordedRefusal } from './recorded-refusals.ts';
 import { recordedSettings } from './recorded-settings.ts';
 
 /** Guards that are the database's word that a limit is used up. */
@@ -31,13 +31,13 @@ const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_t
  * A recorded run, read from a position in its log: the number of steps that lie behind. It answers what the database
  * would have answered there.
  */
-export class RunRecord {
+export class RunRecording {
   readonly run: ExportedRun;
   readonly steps: readonly ExportedStep[];
 
   constructor(run: ExportedRun) {
     const told = (definition: AgentDefinition): AgentDefinition =>
-      prompted(definition, run.execution.input_data ?? null);
+      fillPromptTemplate(definition, run.execution.input_data ?? null);
     this.run = {
       ...run,
       definition: told(run.definition),
@@ -216,7 +216,7 @@ export class RunRecord {
 
   #messagesAt(position: number): LoggedMessage[] {
     const last = this.steps[position - 1]?.seq ?? 0;
-    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(told);
+    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(recordedRefusal);
   }
 
   /** What it was when the run began, lowered by all that its log tells it has read. */

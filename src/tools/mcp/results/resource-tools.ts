@@ -4,7 +4,7 @@ import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import { canonicalJson } from '../../../json/canonical-json.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import type { FoundTool } from '../server.ts';
-import { type ResultOptions, toldAll } from './result.ts';
+import { allContent, type ResultOptions } from './result.ts';
 
 /** What a server has besides tools, as tools that agents can call: the words are ours, and so they never change. */
 type OwnTool = {
@@ -75,7 +75,7 @@ const RESOURCES: readonly OwnTool[] = [
         { method: 'resources/read', params: { uri } },
         options,
       );
-      const parts = await toldAll(
+      const parts = await allContent(
         contents.map((resource) => ({ type: 'resource', resource })),
         told,
       );
@@ -127,7 +127,7 @@ const PROMPTS: readonly OwnTool[] = [
         arguments: (args.arguments ?? {}) as Record<string, string>,
       };
       const { messages } = await client.request({ method: 'prompts/get', params }, options);
-      const parts = await toldAll(
+      const parts = await allContent(
         messages.map(({ content }) => content),
         told,
       );

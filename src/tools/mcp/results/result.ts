@@ -24,7 +24,7 @@ export async function outcomeOf(
   result: CallToolResult,
   options: ResultOptions,
 ): Promise<ToolOutcome> {
-  const parts = await toldAll(result.content, options);
+  const parts = await allContent(result.content, options);
   const value =
     parts.length === 0 && result.structuredContent !== undefined
       ? JSON.stringify(result.structuredContent)
@@ -42,7 +42,7 @@ export async function outcomeOf(
 }
 
 /** One after the other, so that no more than one file is decoded at a time. */
-export async function toldAll(
+export async function allContent(
   blocks: readonly ContentBlock[],
   options: ResultOptions,
 ): Promise<string[]> {

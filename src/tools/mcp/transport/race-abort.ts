@@ -2,7 +2,7 @@ import type { Outcome } from '../../../contracts/errors.ts';
 import { ended } from '../../custom/custom.ts';
 
 /** What the signal ends is the waiting: the work goes on for the others who wait for it. */
-export async function unlessAborted<T>(
+export async function raceAbort<T>(
   work: Promise<Outcome<T>>,
   signal: AbortSignal,
 ): Promise<Outcome<T>> {

@@ -14,7 +14,7 @@ import { ChildTransport } from './child-transport.ts';
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** How a server is spoken with, and what must not be told of it. */
-export type Line = {
+export type McpTransport = {
   transport: Transport;
   /**
    * Returns the redaction of the secrets sent so far. A changed secret is sent without a new
@@ -27,17 +27,23 @@ export type Line = {
   stderr(): string;
 };
 
-export type LineOptions = McpCommands & {
+export type McpTransportOptions = McpCommands & {
   egress: Egress;
   readSecret: ReadSecret;
 };
 
 /** How the server of a row is reached; nothing is started or sent yet. */
-export async function lineTo(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+export async function openTransport(
+  server: McpServer,
+  options: McpTransportOptions,
+): Promise<Outcome<McpTransport>> {
   return server.type === 'stdio' ? toProcess(server, options) : toUrl(server, options);
 }
 
-async function toProcess(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+async function toProcess(
+  server: McpServer,
+  options: McpTransportOptions,
+): Promise<Outcome<McpTransport>> {
   const { command, args = [], cwd = tmpdir() } = server.configuration;
   if (options.commands && !options.commands.includes(String(command))) {
     return unfit(`this worker may not start ${command}: it is not one of HOWDAH_MCP_COMMANDS`);
@@ -57,7 +63,7 @@ async function toProcess(server: McpServer, options: LineOptions): Promise<Outco
     maxBytes: MAX_BYTES,
     redaction,
   });
-  const line: Line = {
+  const line: McpTransport = {
     transport: child,
     redaction: () => redaction,
     broken: new AbortController().signal,
@@ -67,7 +73,10 @@ async function toProcess(server: McpServer, options: LineOptions): Promise<Outco
 }
 
 /** Secrets are read for each request, so that a new value is used without a new connection. */
-async function toUrl(server: McpServer, options: LineOptions): Promise<Outcome<Line>> {
+async function toUrl(
+  server: McpServer,
+  options: McpTransportOptions,
+): Promise<Outcome<McpTransport>> {
   const keys = new Set<string>();
   const broken = new AbortController();
   const first = await headersOf(server, options, keys);
@@ -104,7 +113,7 @@ function isListening({ body }: RequestInit): boolean {
 
 async function headersOf(
   server: McpServer,
-  options: LineOptions,
+  options: McpTransportOptions,
   keys: Set<string>,
 ): Promise<Outcome<Headers>> {
   const { configuration } = server;
@@ -129,7 +138,7 @@ async function headersOf(
 async function readAll(
   { tenant_id }: McpServer,
   names: Record<string, string>,
-  { readSecret }: LineOptions,
+  { readSecret }: McpTransportOptions,
 ): Promise<Outcome<Map<string, string>>> {
   const values = new Map<string, string>();
   for (const [place, name] of Object.entries(names)) {

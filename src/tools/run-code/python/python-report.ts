@@ -5,7 +5,7 @@ import { MOST_FILES, Scratch } from '../scratch.ts';
 const FAULTS = ['threw', 'memory', 'result', 'files'];
 
 /** The code may have written anything in place of its report: what is none is undefined. */
-export function toldIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | undefined {
+export function reportIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | undefined {
   const line = report.indexOf('\n');
   const end = line < 0 ? report.length : line;
   try {

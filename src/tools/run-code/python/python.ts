@@ -9,9 +9,9 @@ import {
   RESULT_BYTES,
   STDOUT_BYTES,
 } from '../job.ts';
-import { Room } from '../run-semaphore.ts';
+import { RunSemaphore } from '../run-semaphore.ts';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
-import { toldIn } from './python-report.ts';
+import { reportIn } from './python-report.ts';
 import { seccompFilter } from './seccomp.ts';
 
 export type PythonOptions = {
@@ -42,7 +42,7 @@ type Ended = {
 
 /** Python under bubblewrap, `size` at once. Whether this host can is tried once, before the first job. */
 export function createPython(size: number, options: PythonOptions) {
-  const room = new Room(size);
+  const room = new RunSemaphore(size);
   let missing: Promise<string | undefined> | undefined;
   return (job: CodeJob, signal: AbortSignal): Promise<CodeReport> =>
     room.within(signal, async () => {
@@ -146,7 +146,7 @@ function reportOf({ report, stopped, status, ...ended }: Ended, job: CodeJob): C
   if (SPENT.includes(status)) return { stdout, ...OUT_OF_TIME };
   return {
     stdout,
-    ...(toldIn(report, job) ?? {
+    ...(reportIn(report, job) ?? {
       fault: 'threw',
       message: `Python ended without a result (${status})`,
     }),
