@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readOptions } from '../soak/options.ts';
-import { Received } from '../soak/received.ts';
-import { soakSubscribers } from '../soak/subscribers.ts';
-import { soakWebhooks } from '../soak/webhooks.ts';
+import { readOptions } from '../chaos/soak/options.ts';
+import { Received } from '../chaos/soak/received.ts';
+import { soakSubscribers } from '../chaos/soak/subscribers.ts';
+import { soakWebhooks } from '../chaos/soak/webhooks.ts';
 import { startTestApi } from './api/harness.ts';
 import { createTestDatabase } from './support/database.ts';
 

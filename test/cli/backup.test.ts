@@ -8,7 +8,7 @@ import {
   type FullServer,
   fullPostgres,
   startFullServer,
-} from '../../rehearsals/support/full-servers.ts';
+} from '../../deploy/rehearsals/support/full-servers.ts';
 import { migrateDown, migrateUp } from '../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { fullPostgres, startFullServer } from '../../rehearsals/support/full-servers.ts';
+import { fullPostgres, startFullServer } from '../../deploy/rehearsals/support/full-servers.ts';
 import { commands } from '../../src/cli/registry.ts';
 import { startInFolder, withDatabase } from '../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from './run-cli.ts';

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { fullPostgres } from '../../rehearsals/support/full-servers.ts';
+import { fullPostgres } from '../../deploy/rehearsals/support/full-servers.ts';
 import { findPrograms } from '../../src/db/backup/find-pg-programs.ts';
 import { makeTenant } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Figure } from '../../bench/figures.ts';
-import { run as rehearseBackup } from '../../rehearsals/backup.ts';
-import { run as rehearseRecovery } from '../../rehearsals/recovery.ts';
-import { fullPostgres } from '../../rehearsals/support/full-servers.ts';
+import { run as rehearseBackup } from '../../deploy/rehearsals/backup.ts';
+import { run as rehearseRecovery } from '../../deploy/rehearsals/recovery.ts';
+import { fullPostgres } from '../../deploy/rehearsals/support/full-servers.ts';
 
 // The rehearsals in small: what each of them shows holds. They start servers and workers of their own.
 

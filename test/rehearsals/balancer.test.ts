@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Balancer, startBalancer } from '../../rehearsals/support/balancer.ts';
+import { type Balancer, startBalancer } from '../../deploy/rehearsals/support/balancer.ts';
 
 // What the rehearsals of deploys look through: it is to lose no request by itself, and to hide none that a server has lost.
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hostileBodies } from '../../rehearsals/support/hostile/bodies.ts';
-import type { Endpoint } from '../../rehearsals/support/hostile/endpoint.ts';
-import { allEndpoints } from '../../rehearsals/support/hostile/endpoints.ts';
-import { createFixtures } from '../../rehearsals/support/hostile/fixtures.ts';
-import { hostileYaml } from '../../rehearsals/support/hostile/yaml-bodies.ts';
+import { hostileBodies } from '../../deploy/rehearsals/support/hostile/bodies.ts';
+import type { Endpoint } from '../../deploy/rehearsals/support/hostile/endpoint.ts';
+import { allEndpoints } from '../../deploy/rehearsals/support/hostile/endpoints.ts';
+import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures.ts';
+import { hostileYaml } from '../../deploy/rehearsals/support/hostile/yaml-bodies.ts';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/tokens.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { probeClock } from '../../rehearsals/support/hostile/probe.ts';
+import { probeClock } from '../../deploy/rehearsals/support/hostile/probe.ts';
 import {
   holdsBars,
   isFault,
@@ -7,7 +7,7 @@ import {
   MAX_DELAY_MS,
   runTrial,
   type Trial,
-} from '../../rehearsals/support/hostile/trial.ts';
+} from '../../deploy/rehearsals/support/hostile/trial.ts';
 
 /** A body's effect: how long it delays `/healthz`, by itself or only once it is answered. */
 type Behaviour = { delay?: number; lateDelay?: number; status?: number };

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Cost, claimingCalls, costsOf } from '../../../rehearsals/support/claiming.ts';
+import { type Cost, claimingCalls, costsOf } from '../../../deploy/rehearsals/support/claiming.ts';
 import { testDatabase } from '../../support/database.ts';
 import { makeAgent, makeRun, makeTenant, makeWorker } from '../support.ts';
 

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchApi } from '../../bench/api.ts';
+import { claimByHand, commitByHand, registerByHand } from '../../bench/by-hand.ts';
+import { type Figure, figure, percentile } from '../../bench/figures.ts';
+import type { BenchDatabase, BenchServer } from '../../bench/server.ts';
+import { type Random, randomOf } from '../random.ts';
+import { createNotifier } from '../../src/db/feed/notifier.ts';
+import { DOORS, type Door } from './clients.ts';
+import type { Options } from './options.ts';
+import { Received } from './received.ts';
+
+/** Every run makes so many steps a second. */
+const STEPS_A_SECOND = 2;
+/** On average a client is cut off after so long. */
+const BETWEEN_CUTS_MS = 15_000;
+/** He is away for up to so long. */
+const AWAY_MS = 500;
+/** Who is told that the server is busy comes back after so long and up to as long again. */
+const BUSY_MS = 1_000;
+/** So many come in a second at first. */
+const FIRST_A_SECOND = 200;
+/** When nothing has come for so long, nothing comes any more. */
+const QUIET_MS = 10_000;
+
+export type SoakContext = {
+  server: Pick<BenchServer, 'createDatabase'>;
+  startApi(databaseUrl: string): Promise<BenchApi>;
+  talk(line: string): void;
+};
+const doors = Object.entries(DOORS);
+type Follower = { received: Received; cuts: number; connections: number; turnedAway: number };
+
+/**
+ * Clients spread over runs and over SSE, GraphQL and `/ws`, each cut off at random moments and back a little later
+ * behind the last step it had. Each must have every step of its run exactly once, in order. The clients, and who
+ * commits, share this process.
+ */
+export async function soakSubscribers(
+  { server, startApi, talk }: SoakContext,
+  { seed, clients, seconds, runs }: Pick<Options, 'seed' | 'clients' | 'seconds' | 'runs'>,
+  betweenCutsMs: number = BETWEEN_CUTS_MS,
+): Promise<Figure[]> {
+  const database = await server.createDatabase();
+  const api = await startApi(database.url);
+  const notifier = createNotifier(database.url);
+  const done = new AbortController();
+  try {
+    const ids = await makeRuns(database, runs);
+    const worker = await registerByHand(database.pool);
+    await claimByHand(database.pool, worker, ids);
+    const steps = seconds * STEPS_A_SECOND;
+    const committedAt = new Map<string, number>();
+    const followers = Array.from({ length: clients }, (_, index) => {
+      const follower: Follower = {
+        received: new Received(),
+        cuts: 0,
+        connections: 0,
+        turnedAway: 0,
+      };
+      const id = ids[Math.floor(index / doors.length) % runs] ?? '';
+      const random = randomOf(seed, 'client', index);
+      const [, door] = doors[index % doors.length] as (typeof doors)[number];
+      const following = follow({
+        door,
+        url: api.url,
+        id,
+        random,
+        follower,
+        steps,
+        committedAt,
+        done,
+        betweenCutsMs,
+        beginMs: (index / FIRST_A_SECOND) * 1_000,
+      });
+      return { ...follower, door, following, follower };
+    });
+    const faults: unknown[] = [];
+    for (const { following } of followers) following.catch((error: unknown) => faults.push(error));
+    const connected = () => followers.filter(({ follower }) => follower.connections > 0).length;
+    await settled(connected, clients);
+    talk(`${clients} clients follow ${runs} runs of ${steps} steps; seed ${seed}`);
+    const begun = performance.now();
+    const betweenMs = 1_000 / STEPS_A_SECOND / runs;
+    for (let seq = 1; seq <= steps; seq += 1) {
+      for (const [index, id] of ids.entries()) {
+        const ms = begun + ((seq - 1) * runs + index) * betweenMs - performance.now();
+        if (ms > 1) await sleep(ms);
+        committedAt.set(`${id} ${seq}`, performance.now());
+        await commitByHand(database.pool, worker, id, seq);
+        notifier.announce(id);
+      }
+    }
+    const tookS = (performance.now() - begun) / 1_000;
+    talk(`${Math.round((runs * steps) / tookS)} commits a second`);
+    await settled(() => sum(followers.map(({ received }) => received.last)), clients * steps);
+    if (faults.length > 0) talk(`${faults.length} connections broke: ${faults[0]}`);
+    const received = (one?: Door) =>
+      followers
+        .filter(({ door }) => one === undefined || door === one)
+        .map((each) => each.received);
+    const waits = (one: Door) => received(one).flatMap((each) => each.waits);
+    const at = 'subscribers';
+    return [
+      figure(at, 'steps_told', sum(received().map(({ last }) => last)), 'count'),
+      figure(at, 'cuts', sum(followers.map(({ follower }) => follower.cuts)), 'count'),
+      figure(at, 'turned_away', sum(followers.map(({ follower }) => follower.turnedAway)), 'count'),
+      figure(at, 'missing', sum(received().map((each) => each.lost(steps))), 'count', {
+        atMost: 0,
+      }),
+      figure(at, 'doubled', sum(received().map(({ doubled }) => doubled)), 'count', { atMost: 0 }),
+      figure(at, 'broken_connections', faults.length, 'count', { atMost: 0 }),
+      ...doors.flatMap(([name, door]) => [
+        figure(at, `${name}_ms_p50`, percentile(waits(door), 50), 'ms'),
+        figure(at, `${name}_ms_p99`, percentile(waits(door), 99), 'ms'),
+      ]),
+    ];
+  } finally {
+    done.abort();
+    await notifier.close();
+    await api.stop();
+    await database.drop();
+  }
+}
+
+type Following = {
+  door: Door;
+  url: string;
+  id: string;
+  random: Random;
+  follower: Follower;
+  steps: number;
+  committedAt: ReadonlyMap<string, number>;
+  done: AbortController;
+  betweenCutsMs: number;
+  beginMs: number;
+};
+
+/** Connects again and again, until all steps are here. */
+async function follow(options: Following): Promise<void> {
+  const { door, url, id, random, follower, steps, committedAt, done, betweenCutsMs, beginMs } =
+    options;
+  const { received } = follower;
+  await sleep(beginMs);
+  while (received.last < steps && !done.signal.aborted) {
+    let connectedAt = Number.POSITIVE_INFINITY;
+    let isCut = false;
+    let timer: NodeJS.Timeout | undefined;
+    const connection = door({
+      url,
+      id,
+      after: received.last,
+      connected() {
+        connectedAt = performance.now();
+        follower.connections += 1;
+        timer = setTimeout(cutOff, -Math.log(1 - random.next()) * betweenCutsMs);
+      },
+      arrived(seq) {
+        if (isCut) return; // it was on its way when the line was cut
+        received.take(seq, committedAt.get(`${id} ${seq}`) ?? 0, connectedAt, performance.now());
+        if (received.last >= steps) cut();
+      },
+    });
+    const cut = () => {
+      isCut = true;
+      connection.cut();
+    };
+    const cutOff = () => {
+      follower.cuts += 1;
+      cut();
+    };
+    done.signal.addEventListener('abort', cut, { once: true });
+    try {
+      if ((await connection.over) === 'busy') {
+        follower.turnedAway += 1;
+        await sleep(BUSY_MS + random.int(0, BUSY_MS));
+      }
+    } finally {
+      clearTimeout(timer);
+      done.signal.removeEventListener('abort', cut);
+    }
+    if (received.last < steps) await sleep(random.int(0, AWAY_MS));
+  }
+}
+
+async function makeRuns({ pool }: BenchDatabase, count: number): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into howdah.executions (agent_id, input)
+     select howdah.agent('development'), 'run ' || i from generate_series(1, $1::int) as i returning id`,
+    [count],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Until the count is reached, or has not moved for a while. */
+async function settled(count: () => number, goal: number): Promise<void> {
+  let last = -1;
+  let movedAt = performance.now();
+  while (count() < goal && performance.now() - movedAt < QUIET_MS) {
+    if (count() !== last) movedAt = performance.now();
+    last = count();
+    await sleep(50);
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { pino } from 'pino';
+import { type Figure, figure } from '../../bench/figures.ts';
+import { randomOf } from '../random.ts';
+import type { ModelProvider } from '../../src/contracts/agents/model.ts';
+import { createEgress } from '../../src/tools/egress.ts';
+import { startWorker, type Worker } from '../../workers/main.ts';
+import type { Options } from './options.ts';
+import { startReceiver } from './receiver.ts';
+import type { SoakContext } from './subscribers.ts';
+
+/** Attempts of a delivery after which it is given up. */
+const MOST_ATTEMPTS = 10;
+/** What is waited for is there after so long, or never. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Runs end while the receiver of their webhook fails in one way or another. What waits for its next attempt is then due at once,
+ * time after time, since the pauses are minutes and hours; when the receiver is back, every run must be told, under one id.
+ */
+export async function soakWebhooks(
+  { server, talk }: Pick<SoakContext, 'server' | 'talk'>,
+  { seed, seconds, runs }: Pick<Options, 'seed' | 'seconds' | 'runs'>,
+): Promise<Figure[]> {
+  const database = await server.createDatabase();
+  const { pool } = database;
+  const receiver = await startReceiver(randomOf(seed, 'receiver'));
+  let worker: Worker | undefined;
+  try {
+    worker = await startAnswering(database.url, new URL(receiver.url).host);
+    await pool.query(
+      `insert into howdah.webhooks (url, events) values ($1, '{execution.completed}')`,
+      [receiver.url],
+    );
+    const begun = performance.now();
+    talk(`${runs} runs end while their receiver is down for ${seconds} s; seed ${seed}`);
+    for (let run = 1; run <= runs; run += 1) {
+      await pool.query(`select (howdah.run('development', $1)).id`, [`run ${run}`]);
+      await sleep((seconds * 1_000) / runs / 2);
+    }
+    await until(
+      pool,
+      `select count(*) = $1 as holds from howdah.webhook_deliveries where last_error is not null`,
+      [runs],
+    );
+    while (performance.now() - begun < seconds * 1_000) {
+      await makeDue(pool, MOST_ATTEMPTS - 2); // the last two are for a receiver that is back
+      await sleep(1_000);
+    }
+    const failed = await attempts(pool);
+    talk(`${failed} attempts came to nothing; the receiver is back`);
+    receiver.recover();
+    const backAt = performance.now();
+    await settle(pool);
+    const told = [...receiver.told.values()];
+    const received = told.filter(({ isReceived }) => isReceived);
+    const at = 'webhooks';
+    return [
+      figure(at, 'failed_attempts', failed, 'count', { atLeast: 1 }),
+      figure(at, 'received', received.length, 'count'),
+      figure(at, 'lost', runs - received.length, 'count', { atMost: 0 }),
+      figure(at, 'ids_per_event', Math.max(...told.map(({ ids }) => ids.size)), 'count', {
+        atMost: 1,
+      }),
+      figure(at, 'times_told_max', Math.max(...told.map(({ times }) => times)), 'count'),
+      figure(at, 'undelivered_rows', await undelivered(pool), 'count', { atMost: 0 }),
+      figure(at, 'caught_up_s', (performance.now() - backAt) / 1_000, 's'),
+    ];
+  } finally {
+    await worker?.stop(0);
+    await receiver.close();
+    await database.drop();
+  }
+}
+
+/** A worker whose model answers at once, and that may reach the receiver. */
+function startAnswering(url: string, receiver: string): Promise<Worker> {
+  const usage = { tokens_in: 1, tokens_out: 1 };
+  const provider: ModelProvider = {
+    name: 'soak',
+    generate: async () => ({
+      ok: true,
+      value: { content: 'done', tool_calls: [], finish_reason: 'stop', usage },
+    }),
+  };
+  return startWorker({
+    url,
+    concurrency: 100,
+    release: 'soak',
+    builtins: [],
+    tools: [],
+    mcp: { egress: createEgress({ allowPrivate: [receiver] }), commands: [], environment: {} },
+    log: pino({ level: 'silent' }),
+    provider: () => ({ ok: true, value: provider }),
+  });
+}
+
+/** Whoever waits for his next attempt has it now, unless he had so many. */
+async function makeDue(pool: pg.Pool, most: number): Promise<void> {
+  await pool.query(
+    `with due as (
+       update howdah.webhook_deliveries set next_attempt_at = now()
+       where status = 'pending' and last_error is not null and attempts < $1 returning id
+     )
+     update graphile_worker._private_jobs as j set run_at = now()
+     from due where j.key = 'delivery ' || due.id and j.locked_at is null`,
+    [most],
+  );
+}
+
+/** Until nothing waits any more, with time turned on. */
+async function settle(pool: pg.Pool): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while ((await undelivered(pool)) > 0 && performance.now() < deadline) {
+    await makeDue(pool, MOST_ATTEMPTS);
+    await sleep(500);
+  }
+}
+
+async function undelivered(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query(
+    `select count(*)::int as count from howdah.webhook_deliveries where status <> 'delivered'`,
+  );
+  return rows[0].count;
+}
+
+async function attempts(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query(
+    'select coalesce(sum(attempts), 0)::int as count from howdah.webhook_deliveries',
+  );
+  return rows[0].count;
+}
+
+async function until(pool: pg.Pool, text: string, values: unknown[]): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const { rows } = await pool.query(text, values);
+    if (rows[0].holds) return;
+    await sleep(100);
+  }
+  throw new Error(`waited in vain for: ${text}`);
+}

@@ -1,0 +1,90 @@
+import type { Figure } from '../../bench/figures.ts';
+import { describeMachine } from '../../bench/machine.ts';
+import { type BenchServer, startServer } from '../../bench/server.ts';
+import { loadRehearsal, rehearsalNames } from './support/registry.ts';
+import { UsageError } from './support/rehearsal.ts';
+
+// npm run rehearse -- <name> [its options] [--json]
+// Plays what the operator of an installation does, prints what came of it, and exits 1 when a figure misses its bound.
+
+const USAGE = 'npm run rehearse -- <name> [--json] [options of the rehearsal]';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name, ...rest]: string[]): Promise<number> {
+  const names = rehearsalNames();
+  if (name === undefined || !names.includes(name)) {
+    const isAsked = name === undefined || name === '--help';
+    console.error(`${isAsked ? '' : `there is no rehearsal named ${name}\n`}${USAGE}\n`);
+    for (const one of names)
+      console.error(`  ${one.padEnd(14)} ${(await loadRehearsal(one)).title}`);
+    return isAsked ? 0 : 2;
+  }
+  const isJson = rest.includes('--json');
+  return rehearse(
+    name,
+    rest.filter((word) => word !== '--json'),
+    isJson,
+  );
+}
+
+async function rehearse(name: string, words: string[], isJson: boolean): Promise<number> {
+  const { title, usage, run } = await loadRehearsal(name);
+  const help = usage === undefined ? USAGE : `${USAGE}\n${usage}`;
+  if (words.includes('--help')) {
+    console.error(`${title}\n${help}`);
+    return 0;
+  }
+  let starting: Promise<BenchServer> | undefined;
+  const server = () => (starting ??= begin(isJson));
+  const stop = async () => (await starting)?.stop();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(130)));
+  }
+  console.error(`── ${name}: ${title}`);
+  const began = performance.now();
+  const talk = (line: string) =>
+    console.error(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}`);
+  let holds = true;
+  try {
+    const figures = run({ words, server, talk });
+    for await (const one of 'then' in figures ? await figures : figures) {
+      console.log(isJson ? JSON.stringify(one) : inOneLine(one));
+      holds &&= one.holds !== false;
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError || isBadOption(error))) throw error;
+    console.error(`${error.message}\n${help}`);
+    return 2;
+  } finally {
+    await stop();
+  }
+  return holds ? 0 : 1;
+}
+
+async function begin(isJson: boolean): Promise<BenchServer> {
+  const server = await startServer(process.env.BENCH_PG_URL);
+  if (!isJson) console.error(`${(await describeMachine(server)).join('\n')}\n`);
+  return server;
+}
+
+/** Of parseArgs. */
+function isBadOption(error: unknown): error is Error {
+  return (
+    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  );
+}
+
+function inOneLine({ bench, figure, value, unit, bound, holds }: Figure): string {
+  const verdict = holds === null ? '' : holds ? 'holds' : 'BROKEN';
+  return [
+    bench.padEnd(12),
+    figure.padEnd(32),
+    String(value).padStart(9),
+    unit.padEnd(8),
+    (bound ?? '').padEnd(8),
+    verdict,
+  ]
+    .join(' ')
+    .trimEnd();
+}
