@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
 import type { CliIo } from './output/output.ts';
 
-/** What every file in `commands/` exports: it gives `command` its arguments, options, subcommands and action. */
+/**
+ * The exports of every file in `commands/`. `register` adds arguments, options, subcommands and the
+ * action to `command`.
+ */
 export type CommandModule = { register(command: Command, io: CliIo): void };
 
-/** One line of `howdah --help`. `load` runs only when the command does, so that help stays instant. */
+/** One line of `howdah --help`. `load` runs only when the command runs, so that help stays fast. */
 export type CommandEntry = Readonly<{
   name: string;
-  /** Also known as. */
+  /** A second name. */
   alias?: string;
   summary: string;
-  /** As the usage line shows them: `AGENT MESSAGE`; none when absent. */
+  /** The arguments in the usage line, such as `AGENT MESSAGE`. Absent if there are none. */
   args?: string;
   load: () => Promise<CommandModule>;
 }>;

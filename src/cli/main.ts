@@ -11,7 +11,7 @@ import { type CliIo, createOutput, printError } from './output/output.ts';
 import { type Environment, isAttended, type TextStream } from './output/terminal.ts';
 import { commands } from './registry.ts';
 
-/** The parts of a process the command line lives in; a test hands in its own. */
+/** The parts of a process that the command line uses. A test passes its own. */
 export type CliProcess = {
   stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: TextStream;
@@ -19,11 +19,13 @@ export type CliProcess = {
   env?: Environment;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
-  /** How long `howdah` alone waits for what does not answer; 0.7 s. */
+  /** The time that `howdah` alone waits for something that does not answer; 0.7 s by default. */
   patienceMs?: number;
 };
 
-/** Runs one command line (without `node` and the script) and gives the exit status; never throws. */
+/**
+ * Runs one command line (without `node` and the script) and returns the exit status. Never throws.
+ */
 export async function main(
   argv: readonly string[],
   host: CliProcess,
@@ -63,7 +65,7 @@ export async function main(
   }
 }
 
-/** To a person, an error that says not what to do says at least where it stands. */
+/** Adds a hint with the page of the error, for a person, if the report has no hint. */
 async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
   if (!io.isTerminal || io.json || report.hint !== undefined) return report;
   const { isExplained } = await import('./help/explain-error.ts');
@@ -113,12 +115,12 @@ function loadWhenNeeded(program: Command, io: CliIo, entries: readonly CommandEn
   });
 }
 
-/** Behind -- stands what is nobody's option. */
+/** Returns the words before `--`. The words after it are not options. */
 function ownWords(argv: readonly string[]): readonly string[] {
   return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
 }
 
-/** What one command line keeps: its streams, the status it chose, the server it talks to. */
+/** Creates the state of one command line: its streams, its exit status, its server. */
 function createSession(
   argv: readonly string[],
   host: CliProcess,
@@ -166,16 +168,22 @@ function createSession(
   };
 }
 
-/** A database of its own, also where the environment names a server and a replica beside that of DATABASE_URL. */
+/**
+ * Returns the variables for --database-url alone. Clears the direct URL and the replica, which the
+ * environment may set for DATABASE_URL.
+ */
 function onlyAt(databaseUrl: string): Environment {
   return { DATABASE_URL: databaseUrl, DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URL: '' };
 }
 
-/** Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C are no line. */
+/**
+ * Creates a reader of single lines. Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C
+ * return no line.
+ */
 function lineReader(
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,
-  whileAsked: (end: () => void) => void,
+  onEnd: (end: () => void) => void,
 ) {
   return async (prompt: string): Promise<string | undefined> => {
     const { createInterface } = await import('node:readline');
@@ -186,7 +194,7 @@ function lineReader(
         lines.close();
       });
       lines.once('close', () => resolve(undefined));
-      whileAsked(() => lines.close());
+      onEnd(() => lines.close());
       output.write(prompt);
     });
   };
@@ -197,13 +205,19 @@ function hostAndPort(url: string): string {
   return `${hostname}:${port || '5432'}`;
 }
 
-/** No command, no help: at most options of all commands. */
+/**
+ * Returns whether the line contains no command and no help option, but at most options of all
+ * commands.
+ */
 function saysNothing(program: Command, argv: readonly string[]): boolean {
   const { operands, unknown } = program.parseOptions([...argv]);
   return operands.length === 0 && unknown.length === 0;
 }
 
-/** What is left under way, such as the look-up of a name, holds nobody up. */
+/**
+ * Adds the action of `howdah` alone. Work that is still in progress, such as the lookup of a name,
+ * does not delay the exit.
+ */
 function lookAround(program: Command, io: CliIo, host: CliProcess): void {
   program.action(async () => {
     const { printStatus } = await import('./status/print-status.ts');
@@ -212,7 +226,10 @@ function lookAround(program: Command, io: CliIo, host: CliProcess): void {
   });
 }
 
-/** `howdah help db` means `howdah db --help`; commander's own help command would not load the command first. */
+/**
+ * Rewrites `howdah help db` to `howdah db --help`. The help command of commander would not load the
+ * command first.
+ */
 function withHelp(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
 }
@@ -222,12 +239,15 @@ function version(argv: readonly string[]): string {
   return ownWords(argv).includes('--json') ? JSON.stringify({ version: release }) : release;
 }
 
-/** Elsewhere these words can be the value of an option. */
+/** Returns whether the line may ask for help. The words can also be the value of an option. */
 function mayAskHelp(argv: readonly string[]): boolean {
   return withHelp(ownWords(argv)).some((word) => word === '--help' || word === '-h');
 }
 
-/** Behind a command `--version` is an option of that command. */
+/**
+ * Returns whether `--version` is the option of `howdah`. After a command it is an option of that
+ * command.
+ */
 function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
   const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
   return !entries.some(({ name, alias = name }) =>
@@ -239,7 +259,9 @@ function isHelp(error: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code);
 }
 
-/** Runs this process's own command line. A reader that went away (`| head`) is no error and no news. */
+/**
+ * Runs the command line of this process. A reader that has closed the pipe (`| head`) is no error.
+ */
 export async function run(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

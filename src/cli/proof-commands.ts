@@ -1,6 +1,6 @@
 import type { CommandEntry } from './command-entry.ts';
 
-/** The commands that show what the engine does here, on servers and databases made for it. */
+/** The commands that show what the engine does here, on servers and databases made for them. */
 export const proofCommands: readonly CommandEntry[] = [
   {
     name: 'bench',

@@ -2,7 +2,9 @@ import type { CommandEntry } from './command-entry.ts';
 import { proofCommands } from './proof-commands.ts';
 import { runCommands } from './run-commands.ts';
 
-/** All commands, in the order help shows them. To add one: a file in `commands/` and a line here. */
+/**
+ * All commands, in the order of help. To add a command, add a file in `commands/` and a line here.
+ */
 export const commands: readonly CommandEntry[] = [
   {
     name: 'start',

@@ -1,6 +1,6 @@
 import type { CommandEntry } from './command-entry.ts';
 
-/** The commands that begin, show and steer runs, in the order help shows them. */
+/** The commands that start, show and control runs, in the order of help. */
 export const runCommands: readonly CommandEntry[] = [
   {
     name: 'run',

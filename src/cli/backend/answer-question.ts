@@ -5,7 +5,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 import type { Api } from './connect.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
 
-/** Answers a question over REST and tells how it stands now. */
+/** Answers a question over REST and prints its new status. */
 export async function settleOverApi(
   io: CliIo,
   api: Api,
@@ -18,7 +18,7 @@ export async function settleOverApi(
   io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
 }
 
-/** Does what answers a question and tells how it stands now. */
+/** Runs `work`, which answers a question in the database, and prints its new status. */
 export async function settle(
   io: CliIo,
   work: (database: CliDatabase) => Promise<Answered>,

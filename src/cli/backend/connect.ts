@@ -7,27 +7,27 @@ import { type CliIo, paint, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { chosenServer, type Server } from './profiles.ts';
 
-/** Of commands that do their work over REST as well. */
+/** The `--api` option of commands that also work over REST. */
 export const API_OPTION = [
   '--api <url>',
   'over the API of a server, and not its database; default HOWDAH_API_URL, with HOWDAH_API_KEY, or the one logged in to',
 ] as const;
 
-/** A server to ask over REST, and what lets go of what is followed there. */
+/** A connection to the REST API of a server. `leave` ends the streams that are followed there. */
 export type Api = Connection & { leave(): void };
 
-/** The server that is to be asked; undefined: the database is. */
+/** Returns the server that the command uses. Returns undefined if it uses the database. */
 export function serverFor(io: CliIo, command: Command): Promise<Server | undefined> {
   return chosenServer(io, command.optsWithGlobals<{ api?: string }>().api);
 }
 
-/** The same, to be spoken to. */
+/** Connects to the server that the command uses. Returns undefined if it uses the database. */
 export async function apiFor(io: CliIo, command: Command): Promise<Api | undefined> {
   const server = await serverFor(io, command);
   return server && apiOf(server);
 }
 
-/** A server to speak to. */
+/** Creates a connection to a server. */
 export function apiOf(server: Server): Api {
   const leaving = new AbortController();
   const { url, token } = server;
@@ -35,7 +35,7 @@ export function apiOf(server: Server): Api {
   return { ...connect(url, options), leave: () => leaving.abort() };
 }
 
-/** Of `--tenant` beside an API. */
+/** Creates the error for `--tenant` together with an API. */
 export function tenantOverApi(): HowdahError {
   return new HowdahError('EUSAGE', '--tenant is said over the API by the key', {
     hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
@@ -43,13 +43,16 @@ export function tenantOverApi(): HowdahError {
 }
 
 export type ApiFollowOptions = {
-  /** Only what happens after this step. */
+  /** The step after which events are shown. */
   after?: number;
-  /** Whether this lets go of a run that waits for a person whom nobody answers here. */
+  /** True if this stops following a run that waits for a person, when nobody answers here. */
   isLeftWaiting?: boolean;
 };
 
-/** Shows a run until it ends, as `showUntilEnd` does: what happens is talk, the answer the result. */
+/**
+ * Shows a run until it ends, as `showUntilEnd` does. The events are talk (stderr), and the answer
+ * is the result (stdout).
+ */
 export async function showOverApi(
   io: CliIo,
   api: Api,
@@ -81,11 +84,11 @@ function isBefore({ event, data }: StreamEvent, after: number): boolean {
   return event !== 'complete' && Number(data.seq ?? after + 1) <= after;
 }
 
-function show(io: CliIo, told: StreamEvent): void {
-  const { event, data } = told;
+function show(io: CliIo, streamEvent: StreamEvent): void {
+  const { event, data } = streamEvent;
   if (event !== 'complete') {
     io.err(
-      `${String(data.seq).padStart(3)}  ${event.padEnd(11)} ${paint(io, 'dim', wordsOf(told))}`,
+      `${String(data.seq).padStart(3)}  ${event.padEnd(11)} ${paint(io, 'dim', wordsOf(streamEvent))}`,
     );
     return;
   }
@@ -95,7 +98,7 @@ function show(io: CliIo, told: StreamEvent): void {
   else io.err(messageOf(data.error) ?? `the run was ${data.status}`);
 }
 
-/** What an event says, in a line. */
+/** Returns the text of an event in one line. */
 function wordsOf({ data }: StreamEvent): string {
   const said =
     data.prompt ?? messageOf(data.error) ?? data.content ?? data.output ?? data.arguments ?? '';
@@ -112,7 +115,7 @@ function messageOf(error: unknown): string | undefined {
 async function isAnswered(io: CliIo, api: Api, { data }: StreamEvent): Promise<boolean> {
   const id = String(data.question_id);
   const { status } = await api.call('getQuestion', { params: { id } });
-  if (status !== 'open') return true; // this is told of what was
+  if (status !== 'open') return true; // the stream also replays past events
   const line = io.json ? undefined : (await io.ask?.('answer: '))?.trim();
   if (line) {
     await api.answer(id, line);

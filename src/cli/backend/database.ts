@@ -12,13 +12,18 @@ export type CliDatabase = {
   config: Config;
   pool: Pool;
   db: Queries;
-  /** The login looks after the whole database; otherwise it is a guest, with the rights of its roles and of its tenant. */
+  /**
+   * True if the login administers the whole database. Any other login is a guest, with the rights
+   * of its roles and of its tenant.
+   */
   isOwner: boolean;
 };
 
 /**
- * The database a command asks: the one that is named, else the embedded one, started if need be. Throws `EUSAGE` where a server is
- * to be asked instead, which this command cannot do. What is a server itself (`start`, `worker`, `api`, `migrate`, `db`) asks nobody.
+ * Returns the database of a command: the named one, else the embedded one, which is started if
+ * needed. Throws `EUSAGE` if a server is chosen instead, because the command cannot use a server.
+ * Commands that are servers themselves (`start`, `worker`, `api`, `migrate`, `db`) never use
+ * another server.
  */
 export async function databaseToAsk(io: CliIo) {
   await refuseServer(io);
@@ -27,12 +32,13 @@ export async function databaseToAsk(io: CliIo) {
 }
 
 /**
- * Opens the database for one command and closes it afterwards, whatever happens. Migrates it when
- * the login is its owner. A database without our schema is taken for the wrong one.
+ * Opens the database for one command and closes it afterwards, also after an error. Migrates the
+ * database when the login is its owner. A database without our schema is treated as the wrong
+ * database.
  *
- * - `isMaker`: gives such a database the schema
- * - `isHere`: the command never asks a server, so none can be meant
- * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as one
+ * - `isMaker`: installs the schema in a database without our schema
+ * - `isHere`: the command never uses a server, so the choice of a server is not checked
+ * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as a worker
  */
 export async function withDatabase<T>(
   io: CliIo,
@@ -58,7 +64,10 @@ export async function withDatabase<T>(
   }
 }
 
-/** Who means a server would take another database for it. `otherwise`: what else may be done. */
+/**
+ * Throws `EUSAGE` if a server is chosen. Otherwise a caller who means the server would mistake
+ * another database for it. `otherwise` names an alternative in the hint.
+ */
 export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
   const server = await chosenServer(io);
   if (server === undefined) return;
@@ -72,7 +81,7 @@ export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
   });
 }
 
-/** For a database that may be the wrong one. */
+/** Creates the error for a database without our schema, which may be the wrong database. */
 export function noSchema(url: string, otherwise = ''): HowdahError {
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
   return new HowdahError('HWNTF', `there is no Howdah in the database ${name}`, {
@@ -81,7 +90,10 @@ export function noSchema(url: string, otherwise = ''): HowdahError {
   });
 }
 
-/** What Postgres itself says to a login without rights, and of functions and columns that are not there. */
+/**
+ * Translates errors of Postgres itself: missing rights of a login, and functions, tables or columns
+ * that do not exist.
+ */
 function asGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
   const { code, message } = faultOf(error);
   if (code === '42501') {

@@ -3,7 +3,7 @@ import { closestNames } from '../../text/closest-names.ts';
 import { joinNames } from '../input/resolve-tenant.ts';
 import type { Named } from '../nouns/list-and-show.ts';
 
-/** Whom runs are of, which other nouns name. */
+/** The noun for agents. Runs belong to agents or workflows, and other nouns refer to them. */
 export const AGENTS: Named = {
   kind: 'agents',
   one: 'agent',
@@ -21,7 +21,7 @@ export const WORKFLOWS: Named = {
   columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],
 };
 
-/** The error for a name that is none of these. */
+/** Creates the error for a name that is not among `names`. */
 export function unknownName(named: Named, name: string, names: readonly string[]): HowdahError {
   const near = closestNames(name, names);
   const meant = near.length > 0 ? `Did you mean ${joinNames(near)}? ` : '';

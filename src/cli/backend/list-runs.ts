@@ -17,7 +17,10 @@ type Run = Operations['listExecutions']['gives']['data'][number];
 const LONGEST_INPUT = 48;
 const PAGE = 1_000;
 
-/** The newest runs as `listExecutions` of the database gives them; of a time pages are read until it is over. */
+/**
+ * Reads the newest runs in the form that `listExecutions` of the database returns. With a time
+ * range, pages are read until the range ends.
+ */
 export async function runsOverRest(api: Api, filter: Filter) {
   const { status, agent, workflow, since, until, before, limit } = filter;
   const query = {

@@ -16,13 +16,19 @@ import { withDates } from './print-run.ts';
 import { oneOverRest } from './rows.ts';
 
 const PAGE = 1_000;
-/** What is followed begins so long before now, since it may be read late: as `followLog` of the database does. */
+/**
+ * The seconds before now at which a followed log starts, because a step may be read late.
+ * `followLog` of the database does the same.
+ */
 const LATE_SECONDS = 30;
 
 type Filter = Omit<Followed, 'since' | 'known'>;
 type Query = NonNullable<Operations['listSteps']['takes']['query']>;
 
-/** The log as `howdah logs` shows it out of the database; what it follows comes by Server-Sent Events. */
+/**
+ * Prints the log over REST as `howdah logs` prints it from the database. With `--follow`, new lines
+ * arrive by Server-Sent Events.
+ */
 export async function showLogOverRest(
   io: CliIo,
   api: Api,
@@ -66,7 +72,10 @@ async function follow(
   }
 }
 
-/** What was there is known, whether it is shown or not. */
+/**
+ * Yields new lines of the log. Lines that existed at the start are known, whether or not they were
+ * shown.
+ */
 async function* followed(api: Api, filter: Filter, read: () => Promise<Line[]>) {
   const { errors: _, status: __, ...before } = filter;
   const { lines: known, now } = await linesOf(api, { ...before, since: `${LATE_SECONDS}s` });
@@ -75,7 +84,10 @@ async function* followed(api: Api, filter: Filter, read: () => Promise<Line[]>) 
   yield* api.log({ ...filter, since, known });
 }
 
-/** The newest lines, so many at most, and the time of the database before the first page was read. */
+/**
+ * Reads the newest lines, at most `most`, and the time of the database before the first page was
+ * read.
+ */
 async function linesOf(api: Api, query: Query, most = Number.POSITIVE_INFINITY) {
   const lines: Line[] = [];
   let now: string | undefined;
@@ -120,7 +132,7 @@ function print(io: CliIo, line: Line): void {
   printStep(io, withDates(line) as unknown as LoggedStep);
 }
 
-/** The words of the command line for what is not there. */
+/** Replaces the error for a missing run or session by the error of the command line. */
 function inOwnWords(error: unknown, { execution_id, session_id }: Filter): unknown {
   const isMissing = (error as { code?: unknown }).code === 'HWNTF';
   if (isMissing && execution_id !== undefined) return notFound(execution_id);

@@ -11,7 +11,7 @@ import type { Api } from './connect.ts';
 const PAGE = 1_000;
 type Page<Row> = { data: Row[]; next: string | null };
 
-/** A run, or the tree it belongs to, as `show` prints it out of the database. */
+/** Prints a run, or the tree that it belongs to, as `show` prints it from the database. */
 export async function showOverRest(
   io: CliIo,
   api: Api,
@@ -36,7 +36,7 @@ export async function showOverRest(
   });
 }
 
-/** One step of a run. */
+/** Prints one step of a run. */
 export async function showStepOverRest(
   io: CliIo,
   api: Api,
@@ -63,7 +63,7 @@ async function allOf<Row>(
   return rows;
 }
 
-/** The words of the command line for what is not there. */
+/** Returns an error handler that replaces `HWNTF` by the error of the command line. */
 function unlessMissing(id: string) {
   return (error: unknown): never => {
     throw error instanceof HowdahError && error.code === 'HWNTF' ? notFound(id) : error;
@@ -81,7 +81,7 @@ function nodeOf({
   return withDates(node) as unknown as TreeNode;
 }
 
-/** Times as they are out of the database. */
+/** Converts the times of a row to dates, as the database returns them. */
 export function withDates<Row extends object>(row: Row): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [

@@ -6,12 +6,12 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { joinNames } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** A server `howdah login` knows; a key only where it asks for one. */
+/** A server that `howdah login` knows. The key is set only if the server requires one. */
 export type Profile = z.output<typeof profile>;
-/** All of them, and the one that is meant when none is named. */
+/** All profiles, and the profile that applies when none is named. */
 export type Profiles = z.output<typeof profiles>;
 
-/** In the place of a profile's name: as if there were none. */
+/** The name that selects no profile. */
 export const NO_PROFILE = 'none';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/i);
@@ -32,7 +32,10 @@ export function profileName(text: string): string {
   });
 }
 
-/** What is kept; nothing where nobody has logged in. Throws `HWINV` for a file that others may read, or that is none of ours. */
+/**
+ * Reads the stored profiles. Returns no profiles if nobody has logged in. Throws `HWINV` if other
+ * users may read the file, or if it is not a file of profiles.
+ */
 export async function readProfiles(file: string | undefined): Promise<Profiles> {
   const text = file && (await textOf(file));
   if (!text) return { profiles: {} };
@@ -47,13 +50,16 @@ export async function readProfiles(file: string | undefined): Promise<Profiles> 
   }
 }
 
-/** Keeps them where nobody else may read them; whoever reads meanwhile reads the old file or the new one. */
-export async function writeProfiles(file: string, kept: Profiles): Promise<void> {
+/**
+ * Stores the profiles where no other user can read them. A concurrent reader reads either the old
+ * file or the new one.
+ */
+export async function writeProfiles(file: string, stored: Profiles): Promise<void> {
   const beside = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(beside, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-    await chmod(beside, 0o600); // whatever the umask
+    await writeFile(beside, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    await chmod(beside, 0o600); // independent of the umask
     await rename(beside, file);
   } catch (cause) {
     await rm(beside, { force: true }).catch(() => {});
@@ -65,7 +71,10 @@ export async function writeProfiles(file: string, kept: Profiles): Promise<void>
   }
 }
 
-/** The file of this environment. Throws `HWINV` where it names no home. */
+/**
+ * Returns the profile file of this environment. Throws `HWINV` if the environment names no home
+ * folder.
+ */
 export async function profilesPath(io: CliIo): Promise<string> {
   const { profileFile } = await io.config();
   if (profileFile !== undefined) return profileFile;
@@ -74,31 +83,35 @@ export async function profilesPath(io: CliIo): Promise<string> {
   });
 }
 
-/** The profile of this name. Throws `HWNTF`, naming those there are. */
-export function profileNamed(kept: Profiles, wanted: string): Profile {
-  const found = Object.hasOwn(kept.profiles, wanted) ? kept.profiles[wanted] : undefined;
+/** Returns the profile of this name. Throws `HWNTF` with the names of the existing profiles. */
+export function profileNamed(stored: Profiles, wanted: string): Profile {
+  const found = Object.hasOwn(stored.profiles, wanted) ? stored.profiles[wanted] : undefined;
   if (found) return found;
-  const names = Object.keys(kept.profiles);
+  const names = Object.keys(stored.profiles);
   throw new HowdahError('HWNTF', `there is no profile '${wanted}'`, {
     hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Make it: howdah login URL --profile ${wanted}`,
     detail: { profile: wanted },
   });
 }
 
-/** A server by its address, and what said so. */
+/** A server with its address, and the source of that address. */
 export type Server = {
   url: string;
   token: string | undefined;
   profile?: string;
-  /** Such as `profile desk`. */
+  /** The source of the address, such as `profile desk`. */
   origin: string;
 };
 
 /**
- * Whom a command asks; undefined: a database. What is said for it alone goes first: `--api`, `--profile`, `--database-url`; then
- * HOWDAH_PROFILE, HOWDAH_API_URL, DATABASE_URL; then the profile last logged in; at last the embedded database. `--profile none` is
- * always a database. A key is told to the address it was kept for and to no other; HOWDAH_API_KEY goes before it. A command that cannot
- * ask a server says so (`refuseServer`).
+ * Returns the server that a command uses. Returns undefined if the command uses a database.
+ *
+ * Options of the command come first: `--api`, `--profile`, `--database-url`. Then come
+ * HOWDAH_PROFILE, HOWDAH_API_URL and DATABASE_URL, then the profile of the last login, and finally
+ * the embedded database. `--profile none` always selects a database.
+ *
+ * A stored key is sent only to the address that it was stored for. HOWDAH_API_KEY takes precedence
+ * over a stored key. A command that cannot use a server reports an error (`refuseServer`).
  */
 export async function chosenServer(io: CliIo, url?: string): Promise<Server | undefined> {
   const { apiUrl, apiKey, databaseUrl, profileFile, profile: ofEnvironment } = await io.config();
@@ -107,23 +120,24 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
   const named = flag ?? ofEnvironment;
   if (named === NO_PROFILE && url === undefined) return undefined;
   const address = url === undefined ? undefined : addressOf(url, '--api');
-  const given = address ?? (named === undefined ? apiUrl : undefined);
-  if (given === undefined && named === undefined && databaseUrl !== undefined) return undefined;
+  const serverUrl = address ?? (named === undefined ? apiUrl : undefined);
+  if (serverUrl === undefined && named === undefined && databaseUrl !== undefined) return undefined;
   const origin = url === undefined ? 'HOWDAH_API_URL' : '--api';
-  if (given !== undefined && apiKey !== undefined) return { url: given, token: apiKey, origin };
-  const kept = await readProfiles(profileFile);
-  if (given !== undefined) {
-    const same = Object.values(kept.profiles).find((one) => isSame(one.url, given));
-    return { url: given, token: same?.key, origin };
+  if (serverUrl !== undefined && apiKey !== undefined)
+    return { url: serverUrl, token: apiKey, origin };
+  const stored = await readProfiles(profileFile);
+  if (serverUrl !== undefined) {
+    const same = Object.values(stored.profiles).find((one) => isSame(one.url, serverUrl));
+    return { url: serverUrl, token: same?.key, origin };
   }
-  const meant = named ?? kept.current;
+  const meant = named ?? stored.current;
   if (meant === undefined) return undefined;
-  const found = profileNamed(kept, meant);
+  const found = profileNamed(stored, meant);
   const token = apiKey ?? found.key;
   return { url: found.url, token, profile: meant, origin: `profile ${meant}` };
 }
 
-/** The address of a server without a slash at its end. Throws `EUSAGE`. */
+/** Returns the address of a server without a slash at its end. Throws `EUSAGE`. */
 export function addressOf(text: string | undefined, what = 'this'): string {
   if (text === undefined) {
     throw new HowdahError('EUSAGE', 'the address of a server is missing', {
@@ -159,7 +173,10 @@ async function textOf(file: string): Promise<string | undefined> {
   });
 }
 
-/** A key that others could have read is no key any more. */
+/**
+ * Throws `HWINV` if other users may read the file. A key that others could have read is no longer
+ * secret.
+ */
 async function refuseReadable(file: string): Promise<void> {
   if (process.platform === 'win32' || ((await stat(file)).mode & 0o077) === 0) return;
   throw new HowdahError('HWINV', `${file} holds keys, and others may read it`, {

@@ -6,14 +6,17 @@ import { maskUrlKeys, oneLine } from '../output/terminal-text.ts';
 import { type Api, apiFor, tenantOverApi } from './connect.ts';
 import { unknownName } from './definitions.ts';
 
-/** A row as REST gives it. */
+/** A row as REST returns it. */
 export type RestRow = Readonly<Record<string, unknown>> & { id: string };
 type Page = { data: RestRow[]; next: string | null };
 
 const PAGE = 1_000;
 const LONGEST_CELL = 60;
 
-/** The server to ask about a noun, where it is to be asked: whose rows those are, the key says. */
+/**
+ * Returns the server to use for a noun, if the command uses a server. The key decides the tenant of
+ * the rows.
+ */
 export async function restFor(
   io: CliIo,
   { path }: Named,
@@ -25,7 +28,7 @@ export async function restFor(
   return api;
 }
 
-/** All rows there are, by their names, or those one may ask for so. */
+/** Reads all rows, or the rows that match `query`, sorted by name. */
 export async function rowsOverRest(
   api: Api,
   { path, key = 'name' }: Named,
@@ -34,8 +37,8 @@ export async function rowsOverRest(
   const rows: RestRow[] = [];
   let cursor: string | null = null;
   do {
-    const asked = { ...query, limit: String(PAGE), ...(cursor !== null && { cursor }) };
-    const answer = await api.request('GET', `${path}?${new URLSearchParams(asked)}`);
+    const pageQuery = { ...query, limit: String(PAGE), ...(cursor !== null && { cursor }) };
+    const answer = await api.request('GET', `${path}?${new URLSearchParams(pageQuery)}`);
     const page = answer as unknown as Page;
     rows.push(...page.data);
     cursor = page.next;
@@ -43,7 +46,7 @@ export async function rowsOverRest(
   return rows.toSorted((a, b) => String(a[key]).localeCompare(String(b[key])));
 }
 
-/** The row of this name or id. Throws `HWNTF`, saying what may have been meant. */
+/** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
 export async function oneOverRest(api: Api, named: Named, name: string): Promise<RestRow> {
   const { key = 'name', path } = named;
   const [found] = await rowsOverRest(api, named, { [key]: name });
@@ -54,12 +57,12 @@ export async function oneOverRest(api: Api, named: Named, name: string): Promise
   throw unknownName(named, name, names);
 }
 
-/** Makes a row, and gives it as it is then. */
+/** Creates a row and returns the created row. */
 export async function madeOverRest(api: Api, { path }: Named, body: Json): Promise<RestRow> {
   return (await api.request('POST', path ?? '', body)) as unknown as RestRow;
 }
 
-/** Rows of REST; a table shows some of what they have. */
+/** Prints rows of REST. A table shows only some of their columns. */
 export function printRest(
   io: CliIo,
   { columns = [], empty }: Named,

@@ -7,15 +7,24 @@ import type { Ended } from '../print/step-line.ts';
 import type { Api } from './connect.ts';
 import { createStepReader } from './step-reader.ts';
 
-/** A run that is followed over its turns of asking and being answered: its stream stays open meanwhile. */
+/**
+ * A follower of a run over several turns of questions and answers. The event stream stays open
+ * between the turns.
+ */
 export type RunFollower = {
-  /** Resolves when the server tells of it: from then on no piece is missed. */
+  /** Resolves when the server sends events of the run. From then on no piece is missed. */
   begun(): Promise<unknown>;
-  /** What happens, behind what was told before, until the run has ended or asks: that is the last event. */
+  /**
+   * Yields the events after the last one that was yielded, until the run has ended or asks a
+   * question. That event is the last one.
+   */
   tell(signal: AbortSignal): AsyncGenerator<TurnItem>;
 };
 
-/** Steps are rows of REST, which are read when the stream says that there are more; only what streams comes out of it. */
+/**
+ * Creates a follower of a run. Steps are read as rows of REST when the stream announces them. Only
+ * token pieces are taken from the stream itself.
+ */
 export function createRunFollower(
   api: Api,
   id: string,
@@ -24,13 +33,13 @@ export function createRunFollower(
 ): RunFollower {
   const reader = createStepReader(api, id, after);
   let cursor = after;
-  let hasBegun = false;
-  let asked: OpenQuestion | undefined;
+  let hasStarted = false;
+  let question: OpenQuestion | undefined;
   let coming: ReturnType<typeof events.next> | undefined;
   const peek = () => {
     if (!coming) {
       coming = events.next();
-      coming.catch(() => {}); // told to whoever takes it
+      coming.catch(() => {}); // reported to the caller that takes the event
     }
     return coming;
   };
@@ -42,17 +51,17 @@ export function createRunFollower(
     }
   };
   return {
-    begun: async () => (hasBegun ? undefined : peek()),
+    begun: async () => (hasStarted ? undefined : peek()),
     async *tell(signal) {
-      asked = asked && (await openQuestion(api, asked.id)); // an answer may have been refused
-      if (asked) return yield { type: 'question', id, question: asked };
+      question = question && (await openQuestion(api, question.id)); // an answer may be rejected
+      if (question) return yield { type: 'question', id, question };
       const { promise: left, resolve: leave } = Promise.withResolvers<void>();
       signal.addEventListener('abort', () => leave(), { once: true });
       while (!signal.aborted) {
         const next = await Promise.race([peek(), left]);
         if (!next) return;
         coming = undefined;
-        hasBegun = true;
+        hasStarted = true;
         if (next.done) return;
         const { event, data } = next.value;
         if (event === 'token') {
@@ -65,8 +74,8 @@ export function createRunFollower(
         if (event === 'complete') {
           return yield { type: 'end', id, execution: await endedRun(api, id) };
         }
-        asked = event === 'ask_user' ? await openQuestion(api, data.question_id) : undefined;
-        if (asked) return yield { type: 'question', id, question: asked };
+        question = event === 'ask_user' ? await openQuestion(api, data.question_id) : undefined;
+        if (question) return yield { type: 'question', id, question };
       }
     },
   };
@@ -78,22 +87,22 @@ function pieceIn(data: StreamEvent['data']): TokenPiece {
   return { ...piece, text: content } as TokenPiece;
 }
 
-/** Who may see it no longer. */
+/** Creates the error for a caller that may no longer see the run. */
 function turnedOut({ code, message }: StreamEvent['data']): HowdahError {
   return new HowdahError(String(code), String(message), {
     hint: 'Log in again: howdah login; or ask who may see the agent.',
   });
 }
 
-/** What is asked, unless somebody has answered. */
+/** Returns the question, unless somebody has answered it. */
 async function openQuestion(api: Api, id: unknown): Promise<OpenQuestion | undefined> {
-  const asked = await api.call('getQuestion', { params: { id: String(id) } });
-  return asked.status === 'open' ? questionOf(asked) : undefined;
+  const question = await api.call('getQuestion', { params: { id: String(id) } });
+  return question.status === 'open' ? questionOf(question) : undefined;
 }
 
-/** A question as the database gives it. */
-export function questionOf(asked: Omit<OpenQuestion, 'options'> & { options: unknown[] | null }) {
-  const { id, execution_id, kind, prompt, options } = asked;
+/** Converts a question to the form that the database returns. */
+export function questionOf(row: Omit<OpenQuestion, 'options'> & { options: unknown[] | null }) {
+  const { id, execution_id, kind, prompt, options } = row;
   return { id, execution_id, kind, prompt, options } as OpenQuestion;
 }
 
@@ -102,5 +111,6 @@ async function endedRun(api: Api, id: string): Promise<Ended> {
   const dates = ['created_at', 'run_at', 'started_at', 'completed_at'] as const;
   const asDate = (text: string | null) => (text === null ? null : new Date(text));
   const times = Object.fromEntries(dates.map((name) => [name, asDate(run[name])]));
-  return { ...run, ...times } as unknown as Ended; // numbers, as the CLI has them of the database too
+  // numbers, as the CLI reads them from the database
+  return { ...run, ...times } as unknown as Ended;
 }

@@ -6,28 +6,31 @@ type RestStep = Operations['listExecutionSteps']['gives']['data'][number];
 type Message = Operations['listExecutionMessages']['gives']['data'][number];
 
 const PAGE = 1_000;
-/** How long to wait for a step that was announced: a replica may be behind. */
+/** The wait for an announced step, in milliseconds. A replica may lag behind. */
 const BEHIND_MS = 100;
 
-/** Reads the steps of a run, each once, as `stepsAfter` of the database gives them. */
+/**
+ * A reader of the steps of a run. Each step is read once, in the form that `stepsAfter` of the
+ * database returns.
+ */
 export type StepReader = {
-  /** Those behind the last one that was given; up to this one they are waited for. */
+  /** Reads the steps after the last one returned. Waits until the step `upTo` is available. */
   read(upTo: number, signal?: AbortSignal): Promise<Step[]>;
 };
 
-/** From behind a step. */
+/** Creates a reader of the steps after `after`. */
 export function createStepReader(api: Api, id: string, after = 0): StepReader {
   let last = after;
   let lastMessage = 0;
-  const told = new Map<number, Message[]>();
+  const messagesByStep = new Map<number, Message[]>();
   const page = async () => {
     const query = { after: last, limit: PAGE };
     const { data } = await api.call('listExecutionSteps', { params: { id }, query });
     if (data.length > 0) await hear();
     last = data.at(-1)?.seq ?? last;
-    return data.map((step) => stepOf(step, taken(told, step.seq)));
+    return data.map((step) => stepOf(step, taken(messagesByStep, step.seq)));
   };
-  /** What was said in steps is there with them. */
+  /** Reads the messages of the steps. They are available as soon as their steps are. */
   const hear = async () => {
     let isMore = true;
     while (isMore) {
@@ -35,7 +38,7 @@ export function createStepReader(api: Api, id: string, after = 0): StepReader {
       const { data, next } = await api.call('listExecutionMessages', { params: { id }, query });
       for (const message of data) {
         const seq = message.step_seq ?? 0;
-        if (seq > last) told.set(seq, [...(told.get(seq) ?? []), message]);
+        if (seq > last) messagesByStep.set(seq, [...(messagesByStep.get(seq) ?? []), message]);
       }
       lastMessage = data.at(-1)?.seq ?? lastMessage;
       isMore = next !== null;
@@ -55,9 +58,9 @@ export function createStepReader(api: Api, id: string, after = 0): StepReader {
   };
 }
 
-function taken(told: Map<number, Message[]>, seq: number): Message[] {
-  const messages = told.get(seq) ?? [];
-  told.delete(seq);
+function taken(messagesByStep: Map<number, Message[]>, seq: number): Message[] {
+  const messages = messagesByStep.get(seq) ?? [];
+  messagesByStep.delete(seq);
   return messages;
 }
 
@@ -71,11 +74,11 @@ function stepOf(step: RestStep, messages: readonly Message[]): Step {
     finished_at: new Date(step.finished_at),
     said: said.length > 0 ? said.join('\n') : null,
     calls: calls.length > 0 ? calls.join(', ') : null,
-  } as unknown as Step; // numbers, as the CLI has them of the database too
+  } as unknown as Step; // numbers, as the CLI reads them from the database
 }
 
 type Call = { name: string; arguments: unknown };
 
-function callOf({ name, arguments: given }: Call): string {
-  return `${name} ${typeof given === 'string' ? given : JSON.stringify(given)}`;
+function callOf({ name, arguments: args }: Call): string {
+  return `${name} ${typeof args === 'string' ? args : JSON.stringify(args)}`;
 }

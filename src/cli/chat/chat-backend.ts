@@ -7,7 +7,7 @@ import type {
 import type { Step } from '../../db/queries/queries.ts';
 import type { Ended } from '../print/step-line.ts';
 
-/** What happens in a turn, as far as it is shown. */
+/** An event of a turn, as far as it is shown. */
 export type TurnItem =
   | Exclude<TurnEvent, { type: 'end' }>
   | { type: 'end'; id: string; execution: Ended };
@@ -15,21 +15,30 @@ export type TurnItem =
 /** An agent as a table shows it. */
 export type ListedAgent = Readonly<Record<string, unknown>>;
 
-/** Where a conversation is held: a database, or the API of a server. */
+/** The backend of a conversation: a database, or the API of a server. */
 export type ChatBackend = {
-  /** Begins a session with an agent, or goes on with one: the next message is then for that agent. Gives its id. */
+  /**
+   * Starts a session with an agent, or continues a session, whose next message then goes to that
+   * agent. Returns the id of the session.
+   */
   open(agent: string, session?: string): Promise<string>;
-  /** What a session was left in the middle of. */
+  /** Returns the open question that a session was left with, and its run. */
   left(session: string): Promise<{ run: string; question: OpenQuestion } | undefined>;
-  /** Says something in a session. Gives the run it began, or the live one it joined. */
+  /**
+   * Sends a message in a session. Returns the run that the message started, or the live run that it
+   * joined.
+   */
   say(session: string, text: string): Promise<string>;
-  /** Says something in a new session that knows this one until the end of a turn. */
+  /** Sends a message in a new session that knows this session until the end of a turn. */
   fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn>;
-  /** Answers what a run asks with a line of text; `reject REASON` rejects a call. */
+  /** Answers the question of a run with a line of text. `reject REASON` rejects a call. */
   answer(run: string, question: OpenQuestion, line: string): Promise<void>;
-  /** What happens in a run behind a step, until it has ended or asks: that is the last event. Ends when the signal fires, too. */
+  /**
+   * Yields the events of a run after a step, until the run has ended or asks a question. That event
+   * is the last one. Also ends when the signal fires.
+   */
   follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<TurnItem>;
-  /** Ends a run at once, when it has not ended. */
+  /** Cancels a run at once, if it has not ended. */
   cancel(run: string): Promise<void>;
   turns(session: string): Promise<number>;
   said(session: string, most: number): Promise<SessionMessage[]>;
@@ -38,5 +47,5 @@ export type ChatBackend = {
   steps(run: string): Promise<Step[]>;
 };
 
-/** A session that was made by what was said in it. */
+/** A session that a message has created, and the run of that message. */
 export type StartedTurn = { session: string; run: string };

@@ -16,8 +16,11 @@ import { listAgents, stepsAfter } from '../../db/queries/queries.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import type { ChatBackend } from './chat-backend.ts';
 
-/** A conversation in a database: the bell rings for what happens there. */
-export function createDatabaseBackend({ pool, db }: CliDatabase, bell: RunListener): ChatBackend {
+/** Creates the backend of a conversation in a database. The listener reports the events there. */
+export function createDatabaseBackend(
+  { pool, db }: CliDatabase,
+  listener: RunListener,
+): ChatBackend {
   return {
     open: (agent, session) => openSession(pool, agent, session),
     async left(session) {
@@ -25,10 +28,10 @@ export function createDatabaseBackend({ pool, db }: CliDatabase, bell: RunListen
       const question = run && (await openQuestion(pool, run));
       return question ? { run, question } : undefined;
     },
-    say: (session, text) => sendMessage(pool, session, text, bell),
-    fork: (from, text) => forkSession(pool, from, text, bell),
+    say: (session, text) => sendMessage(pool, session, text, listener),
+    fork: (from, text) => forkSession(pool, from, text, listener),
     answer: (_run, question, line) => answerQuestion(pool, question, line),
-    follow: (run, after, signal) => followTurn(pool, bell, run, after, signal),
+    follow: (run, after, signal) => followTurn(pool, listener, run, after, signal),
     cancel: (run) => cancelIfLive(pool, run),
     turns: (session) => turnsOf(pool, session),
     said: (session, most) => lastMessages(pool, session, most),

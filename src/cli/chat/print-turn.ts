@@ -6,7 +6,7 @@ import { type Ended, endLine } from '../print/step-line.ts';
 import type { TurnItem } from './chat-backend.ts';
 import { createTokenPrinter } from './token-printer.ts';
 
-/** How far a turn was shown. */
+/** The part of a turn that was shown. */
 export type PrintedTurn = {
   seq: number;
   question: OpenQuestion | undefined;
@@ -14,7 +14,7 @@ export type PrintedTurn = {
   hasFailed: boolean;
 };
 
-/** Shows what happens in a run behind a step, until it ends or asks a person. */
+/** Prints the events of a run after a step, until the run ends or asks a person. */
 export async function printTurn(
   io: CliIo,
   id: string,
@@ -44,13 +44,13 @@ export async function printTurn(
   return shown;
 }
 
-/** What stands there already is not said twice. */
+/** Prints the end of a run. An answer that is already on the terminal is not printed again. */
 function showAnswer(io: CliIo, execution: Ended, isThere: boolean): void {
   if (isThere && !io.json && execution.status === 'completed') io.err(endLine(execution));
   else showEnd(io, execution);
 }
 
-/** What a run asks: part of the result, since a person has to read it. */
+/** Prints the question of a run. It is part of the result, because a person has to read it. */
 export function showQuestion(io: CliIo, question: OpenQuestion): void {
   if (io.json) {
     printJson(io, { type: 'question', ...question });

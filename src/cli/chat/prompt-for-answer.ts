@@ -6,8 +6,9 @@ import { type CliIo, printError } from '../output/output.ts';
 const REJECTED = /^reject\b\s*/i;
 
 /**
- * Asks the person at the terminal until the answer is accepted. False when there is no terminal, or they leave it to
- * others by an empty line. What follows the word reject is the reason.
+ * Asks the person at the terminal until the answer is accepted. Returns false if there is no
+ * terminal, or if the person leaves the question to others by an empty line. The text after the
+ * word `reject` is the reason.
  */
 export async function promptForAnswer(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
   const { id, kind } = question;
@@ -25,7 +26,7 @@ export async function promptForAnswer(io: CliIo, pool: Pool, question: Question)
       const report = reportOf(error);
       printError(io, report);
       if (report.code !== 'HWINV') {
-        return report.code === 'HWCNF'; // somebody else was quicker
+        return report.code === 'HWCNF'; // somebody else answered first
       }
     }
   }

@@ -8,7 +8,10 @@ import type { ChatBackend } from './chat-backend.ts';
 
 const SOON_MS = 3_000;
 
-/** A conversation on a server, over REST and its streams; what only reads is asked again where the connection is lost. */
+/**
+ * Creates the backend of a conversation on a server, over REST and its streams. Requests that only
+ * read are retried when the connection is lost.
+ */
 export function createServerBackend(
   connection: Api,
   { tokens, stop }: { tokens: boolean; stop: AbortSignal },
@@ -27,9 +30,11 @@ export function createServerBackend(
     async left(sid) {
       const { live_execution_id: run } = await sessionOf(sid);
       if (run === null) return undefined;
-      const { awaiting_user_input: asked } = await api.call('getSessionState', { params: { sid } });
-      if (typeof asked?.question_id !== 'string') return undefined;
-      const question = await api.call('getQuestion', { params: { id: asked.question_id } });
+      const { awaiting_user_input: pending } = await api.call('getSessionState', {
+        params: { sid },
+      });
+      if (typeof pending?.question_id !== 'string') return undefined;
+      const question = await api.call('getQuestion', { params: { id: pending.question_id } });
       return { run, question: questionOf(question) };
     },
     async say(session, text) {
@@ -39,15 +44,15 @@ export function createServerBackend(
       return run;
     },
     async fork({ session, turn }, text) {
-      const begun = await api.session(session).speak(text, { fork: turn });
-      const { session_id, execution_id: run, events } = begun;
+      const started = await api.session(session).speak(text, { fork: turn });
+      const { session_id, execution_id: run, events } = started;
       followed.set(run, createRunFollower(api, run, 0, events));
       return { session: session_id, run };
     },
     async answer(run, { id, kind }, line) {
       const following = followed.get(run) ?? createRunFollower(api, run, 0);
       followed.set(run, following);
-      await following.begun(); // or the first pieces of what is said then are told to nobody
+      await following.begun(); // otherwise the first pieces after it are lost
       const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
       const isRejected = kind === 'approval' && reason;
       const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
@@ -62,9 +67,9 @@ export function createServerBackend(
     async *follow(run, after, signal) {
       const following = followed.get(run) ?? createRunFollower(api, run, after);
       followed.set(run, following);
-      for await (const told of following.tell(signal)) {
-        if (told.type === 'end') followed.delete(run);
-        if (tokens || told.type !== 'token') yield told;
+      for await (const item of following.tell(signal)) {
+        if (item.type === 'end') followed.delete(run);
+        if (tokens || item.type !== 'token') yield item;
       }
     },
     async cancel(run) {
@@ -88,11 +93,14 @@ export function createServerBackend(
   };
 }
 
-/** Somebody waits for it and sees nothing meanwhile. */
+/**
+ * Retries a request only for a short time, because somebody waits for it and sees nothing
+ * meanwhile.
+ */
 function soon<T>(ask: () => Promise<T>): Promise<T> {
   return retry(ask, AbortSignal.timeout(SOON_MS));
 }
 
 function askingAgain(call: Api['call'], stop: AbortSignal): Api['call'] {
-  return (id, ...given) => retry(() => call(id, ...given), stop);
+  return (id, ...args) => retry(() => call(id, ...args), stop);
 }

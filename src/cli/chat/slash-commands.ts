@@ -5,23 +5,26 @@ import { plainText } from '../output/terminal-text.ts';
 import { stepLine } from '../print/step-line.ts';
 import type { ChatBackend } from './chat-backend.ts';
 
-/** What the commands of a conversation look at and change. */
+/** The state that the commands of a conversation read and change. */
 export type ChatContext = {
   readonly io: CliIo;
   readonly venue: ChatBackend;
   session: string;
-  /** Who is spoken with. */
+  /** The agent that receives the messages. */
   agent: string;
   /** The run of the last message. */
   lastRun: string | undefined;
-  /** The next message begins a session that knows this one until the end of this turn. */
+  /**
+   * The turn after which the next message starts a session. The new session knows this one until
+   * the end of that turn.
+   */
   forkedTurn: number | undefined;
-  /** The conversation ends behind this line. */
+  /** True if the conversation ends after this line. */
   isOver: boolean;
 };
 
 type ChatCommand = {
-  /** Also known as. */
+  /** A second name. */
   alias?: string;
   args?: string;
   summary: string;
@@ -30,7 +33,10 @@ type ChatCommand = {
 
 const MOST_SAID = 50;
 
-/** Lines that begin with a slash, by the word behind it. Their answers are talk; with --json objects on stdout. */
+/**
+ * The commands of a conversation, by the word after the slash. Their output is talk (stderr). With
+ * --json it consists of objects on stdout.
+ */
 export const slashCommands: Readonly<Record<string, ChatCommand>> = {
   help: { summary: 'these commands', run: ({ io }) => help(io) },
   agent: {
@@ -59,7 +65,10 @@ export const slashCommands: Readonly<Record<string, ChatCommand>> = {
   },
 };
 
-/** Does what the line says when it is a command; false when it is none: `//` begins a message with a slash. */
+/**
+ * Runs the command of a line. Returns false if the line is not a command. A line that starts with
+ * `//` is a message that starts with one slash.
+ */
 export async function runSlashCommand(room: ChatContext, line: string): Promise<boolean> {
   const [, name = '', argument = ''] = /^\/([^/\s]\S*|$)\s*(.*?)\s*$/.exec(line) ?? [];
   if (!line.startsWith('/') || line.startsWith('//')) return false;
@@ -103,25 +112,25 @@ async function switchAgent(room: ChatContext, name: string): Promise<void> {
   tellAgent(room);
 }
 
-async function agents({ io, venue }: ChatContext): Promise<void> {
-  const rows = await venue.agents();
+async function agents({ io, venue: backend }: ChatContext): Promise<void> {
+  const rows = await backend.agents();
   if (io.json) printJson(io, { type: 'agents', items: rows });
   else printTable({ ...io, out: io.err }, rows);
 }
 
-async function history({ io, venue, session }: ChatContext): Promise<void> {
-  const items = await venue.said(session, MOST_SAID);
+async function history({ io, venue: backend, session }: ChatContext): Promise<void> {
+  const items = await backend.said(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
-    const number = turn === 0 ? '-' : String(turn); // what a fork took along is of no turn here
+    const number = turn === 0 ? '-' : String(turn); // messages copied by a fork have no turn here
     io.err(`${number.padStart(3)}  ${who}: ${plainText(said)}`);
   }
   if (items.length === 0) io.err('Nothing was said yet.');
 }
 
 async function fork(room: ChatContext, argument: string): Promise<void> {
-  const { io, session, venue } = room;
-  const turns = await venue.turns(session);
+  const { io, session, venue: backend } = room;
+  const turns = await backend.turns(session);
   const turn = argument === '' ? turns : Number(argument);
   if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
     throw new HowdahError(
@@ -139,8 +148,8 @@ async function fork(room: ChatContext, argument: string): Promise<void> {
   io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
 }
 
-async function cost({ io, venue, session }: ChatContext): Promise<void> {
-  const used = await venue.usage(session);
+async function cost({ io, venue: backend, session }: ChatContext): Promise<void> {
+  const used = await backend.usage(session);
   if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
   const tokens = `${used.tokens_in} tokens in, ${used.tokens_out} out`;
@@ -149,8 +158,8 @@ async function cost({ io, venue, session }: ChatContext): Promise<void> {
   );
 }
 
-async function trace({ io, venue, lastRun }: ChatContext): Promise<void> {
-  const steps = lastRun ? await venue.steps(lastRun) : [];
+async function trace({ io, venue: backend, lastRun }: ChatContext): Promise<void> {
+  const steps = lastRun ? await backend.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
   io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');
   for (const step of steps) io.err(stepLine(io, step));

@@ -3,19 +3,25 @@ import type { Step } from '../../db/queries/queries.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 
-/** Answers shown on stdout while they are written. */
+/** A printer that shows answers on stdout while they are written. */
 export type TokenPrinter = {
   piece(piece: TokenPiece): void;
-  /** To be called with each step before it is shown: completes what was heard of it. True when all it said stands there. */
+  /**
+   * Completes the printed text of a step. Has to be called with each step before the step is shown.
+   * Returns true if all text of the step was printed.
+   */
   completes(step: Step): boolean;
-  /** Whether the last answer that stands there is this one. */
+  /** Returns whether the last printed answer is this one. */
   hasShown(answer: string): boolean;
 };
 
 /**
- * Pieces may be lost, or come twice where a connection was opened again: what stands there is the beginning of the answer, and the
- * step has the rest. They may come again in another attempt: what stands there then stays as a line of its own, and the
- * committed text is shown whole.
+ * Creates a token printer.
+ *
+ * Pieces may be lost, or arrive twice after a connection was opened again. The printed text is then
+ * the beginning of the answer, and the step has the rest. Pieces may also arrive again in another
+ * attempt. The text printed before then stays as a line of its own, and the committed text is shown
+ * in full.
  */
 export function createTokenPrinter(io: CliIo): TokenPrinter {
   let seq = 0;
@@ -46,7 +52,7 @@ export function createTokenPrinter(io: CliIo): TokenPrinter {
         heard = 0;
       }
       const { text, offset = heard } = piece;
-      if (offset > heard) return; // one is missing: the step will have the rest
+      if (offset > heard) return; // a piece is missing: the step has the rest
       write(plainText(text.slice(heard - offset)));
       heard = Math.max(heard, offset + text.length);
     },

@@ -9,7 +9,7 @@ import { showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
-/** `howdah agents [list | show]`: the agents there are, each with its model and current version. */
+/** Registers `howdah agents [list | show]`: the agents, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     { name: 'list', summary: 'the agents there are', register: registerList },

@@ -7,7 +7,10 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; use?: boolean; webhook?: string; now?: boolean };
 
-/** `howdah alerts [--use]`: queries that should find nothing, and what they found; `--now`: what is wrong in the installation. */
+/**
+ * Registers `howdah alerts [--use]`: queries that should find nothing, and their results. `--now`
+ * shows what is wrong in the installation.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)

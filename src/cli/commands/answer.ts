@@ -10,7 +10,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 
 type Options = { data?: string };
 
-/** `howdah answer ID TEXT`: answers a question of any kind. */
+/** Registers `howdah answer ID TEXT`, which answers a question of any kind. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question, or the run that asks it')
@@ -31,10 +31,10 @@ export function register(command: Command, io: CliIo): void {
       const id = questionId(name);
       const api = await apiFor(io, self);
       if (api) {
-        const given = { answer: text ?? null, ...(data !== undefined && { data }) };
+        const body = { answer: text ?? null, ...(data !== undefined && { data }) };
         const question = await api.call('answerQuestion', {
           params: { id: await questionIdOverApi(api, id) },
-          body: given,
+          body,
         });
         return io.json ? printJson(io, question) : io.out(`${question.id} ${question.status}`);
       }

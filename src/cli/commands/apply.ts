@@ -16,7 +16,7 @@ import { plansAsJson, printPlans } from '../print/plans.ts';
 
 type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true; yes?: true };
 
-/** `howdah apply FILE…`: all files or none, told object by object. */
+/** Registers `howdah apply FILE…`, which applies all files or none and reports each object. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument(
@@ -45,7 +45,7 @@ async function apply(io: CliIo, database: CliDatabase, paths: readonly string[],
   show(io, await applyFiles(database, files, options));
 }
 
-/** What would be deleted is shown before somebody is asked. */
+/** Shows what would be deleted before a person is asked to confirm. Returns whether to go on. */
 async function isPruned(
   io: CliIo,
   database: CliDatabase,
@@ -61,7 +61,7 @@ async function isPruned(
   return gone.length === 0 || confirm(io, `This deletes ${gone.join(', ')}.`, options.yes);
 }
 
-/** A faulty file is told of and waited for. */
+/** Applies the files after each save. A faulty file is reported, and the next save is awaited. */
 async function watch(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());

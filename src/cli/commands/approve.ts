@@ -10,7 +10,7 @@ import type { CliIo } from '../output/output.ts';
 
 type Options = { remember?: string; arguments?: string };
 
-/** `howdah approve ID`: allows the call a run waits to make. */
+/** Registers `howdah approve ID`, which allows the call that a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question, or the run that asks it')

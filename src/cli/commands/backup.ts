@@ -8,7 +8,9 @@ import { interruption, PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts
 
 type Options = { all?: true; pgBin?: string };
 
-/** `howdah backup [FILE]`: the installation in one file, while it goes on. */
+/**
+ * Registers `howdah backup [FILE]`, which writes the installation to one file while it is in use.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[file]', 'where to write it; howdah-DATABASE-TIME.dump in this folder when left out')
@@ -24,11 +26,14 @@ export function register(command: Command, io: CliIo): void {
       });
       if (io.json) return printJson(io, report);
       io.out(report.file);
-      for (const line of told(report)) io.err(line);
+      for (const line of reportLines(report)) io.err(line);
     });
 }
 
-/** The schema stays as it is: a backup is what one makes before a newer release changes it. */
+/**
+ * Throws if the database has no schema, or if the login is a guest. Does not migrate the database,
+ * because a backup is made before a newer release changes the schema.
+ */
 async function refuseOther(url: string): Promise<void> {
   const pool = createPool({ url, applicationName: 'howdah-backup', max: 1 });
   const state = await schemaState(pool).finally(() => pool.end());
@@ -36,14 +41,14 @@ async function refuseOther(url: string): Promise<void> {
   refuseGuest(state);
 }
 
-/** Sorted by name, they are sorted by time. */
+/** Returns a file name for the backup. Backups sorted by name are sorted by time. */
 function nameFor(url: string): string {
   const database = decodeURIComponent(new URL(url).pathname.slice(1)).replace(/[^\w.-]/g, '_');
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   return `howdah-${database}-${time}.dump`;
 }
 
-function told({ bytes, seconds, server, live_runs, left_out }: BackupReport): string[] {
+function reportLines({ bytes, seconds, server, live_runs, left_out }: BackupReport): string[] {
   const live = Object.entries(live_runs).map(([status, runs]) => `${runs} ${status}`);
   const { secret_keys, watched_tables, functions, files, logins } = left_out;
   const elsewhere = [

@@ -10,11 +10,14 @@ import { runInChildProcess } from '../process/isolated-child.ts';
 
 type Options = { all?: true; rounds?: number; check?: true };
 
-/** What answers "how fast is it here" in a minute or two. */
+/** The benchmarks that show the speed of the engine in a minute or two. */
 const USUAL = ['steps', 'latency'];
 const USUAL_ROUNDS = 2;
 
-/** `howdah bench`: the engine measured on databases that are made for it and dropped. */
+/**
+ * Registers `howdah bench`, which measures the engine on databases that are created for it and
+ * dropped.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .addArgument(
@@ -26,12 +29,12 @@ export function register(command: Command, io: CliIo): void {
     .option('--rounds <number>', 'how often each is measured, where that can be said', rounds)
     .option('--check', 'exit 1 where a figure does not clear its bar, which is shown then')
     .action(async (names: string[], options: Options, self: Command) => {
-      io.format?.({}); // refuses -o id before anything is measured
+      io.format?.({}); // rejects -o id before anything is measured
       const url = await namedServer(io, self);
       const isUsual = names.length === 0 && options.all === undefined;
-      const asked = isUsual ? USUAL : names;
+      const requested = isUsual ? USUAL : names;
       const order: BenchOrder = {
-        names: BENCH_NAMES.filter((name) => options.all || asked.includes(name)),
+        names: BENCH_NAMES.filter((name) => options.all || requested.includes(name)),
         isAll: options.all === true,
         rounds: options.rounds ?? (isUsual ? USUAL_ROUNDS : undefined),
         url,
@@ -41,8 +44,9 @@ export function register(command: Command, io: CliIo): void {
 }
 
 /**
- * Only --database-url names a server to load: DATABASE_URL may well be in use. Nothing is done to that database but to ask from
- * there for others.
+ * Returns the server to measure on. Only --database-url names a server to load, because
+ * DATABASE_URL may be in use. The named database is used only to connect and to create other
+ * databases from there.
  */
 async function namedServer(io: CliIo, self: Command): Promise<string | undefined> {
   const { databaseUrl: url } = self.optsWithGlobals<{ databaseUrl?: string }>();

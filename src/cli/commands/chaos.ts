@@ -12,9 +12,12 @@ import { runInChildProcess } from '../process/isolated-child.ts';
 type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
 type Outcome = Extract<ChaosNews, { lines: unknown }>;
 
-const MOST_TOLD = 50;
+const MOST_SHOWN = 50;
 
-/** `howdah chaos`: runs are played while a server made for it, its workers and its models are broken; then all is counted. */
+/**
+ * Registers `howdah chaos`. Runs are played while a server made for this purpose, its workers and
+ * its models are broken. Then everything is counted.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--minutes <number>', 'at least so long; then everything has to settle', minutes, 2)
@@ -27,16 +30,19 @@ export function register(command: Command, io: CliIo): void {
     )
     .action(async (options: Options, self: Command) => {
       refuseServer(self);
-      io.format?.({}); // refuses -o id before anything is broken
-      const { seed = Date.now() % 1_000_000, ...asked } = options;
+      io.format?.({}); // rejects -o id before anything is broken
+      const { seed = Date.now() % 1_000_000, ...playOptions } = options;
       io.err(
         `seed ${seed}; on an embedded server of its own, which is gone afterwards as all else it makes`,
       );
-      await playAndTell(io, { ...asked, seed, runs: 0 });
+      await playAndTell(io, { ...playOptions, seed, runs: 0 });
     });
 }
 
-/** It kills processes of its server, and could not know which of another one are whose. */
+/**
+ * Throws `EUSAGE` if a server is named. Chaos kills processes of its server, and could not know to
+ * whom the processes of another server belong.
+ */
 function refuseServer(self: Command): void {
   if (self.optsWithGlobals<{ databaseUrl?: string }>().databaseUrl !== undefined) {
     throw new HowdahError('EUSAGE', 'chaos breaks its server, so it takes none of yours', {
@@ -66,7 +72,7 @@ async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
   }
   if (broken.length === 0) return;
   io.err(`${broken.length} promises broken: seed ${options.seed}, Howdah ${releaseVersion()}`);
-  for (const { kind, what } of broken.slice(0, MOST_TOLD)) io.err(`  ${kind}: ${what}`);
+  for (const { kind, what } of broken.slice(0, MOST_SHOWN)) io.err(`  ${kind}: ${what}`);
   io.setExitCode(exitCodes.error);
 }
 

@@ -16,7 +16,10 @@ import { runInlineWorker } from '../process/inline-worker.ts';
 
 type Options = { session?: string; stream?: boolean };
 
-/** `howdah chat AGENT`: a conversation, one line of standard input for each message, answer or command. */
+/**
+ * Registers `howdah chat AGENT`: a conversation in which each line of standard input is a message,
+ * an answer or a command.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<agent>', 'the agent, by name')
@@ -26,37 +29,37 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (agent: string, options: Options, self: Command) => {
       const session = options.session && uuidOf(options.session, 'a session');
-      const begun = { agent, session, tokens: options.stream ?? (io.isTerminal && !io.json) };
+      const start = { agent, session, tokens: options.stream ?? (io.isTerminal && !io.json) };
       const api = await apiFor(io, self);
-      if (api) await chatOverApi(io, api, begun);
-      else await chatInDatabase(io, begun);
+      if (api) await chatOverApi(io, api, start);
+      else await chatInDatabase(io, start);
     });
 }
 
-/** Who is spoken with, in which session, and whether answers are shown while they are written. */
+/** The agent, the session, and whether answers are shown while they are written. */
 type Beginning = { agent: string; session: string | undefined; tokens: boolean };
 
-async function chatInDatabase(io: CliIo, { tokens, ...begun }: Beginning): Promise<void> {
+async function chatInDatabase(io: CliIo, { tokens, ...start }: Beginning): Promise<void> {
   await withDatabase(io, async (database) => {
     const stop = new AbortController();
-    const bell = await openRunListener(database.url, [], stop.signal, { tokens });
+    const listener = await openRunListener(database.url, [], stop.signal, { tokens });
     try {
-      const venue = createDatabaseBackend(database, bell);
-      const session = await opened(io, venue, begun);
-      const talk = () => converse(io, { venue, session, agent: begun.agent, stop });
+      const backend = createDatabaseBackend(database, listener);
+      const session = await opened(io, backend, start);
+      const talk = () => converse(io, { venue: backend, session, agent: start.agent, stop });
       await runInlineWorker(io, database, talk);
     } finally {
-      await bell.close();
+      await listener.close();
     }
   });
 }
 
-async function chatOverApi(io: CliIo, api: Api, { tokens, ...begun }: Beginning): Promise<void> {
+async function chatOverApi(io: CliIo, api: Api, { tokens, ...start }: Beginning): Promise<void> {
   const stop = new AbortController();
   try {
-    const venue = createServerBackend(api, { tokens, stop: stop.signal });
-    const session = await opened(io, venue, begun);
-    await converse(io, { venue, session, agent: begun.agent, stop });
+    const backend = createServerBackend(api, { tokens, stop: stop.signal });
+    const session = await opened(io, backend, start);
+    await converse(io, { venue: backend, session, agent: start.agent, stop });
   } finally {
     api.leave();
   }
@@ -64,10 +67,10 @@ async function chatOverApi(io: CliIo, api: Api, { tokens, ...begun }: Beginning)
 
 async function opened(
   io: CliIo,
-  venue: ChatBackend,
+  backend: ChatBackend,
   { agent, session }: Omit<Beginning, 'tokens'>,
 ): Promise<string> {
-  const id = await venue.open(agent, session);
+  const id = await backend.open(agent, session);
   if (io.json) printJson(io, { type: 'session', id });
   else
     io.err(
@@ -76,15 +79,15 @@ async function opened(
   return id;
 }
 
-/** Where a conversation stands. */
+/** The state of a conversation. */
 type Talk = ChatContext & {
   /** Fires at Ctrl-C. */
   stop: AbortSignal;
   /** The run of the last message, until it has ended. */
   run: string | undefined;
-  /** What the next line answers. */
+  /** The question that the next line answers. */
   question: OpenQuestion | undefined;
-  /** The last run that was shown did not complete. */
+  /** True if the last run that was shown did not complete. */
   hasFailed: boolean;
   /** The last step shown of each run. */
   shown: Map<string, number>;
@@ -92,13 +95,13 @@ type Talk = ChatContext & {
 
 async function converse(
   io: CliIo,
-  { stop, ...begun }: Pick<Talk, 'venue' | 'session' | 'agent'> & { stop: AbortController },
+  { stop, ...start }: Pick<Talk, 'venue' | 'session' | 'agent'> & { stop: AbortController },
 ): Promise<void> {
   io.onInterrupt(() => stop.abort());
-  const left = await begun.venue.left(begun.session); // in the middle of a question
+  const left = await start.venue.left(start.session); // left with an open question
   const talk: Talk = {
     io,
-    ...begun,
+    ...start,
     run: left?.run,
     question: left?.question,
     lastRun: left?.run,
@@ -109,7 +112,7 @@ async function converse(
     shown: new Map(),
   };
   if (talk.question) showQuestion(io, talk.question);
-  // made right before it is read: a line that comes earlier would be lost
+  // created right before it is read, because an earlier line would be lost
   const lines = linesOf(io, stop);
   prompt(lines, talk);
   for await (const line of lines) {
@@ -120,13 +123,16 @@ async function converse(
   await leave(talk);
 }
 
-/** At a terminal a line can be edited, and earlier ones come back with the arrow keys. */
+/**
+ * Creates the reader of lines. At a terminal a line can be edited, and the arrow keys bring back
+ * earlier lines.
+ */
 function linesOf(io: CliIo, stop: AbortController): Interface {
   const { signal } = stop;
   if (!io.prompts) return createInterface({ input: io.stdin, terminal: false, signal });
   const lines = createInterface({ input: io.stdin, output: io.prompts, terminal: true, signal });
   return lines.on('SIGINT', () => {
-    // the key alone: a terminal that edits lines sends no signal
+    // only the key arrives: a terminal that edits lines sends no signal
     io.setExitCode(exitCodes.interrupted);
     stop.abort();
   });
@@ -138,10 +144,12 @@ function prompt(lines: Interface, { io, agent, question, forkedTurn }: Talk): vo
   lines.prompt();
 }
 
-/** How a conversation that is over leaves its run, and the status that says so. */
-async function leave({ io, venue, run, question, ...talk }: Talk): Promise<void> {
+/**
+ * Ends the run of a conversation that is over, or leaves it waiting. Sets the matching exit code.
+ */
+async function leave({ io, venue: backend, run, question, ...talk }: Talk): Promise<void> {
   if (talk.stop.aborted && run) {
-    await venue.cancel(run);
+    await backend.cancel(run);
     io.err(`run ${run} is cancelled`);
   } else if (question) {
     io.err(
@@ -153,46 +161,52 @@ async function leave({ io, venue, run, question, ...talk }: Talk): Promise<void>
   }
 }
 
-/** A line is a command, answers what is asked, or is a message; then the turn is shown until it ends or asks. */
+/**
+ * Handles a line: runs a command, answers the open question, or sends a message. Then shows the
+ * turn until it ends or asks a question.
+ */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, venue, shown } = talk;
+  const { io, venue: backend, shown } = talk;
   const command = await attempt(io, () => runSlashCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
   const said = await attempt(io, async () => {
     if (talk.forkedTurn !== undefined) await beginFork(talk, text);
-    else if (talk.question && talk.run) await venue.answer(talk.run, talk.question, text);
-    else talk.run = await venue.say(talk.session, text);
+    else if (talk.question && talk.run) await backend.answer(talk.run, talk.question, text);
+    else talk.run = await backend.say(talk.session, text);
   });
   if (said.refused && (said.refused === 'HWINV' || !talk.question)) return;
   talk.question = undefined;
   if (!talk.run) return;
   talk.lastRun = talk.run;
   const after = shown.get(talk.run) ?? 0;
-  const told = venue.follow(talk.run, after, talk.stop);
-  const turn = await printTurn(io, talk.run, after, told);
+  const events = backend.follow(talk.run, after, talk.stop);
+  const turn = await printTurn(io, talk.run, after, events);
   shown.set(talk.run, turn.seq);
   talk.question = turn.question;
   talk.hasFailed = turn.hasFailed;
   if (turn.hasEnded) talk.run = undefined;
 }
 
-/** The conversation goes on in a session of its own; where that is refused, in the one it was in. */
+/**
+ * Continues the conversation in a new session. If the fork is rejected, the conversation stays in
+ * its session.
+ */
 async function beginFork(talk: Talk, text: string): Promise<void> {
-  const { io, venue, session, forkedTurn: turn = 0 } = talk;
+  const { io, venue: backend, session, forkedTurn: turn = 0 } = talk;
   talk.forkedTurn = undefined;
-  const begun = await venue.fork({ session, turn }, text);
-  talk.session = begun.session;
-  talk.run = begun.run;
+  const started = await backend.fork({ session, turn }, text);
+  talk.session = started.session;
+  talk.run = started.run;
   talk.question = undefined;
-  if (io.json) printJson(io, { type: 'session', id: begun.session });
-  else io.err(`session ${begun.session} · goes on behind turn ${turn} of ${session}`);
+  if (io.json) printJson(io, { type: 'session', id: started.session });
+  else io.err(`session ${started.session} · goes on behind turn ${turn} of ${session}`);
 }
 
-/** Refusals that another line may mend: a conversation goes on after them. */
+/** The codes of errors that another line may fix. A conversation goes on after them. */
 const MENDABLE = ['HWINV', 'HWCNF', 'HWDEN', 'HWNTF', 'EUSAGE'];
 
-/** Does it, and tells the speaker when it was refused: the next line is another try. */
+/** Runs `work`. If it is rejected, prints the error, and the next line is another attempt. */
 async function attempt<T>(
   io: CliIo,
   work: () => Promise<T>,

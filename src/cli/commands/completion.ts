@@ -4,7 +4,10 @@ import { completionsOf } from '../help/completion.ts';
 import { completionScripts, type Shell } from '../help/completion-scripts.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
-/** `howdah completion bash | zsh | fish | pwsh`: a script for the shell; what it asks is `howdah completion words -- …`. */
+/**
+ * Registers `howdah completion bash | zsh | fish | pwsh`, which prints a script for the shell. The
+ * script calls `howdah completion words -- …`.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .addArgument(new Argument('<shell>', 'whose script').choices(Object.keys(completionScripts)))
@@ -23,7 +26,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The command as help tells of it, apart from the one that runs. */
+/** Returns the command as help describes it, separate from the command that runs. */
 async function described(known: Command): Promise<Command> {
   const all = await import('../help/command-metadata.generated.ts');
   const one = all.described[known.name()];

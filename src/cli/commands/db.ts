@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { type CliIo, printJson } from '../output/output.ts';
 
-/** `howdah db url | start | stop`: the embedded PostgreSQL, or the one DATABASE_URL names. */
+/**
+ * Registers `howdah db url | start | stop`: the embedded PostgreSQL, or the server of DATABASE_URL.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .command('url')
@@ -46,7 +48,10 @@ async function ensureStarted(io: CliIo, home: string) {
   return startEmbedded({ home, log: io.err });
 }
 
-/** Not a failure: scripts call start and stop without knowing which database they got. */
+/**
+ * Reports that DATABASE_URL names another server. This is not a failure, because scripts call start
+ * and stop without knowing which database they use.
+ */
 function notOurs(io: CliIo, verb: string): void {
   if (io.json) printJson(io, { embedded: false });
   io.err(`DATABASE_URL names a server that is not ours to ${verb}; nothing was done.`);

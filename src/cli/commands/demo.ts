@@ -14,7 +14,10 @@ import { plainText } from '../output/terminal-text.ts';
 import { errorOf, stepLine } from '../print/step-line.ts';
 import { runInlineWorker } from '../process/inline-worker.ts';
 
-/** `howdah demo`: customers' tickets become executions by one plain insert, and agents answer them, live. */
+/**
+ * Registers `howdah demo`: one plain insert turns tickets of customers into executions, and agents
+ * answer them live.
+ */
 export function register(command: Command, io: CliIo): void {
   command.action(() =>
     withDatabase(

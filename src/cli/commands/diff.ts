@@ -16,8 +16,12 @@ type FileOptions = { tenant?: string; prune?: true };
 type Options = FileOptions & { exitCode?: true; api?: string };
 
 /**
- * `howdah diff FILE…`: what an apply would change, entry by entry; the status is 1 when anything.
- * `howdah diff RUN RUN`: in what two runs differ, and from which step on; the status is 1 only with `--exit-code`.
+ * Registers `howdah diff`.
+ *
+ * - `howdah diff FILE…` shows what an apply would change, entry by entry. The status is 1 if
+ *   anything would change.
+ * - `howdah diff RUN RUN` shows in what two runs differ, and from which step on. The status is 1
+ *   only with `--exit-code`.
  */
 export function register(command: Command, io: CliIo): void {
   command
@@ -74,7 +78,10 @@ async function diffRuns(
   else printRunComparison(io, compared);
 }
 
-/** A file that is called like an id is named with its folder: `./…`. */
+/**
+ * Returns the ids of the two runs. A file whose name looks like an id has to be named with its
+ * folder: `./…`.
+ */
 function twoRuns(words: string[], { prune, tenant }: Options): [string, string] {
   const hint = 'howdah diff ID ID, or howdah diff FILE; a file that is called like an id: ./NAME';
   if (prune || tenant !== undefined) {

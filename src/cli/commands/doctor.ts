@@ -24,8 +24,8 @@ import { type CliIo, paintResult, printJson } from '../output/output.ts';
 type Finding = AuditFinding;
 
 /**
- * `howdah doctor`: looks at everything a run needs and says what is wrong and how to mend it; `--audit` looks at the audit
- * logs instead, each row of them. Changes nothing.
+ * Registers `howdah doctor`, which checks everything that a run needs, and reports what is wrong
+ * and how to fix it. `--audit` checks each row of the audit logs instead. Changes nothing.
  */
 export function register(command: Command, io: CliIo): void {
   command.option('--audit', 'check that nothing in the audit logs was changed or is missing');
@@ -183,7 +183,10 @@ async function queue(pool: Pool): Promise<Finding> {
   };
 }
 
-/** The model in use, and whether the environment's model server is there and takes the key. */
+/**
+ * Checks the model in use, and whether the model server of the environment responds and accepts the
+ * key.
+ */
 async function modelServer(
   pool: Pool,
   { provider, baseUrl, apiKey }: DefaultModel,

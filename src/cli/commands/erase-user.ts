@@ -14,7 +14,7 @@ type EraseOptions = {
   yes?: boolean;
 };
 
-/** `howdah erase-user NAME`: a person's data, made nobody's or deleted. */
+/** Registers `howdah erase-user NAME`, which anonymises or deletes the data of a person. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'the user')

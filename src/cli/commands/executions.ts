@@ -30,7 +30,10 @@ type Options = {
   limit: number;
 };
 
-/** `howdah executions [list | show | …]`, or `howdah runs`: the newest runs, and what is done with one, which are commands as well. */
+/**
+ * Registers `howdah executions [list | show | …]`, or `howdah runs`: the newest runs, and actions
+ * on one run. The actions are also commands of their own.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     { name: 'list', summary: 'the newest runs', register: registerList },
@@ -74,7 +77,7 @@ function registerList(command: Command, io: CliIo): void {
       }
       await withDatabase(io, async (database) => {
         const { db } = database;
-        // say so when there is none
+        // throws if there is none
         await idOfNamed(database, tenant, 'agent', agent);
         await idOfNamed(database, tenant, 'workflow', workflow);
         const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
@@ -86,7 +89,7 @@ function registerList(command: Command, io: CliIo): void {
 
 type Shown = Readonly<Record<string, unknown>> & { id: string };
 
-/** One row more than was asked for says that there are more. */
+/** Prints the runs. One row more than requested means that there are more. */
 function show(io: CliIo, found: readonly Shown[], { limit, ...filter }: Options): void {
   const items = found.slice(0, limit);
   const next = found.length > limit ? (items.at(-1)?.id ?? null) : null;
@@ -96,8 +99,8 @@ function show(io: CliIo, found: readonly Shown[], { limit, ...filter }: Options)
     printTable(io, items);
     if (next !== null) io.err(`There are more: --before ${next}`);
   } else {
-    const isAsked = Object.keys(filter).length > 0;
+    const hasFilter = Object.keys(filter).length > 0;
     const none = 'No executions. Insert one: howdah run development "Hello"';
-    io.err(isAsked ? 'No such executions.' : none);
+    io.err(hasFilter ? 'No such executions.' : none);
   }
 }

@@ -8,7 +8,7 @@ import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
-/** What may be done, as it is typed. */
+/** The command line for each possible next action. */
 const COMMANDS: Readonly<Record<string, string>> = {
   start_worker: 'howdah worker',
   answer_question: 'howdah answer ID TEXT',
@@ -20,8 +20,11 @@ const COMMANDS: Readonly<Record<string, string>> = {
 const WIDTH = 200;
 
 /**
- * `howdah explain ID`: why a run is where it is: what it waits for, what is in its way, and what may be done.
- * `howdah explain CODE`: what an error means and what to do.
+ * Registers `howdah explain`.
+ *
+ * - `howdah explain ID` shows why a run is in its state: what it waits for, what blocks it, and the
+ *   possible next actions.
+ * - `howdah explain CODE` shows what an error means and what to do.
  */
 export function register(command: Command, io: CliIo): void {
   command.argument('<id>', 'an execution, or the code of an error').option(...API_OPTION);

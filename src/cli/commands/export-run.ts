@@ -5,7 +5,10 @@ import { executionId, requireExecution } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 import { writeOutput } from '../output/write-output.ts';
 
-/** `howdah export-run ID`: all that a replay needs of a run. The same run gives the same bytes. */
+/**
+ * Registers `howdah export-run ID`, which exports all that a replay needs of a run. The same run
+ * gives the same bytes.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')

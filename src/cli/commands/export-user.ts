@@ -8,7 +8,10 @@ import { writeOutput } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; redact?: boolean };
 
-/** `howdah export-user NAME`: everything about a person, one JSON document a line. */
+/**
+ * Registers `howdah export-user NAME`, which exports everything about a person, one JSON document
+ * per line.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'the user')

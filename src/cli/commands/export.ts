@@ -14,7 +14,10 @@ import { writeOutput } from '../output/write-output.ts';
 
 type Options = { tenant?: string; out?: string; unowned?: true };
 
-/** `howdah export [NAME]`: a file that applies to the same digest; the same system gives the same bytes. */
+/**
+ * Registers `howdah export [NAME]`, which exports a system as a file that applies to the same
+ * digest. The same system gives the same bytes.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[name]', 'the agent system; without it the only one there is')
@@ -43,7 +46,10 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** Without any system, what was made by hand is exported. Throws `EUSAGE`. */
+/**
+ * Returns the name of the only system. Returns undefined if there is no system: objects made by
+ * hand are then exported. Throws `EUSAGE`.
+ */
 async function onlySystem(client: Client): Promise<string | undefined> {
   const names = await listSystems(client);
   if (names.length < 2) return names[0];

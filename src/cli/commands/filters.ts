@@ -26,7 +26,10 @@ type Options = {
   places?: FilterPlace[];
 };
 
-/** `howdah filters list | add | remove | test`: what must not leave a run. */
+/**
+ * Registers `howdah filters list | add | remove | test`: the filters for text that must not leave a
+ * run.
+ */
 export function register(command: Command, io: CliIo): void {
   const add = (usage: string, description: string) =>
     command

@@ -20,8 +20,9 @@ type ForkOptions = {
 };
 
 /**
- * `howdah fork ID --seq N`: a new run that shares the first steps of another, and goes on from there; `--set input.place=value`:
- * one that begins anew with other data.
+ * Registers `howdah fork ID --seq N`, which starts a run that shares the first steps of another run
+ * and continues from there. `--set input.place=value` starts a run from the beginning with other
+ * data.
  */
 export function register(command: Command, io: CliIo): void {
   command
@@ -47,17 +48,17 @@ export function register(command: Command, io: CliIo): void {
     .action(async (text: string, options: ForkOptions, self: Command) => {
       const id = executionId(text);
       const seq = seqOf(options);
-      const given = await givenIn(io, options);
+      const forkInput = await readInput(io, options);
       const isDetached = options.detach === true;
       const api = await apiFor(io, self);
       if (api) {
-        const copy = await forkedOverApi(api, id, seq, given);
-        if (told(io, copy, isDetached)) return;
+        const copy = await forkedOverApi(api, id, seq, forkInput);
+        if (reportRunId(io, copy, isDetached)) return;
         return showOverApi(io, api, copy, { after: seq, isLeftWaiting: true });
       }
       await withDatabase(io, async (database) => {
-        const copy = await forked(database, id, seq, given);
-        if (told(io, copy, isDetached)) return;
+        const copy = await forked(database, id, seq, forkInput);
+        if (reportRunId(io, copy, isDetached)) return;
         await runInlineWorker(io, database, () =>
           showUntilEnd(io, database.url, copy, {
             after: seq,
@@ -72,7 +73,7 @@ async function forked(
   { pool, db }: CliDatabase,
   id: string,
   seq: number,
-  { input, version, data, changes }: Given,
+  { input, version, data, changes }: ForkInput,
 ): Promise<string> {
   const { rows } = await pool.query(
     'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
@@ -85,7 +86,7 @@ async function forkedOverApi(
   api: Api,
   id: string,
   seq: number,
-  { input, version, data, changes }: Given,
+  { input, version, data, changes }: ForkInput,
 ): Promise<string> {
   const run = await api.call('forkExecution', {
     params: { id },
@@ -100,15 +101,18 @@ async function forkedOverApi(
   return run.id;
 }
 
-/** Says which run it is: as the result, when nobody stays with it. Gives that. */
-function told(io: CliIo, id: string, isDetached: boolean): boolean {
+/** Prints the id of the run, as the result if nobody follows the run. Returns `isDetached`. */
+function reportRunId(io: CliIo, id: string, isDetached: boolean): boolean {
   if (!isDetached) io.err(`execution ${id}`);
   else if (io.json) printJson(io, { id });
   else io.out(id);
   return isDetached;
 }
 
-/** Whoever sets something begins anew, unless he says otherwise. */
+/**
+ * Returns the number of steps to share. A fork that changes data starts from the beginning by
+ * default.
+ */
 function seqOf({ seq, set, inputData }: ForkOptions): number {
   if (seq === undefined && set === undefined && inputData === undefined) {
     throw new HowdahError('EUSAGE', 'how many of its steps to share is missing', {
@@ -118,15 +122,17 @@ function seqOf({ seq, set, inputData }: ForkOptions): number {
   return seq ?? 0;
 }
 
-/** In what the new run differs; data and changes as JSON in which no number is rounded. */
-type Given = {
+/**
+ * The differences of the new run. `data` and `changes` are JSON text in which no number is rounded.
+ */
+type ForkInput = {
   input: string | null;
   version: number | null;
   data: string | null;
   changes: string | null;
 };
 
-async function givenIn(io: CliIo, options: ForkOptions): Promise<Given> {
+async function readInput(io: CliIo, options: ForkOptions): Promise<ForkInput> {
   const { input, set, inputData, version = null } = options;
   if (input !== undefined && set?.input !== undefined) {
     throw new HowdahError('EUSAGE', 'the input is given twice, by --input and by --set input=…', {

@@ -13,7 +13,10 @@ type Options = {
   append?: true;
 };
 
-/** `howdah generate`: a history of finished runs, to try queries and dashboards on. */
+/**
+ * Registers `howdah generate`, which writes a history of finished runs, to try queries and
+ * dashboards on.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--executions <number>', 'how many runs', wholeFrom(1), 10_000)
@@ -34,8 +37,9 @@ export function register(command: Command, io: CliIo): void {
           io.err(
             `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
           );
-          const begun = performance.now();
-          const rate = (rows: number) => Math.round((rows / (performance.now() - begun)) * 1000);
+          const startedAt = performance.now();
+          const rate = (rows: number) =>
+            Math.round((rows / (performance.now() - startedAt)) * 1000);
           const counts = await generateHistory(
             url,
             { ...options, until: end, append: append === true },
@@ -44,7 +48,7 @@ export function register(command: Command, io: CliIo): void {
                 `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
               ),
           );
-          const seconds = Number(((performance.now() - begun) / 1000).toFixed(1));
+          const seconds = Number(((performance.now() - startedAt) / 1000).toFixed(1));
           if (io.json) {
             printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
           } else {

@@ -12,7 +12,10 @@ import { plansAsJson, printPlans } from '../print/plans.ts';
 
 type Options = { name?: string; out?: string; apply?: true; tenant?: string };
 
-/** `howdah import fast-agent PATH`: an agent system file of it; what could not be carried over is told of, and no error. */
+/**
+ * Registers `howdah import fast-agent PATH`, which converts a project to an agent system file.
+ * Parts that cannot be converted are reported and are not an error.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .command('fast-agent')

@@ -24,11 +24,13 @@ type CreateOptions = {
   user?: string;
   role?: UserRole;
   scopes?: string[];
-  /** Seconds. */
+  /** The lifetime, in seconds. */
   expires?: number;
 };
 
-/** `howdah key create | list | revoke`: API keys, as the owner of the database. */
+/**
+ * Registers `howdah key create | list | revoke`: API keys, managed by the owner of the database.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .command('create')
@@ -77,7 +79,7 @@ async function create(io: CliIo, name: string, options: CreateOptions): Promise<
   });
 }
 
-/** Without --role a viewer's key is a viewer's. */
+/** Returns the role of a key without `--role`: viewer for a viewer, else member. */
 function atMostMember(role: UserRole = 'member'): UserRole {
   return role === 'viewer' ? 'viewer' : 'member';
 }
@@ -124,7 +126,10 @@ async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promis
   });
 }
 
-/** An id or a prefix; who pastes the whole key means its prefix. Never repeats what was given: it may be a secret. */
+/**
+ * Parses an id or a prefix of a key. A whole key that was pasted stands for its prefix. Errors
+ * never repeat the input, because it may be a secret.
+ */
 function namedBy(text: string): { id: string } | { prefix: string } {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return { id: text.toLowerCase() };
   const [, prefix] = /^(hwd_[0-9A-Za-z]{12})(_\w*)?(…|\.\.\.)?$/.exec(text) ?? [];

@@ -17,7 +17,10 @@ import { type CliIo, printJson } from '../output/output.ts';
 const MAX_KEY_BYTES = 16_384;
 const DEFAULT = 'default';
 
-/** `howdah login [URL]`: keeps the address of a server and a key for it, after that server has taken the key. */
+/**
+ * Registers `howdah login [URL]`, which stores the address of a server and a key for it, after that
+ * server has accepted the key.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[url]', 'the address of a server; that of the profile when left out')
@@ -37,10 +40,10 @@ async function login(io: CliIo, address: string | undefined, withKey: boolean): 
     query: { limit: 1 },
   });
   const profile: Profile = { url, ...(key !== undefined && { key }) };
-  const kept = await readProfiles(file); // again: a person may have taken long
+  const stored = await readProfiles(file); // read again: a person may have taken long
   await writeProfiles(file, {
     current: name,
-    profiles: { ...kept.profiles, [name]: profile },
+    profiles: { ...stored.profiles, [name]: profile },
   });
   if (io.json) return printJson(io, { profile: name, url, has_key: key !== undefined });
   const changed = before && !isSame(before.url, url) ? ` in the place of ${before.url}` : '';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../backend/profiles.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
-/** `howdah logout`: forgets a profile with its key, or all of them. */
+/** Registers `howdah logout`, which removes a profile with its key, or all profiles. */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--all', 'all profiles')

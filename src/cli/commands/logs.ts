@@ -19,7 +19,10 @@ import {
 
 type Options = LogOptions & { tenant?: string };
 
-/** `howdah logs [ID]`: the steps of all runs, or of one, a line for each; and each new one as it commits. */
+/**
+ * Registers `howdah logs [ID]`, which prints the steps of all runs or of one run, one line per
+ * step. With `--follow` it also prints each new step as it commits.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', 'only this execution; left out, all of the tenant')
@@ -51,7 +54,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** One run is one run, whatever it is. */
+/** Throws `EUSAGE` for options that select runs, because the id already selects one run. */
 function refuseBesideId(options: Options): void {
   const beside = (['agent', 'workflow', 'status', 'session', 'tenant'] as const).find(
     (name) => options[name] !== undefined,

@@ -36,7 +36,10 @@ const NOUNS: readonly Noun[] = [
   ['secrets', 'the names of secrets', secret],
 ];
 
-/** `howdah ls [NOUN]`: what `howdah NOUN list` prints, with its options; of runs where no noun is named. */
+/**
+ * Registers `howdah ls [NOUN]`, which prints what `howdah NOUN list` prints, with the same options.
+ * Without a noun it lists runs.
+ */
 export function register(command: Command, io: CliIo): void {
   for (const [index, [name, summary, registerNoun]] of NOUNS.entries()) {
     const noun = command.createCommand(name).copyInheritedSettings(command);

@@ -27,7 +27,11 @@ const SERVERS: Named = {
   columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
 };
 
-/** `howdah mcp [serve]`: agents and workflows as tools for the MCP client that has started this command; `list`, `show`, `accept`: servers whose tools agents use. */
+/**
+ * Registers `howdah mcp [serve]`, which offers agents and workflows as tools to the MCP client that
+ * has started this command. `list`, `show` and `accept` are about the servers whose tools agents
+ * use.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     {
@@ -73,7 +77,7 @@ function registerAccept(command: Command, io: CliIo): void {
     });
 }
 
-/** Standard output carries the protocol and nothing else. */
+/** Serves MCP. Standard output carries the protocol and nothing else. */
 async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<void> {
   await withDatabase(io, async (database) => {
     const { id, slug } = await tenantOf(database.db, tenant);
@@ -94,7 +98,7 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
   });
 }
 
-/** So often is looked how runs stand that the client wants to hear of. */
+/** The interval between two checks of the runs that the client subscribes to, in milliseconds. */
 const LOOK_MS = 1_000;
 
 function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
@@ -102,11 +106,11 @@ function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
     key: tenantId,
     transact: (work) => inTenant(pool, tenantId, work),
     follow: (id, signal) => follow(url, id, signal),
-    announceUnanswered: async () => {}, // the one who is asked answers in this process
+    announceUnanswered: async () => {}, // the person who is asked answers in this process
     explain: reportOf,
     lists: () => inTenant(pool, tenantId, listMarks),
     changes: (_id, signal) => setInterval(LOOK_MS, undefined, { signal, ref: false }),
-    subscriptions: async () => new Map(), // the connection keeps what its client wants
+    subscriptions: async () => new Map(), // the connection stores its subscriptions
     stillGood: async () => {},
   };
 }

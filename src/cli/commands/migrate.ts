@@ -8,7 +8,7 @@ import { withStartOptions } from '../process/serve.ts';
 
 type Options = { all?: true; wait?: number; dryRun?: true; yes?: true };
 
-/** `howdah migrate up | down | status`. */
+/** Registers `howdah migrate up | down | status`. */
 export function register(command: Command, io: CliIo): void {
   withStartOptions(command)
     .addArgument(
@@ -49,7 +49,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The last one, or all, the last first. */
+/** Returns the last migration, or all migrations, the last one first. */
 function downOf(applied: readonly string[], all = false): string[] {
   return applied.toReversed().slice(0, all ? undefined : 1);
 }

@@ -13,7 +13,10 @@ const NAMED: Named = {
   columns: ['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
 };
 
-/** `howdah models [list | show | create | delete]`: the models agents ask, with their prices. */
+/**
+ * Registers `howdah models [list | show | create | delete]`: the models that agents use, with their
+ * prices.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(NAMED),

@@ -12,10 +12,13 @@ import { openPage } from '../process/browser.ts';
 const NEWEST = '-';
 const PATIENCE_MS = 10_000;
 
-/** A page of a server, and what is to be said of it. */
+/** A page of a server, and the lines to print about it. */
 type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
 
-/** `howdah open [ID]`: the page of a running server, or of one run there, in a browser. */
+/**
+ * Registers `howdah open [ID]`, which opens the page of a running server, or of one run there, in a
+ * browser.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', `the execution to show; ${NEWEST} for your newest`)
@@ -31,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The server that `howdah start` makes with these settings. */
+/** Returns the server that `howdah start` starts with these settings. */
 async function localServer(io: CliIo): Promise<Server> {
   const config = await io.config();
   if (config.port === 0) {
@@ -43,13 +46,16 @@ async function localServer(io: CliIo): Promise<Server> {
   return (await chosenServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
 }
 
-/** On all addresses is on this machine's own as well. */
+/**
+ * Returns the URL of the local server. A server that listens on all addresses also listens on the
+ * loopback address.
+ */
 function localUrl({ host, port }: Config): string {
   const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${inBrackets(name)}:${port}`;
 }
 
-/** Throws `EUNREACHABLE` where nothing answers, or something else than Howdah. */
+/** Throws `EUNREACHABLE` if nothing answers, or if something other than Howdah answers. */
 async function refuseOthers({ url }: Server, isLocal: boolean): Promise<void> {
   const hint = isLocal
     ? 'Start it: howdah start; or name another: --api URL'
@@ -102,7 +108,10 @@ function pageOf({ url, token }: Server, isGraphiql: boolean, run: string | undef
       };
 }
 
-/** Only who sits at the machine with the screen has it opened; a browser has no key for a run. */
+/**
+ * Prints the URL, and opens the page for a person at the machine with the display. A page of a run
+ * is not opened, because a browser has no key for a run.
+ */
 async function show(io: CliIo, { url, page, words }: Page, run: string | undefined): Promise<void> {
   if (io.json) return printJson(io, { url, page, execution_id: run ?? null });
   io.out(url);

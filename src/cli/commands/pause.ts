@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import { registerControl } from '../nouns/run-control.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** `howdah pause ID`: what is in the air is finished, then nothing happens until `howdah resume`. */
+/**
+ * Registers `howdah pause ID`. Calls in progress are finished, and then nothing happens until
+ * `howdah resume`.
+ */
 export function register(command: Command, io: CliIo): void {
   registerControl(command, io, 'pause');
 }

@@ -9,7 +9,10 @@ import { withDatabase } from '../backend/database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
-/** `howdah policies [--use strict|none]`: what runs may call that have read what others wrote. */
+/**
+ * Registers `howdah policies [--use strict|none]`: the calls that are allowed to runs that have
+ * read what others wrote.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)

@@ -3,7 +3,7 @@ import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../back
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
-/** `howdah profiles [list | use]`: the servers that are logged in to, never their keys. */
+/** Registers `howdah profiles [list | use]`: the servers with a login, never their keys. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     { name: 'list', summary: 'the servers that are logged in to', register: registerList },
@@ -29,9 +29,9 @@ function registerList(command: Command, io: CliIo): void {
 function registerUse(command: Command, io: CliIo): void {
   command.argument('<name>', 'the profile').action(async (name: string) => {
     const file = await profilesPath(io);
-    const kept = await readProfiles(file);
-    const { url } = profileNamed(kept, name);
-    await writeProfiles(file, { ...kept, current: name });
+    const stored = await readProfiles(file);
+    const { url } = profileNamed(stored, name);
+    await writeProfiles(file, { ...stored, current: name });
     if (io.json) printJson(io, { profile: name, url });
     else io.err(`From now on ${url} is asked.`);
   });

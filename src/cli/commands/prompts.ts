@@ -14,7 +14,10 @@ const NAMED: Named = {
   columns: ['id', 'name', 'description'],
 };
 
-/** `howdah prompts [list | show | create | delete]`: the templates agents are instructed by. */
+/**
+ * Registers `howdah prompts [list | show | create | delete]`: the templates for the instructions of
+ * agents.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(NAMED),
@@ -26,11 +29,11 @@ export function register(command: Command, io: CliIo): void {
           .argument('<template>', `with {{variables}}; ${ARGUMENT_SOURCES}`)
           .option('--variables <json>', `a JSON Schema for each; ${ARGUMENT_SOURCES}`)
           .option('--description <text>', 'what it is for'),
-      columns: async (given, [name, template = ''], { variables, description }) => ({
+      columns: async (verbIo, [name, template = ''], { variables, description }) => ({
         name,
-        template: await readTextArgument(given, 'the template', template),
+        template: await readTextArgument(verbIo, 'the template', template),
         ...(typeof variables === 'string' && {
-          variables: await readArgument(given, 'variables', variables),
+          variables: await readArgument(verbIo, 'variables', variables),
         }),
         ...(description !== undefined && { description }),
       }),

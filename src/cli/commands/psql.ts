@@ -12,7 +12,10 @@ import { PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
 type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string };
 
-/** `howdah psql`: psql of this machine on the database, as the tenant; `--owner` with all that the login may. */
+/**
+ * Registers `howdah psql`, which opens psql of this machine on the database, as the tenant. With
+ * `--owner` psql has all rights of the login.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[arguments...]', "psql's own, such as -c QUERY or -f FILE; behind -- any of them")
@@ -45,7 +48,7 @@ function refuseMixed(io: CliIo, { tenant, readOnly, owner }: Options): void {
   }
 }
 
-/** What the session begins with, and the psql to open it with. */
+/** Returns the settings of the session, and the psql program to open it with. */
 async function prepare(io: CliIo, database: CliDatabase, options: Options) {
   const { pool, config, url } = database;
   if (options.owner) refuseGuest(await schemaState(pool));
@@ -62,7 +65,10 @@ async function prepare(io: CliIo, database: CliDatabase, options: Options) {
   return { url, file: program(found, 'psql'), settings };
 }
 
-/** As `howdah sql` does: a login of a tenant is one already. */
+/**
+ * Returns the settings for the tenant and the role, as `howdah sql` uses them. A login of a tenant
+ * already acts for its tenant.
+ */
 async function actingFor({ db, isOwner }: CliDatabase, { tenant, readOnly }: Options) {
   const tenantId = isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
   return {
@@ -78,7 +84,10 @@ function greeting({ tenant = 'default', owner }: Options, role: string | undefin
   return `Tenant ${tenant}, with the rights of ${role}; --owner opens it with all of this login's.`;
 }
 
-/** The password goes by the environment: everybody on the machine may read a command line. */
+/**
+ * Returns the address and the environment for psql. The password is passed in the environment,
+ * because everybody on the machine may read a command line.
+ */
 function connectionFor(url: string, settings: Readonly<Record<string, string>>) {
   const address = new URL(url);
   const environment = ownEnvironment();
@@ -92,11 +101,14 @@ function connectionFor(url: string, settings: Readonly<Record<string, string>>) 
   address.password = '';
   address.searchParams.delete('password');
   address.searchParams.delete('options');
-  address.search = address.search.replaceAll('+', '%20'); // libpq takes a + for itself
+  address.search = address.search.replaceAll('+', '%20'); // libpq reads a + literally
   return { address: address.toString(), environment };
 }
 
-/** As the server reads options: a blank ends one unless a backslash stands before it. */
+/**
+ * Escapes a value of an option for the server: a blank ends an option unless a backslash precedes
+ * it.
+ */
 function escaped(value: string): string {
   return value.replace(/[\\\s]/g, '\\$&');
 }

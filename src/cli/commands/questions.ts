@@ -9,7 +9,7 @@ import { previewSummary } from '../print/preview.ts';
 
 const LIMIT = 100;
 
-/** `howdah questions`: what runs ask people, the newest first. */
+/** Registers `howdah questions`: the questions of runs to people, the newest first. */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--all', 'those that are answered, expired or cancelled too')
@@ -30,7 +30,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The same of REST, which says the run and not its agent. */
+/** Lists the questions over REST, which returns the run and not its agent. */
 async function showOverApi(io: CliIo, api: Api, isAll: boolean): Promise<void> {
   const { data } = await api.call('listQuestions', {
     query: { limit: LIMIT, ...(!isAll && { status: 'open' as const }) },
@@ -59,7 +59,7 @@ function fullRow(row: Row) {
   return { ...others, status: row.status, answer: oneLine(row.answer ?? '', 30), prompt };
 }
 
-/** How long ago, in the largest unit that is not zero: `3 h`. */
+/** Returns the age in the largest unit that is not zero: `3 h`. */
 export function ageOf(at: Date, now = Date.now()): string {
   const seconds = Math.max(0, Math.floor((now - at.getTime()) / 1000));
   const units = [

@@ -7,7 +7,7 @@ import { questionId } from '../input/resolve-id.ts';
 import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** `howdah reject ID`: refuses the call a run waits to make. */
+/** Registers `howdah reject ID`, which rejects the call that a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question, or the run that asks it')

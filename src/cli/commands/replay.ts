@@ -15,7 +15,10 @@ type Options = { agent?: string; version?: number };
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** `howdah replay ID|FILE`: the loop again with recorded answers; a file needs no database, unless an agent is named. */
+/**
+ * Registers `howdah replay ID|FILE`, which runs the loop again with recorded answers. A file needs
+ * no database, unless an agent is named.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<run>', 'an execution, or a file that export-run wrote')

@@ -11,7 +11,10 @@ import { interruption, PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts
 
 type Options = { into?: string; paused?: true; pgBin?: string };
 
-/** `howdah restore FILE`: what a backup holds, into a database without a Howdah; then a look at all of it. */
+/**
+ * Registers `howdah restore FILE`, which restores a backup into a database without Howdah, and then
+ * checks all of it.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<file>', 'what howdah backup wrote')
@@ -25,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
       const { migrateDatabase } = await import('../../bootstrap.ts');
       const config = await io.config();
       const url = into === undefined ? (await databaseToAsk(io)).url : checkedUrl(into);
-      const begun = performance.now();
+      const startedAt = performance.now();
       const brought = await restore({
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },
         ...{ places: placesOf(config, pgBin), signal: interruption(io) },
@@ -34,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
       const settled = await settle(pool, config).finally(() => pool.end());
-      const seconds = (performance.now() - begun) / 1000;
+      const seconds = (performance.now() - startedAt) / 1000;
       report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
     });
 }

@@ -12,7 +12,10 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { archive?: string; dryRun?: true; yes?: true };
 
-/** `howdah retention`: does now what a worker does each night, and reads what is archived. */
+/**
+ * Registers `howdah retention`, which does now what a worker does each night, and reads archived
+ * months.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option(
@@ -64,7 +67,10 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
   });
 }
 
-/** What policies say of months, and how many runs it is besides, which is tried and undone. */
+/**
+ * Prints the months that would be dropped, and how many other rows would be removed. The removal is
+ * tried and rolled back.
+ */
 async function wouldBe(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
     const goes = (await oldMonths(pool)).filter(({ blockers }) => blockers.length === 0);
@@ -84,7 +90,7 @@ const failure = ({ tenant, error }: RetentionOutcome['failures'][number]) => ({
   error: faultOf(error).message,
 });
 
-/** Says which tenants failed, and lets the command end with the exit code of an error. */
+/** Prints which tenants failed, and sets the exit code of an error. */
 function reportFailures(io: CliIo, failures: RetentionOutcome['failures']): void {
   for (const { tenant, error } of failures.map(failure))
     io.err(`The retention of tenant ${tenant} failed: ${error}`);

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { registerControl } from '../nouns/run-control.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** `howdah retry ID`: a failed or cancelled run goes on after its last good step. */
+/**
+ * Registers `howdah retry ID`, which continues a failed or cancelled run after its last good step.
+ */
 export function register(command: Command, io: CliIo): void {
   registerControl(command, io, 'retry');
 }

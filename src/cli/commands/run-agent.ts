@@ -7,7 +7,10 @@ import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { type RunOptions, start, withOptions } from './run.ts';
 
-/** `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent by id. */
+/**
+ * Registers `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent
+ * by id.
+ */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'the agent, by id')

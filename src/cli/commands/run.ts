@@ -31,7 +31,10 @@ export type RunOptions = OverrideOptions & {
   attach?: string[];
 };
 
-/** `howdah run AGENT MESSAGE`, also of a workflow: inserts an execution, shows its steps, prints the answer. */
+/**
+ * Registers `howdah run AGENT MESSAGE`, also for a workflow. It inserts an execution, shows its
+ * steps and prints the answer.
+ */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .argument('<agent>', 'the agent, or else the workflow, by name')
@@ -44,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The options `run` and `run-agent` share. */
+/** Adds the options that `run` and `run-agent` share. */
 export function withOptions(command: Command): Command {
   return withOverrides(command)
     .option(...TENANT_OPTION)
@@ -68,16 +71,16 @@ export function withOptions(command: Command): Command {
     .option(...ATTACH_OPTION);
 }
 
-/** Starts the run and stays with it, unless told not to. */
+/** Starts the run and follows it, unless `--detach` is set. */
 export async function start(
   io: CliIo,
   agent: string,
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const given = await givenIn(io, message, options);
+  const runInput = await readInput(io, message, options);
   await withDatabase(io, async (database) => {
-    const id = await insert(database, agent, options, given);
+    const id = await insert(database, agent, options, runInput);
     if (options.detach) {
       return io.json ? printJson(io, { id }) : io.out(id);
     }
@@ -90,7 +93,7 @@ export async function start(
   });
 }
 
-/** The same over REST: whose tenant it is, the key says. */
+/** Starts the run over REST. The key decides the tenant. */
 async function startOverApi(
   io: CliIo,
   api: Api,
@@ -101,15 +104,15 @@ async function startOverApi(
   if (options.tenant !== undefined) {
     throw tenantOverApi();
   }
-  const { input, data, metadata, overrides, files } = await givenIn(io, message, options);
+  const { input, data, metadata, overrides, files } = await readInput(io, message, options);
   const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
-  const kept: string[] = [];
+  const resourceIds: string[] = [];
   for (const { name, type, bytes } of files) {
     const body = { name, type, session_id, base64: bytes.toString('base64') };
-    kept.push((await api.call('createResource', { body })).id);
+    resourceIds.push((await api.call('createResource', { body })).id);
   }
   const id = await api.agent(agent).run(input, {
-    ...(kept.length > 0 && { input_parts: partsOf(kept) }),
+    ...(resourceIds.length > 0 && { input_parts: partsOf(resourceIds) }),
     ...(session_id !== null && { session_id }),
     ...(options.at !== undefined && { run_at: options.at }),
     ...(options.priority !== undefined && { priority: options.priority }),
@@ -128,8 +131,8 @@ async function startOverApi(
   await showOverApi(io, api, id, { isLeftWaiting: true });
 }
 
-/** What a run is given, once all that stands elsewhere has been read: before anything is written. */
-type Given = {
+/** The input of a run. Files and standard input are read before anything is written. */
+type RunInput = {
   input: string;
   data: string | undefined;
   metadata: string;
@@ -137,7 +140,7 @@ type Given = {
   files: Attachment[];
 };
 
-async function givenIn(io: CliIo, message: string, options: RunOptions): Promise<Given> {
+async function readInput(io: CliIo, message: string, options: RunOptions): Promise<RunInput> {
   return {
     input: await readTextArgument(io, 'the message', message),
     data: await readJsonArgument(io, 'data', options.data, '["tea", "milk"]'),
@@ -147,22 +150,25 @@ async function givenIn(io: CliIo, message: string, options: RunOptions): Promise
   };
 }
 
-/** The files are kept in the transaction that begins the run: where it is refused, so are they. */
+/**
+ * Inserts the run. The files are stored in the same transaction, so that a rejected run stores no
+ * files.
+ */
 async function insert(
   database: CliDatabase,
   agent: string,
   options: RunOptions,
-  { input, data, metadata, overrides, files }: Given,
+  { input, data, metadata, overrides, files }: RunInput,
 ): Promise<string> {
   const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
   const work = async (client: Pick<Pool, 'query'>): Promise<string> => {
-    const kept: string[] = [];
+    const resourceIds: string[] = [];
     for (const { name, type, bytes } of files) {
       const { rows } = await client.query(
         `insert into howdah.resources (name, type, bytes, session_id) values ($1, $2, $3, $4) returning id`,
         [name, type, bytes, session_id],
       );
-      kept.push(rows[0].id);
+      resourceIds.push(rows[0].id);
     }
     const { rows } = await client.query(
       `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
@@ -179,7 +185,7 @@ async function insert(
         metadata,
         options.asVersion ?? null,
         data ?? null,
-        kept.length > 0 ? JSON.stringify(partsOf(kept)) : null,
+        resourceIds.length > 0 ? JSON.stringify(partsOf(resourceIds)) : null,
         options.budget ?? null,
         overrides === undefined ? null : JSON.stringify(overrides),
         options.concurrencyKey ?? null,

@@ -16,7 +16,10 @@ const SCHEDULES: Named = {
   empty: 'No schedules. Make one: howdah schedules create NAME --help',
 };
 
-/** `howdah schedules [list | show | create | run | pause | resume | delete]`: what begins runs at its times. */
+/**
+ * Registers `howdah schedules [list | show | create | run | pause | resume | delete]`: the
+ * schedules that start runs at their times.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(SCHEDULES),

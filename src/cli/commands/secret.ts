@@ -17,14 +17,17 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; force?: true; data?: true; yes?: true };
 
-/** `howdah secret set | rotate | list | remove`: a value comes from stdin and goes into the database encrypted. */
+/**
+ * Registers `howdah secret set | rotate | list | remove`. A value comes from stdin and is stored
+ * encrypted in the database.
+ */
 export function register(command: Command, io: CliIo): void {
   const add = (usage: string, description: string) =>
     command
       .command(usage)
       .description(description)
       .option(...TENANT_OPTION)
-      .allowExcessArguments() // what is too much may be a value: commander would print it
+      .allowExcessArguments() // an excess argument may be a value, which commander would print
       .hook('preAction', (_, { args, registeredArguments }) => {
         if (args.length > registeredArguments.length) throw tooMuch();
       });
@@ -68,7 +71,7 @@ async function set(io: CliIo, name: string, options: Options, isThere: boolean):
   });
 }
 
-/** Throws `HWNTF`. */
+/** Returns the secret of this name. Throws `HWNTF`. */
 async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
   const secrets = await listSecrets(db, tenantId);
   const found = secrets.find((secret) => secret.name === name);

@@ -15,7 +15,7 @@ const SYSTEM = [
 
 const KEY = ['<key>', 'which one, such as max_depth'] as const;
 
-/** `howdah settings [list | show | set | remove]`: numbers the engine goes by. */
+/** Registers `howdah settings [list | show | set | remove]`: numbers that control the engine. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     {
@@ -90,7 +90,7 @@ async function show(io: CliIo, key: string, whose: SettingsTarget, self: Command
   const setting = await withSettings(io, api, whose, (settings) => settingOf(settings, key));
   if (io.json) return printJson(io, setting);
   const { minimum, maximum, description } = setting;
-  io.out(`${standing(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
+  io.out(`${describeSetting(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
 }
 
 async function change(
@@ -110,15 +110,15 @@ async function change(
   if (whose.system && now.source === 'tenant') {
     io.err('This tenant has one of its own, which counts first.');
   }
-  io.out(standing(now));
+  io.out(describeSetting(now));
 }
 
-function standing({ key, value, source }: Setting): string {
+function describeSetting({ key, value, source }: Setting): string {
   const by = { tenant: 'set by the tenant', system: 'set for all', default: 'the default' };
   return `${key} ${value ?? '-'} (${by[source]})`;
 }
 
-/** Throws `HWNTF`, saying what may have been meant. */
+/** Returns the setting of this key. Throws `HWNTF` with the key that may have been meant. */
 async function settingOf(settings: Settings, key: string): Promise<Setting> {
   const all = await settings.list();
   const found = all.find((known) => known.key === key);
@@ -131,7 +131,10 @@ async function settingOf(settings: Settings, key: string): Promise<Setting> {
   });
 }
 
-/** What is no number is handed on as a text, which the database refuses in its own words. */
+/**
+ * Converts a value to JSON. A value that is not a number becomes a text, which the database rejects
+ * with its own message.
+ */
 function jsonOf(value: string): string {
   return value.trim() !== '' && Number.isFinite(Number(value))
     ? JSON.stringify(Number(value))

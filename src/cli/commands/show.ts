@@ -10,7 +10,10 @@ import type { CliIo } from '../output/output.ts';
 import { printRun, printTree } from '../print/run.ts';
 import { printStep, type StepView, shownIn, stepIn } from '../print/step.ts';
 
-/** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to; or one step in whole. */
+/**
+ * Registers `howdah show ID`. It prints the input, every step and the answer of a run, or the tree
+ * of the run, or one full step.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution, or a step of it: ID/SEQ')

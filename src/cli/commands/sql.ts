@@ -9,10 +9,13 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
 
-/** Held in memory before they are printed. */
+/** The default maximum number of rows. Rows are kept in memory before they are printed. */
 const MOST_ROWS = 10_000;
 
-/** `howdah sql QUERY`: one statement as the tenant, which reads; with `--write` what the application may write, too. */
+/**
+ * Registers `howdah sql QUERY`, which runs one statement as the tenant. The statement may only
+ * read; with `--write` it may also write what the application may write.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[query]', 'one statement; without it, or with -, standard input is read')
@@ -28,16 +31,16 @@ export function register(command: Command, io: CliIo): void {
         const tenantId =
           isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
         const role = write ? 'howdah_app' : 'howdah_analyst';
-        const asked = await adHocQuery(pool, text, {
+        const result = await adHocQuery(pool, text, {
           isReadOnly: !write,
           ...(tenantId !== undefined && { tenantId }),
           ...(isOwner && { role }),
           ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
         });
-        const { rows, count } = asked;
+        const { rows, count } = result;
         if (io.json) printJson(io, { items: rows });
         else printTable(io, rows);
-        if (!io.json || rows.length < count) io.err(summaryOf(asked));
+        if (!io.json || rows.length < count) io.err(summaryOf(result));
       });
     });
 }

@@ -19,7 +19,7 @@ type TokenOptions = {
   tenant?: string;
   user: string;
   role?: UserRole;
-  /** Seconds. */
+  /** The lifetime, in seconds. */
   expires: number;
   create?: true;
 };
@@ -27,7 +27,7 @@ type Claims = { user_id: string; tenant_id: string; role: UserRole; iat: number;
 
 const MOST_DAYS = 365;
 
-/** `howdah token`: a token for the API, signed with HOWDAH_JWT_SECRET. */
+/** Registers `howdah token`, which prints a token for the API, signed with HOWDAH_JWT_SECRET. */
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
@@ -77,7 +77,9 @@ async function namedOf(db: Queries, tenant: { id: string; slug: string }, option
   return atMost(user, options.role);
 }
 
-/** The API would let nobody in by such a token. */
+/**
+ * Throws `HWCNF` if the tenant or the user is not active, because the API would reject the token.
+ */
 async function refuseInactive(
   db: Queries,
   tenant: { id: string; slug: string },
@@ -92,7 +94,10 @@ async function refuseInactive(
   });
 }
 
-/** The user, when a token may say this role: the API lets nobody do more than his row allows. */
+/**
+ * Returns the user if a token may have this role. The API allows nobody more than the row of the
+ * user allows.
+ */
 function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
   if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
   throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {

@@ -20,7 +20,10 @@ const TOOLS: Named = {
   columns: ['id', 'name', 'kind', 'effect', 'requires_approval', 'timeout_ms', 'is_active'],
 };
 
-/** `howdah tools [list [AGENT] | show | import-openapi]`: the tools there are, or those of one agent as its models are told them. */
+/**
+ * Registers `howdah tools [list [AGENT] | show | import-openapi]`: all tools, or the tools of one
+ * agent as its models see them.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     { name: 'list', summary: 'the tools there are, or of an agent', register: registerList },
@@ -47,7 +50,10 @@ function registerList(command: Command, io: CliIo): void {
     });
 }
 
-/** Models are told what a worker makes of rows and MCP servers. */
+/**
+ * Creates the error for the tools of an agent over an API. A worker builds the tools that models
+ * see from rows and MCP servers.
+ */
 function agentOverApi(agent: string): HowdahError {
   return new HowdahError('EUSAGE', 'what the models of an agent are told is read in the database', {
     hint: `Name one by --database-url; which tools it has been given: howdah agents show ${agent}`,

@@ -9,7 +9,10 @@ type Options = { once?: true; every: number; limit: number };
 
 const CLEAR = '\u001b[H\u001b[2J';
 
-/** `howdah top`: what is live, and for owners what is wrong and how the server is; at a terminal again and again, until Ctrl-C. */
+/**
+ * Registers `howdah top`, which shows live runs, and for owners the alerts and the state of the
+ * server. At a terminal it repeats until Ctrl-C.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--once', 'look once; so it is where stdout is no terminal')

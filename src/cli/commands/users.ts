@@ -18,7 +18,10 @@ const USERS: Named = {
 
 type Options = { tenant?: string; role?: UserRole; email?: string };
 
-/** `howdah users [list | show | create | suspend | admit | export | erase]`: the people of a tenant. */
+/**
+ * Registers `howdah users [list | show | create | suspend | admit | export | erase]`: the users of
+ * a tenant.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(USERS),

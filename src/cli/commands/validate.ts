@@ -13,9 +13,9 @@ import { printWarnings } from '../print/plans.ts';
 type Options = { tenant?: string; offline?: true; api?: string };
 type One = Checked;
 
-/** Longer lines are not shown, since nobody would find the place in them. */
+/** The maximum length of a line that is shown. Nobody would find the place in a longer line. */
 const WIDEST_LINE = 160;
-/** What may be a key that was pasted: it is not said again where others read. */
+/** A pattern of text that may be a pasted key. Such text is not printed again where others read. */
 const MAY_BE_KEY =
   /(key|token|secret|password)["']?\s*[:=]|:\/\/[^\s/]*@|-----BEGIN|(?=[^\s"']*\d)[\w+/=.-]{20,}|\b(sk-|bearer )/i;
 const WORDS: Readonly<Record<string, readonly [string, string]>> = {
@@ -29,7 +29,10 @@ const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   workflows: ['workflow', 'workflows'],
 };
 
-/** `howdah validate FILE…`: whether an apply would take them; the status is 1 when not. */
+/**
+ * Registers `howdah validate FILE…`, which checks whether an apply would accept the files. The
+ * status is 1 if not.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument(
@@ -44,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
       const files = await readSystemFiles(paths, io.stdin);
       const check = await checkFiles(io, files, {
         ...options,
-        api: await askedApi(io, self, options),
+        api: await requestedApi(io, self, options),
       });
       if (check.files.some(({ faults }) => faults.length > 0)) io.setExitCode(exitCodes.error);
       if (io.json) printJson(io, asJson(check));
@@ -52,8 +55,8 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** The server to ask; a tenant of it is said by the key. */
-async function askedApi(
+/** Returns the server to use. Throws for `--tenant`, because the key decides the tenant. */
+async function requestedApi(
   io: CliIo,
   self: Command,
   { offline, api: named, tenant }: Options,
@@ -86,9 +89,9 @@ function asJson({ checked_in, files, problem }: Check) {
 }
 
 function show(io: CliIo, { checked_in, files, problem }: Check): void {
-  const told = new Set<string>();
+  const shownHints = new Set<string>();
   for (const one of files) {
-    for (const fault of one.faults) io.err(faultLines(io, one, fault, told).join('\n'));
+    for (const fault of one.faults) io.err(faultLines(io, one, fault, shownHints).join('\n'));
     if (one.warnings) printWarnings(io, { warnings: [...one.warnings] });
     io.out(`${one.file.name}: ${verdict(one)}`);
   }
@@ -110,12 +113,15 @@ function verdict({ faults, warnings, counts = {} }: One): string {
   return has.length === 0 ? 'ok' : `ok (${has.join(', ')})`;
 }
 
-/** The fault, the line it stands on, a mark below its place, and what may be done, unless that was told before. */
-function faultLines(io: CliIo, { file }: One, fault: Fault, told: Set<string>): string[] {
+/**
+ * Returns the fault, its line, a mark below the place, and the hint, unless the hint was shown
+ * before.
+ */
+function faultLines(io: CliIo, { file }: One, fault: Fault, shownHints: Set<string>): string[] {
   const name = fault.file ?? file.name;
-  const isNew = fault.hint !== undefined && !told.has(fault.hint);
+  const isNew = fault.hint !== undefined && !shownHints.has(fault.hint);
   const hint = isNew ? [` ${paint(io, 'cyan', 'hint:')} ${plainText(fault.hint ?? '')}`] : [];
-  told.add(fault.hint ?? '');
+  shownHints.add(fault.hint ?? '');
   return [plainText(faultLine(name, fault)), ...excerpt(io, textOf(file, name), fault), ...hint];
 }
 

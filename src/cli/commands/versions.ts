@@ -22,7 +22,10 @@ type VersionOptions = {
   kind?: VersionedKind;
 };
 
-/** `howdah versions NAME`: what an agent, a workflow, a prompt or a skill was, and back to it. */
+/**
+ * Registers `howdah versions NAME`: the versions of an agent, a workflow, a prompt or a skill, and
+ * their restoration.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'an agent, a workflow, a prompt or a skill')
@@ -51,7 +54,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-/** What has the name. Throws `HWNTF`, and `EUSAGE` when it could be several. */
+/** Returns the object with this name. Throws `HWNTF`, and `EUSAGE` if there are several. */
 async function versionedOf(
   pool: Pool,
   name: string,

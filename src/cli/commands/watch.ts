@@ -9,7 +9,10 @@ import { showUntilEnd } from '../print/live-run.ts';
 
 type Options = { after: number; tenant?: string };
 
-/** `howdah watch [ID]`: the steps so far, then each new one as it commits. */
+/**
+ * Registers `howdah watch [ID]`, which shows the steps so far, and then each new step as it
+ * commits.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', 'the execution; left out, the newest run of yours')
@@ -21,19 +24,19 @@ export function register(command: Command, io: CliIo): void {
       const api = await apiFor(io, self);
       if (api) {
         if (options.tenant !== undefined) throw tenantOverApi();
-        return showOverApi(io, api, named ?? told(io, await latestRunOverApi(api)), options);
+        return showOverApi(io, api, named ?? reportRunId(io, await latestRunOverApi(api)), options);
       }
       await withDatabase(io, async (database) => {
         const id = named
           ? await requireExecution(database.db, named)
-          : told(io, await forTenant(database, options.tenant, latestRun));
+          : reportRunId(io, await forTenant(database, options.tenant, latestRun));
         await showUntilEnd(io, database.url, id, { after: options.after });
       });
     });
 }
 
-/** Which run it is, for who has not named it. */
-function told(io: CliIo, id: string): string {
+/** Prints and returns the id of a run that the user has not named. */
+function reportRunId(io: CliIo, id: string): string {
   io.err(`execution ${id}`);
   return id;
 }

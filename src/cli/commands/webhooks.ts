@@ -21,7 +21,7 @@ const WEBHOOKS: Named = {
 const LIMIT = 100;
 
 type Options = { tenant?: string; status?: string };
-type Given = {
+type WebhookOptions = {
   events?: string;
   agent?: string;
   workflow?: string;
@@ -29,7 +29,10 @@ type Given = {
   description?: string;
 };
 
-/** `howdah webhooks [list | show | create | delete | deliveries | redeliver]`: who is told of runs, and what came of it. */
+/**
+ * Registers `howdah webhooks [list | show | create | delete | deliveries | redeliver]`: the
+ * receivers of run events, and the results of the deliveries.
+ */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(WEBHOOKS),
@@ -56,7 +59,7 @@ function withWebhook(command: Command): Command {
 }
 
 function columnsOf(_io: CliIo, [url]: readonly string[], options: object) {
-  const { events, agent, workflow, secret, description } = options as Given;
+  const { events, agent, workflow, secret, description } = options as WebhookOptions;
   return {
     url,
     ...{ agent, workflow },

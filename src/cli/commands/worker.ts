@@ -5,8 +5,9 @@ import { megabytes } from '../process/memory-limit.ts';
 import { serve, type ToolOptions, withToolOptions } from '../process/serve.ts';
 
 /**
- * `howdah worker`: runs agents until it is told to stop, or with `--once` until nothing is due; then drains and hands over.
- * With `--only` it is there for the runs of a tenant, an agent or a workflow.
+ * Registers `howdah worker`, which runs agents until it is stopped, or with `--once` until nothing
+ * is due. Then it drains and hands over. With `--only` it takes only the runs of a tenant, an agent
+ * or a workflow.
  */
 export function register(command: Command, io: CliIo): void {
   withToolOptions(command)

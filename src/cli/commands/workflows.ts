@@ -4,7 +4,7 @@ import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** `howdah workflows [list | show]`: how agents work together. */
+/** Registers `howdah workflows [list | show]`: the definitions of how agents work together. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [listVerb(WORKFLOWS), showVerb(WORKFLOWS)]);
 }

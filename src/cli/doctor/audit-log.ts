@@ -29,7 +29,10 @@ const RESTORE =
 const DELETED =
   'Nothing of ours deletes them: ask who has the rights of a superuser, and compare with a backup. A worker killed while it wrote one leaves it out, and the next that starts puts it in.';
 
-/** What `howdah doctor --audit` looks at: every audit log, the checkpoints, and whether anything keeps rows from being written. */
+/**
+ * Checks every audit log, the checkpoints, and whether anything prevents rows from being written.
+ * Used by `howdah doctor --audit`.
+ */
 export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
   const file = await fileCheckpoints(checkpointFile(config.home));
   const logs = await auditLogs(pool, file.checkpoints);
@@ -64,23 +67,23 @@ async function fileCheckpoints(path: string): Promise<FileCheckpoints> {
   return { path, ...readCheckpoints(text) };
 }
 
-/** The signatures of all checkpoints; a forged one would let a log that was written anew pass. */
+/** Checks the signatures of all checkpoints. A forged checkpoint would let a rewritten log pass. */
 async function checkpointFinding(
   pool: Pool,
   config: Config,
   file: FileCheckpoints,
   { chains, anchored }: AuditedLogs,
 ): Promise<AuditFinding> {
-  const kept = await listCheckpoints(pool);
+  const stored = await listCheckpoints(pool);
   const { masterKeysOf } = await import('../../bootstrap.ts');
   const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
-  const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
+  const verdicts = [...stored, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
-  const deleted = notKept(anchored.ours, kept, chains);
+  const deleted = missingCheckpoints(anchored.ours, stored, chains);
   const [first] = deleted;
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
   const found = [
-    `${kept.length} in the database, ${file.checkpoints.length} in ${file.path}`,
+    `${stored.length} in the database, ${file.checkpoints.length} in ${file.path}`,
     ...(anchored.strangers.length > 0
       ? [`${anchored.strangers.length} of the file are of another database`]
       : []),
@@ -97,17 +100,24 @@ async function checkpointFinding(
   return { check: 'checkpoints', ok: !first, found, ...(first && { fix: DELETED }) };
 }
 
-/** Those that were written to the file and are not in the database; a tenant that is gone is a finding of its own. */
-function notKept(written: Checkpoint[], kept: Checkpoint[], chains: AuditedChain[]): Checkpoint[] {
+/**
+ * Returns the checkpoints that were written to the file and are not in the database. A missing
+ * tenant is a separate finding.
+ */
+function missingCheckpoints(
+  written: Checkpoint[],
+  stored: Checkpoint[],
+  chains: AuditedChain[],
+): Checkpoint[] {
   const name = ({ tenant_id, seq }: Checkpoint) => `${tenant_id} ${seq}`;
-  const there = new Set(kept.map(name));
+  const there = new Set(stored.map(name));
   const ours = new Set(chains.map(({ tenant_id }) => tenant_id));
   return [...new Map(written.map((one) => [name(one), one])).values()].filter(
     (one) => ours.has(one.tenant_id) && !there.has(name(one)),
   );
 }
 
-/** What another database with the same tenants wrote to the same file. */
+/** Reports checkpoints that another database with the same tenants wrote to the same file. */
 function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[] {
   const [first] = unlike;
   if (kin.length === 0) return [];
@@ -124,7 +134,7 @@ function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[]
   ];
 }
 
-/** Tenants the file knows and the database does not, without a trace of them. */
+/** Reports tenants that are in the file and have left no trace in the database. */
 function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs): AuditFinding[] {
   const ours = new Set([NOBODY, ...chains.map(({ tenant_id }) => tenant_id)]);
   const gone = new Map(

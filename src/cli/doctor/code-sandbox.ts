@@ -4,7 +4,10 @@ import type { AuditFinding } from './audit-log.ts';
 
 const never = new AbortController().signal;
 
-/** Whether the sandboxes of `run_code` hold on this machine: everything that should be refused is tried. */
+/**
+ * Checks whether the sandboxes of `run_code` work on this machine. Tries everything that they
+ * should reject.
+ */
 export async function codeSandboxes(path: readonly string[]): Promise<AuditFinding> {
   const languages = codeLanguages({ path });
   const found: string[] = [];

@@ -5,12 +5,14 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { refusePooler } from '../../db/connection/pooler-check.ts';
 import type { AuditFinding } from './audit-log.ts';
 
-/** Of what the server allows: what is planned beyond it is too near. */
+/**
+ * The share of the allowed connections above which the planned number is too close to the limit.
+ */
 const NEAR = 0.8;
 
 /**
- * What the processes that are alive may come to have together, beside what others have now. The maximum is of each process:
- * a process that has little to do has few of them.
+ * Checks the maximum number of connections of all live processes, plus the current connections of
+ * others. The maximum applies to each process: a process with little work has few connections.
  */
 export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise<AuditFinding> {
   const { allowed, apis, workers, requests, ...use } = await connectionUse(pool);
@@ -25,7 +27,10 @@ export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise
   return { check: 'connections', ok: true, found, ...(most > NEAR * allowed ? { fix } : {}) };
 }
 
-/** What locks, LISTEN and settings of ours hold on to: a connection that stays the same session. */
+/**
+ * Checks that a connection stays the same session, because our locks, LISTEN and settings depend on
+ * that.
+ */
 export async function sessionsFinding(url: string): Promise<AuditFinding> {
   const check = 'sessions';
   try {

@@ -12,7 +12,7 @@ import type { AuditFinding as Finding } from './audit-log.ts';
 
 const MOST_STATEMENTS = 5;
 
-/** What an owner sees of the installation and its server. */
+/** The owner's view of the installation and its server. */
 export type OperatorView = {
   alerts: Alert[];
   database: ServerFigures;
@@ -20,7 +20,7 @@ export type OperatorView = {
   slow_statements: SlowStatement[] | null;
 };
 
-/** Looks at what is cheap to ask again and again. */
+/** Reads the figures that are cheap enough to read repeatedly. */
 export async function operatorView(pool: Pool): Promise<OperatorView> {
   const [alerts, database, slow] = await Promise.all([
     listInstallationAlerts(pool, { withPromises: false }),
@@ -30,7 +30,10 @@ export async function operatorView(pool: Pool): Promise<OperatorView> {
   return { alerts, database, slow_statements: slow ?? null };
 }
 
-/** The alerts as a table, then the figures of the server in a line, then its slowest statements. */
+/**
+ * Prints the alerts as a table, then the figures of the server in a line, then its slowest
+ * statements.
+ */
 export function showOperatorView(io: CliIo, view: OperatorView): void {
   if (view.alerts.length > 0) {
     io.out('');
@@ -44,7 +47,7 @@ export function showOperatorView(io: CliIo, view: OperatorView): void {
   }
 }
 
-/** What `howdah doctor` says of the same. */
+/** Returns the same view as findings of `howdah doctor`. */
 export async function operatorFindings(pool: Pool): Promise<Finding[]> {
   const { alerts, database, slow_statements } = await operatorView(pool);
   const [worst] = alerts;

@@ -3,8 +3,9 @@ import { createProviders, findProvider } from '../../providers/registry.ts';
 import type { AuditFinding } from './audit-log.ts';
 
 /**
- * Models whose provider this release does not know. The database takes any, since workers of another release may know
- * more: a run that asks such a model here fails, with the same words.
+ * Finds models whose provider this release does not know. The database accepts any provider,
+ * because workers of another release may know more. A run that uses such a model here fails with
+ * the same message.
  */
 export async function providersFinding(pool: Pool): Promise<AuditFinding> {
   const { rows } = await pool.query<{ name: string; provider: string; base_url: string | null }>(

@@ -11,7 +11,7 @@ import type { AuditFinding } from './audit-log.ts';
 import { searchPathFinding } from './search-path.ts';
 import { isolationFinding } from './tenant-isolation.ts';
 
-/** What `howdah restore` prints. */
+/** The output of `howdah restore`. */
 export type RestoreReport = {
   file: string;
   seconds: number;
@@ -25,7 +25,7 @@ export type RestoreReport = {
   findings: AuditFinding[];
 };
 
-/** Makes a database that was just brought back ready for work, and looks at all of it. */
+/** Prepares a database that was just restored for work, and checks all of it. */
 export async function settle(
   pool: Pool,
   config: Config,
@@ -61,7 +61,7 @@ async function promises(pool: Pool): Promise<AuditFinding> {
       };
 }
 
-/** The chains themselves: checkpoints in a file of this machine may well be younger than the backup. */
+/** Checks only the chains. Checkpoints in a file of this machine may be newer than the backup. */
 async function audit(pool: Pool): Promise<AuditFinding> {
   const chains = await verifyAudit(pool);
   const broken = chains.flatMap(({ tenant_id, slug, broken: fault }) =>
@@ -94,7 +94,7 @@ async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
   }
 }
 
-/** What belongs to the installation and was not in the file. */
+/** Reports what belongs to the installation and was not in the file. */
 function missing(state: RestoredState): AuditFinding[] {
   const finding = (check: string, names: string[], what: string, fix: string): AuditFinding[] =>
     names.length === 0 ? [] : [{ check, ok: false, found: `${what}: ${names.join(', ')}`, fix }];

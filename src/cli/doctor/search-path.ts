@@ -1,7 +1,10 @@
 import { strayPath } from '../../db/connection/search-path.ts';
 import type { AuditFinding } from './audit-log.ts';
 
-/** Whether tables that this login makes without a schema land among ours: a warning, with the fix. */
+/**
+ * Checks whether tables that this login creates without a schema end up in a schema of ours. The
+ * finding is a warning, with the fix.
+ */
 export async function searchPathFinding(
   db: Parameters<typeof strayPath>[0],
 ): Promise<AuditFinding> {

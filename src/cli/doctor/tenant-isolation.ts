@@ -2,7 +2,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { isolationGaps } from '../../db/schema/tenant-isolation-check.ts';
 import type { AuditFinding } from './audit-log.ts';
 
-/** Whether the catalogue still keeps tenants apart as a migration left it. */
+/** Checks whether the catalogue still isolates tenants as a migration left it. */
 export async function isolationFinding(pool: Pool): Promise<AuditFinding> {
   const check = 'isolation';
   const gaps = await isolationGaps(pool);

@@ -7,18 +7,18 @@ import type { CliDatabase } from '../backend/database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 
 type Options = ApplyOptions & {
-  /** The command: by it an import knows what such an import has made. */
+  /** The command. An import uses it to recognise the objects of an earlier import. */
   origin: 'import fast-agent' | 'tools import-openapi';
   tenant?: string | undefined;
-  /** Where the file is kept, if it is. */
+  /** The path of the stored file, if the file is stored. */
   out?: string | undefined;
-  /** Done before the transaction commits. */
+  /** The work that runs before the transaction commits. */
   keep: () => Promise<void>;
 };
 
 /**
- * Applies what was imported, and overwrites nothing that was there before and not imported. Throws `HWCNF`, naming whose it
- * is, and then nothing was written, the file neither.
+ * Applies an imported system. Overwrites nothing that existed before and was not imported. Throws
+ * `HWCNF` with the owner of such an object. Then nothing was written, not even the file.
  */
 export async function applyImported(
   { db, pool }: CliDatabase,
@@ -77,7 +77,10 @@ function refuseOverwriting({ objects }: Plan, origin: string): void {
   });
 }
 
-/** The file is nowhere yet, so what is wrong is told by what it is about and not by lines. */
+/**
+ * Translates the faults of an import. They name their subject and not lines, because the file is
+ * not stored yet.
+ */
 function refusalOf(error: unknown, origin: string): unknown {
   const { code, hint, detail } = error as HowdahError & { detail?: { faults?: Fault[] } };
   if (!(error instanceof HowdahError) || !detail?.faults) return error;

@@ -27,7 +27,10 @@ type Options = {
   tenant?: string;
 };
 
-/** `howdah tools import-openapi FILE|URL`: a tool of kind http for each operation, applied as an agent system. */
+/**
+ * Registers `howdah tools import-openapi FILE|URL`. It creates an http tool for each operation and
+ * applies them as an agent system.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .command('import-openapi')
@@ -82,7 +85,10 @@ async function run(io: CliIo, place: string, options: Options): Promise<void> {
   });
 }
 
-/** Several systems, each with a name of its own, hold what one cannot. */
+/**
+ * Throws `HWINV` if the file is too large for one system. Several systems with different names can
+ * contain what one cannot.
+ */
 function refuseTooLarge(text: string, tools: number): void {
   const bytes = Buffer.byteLength(text);
   if (bytes <= MAX_FILE_BYTES) return;
@@ -137,8 +143,9 @@ async function refuseMissingSecrets(
 }
 
 /**
- * What a description is called is its author's to say, and so is the secret that is called as it. One that something else uses
- * goes to the author's server only when who imports says so.
+ * Throws `HWCNF` if a secret that something else uses would be sent to the server of the author.
+ * The author decides the name of a description, and so the name of the secret that is derived from
+ * it. Such a secret is sent only if the importing user names it.
  */
 async function refuseOthersSecrets(
   { db, pool }: CliDatabase,

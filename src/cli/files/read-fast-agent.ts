@@ -10,10 +10,16 @@ const OWN_FOLDER = '.fast-agent';
 const CONFIG = ['fastagent.config.yaml', 'fast-agent.yaml'];
 const SECRETS = ['fastagent.secrets.yaml', 'fast-agent.secrets.yaml'];
 const CARD = /\.(md|markdown|ya?ml)$/i;
-/** An instruction includes texts, and none of these is one. */
+/**
+ * The files that an instruction may not include. Instructions include texts, and these are not
+ * texts.
+ */
 const NO_TEXT = /(^|[/\\])(\.env[^/\\]*|[^/\\]*secrets?\.ya?ml)$/i;
 
-/** The files of the fast-agent project in this folder, or of this one card. Throws `HWNTF`, `HWINV`. */
+/**
+ * Reads the files of the fast-agent project in this folder, or of one card. Throws `HWNTF`,
+ * `HWINV`.
+ */
 export async function readFastAgentProject(path: string, name?: string): Promise<Project> {
   const isFolder = await isFolderAt(path);
   const isCard = !isFolder && !CONFIG.includes(basename(path));
@@ -40,7 +46,10 @@ async function isFolderAt(path: string): Promise<boolean> {
   return found.isDirectory();
 }
 
-/** A project is meant by its folder `.fast-agent` and by those in that, too. */
+/**
+ * Returns the folder of the project. The folder `.fast-agent` and the folders in it also stand for
+ * their project.
+ */
 function rootOf(path: string): string {
   if (basename(resolve(path)) === OWN_FOLDER) return join(path, '..');
   return basename(resolve(path, '..')) === OWN_FOLDER ? join(path, '..', '..') : path;
@@ -74,7 +83,10 @@ async function cardFolders(root: string): Promise<Source[]> {
   return (await Promise.all(read)).flat();
 }
 
-/** Cards may lie in any folder, among other files: what does not look like one is none. */
+/**
+ * Reads the cards among other files, because cards may be in any folder. Files that do not look
+ * like a card are skipped.
+ */
 async function looseCards(root: string, names: readonly string[]): Promise<Source[]> {
   const wanted = names.filter(
     (name) => CARD.test(name) && ![...CONFIG, ...SECRETS, 'SKILL.md'].includes(name),
@@ -102,7 +114,7 @@ async function pythonFiles(root: string, names: readonly string[]): Promise<Sour
   return (await Promise.all(read)).filter(({ text }) => definesAgents(text));
 }
 
-/** Names of the files there, in order; of no folder none. */
+/** Returns the sorted names of the files in a folder. Returns none if there is no folder. */
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -137,7 +149,10 @@ async function sourceAt(kind: SourceKind, path: string): Promise<Source> {
   }
 }
 
-/** Texts of the project alone: a card that came from elsewhere is not to have the disk read for it. */
+/**
+ * Returns a function that reads texts of the project only. A card from elsewhere must not read
+ * other files of the disk.
+ */
 function includeFrom(root: string): Project['include'] {
   return (path) => {
     try {

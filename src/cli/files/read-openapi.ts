@@ -7,10 +7,13 @@ import type { CliIo } from '../output/output.ts';
 
 const FETCH_MS = 30_000;
 
-/** An OpenAPI description: a file, `-` for standard input, or a URL, which is asked under guard. `url`: where it came from. */
+/**
+ * An OpenAPI description: a file, `-` for standard input, or a URL, which is fetched under the
+ * egress guard. `url` is the source address.
+ */
 export type OpenApiSource = { name: string; text: string; url?: string };
 
-/** Throws `HWNTF` for what cannot be read. */
+/** Reads an OpenAPI description. Throws `HWNTF` if it cannot be read. */
 export async function readOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
   if (place === '-') return { name: 'stdin', text: await readAll(io.stdin) };
   if (/^https?:\/\//i.test(place)) return fetchOpenApi(io, place);

@@ -6,13 +6,16 @@ import { TEXTS } from '../../systems/pack.ts';
 import { nearestTo } from '../../systems/schema/schema-errors.ts';
 
 const MANIFEST = /^pack\.(ya?ml|json)$/;
-/** What lies in which folder of a pack. */
+/** The ending of the files in each folder of a pack. */
 const FOLDERS: Readonly<Record<string, string>> = {
   functions: '.sql',
   ...Object.fromEntries(Object.keys(TEXTS).map((section) => [section, '.md'])),
 };
 
-/** The pack in a folder: `pack.yaml` and the files beside it. Throws `EUSAGE` for what is no pack. */
+/**
+ * Reads the pack in a folder: `pack.yaml` and the files beside it. Throws `EUSAGE` if the folder is
+ * not a pack.
+ */
 export async function readPackFolder(folder: string): Promise<SystemFile> {
   const entries = await readdir(folder, { withFileTypes: true });
   const manifests = entries.filter(({ name }) => MANIFEST.test(name)).map(({ name }) => name);

@@ -10,14 +10,20 @@ import type { CliDatabase } from '../backend/database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import { readPackFolder } from './read-pack.ts';
 
-/** For who is used to `apply -f FILE`: a word before files, which mean the same without it. */
+/**
+ * The option `-f` before files, which has no effect. It is for people who know it from other tools,
+ * such as `apply -f FILE`.
+ */
 export const FILE_OPTION = ['-f', 'before a file, as other tools want it'] as const;
 
-/** How a command line and its faults call standard input. */
+/** The name of standard input on a command line (`path`) and in faults (`name`). */
 const STDIN = { path: '-', name: 'stdin' };
 const ENDING = /\.(ya?ml|json)$/i;
 
-/** The files and packs a command line names, `-` for standard input. Throws `HWNTF`, `EUSAGE`. */
+/**
+ * Reads the files and packs that a command line names; `-` is standard input. Throws `HWNTF`,
+ * `EUSAGE`.
+ */
 export function readSystemFiles(
   paths: readonly string[],
   stdin: NodeJS.ReadableStream,
@@ -53,7 +59,9 @@ async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<H
   });
 }
 
-/** The file of a system in the same folder whose name is most like this one, whichever of the endings it has. */
+/**
+ * Returns the system file in the same folder with the most similar name, with any of the endings.
+ */
 async function fileLike(path: string): Promise<string | undefined> {
   const files = (await readdir(dirname(path)).catch(() => [])).filter((name) => ENDING.test(name));
   const stemOf = (name: string) => name.replace(ENDING, '');
@@ -62,7 +70,7 @@ async function fileLike(path: string): Promise<string | undefined> {
   return file === undefined ? undefined : join(dirname(path), file);
 }
 
-/** Throws `EUSAGE` where standard input is among files that are to be watched. */
+/** Throws `EUSAGE` if standard input is among the files to watch. */
 export function refuseWatchedStdin(paths: readonly string[]): void {
   if (!paths.includes(STDIN.path)) return;
   throw new HowdahError('EUSAGE', 'standard input is not saved again, so it cannot be watched', {
@@ -70,7 +78,7 @@ export function refuseWatchedStdin(paths: readonly string[]): void {
   });
 }
 
-/** All files in one transaction, as the tenant of this slug or the one the login acts for. */
+/** Applies all files in one transaction, as the tenant of this slug or the tenant of the login. */
 export async function applyFiles(
   { db, pool }: CliDatabase,
   files: readonly SystemFile[],

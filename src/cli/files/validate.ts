@@ -20,29 +20,33 @@ import { tenantOf } from '../input/resolve-tenant.ts';
 import { type ErrorReport, reportOf } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** What came of one file; without warnings, it was not looked at to its end. */
+/** The result of one file. Without warnings, the file was not checked completely. */
 export type Checked = Omit<Tried, 'plan'> & { warnings?: readonly string[] };
 
 export type Check = {
-  /** Where it was looked whether names name something; `none`: no database was needed, or none was to be had. */
+  /**
+   * The place where referenced names were looked up. `none`: no database was needed, or none was
+   * available.
+   */
   checked_in: 'database' | 'server' | 'scratch' | 'none';
   files: Checked[];
-  /** Why only the files themselves could be looked at. */
+  /** The reason why only the files themselves could be checked. */
   problem?: ErrorReport;
 };
 
 type Options = { tenant?: string; offline?: true };
-/** The database of an options' tenant, unless it is a server that is asked. */
+/** The options, and the server if one is used in place of the database. */
 type Where = Options & { api?: Api | undefined };
 
-/** What takes longer than this is told of. */
+/** The milliseconds after which the creation of a database is reported. */
 const UNNOTICED_MS = 300;
 const UNDONE = Symbol('undone');
 const OFFLINE = 'Or check it beside nothing: --offline.';
 
 /**
- * Applies the files where they would be applied, as far as that is there, and undoes it; else to an empty tenant of a database
- * that is made for it. What is wrong with a file by itself is found without any.
+ * Applies the files to the database that an apply would use, if it is available, and rolls back.
+ * Otherwise applies them to an empty tenant of a database that is made for this purpose. Faults of
+ * a file itself are found without a database.
  */
 export async function checkFiles(
   io: CliIo,
@@ -55,8 +59,8 @@ export async function checkFiles(
     return await checkBeside(io, own, options);
   } catch (error) {
     const problem = reportOf(error);
-    const isTold = own.some(({ faults }) => faults.length > 0);
-    if (!isTold || ['EINTERRUPTED', 'EUSAGE'].includes(problem.code)) throw error;
+    const hasOwnFaults = own.some(({ faults }) => faults.length > 0);
+    if (!hasOwnFaults || ['EINTERRUPTED', 'EUSAGE'].includes(problem.code)) throw error;
     return { checked_in: 'none', files: own, problem };
   }
 }
@@ -83,7 +87,10 @@ function checked({ plan, ...tried }: Tried): Checked {
   return { ...tried, ...(plan && { warnings: plan.warnings }) };
 }
 
-/** Faults have their places in the files as they are here: the server gives what it would give an apply. */
+/**
+ * Checks the files on a server, which returns what it would return to an apply. Faults have their
+ * places in the local files.
+ */
 async function tryOverApi(api: Api, files: readonly SystemFile[]): Promise<Checked[]> {
   const sent = files.map(({ name, text, parts }) => ({
     ...{ name, text },
@@ -96,7 +103,10 @@ async function tryOverApi(api: Api, files: readonly SystemFile[]): Promise<Check
   });
 }
 
-/** The database of this environment, unless it is the embedded one and does not run, or nobody has used it yet. */
+/**
+ * Returns the URL of the database of this environment. Returns undefined for the embedded database
+ * if it does not run or has never been used.
+ */
 async function urlOf(io: CliIo): Promise<string | undefined> {
   const { databaseUrl, home } = await io.config();
   await refuseServer(io, OFFLINE);
@@ -105,7 +115,10 @@ async function urlOf(io: CliIo): Promise<string | undefined> {
   return found.state === 'ready' && (await stateOf(found.url)).isThere ? found.url : undefined;
 }
 
-/** Nothing is migrated here: who only looks at files changes no schema. */
+/**
+ * Throws if the schema does not match this program. Nothing is migrated, because a check of files
+ * must not change a schema.
+ */
 async function refuseOther(url: string): Promise<void> {
   const { isThere, isOwner } = await stateOf(url);
   if (!isThere) throw noSchema(url, OFFLINE);
@@ -123,7 +136,10 @@ function stateOf(url: string): Promise<SchemaState> {
   return schemaState(pool).finally(() => pool.end());
 }
 
-/** In a transaction that is rolled back, so that one file finds what another before it describes. */
+/**
+ * Applies the files in a transaction that is rolled back, so that a file finds what an earlier file
+ * describes.
+ */
 async function tryIn(url: string, files: readonly SystemFile[], slug?: string): Promise<Tried[]> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   let tried: Tried[] = [];
@@ -164,7 +180,9 @@ async function tryInScratch(io: CliIo, own: readonly Looked[]): Promise<Tried[]>
   }
 }
 
-/** Secrets stand in no file: the ones that are named are taken to be there. */
+/**
+ * Inserts the named secrets. Files contain no secrets, so the named secrets are assumed to exist.
+ */
 async function keepSecrets(url: string, names: readonly string[]): Promise<void> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   try {

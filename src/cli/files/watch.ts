@@ -2,12 +2,16 @@ import { readdir, readFile, stat, watch } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** An editor may write a file in several pieces, or put another in its place. */
+/**
+ * The wait after a change, in milliseconds. An editor may write a file in several pieces, or
+ * replace it.
+ */
 const SETTLED_MS = 50;
 
 /**
- * One now, then one whenever the content of a file is another one, until the signal. Folders are watched: files are replaced.
- * A folder among the paths is watched with all that lies in it.
+ * Yields once at the start, then whenever the content of a file changes, until the signal fires.
+ * Watches folders, because files are replaced. A folder among the paths is watched with everything
+ * in it.
  */
 export async function* changesOf(
   paths: readonly string[],
@@ -24,7 +28,7 @@ export async function* changesOf(
     ...[...folders].map(([folder, names]) => listen(folder, names, signal, () => wake())),
     ...packs.map((folder) => listen(folder, undefined, signal, () => wake())),
   ]);
-  ended.catch(() => {}); // told below, by who waits
+  ended.catch(() => {}); // reported below, where it is awaited
   signal.addEventListener('abort', () => wake());
   let last: string | undefined;
   while (!signal.aborted) {
@@ -35,7 +39,7 @@ export async function* changesOf(
     if (now !== last) {
       last = now;
       yield;
-      continue; // what was saved meanwhile is seen at once
+      continue; // a change saved meanwhile is seen at once
     }
     await Promise.race([woken, ended]);
     await pause(SETTLED_MS, undefined, { signal }).catch(() => {});

@@ -1,7 +1,10 @@
 import { Argument, type Command, Option } from 'commander';
 import { firstVerb, isWithoutVerb } from '../nouns/subcommands.ts';
 
-/** What help and completion tell of a command, without what it does and all that takes. */
+/**
+ * The description of a command for help and completion, without its action and the modules that the
+ * action needs.
+ */
 export type CommandMetadata = Readonly<{
   description: string;
   arguments?: readonly Value[];
@@ -9,7 +12,7 @@ export type CommandMetadata = Readonly<{
   verbs?: readonly (CommandMetadata & { name: string; isFirst?: true; isHidden?: true })[];
 }>;
 
-/** An argument as `<files...>`, an option as `--out <file>`. */
+/** An argument such as `<files...>`, or an option such as `--out <file>`. */
 type Value = Readonly<{
   written: string;
   description: string;
@@ -20,7 +23,7 @@ type Value = Readonly<{
   isNeeded?: true;
 }>;
 
-/** Reads it off a command that its file has registered. */
+/** Reads the metadata of a command that its file has registered. */
 export function describe(command: Command): CommandMetadata {
   const { registeredArguments, options, commands } = command;
   const verbs = commands.map((verb) => ({
@@ -57,7 +60,7 @@ function read(one: Argument | Option, written: string): Value {
   };
 }
 
-/** Gives a command what is told of it: the opposite of `describe`. */
+/** Adds its metadata to a command. This is the opposite of `describe`. */
 export function fill(command: Command, described: CommandMetadata): Command {
   for (const { written, ...value } of described.arguments ?? [])
     command.addArgument(filled(new Argument(written, value.description), value));

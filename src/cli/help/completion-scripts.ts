@@ -1,6 +1,7 @@
 /**
- * What a shell runs once to complete the lines of `howdah`. Each asks the command itself, by `howdah completion words -- …`: a
- * candidate to a line, behind a tab what it means; `:files` says that a name of a file may stand there.
+ * The scripts that a shell runs once to complete the lines of `howdah`. Each script calls the
+ * command itself, by `howdah completion words -- …`. A line of its output is a candidate, followed
+ * by a tab and the meaning. `:files` means that a file name is possible there.
  */
 export const completionScripts = {
   bash: `# howdah completion bash: put this into ~/.bashrc:  eval "$(howdah completion bash)"

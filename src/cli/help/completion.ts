@@ -1,15 +1,18 @@
 import type { Argument, Command, Option } from 'commander';
 import { firstVerb } from '../nouns/subcommands.ts';
 
-/** What may stand at the end of a line; `files` says that a name of a file may. */
+/** The candidates for the end of a line. `files` means that a file name is also possible. */
 export type Candidates = { words: { word: string; summary: string }[]; files: boolean };
 
-/** Gives a command its arguments, options and subcommands, which are loaded when they are needed. */
+/**
+ * A function that adds arguments, options and subcommands to a command. They are loaded when
+ * needed.
+ */
 export type Load = (command: Command) => Promise<Command>;
 
 const FILES = /file|path|folder/i;
 
-/** What may come at the end of `words`, the last of which is being typed and may be empty. */
+/** Returns the candidates for the last of `words`, which is being typed and may be empty. */
 export async function completionsOf(
   program: Command,
   words: readonly string[],
@@ -40,7 +43,7 @@ export async function completionsOf(
   return { words: [...here.words, ...there.words], files: here.files || there.files };
 }
 
-/** Bash takes `--status=failed` for three words. */
+/** Normalizes the words of options. Bash passes `--status=failed` as three words. */
 function joined(words: readonly string[]): string[] {
   return words
     .flatMap((word) => (/^--[^=]+=/.test(word) ? word.split(/=(.*)/s, 2) : [word]))
@@ -49,7 +52,10 @@ function joined(words: readonly string[]): string[] {
 
 type Place = { command: Command; chain: Command[]; position: number };
 
-/** Whose options may stand there: without a verb a noun takes those of its first one. */
+/**
+ * Returns the commands whose options are possible there. Without a verb, a noun takes the options
+ * of its first verb.
+ */
 function chainOf({ command, chain }: Place): Command[] {
   const verb = firstVerb(command);
   return verb ? [...chain, verb] : chain;
@@ -73,11 +79,11 @@ function optionsOf(chain: readonly Command[]): Option[] {
 function flagsOf(chain: readonly Command[], last: string): Candidates {
   const help = { short: undefined, long: '--help', description: 'print this help' };
   const words = [...optionsOf(chain), help]
-    .filter(({ long }) => long !== '--version' || chain.length === 1) // of howdah, and of no command
+    .filter(({ long }) => long !== '--version' || chain.length === 1) // only of `howdah` itself
     .flatMap(({ short, long, description }) =>
       [short, long].flatMap((word) => (word ? [{ word, summary: description }] : [])),
     )
-    .filter(({ word }) => word.startsWith(last) && word.startsWith('--')); // two long names are both said
+    .filter(({ word }) => word.startsWith(last) && word.startsWith('--')); // both, if two are long
   return { words, files: false };
 }
 
@@ -86,7 +92,8 @@ function operandsOf({ command, position }: Place, last: string): Candidates {
   const words = subcommands
     .filter((one) => one.name() !== 'help')
     .flatMap((one) => {
-      const names = last === '' ? [one.name()] : [one.name(), ...one.aliases()]; // a second name only for who means it
+      // aliases only for somebody who has started to type a word
+      const names = last === '' ? [one.name()] : [one.name(), ...one.aliases()];
       return names.map((word) => ({ word, summary: one.description() }));
     })
     .filter(({ word }) => word.startsWith(last));

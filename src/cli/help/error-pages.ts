@@ -2,29 +2,29 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 
-/** What a page of `docs/errors` says of a code. */
+/** The content of a page of `docs/errors` about a code. */
 export type ErrorPage = {
   code: string;
-  /** Other codes that mean the same. */
+  /** Other codes with the same meaning. */
   also: string[];
   title: string;
   meaning: string;
-  /** The status of a refused request over REST; null where there is none. */
+  /** The HTTP status of a rejected REST request. Null if there is none. */
   http_status: number | null;
-  /** What `howdah` exits with; null where it never meets the code. */
+  /** The exit code of `howdah`. Null if `howdah` never meets the code. */
   exit_code: number | null;
-  /** Whether trying again helps. */
+  /** The advice on whether a retry helps. */
   retry: string;
-  /** How each interface tells it. */
+  /** The form of the error in each interface. */
   told: { where: string; as: string }[];
   causes: { cause: string; fix: string }[];
-  /** The page as it is written. */
+  /** The source text of the page. */
   text: string;
 };
 
 const FOLDER = join(PACKAGE_ROOT, 'docs', 'errors');
 
-/** Every page, by the name of its code. */
+/** Reads every page, sorted by the name of its code. */
 export function errorPages(): ErrorPage[] {
   return readdirSync(FOLDER)
     .filter((name) => name.endsWith('.md') && name !== 'README.md')
@@ -32,7 +32,10 @@ export function errorPages(): ErrorPage[] {
     .map((name) => parsePage(readFileSync(join(FOLDER, name), 'utf8')));
 }
 
-/** Reads a page: a heading, what it means, a table of the interfaces, whether to try again, causes with their fixes, examples. */
+/**
+ * Parses a page: a heading, the meaning, a table of the interfaces, whether to retry, causes with
+ * their fixes, and examples.
+ */
 export function parsePage(text: string): ErrorPage {
   const [head = '', causes = ''] = text.split(/^## (?:Causes|Examples)\n/m);
   const [, code = '', title = ''] = /^# (\S+): (.+)\n/.exec(head) ?? [];
@@ -40,16 +43,19 @@ export function parsePage(text: string): ErrorPage {
   const [, also = ''] = /^Also: (.+)$/m.exec(head) ?? [];
   const [, retry = ''] = /^\*\*Again:\*\* (.+)$/m.exec(head) ?? [];
   const rows = [...head.matchAll(/^\| (.+?) \| (.+) \|$/gm)].slice(2);
-  const told = rows.map(([, where = '', as = '']) => ({ where: plain(where), as: plain(as) }));
+  const interfaces = rows.map(([, where = '', as = '']) => ({
+    where: plain(where),
+    as: plain(as),
+  }));
   return {
     code,
     also: [...also.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one),
     title,
     meaning: plain(meaning),
-    http_status: numberIn(told, 'REST'),
-    exit_code: numberIn(told, 'howdah'),
+    http_status: numberIn(interfaces, 'REST'),
+    exit_code: numberIn(interfaces, 'howdah'),
     retry: plain(retry),
-    told,
+    told: interfaces,
     causes: [...causes.matchAll(/^- \*\*(.+?)\*\* (.+)$/gm)].map(([, cause = '', fix = '']) => ({
       cause: plain(cause),
       fix: plain(fix),
@@ -58,7 +64,10 @@ export function parsePage(text: string): ErrorPage {
   };
 }
 
-/** The page for a terminal: no marks of Markdown but what reads well without them. */
+/**
+ * Converts the page to lines for a terminal. Removes the marks of Markdown, except those that read
+ * well as plain text.
+ */
 export function pageLines(text: string): string[] {
   let isCode = false;
   return text.split('\n').flatMap((line) => {
@@ -76,13 +85,13 @@ export function pageLines(text: string): string[] {
   });
 }
 
-function numberIn(told: ErrorPage['told'], door: string): number | null {
-  const { as = '' } = told.find(({ where }) => where === door) ?? {};
+function numberIn(interfaces: ErrorPage['told'], name: string): number | null {
+  const { as = '' } = interfaces.find(({ where }) => where === name) ?? {};
   const [number] = /^\d+/.exec(as.replace(/^exits /, '')) ?? [];
   return number === undefined ? null : Number(number);
 }
 
-/** Without marks: `**bold**`, code, links. */
+/** Removes the marks of Markdown: `**bold**`, code, links. */
 function plain(text: string): string {
   return text
     .replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { examples } from './examples.ts';
 
-/** Has help show, before all else, what of these lines is about a command: its own, or those of its verbs. */
+/** Adds examples before the rest of the help: the lines of the command itself, or of its verbs. */
 export function withExamples(command: Command): void {
   const { parent } = command;
   const noun = parent?.parent ? parent : command;
@@ -16,7 +16,10 @@ export function withExamples(command: Command): void {
   if (parent !== null) command.commands.forEach(withExamples);
 }
 
-/** Whether a line is of this verb, or of the noun alone, which does its first one. */
+/**
+ * Returns whether a line is an example of this verb. A line with the noun alone belongs to its
+ * first verb.
+ */
 export function isOf(line: string, noun: Command, verb: Command): boolean {
   const [, word] = new RegExp(`howdah ${noun.name()}\\b ?(\\S*)`).exec(line) ?? [];
   if (word === verb.name()) return true;

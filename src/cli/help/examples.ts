@@ -1,6 +1,7 @@
 /**
- * What people type, by the command it begins with; help shows it first. A verb shows the lines that begin with it, and a noun all of
- * its verbs. test/cli/examples.test.ts reads every line as the command would.
+ * The example lines of each command. Help shows them first. A verb shows the lines that start with
+ * it, and a noun shows the lines of all its verbs. test/cli/examples.test.ts parses every line as
+ * the command would.
  */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   '': [

@@ -5,23 +5,28 @@ import { type ErrorPage, errorPages, pageLines } from './error-pages.ts';
 
 const POSTGRES = 'https://www.postgresql.org/docs/current/errcodes-appendix.html';
 
-/** Whether a word can only be meant as a code of an error: an id has dashes, a number is neither. */
+/** Returns whether a word can only be an error code. An id has dashes, and a number is neither. */
 export function looksLikeCode(word: string): boolean {
   return /^[a-z][a-z_]+$/i.test(word) || /^(?=.*\d)[0-9a-z]{5}$/i.test(word);
 }
 
-/** Whether there is a page that helps; who interrupted something knows why. */
+/**
+ * Returns whether there is a page that helps. Somebody who interrupts a command knows why it ended.
+ */
 export function isExplained(code: string): boolean {
   return code !== 'EINTERRUPTED' && pageOf(errorPages(), code) !== undefined;
 }
 
-/** Prints the page of a code, out of the package: no server, no database. Throws `HWNTF`, saying which code may be meant. */
+/**
+ * Prints the page of a code from the package, without a server or a database. Throws `HWNTF` with
+ * the code that may have been meant.
+ */
 export function explainCode(io: CliIo, word: string): void {
   const pages = errorPages();
   const page = pageOf(pages, word);
   if (page === undefined) throw unknownCode(word, pages);
-  const { text, ...told } = page;
-  if (io.json) printJson(io, told);
+  const { text, ...report } = page;
+  if (io.json) printJson(io, report);
   else io.out(pageLines(text).join('\n'));
 }
 

@@ -3,7 +3,10 @@ import { described as all } from './command-metadata.generated.ts';
 import { fill } from './command-metadata.ts';
 import { withExamples } from './examples-in-help.ts';
 
-/** Prints the help a line asks for and gives how; loads no command, so that it takes a moment. Undefined: it asks for none. */
+/**
+ * Prints the help that a line asks for, and returns how commander ended. Returns undefined if the
+ * line asks for no help. Loads no command, so that help is fast.
+ */
 export async function printedHelp(
   program: Command,
   argv: readonly string[],

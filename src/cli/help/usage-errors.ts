@@ -1,10 +1,10 @@
 import type { Command, CommanderError } from 'commander';
 import type { ErrorReport } from '../output/exit-codes.ts';
 
-/** An error of usage, with the command it is about: commander keeps that to itself. */
+/** A usage error with its command, which commander does not expose. */
 type UsageError = CommanderError & { command?: Command };
 
-/** Has the errors of a command and its verbs say which one it was. */
+/** Adds the command to each error of a command and its verbs. */
 export function rememberCommands(command: Command): void {
   command.exitOverride((error) => {
     throw Object.assign(error, { command });
@@ -12,7 +12,10 @@ export function rememberCommands(command: Command): void {
   command.commands.forEach(rememberCommands);
 }
 
-/** For programs, of a noun that does nothing without a verb; a person sees its help. */
+/**
+ * Returns the report for a noun that does nothing without a verb. It is for programs; a person sees
+ * the help.
+ */
 export function missingVerbReport({ command }: UsageError): ErrorReport {
   const verbs = command?.createHelp().visibleCommands(command) ?? [];
   return {
@@ -23,7 +26,10 @@ export function missingVerbReport({ command }: UsageError): ErrorReport {
   };
 }
 
-/** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
+/**
+ * Converts "error: unknown command 'strat'\n(Did you mean start?)" of commander to message and
+ * hint.
+ */
 export async function usageError({
   message: text,
   command,
@@ -49,7 +55,7 @@ export async function usageError({
   };
 }
 
-/** `key create`, as it is typed behind `howdah`. */
+/** Returns the path of a command as it is typed after `howdah`, such as `key create`. */
 function pathOf(command: Command): string {
   const { parent } = command;
   return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();

@@ -3,10 +3,10 @@ import { basename } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { typeOfName } from '../../tools/file-type.ts';
 
-/** What a row of `howdah.resources` may hold. */
+/** The maximum number of bytes in a row of `howdah.resources`. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
-/** A file that a run is given. */
+/** A file that is attached to a run. */
 export type Attachment = { name: string; type: string; bytes: Buffer };
 
 export const ATTACH_OPTION = [
@@ -15,12 +15,12 @@ export const ATTACH_OPTION = [
   (file: string, before: string[] = []) => [...before, file],
 ] as const;
 
-/** Reads all files before anything is written, so that one that is missing leaves nothing behind. */
+/** Reads all files before anything is written, so that a missing file leaves nothing behind. */
 export function readAttached(files: readonly string[] = []): Promise<Attachment[]> {
   return Promise.all(files.map(readOne));
 }
 
-/** The content parts of resources that hold the files. */
+/** Returns the content parts that refer to the resources with the files. */
 export function partsOf(ids: readonly string[]): { type: 'resource'; resource_id: string }[] {
   return ids.map((resource_id) => ({ type: 'resource', resource_id }));
 }

@@ -2,11 +2,14 @@ import type { Pool, PoolClient } from '../../db/connection/pool.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** Of verbs that destroy. */
+/** The `--yes` option of destructive verbs. */
 export const YES_OPTION = ['--yes', 'do not ask first, as it is asked at a terminal'] as const;
 export const DRY_RUN_OPTION = ['--dry-run', 'tell what would be done, and do nothing'] as const;
 
-/** Whether a person at a terminal wants what cannot be undone; elsewhere, with `--yes` and for programs nobody is asked. */
+/**
+ * Asks a person at a terminal to confirm what cannot be undone. Returns true without asking if
+ * there is no terminal, with `--yes`, and for programs.
+ */
 export async function confirm(io: CliIo, what: string, yes: boolean | undefined): Promise<boolean> {
   if (yes || io.json || io.ask === undefined) return true;
   const line = await io.ask(`${what} This cannot be undone. Go on? [y/N] `);
@@ -16,7 +19,7 @@ export async function confirm(io: CliIo, what: string, yes: boolean | undefined)
   return false;
 }
 
-/** Does it in a transaction that is undone when it was only to be seen what it does. */
+/** Runs `work` in a transaction. A dry run is rolled back. */
 export async function withDryRun<T>(
   pool: Pool,
   isDryRun: boolean,

@@ -4,18 +4,19 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** More than any text the database takes. */
+/** The maximum number of bytes to read, more than any text that the database accepts. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** What has read standard input already: there is one. */
+/** The argument that has already read standard input, which can be read only once. */
 const readers = new WeakMap<CliIo, string>();
 
-/** How help says that a text may stand elsewhere. */
+/** The note in help that a text may come from elsewhere. */
 export const ARGUMENT_SOURCES = '@FILE reads a file, - standard input';
 
 /**
- * The text of an argument or an option: as it is, what stands in the file for `@FILE`, what comes on standard input for `-`;
- * `@@` begins a text that begins with `@`. Of what is read the last end of line is left out. Throws `EUSAGE`.
+ * Returns the text of an argument or an option. `@FILE` reads a file, `-` reads standard input, and
+ * `@@` starts a text that starts with `@`. Removes the last line end of a text that was read.
+ * Throws `EUSAGE`.
  */
 export async function readTextArgument(io: CliIo, what: string, value: string): Promise<string> {
   if (value.startsWith('@@')) return value.slice(1);
@@ -32,7 +33,10 @@ export async function readTextArgument(io: CliIo, what: string, value: string): 
   );
 }
 
-/** The same of an option that takes JSON, as it is written: no number is rounded. Throws `EUSAGE`. */
+/**
+ * Returns the text of an option that takes JSON. The text is unchanged, so that no number is
+ * rounded. Throws `EUSAGE`.
+ */
 export async function readJsonArgument(
   io: CliIo,
   name: string,
@@ -54,7 +58,7 @@ export async function readJsonArgument(
   }
 }
 
-/** The value of that. */
+/** Returns the parsed value of an option that takes JSON. */
 export async function readArgument(
   io: CliIo,
   name: string,

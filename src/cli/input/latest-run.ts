@@ -2,7 +2,10 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import type { Api } from '../backend/connect.ts';
 
-/** The newest run that is below no other: the user's own, where the login has a user, else the tenant's. Throws `HWNTF`. */
+/**
+ * Returns the newest root run: of the user if the login has a user, else of the tenant. Throws
+ * `HWNTF`.
+ */
 export async function latestRun(client: Pick<Pool, 'query'>): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     `select e.id from howdah.executions as e
@@ -13,7 +16,7 @@ export async function latestRun(client: Pick<Pool, 'query'>): Promise<string> {
   return rows[0]?.id ?? none();
 }
 
-/** The same over REST, of whom the key is. */
+/** Returns the newest root run of the owner of the key, over REST. */
 export async function latestRunOverApi(api: Api): Promise<string> {
   const { data } = await api.call('listExecutions', {
     query: { is_root: 'true', is_mine: 'true', limit: 1 },

@@ -2,7 +2,9 @@ import { InvalidArgumentError } from 'commander';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** Reads an option such as `8h`: how many seconds it is, at most so many days. */
+/**
+ * Returns a parser of options such as `8h`. The parser returns seconds, at most `mostDays` days.
+ */
 export function parseDuration(mostDays: number): (text: string) => number {
   return (text) => {
     const [, number, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];

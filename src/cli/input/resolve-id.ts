@@ -2,23 +2,25 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { findExecution, type Queries } from '../../db/queries/queries.ts';
 import { isThereQuestion } from '../../db/queries/questions.ts';
 
-/** Checks what should be the id of an execution before the database is asked. */
+/** Checks the form of an execution id before the database is queried. */
 export function executionId(text: string): string {
   return uuidOf(text, 'an execution', ' List them: howdah executions');
 }
 
-/** Checks what should be the id of a question before the database is asked. */
+/** Checks the form of a question id before the database is queried. */
 export function questionId(text: string): string {
   return uuidOf(text, 'a question', ' List them: howdah questions');
 }
 
-/** The id, when there is such an execution. Throws `HWNTF`, saying which command lists them. */
+/**
+ * Returns the id if the execution exists. Throws `HWNTF` with the command that lists executions.
+ */
 export async function requireExecution(db: Queries, id: string): Promise<string> {
   if (!(await findExecution(db, id))) throw notFound(id);
   return id;
 }
 
-/** The id, when there is such a question. Throws `HWNTF`, saying which command lists them. */
+/** Returns the id if the question exists. Throws `HWNTF` with the command that lists questions. */
 export async function requireQuestion(db: Queries, id: string): Promise<string> {
   if (await isThereQuestion(db, id)) return id;
   throw new HowdahError('HWNTF', `there is no question ${id}`, {
@@ -27,7 +29,7 @@ export async function requireQuestion(db: Queries, id: string): Promise<string> 
   });
 }
 
-/** The id, when there is such a session, in that tenant if one is named. Throws `HWNTF`. */
+/** Returns the id if the session exists, in the tenant if one is named. Throws `HWNTF`. */
 export async function requireSession(db: Queries, id: string, tenantId?: string): Promise<string> {
   const found = await db
     .selectFrom('sessions')
@@ -39,7 +41,7 @@ export async function requireSession(db: Queries, id: string, tenantId?: string)
   throw noSession(id);
 }
 
-/** The error for a session nobody knows. */
+/** Creates the error for an unknown session. */
 export function noSession(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no session ${id}`, {
     hint: 'The session of a run is the session_id of: howdah show ID --json',
@@ -47,12 +49,12 @@ export function noSession(id: string): HowdahError {
   });
 }
 
-/** Whether it could be the id of something. */
+/** Returns whether a text has the form of an id. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** Checks what should be the id of something. */
+/** Checks the form of an id and returns it in lower case. */
 export function uuidOf(text: string, what: string, hint = ''): string {
   if (!isUuid(text)) {
     throw new HowdahError('EUSAGE', `${text} is not the id of ${what}`, {
@@ -62,7 +64,7 @@ export function uuidOf(text: string, what: string, hint = ''): string {
   return text.toLowerCase();
 }
 
-/** The error for an id nobody knows. */
+/** Creates the error for an unknown execution id. */
 export function notFound(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no execution ${id}`, {
     hint: 'List them: howdah executions',

@@ -5,14 +5,17 @@ import type { Api } from '../backend/connect.ts';
 import { requireQuestion } from './resolve-id.ts';
 import { joinNames } from './resolve-tenant.ts';
 
-/** The question that is answered by its own id, or as the only open one of a run with those below it. Throws `HWNTF`, `HWINV`. */
+/**
+ * Returns the id of the question to answer. The input is its own id, or the id of a run that has
+ * only one open question, with the runs below it. Throws `HWNTF`, `HWINV`.
+ */
 export async function questionIdFor(db: Queries, id: string): Promise<string> {
   if (await isThereQuestion(db, id)) return id;
   const open = await openQuestionsOf(db, id);
-  return open ? only(id, open) : requireQuestion(db, id); // which says that there is none
+  return open ? only(id, open) : requireQuestion(db, id); // which throws that there is none
 }
 
-/** The same over REST. */
+/** Returns the id of the question to answer, over REST. */
 export async function questionIdOverApi(api: Api, id: string): Promise<string> {
   try {
     return (await api.call('getQuestion', { params: { id } })).id;

@@ -5,18 +5,18 @@ import type { Pool } from '../../db/connection/pool.ts';
 import type { Queries } from '../../db/queries/queries.ts';
 import type { CliDatabase } from '../backend/database.ts';
 
-/** Names in a hint. */
+/** The maximum number of names in a hint. */
 export const MOST_NAMES = 10;
 
-/** How every command that can be about any tenant is told about which. */
+/** The option of every command that can be about any tenant. */
 export const TENANT_OPTION = [
   '--tenant <slug>',
   'the tenant, instead of the one this login acts for (default: default)',
 ] as const;
 
 /**
- * The tenant of this slug, else the one the login acts for, which is `default` for an owner. Throws `HWNTF`, naming those there
- * are, and `HWDEN` for a login that acts for none.
+ * Returns the tenant of this slug, else the tenant of the login, which is `default` for an owner.
+ * Throws `HWNTF` with the existing tenants, and `HWDEN` for a login that has no tenant.
  */
 export async function tenantOf(
   db: Queries,
@@ -32,7 +32,10 @@ export async function tenantOf(
   });
 }
 
-/** Does it as the tenant of this slug; without one, as the one the login acts for. Throws as `tenantOf`. */
+/**
+ * Runs `work` as the tenant of this slug. Without a slug, runs it as the tenant of the login.
+ * Throws as `tenantOf` does.
+ */
 export async function forTenant<T>(
   { db, pool }: CliDatabase,
   slug: string | undefined,
@@ -50,7 +53,7 @@ function actsForNone(names: readonly string[]): HowdahError {
   });
 }
 
-/** Names for a hint, not too many. */
+/** Joins names for a hint, at most `MOST_NAMES`. */
 export function joinNames(names: readonly string[]): string {
   return names.length > MOST_NAMES
     ? `${names.slice(0, MOST_NAMES).join(', ')} and more`

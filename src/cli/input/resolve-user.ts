@@ -3,7 +3,10 @@ import { findUser, listUsers, type UserRole } from '../../db/access/subjects.ts'
 import type { Queries } from '../../db/queries/queries.ts';
 import { joinNames, MOST_NAMES } from './resolve-tenant.ts';
 
-/** The user of this name. Throws `HWNTF`, naming those of the tenant; `advice` ends the hint. */
+/**
+ * Returns the user of this name. Throws `HWNTF` with the users of the tenant. `advice` ends the
+ * hint.
+ */
 export async function userOf(
   db: Queries,
   tenant: { id: string; slug: string },

@@ -4,7 +4,7 @@ import type { CliDatabase } from '../backend/database.ts';
 import { parseTime } from './parse-time.ts';
 import { forTenant } from './resolve-tenant.ts';
 
-/** How options say which runs are meant. */
+/** The statuses by which options select runs. */
 export const STATUSES: readonly ExecutionStatus[] = [
   'queued',
   'running',
@@ -15,7 +15,7 @@ export const STATUSES: readonly ExecutionStatus[] = [
   'cancelled',
 ];
 
-/** Reads `failed,cancelled`. */
+/** Parses a list such as `failed,cancelled`. */
 export function statuses(text: string): ExecutionStatus[] {
   return text.split(',').map((word) => {
     const found = STATUSES.find((one) => one === word.trim().toLowerCase());
@@ -28,7 +28,7 @@ export function statuses(text: string): ExecutionStatus[] {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
 
-/** So long ago, or a time. */
+/** Parses a time, or a duration before now. */
 export function moment(text: string): Date {
   const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
   const at = number
@@ -38,7 +38,7 @@ export function moment(text: string): Date {
   throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
 }
 
-/** Reads how many at most. */
+/** Parses a maximum number. */
 export function limit(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
@@ -47,7 +47,10 @@ export function limit(text: string): number {
   return number;
 }
 
-/** The id of what has this name in the tenant; undefined where none is named. Throws `HWNTF`, naming those there are. */
+/**
+ * Returns the id of the agent or workflow of this name in the tenant. Returns undefined if no name
+ * is passed. Throws `HWNTF` with the existing names.
+ */
 export async function idOfNamed(
   database: CliDatabase,
   tenant: string | undefined,

@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 
-/** How a run is to differ from its agent. */
+/** The options by which a run differs from its agent. */
 export type OverrideOptions = {
   budget?: string;
   model?: string;
@@ -13,7 +13,7 @@ export type OverrideOptions = {
   overrides?: string;
 };
 
-/** The options that say how one run differs from its agent. */
+/** Adds the options by which one run differs from its agent. */
 export function withOverrides(command: Command): Command {
   return command
     .option('--budget <usd>', 'what it may cost, at most what its agent may', amount)
@@ -27,7 +27,10 @@ export function withOverrides(command: Command): Command {
     .option('--overrides <json>', `all that differs, a JSON object; ${ARGUMENT_SOURCES}`);
 }
 
-/** What the options come to; undefined where the run is as its agent is. Throws `EUSAGE`. */
+/**
+ * Returns the overrides of the options. Returns undefined if the run does not differ from its
+ * agent. Throws `EUSAGE`.
+ */
 export async function overridesOf(
   io: CliIo,
   options: OverrideOptions,
@@ -62,7 +65,7 @@ function number(text: string): number {
   throw new InvalidArgumentError('It is a number, such as 0.2.');
 }
 
-/** A value is JSON, or else a text: `top_p=0.9`, `reasoning_effort=low`. */
+/** Parses a parameter whose value is JSON, or else a text: `top_p=0.9`, `reasoning_effort=low`. */
 function param(text: string, before: JsonObject = {}): JsonObject {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) {
@@ -71,7 +74,7 @@ function param(text: string, before: JsonObject = {}): JsonObject {
   return { ...before, [name]: jsonOrText(value) };
 }
 
-/** What is no JSON is a text. */
+/** Parses JSON. A text that is not JSON is returned as a text. */
 function jsonOrText(text: string): Json {
   try {
     return JSON.parse(text) as Json;

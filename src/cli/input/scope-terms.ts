@@ -3,7 +3,7 @@ import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
 
 const KINDS = ['tenant', 'agent', 'workflow'] as const;
 
-/** Reads one `--only kind=name` behind those before it. */
+/** Parses one `--only kind=name` and appends it to the earlier terms. */
 export function scopeTerm(text: string, before: readonly ScopeTerm[] = []): ScopeTerm[] {
   const [, word, name] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const kind = KINDS.find((one) => one === word);

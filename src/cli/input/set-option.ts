@@ -1,14 +1,17 @@
 import { InvalidArgumentError } from 'commander';
 
-/** What `--set` says of a run that begins anew. */
+/** The values of `--set` for a run that starts from the beginning. */
 export type SetOption = {
-  /** What it is told in the place of its text. */
+  /** The text that replaces the input. */
   input?: string;
-  /** Places of its data, such as `order.number`, with what is to stand there, as it is written in JSON. */
+  /** Places of its data, such as `order.number`, with their new values as JSON text. */
   places: Readonly<Record<string, string>>;
 };
 
-/** `--set input=TEXT`, or `--set input.order.number=1001`, said again for each; commander's kind of parser. */
+/**
+ * Parses `--set input=TEXT` or `--set input.order.number=1001`, which may be repeated. This is a
+ * parser for commander.
+ */
 export function setOption(text: string, before: SetOption = { places: {} }): SetOption {
   const [, path, value] = /^input(?:(?:_data)?\.([^=]+))?=(.*)$/s.exec(text) ?? [];
   if (value === undefined) {
@@ -20,13 +23,16 @@ export function setOption(text: string, before: SetOption = { places: {} }): Set
   return { ...before, places: { ...before.places, [path]: jsonOf(value) } };
 }
 
-/** The places as a JSON object in which no number is rounded; null when there are none. */
+/**
+ * Returns the places as a JSON object in which no number is rounded. Returns null if there are
+ * none.
+ */
 export function changesIn({ places }: SetOption): string | null {
   const members = Object.entries(places).map(([path, json]) => `${JSON.stringify(path)}: ${json}`);
   return members.length === 0 ? null : `{${members.join(', ')}}`;
 }
 
-/** What is no JSON is a text. */
+/** Returns JSON text. A text that is not JSON becomes a JSON string. */
 function jsonOf(text: string): string {
   try {
     JSON.parse(text);

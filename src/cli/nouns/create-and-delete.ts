@@ -15,16 +15,16 @@ import type { Verb } from './subcommands.ts';
 
 type Options = Readonly<Record<string, unknown>> & { tenant?: string; yes?: true };
 
-/** How a row is made out of a command line. */
+/** The way to create a row from a command line. */
 export type Creation = Readonly<{
-  /** The argument it is called by, and more, and its options. */
+  /** Adds the argument for the name, other arguments, and the options. */
   register(command: Command): Command;
-  /** Its columns; `agent` and `workflow` are names. */
+  /** Returns the columns of the row. `agent` and `workflow` are names. */
   columns(io: CliIo, args: readonly string[], options: Options): Promise<Row> | Row;
 }>;
 type Row = Readonly<Record<string, unknown>>;
 
-/** `create`: one more row, in the database or over REST. */
+/** Creates the verb `create`, which adds one row, in the database or over REST. */
 export function createVerb(named: Named, { register, columns }: Creation): Verb {
   return {
     name: 'create',
@@ -34,8 +34,8 @@ export function createVerb(named: Named, { register, columns }: Creation): Verb 
       if (named.path) command.option(...API_OPTION);
       command.action(async () => {
         const options = command.opts<Options>();
-        const { agent, workflow, ...given } = await columns(io, command.args, options);
-        const row = await made(io, named, command, options, { agent, workflow, given });
+        const { agent, workflow, ...values } = await columns(io, command.args, options);
+        const row = await made(io, named, command, options, { agent, workflow, values });
         if (io.json) return printJson(io, row);
         io.out(row.id);
         io.err(`The ${named.one} ${row[named.key ?? 'name']} is there.`);
@@ -49,11 +49,11 @@ async function made(
   named: Named,
   self: Command,
   { tenant }: Options,
-  { agent, workflow, given }: { agent: unknown; workflow: unknown; given: Row },
+  { agent, workflow, values }: { agent: unknown; workflow: unknown; values: Row },
 ): Promise<Row & { id: string }> {
   const api = await restFor(io, named, self, tenant);
   const withIds = async (idOf: (of: Named, name: string) => Promise<string>): Promise<Row> => ({
-    ...given,
+    ...values,
     ...(typeof agent === 'string' && { agent_id: await idOf(AGENTS, agent) }),
     ...(typeof workflow === 'string' && { workflow_id: await idOf(WORKFLOWS, workflow) }),
   });
@@ -69,7 +69,10 @@ async function made(
   );
 }
 
-/** `delete NAME`: one row less. `remove` is for those that are kept for what refers to them. */
+/**
+ * Creates the verb `delete NAME`, which deletes one row. `remove` is for rows that are kept because
+ * other rows refer to them.
+ */
 export function deleteVerb(
   named: Named,
   remove = async (client: Pick<Pool, 'query'>, id: string): Promise<void> => {

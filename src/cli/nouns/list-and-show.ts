@@ -14,24 +14,24 @@ type Options = { tenant?: string };
 type Row = Readonly<Record<string, unknown>>;
 type Client = Pick<Pool, 'query'>;
 
-/** What people call a kind of rows, and what to do when there are none. */
+/** A kind of rows, with its names for people and the message for no rows. */
 export type Named = Readonly<{
   kind: NamedKind;
-  /** `agent`, in sentences. */
+  /** The singular in sentences, such as `agent`. */
   one: string;
-  /** As it is typed behind `howdah`. */
+  /** The word that is typed after `howdah`. */
   noun: string;
   empty: string;
-  /** What they are called by; `name` when left out. */
+  /** The column with the name of a row; `name` by default. */
   key?: string;
-  /** Where REST has them, and what of them a table shows then. */
+  /** The path of the rows in REST, and the columns that a table then shows. */
   path?: string;
   columns?: readonly string[];
 }>;
 
 const LONGEST_CELL = 60;
 
-/** `list`: the rows of a tenant. */
+/** Creates the verb `list`, which lists the rows of a tenant. */
 export function listVerb(named: Named): Verb {
   return {
     name: 'list',
@@ -52,7 +52,7 @@ export function listVerb(named: Named): Verb {
   };
 }
 
-/** `show NAME`: one of them, with all that is told of it. */
+/** Creates the verb `show NAME`, which prints one row with all its fields. */
 export function showVerb(named: Named): Verb {
   return {
     name: 'show',
@@ -79,12 +79,12 @@ function showRow(io: CliIo, row: Row): void {
   else printFields(io, row);
 }
 
-/** A verb's argument and option to say which. */
+/** Adds the argument and the option that select a row. */
 export function withName(command: Command, { one }: Named): Command {
   return command.argument('<name>', `the ${one}, by its name or id`).option(...TENANT_OPTION);
 }
 
-/** The row of this name or id. Throws `HWNTF`, saying what may have been meant. */
+/** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
 export async function oneNamed(client: Client, named: Named, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
@@ -100,7 +100,7 @@ function shortened(row: Row): Row {
   );
 }
 
-/** Each field on a line of its own; texts of several lines below their name. */
+/** Prints each field on a line of its own. Texts of several lines are printed below their name. */
 function printFields(io: CliIo, row: Row): void {
   const fields = Object.entries(row).filter(([, value]) => value !== null);
   const width = Math.max(...fields.map(([name]) => name.length));
@@ -117,7 +117,7 @@ function textOf(value: unknown): string {
   return String(wordOf(value, 2));
 }
 
-/** Names with commas between them, anything deeper as JSON. */
+/** Joins names with commas. Formats any deeper value as JSON. */
 function wordOf(value: unknown, indent?: number): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   const isListOfNames = Array.isArray(value) && value.every((one) => typeof one === 'string');

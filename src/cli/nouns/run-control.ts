@@ -4,7 +4,7 @@ import { withDatabase } from '../backend/database.ts';
 import { executionId, requireExecution } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
-/** A command that asks one thing of one run and prints where the run stands then. */
+/** Registers a command that does one action on one run and prints the new status of the run. */
 export function registerControl(
   command: Command,
   io: CliIo,

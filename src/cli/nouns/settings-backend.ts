@@ -10,19 +10,19 @@ import { withDatabase } from '../backend/database.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** Whose settings are meant. */
+/** The owner of the settings: a tenant or the system. */
 export type SettingsTarget = { tenant?: string; system?: true };
 
 /** The settings of a tenant, or of the system: in a database, or over the API of a server. */
 export type Settings = {
   list(): Promise<Setting[]>;
-  /** Gives it JSON as its value. */
+  /** Sets the JSON value of a setting. */
   put(key: string, json: string): Promise<void>;
-  /** False when there was none. */
+  /** Removes a setting. Returns false if there was none. */
   remove(key: string): Promise<boolean>;
 };
 
-/** Does something with them; in a database in one transaction. */
+/** Runs `work` with the settings. In a database it runs in one transaction. */
 export async function withSettings<T>(
   io: CliIo,
   api: Api | undefined,

@@ -11,7 +11,10 @@ export type Verb = Readonly<{
 
 const first = new WeakMap<Command, Command>();
 
-/** Gives a noun its verbs. The first one is what the noun does without one, with the same options. */
+/**
+ * Adds verbs to a noun. The noun without a verb does the same as the first verb, with the same
+ * options.
+ */
 export function withVerbs(noun: Command, io: CliIo, verbs: readonly Verb[]): void {
   for (const [index, { name, summary, register }] of verbs.entries()) {
     const verb = noun
@@ -23,17 +26,20 @@ export function withVerbs(noun: Command, io: CliIo, verbs: readonly Verb[]): voi
   }
 }
 
-/** Says which verb a noun does without one. */
+/** Records the verb that a noun runs without a verb. */
 export function isWithoutVerb(noun: Command, verb: Command): void {
   first.set(noun, verb);
 }
 
-/** What a noun does without a verb. */
+/** Returns the verb that a noun runs without a verb. */
 export function firstVerb(noun: Command): Command | undefined {
   return first.get(noun);
 }
 
-/** What to say of too many words behind a noun: the first of them was to be a verb, unless the first verb stands there. */
+/**
+ * Returns the report for too many words after a noun. The first word was meant as a verb, unless
+ * the first verb is on the line.
+ */
 export async function unknownVerbReport(command: Command): Promise<ErrorReport | undefined> {
   const [word] = command.args;
   const noun = command.parent;

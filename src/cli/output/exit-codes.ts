@@ -2,24 +2,24 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import type { Json } from '../../json/json.ts';
 
-/** A failure as a person or a script is told of it. */
+/** A failure as it is reported to a person or a script. */
 export type ErrorReport = {
   code: string;
   message: string;
   hint?: string;
   detail?: Json;
-  /** Of a command that was not understood: how it is written. */
+  /** The usage of a command that was not understood. */
   usage?: string;
 };
 
-/** What the exit status of `howdah` means (contract section 7). */
+/** The exit statuses of `howdah` (contract section 7). */
 export const exitCodes = {
   ok: 0,
   error: 1,
   usage: 2,
   notFound: 3,
   notAllowed: 4,
-  /** Refused by a budget or a policy. */
+  /** Rejected by a budget or a policy. */
   refused: 5,
   runFailed: 6,
   waitingForPerson: 7,
@@ -30,7 +30,9 @@ export const exitCodes = {
 /** One of the statuses above. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Codes of ours, of Postgres and of Node; whatever is not listed is a plain `error`. */
+/**
+ * The exit statuses of codes of ours, of Postgres and of Node. Any other code is a plain `error`.
+ */
 export const byCode: Readonly<Record<string, ExitCode>> = {
   EUSAGE: exitCodes.usage,
   HWINV: exitCodes.usage,
@@ -56,7 +58,9 @@ export const byCode: Readonly<Record<string, ExitCode>> = {
   ETIMEDOUT: exitCodes.unreachable,
 };
 
-/** The exit status for an error code: a SQLSTATE, a Node error code or a short word of ours. */
+/**
+ * Returns the exit status for an error code: a SQLSTATE, a Node error code or a short word of ours.
+ */
 export function exitCodeFor(code: string): ExitCode {
   if (byCode[code] !== undefined) return byCode[code];
   // SQLSTATE class 08 is "connection exception", 22 "data exception": a value that cannot be one.
@@ -65,8 +69,9 @@ export function exitCodeFor(code: string): ExitCode {
 }
 
 /**
- * What to tell of anything thrown. Recognised by shape (`code`, `hint`, `detail`) and not by class, so that an
- * error of `pg` with a SQLSTATE of ours reads like our own. `server` is the `host:port` talked to, where known.
+ * Returns the report of anything thrown. Errors are recognised by shape (`code`, `hint`, `detail`)
+ * and not by class. So an error of `pg` with a SQLSTATE of ours reads like our own. `server` is the
+ * `host:port` of the connection, if known.
  */
 export function reportOf(thrown: unknown, server?: string): ErrorReport {
   const error = firstCause(thrown);
@@ -89,13 +94,19 @@ export function reportOf(thrown: unknown, server?: string): ErrorReport {
 
 type Shape = Readonly<Record<string, unknown>>;
 
-/** A row of ours that Postgres itself refuses reads as it does over GraphQL. */
+/**
+ * Translates the error if Postgres itself rejects a row of ours. The report reads as it does over
+ * GraphQL.
+ */
 function refusedRow(code: string, error: Shape): ErrorReport | undefined {
   if (!/^23\w{3}$/.test(code) || error.schema !== 'howdah') return undefined;
   return translatePostgresError(error as PgError);
 }
 
-/** Node tries every address of a name and gives an AggregateError whose own message is empty. */
+/**
+ * Returns the first cause of an error. Node tries every address of a name and throws an
+ * AggregateError whose own message is empty.
+ */
 function firstCause(thrown: unknown): Shape {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Shape;
   const [first] = Array.isArray(error.errors) ? (error.errors as Shape[]) : [];
@@ -130,7 +141,7 @@ function address(error: Shape): string | undefined {
   return host.includes(':') ? `[${host}]:${error.port}` : `${host}:${error.port}`;
 }
 
-/** Our SQL functions put JSON text into DETAIL. */
+/** Parses the DETAIL of an error, because our SQL functions put JSON text into it. */
 function readDetail(detail: unknown): Json | undefined {
   if (typeof detail !== 'string') return detail as Json | undefined;
   try {

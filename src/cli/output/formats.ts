@@ -1,15 +1,23 @@
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** How results are written, by `-o`. What is no table is for programs: errors are then JSON too. */
+/**
+ * The formats of results, selected by `-o`. All except `table` are for programs, so errors are then
+ * JSON too.
+ */
 export const FORMATS = ['table', 'json', 'jsonl', 'csv', 'yaml', 'id'] as const;
 export type FormatName = (typeof FORMATS)[number];
 
-/** One result as text; several come one after the other. */
+/**
+ * A function that formats one result as text. Several results are formatted one after the other.
+ */
 export type Format = (value: unknown) => string;
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** The format that a command line names, before commander has read it; undefined: none, or none of ours. */
+/**
+ * Returns the format that a command line names, before commander has read it. Returns undefined if
+ * it names none, or an unknown one.
+ */
 export function formatIn(argv: readonly string[]): FormatName | undefined {
   const named = argv.flatMap((word, index) => {
     if (word === '-o' || word === '--output') return [argv[index + 1]];
@@ -18,7 +26,7 @@ export function formatIn(argv: readonly string[]): FormatName | undefined {
   return FORMATS.find((name) => name === named.at(-1));
 }
 
-/** The library for YAML is loaded when it is asked for. */
+/** Returns the function for a format. The library for YAML is loaded only when needed. */
 export async function formatNamed(name: FormatName | undefined): Promise<Format | undefined> {
   if (name === 'jsonl') return (value) => rowsOf(value).map(asJson).join('\n');
   if (name === 'csv') return csv();
@@ -27,7 +35,7 @@ export async function formatNamed(name: FormatName | undefined): Promise<Format 
   return (await import('../../systems/yaml/yaml-text.ts')).yamlText;
 }
 
-/** Of a list its items; of anything else itself. */
+/** Returns the items of a list, or else the value itself. */
 function rowsOf(value: unknown): unknown[] {
   const items = (value as { items?: unknown } | null)?.items;
   return Array.isArray(items) ? items : [value];
@@ -37,7 +45,10 @@ function asJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Quoted as RFC 4180 has it, with the lines of Unix, as psql writes it; a head line comes again only where the columns are others. */
+/**
+ * Creates the CSV format. Values are quoted as in RFC 4180, and lines end as on Unix, as psql
+ * writes them. A head line is repeated only where the columns change.
+ */
 function csv(): Format {
   let head = '';
   return (value) => {
@@ -59,9 +70,11 @@ function field(value: unknown): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Each once: what happens in a run names it again and again. */
+/**
+ * Creates the format that prints each id once. The events of a run name the run again and again.
+ */
 function ids(): Format {
-  const told = new Set<unknown>();
+  const printed = new Set<unknown>();
   return (value) => {
     const found = rowsOf(value).map((row) => (row as Row).id ?? (row as Row).execution_id);
     if (found.includes(undefined)) {
@@ -69,8 +82,8 @@ function ids(): Format {
         hint: 'Use -o json.',
       });
     }
-    const fresh = found.filter((id) => !told.has(id));
-    for (const id of fresh) told.add(id);
+    const fresh = found.filter((id) => !printed.has(id));
+    for (const id of fresh) printed.add(id);
     return fresh.join('\n');
   };
 }

@@ -5,8 +5,8 @@ import type { CliIo } from './output.ts';
 type Terminal = Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
 
 /**
- * All of stdin as text, without the newline at its end; at a terminal one line, which is not shown. Throws `HWINV` for
- * what is no text or more than `most` bytes.
+ * Reads all of stdin as text, without the newline at its end. At a terminal, reads one line and
+ * does not show it. Throws `HWINV` for input that is not text or has more than `most` bytes.
  */
 export async function readHidden(
   io: CliIo,
@@ -30,7 +30,9 @@ export async function readHidden(
   }
 }
 
-/** Raw mode shows nothing, and leaves Ctrl-C and the end of the line to us. */
+/**
+ * Reads a line in raw mode, which shows nothing, and leaves Ctrl-C and the end of the line to us.
+ */
 async function readLine(input: Terminal, io: CliIo, prompt: string): Promise<string> {
   io.err(prompt);
   input.setRawMode?.(true);

@@ -6,63 +6,70 @@ import type { Format } from './formats.ts';
 import { type Environment, shownOn, type TextStream, tableLines } from './terminal.ts';
 import { inCell } from './terminal-text.ts';
 
-/** Where a command writes: the result to stdout, all talk to stderr. */
+/** The output of a command: the result goes to stdout, all talk goes to stderr. */
 export type Output = {
-  /** The caller wants JSON on stdout, and errors as one JSON object on stderr. */
+  /** True if the caller wants JSON on stdout, and errors as one JSON object on stderr. */
   readonly json: boolean;
-  /** Whether talk has colours; results have them by themselves: one of both may be no terminal. */
+  /**
+   * True if talk has colours. Results have their own flag, because only one of both streams may be
+   * a terminal.
+   */
   readonly color: boolean;
   readonly resultColor: boolean;
-  /** How wide the terminal is that results go to; undefined: it is none. */
+  /** Returns the width of the terminal for results. Returns undefined if there is no terminal. */
   columns(): number | undefined;
-  /** Where a cell is cut: what stands for the rest, as wide as it is shown. */
+  /** The sign that ends a cut cell, as wide as it is shown. */
   readonly more: string;
-  /** How results for programs are written, where that is not JSON. */
+  /** The format of results for programs, if it is not JSON. */
   readonly format?: Format | undefined;
-  /** One or more lines of the result; the newline at the end is added. */
+  /** Writes one or more lines of the result. Adds the newline at the end. */
   out(text: string): void;
-  /** A piece of the result as it is, for answers that stream. */
+  /** Writes a piece of the result unchanged, for answers that stream. */
   write(chunk: string): void;
-  /** One or more lines of talk; the newline at the end is added. */
+  /** Writes one or more lines of talk. Adds the newline at the end. */
   err(text: string): void;
 };
 
-/** All a command gets from the outside. */
+/** Everything that a command gets from outside. */
 export type CliIo = Output & {
-  /** Where a conversation reads its lines. */
+  /** The stream from which a conversation reads its lines. */
   readonly stdin: NodeJS.ReadableStream;
   /**
-   * The configuration with `--database-url` taken into account. `variables` are those that options
-   * of the command set; they go before the environment. Throws `HWINV`.
+   * Returns the configuration with `--database-url` taken into account. `variables` are set by
+   * options of the command and take precedence over the environment. Throws `HWINV`.
    */
   config(variables?: Readonly<Record<string, string | undefined>>): Promise<Config>;
-  /** What `--profile` names. */
+  /** Returns the value of `--profile`. */
   profile(): string | undefined;
-  /** Whether `--database-url` names one. */
+  /** Returns whether `--database-url` is set. */
   isDatabaseNamed(): boolean;
-  /** The status to exit with when the command returns, for outcomes that are not errors. */
+  /** Sets the status to exit with when the command returns, for outcomes that are not errors. */
   setExitCode(code: ExitCode | number): void;
   /**
-   * The first Ctrl-C or SIGTERM calls `stop` instead of ending the process, and the command is expected
-   * to return soon; the second ends it. The status is then 130 (143 for SIGTERM) unless `setExitCode` was called.
+   * Calls `stop` at the first Ctrl-C or SIGTERM instead of ending the process. The command is
+   * expected to return soon; the second signal ends the process. The status is then 130 (143 for
+   * SIGTERM) unless `setExitCode` was called.
    */
   onInterrupt(stop: () => void): void;
   /**
-   * From now on Ctrl-C and SIGTERM end nothing here: `pass` hands them on to a program that was started, unless its terminal has
-   * told it of Ctrl-C already.
+   * Stops the handling of Ctrl-C and SIGTERM in this process. `pass` forwards them to a program
+   * that was started, unless its terminal has already sent it Ctrl-C.
    */
   leaveSignals(pass: (signal: 'SIGINT' | 'SIGTERM') => void): void;
-  /** How long `howdah` alone waits for what does not answer. */
+  /** The time that `howdah` alone waits for something that does not answer, in milliseconds. */
   readonly patienceMs: number;
-  /** stdout is a terminal: somebody reads what is written as it is written. */
+  /** True if stdout is a terminal, where somebody reads the output while it is written. */
   readonly isTerminal: boolean;
-  /** Where prompts and what is typed are shown. Only there at a terminal. */
+  /** The stream for prompts and typed text. Only set at a terminal. */
   readonly prompts?: NodeJS.WritableStream;
-  /** Asks for one line; undefined when there will be none. Only there at a terminal. */
+  /** Asks for one line. Returns undefined if there will be none. Only set at a terminal. */
   ask?: (prompt: string) => Promise<string | undefined>;
 };
 
-/** An `Output` on two streams. Colour also respects NO_COLOR, FORCE_COLOR, CI, TERM and whether the stream is a terminal. */
+/**
+ * Creates an `Output` on two streams. Colour also depends on NO_COLOR, FORCE_COLOR, CI, TERM, and
+ * on whether the stream is a terminal.
+ */
 export function createOutput(
   flags: { json: boolean; color: boolean; format?: Format | undefined },
   { stdout, stderr, env }: { stdout: TextStream; stderr: TextStream; env?: Environment },
@@ -83,15 +90,16 @@ export function createOutput(
   };
 }
 
-/** The value for programs on stdout: one line of JSON, or as `-o` says. */
+/** Prints the value for programs on stdout, as one line of JSON or in the format of `-o`. */
 export function printJson(io: Output, value: unknown): void {
   const text = io.format ? io.format(value) : JSON.stringify(value);
   if (text !== '') io.out(text);
 }
 
 /**
- * Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. Texts of others move no cursor.
- * At a terminal the longest are cut where a row would not fit.
+ * Prints rows as aligned columns on stdout, headed by the keys of the first row. Prints nothing at
+ * all for no rows. Texts of others cannot move the cursor. At a terminal the longest cells are cut
+ * if a row would not fit.
  */
 export function printTable(io: Output, rows: readonly Readonly<Record<string, unknown>>[]): void {
   const [first] = rows;
@@ -102,34 +110,36 @@ export function printTable(io: Output, rows: readonly Readonly<Record<string, un
   for (const line of tableLines(table, io.columns(), io.more)) io.out(line);
 }
 
-/** The report on stderr: one JSON object with `--json`, else sentences. */
+/** Prints the report on stderr, as one JSON object with `--json`, else as sentences. */
 export function printError(io: Output, report: ErrorReport): void {
   const message = displayable(report.message);
   const hint = report.hint && displayable(report.hint);
   if (io.json) {
     const detail = displayableDetail(report.detail);
-    io.err(displayableJson({ error: { ...report, message, hint, detail } })); // what is undefined is left out
+    // undefined properties are left out
+    io.err(displayableJson({ error: { ...report, message, hint, detail } }));
     return;
   }
   io.err(`${paint(io, 'red', 'error:')} ${message}`);
-  // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
+  // An object in `detail` is for programs.
+  // Text (the output of pg_ctl, the keys of a unique violation) is for people.
   if (typeof report.detail === 'string')
     io.err(displayable(report.detail).replace(/^/gm, '        '));
   if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
   if (hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${hint}`);
 }
 
-/** `text` in a colour where the terminal shows one. */
+/** Returns `text` in a colour if the terminal shows colours. */
 export function paint(io: Output, style: Style, text: string): string {
   return io.color ? styleText(style, text, { validateStream: false }) : text;
 }
 
-/** The same for what stands on stdout. */
+/** Returns `text` in a colour for stdout. */
 export function paintResult(io: Output, style: Style, text: string): string {
   return paint({ ...io, color: io.resultColor }, style, text);
 }
 
-/** A number for people: all its digits, no exponent. */
+/** Formats a number for people, with all its digits and no exponent. */
 export function plainNumber(value: number | string): string {
   return typeof value === 'string'
     ? value

@@ -1,10 +1,16 @@
-/** At most one line of a terminal; control characters of a model's text never reach it. */
+/**
+ * Shortens a text to one line of a terminal. Control characters of the text of a model never reach
+ * the terminal.
+ */
 export function oneLine(text: string, width = 100): string {
   const flat = inCell(text).trim();
   return flat.length > width ? `${flat.slice(0, width - 1)}…` : flat;
 }
 
-/** A model's text for a terminal: lines stay, escape sequences and marks that turn words around do not. */
+/**
+ * Prepares the text of a model for a terminal. Lines stay. Escape sequences and marks that reverse
+ * the direction of words are removed.
+ */
 export function plainText(text: string): string {
   return text.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
@@ -14,8 +20,8 @@ export function plainText(text: string): string {
 }
 
 /**
- * A field as it is shown to people: in the address of a webhook what stands behind a parameter, and a part of the path that looks
- * drawn by lot, may be the key to whatever is there. JSON has it whole.
+ * Masks a field for people. In the address of a webhook, the values of parameters and
+ * random-looking parts of the path may be keys. JSON contains the full address.
  */
 export function maskUrlKeys(field: string, text: string): string {
   if (field !== 'url') return text;
@@ -27,7 +33,7 @@ export function maskUrlKeys(field: string, text: string): string {
     );
 }
 
-/** A text as the cell of a table: it breaks no line and moves no cursor. */
+/** Prepares a text for a cell of a table. The result breaks no line and moves no cursor. */
 export function inCell(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ');

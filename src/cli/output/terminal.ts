@@ -1,16 +1,16 @@
-/** Variables of the process that the command line lives in. */
+/** The environment variables of the process that the command line runs in. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where text goes that a person may see. */
+/** A stream for text that a person may see. */
 export type TextStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
-/** No column gets narrower to make others fit. */
+/** The minimum width of a column that is narrowed to make others fit. */
 const NARROWEST = 8;
 const GAP = '  ';
-/** Half an id is none. */
+/** The cells that are never cut: ids, because half an id is useless, and numbers. */
 const WHOLE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$|^[\d.,:TZ+-]*$/i;
 
-/** Our signs where a terminal has letters alone; what others wrote stays. */
+/** The replacements of our signs for terminals with letters alone. Other characters stay. */
 const LETTERS: Readonly<Record<string, string>> = {
   '…': '...',
   '→': '->',
@@ -21,24 +21,35 @@ const LETTERS: Readonly<Record<string, string>> = {
   '│': '|',
 };
 
-/** Whether somebody is there to be asked: at a terminal of continuous integration nobody is. */
+/**
+ * Returns whether somebody can be asked. At a terminal of continuous integration there is nobody.
+ */
 export function isAttended({ CI = '' }: Environment = {}): boolean {
   return ['', '0', 'false'].includes(CI);
 }
 
-/** Whether a terminal shows more than ASCII: unless its locale says otherwise, or it is the console of the kernel. */
+/**
+ * Returns whether a terminal shows more than ASCII. It does, unless its locale says otherwise or it
+ * is the console of the kernel.
+ */
 export function showsUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: Environment = {}): boolean {
   const locale = LC_ALL || LC_CTYPE || LANG;
   return TERM !== 'linux' && (!locale || /utf-?8/i.test(locale));
 }
 
-/** A text as this stream can show it. What is piped is never changed. */
+/**
+ * Returns a function that converts a text to what this stream can show. Piped text is never
+ * changed.
+ */
 export function shownOn(stream: TextStream, env: Environment = {}): (text: string) => string {
   if (!stream.isTTY || showsUnicode(env)) return (text) => text;
   return (text) => text.replace(/[…→·├└─│]/g, (sign) => LETTERS[sign] ?? sign);
 }
 
-/** Rows as aligned lines; at most `columns` wide, where long texts can be cut so far; `more` ends what was cut. */
+/**
+ * Formats rows as aligned lines, at most `columns` wide if long texts can be cut that far. `more`
+ * ends a cut text.
+ */
 export function tableLines(
   rows: readonly (readonly string[])[],
   columns?: number,
@@ -58,7 +69,7 @@ function widest(rows: readonly (readonly string[])[], column: number): number {
   return Math.max(...rows.map((row) => row[column]?.length ?? 0));
 }
 
-/** Takes from the widest column as long as there is one to take from. */
+/** Narrows the widest column, one character at a time, as long as a column can be narrowed. */
 function narrow(rows: readonly (readonly string[])[], widths: number[], columns: number): void {
   const [head = [], ...cells] = rows;
   const least = head.map((name, column) =>

@@ -3,7 +3,10 @@ import { dirname } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from './output.ts';
 
-/** Writes a result to stdout, or to the file of `--out`, which nobody else may read: it holds what people said. Throws `EUSAGE` for a place that cannot be written to. */
+/**
+ * Writes a result to stdout, or to the file of `--out`. Nobody else may read the file, because it
+ * contains what people said. Throws `EUSAGE` if the file cannot be written.
+ */
 export async function writeOutput(
   io: CliIo,
   text: string,

@@ -10,18 +10,19 @@ import { questionLines } from './question.ts';
 import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
 
 export type FollowOptions = {
-  /** Only steps after this one. */
+  /** The step after which steps are shown. */
   after?: number;
   /**
-   * Called with each thing the run asks a person. True when that has been answered here; when none was, this lets go of
-   * the run, which waits, and says so by the exit code. Left out, questions are shown and somebody else's answer awaited.
+   * Handles each question of the run to a person. Returns true if the question was answered here.
+   * If none was, the run is left waiting, and the exit code says so. Without a handler, questions
+   * are shown and the answer of somebody else is awaited.
    */
   onQuestion?: (question: Question) => Promise<boolean>;
 };
 
 /**
- * Shows a run until it ends: steps as talk, the answer as the result, the exit code by how it ended. Ctrl-C lets
- * go of the run, it does not stop it.
+ * Shows a run until it ends. Steps are talk, the answer is the result, and the exit code depends on
+ * how the run ended. Ctrl-C stops following the run and does not stop the run.
  */
 export async function showUntilEnd(
   io: CliIo,
@@ -54,7 +55,7 @@ export async function showUntilEnd(
   }
 }
 
-/** One step, as it commits. */
+/** Prints one step, as it commits. */
 export function showStep(io: CliIo, execution_id: string, step: Step): void {
   if (io.json) {
     printJson(io, { type: 'step', execution_id, ...step });
@@ -63,7 +64,7 @@ export function showStep(io: CliIo, execution_id: string, step: Step): void {
   }
 }
 
-/** Why nothing happens for now. */
+/** Prints why nothing happens for now. */
 export function showLimit(io: CliIo, execution_id: string): void {
   if (io.json) {
     printJson(io, { type: 'limited', execution_id });
@@ -81,7 +82,7 @@ function showQuestion(io: CliIo, question: Question): void {
   }
 }
 
-/** Shows them one after the other; gives whether any was answered. */
+/** Prints the questions one after the other. Returns whether any was answered. */
 async function showQuestions(
   io: CliIo,
   questions: readonly Question[],
@@ -95,7 +96,7 @@ async function showQuestions(
   return isAnswered;
 }
 
-/** How a run ended: its answer is the result, anything else is talk. */
+/** Prints the end of a run. Its answer is the result, and anything else is talk. */
 export function showEnd(io: CliIo, execution: Ended): void {
   if (io.json) {
     printJson(io, { type: 'end', ...execution });
@@ -106,8 +107,8 @@ export function showEnd(io: CliIo, execution: Ended): void {
     io.out(plainText(execution.output ?? ''));
   } else {
     io.err(errorOf(execution.error) ?? `the run was ${execution.status}`);
-    const told = isJsonObject(execution.error) ? execution.error.code : undefined;
-    const code = ERROR_CODES.find((one) => one === told);
+    const errorCode = isJsonObject(execution.error) ? execution.error.code : undefined;
+    const code = ERROR_CODES.find((one) => one === errorCode);
     if (io.isTerminal && code !== undefined) io.err(` hint: howdah explain ${code}`);
   }
 }

@@ -4,7 +4,7 @@ import { type CliIo, paintResult, plainNumber, printJson } from '../output/outpu
 import { inCell, oneLine } from '../output/terminal-text.ts';
 import { errorOf } from './step-line.ts';
 
-/** What `howdah logs` shows, wherever it is read. */
+/** The options of `howdah logs`, for a database and for a server. */
 export type LogOptions = {
   follow?: true;
   since?: Date;
@@ -19,7 +19,7 @@ export type LogOptions = {
 const HOUR_MS = 3_600_000;
 const LONGEST_ERROR = 120;
 
-/** Of a run or a session all is shown. */
+/** Returns the time from which steps are shown. Of a run or a session all steps are shown. */
 export function sinceOf(
   { since, session }: Pick<LogOptions, 'since' | 'session'>,
   id: string | undefined,
@@ -40,7 +40,7 @@ export function printNoneHint(
   io.err(isHour ? 'No such steps in the last hour. Further back: --since 7d' : 'No such steps.');
 }
 
-/** One line: when, which run, whose, what, how long, what it took, and why it failed. */
+/** Prints one line: time, run, agent, step, duration, usage, and the error. */
 export function printStep(io: CliIo, step: LoggedStep): void {
   if (io.json) {
     printJson(io, { type: 'step', ...step });

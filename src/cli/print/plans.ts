@@ -2,7 +2,7 @@ import type { Plan } from '../../db/access/agent-systems.ts';
 import { ownershipNote } from '../../systems/diff.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** What applies did or would do, as `--json` gives it. */
+/** Returns what applies did or would do, in the form of `--json`. */
 export function plansAsJson(plans: readonly Plan[]) {
   return plans.map(({ objects, ...plan }) => ({
     ...plan,
@@ -15,7 +15,7 @@ export function plansAsJson(plans: readonly Plan[]) {
   }));
 }
 
-/** The same for people, object by object. */
+/** Prints what applies did or would do, object by object, for people. */
 export function printPlans(io: CliIo, plans: readonly Plan[]): void {
   for (const plan of plans) {
     const { name, version, objects, dry_run } = plan;
@@ -32,14 +32,14 @@ export function printPlans(io: CliIo, plans: readonly Plan[]): void {
   }
 }
 
-/** What was applied though somebody may want to look at it. */
+/** Prints warnings about applied objects that somebody may want to check. */
 export function printWarnings(io: CliIo, { warnings }: Pick<Plan, 'warnings'>): void {
   for (const warning of warnings) io.err(`warning: ${warning}`);
 }
 
-/** What pruning would be about. */
-export function printKept(io: CliIo, { name, kept }: Plan): void {
-  if (kept.length === 0) return;
-  const objects = kept.map((one) => `${one.kind} ${one.name}`).join(', ');
+/** Prints the objects that pruning would delete. */
+export function printKept(io: CliIo, { name, kept: remaining }: Plan): void {
+  if (remaining.length === 0) return;
+  const objects = remaining.map((one) => `${one.kind} ${one.name}`).join(', ');
   io.err(`${name} keeps what its file no longer has, without --prune: ${objects}`);
 }

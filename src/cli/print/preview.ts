@@ -12,7 +12,9 @@ const WHY: Readonly<Record<NonNullable<ChangedTable['left_out']>, string>> = {
   rows: 'too many to be compared row by row',
 };
 
-/** What a call would do, as lines of talk: what was is marked by `-`, what is then by `+`. */
+/**
+ * Returns what a call would do, as lines of talk. `-` marks the old values and `+` the new ones.
+ */
 export function previewLines(preview: Preview): string[] {
   const { result, tables, altered, new_each_time } = preview;
   return [
@@ -25,7 +27,7 @@ export function previewLines(preview: Preview): string[] {
   ];
 }
 
-/** `1 row inserted into shop.orders, 2 updated in shop.stock`. */
+/** Summarizes the changes: `1 inserted into shop.orders, 2 updated in shop.stock`. */
 export function previewSummary({ tables, altered }: Preview): string {
   const counts = tables.flatMap(({ table, inserted, updated, deleted }) => [
     ...(inserted > 0 ? [`${inserted} inserted into ${table}`] : []),
@@ -47,7 +49,10 @@ function tableLines({ table, rows, more_rows, left_out }: ChangedTable): string[
   ];
 }
 
-/** Of a row that stays, what is told as it is now is what has changed. */
+/**
+ * Returns the lines of a changed row. The new line of an updated row contains only what has
+ * changed.
+ */
 function rowLines(table: string, { before, after }: ChangedRow): string[] {
   const changed =
     before &&
@@ -61,7 +66,10 @@ function rowLines(table: string, { before, after }: ChangedRow): string[] {
   return after ? [...lines, `    + ${table} ${said(changed ?? after)}`] : lines;
 }
 
-/** Of a row too wide for a line the columns that change come first, then the shortest values: keys are among those. */
+/**
+ * Orders the columns of a row that is too wide for a line. Changed columns come first, then the
+ * shortest values, because keys are among those.
+ */
 function fitted(row: JsonObject, changed: JsonObject): JsonObject {
   if (JSON.stringify(row).length <= ROW_CHARACTERS) return row;
   const rank = ([column, value]: [string, unknown]) =>

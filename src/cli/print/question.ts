@@ -2,7 +2,10 @@ import type { Question } from '../../db/queries/questions.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { previewLines } from './preview.ts';
 
-/** A question as lines of talk: what is asked, what may be answered, and how. */
+/**
+ * Formats a question as lines of talk: the prompt, the possible answers, and the commands to
+ * answer.
+ */
 export function questionLines(question: Question): string[] {
   const { id, kind, prompt, options, schema, preview } = question;
   const choices = Array.isArray(options) && kind !== 'approval' ? options.join(', ') : undefined;

@@ -10,7 +10,10 @@ import { oneLine, plainText } from '../output/terminal-text.ts';
 
 const WIDTH = 160;
 
-/** Two runs for people: who they are, what differs from beginning to end as a diff, and their figures. */
+/**
+ * Prints two runs for people: their titles, their differences from beginning to end as a diff, and
+ * their figures.
+ */
 export function printRunComparison(io: CliIo, compared: Comparison): void {
   const { a, b, began, steps, ended, is_same } = compared;
   const print = (line: string) => io.out(painted(io, line));

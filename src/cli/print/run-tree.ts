@@ -2,7 +2,10 @@ import type { TreeNode } from '../../db/queries/queries.ts';
 import { plainNumber } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
-/** A tree of runs as lines of a terminal, parents before their children; `nodes` come in that order. */
+/**
+ * Formats a tree of runs as lines of a terminal, parents before their children. `nodes` are in that
+ * order.
+ */
 export function treeLines(nodes: readonly TreeNode[]): string[] {
   return nodes.map((node, index) => `${branch(nodes, index)}${nodeLine(node)}`);
 }
@@ -17,7 +20,7 @@ function branch(nodes: readonly TreeNode[], index: number): string {
   return drawn;
 }
 
-/** Counted from the run the tree begins with. */
+/** Returns the depth of a run below the first run of the tree. */
 function depthOf(nodes: readonly TreeNode[], index: number): number {
   return (nodes[index]?.depth ?? 0) - (nodes[0]?.depth ?? 0);
 }
@@ -44,7 +47,10 @@ function nodeLine(node: TreeNode): string {
     .join('  ');
 }
 
-/** From its first step to its end, or until now; nothing while it has not begun. */
+/**
+ * Returns the time from the first step to the end, or until now. Returns undefined if the run has
+ * not started.
+ */
 function timeOf({ started_at, completed_at }: TreeNode): string | undefined {
   const end = completed_at ?? new Date();
   return started_at ? `${((end.getTime() - started_at.getTime()) / 1000).toFixed(2)} s` : undefined;

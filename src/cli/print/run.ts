@@ -6,14 +6,17 @@ import { questionLines } from './question.ts';
 import { treeLines } from './run-tree.ts';
 import { endLine, errorOf, stepLine } from './step-line.ts';
 
-/** A run as `show` tells of it, wherever it was read. Where it calls back to is for nobody to see. */
+/**
+ * A run as `show` prints it, from a database or a server. Nobody may see the URL that the run calls
+ * back to.
+ */
 export type PrintedRun = { execution: Omit<Execution, 'callback_url'>; steps: Step[] };
 
-/** The whole run; what it asks is looked up for people alone. */
+/** Prints the whole run. Its questions are read only for people. */
 export async function printRun(
   io: CliIo,
   { execution, steps }: PrintedRun,
-  asked: () => Promise<Question[]>,
+  readQuestions: () => Promise<Question[]>,
 ): Promise<void> {
   if (io.json) return printJson(io, { ...execution, steps });
   io.out(`execution ${execution.id}`);
@@ -27,7 +30,7 @@ export async function printRun(
   io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
   io.out(`input     ${plainText(execution.input)}`);
   for (const step of steps) io.out(stepLine({ ...io, color: false }, step));
-  for (const question of await asked()) io.out(questionLines(question).join('\n'));
+  for (const question of await readQuestions()) io.out(questionLines(question).join('\n'));
   const error = errorOf(execution.error);
   if (error || execution.output !== null) {
     io.out(error ? `error     ${error}` : `output    ${plainText(execution.output ?? '')}`);
@@ -44,7 +47,7 @@ function keysOf(execution: PrintedRun['execution']): string {
     .join(', ');
 }
 
-/** The tree it belongs to. */
+/** Prints the tree that a run belongs to. */
 export function printTree(io: CliIo, nodes: readonly TreeNode[]): void {
   if (io.json) printJson(io, { items: nodes });
   else treeLines(nodes).forEach(io.out);

@@ -2,19 +2,19 @@ import type { Execution, Step } from '../../db/queries/queries.ts';
 import { type CliIo, paint, plainNumber } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
-/** A step as one line of talk: what happened, how long it took, and what was said. */
+/** Formats a step as one line of talk: what happened, how long it took, and what was said. */
 export function stepLine(io: CliIo, step: Step): string {
   const ms = step.finished_at.getTime() - step.started_at.getTime();
   const error = errorOf(step.error);
-  const told = [step.said, step.calls && `→ ${step.calls}`].filter(Boolean).join(' ');
-  const said = error ?? (step.kind === 'output' ? '' : oneLine(told));
+  const words = [step.said, step.calls && `→ ${step.calls}`].filter(Boolean).join(' ');
+  const said = error ?? (step.kind === 'output' ? '' : oneLine(words));
   const head = `${String(step.seq).padStart(3)}  ${step.kind.padEnd(6)} ${step.name ?? ''}`.padEnd(
     28,
   );
   return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
 }
 
-/** What is shown of a run that has ended. */
+/** The columns that are shown of a run that has ended. */
 export type Ended = Pick<
   Execution,
   | 'status'
@@ -29,7 +29,7 @@ export type Ended = Pick<
   | 'error'
 >;
 
-/** How a run ended, as one line of talk. */
+/** Formats the end of a run as one line of talk. */
 export function endLine(execution: Ended): string {
   const seconds =
     execution.completed_at && execution.started_at
@@ -39,7 +39,7 @@ export function endLine(execution: Ended): string {
   return `${execution.status} (${execution.stop_reason}) · ${execution.step_count} steps · ${tokens} tokens · cost ${plainNumber(execution.cost)} · ${seconds} s`;
 }
 
-/** The message of an error column. */
+/** Returns the message of an error column. */
 export function errorOf(error: unknown): string | undefined {
   const message = (error as { message?: unknown } | null)?.message;
   return typeof message === 'string' ? message : undefined;

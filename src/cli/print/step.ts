@@ -5,10 +5,10 @@ import { type CliIo, plainNumber, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { errorOf } from './step-line.ts';
 
-/** What `show` is asked for: a run, or one step of it. */
+/** The target of `show`: a run, or one step of it. */
 export type StepView = { id: string; seq?: number };
 
-/** Reads `ID` and `ID/SEQ`. */
+/** Parses `ID` and `ID/SEQ`. */
 export function shownIn(text: string): StepView {
   const [id = '', seq, ...more] = text.split('/');
   if (seq === undefined) return { id: executionId(id) };
@@ -20,7 +20,7 @@ export function shownIn(text: string): StepView {
   return { id: executionId(id), seq: Number(seq) };
 }
 
-/** The step itself, of those behind the one before it. Throws `HWNTF`. */
+/** Returns the step, which is the first of the steps after the previous one. Throws `HWNTF`. */
 export function stepIn([step]: readonly Step[], { id, seq }: Required<StepView>): Step {
   if (step?.seq === seq) return step;
   throw new HowdahError('HWNTF', `execution ${id} has no step ${seq}`, {
@@ -29,7 +29,7 @@ export function stepIn([step]: readonly Step[], { id, seq }: Required<StepView>)
   });
 }
 
-/** One step with all that went into it and came out of it. */
+/** Prints one step with all its input and output. */
 export function printStep(io: CliIo, execution_id: string, step: Step): void {
   if (io.json) {
     printJson(io, { execution_id, ...step });
@@ -54,7 +54,7 @@ export function printStep(io: CliIo, execution_id: string, step: Step): void {
   }
 }
 
-/** A text as it is, anything else as JSON. */
+/** Returns a text unchanged, and anything else as JSON. */
 function jsonText(value: Step['input']): string | null {
   if (value === null || typeof value === 'string') return value;
   return JSON.stringify(value, null, 2);

@@ -3,7 +3,7 @@ import type { Json } from '../../json/json.ts';
 import { unifiedDiff } from '../../runtime/replay/unified-diff.ts';
 import { plainText } from '../output/terminal-text.ts';
 
-/** A change for people: where it is, then the lines that went and came. */
+/** Formats a change for people: its place, then the lines that were removed and added. */
 export function versionDiff(change: VersionChange): string {
   return [change.place, linesOf(change)].map(plainText).join('\n');
 }

@@ -1,15 +1,21 @@
 import { spawn } from 'node:child_process';
 import { ownEnvironment } from '../../config.ts';
 
-/** What opens an address as a click on it would. */
+/** The programs that open an address as a click on it would. */
 const OPENERS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   darwin: ['open'],
   win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 };
-/** Who fails does so at once; some go on as long as the browser does. */
+/**
+ * The milliseconds after which an opener has succeeded. An opener that fails does so at once, and
+ * some run as long as the browser.
+ */
 const PATIENCE_MS = 1_000;
 
-/** Opens the page of a server in the browser of who sits here, without a shell; false when that cannot be done. */
+/**
+ * Opens the page of a server in the browser of the person at this machine, without a shell. Returns
+ * false if that is not possible.
+ */
 export async function openPage(url: string): Promise<boolean> {
   if (!/^https?:$/.test(new URL(url).protocol)) return false;
   const [program, ...args] = OPENERS[process.platform] ?? ['xdg-open'];

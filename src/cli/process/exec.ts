@@ -3,7 +3,10 @@ import { constants } from 'node:os';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** Runs a program at this process's own terminal, or at its files and pipes, and gives the status it ended with. Ctrl-C is its own. */
+/**
+ * Runs a program at the terminal of this process, or at its files and pipes. Returns the status of
+ * the program. The program handles Ctrl-C itself.
+ */
 export function execInPlace(
   io: CliIo,
   file: string,

@@ -3,8 +3,9 @@ import type { CliDatabase } from '../backend/database.ts';
 import type { CliIo } from '../output/output.ts';
 
 /**
- * Does the work with a worker of this process's own when none is alive, so that a single command is enough to get an
- * answer; otherwise leaves it to those that are. A guest of the database cannot be one.
+ * Runs `work` with a worker in this process if no worker is alive, so that a single command is
+ * enough to get an answer. Otherwise the live workers do the runs. A guest of the database cannot
+ * be a worker.
  */
 export async function runInlineWorker<T>(
   io: CliIo,

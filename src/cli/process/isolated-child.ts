@@ -8,14 +8,16 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type ErrorReport, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
-// Both ends of what a command lets a process of its own do: work that leaves much behind unless it is ended with care, and that
-// what else this process does must not slow down. It knows nothing of our settings or of the folder it was called in.
+// Both ends of a child process that does work for a command. Such work leaves much behind unless it
+// is ended with care. Other work of this process must not slow it down. The child knows nothing of
+// our settings or of the folder that the command was called in.
 
-type Told<Message> = { said: Message } | { error: ErrorReport } | { done: true };
+type ChildMessage<Message> = { said: Message } | { error: ErrorReport } | { done: true };
 
 /**
- * Starts the module `file` with an order, and hands on what it says. Throws what it threw. At Ctrl-C, and when this process is
- * gone, the other one is left alone and cleans up; this waits for it.
+ * Starts the module `file` with an order, and passes its messages to `heard`. Throws what the
+ * module threw. At Ctrl-C, and when this process is gone, the child is left alone and cleans up.
+ * This function waits for the child.
  */
 export async function runInChildProcess<Message>(
   io: CliIo,
@@ -26,18 +28,18 @@ export async function runInChildProcess<Message>(
   const child = fork(file, [JSON.stringify(order)], {
     cwd: tmpdir(),
     env: withoutSettings(),
-    serialization: 'advanced', // keeps what is no number
+    serialization: 'advanced', // preserves values such as NaN
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    detached: true, // a terminal's Ctrl-C is for this one
+    detached: true, // Ctrl-C of a terminal is for this process
   });
-  let end: Exclude<Told<Message>, { said: Message }> | undefined;
+  let end: Exclude<ChildMessage<Message>, { said: Message }> | undefined;
   let refused: { by: unknown } | undefined;
   const leaveAlone = (): void => {
     if (child.connected) child.disconnect();
   };
-  child.on('message', (told: Told<Message>) => {
-    if (!('said' in told)) end = told;
-    else if (!refused) refused = failureOf(() => heard(told.said));
+  child.on('message', (message: ChildMessage<Message>) => {
+    if (!('said' in message)) end = message;
+    else if (!refused) refused = failureOf(() => heard(message.said));
     if (refused) leaveAlone();
   });
   const words = createInterface({ input: child.stderr as Readable });
@@ -64,15 +66,18 @@ export async function runInChildProcess<Message>(
   }
 }
 
-/** In the other process: does the work by the order, and ends. Who cleans up listens for `disconnect` itself. */
+/**
+ * Executes an order in the child process, and ends the process. Work that cleans up listens for
+ * `disconnect` itself.
+ */
 export async function doOrder<Order, Message>(
   work: (order: Order, say: (message: Message) => void) => Promise<void>,
 ): Promise<void> {
   if (!process.connected) process.exit();
-  const tell = (told: Told<Message>): Promise<void> =>
+  const tell = (message: ChildMessage<Message>): Promise<void> =>
     new Promise((resolve) => {
       if (!process.connected) return resolve();
-      process.send?.(told, undefined, {}, () => resolve());
+      process.send?.(message, undefined, {}, () => resolve());
     });
   try {
     await work(JSON.parse(process.argv[2] ?? ''), (said) => void tell({ said }));
@@ -81,10 +86,10 @@ export async function doOrder<Order, Message>(
     await tell({ error: reportOf(thrown) });
   }
   if (process.connected) process.exit();
-  process.exitCode = exitCodes.interrupted; // who cleans up ends it
+  process.exitCode = exitCodes.interrupted; // the cleanup ends the process
 }
 
-/** What the work throws. */
+/** Returns what the work throws. */
 function failureOf(work: () => void): { by: unknown } | undefined {
   try {
     work();

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 const LEAST_MB = 128;
 const LOOK_MS = 250;
 
-/** Reads a `--memory`: whole megabytes. */
+/** Parses `--memory`, in whole megabytes. */
 export function megabytes(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
   if (value < LEAST_MB) {
@@ -13,7 +13,7 @@ export function megabytes(text: string): number {
   return value;
 }
 
-/** Throws `HWINV` when this process has more already, before it has done anything. */
+/** Throws `HWINV` if this process already uses more memory, before it has done anything. */
 export function refuseTooLittle(mostMb: number): void {
   if (heldMb() > mostMb) {
     throw new HowdahError(
@@ -24,7 +24,10 @@ export function refuseTooLittle(mostMb: number): void {
   }
 }
 
-/** Calls `onOver` once, with what it is, when this process holds more memory than that; gives the way to stop looking. */
+/**
+ * Calls `onOver` once with the memory in use, when this process uses more than `mostMb`. Returns a
+ * function that stops the check.
+ */
 export function watchMemory(mostMb: number, onOver: (heldMb: number) => void): () => void {
   const timer = setInterval(() => {
     const held = heldMb();

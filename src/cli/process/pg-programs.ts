@@ -2,18 +2,18 @@ import type { Config } from '../../config.ts';
 import type { ProgramPlaces } from '../../db/backup/find-pg-programs.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** For commands that call the client programs of PostgreSQL. */
+/** The option of commands that call the client programs of PostgreSQL. */
 export const PG_BIN_OPTION = [
   '--pg-bin <folder>',
   'where pg_dump, pg_restore and psql are (HOWDAH_PG_BIN); else they are looked for',
 ] as const;
 
-/** Where they are looked for. */
+/** Returns the places where the programs are looked for. */
 export function placesOf(config: Config, pgBin: string | undefined): ProgramPlaces {
   return { pgBin: pgBin ?? config.pgBin, path: config.path };
 }
 
-/** Fires at Ctrl-C and SIGTERM, so that a command may clean up. */
+/** Returns a signal that fires at Ctrl-C and SIGTERM, so that a command may clean up. */
 export function interruption(io: CliIo): AbortSignal {
   const stop = new AbortController();
   io.onInterrupt(() => stop.abort());

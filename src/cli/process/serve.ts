@@ -10,10 +10,10 @@ import type { CliIo } from '../output/output.ts';
 import { exitWithParent } from './exit-with-parent.ts';
 import { refuseTooLittle, watchMemory } from './memory-limit.ts';
 
-/** Which parts of Howdah a process runs. */
+/** The parts of Howdah that a process runs. */
 export type Parts = { api: boolean; worker: boolean };
 
-/** How `start`, `worker` and `api` are told to start. */
+/** The start options of `start`, `worker` and `api`. */
 export type StartOptions = {
   wait?: number;
   once?: boolean;
@@ -24,10 +24,10 @@ export type StartOptions = {
   host?: string;
 };
 
-/** What `start` and `worker` take of tools besides. */
+/** The options of `start` and `worker`, which also take options about tools. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
 
-/** Adds the option that all three have, and `migrate` beside them. */
+/** Adds the option that `start`, `worker`, `api` and `migrate` share. */
 export function withStartOptions(command: Command): Command {
   return command.option(
     '--wait <time>',
@@ -60,14 +60,14 @@ function hostOf(text: string): string {
   throw new InvalidArgumentError('Write an address or a host name, such as 127.0.0.1 or 0.0.0.0.');
 }
 
-/** Adds those options to a command. */
+/** Adds the start options and the options about tools to a command. */
 export function withToolOptions(command: Command): Command {
   return withStartOptions(command)
     .option('--tools <folder>', 'also run the tools that the files of this folder export')
     .option('--watch', 'load a file of that folder anew when it changes, for development');
 }
 
-/** Runs API, worker or both until the process is told to stop; the banner says where to reach what. */
+/** Runs API, worker or both until the process is stopped. The banner shows the addresses. */
 export async function serve(
   io: CliIo,
   parts: Parts,

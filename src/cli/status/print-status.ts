@@ -6,40 +6,41 @@ import { type Status, unknownStatus } from './status.ts';
 import { type NextCommand, suggestNextCommands } from './suggest-next.ts';
 
 /**
- * `howdah` alone: how things stand, and what may come next. Starts nothing, changes nothing, and waits no longer than the patience
- * of `io`. True when something was still under way, which is left to the end of the process.
+ * Prints the status for `howdah` alone, and the commands that may come next. Starts nothing,
+ * changes nothing, and waits no longer than the patience of `io`. Returns true if something was
+ * still in progress, which is left to the end of the process.
  */
 export async function printStatus(io: CliIo): Promise<boolean> {
   const config = await io.config();
   const server = await chosenServer(io);
-  const standing = unknownStatus();
+  const status = unknownStatus();
   const leaving = new AbortController();
   const [look, ms] = server
     ? [await lookingAt(server, leaving.signal), 2 * io.patienceMs]
     : [await lookingHere(config), io.patienceMs];
-  const silence = silenceOf(ms); // from now on, whatever was loaded before
-  const looking = look(standing, silence);
+  const silence = silenceOf(ms); // counts from now on, not from the loading of modules
+  const looking = look(status, silence);
   const isLate = await Promise.race([looking.then(() => false), silence.over]).finally(silence.end);
-  const seen = structuredClone(standing); // what still comes changes it
+  const seen = structuredClone(status); // later results change the original
   if (isLate) seen.problem = `nothing more came within ${silence.ms / 1_000} s`;
   leaving.abort();
   print(io, seen, suggestNextCommands(seen));
   return isLate;
 }
 
-type Look = (standing: Status, silence: { ms: number; heard: () => void }) => Promise<void>;
+type Look = (status: Status, silence: { ms: number; heard: () => void }) => Promise<void>;
 
 async function lookingAt(server: Server, signal: AbortSignal): Promise<Look> {
   const { probeServer } = await import('./probe-server.ts');
-  return (standing) => probeServer(standing, server, signal);
+  return (status) => probeServer(status, server, signal);
 }
 
 async function lookingHere(config: Config): Promise<Look> {
   const { probeDatabase } = await import('./probe-database.ts');
-  return (standing, silence) => probeDatabase(standing, config, silence);
+  return (status, silence) => probeDatabase(status, config, silence);
 }
 
-/** Is over when nothing was heard for so long. */
+/** Creates a timer that is over when nothing was heard for `ms` milliseconds. */
 function silenceOf(ms: number) {
   const { promise, resolve } = Promise.withResolvers<true>();
   const timer = setTimeout(() => resolve(true), ms);
@@ -49,14 +50,14 @@ function silenceOf(ms: number) {
   return { ms, heard, over: promise, end: () => clearTimeout(timer) };
 }
 
-function print(io: CliIo, standing: Status, next: NextCommand[]): void {
+function print(io: CliIo, status: Status, next: NextCommand[]): void {
   if (io.json) {
-    printJson(io, { ...standing, next });
+    printJson(io, { ...status, next });
     return;
   }
   const shade = (style: 'dim' | 'cyan', text: string) =>
     io.isTerminal ? paint(io, style, text) : text;
-  const lines = linesOf(standing);
+  const lines = linesOf(status);
   const width = Math.max(...lines.map(([name]) => name.length));
   for (const [name, text] of lines) io.out(`${shade('dim', name.padEnd(width))}  ${text}`);
   io.out('');
@@ -66,21 +67,21 @@ function print(io: CliIo, standing: Status, next: NextCommand[]): void {
   }
 }
 
-function linesOf(standing: Status): [name: string, text: string][] {
-  const { tenant, workers, model, runs, questions, problem } = standing;
+function linesOf(status: Status): [name: string, text: string][] {
+  const { tenant, workers, model, runs, questions, problem } = status;
   const of = (name: string, text: string | null): [string, string][] =>
     text === null ? [] : [[name, inCell(text)]];
   return [
-    ...of('server', serverLine(standing)),
-    ...of('database', databaseLine(standing)),
+    ...of('server', serverLine(status)),
+    ...of('database', databaseLine(status)),
     ...of('problem', problem),
-    ...of('schema', schemaLine(standing)),
+    ...of('schema', schemaLine(status)),
     ...of('tenant', tenant),
     ...of('workers', workers && (workers.alive ? (workers.count?.toString() ?? 'alive') : 'none')),
     ...of('model', model && `${model.model} by ${model.provider}`),
     ...of('runs', runs && runsLine(runs)),
     ...of('questions', questions && (questions.open === 0 ? 'none' : `${questions.open} open`)),
-    ...of('alerts', alertsLine(standing)),
+    ...of('alerts', alertsLine(status)),
   ];
 }
 

@@ -9,16 +9,16 @@ import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { Status } from './status.ts';
 
 /**
- * Learns how the database is, one thing after the other, the cheap and important ones first, and says each time that it heard
- * something. Starts and changes nothing.
+ * Reads the state of the database one fact after the other, the cheap and important facts first.
+ * Calls `heard` after each fact. Starts and changes nothing.
  */
 export async function probeDatabase(
-  standing: Status,
+  status: Status,
   config: Config,
   { ms, heard }: { ms: number; heard: () => void },
 ): Promise<void> {
-  const url = whereItIs(standing, config);
-  if (url === undefined || standing.database === null) return;
+  const url = whereItIs(status, config);
+  if (url === undefined || status.database === null) return;
   const client = createClient({
     ...{ url, applicationName: 'howdah-cli', numbers: true },
     settings: { statement_timeout: String(ms), default_transaction_read_only: 'on' },
@@ -27,21 +27,21 @@ export async function probeDatabase(
   try {
     await client.connect();
     heard();
-    await lookWithin(standing, client, url, heard);
+    await lookWithin(status, client, url, heard);
   } catch (error) {
-    const { code, message } = reportOf(error, standing.database.address?.split('/')[0]);
-    standing.problem = message;
-    if (standing.database.state !== 'unreachable') return;
-    if (exitCodeFor(code) === exitCodes.notAllowed) standing.database.state = 'refused';
+    const { code, message } = reportOf(error, status.database.address?.split('/')[0]);
+    status.problem = message;
+    if (status.database.state !== 'unreachable') return;
+    if (exitCodeFor(code) === exitCodes.notAllowed) status.database.state = 'refused';
   } finally {
     await client.end().catch(() => {});
   }
 }
 
-/** The URL of what runs; without one it is said why. */
-function whereItIs(standing: Status, { databaseUrl, home }: Config): string | undefined {
+/** Returns the URL of the running database. If there is none, the status says why. */
+function whereItIs(status: Status, { databaseUrl, home }: Config): string | undefined {
   if (databaseUrl !== undefined) {
-    standing.database = {
+    status.database = {
       ...{ is_embedded: false, address: addressOf(databaseUrl), state: 'unreachable' },
     };
     return databaseUrl;
@@ -49,54 +49,54 @@ function whereItIs(standing: Status, { databaseUrl, home }: Config): string | un
   const found = lookAtEmbedded(home);
   const address = found.state === 'ready' ? addressOf(found.url) : null;
   const state = found.state === 'ready' ? 'unreachable' : found.state;
-  standing.database = { is_embedded: true, address, state };
+  status.database = { is_embedded: true, address, state };
   return found.state === 'ready' ? found.url : undefined;
 }
 
 async function lookWithin(
-  standing: Status,
+  status: Status,
   client: Client,
   url: string,
   heard: () => void,
 ): Promise<void> {
-  if (standing.database === null) return;
+  if (status.database === null) return;
   const { isThere, isOwner } = await schemaState(client);
   heard();
-  standing.database.state = isThere ? 'ready' : 'empty';
+  status.database.state = isThere ? 'ready' : 'empty';
   if (!isThere) return;
   if (isOwner) {
     const { applied, pending, newer, sql } = await migrationStatus(url);
     const counts = { applied: applied.length, pending: pending.length, newer: newer.length };
-    standing.schema = { ...counts, sql };
+    status.schema = { ...counts, sql };
     heard();
     if (applied.length === 0) return;
   }
   const tenant = await ownTenant(client);
   if (tenant) {
-    standing.tenant = tenant.slug;
-    await lookAtTenant(standing, client, tenant.id);
+    status.tenant = tenant.slug;
+    await lookAtTenant(status, client, tenant.id);
     heard();
   }
   if (!isOwner) return;
   const count = await workersAlive(client);
-  standing.workers = { alive: count > 0, count };
+  status.workers = { alive: count > 0, count };
   const alerts = await listInstallationAlerts(client, { withPromises: false });
   const critical = alerts.filter(({ severity }) => severity === 'critical').length;
   const [worst] = alerts;
-  standing.alerts = {
+  status.alerts = {
     ...{ critical, warning: alerts.length - critical },
     worst: worst ? `${worst.name} of ${worst.subject}: ${worst.detail}` : null,
   };
 }
 
-async function lookAtTenant(standing: Status, client: Client, tenantId: string): Promise<void> {
+async function lookAtTenant(status: Status, client: Client, tenantId: string): Promise<void> {
   const figures = await statusFigures(client, tenantId);
   const { failed, newest_failed, agent, has_llm, model } = figures;
   const { queued = 0, running = 0, waiting = 0, paused = 0 } = figures.live;
-  standing.runs = { queued, running, waiting, paused, failed, newest_failed, agent, has_llm };
-  standing.questions = { open: figures.questions, newest: figures.newest_question };
-  standing.workers = { alive: figures.is_worker_alive, count: null };
-  standing.model = model;
+  status.runs = { queued, running, waiting, paused, failed, newest_failed, agent, has_llm };
+  status.questions = { open: figures.questions, newest: figures.newest_question };
+  status.workers = { alive: figures.is_worker_alive, count: null };
+  status.model = model;
 }
 
 function addressOf(url: string): string {

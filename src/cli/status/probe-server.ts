@@ -3,35 +3,35 @@ import type { Server } from '../backend/profiles.ts';
 import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { Status } from './status.ts';
 
-/** Of a page that is fetched to be counted. */
+/** The size of a page that is fetched to be counted. */
 const MOST = 50;
 const DAY_MS = 86_400_000;
 
-/** The same of a server of `howdah login`, over REST: what its key may see. */
+/** Reads the state of a server of `howdah login` over REST, as far as its key may see it. */
 export async function probeServer(
-  standing: Status,
+  status: Status,
   { url, token, profile }: Server,
   signal: AbortSignal,
 ): Promise<void> {
-  standing.server = { url, profile: profile ?? null, state: 'unreachable' };
+  status.server = { url, profile: profile ?? null, state: 'unreachable' };
   const { call } = connect(url, { signal, ...(token !== undefined && { token }) });
-  const listRuns = (status: string) =>
-    call('listExecutions', { query: { limit: MOST, status, is_root: 'true' } });
+  const listRuns = (statuses: string) =>
+    call('listExecutions', { query: { limit: MOST, status: statuses, is_root: 'true' } });
   try {
     const [questions, live, failed] = await Promise.all([
       call('listQuestions', { query: { limit: MOST, status: 'open' } }),
       listRuns('queued,running,waiting,paused'),
       listRuns('failed'),
     ]);
-    standing.server.state = 'ready';
+    status.server.state = 'ready';
     const [question] = questions.data;
-    standing.questions = {
+    status.questions = {
       open: questions.data.length,
       newest: question ? { id: question.id, kind: question.kind, prompt: question.prompt } : null,
     };
-    const those = (status: string) => live.data.filter((run) => run.status === status).length;
+    const those = (state: string) => live.data.filter((run) => run.status === state).length;
     const recent = failed.data.filter((run) => Date.now() - Date.parse(run.created_at) < DAY_MS);
-    standing.runs = {
+    status.runs = {
       ...{ queued: those('queued'), running: those('running') },
       ...{ waiting: those('waiting'), paused: those('paused') },
       ...{ failed: recent.length, newest_failed: recent[0]?.id ?? null },
@@ -39,7 +39,7 @@ export async function probeServer(
     };
   } catch (error) {
     const { code, message } = reportOf(error);
-    standing.problem = message;
-    if (exitCodeFor(code) === exitCodes.notAllowed) standing.server.state = 'refused';
+    status.problem = message;
+    if (exitCodeFor(code) === exitCodes.notAllowed) status.server.state = 'refused';
   }
 }

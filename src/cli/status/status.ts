@@ -1,6 +1,8 @@
-/** How things stand, as far as it could be learnt in the time there was: null is what was not. */
+/**
+ * The state of the installation, as far as it was learnt in the available time. Null means unknown.
+ */
 export type Status = {
-  /** A server that is asked in the place of a database. */
+  /** The server that is used in place of a database. */
   server: {
     url: string;
     profile: string | null;
@@ -12,16 +14,16 @@ export type Status = {
     address: string | null;
     state: DatabaseState;
   } | null;
-  /** Why it is not reached, or what took too long. */
+  /** The reason why the database or the server is not reached, or what took too long. */
   problem: string | null;
   schema: {
     applied: number;
     pending: number;
-    /** Of a newer release. */
+    /** The number of migrations of a newer release. */
     newer: number;
     sql: 'current' | 'outdated';
   } | null;
-  /** The tenant that runs and questions are of. */
+  /** The tenant of the runs and questions. */
   tenant: string | null;
   workers: { alive: boolean; count: number | null } | null;
   model: { provider: string; model: string } | null;
@@ -30,7 +32,10 @@ export type Status = {
   alerts: { critical: number; warning: number; worst: string | null } | null;
 };
 
-/** `none`: no embedded one was ever made; `busy`: it starts or stops; `empty`: without a schema of ours. */
+/**
+ * The state of the database. `none`: no embedded database was ever made. `busy`: it starts or
+ * stops. `empty`: it has no schema of ours.
+ */
 export type DatabaseState =
   | 'none'
   | 'stopped'
@@ -47,16 +52,16 @@ export type Runs = {
   running: number;
   waiting: number;
   paused: number;
-  /** Of those that began in the last day. */
+  /** The number of failed runs among those that started in the last day. */
   failed: number;
   newest_failed: string | null;
-  /** The agent of the newest one. */
+  /** The agent of the newest run. */
   agent: string | null;
-  /** Whether the tenant has a model of a server; null over an API. */
+  /** True if the tenant has a model of a server; null over an API. */
   has_llm: boolean | null;
 };
 
-/** Nothing is known yet. */
+/** Returns a status in which nothing is known yet. */
 export function unknownStatus(): Status {
   return {
     ...{ server: null, database: null, problem: null, schema: null, tenant: null },

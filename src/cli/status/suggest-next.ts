@@ -1,20 +1,20 @@
 import { oneLine } from '../output/terminal-text.ts';
 import type { Status } from './status.ts';
 
-/** A command that is likely to be wanted now, and what for. */
+/** A command that is likely to be wanted now, and its purpose. */
 export type NextCommand = { command: string; why: string };
 
 const MOST = 3;
 const HELP = { command: 'howdah --help', why: 'all commands' };
 const START = 'howdah start';
 
-/** The three that are likeliest, the most urgent first. */
-export function suggestNextCommands(standing: Status): NextCommand[] {
-  const { server, database } = standing;
+/** Returns the three most likely commands, the most urgent first. */
+export function suggestNextCommands(status: Status): NextCommand[] {
+  const { server, database } = status;
   const isReached = (server ?? database)?.state === 'ready';
   const urgent = isReached
-    ? [...ofSchema(standing), ...ofPeople(standing), ...ofWork(standing), ...usual(standing)]
-    : ofUnreached(standing);
+    ? [...ofSchema(status), ...ofPeople(status), ...ofWork(status), ...usual(status)]
+    : ofUnreached(status);
   const words = new Set<string>();
   return [...urgent, HELP]
     .filter(({ command }) => !words.has(command) && words.add(command))
@@ -111,7 +111,7 @@ function ofWork({ runs, workers, alerts, model }: Status): NextCommand[] {
   ];
 }
 
-/** Conversations and lists ask a database. */
+/** Returns the usual commands. Conversations and lists need a database. */
 function usual({ runs, workers, server }: Status): NextCommand[] {
   const agent = inShell(runs?.agent ?? 'development');
   const isLive = (runs?.queued ?? 0) + (runs?.running ?? 0) + (runs?.waiting ?? 0) > 0;
@@ -131,7 +131,7 @@ function ofDatabase(agent: string, workers: Status['workers']): NextCommand[] {
   ];
 }
 
-/** A name as one word of a shell. */
+/** Quotes a name as one word of a shell. */
 function inShell(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : `'${oneLine(name).replaceAll("'", "'\\''")}'`;
 }
