@@ -20,9 +20,9 @@ import { descriptionRoutes } from './openapi-routes.ts';
 import type { Streams } from './rest/framework/streams.ts';
 import { methodsAt, type RestOptions, restRoutes } from './rest/serve.ts';
 
-/** How long requests under way may take when the server closes; a statement may take 5 s. */
+/** Time that running requests have to finish when the server closes. A statement may take 5 s. */
 const FAREWELL_MS = 8_000;
-/** And how long those may take to say why they did not. */
+/** Additional time in which unfinished requests may send the reason. */
 const LAST_WORDS_MS = 500;
 const IDLE_MS = 50;
 
@@ -32,7 +32,10 @@ export type AppOptions = Omit<HttpServerOptions, 'onError'> & {
   rest: RestOptions;
 };
 
-/** What Fastify serves, on the one server that hands GraphQL and MCP their requests before it. */
+/**
+ * Creates the Fastify app on the shared HTTP server. That server passes the requests for GraphQL
+ * and MCP to their endpoints before Fastify sees them.
+ */
 export function createApp(options: AppOptions): { app: FastifyInstance; streams: Streams } {
   const { log, graphql, readiness, rest } = options;
   const onError = (err: unknown) => log.error({ err }, 'a request failed');
@@ -42,7 +45,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
     frameworkErrors: (error, _request, reply) => answerError(error, reply, log),
   });
   app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) return answerNowhere(app, request, reply); // before its body is read
+    if (request.is404) return answerNotFound(app, request, reply); // before its body is read
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
@@ -52,8 +55,8 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   return { app, streams: restRoutes(app, rest) };
 }
 
-/** There is nothing at this path, or nothing for this method. */
-function answerNowhere(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+/** Answers a request to an unknown path with 404, and one with an unsupported method with 405. */
+function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
   const url = pathOf(request.url);
   if (isOpenAiPath(url)) return sendError(reply, sendNotFound(request.method, url));
   const own = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
@@ -71,7 +74,10 @@ function answerNowhere(app: FastifyInstance, request: FastifyRequest, reply: Fas
     .send(problem(status, code, detail, { hint }).body);
 }
 
-/** What is the client's fault is told; of anything else an id that stands in our log. */
+/**
+ * Answers with the message of an error that the client caused. For any other error, answers with an
+ * id that is in the log.
+ */
 function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
   const status = error.statusCode ?? 500;
   const id = randomBytes(6).toString('hex');
@@ -84,17 +90,21 @@ function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
 }
 
 export type Farewell = {
-  /** Ends what clients take up elsewhere where it ended: streams, sockets. */
+  /** Ends the streams and sockets, which clients resume at another server. */
   endStreams(): Promise<void>;
-  /** Ends what they cannot: answers that are still being made. */
+  /** Ends the answers in progress, which clients cannot resume. */
   endAnswers(): void;
 };
 
-/** Takes no new connection, ends streams at once, and lets requests under way end for a while. */
+/**
+ * Closes the server: accepts no new connections, ends streams at once, and gives running requests
+ * time to finish.
+ */
 export async function closeApp(app: FastifyInstance, farewell: Farewell): Promise<void> {
   const { server } = app;
   const gone = new Promise<void>((resolve) => void server.close(() => resolve()));
-  // who has one and asks nothing would keep us; who asks now is told to take another one
+  // An idle connection would keep the server open. A client that sends a request now is told to
+  // open another connection.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
   const late = setTimeout(() => farewell.endAnswers(), FAREWELL_MS);
   const last = setTimeout(() => server.closeAllConnections(), FAREWELL_MS + LAST_WORDS_MS);

@@ -21,7 +21,10 @@ import { openAiError } from './openai/errors.ts';
 import { isOpenAiPath } from './openai/not-found.ts';
 import type { WebSocketEndpoint } from './ws/endpoint.ts';
 
-/** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
+/**
+ * Most bytes of the headers. A token that is far too long still fits, so that its sender is
+ * answered with 401 for the token and not with 431 for the headers.
+ */
 const MAX_HEADER_BYTES = 128 * 1024;
 
 export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
@@ -35,8 +38,10 @@ export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & 
 };
 
 /**
- * One HTTP server: GraphQL's paths go to grafserv, `/mcp` and `/ws` to their own, all others to Fastify. Before, it is asked where the request
- * comes from: without a login that must be this machine, with one no page of a stranger.
+ * Creates the HTTP server. Requests for GraphQL go to grafserv, requests for `/mcp`, `/metrics` and
+ * `/ws` go to their endpoints, and all others go to Fastify. Before that, the server checks where a
+ * request comes from. Without a login, the request must come from this machine. With a login, the
+ * request must not come from a page of a foreign Origin.
  */
 export function createHttpServer(options: HttpServerOptions, others: RequestListener): Server {
   const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
@@ -54,9 +59,9 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
     if (refusal) return sendForbidden(response, path, refusal);
     allowReading(request, response, corsOrigins);
     if (isPreflight(request)) return answerPreflight(request, response);
-    const door = [graphql, mcp, metrics, ws].find((one) => one?.serves(path));
-    if (!door) return others(request, response);
-    door.handle(request, response).catch((error: unknown) => {
+    const endpoint = [graphql, mcp, metrics, ws].find((one) => one?.serves(path));
+    if (!endpoint) return others(request, response);
+    endpoint.handle(request, response).catch((error: unknown) => {
       onError(error, request);
       response.destroy();
     });
@@ -83,10 +88,17 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
   return server;
 }
 
-/** Longer than balancers keep a connection without requests (60 s, most of them): they, not we, end one that is about to be used. */
+/**
+ * Time after which a connection without requests is closed. Most load balancers close such a
+ * connection after 60 s. This time is longer, so that the server does not close a connection that
+ * the balancer is about to use.
+ */
 const IDLE_MS = 75_000;
 
-/** A client that only offers another protocol (h2c) is answered in this one. What lacks a Host is told so by us. */
+/**
+ * Returns the options of the server. A client that also offers another protocol (h2c) is answered
+ * in HTTP/1.1. A request without a Host header is rejected by the handler above, not by Node.
+ */
 function serverOptions(requestMs: number): ServerOptions {
   return {
     requestTimeout: requestMs,
@@ -103,7 +115,7 @@ function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
   return headers.host === undefined && httpVersion === '1.1';
 }
 
-/** In the form of the door it came to. */
+/** Sends 403 in the error format of the endpoint at the path. */
 function sendForbidden(response: ServerResponse, path: string, message: string): void {
   if (isOpenAiPath(path)) {
     const { error } = openAiError({ status: 403, code: 'HWDEN', message, detail: null });
@@ -114,7 +126,10 @@ function sendForbidden(response: ServerResponse, path: string, message: string):
   }
 }
 
-/** Says why a request may not come in at all, by its headers alone. */
+/**
+ * Creates the check of a request by its headers alone. The check returns why the request is
+ * rejected, or undefined.
+ */
 function createGate({ host, auth, corsOrigins }: HttpServerOptions) {
   const isLocal = createLoopbackGuard(host);
   return (request: IncomingMessage): string | undefined => {

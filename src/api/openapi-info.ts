@@ -4,7 +4,7 @@ import { openAiPaths } from './openai/paths.ts';
 import { routes } from './rest/routes.ts';
 import { socketPath } from './ws/messages.ts';
 
-/** What the server says of itself at `/openapi.json`. */
+/** The OpenAPI description at `/openapi.json`. */
 export const description = openApi({
   routes,
   doors: [...openAiPaths, ...healthPaths],

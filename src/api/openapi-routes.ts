@@ -14,7 +14,10 @@ pre { overflow-x: auto; padding: .5rem; border: 1px solid #8884; }`;
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
 
-/** The description of the REST door, for programs and for people. It says nothing about anybody, so it takes no login. */
+/**
+ * Serves the description of the REST API, for programs and for people. The description contains
+ * nothing about any user, so it needs no login.
+ */
 export function descriptionRoutes(app: FastifyInstance): void {
   const text = JSON.stringify(description);
   const page = pageOf(description);
@@ -26,7 +29,9 @@ export function descriptionRoutes(app: FastifyInstance): void {
   );
 }
 
-/** A page without scripts: whatever it shows stands in it. */
+/**
+ * Renders the description as a page without scripts. The page contains everything that it shows.
+ */
 function pageOf(description: JsonObject): string {
   const { paths, components, info } = description as Record<string, JsonObject>;
   const operations = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
@@ -73,7 +78,7 @@ function contentOf(content: Json | undefined): string {
     .join('');
 }
 
-/** JSON, with links to the schemas it names. */
+/** Renders JSON with links to the schemas that it names. */
 function jsonBlock(value: Json): string {
   const text = escaped(JSON.stringify(value, null, 2));
   const linked = text.replaceAll(

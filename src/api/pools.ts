@@ -4,37 +4,39 @@ import { type Replica, watchReplica } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 
 /**
- * Settings of the planner. Compiling would take longer than the queries of requests do. Pages are
- * read in the order of an index also where a month has no statistics yet: at the usual cost of
- * random reads, the planner would read and sort all of its runs.
+ * Planner settings for the queries of requests. JIT is off, because compiling would take longer
+ * than these queries do. Random reads are cheap, so that a page is read in index order even where a
+ * month has no statistics yet. At the default cost, the planner would read and sort all runs of
+ * that month.
  */
 const settings = { jit_optimize_above_cost: '-1', random_page_cost: '1.1' };
 
 export type PoolOptions = {
-  /** An owner's URL, for what needs sessions. */
+  /** The URL of an owner, for work that needs sessions. */
   url: string;
   /**
-   * The same database behind a pooler that gives a connection for each transaction: those of requests are asked for there. A
-   * look-up within one goes to `url`, or requests that hold all of the pooler's connections would wait for one another.
+   * The URL of the same database behind a pooler that assigns a connection to each transaction.
+   * Transactions of requests use this URL. A look-up within such a transaction goes to `url`.
+   * Otherwise, requests that hold all connections of the pooler would wait for one another.
    */
   poolerUrl?: string | undefined;
-  /** A hot standby of it, for what is only read. */
+  /** The URL of a hot standby of the database, for reads only. */
   replicaUrl?: string | undefined;
 };
 
-/** Connections that transactions of requests share. */
+/** Opens the connections that transactions of requests share. */
 export function openRequests({ url, poolerUrl }: PoolOptions, connections: number): Pool {
   return createPool({
     url: poolerUrl ?? url,
     isPooled: poolerUrl !== undefined,
     applicationName: 'howdah-api',
-    role: 'howdah_authenticator', // what forgets to become somebody sees nothing
+    role: 'howdah_authenticator', // a statement without a caller sees nothing
     settings,
     max: connections,
   });
 }
 
-/** The replica, where there is one; it may be away. */
+/** Opens the replica if there is one. The replica may be unavailable. */
 export function openReplica(
   { replicaUrl, log, metrics }: PoolOptions & { log: Logger; metrics?: ApiMetrics | undefined },
   primary: Pool,

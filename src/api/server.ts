@@ -43,18 +43,18 @@ import { openReplica, openRequests, type PoolOptions } from './pools.ts';
 import { createWebSocketEndpoint } from './ws/endpoint.ts';
 
 /**
- * Limits a login query: it delays all login queries behind it. The server stops it first; if the
- * server does not, its connection is closed.
+ * Time limits of a login query. A slow login query delays all login queries behind it. The database
+ * server cancels the query first. If it does not, the connection is closed.
  */
 const LOGIN_TIMES = { settings: { statement_timeout: '8000' }, answerWithinMs: 10_000 };
 
 export type ApiOptions = PoolOptions & {
   log: Logger;
-  /** What secrets are sealed with; without, none can be stored here. */
+  /** The keys that encrypt secrets. Without them, this API cannot store secrets. */
   masterKeys?: MasterKeys;
-  /** Where they differ from the usual ones. */
+  /** Limits that differ from the defaults. */
   bounds?: Partial<ServerLimits>;
-  /** Counts requests, and is read at /metrics. */
+  /** The metrics that count requests and are served at /metrics. */
   metrics?: ApiMetrics | undefined;
   metricsToken?: string | undefined;
 } & Pick<
@@ -71,20 +71,28 @@ export type ApiOptions = PoolOptions & {
   Partial<Pick<Config, 'publicUrl' | 'tenantStreams' | 'userStreams'>>;
 
 export type Api = {
-  /** Without a slash at its end. */
+  /** The URL, without a slash at its end. */
   url: string;
   port: number;
-  /** From now on `/readyz` says that it is not ready, and connections end with the answer on them. */
+  /**
+   * Makes `/readyz` report that the server is not ready, and ends each connection after its next
+   * answer.
+   */
   drain(): void;
-  /** Takes nobody new, says goodbye to subscribers, answers what was asked, lets go of every connection. */
+  /**
+   * Rejects new connections, ends subscriptions with a message, answers open requests, and closes
+   * every connection.
+   */
   close(): Promise<void>;
 };
 
 /**
- * Starts the API: GraphQL, GraphiQL, REST, what clients of OpenAI ask, and health on one port. Resolves when it listens.
+ * Starts the API on one port: GraphQL, GraphiQL, REST, the endpoints for OpenAI clients, and health
+ * checks. Resolves when the server listens.
  *
- * Throws `HWDEN` when a login is required and nobody could have one; `HWCNF` when the database is not
- * migrated; `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
+ * Throws `HWDEN` when a login is required and no caller could have one; `HWCNF` when the database
+ * is not migrated; `EADDRINUSE` when the port is in use; and the error of node-pg when the database
+ * cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { url, host, log } = options;
@@ -123,8 +131,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     watchReadiness(readiness, { pool, hub, admission, replica });
     const reads =
       replica && createReplicaRouter({ replica, primary: pool, metrics: options.metrics });
-    const sight = createVisibilityGuard(pool, reads?.saw);
-    closers.push(async () => sight.close());
+    const visibilityGuard = createVisibilityGuard(pool, reads?.saw);
+    closers.push(async () => visibilityGuard.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
     const graphql = await createGraphqlServer({
@@ -133,7 +141,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       reads,
       pool: requests,
       hub,
-      sight,
+      sight: visibilityGuard,
       admission,
       connections,
       limits,
@@ -144,7 +152,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     });
     closers.push(() => graphql.close());
     await warnOfHiddenTypes(requests, log);
-    const shared = { ...entrance, reads, hub, sight, admission, connections, limits, onError };
+    const shared = {
+      ...entrance,
+      reads,
+      hub,
+      sight: visibilityGuard,
+      admission,
+      connections,
+      limits,
+      onError,
+    };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, secrets };
     const ws = createWebSocketEndpoint({ ...rest, bounds });
@@ -154,7 +171,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       metrics: watched(options, { login: pool, requests }),
       ...{ mcp, ws, graphql, readiness, rest, departure },
     });
-    const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
+    const endpoints = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
       open(app, { ...rest, auth: options.auth, host, publicUrl: options.publicUrl }),
     );
     closers.push(() =>
@@ -164,7 +181,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
           await Promise.all([ws.close(), mcp.close(), graphql.closeSockets()]);
         },
         endAnswers() {
-          for (const holds of doors) holds.close();
+          for (const endpoint of endpoints) endpoint.close();
         },
       }),
     );
@@ -176,7 +193,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
-/** Only warns, so a failure does not keep the API from starting. */
+/**
+ * Logs a warning for each type that GraphQL leaves out. A failure is only logged, so that it does
+ * not keep the API from starting.
+ */
 async function warnOfHiddenTypes(pool: Pool, log: Logger): Promise<void> {
   try {
     for (const hidden of await findHiddenTypes(pool)) log.warn(describeHiddenType(hidden));
@@ -194,7 +214,9 @@ function boundsOf({ tenantStreams, userStreams, bounds }: ApiOptions): ServerLim
   };
 }
 
-/** Where metrics are read, and what of this server is in them. */
+/**
+ * Adds the pools to the metrics and returns the endpoint that serves the metrics, if there are any.
+ */
 function watched(
   { metrics, metricsToken, auth }: ApiOptions,
   pools: Readonly<Record<string, Pool>>,
@@ -216,7 +238,10 @@ async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, poo
   );
 }
 
-/** What decides as whom a request is answered, and remembers it. */
+/**
+ * Creates the login, which determines the identity of a request, and the map that stores
+ * identities.
+ */
 async function createEntrance(options: ApiOptions, pool: Pool) {
   const { auth, log } = options;
   const onTrouble = (err: unknown) => log.error({ err }, 'a token or key could not be checked');
@@ -229,7 +254,7 @@ async function createEntrance(options: ApiOptions, pool: Pool) {
   return { login, exists, identities, countRequest: createRequestLimits(pool) };
 }
 
-/** For whom requests without a token act, where there may be such. */
+/** Returns the tenant of requests without a token, or undefined if a login is required. */
 async function findDefaultTenant(pool: Pool, auth: Config['auth']): Promise<string | undefined> {
   if (await isMigrated(pool)) {
     if (auth === 'required') return undefined;

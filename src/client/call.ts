@@ -3,22 +3,22 @@ import { bodyOf, type HttpClient } from './http.ts';
 import { type Operations, operations } from './operations.generated.ts';
 
 type Takes<Id extends keyof Operations> = Operations[Id]['takes'] & {
-  /** Such as `Idempotency-Key` and `If-Match`. */
+  /** Headers such as `Idempotency-Key` and `If-Match`. */
   headers?: Record<string, string>;
 };
-/** What an operation needs nothing of may be left out. */
-type Given<Id extends keyof Operations> =
+/** The arguments of a call. An operation that requires nothing can be called without input. */
+type CallInput<Id extends keyof Operations> =
   Partial<Operations[Id]['takes']> extends Operations[Id]['takes']
-    ? [given?: Takes<Id>]
-    : [given: Takes<Id>];
+    ? [input?: Takes<Id>]
+    : [input: Takes<Id>];
 
-/** Any operation of `/docs`, by its name there, with the types of what it takes and gives. */
+/** Calls an operation of `/docs` by its name there, with the types of its input and its answer. */
 export type Call = <Id extends keyof Operations>(
   id: Id,
-  ...given: Given<Id>
+  ...input: CallInput<Id>
 ) => Promise<Operations[Id]['gives']>;
 
-type AnyGiven = {
+type AnyInput = {
   params?: Record<string, string>;
   query?: Record<string, unknown>;
   body?: Json;
@@ -26,8 +26,8 @@ type AnyGiven = {
 };
 
 export function caller(ask: HttpClient): Call {
-  return async (id, ...[given]) => {
-    const { params = {}, query = {}, body, headers = {} } = (given ?? {}) as AnyGiven;
+  return async (id, ...[input]) => {
+    const { params = {}, query = {}, body, headers = {} } = (input ?? {}) as AnyInput;
     const [method, path, type] = operations[id] as readonly string[] as [string, string, string?];
     const search = new URLSearchParams(
       Object.entries(query)

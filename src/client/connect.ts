@@ -9,13 +9,13 @@ import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from '
 import type { LoggedStep, Operations } from './operations.generated.ts';
 import { sendMessage, type Turn } from './send-message.ts';
 
-/** What a run may be given besides its message: docs/rest.md. */
+/** Options of a run besides its message: docs/rest.md. */
 export type RunOptions = Omit<
   Operations['execute']['takes']['body'],
   'message' | 'agent' | 'workflow' | 'agent_id' | 'workflow_id' | 'wait' | 'stream'
 >;
 
-/** How a run ended. */
+/** The final state of a run. */
 export type RunResult = {
   execution_id: string;
   status: ExecutionStatus;
@@ -27,84 +27,112 @@ export type RunResult = {
   cost: number;
 };
 
-/** What a run asks people. */
+/** A question of a run to people. */
 export type Asked = { question_id: string; kind: string; prompt: string; options?: Json };
 
 export type SendOptions = RunOptions & {
-  /** Answers what the run asks; without it such a run is an error with code `EWAITING`. */
+  /**
+   * Answers the questions of the run. Without `answer`, a question is an error with code
+   * `EWAITING`.
+   */
   answer?: (question: Asked) => string | Promise<string>;
 };
 
-/** An agent or a workflow to talk to. */
+/** An agent or a workflow that takes messages. */
 export type Speaker = {
-  /** Says something and gives how it ended. Throws `HowdahError` when the run failed. */
+  /**
+   * Sends a message and returns the final state of its run. Throws `HowdahError` if the run has
+   * failed.
+   */
   send(message: string, options?: SendOptions): Promise<RunResult>;
-  /** Says something and gives what happens, to `complete`. */
+  /** Sends a message and yields the events of its run, to `complete`. */
   stream(message: string, options?: RunOptions): AsyncGenerator<StreamEvent, void>;
-  /** Says something and gives the id of the run, which goes on by itself. */
+  /** Sends a message and returns the id of its run, which continues by itself. */
   run(message: string, options?: RunOptions): Promise<string>;
 };
 
 /** A conversation. */
 export type Conversation = {
-  /** Says something in it; gives the run it begins, or reaches. */
+  /** Sends a message in the session. Returns the run that the message starts or reaches. */
   send(content: string): Promise<Operations['sendMessage']['gives']>;
   /**
-   * The same with what happens then. With `fork` it is said in a new session that knows this one until the end of that turn. A
-   * server that is away is waited for, and is told once.
+   * Sends a message in the session. Returns the run with its events. With `fork`, the message goes
+   * to a new session that knows this session until the end of that turn. If the server does not
+   * answer, the message is sent again, and it counts once.
    */
   speak(content: string, options?: { fork?: number }): Promise<Turn>;
-  /** Says something in a new session that knows this one until the end of a turn, or all of it; gives that session. */
+  /**
+   * Sends a message in a new session, and returns that session. The new session knows this session
+   * until the end of a turn, or all of it.
+   */
   fork(content: string, turn?: number): Promise<Operations['forkSession']['gives']>;
-  /** Answers the oldest open question, or the one that is named. */
+  /** Answers the oldest open question, or the question with the given id. */
   answer(answer: Json, questionId?: string): Promise<Operations['answerInSession']['gives']>;
-  /** What happens in it over all its turns, from the first one or behind an event. It does not end by itself. */
+  /**
+   * Yields the events of the session over all its turns, from the first turn or behind an event.
+   * Does not end by itself.
+   */
   watch(after?: string): AsyncGenerator<StreamEvent, void>;
 };
 
-/** A server of Howdah, over REST. Whatever it refuses is thrown as `HowdahError`, with its code, hint and detail. */
+/**
+ * A server of Howdah, over REST. Errors of the server are thrown as `HowdahError`, with their code,
+ * hint and detail.
+ */
 export type Connection = {
   agent(name: string): Speaker;
   workflow(name: string): Speaker;
   session(id: string): Conversation;
-  /** What happens in a run, from the beginning or behind an event, to `complete`; a lost connection is opened again. */
+  /**
+   * Yields the events of a run, from the beginning or behind an event, to `complete`. Opens a lost
+   * connection again.
+   */
   watch(executionId: string, after?: string): AsyncGenerator<StreamEvent, void>;
-  /** The log of all runs, or of some: a line for each step as it commits; of one run until it has ended. `listSteps` has those before. */
+  /**
+   * Yields the log of all runs or of some runs: a line for each step as it commits. The log of one
+   * run ends with the run. `listSteps` has the lines before.
+   */
   log(options?: LogOptions): AsyncGenerator<LoggedStep, void>;
   cancel(executionId: string): Promise<Operations['cancelExecution']['gives']>;
   answer(questionId: string, answer: Json): Promise<Operations['answerQuestion']['gives']>;
-  /** Any operation of `/docs` by its name, such as `call('listAgents', { query: { limit: 10 } })`. */
+  /**
+   * Calls any operation of `/docs` by its name, such as `call('listAgents', { query: { limit: 10 }
+   * })`.
+   */
   call: Call;
-  /** The same with the answer itself: its headers, such as `ETag`, and its bytes. */
+  /** Sends a request and returns the answer itself: its headers, such as `ETag`, and its bytes. */
   open: HttpClient;
-  /** Any path. */
+  /** Sends a request to any path, and returns the body of the answer. */
   request(method: string, path: string, body?: Json): Promise<Json>;
 };
 
-/** Speaks to a server at this address, such as `http://127.0.0.1:8000`. Nothing is asked before it is called. */
+/**
+ * Creates a connection to a server at an address, such as `http://127.0.0.1:8000`. Sends no request
+ * before a method is called.
+ */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
   const ask = createHttpClient(url.replace(/\/$/, ''), options);
   const call = caller(ask);
   const watch = (id: string, after?: string) =>
     followEvents(ask, runStream(id), { after, last: 'complete', signal: options.signal });
-  const answer: Connection['answer'] = (id, given) =>
-    call('answerQuestion', { params: { id }, body: { answer: given } });
+  const answer: Connection['answer'] = (id, value) =>
+    call('answerQuestion', { params: { id }, body: { answer: value } });
   const speaker = (who: { agent: string } | { workflow: string }): Speaker => {
-    const run: Speaker['run'] = async (message, given = {}) =>
-      (await call('execute', { body: { ...who, ...given, message } })).execution_id;
+    const run: Speaker['run'] = async (message, runOptions = {}) =>
+      (await call('execute', { body: { ...who, ...runOptions, message } })).execution_id;
     return {
       run,
-      async *stream(message, given) {
-        yield* watch(await run(message, given));
+      async *stream(message, runOptions) {
+        yield* watch(await run(message, runOptions));
       },
-      async send(message, { answer: reply, ...given } = {}) {
-        const id = await run(message, given);
+      async send(message, { answer: reply, ...runOptions } = {}) {
+        const id = await run(message, runOptions);
         for await (const { event, data } of watch(id)) {
           if (event === 'complete') return resultOf(data);
           if (event !== 'ask_user') continue;
-          const asked = data as unknown as Asked;
-          if (!reply) throw waiting(id, asked);
-          await answer(asked.question_id, await reply(asked));
+          const question = data as unknown as Asked;
+          if (!reply) throw waiting(id, question);
+          await answer(question.question_id, await reply(question));
         }
         throw new HowdahError('EUNREACHABLE', `nothing more is told of run ${id}`);
       },
@@ -121,16 +149,16 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
           params: { sid },
           body: { content, ...(turn !== undefined && { turn }) },
         }),
-      answer: (given, question_id) =>
+      answer: (value, question_id) =>
         call('answerInSession', {
           params: { sid },
-          body: { answer: given, ...(question_id !== undefined && { question_id }) },
+          body: { answer: value, ...(question_id !== undefined && { question_id }) },
         }),
       watch: (after) =>
         followEvents(ask, `/sessions/${sid}/stream`, { after, signal: options.signal }),
     }),
     watch,
-    log: (given = {}) => followLog(ask, given, options.signal),
+    log: (logOptions = {}) => followLog(ask, logOptions, options.signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
     call,
@@ -148,9 +176,9 @@ function resultOf(data: StreamEvent['data']): RunResult {
   });
 }
 
-function waiting(id: string, asked: Asked): HowdahError {
-  return new HowdahError('EWAITING', `run ${id} waits for a person: ${asked.prompt}`, {
+function waiting(id: string, question: Asked): HowdahError {
+  return new HowdahError('EWAITING', `run ${id} waits for a person: ${question.prompt}`, {
     hint: 'Give send() an `answer`, or answer the question: it waits as a row.',
-    detail: asked as unknown as JsonObject,
+    detail: question as unknown as JsonObject,
   });
 }

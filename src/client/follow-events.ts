@@ -6,16 +6,20 @@ import { MOST_SILENCES, RECONNECT_MS } from './retry.ts';
 
 export type FollowOptions = {
   after?: string | undefined;
-  /** An answer that has them from the beginning on: the path is asked when that is lost. */
+  /**
+   * An answer that contains the events from the beginning. The path is requested when this answer
+   * breaks off.
+   */
   first?: Response;
-  /** The event that is the last one. */
+  /** The name of the last event. */
   last?: StreamEvent['event'];
   signal?: AbortSignal | undefined;
 };
 
 /**
- * The events at a path, as they come. Goes on behind the last event after a loss, so nothing is missed and nothing comes twice;
- * a server that is away for half a minute is waited for. Ends with `last`, or when the stream may be seen no more.
+ * Yields the events at a path, as they come. After a lost connection, continues behind the last
+ * event, so that no event is missed or repeated. Waits half a minute for a server that does not
+ * answer. Ends with `last`, or when the caller may no longer see the stream.
  */
 export async function* followEvents(
   ask: HttpClient,
@@ -24,24 +28,26 @@ export async function* followEvents(
 ): AsyncGenerator<StreamEvent, void> {
   let at = after;
   let silences = 0;
-  let hasBegun = first !== undefined;
+  let hasStarted = first !== undefined;
   let body = first?.body as ReadableStream<Uint8Array> | null | undefined;
   while (!signal?.aborted) {
     body ??= await open(ask, path, at).catch((error: HowdahError) => {
       if (signal?.aborted) return undefined;
       silences += 1;
-      if (!hasBegun || error.code !== 'EUNREACHABLE' || silences > MOST_SILENCES) throw error;
+      if (!hasStarted || error.code !== 'EUNREACHABLE' || silences > MOST_SILENCES) throw error;
       return undefined;
     });
     if (body) {
-      hasBegun = true;
+      hasStarted = true;
       silences = 0;
       try {
         for await (const event of parseServerSentEvents(body)) {
           yield event;
           at = event.id ?? at;
           if (event.event === last) return;
-          if (event.event === 'error' && event.id === undefined) return; // the stream's own: it may be seen no more
+          // An error without an id is of the stream itself: the caller may no longer see the
+          // stream.
+          if (event.event === 'error' && event.id === undefined) return;
         }
       } catch (error) {
         if (error instanceof HowdahError) throw error;
@@ -52,7 +58,7 @@ export async function* followEvents(
   }
 }
 
-/** Where the events of a run are. */
+/** Returns the path of the events of a run. */
 export function runStream(id: string): string {
   return `/api/executions/${id}/stream`;
 }

@@ -4,27 +4,31 @@ import { followEvents } from './follow-events.ts';
 import type { HttpClient } from './http.ts';
 import type { LoggedStep } from './operations.generated.ts';
 
-/** Which lines: docs/rest.md, and those that are known already. */
+/** Filters of the log (docs/rest.md), and lines that are already known. */
 export type LogOptions = {
   execution_id?: string;
   session_id?: string;
   agent_id?: string;
   workflow_id?: string;
-  /** Several with commas. */
+  /** One status, or several with commas. */
   status?: string;
   errors?: boolean;
-  /** Finished since; from now on without it. */
+  /** Start of the time in which steps have finished. Without it, the log starts now. */
   since?: Date;
-  /** Lines that were read before: they and those before them in their runs are not told. */
+  /** Lines that were read before. These lines, and earlier lines of their runs, are skipped. */
   known?: readonly Pick<LoggedStep, 'execution_id' | 'seq' | 'finished_at'>[];
 };
 
-/** What the server tells again after a loss was finished in the minute before; so long more, clocks may differ. */
-const KEPT_MS = 180_000;
+/**
+ * Time for which lines are remembered, in milliseconds. After a lost connection, the server repeats
+ * the lines that finished in the minute before. The rest of the time allows for clocks that differ.
+ */
+const REMEMBERED_MS = 180_000;
 
 /**
- * The lines of a log since a time, then each new one as it commits; of one run until it has ended. What a server tells twice after
- * a loss, since it may have been read late, is told once here.
+ * Yields the lines of a log since a time, then each new line as it commits. The log of one run ends
+ * with the run. After a lost connection, the server may send a line twice, because the line may
+ * have been read late. Such a line is yielded once.
  */
 export async function* followLog(
   ask: HttpClient,
@@ -46,12 +50,15 @@ export async function* followLog(
   }
 }
 
-/** The time of the database, so that nothing is lost when the stream is cut before its first line. */
+/**
+ * Returns the time of the database, so that nothing is lost when the stream is cut before its first
+ * line.
+ */
 async function nowThere(ask: HttpClient): Promise<string> {
   return (await caller(ask)('listSteps', { query: { since: '1s', limit: 1 } })).now;
 }
 
-/** The last line of each run. The steps of a run are committed in their order. */
+/** The last line of each run. The steps of a run are committed in order. */
 class Seen {
   readonly #runs = new Map<string, { seq: number; at: number }>();
   #newest = 0;
@@ -71,10 +78,14 @@ class Seen {
     return true;
   }
 
-  /** Of what was finished so long before the newest none comes again. */
+  /**
+   * Removes runs whose last line finished long before the newest line, because such lines are not
+   * repeated.
+   */
   #sweep(): void {
-    if (this.#newest - this.#swept < KEPT_MS) return;
+    if (this.#newest - this.#swept < REMEMBERED_MS) return;
     this.#swept = this.#newest;
-    for (const [id, { at }] of this.#runs) if (at < this.#newest - KEPT_MS) this.#runs.delete(id);
+    for (const [id, { at }] of this.#runs)
+      if (at < this.#newest - REMEMBERED_MS) this.#runs.delete(id);
   }
 }

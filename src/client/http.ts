@@ -2,15 +2,18 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../json/json.ts';
 
 export type ConnectOptions = {
-  /** A token or an API key; a server on loopback asks for none. */
+  /** A token or an API key. A server on loopback needs none. */
   token?: string;
-  /** In the place of the global `fetch`. */
+  /** A replacement for the global `fetch`. */
   fetch?: typeof globalThis.fetch;
-  /** Ends what is asked and what is followed. */
+  /** Ends requests and streams. */
   signal?: AbortSignal;
 };
 
-/** One request; a body that is a text is sent as it is when `headers` names its type. Throws what is refused. */
+/**
+ * Sends a request. A text body is sent unchanged if `headers` has its content type. Throws the
+ * error of a rejected request.
+ */
 export type HttpClient = (
   method: string,
   path: string,
@@ -22,7 +25,8 @@ export function createHttpClient(
   url: string,
   { token, fetch = globalThis.fetch, signal }: ConnectOptions,
 ): HttpClient {
-  let position: string | undefined; // what was written up to there is to be read, by whichever process
+  // Later requests must see all writes up to this position, in whatever process.
+  let position: string | undefined;
   return async (method, path, body, more = {}) => {
     const isText = typeof body === 'string' && more['content-type'] !== undefined;
     const headers = {
@@ -59,7 +63,9 @@ async function problemOf(response: Response): Promise<HowdahError> {
   }
 }
 
-/** The body of an answer: JSON, another text as it is, null when there is none. */
+/**
+ * Returns the body of an answer: JSON as a value, other text unchanged, and null if there is none.
+ */
 export async function bodyOf(response: Response): Promise<Json> {
   const text = await response.text();
   if (text === '') return null;

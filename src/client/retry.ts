@@ -1,10 +1,16 @@
 import { HowdahError } from '../contracts/errors.ts';
 
-/** Milliseconds before a server that did not answer is asked again, and how often in a row it may not. */
+/**
+ * Time before the next attempt when a server does not answer, in milliseconds, and the most failed
+ * attempts in a row.
+ */
 export const RECONNECT_MS = 500;
 export const MOST_SILENCES = 60;
 
-/** Asks again while nobody answers, for half a minute: only what may be asked twice. Throws what is refused. */
+/**
+ * Retries a request for half a minute while the server does not answer. The request must be one
+ * that may be repeated. Throws the error of a rejected request.
+ */
 export async function retry<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   for (let silences = 1; ; silences += 1) {
     try {

@@ -3,17 +3,22 @@ import { followEvents, runStream } from './follow-events.ts';
 import type { HttpClient } from './http.ts';
 import { retry } from './retry.ts';
 
-/** What is said in a conversation, and what comes of it. */
+/** A message in a conversation, with its run. */
 export type Turn = {
   session_id: string;
   execution_id: string;
-  /** What happens in the run, from its first token to `complete`; a lost connection is opened again. */
+  /**
+   * The events of the run, from its first token to `complete`. A lost connection is opened again.
+   */
   events: AsyncGenerator<StreamEvent, void>;
 };
 
 type Said = { sid: string; content: string; fork: number | undefined };
 
-/** Says something, under a key: what was sent again after a loss is one message. */
+/**
+ * Sends a message under an idempotency key, so that a message that is sent again after a loss
+ * counts once.
+ */
 export async function sendMessage(
   ask: HttpClient,
   { sid, content, fork: turn }: Said,

@@ -4,39 +4,47 @@ import type { ListMarks, Subscriptions } from '../db/mcp/sessions.ts';
 import type { Question } from '../db/queries/questions.ts';
 import type { Json } from '../json/json.ts';
 
-/** What happens to a run that a call has begun. */
+/** An event of a run that a call has started. */
 export type RunEvent =
   | { type: 'step'; seq: number; kind: string; name: string | null; error: Json }
-  /** Nothing goes on before a person has answered these; each is given once. */
+  /** Questions that people must answer before the run continues. Each question is reported once. */
   | { type: 'questions'; questions: Question[] }
-  /** Somebody who was asked gave no answer that counts; without a fault, he would not say. */
+  /** A person has given no valid answer. Without a fault, the person declined to answer. */
   | { type: 'unanswered'; question: string; fault: string | null }
-  /** A tool says something while it works. */
+  /** A note of a tool that works. */
   | { type: 'note'; note: ToolNote }
-  /** A limit is reached: it goes on by itself once there is room. */
+  /** A limit is reached. The run continues by itself once there is room. */
   | { type: 'limited' }
   | { type: 'end' };
 
-/** A failure in words for a client. `code` is one of sql/ERRORS.md. */
+/** A failure as a client sees it. `code` is one of sql/ERRORS.md. */
 export type McpRunItem = { code: string; message: string; hint?: string; detail?: Json };
 
-/** As whom a client asks, and the only way it reaches the database. Rules are decided there. */
+/**
+ * The identity of a client, and its only access to the database. The database decides the rules.
+ */
 export type Caller = {
-  /** Differs for whoever may see and do something else. */
+  /** A key that differs between callers that may see or do different things. */
   readonly key: string;
-  /** One transaction with the caller's rights. */
+  /** Runs `work` in one transaction with the rights of the caller. */
   transact<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
-  /** Its steps so far, then each new one, what it asks, and its end; ends with that, or when the signal fires. */
+  /**
+   * Yields the steps of a run so far, then each new step, the questions, and the end. Ends with the
+   * run, or when the signal fires.
+   */
   follow(executionId: string, signal: AbortSignal): AsyncIterable<RunEvent>;
-  /** Tells whoever follows the run, in whatever process, that a question was not answered. */
+  /** Tells the followers of a run, in every process, that a question was not answered. */
   announceUnanswered(executionId: string, questionId: string, fault: string | null): Promise<void>;
   explain(error: unknown): McpRunItem;
-  /** The marks of what is listed, a moment old at most. */
+  /** Returns the marks of the lists, which are at most a moment old. */
   lists(): Promise<ListMarks>;
-  /** Wakes whenever the run may stand otherwise, until it has ended or the signal fires. */
+  /**
+   * Yields whenever the state of a run may have changed, until the run has ended or the signal
+   * fires.
+   */
   changes(executionId: string, signal: AbortSignal): AsyncIterable<unknown>;
-  /** What the client of a session, by its digest, wants to hear of. */
+  /** Returns the subscriptions of a session, by the digest of its id. */
   subscriptions(session: string): Promise<Subscriptions>;
-  /** Rejects when the caller may not ask any more. */
+  /** Rejects when the caller has lost access. */
   stillGood(): Promise<void>;
 };

@@ -16,28 +16,35 @@ import { listTemplates } from './resources/resource-addresses.ts';
 import { listResources, readResource } from './resources/resources.ts';
 import type { SessionSubscriptions } from './transport/session-subscriptions.ts';
 
-/** What differs from one transport to the other. */
+/** Options that differ between transports. */
 export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
-  /** What the client asked to be told of, where the revision says that in requests of their own and there is a session to keep it for. */
+  /**
+   * The subscriptions of the client, if its revision sends them in separate requests, and if there
+   * is a session to store them for.
+   */
   session?: SessionSubscriptions | undefined;
-  /** How the client is asked where the SDK does not know whether it can be. */
+  /** Returns how the client is asked, if the SDK does not know whether the client can be asked. */
   asking?(ctx: ServerContext): Asking;
-  /** Of the run that a call begins. */
+  /** Returns the metadata of the run that a call starts. */
   metadataOf?(ctx: ServerContext): JsonObject;
 };
 
 const INSTRUCTIONS =
   'Each tool is an agent or a workflow of this server: say what you want in `message`, its answer is the result. Runs are resources, howdah://executions/{id}. A result may say that a run waits for a person: ask him, then call answer_question.';
 
-/** What the client says of itself in the request, as the newer revision has it. */
+/** Returns the capabilities that the client states in the request, as in the newer revision. */
 function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0] {
   const envelope = mcpReq.envelope as Readonly<Record<string, object>> | undefined;
   return envelope?.[CLIENT_CAPABILITIES_META_KEY];
 }
 
-/** Agents and workflows as tools, files and runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
-export function createMcpServer(door: ServerDoor): Server {
-  const { caller } = door;
+/**
+ * Creates a server for one caller. Agents and workflows are tools, files and runs are resources,
+ * and prompts are prompts. Each request shows what the caller may use and see now. Nothing is
+ * stored between requests.
+ */
+export function createMcpServer(options: ServerDoor): Server {
+  const { caller } = options;
   const server = new Server(
     { name: 'howdah', title: 'Howdah', version: releaseVersion() },
     {
@@ -54,7 +61,7 @@ export function createMcpServer(door: ServerDoor): Server {
   const asking = (ctx: ServerContext): Asking => {
     const can = abilitiesOf(claimedIn(ctx) ?? server.getClientCapabilities());
     const isAble = can.forms || can.samples;
-    return (isAble ? undefined : door.asking?.(ctx)) ?? { by: 'result', can };
+    return (isAble ? undefined : options.asking?.(ctx)) ?? { by: 'result', can };
   };
   server.setRequestHandler('tools/list', ({ params }) =>
     refusing(caller, () => listTools(caller, params?.cursor)),
@@ -62,10 +69,10 @@ export function createMcpServer(door: ServerDoor): Server {
   server.setRequestHandler('tools/call', ({ params }, ctx) =>
     callTool(
       {
-        ...door,
+        ...options,
         asking: asking(ctx),
-        metadata: door.metadataOf?.(ctx) ?? {},
-        logLevel: async () => (await door.session?.logLevel()) ?? null,
+        metadata: options.metadataOf?.(ctx) ?? {},
+        logLevel: async () => (await options.session?.logLevel()) ?? null,
       },
       params,
       ctx,
@@ -89,11 +96,14 @@ export function createMcpServer(door: ServerDoor): Server {
   server.setRequestHandler('completion/complete', ({ params }) =>
     refusing(caller, () => completed(caller, params)),
   );
-  hearWishes(server, door);
+  hearWishes(server, options);
   return server;
 }
 
-/** What the client wants to be told of, as older revisions ask for it. */
+/**
+ * Registers handlers for the log level and the subscriptions, which older revisions set by
+ * requests.
+ */
 function hearWishes(server: Server, { caller, session }: ServerDoor): void {
   const wish = (of: (session: SessionSubscriptions) => Promise<void>) =>
     refusing(caller, async () => {
@@ -102,13 +112,13 @@ function hearWishes(server: Server, { caller, session }: ServerDoor): void {
       return {};
     });
   server.setRequestHandler('logging/setLevel', ({ params }) =>
-    wish((kept) => kept.setLogLevel(params.level)),
+    wish((subscriptions) => subscriptions.setLogLevel(params.level)),
   );
   server.setRequestHandler('resources/subscribe', ({ params }) =>
-    wish((kept) => kept.subscribe(params.uri)),
+    wish((subscriptions) => subscriptions.subscribe(params.uri)),
   );
   server.setRequestHandler('resources/unsubscribe', ({ params }) =>
-    wish((kept) => kept.unsubscribe(params.uri)),
+    wish((subscriptions) => subscriptions.unsubscribe(params.uri)),
   );
 }
 

@@ -6,17 +6,24 @@ import { localNames } from '../http/loopback-guard.ts';
 
 export type BaseOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;
 
-/** What stands before the paths of this server in addresses that others keep. */
+/** Base addresses for links to this server that clients store. */
 export type Base = {
-  /** Throws `HWINV` when nobody has said where this server is, and the client came by a name that may be anybody's. */
+  /**
+   * Returns the base address for a card. Throws `HWINV` if the operator has not set the address of
+   * this server, and the Host of the request may be the name of any machine.
+   */
   ofCard(request: FastifyRequest): string;
-  /** There, the address of the connection. */
+  /**
+   * Returns the base address for files. Where `ofCard` throws, this is the address of the
+   * connection.
+   */
   ofFiles(request: FastifyRequest): string;
 };
 
 /**
- * Where the operator says that this server is. A Host is what a client writes, so without that word it counts only when it is
- * a name of this machine or the address the connection was made to; what stands before us may speak TLS for us.
+ * Creates the base addresses. The address that the operator has set comes first. Without it, the
+ * Host of a request counts only if it is a name of this machine or the address of the connection,
+ * because a client can write any Host. A proxy in front of this server may terminate TLS.
  */
 export function createBase({ publicUrl, host }: BaseOptions): Base {
   const names = localNames(host);

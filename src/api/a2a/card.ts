@@ -1,6 +1,6 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 
-/** The agent or workflow as howdah_private.agent_card describes it. */
+/** An agent or workflow as howdah_private.agent_card describes it. */
 type Described = {
   name: string;
   description: string;
@@ -10,7 +10,10 @@ type Described = {
   is_structured: boolean;
 };
 
-/** Undefined when there is none of this name that the caller sees; without a name, the current agent. */
+/**
+ * Returns the agent or workflow of a name, or without a name the current agent. Returns undefined
+ * if the caller sees none.
+ */
 export async function describe(db: Client, name?: string): Promise<Described | undefined> {
   const { rows } = await db.query<{ card: Described | null }>(
     'select howdah_private.agent_card($1) as card',
@@ -20,8 +23,8 @@ export async function describe(db: Client, name?: string): Promise<Described | u
 }
 
 /**
- * The card of an agent, in the words of A2A 1.0; who does not say that he speaks it gets those of 0.3 besides, which say a
- * login in another way.
+ * Returns the card of an agent in the form of A2A 1.0. A client that does not announce 1.0 also
+ * gets the fields of 0.3, which describe a login in another way.
  */
 export function cardOf(
   { name, description, capabilities, skills, version, is_structured }: Described,

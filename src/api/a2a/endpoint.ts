@@ -11,12 +11,13 @@ import { readCall, Unreadable } from './rpc.ts';
 import type { RpcId } from './schema.ts';
 import { serveCall } from './serve-call.ts';
 
-/** Where a card is looked for, under the address of what it describes. */
+/** The path of a card, below the address of the agent or workflow. */
 const CARD = '/.well-known/agent-card.json';
 
 /**
- * The door for agents of others, by A2A over JSON-RPC: each agent and workflow has an address and a card there, the current
- * agent's also at the root. Runs are tasks, sessions are contexts; questions ask for input, answers are artifacts.
+ * Registers the endpoint for agents of other systems, by A2A over JSON-RPC. Each agent and workflow
+ * has an address and a card. The card of the current agent is also at the root. Runs are tasks, and
+ * sessions are contexts. Questions ask for input, and answers are artifacts.
  */
 export function a2aRoutes(
   app: FastifyInstance,
@@ -59,16 +60,19 @@ async function serve(visit: Visit, base: Base): Promise<void> {
     if (!(await transaction((db) => describe(db, agent)))) throw noAgent(agent);
     await serveCall({ visit, call, agent, base: base.ofFiles(request) });
   } catch (error) {
-    if (error instanceof RequestRefusal && error.status !== 400) throw error; // of HTTP, not of the protocol
+    // An error of HTTP, not of the protocol.
+    if (error instanceof RequestRefusal && error.status !== 400) throw error;
     if (error instanceof Unreadable) id = error.id;
     if (visit.hold.signal.reason === 'gone') return;
-    const told = rpcError(error, failureOf);
+    const rpcFailure = rpcError(error, failureOf);
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8');
-    reply.headers(retryAfterOf(told)).send(JSON.stringify({ jsonrpc: '2.0', id, error: told }));
+    reply
+      .headers(retryAfterOf(rpcFailure))
+      .send(JSON.stringify({ jsonrpc: '2.0', id, error: rpcFailure }));
   }
 }
 
-/** As it is said of one that a run is to be of. */
+/** Returns the error that the start of a run gives for an unknown agent or workflow. */
 function noAgent(name = ''): RequestRefusal {
   const shown = name.slice(0, 200);
   return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {

@@ -2,20 +2,20 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import { displayable } from '../../text/displayable.ts';
 import type { Failure } from '../errors/answer-error.ts';
 
-/** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
+/** An error of JSON-RPC, with a code of A2A and a google.rpc.ErrorInfo. */
 export type RpcError = { code: number; message: string; data: ErrorInfo[] };
 type ErrorInfo = { metadata?: Readonly<Record<string, string>> };
 
 /**
- * Returns the header with the seconds to wait, when a limit refuses the request for now. Other
- * endpoints send the same header; here every answer is 200.
+ * Returns the header with the seconds to wait, if a limit rejects the request for now. Other
+ * endpoints send the same header. Here the status of every answer is 200.
  */
 export function retryAfterOf({ data }: RpcError): Record<string, string> {
   const seconds = data[0]?.metadata?.retry_after_seconds;
   return seconds === undefined ? {} : { 'retry-after': seconds };
 }
 
-/** The codes of JSON-RPC, and those that A2A adds. */
+/** Codes of JSON-RPC, and codes that A2A adds. */
 export const CODES = {
   parse: [-32700, 'PARSE_ERROR'],
   request: [-32600, 'INVALID_REQUEST'],
@@ -29,12 +29,12 @@ export const CODES = {
   contentType: [-32005, 'CONTENT_TYPE_NOT_SUPPORTED'],
   noExtendedCard: [-32007, 'EXTENDED_AGENT_CARD_NOT_CONFIGURED'],
   version: [-32009, 'VERSION_NOT_SUPPORTED'],
-  /** What A2A has no code for: refused by us, for a reason of ours. */
+  /** A rejection for a reason of ours, for which A2A has no code. */
   refused: [-32000, 'REFUSED'],
 } as const satisfies Record<string, readonly [number, string]>;
 export type Fault = keyof typeof CODES;
 
-/** A refusal in the words of A2A. */
+/** A rejection in the terms of A2A. */
 export class A2aRefusal extends Error {
   readonly fault: Fault;
   readonly metadata: Readonly<Record<string, string>>;
@@ -46,7 +46,7 @@ export class A2aRefusal extends Error {
   }
 }
 
-/** What our refusals are to a client of A2A, by their SQLSTATE. */
+/** Faults of A2A for our errors, by SQLSTATE. */
 const faults: Readonly<Record<string, Fault>> = {
   HWINV: 'params',
   HWTRM: 'unsupported',
@@ -54,13 +54,18 @@ const faults: Readonly<Record<string, Fault>> = {
   EINTERNAL: 'internal',
 };
 
-/** Anything thrown as a client is told of it; `failureOf` knows what may be told. */
+/**
+ * Returns the error of JSON-RPC for a thrown value. `failureOf` decides what the client may see.
+ */
 export function rpcError(error: unknown, failureOf: (error: unknown) => Failure): RpcError {
   if (error instanceof A2aRefusal) return written(error.fault, error.message, error.metadata);
   return failed(failureOf(error));
 }
 
-/** A refusal of ours: the sentence with its fix, our code and what belongs to it. */
+/**
+ * Returns the error of JSON-RPC for a failure: the message, and our code, hint and details as
+ * metadata.
+ */
 export function failed({ code, message, hint, detail }: Failure): RpcError {
   const members = isJsonObject(detail) ? detail : {};
   const isTask = code === 'HWNTF' && 'execution_id' in members;

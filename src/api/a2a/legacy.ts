@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../json/json.ts';
 import type { Artifact, Message, Part, StreamResponse, Task, TaskStatus } from './task.ts';
 
-// A2A 0.3 says the same in other words: every object says its `kind`, states are small letters, a file stands in `file`, and
-// the last update of a stream says that it is.
+// A2A 0.3 has the same content in another form: every object has a `kind`, states are in lower
+// case, a file is in `file`, and the last update of a stream is marked as the last.
 
-/** The methods of 0.3 by those of 1.0. */
+/** Methods of 1.0, by the methods of 0.3. */
 export const LEGACY_METHODS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     'message/send': 'SendMessage',
@@ -31,14 +31,14 @@ export function legacyTask(task: Task): JsonObject {
   };
 }
 
-/** `isLast`: nothing comes behind it. */
-export function legacyEvent(told: StreamResponse, isLast: boolean): JsonObject {
-  if ('task' in told) return legacyTask(told.task);
-  if ('statusUpdate' in told) {
-    const { status, ...place } = told.statusUpdate;
+/** Returns an event in the form of 0.3. `isLast` means that no event follows. */
+export function legacyEvent(event: StreamResponse, isLast: boolean): JsonObject {
+  if ('task' in event) return legacyTask(event.task);
+  if ('statusUpdate' in event) {
+    const { status, ...place } = event.statusUpdate;
     return { kind: 'status-update', ...place, status: legacyStatus(status), final: isLast };
   }
-  const { artifact, ...rest } = told.artifactUpdate;
+  const { artifact, ...rest } = event.artifactUpdate;
   return { kind: 'artifact-update', ...rest, artifact: legacyArtifact(artifact) };
 }
 

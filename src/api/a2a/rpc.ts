@@ -10,15 +10,18 @@ import { A2aRefusal } from './errors.ts';
 import { LEGACY_METHODS } from './legacy.ts';
 import { type RpcId, rpcRequest } from './schema.ts';
 
-/** A request as it was sent; its method by the name that 1.0 has for it. */
+/** A call as it was sent. `method` is the name of the method in 1.0. */
 export type Call = { id: RpcId; method: string; params: unknown; isLegacy: boolean };
 
-/** What cannot be read, with the id it came under as far as that is known. */
+/** A request that cannot be read, with its id if the id is known. */
 export class Unreadable extends A2aRefusal {
   id: RpcId = null;
 }
 
-/** The call of a request; undefined when who sent it hung up. Throws what is wrong with it. */
+/**
+ * Returns the call in a request, or undefined if the client has disconnected. Throws for an invalid
+ * request.
+ */
 export async function readCall({
   request,
   transaction,
@@ -56,7 +59,10 @@ function callIn(value: Json, version: string | string[] | undefined): Call {
   return { id, method: legacy ?? method, params, isLegacy };
 }
 
-/** The params of a method as its schema has them. */
+/**
+ * Returns the parameters of a method that match its schema. Throws `A2aRefusal` for invalid
+ * parameters.
+ */
 export function paramsOf<S extends z.ZodType>(schema: S, params: unknown): z.output<S> {
   const checked = checkShape(schema, params);
   if ('value' in checked) return checked.value;

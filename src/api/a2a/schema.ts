@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-// What a client of A2A sends, in the words of 1.0 and of 0.3, which differ in how a part says what it is.
+// Content that clients of A2A send, in the forms of 1.0 and 0.3. The forms differ in how a part
+// states its type.
 
 const metadata = z.looseObject({}).nullish();
 
@@ -12,7 +13,7 @@ const part = z
     data: z.unknown().optional(),
     filename: z.string().nullish(),
     mediaType: z.string().nullish(),
-    /** As 0.3 has it. */
+    /** A file in the form of 0.3. */
     file: z
       .looseObject({
         bytes: z.string().optional(),
@@ -22,13 +23,13 @@ const part = z
       })
       .optional(),
   })
-  .transform(({ file, ...given }) => ({
-    text: given.text,
-    data: given.data,
-    raw: file?.bytes ?? given.raw,
-    url: file?.uri ?? given.url,
-    filename: (file?.name ?? given.filename) || 'file',
-    mediaType: (file?.mimeType ?? given.mediaType) || undefined,
+  .transform(({ file, ...rest }) => ({
+    text: rest.text,
+    data: rest.data,
+    raw: file?.bytes ?? rest.raw,
+    url: file?.uri ?? rest.url,
+    filename: (file?.name ?? rest.filename) || 'file',
+    mediaType: (file?.mimeType ?? rest.mediaType) || undefined,
   }));
 export type Part = z.output<typeof part>;
 
@@ -44,14 +45,14 @@ export type SentMessage = z.output<typeof message>;
 
 const historyLength = z.int32().min(0).nullish();
 
-/** `SendMessage` and `SendStreamingMessage`. */
+/** Parameters of `SendMessage` and `SendStreamingMessage`. */
 export const sendParams = z.looseObject({
   message,
   configuration: z
     .looseObject({
       historyLength,
       returnImmediately: z.boolean().nullish(),
-      /** As 0.3 has it: the opposite. */
+      /** The opposite of `returnImmediately`, in the form of 0.3. */
       blocking: z.boolean().nullish(),
       taskPushNotificationConfig: z.unknown().optional(),
       pushNotificationConfig: z.unknown().optional(),
@@ -61,7 +62,7 @@ export const sendParams = z.looseObject({
 });
 export type SendParams = z.output<typeof sendParams>;
 
-/** `GetTask`, `CancelTask` and `SubscribeToTask`. */
+/** Parameters of `GetTask`, `CancelTask` and `SubscribeToTask`. */
 export const taskParams = z.looseObject({ id: z.string().min(1), historyLength });
 
 /** A request of JSON-RPC. */

@@ -10,12 +10,13 @@ import { isAsking } from './task.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** What a message says: its text, data, and files as an agent is told them. */
+/** The content of a message: its text, its data, and its files as parts for an agent. */
 type Said = { text: string; data: Json | undefined; parts: JsonObject[] };
 
 /**
- * A message begins a task, as the next turn of its context or the first of a new one; or it belongs to a task, and answers
- * what that asks, or joins it at its next step.
+ * Receives a message. A message without a task starts one, as the next turn of its context or the
+ * first turn of a new context. A message for a task answers the question of the task, or joins the
+ * run at its next step.
  */
 export async function receive(
   db: Client,
@@ -45,7 +46,9 @@ export async function receive(
   return { id: rows[0]?.id ?? '', since: 0 };
 }
 
-/** The task of this agent with this id, for whoever sees it. */
+/**
+ * Returns the task of an agent with this id. Throws `A2aRefusal` if the caller sees no such task.
+ */
 export async function findTask(db: Client, agent: string, id: string): Promise<ConversationState> {
   const run = UUID.test(id) ? await conversationState(db, { id, since: 0 }, agent) : undefined;
   if (run) return run;
@@ -63,12 +66,12 @@ async function goOn(
     throw new A2aRefusal('params', `task ${taskId} is of another context`, { field: 'contextId' });
   }
   const named = metadata?.question_id;
-  const asked =
+  const question =
     named === undefined ? run.questions[0] : run.questions.find(({ id }) => id === named);
-  if (isAsking(run) && asked) {
+  if (isAsking(run) && question) {
     const value = data === undefined ? null : JSON.stringify(data);
     await db.query('select (howdah.answer_question($1, $2, $3)).id', [
-      asked.id,
+      question.id,
       text || null,
       value,
     ]);
@@ -80,7 +83,10 @@ async function goOn(
   return { id: run.id, since: run.step_count };
 }
 
-/** Texts are lines of one; data is the run's, and an answer's; files are parts as chat completions have them. */
+/**
+ * Returns the content of a message. Texts become the lines of one text. Data is the data of the run
+ * or of an answer. Files become parts in the format of chat completions.
+ */
 function saidIn({ parts }: SentMessage): Said {
   const texts = parts.flatMap(({ text }) => (text === undefined ? [] : [text]));
   const data = parts.flatMap((part) => (part.data === undefined ? [] : [part.data as Json]));

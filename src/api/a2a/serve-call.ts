@@ -15,7 +15,10 @@ import { createTaskEvents } from './task-events.ts';
 
 export type CallOptions = { visit: Visit; call: Call; agent: string; base: string };
 
-/** Answers a call: with its result, or with events. Throws what is refused before there is an answer. */
+/**
+ * Answers a call with its result or with events. Throws if the call is rejected before there is an
+ * answer.
+ */
 export async function serveCall(options: CallOptions): Promise<void> {
   const { call, visit, agent, base } = options;
   const { transaction } = visit;
@@ -73,38 +76,41 @@ function missing(method: string): A2aRefusal {
   return new A2aRefusal('method', `there is no method ${method.slice(0, 100)}`);
 }
 
-/** Answers with the task: at once, or when it has ended or asks something. */
+/** Answers with the task, at once or when the task has ended or asks something. */
 async function sendMessage(options: CallOptions, params: SendParams): Promise<void> {
   const { visit, call, agent, base } = options;
-  const begun = await visit.transaction((db) =>
+  const started = await visit.transaction((db) =>
     receive(db, { agent, params, headers: visit.request.headers }),
   );
   const { returnImmediately, blocking, historyLength } = params.configuration ?? {};
   const isLeft = call.isLegacy ? params.configuration != null && !blocking : returnImmediately;
-  if (!isLeft && !(await hasStopped(visit, begun))) {
-    const failure = visit.left(begun.id);
+  if (!isLeft && !(await hasStopped(visit, started))) {
+    const failure = visit.left(started.id);
     return failure && send(options, { error: failed(failure) });
   }
   const task = await visit.transaction(async (db) =>
-    taskOf(db, await findTask(db, agent, begun.id), { base, historyLength }),
+    taskOf(db, await findTask(db, agent, started.id), { base, historyLength }),
   );
   return answer(options, call.isLegacy ? legacyTask(task) : { task });
 }
 
-/** Waits for it; false when the request is not waited for any more. */
-async function hasStopped({ source, hold }: Visit, begun: StartedRun): Promise<boolean> {
-  for await (const told of followRun(source, begun, hold.signal)) {
-    if (told.type === 'stopped') return true;
+/** Waits until the run stops. Returns false if nobody waits for the answer any more. */
+async function hasStopped(
+  { source, hold: openRequest }: Visit,
+  started: StartedRun,
+): Promise<boolean> {
+  for await (const item of followRun(source, started, openRequest.signal)) {
+    if (item.type === 'stopped') return true;
   }
-  return !hold.signal.aborted;
+  return !openRequest.signal.aborted;
 }
 
-/** The task as it stands, then what happens to it until it ends or asks something. */
-async function stream(options: CallOptions, begun: StartedRun): Promise<void> {
+/** Streams the current task, then its updates until the task ends or asks something. */
+async function stream(options: CallOptions, started: StartedRun): Promise<void> {
   const { visit, call, base } = options;
-  const { run, task } = await visit.transaction((db) => snapshot(db, begun, base));
+  const { run, task } = await visit.transaction((db) => snapshot(db, started, base));
   visit.reply.hijack();
-  const writer = writeEvents(visit.reply.raw, { 'x-request-id': begun.id });
+  const writer = writeEvents(visit.reply.raw, { 'x-request-id': started.id });
   const write = (event: StreamResponse, isLast = false) => {
     const result = call.isLegacy ? legacyEvent(event, isLast) : event;
     return writer.write({ jsonrpc: '2.0', id: call.id, result });
@@ -113,12 +119,12 @@ async function stream(options: CallOptions, begun: StartedRun): Promise<void> {
   try {
     await write({ task });
     const tell = createTaskEvents(run, base);
-    for await (const told of followRun(visit.source, begun, visit.hold.signal)) {
-      for (const event of tell(told)) {
-        await write(event, told.type === 'stopped' && 'statusUpdate' in event);
+    for await (const item of followRun(visit.source, started, visit.hold.signal)) {
+      for (const event of tell(item)) {
+        await write(event, item.type === 'stopped' && 'statusUpdate' in event);
       }
     }
-    const failure = visit.left(begun.id);
+    const failure = visit.left(started.id);
     if (failure) await fail(failed(failure));
   } catch (error) {
     await fail(rpcError(error, visit.failureOf));

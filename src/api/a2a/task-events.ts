@@ -10,8 +10,9 @@ import {
 } from './task.ts';
 
 /**
- * What is told of a run as updates of its task. What a model says is the artifact `answer` while it says it: a later step
- * begins it anew, and at the end it is the answer, whole. What turns out to be said on the way to a call is a message too.
+ * Creates a function that turns items of a run into updates of its task. Text of the model is the
+ * artifact `answer` while the model writes it. A later step starts the artifact anew, and at the
+ * end the artifact is the whole answer. Text that precedes a call is also sent as a message.
  */
 export function createTaskEvents(run: ConversationState, base: string) {
   const place = placeOf(run);
@@ -27,20 +28,20 @@ export function createTaskEvents(run: ConversationState, base: string) {
       lastChunk,
     },
   });
-  return function* tell(told: RunItem): Generator<StreamResponse> {
-    if (told.type === 'text') {
-      const isMore = told.seq === said.seq;
-      said = { seq: told.seq, text: (isMore ? said.text : '') + told.text };
-      yield answer(told.text, isMore, false);
-    } else if (told.type === 'step') {
-      const [first] = told.story.messages.filter(({ role }) => role === 'assistant');
-      const isOnTheWay = told.row.step.kind === 'model' && first?.tool_calls != null;
+  return function* tell(item: RunItem): Generator<StreamResponse> {
+    if (item.type === 'text') {
+      const isMore = item.seq === said.seq;
+      said = { seq: item.seq, text: (isMore ? said.text : '') + item.text };
+      yield answer(item.text, isMore, false);
+    } else if (item.type === 'step') {
+      const [first] = item.story.messages.filter(({ role }) => role === 'assistant');
+      const isOnTheWay = item.row.step.kind === 'model' && first?.tool_calls != null;
       if (!isOnTheWay || !first?.content) return;
-      const id = `${run.id}.${told.row.seq}`;
+      const id = `${run.id}.${item.row.seq}`;
       const message = agentMessage(run, id, [{ text: first.content }]);
       yield working({ state: 'TASK_STATE_WORKING', message });
     } else {
-      const { run: last } = told;
+      const { run: last } = item;
       const artifacts = artifactsOf(last, base);
       for (const artifact of artifacts) {
         const [part, ...others] = artifact.parts;

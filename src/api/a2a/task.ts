@@ -6,7 +6,7 @@ import {
   type OpenQuestion,
 } from '../conversation-protocols/run-state.ts';
 
-// A run as a task of A2A 1.0, in its JSON. (0.3 is made of this: legacy.ts.)
+// A run as a task of A2A 1.0, in its JSON. legacy.ts converts it to 0.3.
 
 export type Part =
   | { text: string }
@@ -37,23 +37,26 @@ export type Task = {
   metadata: JsonObject;
 };
 type Place = { taskId: string; contextId: string };
-/** What a stream tells: one of these per event. */
+/** The content of one event of a stream. */
 export type StreamResponse =
   | { task: Task }
   | { statusUpdate: Place & { status: TaskStatus } }
   | { artifactUpdate: Place & { artifact: Artifact; append: boolean; lastChunk: boolean } };
 
-/** The artifact that a run's answer is. */
+/** The artifact that contains the answer of a run. */
 export const ANSWER = 'answer';
 
-/** Where files are fetched: under the address a client came by. */
+/** The base address of files: the address by which the client reached this server. */
 export type Rendering = { base: string };
 
 export function placeOf({ id, session_id }: ConversationState): Place {
   return { taskId: id, contextId: session_id ?? id };
 }
 
-/** A task as it stands, with so many of its last messages; all of them without a number. */
+/**
+ * Returns the current task with its last `historyLength` messages, or with all messages if there is
+ * no such number.
+ */
 export async function taskOf(
   db: Client,
   run: ConversationState,
@@ -79,12 +82,12 @@ export function statusOf(run: ConversationState): TaskStatus {
   return { ...status, message: agentMessage(run, `${run.id}.${run.step_count}.status`, parts) };
 }
 
-/** What an agent says beside its answer. */
+/** Returns a message of an agent besides its answer. */
 export function agentMessage(run: ConversationState, messageId: string, parts: Part[]): Message {
   return { messageId, ...placeOf(run), role: 'ROLE_AGENT', parts };
 }
 
-/** The answer, where there is one, and the files the run made. */
+/** Returns the answer, if there is one, and the files that the run created. */
 export function artifactsOf(run: ConversationState, base: string): Artifact[] {
   const files = run.files.map(
     ({ id, name, type }): Artifact => ({
@@ -114,7 +117,8 @@ function stateOf(run: ConversationState): TaskState {
     case 'cancelled':
       return 'TASK_STATE_CANCELED';
     default:
-      return 'TASK_STATE_WORKING'; // waiting for itself and paused are the agent's own business
+      // A paused run, and one that waits for no person, count as working.
+      return 'TASK_STATE_WORKING';
   }
 }
 
@@ -129,7 +133,7 @@ function statusText(run: ConversationState): string | undefined {
   return undefined;
 }
 
-/** What programs need to answer: each question under its id. */
+/** Returns the data that a program needs to answer a question, with the id of the question. */
 function questionPart({
   id,
   kind,

@@ -14,8 +14,9 @@ import { type AgUiEvent, createEvents } from './events.ts';
 import { type RunAgentInput, runAgentInput, turnOf } from './input.ts';
 
 /**
- * The door for user interfaces, by AG-UI: each agent and workflow has an address there. An input begins a run with the
- * conversation as the interface keeps it, or goes on with one that asked for something, and is answered with its events.
+ * Registers the endpoint for user interfaces, by AG-UI. Each agent and workflow has an address
+ * there. An input starts a run with the conversation that the interface keeps, or continues a run
+ * that asked for something. The answer contains the events of the run.
  */
 export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
   return openEndpoint(app, 'ag-ui', options, (scope, { visited }) => {
@@ -24,38 +25,39 @@ export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequ
 }
 
 async function serve(visit: Visit): Promise<void> {
-  const { request, reply, transaction, source, hold, left, failureOf } = visit;
+  const { request, reply, transaction, source, hold: openRequest, left, failureOf } = visit;
   const { agent } = request.params as { agent: string };
   const isCancelled = cancelsWhenLeft(request);
   await permitBody(visit, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
-  const begun = await beginRun(visit, agent, input);
+  const started = await beginRun(visit, agent, input);
   const { threadId, runId } = input;
   const own = new Set((input.tools ?? []).map(({ name }) => name));
-  const events = createEvents({ threadId, runId, executionId: begun.id, own });
+  const events = createEvents({ threadId, runId, executionId: started.id, own });
   reply.hijack();
-  const writer = writeEvents(reply.raw, { 'x-request-id': begun.id });
-  const write = async (told: Iterable<AgUiEvent>) => {
-    for (const event of told) await writer.write(event);
+  const writer = writeEvents(reply.raw, { 'x-request-id': started.id });
+  const write = async (list: Iterable<AgUiEvent>) => {
+    for (const event of list) await writer.write(event);
   };
   try {
     await writer.write(events.started());
-    for await (const told of followRun(source, begun, hold.signal)) {
-      if (told.type === 'stopped') await write(events.rest());
-      else await write(events.tell(told));
-      if (told.type === 'stopped' || isTodo(told)) await write(await stateOf(visit, begun, input));
-      if (told.type === 'stopped') await write(events.tell(told));
+    for await (const item of followRun(source, started, openRequest.signal)) {
+      if (item.type === 'stopped') await write(events.rest());
+      else await write(events.tell(item));
+      if (item.type === 'stopped' || isTodo(item))
+        await write(await stateOf(visit, started, input));
+      if (item.type === 'stopped') await write(events.tell(item));
     }
-    const failure = left(begun.id);
+    const failure = left(started.id);
     if (failure) await write(events.broken(failure.message, failure.code));
   } catch (error) {
     const { message, code } = failureOf(error);
     await write(events.broken(message, code));
   }
   writer.end();
-  if (isCancelled && hold.signal.reason === 'gone') {
-    await transaction((db) => cancel(db, begun.id)).catch(unlessOver);
+  if (isCancelled && openRequest.signal.reason === 'gone') {
+    await transaction((db) => cancel(db, started.id)).catch(unlessOver);
   }
 }
 
@@ -84,7 +86,7 @@ async function beginRun(
   });
 }
 
-/** What is wrong with `client_tools` of a run is so with `tools` of the input. */
+/** Replaces `client_tools` of a run by `tools` of the input in an error. */
 function inTheirWords(error: { message: string; detail?: string }): unknown {
   error.message = error.message.replace(/^client_tools\b/, 'tools');
   if (error.detail)
@@ -92,13 +94,16 @@ function inTheirWords(error: { message: string; detail?: string }): unknown {
   return error;
 }
 
-/** The state of the interface, with the tasks of the run's todo list where it has one. */
+/**
+ * Returns the state of the interface with the tasks of the run's todo list. Returns no event for a
+ * run without a session.
+ */
 async function stateOf(
   { transaction, source }: Visit,
-  begun: StartedRun,
+  started: StartedRun,
   { state }: RunAgentInput,
 ): Promise<AgUiEvent[]> {
-  const sessionId = (await source.look(begun))?.session_id ?? null;
+  const sessionId = (await source.look(started))?.session_id ?? null;
   if (sessionId === null) return [];
   const { rows } = await transaction((db) =>
     db.query<{ tasks: Json }>(`select howdah.session_state($1) -> 'tasks' as tasks`, [sessionId]),
@@ -107,11 +112,11 @@ async function stateOf(
   return [{ type: 'STATE_SNAPSHOT', snapshot: { ...known, tasks: rows[0]?.tasks ?? [] } }];
 }
 
-function isTodo(told: RunItem): boolean {
-  return told.type === 'step' && told.row.step.kind === 'tool' && told.row.step.name === 'todo';
+function isTodo(item: RunItem): boolean {
+  return item.type === 'step' && item.row.step.kind === 'tool' && item.row.step.name === 'todo';
 }
 
-/** A run that has ended meanwhile is what was wanted. */
+/** Ignores the error that a run has already ended, because that is the wanted result. */
 function unlessOver(error: unknown): void {
   if ((error as { code?: string }).code !== 'HWTRM') throw error;
 }

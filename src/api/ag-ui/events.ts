@@ -9,11 +9,11 @@ import { wireId } from '../openai/ids.ts';
 
 export type AgUiEvent = JsonObject & { type: string };
 
-/** Steps of the log of which nothing is told: what they begin or end is told by others. */
+/** Kinds of steps without events. Other steps report what these steps start or end. */
 const SILENT = new Set(['tool_started', 'output']);
-/** Steps in which a call has its result. */
+/** Kinds of steps that contain the result of a call. */
 const RESULTS = new Set(['tool', 'child']);
-/** Why a run stops, in the words of AG-UI. */
+/** Reasons of AG-UI for a stop of the run, by the kind of the question. */
 const REASONS = { question: 'input_required', approval: 'tool_call', effect: 'confirmation' };
 
 export type EventsOptions = {
@@ -25,9 +25,10 @@ export type EventsOptions = {
 };
 
 /**
- * What is told of a run as events of AG-UI. A step of the log is a step there: around what a model says and the calls it asks
- * for, and around the result of each call. Calls that the interface makes itself are told at the end, under the ids by which
- * their results come back.
+ * Creates functions that turn items of a run into events of AG-UI. A step of the log is a step of
+ * AG-UI. It encloses the text of a model and the calls that the model asks for, or the result of a
+ * call. Calls that the interface makes itself come at the end, under the ids by which their results
+ * come back.
  */
 export function createEvents({ threadId, runId, executionId, own }: EventsOptions) {
   const run = { threadId, runId };
@@ -62,7 +63,10 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
     yield { type: 'TOOL_CALL_ARGS', toolCallId: id, delta: args };
     yield { type: 'TOOL_CALL_END', toolCallId: id };
   }
-  function* step({ row, story }: Extract<RunItem, { type: 'step' }>): Generator<AgUiEvent> {
+  function* step({
+    row,
+    story: details,
+  }: Extract<RunItem, { type: 'step' }>): Generator<AgUiEvent> {
     const { kind, name, call_id, output, error } = row.step;
     if (SILENT.has(String(kind))) return;
     const message = open?.message;
@@ -72,7 +76,7 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
         yield { type: 'TEXT_MESSAGE_END', messageId: open.message };
         open = { step: open.step };
       }
-      for (const { id, name: called, arguments: args } of callsIn(story.messages)) {
+      for (const { id, name: called, arguments: args } of callsIn(details.messages)) {
         if (!own.has(called)) yield* call(id, called, args, message);
       }
     } else if (RESULTS.has(String(kind)) && typeof call_id === 'string' && !own.has(String(name))) {
@@ -127,14 +131,14 @@ export function createEvents({ threadId, runId, executionId, own }: EventsOption
       protocolVersion: '1.0',
       metadata: { execution_id: executionId },
     }),
-    *tell(told: RunItem): Generator<AgUiEvent> {
-      if (told.type === 'text') yield* speak(told.seq, told.text);
-      else if (told.type === 'step') yield* step(told);
-      else yield* stop(told.run);
+    *tell(item: RunItem): Generator<AgUiEvent> {
+      if (item.type === 'text') yield* speak(item.seq, item.text);
+      else if (item.type === 'step') yield* step(item);
+      else yield* stop(item.run);
     },
-    /** Ends what is open, so that something may be told between. */
+    /** Ends the open message and step, so that other events can come in between. */
     rest: finish,
-    /** Why it is not told to its end. */
+    /** Reports why the stream ends before the run. */
     *broken(message: string, code: string): Generator<AgUiEvent> {
       yield* finish();
       yield { type: 'RUN_ERROR', message, code };
@@ -154,8 +158,9 @@ function callsIn(messages: readonly { role: string; tool_calls: Json }[]) {
 
 function outcomeOf({ status, questions }: ConversationState): JsonObject {
   if (status === 'cancelled') return { type: 'cancelled' };
-  const asked = questions.filter(({ is_client_call }) => !is_client_call);
-  if (asked.length > 0) return { type: 'interrupt', interrupts: asked.map(interrupt) };
+  const openQuestions = questions.filter(({ is_client_call }) => !is_client_call);
+  if (openQuestions.length > 0)
+    return { type: 'interrupt', interrupts: openQuestions.map(interrupt) };
   const pending = questions.map(({ id }) => wireId('call', id));
   return { type: 'success', ...(pending.length > 0 && { pendingToolCallIds: pending }) };
 }

@@ -31,11 +31,12 @@ const message = z.discriminatedUnion('role', [
       .nullish(),
   }),
   z.looseObject({ role: z.literal('tool'), content, toolCallId: z.string() }),
-  z.looseObject({ role: z.enum(['activity', 'reasoning']) }), // for eyes, and no part of what was said
+  // Shown to users, no part of the conversation.
+  z.looseObject({ role: z.enum(['activity', 'reasoning']) }),
 ]);
 type AgUiMessage = z.output<typeof message>;
 
-/** `RunAgentInput`. */
+/** Schema of the `RunAgentInput` of AG-UI. */
 export const runAgentInput = z.looseObject({
   threadId: z.string(),
   runId: z.string(),
@@ -65,7 +66,10 @@ export const runAgentInput = z.looseObject({
 });
 export type RunAgentInput = z.output<typeof runAgentInput>;
 
-/** The turn that an input comes down to: its messages as chat completions have them, before them what is known besides. */
+/**
+ * Returns the turn that an input stands for: its messages in the format of chat completions, after
+ * a message with the context and state of the interface.
+ */
 export function turnOf(agent: string, input: RunAgentInput): Conversation {
   const { threadId, runId, parentRunId, messages, tools, forwardedProps } = input;
   const said = messages.flatMap((one, index) => chatMessage(one, `messages[${index}]`));
@@ -90,7 +94,7 @@ export function turnOf(agent: string, input: RunAgentInput): Conversation {
   return { ...conversationOf(request), metadata };
 }
 
-/** The state of the interface, and what it tells of itself. */
+/** Returns a message with the context and the state of the interface, if there are any. */
 function knownBesides({ context, state }: RunAgentInput): JsonObject[] {
   const lines = [
     ...(context ?? []).map(({ description, value }) => `${description}: ${value}`),
@@ -117,17 +121,17 @@ function chatMessage(one: AgUiMessage, field: string): JsonObject[] {
         id,
         function: { name: called.name, arguments: called.arguments },
       }));
-      const spoken = { role: 'assistant', content: one.content ?? '' };
-      return [calls.length > 0 ? { ...spoken, tool_calls: calls } : spoken];
+      const assistantMessage = { role: 'assistant', content: one.content ?? '' };
+      return [calls.length > 0 ? { ...assistantMessage, tool_calls: calls } : assistantMessage];
     }
     default:
       return [{ role: one.role, content: partsOf(one.content, field) }];
   }
 }
 
-function partsOf(given: z.output<typeof content>, field: string): Json {
-  if (typeof given === 'string') return given;
-  return given.map(({ type, text, source: from }, index): JsonObject => {
+function partsOf(value: z.output<typeof content>, field: string): Json {
+  if (typeof value === 'string') return value;
+  return value.map(({ type, text, source: from }, index): JsonObject => {
     if (type === 'text' && text !== undefined) return { type: 'text', text };
     const mime = from?.mimeType ?? 'application/octet-stream';
     const url = from?.type === 'data' ? `data:${mime};base64,${from.value ?? ''}` : from?.value;

@@ -16,7 +16,10 @@ import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { conversationState } from './run-state.ts';
 
-/** A request and what it is answered with: transactions as the caller, and runs as he sees them. */
+/**
+ * A request and the means to answer it: transactions as the caller, and runs as the caller sees
+ * them.
+ */
 export type Visit = {
   request: FastifyRequest;
   reply: FastifyReply;
@@ -25,20 +28,24 @@ export type Visit = {
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   source: RunSource;
   failureOf(error: unknown): Failure;
-  /** Why a run is not told to its end, when there is somebody to tell. */
+  /**
+   * Returns why an answer ends before its run, or undefined if it does not, or if the client has
+   * disconnected.
+   */
   left(executionId: string): Failure | undefined;
 };
 
 export type Visitors = {
-  /** A handler that answers as long as a run takes. */
+  /** Returns a handler that may answer for as long as a run takes. */
   visited(
     serve: (visit: Visit) => Promise<void>,
   ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 };
 
 /**
- * A door for those who talk with one run per request: who is let in, and counted, as at the other doors; whoever may not be
- * here any longer is told so while he waits. The routes are the protocol's.
+ * Registers an endpoint for clients that talk with one run per request. Requests are authenticated
+ * and counted as in the other protocols. A caller whose login ends while a request waits gets an
+ * error. The protocol adds its routes.
  */
 export function openEndpoint(
   app: FastifyInstance,
@@ -46,7 +53,7 @@ export function openEndpoint(
   options: RestOptions,
   addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
 ): OpenRequests {
-  const holds = createOpenRequests(options);
+  const openRequests = createOpenRequests(options);
   const live = createStreamSources(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const visitors: Visitors = {
@@ -61,7 +68,7 @@ export function openEndpoint(
           options.reads?.saw(identity);
           return result;
         });
-      const { steps, story } = live(identity);
+      const { steps, story: stepDetails } = live(identity);
       const { tenantId, userId, role } = identity;
       const states: RunSource['hub']['states'] = (id) => {
         const watching = { tenantId, userId, role, id };
@@ -71,27 +78,27 @@ export function openEndpoint(
       };
       const source: RunSource = {
         steps,
-        story,
+        story: stepDetails,
         hub: { states, tokens: (id) => options.hub.tokens(id) },
         look: (run) => transaction((db) => conversationState(db, run)),
       };
-      const hold = holds.begin(reply.raw, identity);
-      const left = (id: string) => leftFor(hold.signal.reason as Leaving | undefined, id);
+      const openRequest = openRequests.begin(reply.raw, identity);
+      const left = (id: string) => leftFor(openRequest.signal.reason as Leaving | undefined, id);
       try {
         await serve({
           request,
           reply,
           identity,
-          hold,
+          hold: openRequest,
           transaction,
           source,
           failureOf: failure,
           left,
         });
       } finally {
-        hold.release();
+        openRequest.release();
       }
-      return reply.sent ? reply : reply.hijack(); // who hung up is told nothing
+      return reply.sent ? reply : reply.hijack(); // a client that has disconnected gets no answer
     },
   };
   app.register(async (scope) => {
@@ -101,7 +108,7 @@ export function openEndpoint(
     scope.setErrorHandler((error, _request, reply) => answerFailure(reply, failure(error)));
     addRoutes(scope, visitors);
   });
-  return holds;
+  return openRequests;
 }
 
 function leftFor(reason: Leaving | undefined, id: string): Failure | undefined {
@@ -112,7 +119,7 @@ function leftFor(reason: Leaving | undefined, id: string): Failure | undefined {
   return { status: 503, code: 'EUNREACHABLE', message, detail };
 }
 
-/** Who may not ask is answered here. */
+/** Authenticates and counts a request, and answers a request that is rejected. */
 async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
   const verdict = await options.login(request.headers.authorization);
   if (!verdict.ok) {

@@ -3,7 +3,7 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 
-/** What somebody is asked, of whatever kind, by a run or one below it. */
+/** An open question of any kind, asked by a run or by a run below it. */
 export type OpenQuestion = {
   id: string;
   kind: 'question' | 'approval' | 'effect';
@@ -14,26 +14,29 @@ export type OpenQuestion = {
   /** The call of the run itself that waits for the answer. */
   call_id: string | null;
   expires_at: string | null;
-  /** Its client calls the tool himself. */
+  /** True if the client of the run calls the tool itself. */
   is_client_call: boolean;
 };
 
-/** Where a run stands for whoever talks with it: howdah_private.conversation_state. */
+/** The state of a run for its client, from howdah_private.conversation_state. */
 export type ConversationState = Omit<RunSnapshot, 'questions'> & {
   id: string;
   session_id: string | null;
-  /** Of its agent or workflow. */
+  /** The name of the agent or workflow. */
   name: string;
   output_data: Json;
   error: RunError | null;
   metadata: JsonObject;
   changed_at: string;
   questions: OpenQuestion[];
-  /** Resources it made. */
+  /** Resources that the run created. */
   files: { id: string; name: string; type: string }[];
 };
 
-/** Undefined when there is no such run that the caller sees, or it is of another agent than this. */
+/**
+ * Returns the state of a run. Returns undefined if the caller sees no such run, or if the agent or
+ * workflow of the run has another name than `name`.
+ */
 export async function conversationState(
   db: Client,
   { id, since }: StartedRun,
@@ -46,7 +49,7 @@ export async function conversationState(
   return rows[0]?.standing ?? undefined;
 }
 
-/** What somebody is told who is asked: with what there is to choose from. */
+/** Returns the text of a question, with its options as a list. */
 export function askedText({ prompt, options }: OpenQuestion): string {
   return [prompt, ...(options ?? []).map((option) => `- ${String(option)}`)].join('\n');
 }

@@ -9,7 +9,9 @@ import { PROBLEM_TYPE, problem } from './problem.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { restHint } from './rest-hints.ts';
 
-/** The statuses of `sql/ERRORS.md`, and of what the server itself cannot do now. */
+/**
+ * The HTTP statuses of the codes in `sql/ERRORS.md`, and of what the server itself cannot do now.
+ */
 export const statuses: Readonly<Record<string, number>> = {
   HWNTF: 404,
   HWTRM: 409,
@@ -21,7 +23,7 @@ export const statuses: Readonly<Record<string, number>> = {
   [BUSY]: 503,
   EUNREACHABLE: 503,
 };
-/** Members of a problem that a detail of ours may not replace. */
+/** Members of a problem that the detail of an error may not replace. */
 const OWN = new Set(['type', 'title', 'status', 'detail', 'code', 'hint', 'instance']);
 
 export type Failure = {
@@ -32,18 +34,21 @@ export type Failure = {
   detail: Json;
 };
 
-/** What a client is told of whatever was thrown; what is not his fault stands in our log under an id. */
+/**
+ * Returns what the client learns of an error. An error that the client did not cause is logged
+ * under an id, and the client learns only the id.
+ */
 export function failureOf(error: unknown, log: ErrorLog): Failure {
   if (error instanceof HowdahError && error.code in statuses) {
     const { code, message, hint, detail = {} } = error;
     const status = error instanceof RequestRefusal ? error.status : (statuses[code] ?? 400);
     return { status, code, message, hint, detail };
   }
-  const told = explainFailure(error);
-  const status = told ? statuses[told.extensions.code] : undefined;
-  if (told && status !== undefined) {
-    const { code, hint, detail = {} } = told.extensions;
-    return { status, code, message: told.message, hint: hint && restHint(hint), detail };
+  const explained = explainFailure(error);
+  const status = explained ? statuses[explained.extensions.code] : undefined;
+  if (explained && status !== undefined) {
+    const { code, hint, detail = {} } = explained.extensions;
+    return { status, code, message: explained.message, hint: hint && restHint(hint), detail };
   }
   const id = randomBytes(6).toString('hex');
   log(error, id);
@@ -51,7 +56,10 @@ export function failureOf(error: unknown, log: ErrorLog): Failure {
   return { status: 500, code: 'EINTERNAL', message, detail: { id } };
 }
 
-/** A problem (RFC 9457): our detail stands among its members. */
+/**
+ * Formats a failure as a problem (RFC 9457). The fields of its detail become members of the
+ * problem.
+ */
 export function problemOf({ status, code, message, hint, detail }: Failure) {
   const members = isJsonObject(detail)
     ? Object.entries(detail).filter(([name]) => !OWN.has(name))

@@ -6,13 +6,19 @@ import { BUSY } from '../http/admission.ts';
 
 export type { PgError };
 
-/** What a client is told of a failure: nothing of our SQL, and no tables but the one he addressed. */
+/**
+ * The part of a failure that a client sees. It contains no SQL of Howdah, and no table except the
+ * one that the client addressed.
+ */
 export type ClientError = {
   message: string;
   extensions: { code: string; hint?: string; detail?: Json };
 };
 
-/** What the client is told of whatever a statement threw; undefined when it is not his business. */
+/**
+ * Explains the error of a statement to the client. Returns undefined if the error does not concern
+ * the client.
+ */
 export function explainFailure(error: unknown): ClientError | undefined {
   return (isPgError(error) ? explain(error) : undefined) ?? explainWaiting(error);
 }
@@ -22,7 +28,7 @@ function isPgError(error: unknown): error is PgError {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof message === 'string';
 }
 
-/** node-pg's words for a connection that was lost, or did not come free in time. */
+/** Explains the errors of node-pg for a connection that was lost, or was not free in time. */
 function explainWaiting(error: unknown): ClientError | undefined {
   const isLate = /^timeout exceeded when trying to connect/.test((error as Error)?.message ?? '');
   if (isLate) {
@@ -35,7 +41,10 @@ function explainWaiting(error: unknown): ClientError | undefined {
   return { message, extensions: { code: 'EUNREACHABLE', hint } };
 }
 
-/** What the client is told of an error of the database, by a code of ours; undefined when it is not his business. */
+/**
+ * Explains an error of the database to the client, with a code of Howdah. Returns undefined if the
+ * error does not concern the client.
+ */
 function explain(error: PgError): ClientError | undefined {
   if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
     return { message: displayable(error.message), extensions: refusalOf(error) };
@@ -46,7 +55,10 @@ function explain(error: PgError): ClientError | undefined {
   return { message: displayable(message), extensions };
 }
 
-/** The detail of our own errors is JSON for code. */
+/**
+ * Returns the code, hint and detail of an error that Howdah raised. The detail is JSON for
+ * programs.
+ */
 function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
   return {
     code,

@@ -8,8 +8,8 @@ import type { Refusal } from '../login/auth-result.ts';
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /**
- * An error of HTTP as RFC 9457 writes it: `title` is the status in words, `detail` says what to do, `code` is for programs:
- * one of `sql/ERRORS.md`.
+ * Formats an HTTP error as RFC 9457 defines it. `title` is the status in words, `detail` says what
+ * to do, and `code` is for programs: a code of `sql/ERRORS.md`.
  */
 export function problem(
   status: number,
@@ -26,7 +26,7 @@ export function problem(
   return { headers, body };
 }
 
-/** Answers with a problem where no framework does. */
+/** Answers with a problem where no framework writes the response. */
 export function sendProblem(
   response: ServerResponse,
   status: number,
@@ -39,8 +39,8 @@ export function sendProblem(
 }
 
 /**
- * Answers who was not let in. The problem has a member `errors` besides, as results of GraphQL have, so that a client
- * of GraphQL shows the sentence without knowing of problems.
+ * Answers a request that was not let in. The problem also has a member `errors`, as GraphQL results
+ * have, so that a GraphQL client shows the message even if it does not know problems.
  */
 export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   const { status, code, reason, message, hint } = refusal;
@@ -50,7 +50,10 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   sendProblem(response, status, code, message, { hint, reason, errors });
 }
 
-/** Answers a request beyond a limit: 429 with Retry-After, in seconds. With `errors` as above. */
+/**
+ * Answers a request beyond a limit with 429 and Retry-After, in seconds. The problem has a member
+ * `errors`, as in `sendRefusal`.
+ */
 export function sendLimitRefusal(response: ServerResponse, refusal: LimitRefusal): void {
   const { message, hint, detail } = refusal;
   if (detail.retry_after_seconds !== null) {
@@ -60,7 +63,10 @@ export function sendLimitRefusal(response: ServerResponse, refusal: LimitRefusal
   sendProblem(response, 429, 'HWQTA', message, { hint, ...detail, errors });
 }
 
-/** Answers what is no request of GraphQL, as `sendRefusal` does. */
+/**
+ * Answers a request that is not a GraphQL request. The problem has a member `errors`, as in
+ * `sendRefusal`.
+ */
 export function sendFault(
   response: ServerResponse,
   { status, message, hint }: { status: number; message: string; hint?: string },
@@ -70,7 +76,10 @@ export function sendFault(
   sendProblem(response, status, code, message, { hint, errors });
 }
 
-/** Answers with a problem on a socket that has no response, as a request for an upgrade, and hangs up. */
+/**
+ * Answers with a problem on a socket without a response, such as that of an upgrade request, and
+ * closes the socket.
+ */
 export function answerBare(
   socket: Duplex,
   status: number,
@@ -80,7 +89,7 @@ export function answerBare(
 ): void {
   const { headers, body } = problem(status, code, detail);
   const lines = Object.entries({ ...securityHeaders(), ...headers, ...more, connection: 'close' });
-  socket.on('error', () => {}); // who hung up already
+  socket.on('error', () => {}); // the client may have closed the socket
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

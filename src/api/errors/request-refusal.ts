@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 
-/** A request that is refused before or beside the database, with the status of HTTP that says why. */
+/** The rejection of a request before or outside the database, with its HTTP status. */
 export class RequestRefusal extends HowdahError {
   readonly status: number;
 
@@ -15,7 +15,7 @@ export class RequestRefusal extends HowdahError {
   }
 }
 
-/** The row is not what whoever asks believes it is. */
+/** Returns the error for a row that has changed since the caller read it. */
 export function staleMatch(): RequestRefusal {
   return new RequestRefusal(412, 'the row has changed since this ETag was given', {
     code: 'HWCNF',
@@ -23,7 +23,7 @@ export function staleMatch(): RequestRefusal {
   });
 }
 
-/** Refuses a field that says what another one says too. */
+/** Rejects a field when another field with the same meaning is set too. */
 export function refuseBoth(
   body: Readonly<Record<string, unknown>>,
   field: string,
@@ -37,7 +37,7 @@ export function refuseBoth(
   });
 }
 
-/** Refuses a row that is sent to the path of another one. */
+/** Rejects a row whose id is not the id in the path. */
 export function refuseOtherId(sent: unknown, id: string): void {
   if (sent === undefined || `${sent}`.toLowerCase() === id.toLowerCase()) return;
   throw new RequestRefusal(400, 'id is of another row than the path', {
@@ -46,7 +46,10 @@ export function refuseOtherId(sent: unknown, id: string): void {
   });
 }
 
-/** As the database says it of a row that is not there, or somebody else's. */
+/**
+ * Returns the error for a row that does not exist or belongs to somebody else, like the error of
+ * the database.
+ */
 export function noSuch(one: string, id: string): RequestRefusal {
   const key = `${one.toLowerCase().replaceAll(' ', '_')}_id`;
   return new RequestRefusal(404, `there is no ${one} ${id}`, {

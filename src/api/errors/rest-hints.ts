@@ -1,4 +1,6 @@
-/** The collections of REST that show rows of a table, where the path is not its name. */
+/**
+ * The REST collections that show the rows of a table, where the path is not the name of the table.
+ */
 const PATHS: Readonly<Record<string, string>> = {
   agent_systems: '/agent-systems',
   agents: '/api/agents',
@@ -21,7 +23,7 @@ const PATHS: Readonly<Record<string, string>> = {
   workflows: '/api/workflows',
 };
 
-/** What REST has in place of functions that hints name. */
+/** The REST requests for functions that hints name. */
 const CALLS: Readonly<Record<string, string>> = {
   agent: 'its id, as GET /api/agents?name=NAME shows it',
   answer_question: 'POST /api/questions/ID/answer',
@@ -33,12 +35,13 @@ const CALLS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A hint of the database in words of REST: a table is the path of its rows, a function the request that does the same.
- * What REST has nothing for keeps its name, without the schema.
+ * Translates a hint of the database to REST. A table becomes the path of its rows, and a function
+ * becomes the request that does the same. A name without an equivalent in REST is kept without its
+ * schema.
  */
 export function restHint(hint: string): string {
-  return hint.replace(/\bhowdah\.(\w+)(\((?:[^()']|'[^']*')*\))?/g, (_, name: string, given) => {
-    const known = given === undefined ? PATHS[name] : CALLS[name];
-    return known ?? `${name}${given ?? ''}`;
+  return hint.replace(/\bhowdah\.(\w+)(\((?:[^()']|'[^']*')*\))?/g, (_, name: string, args) => {
+    const known = args === undefined ? PATHS[name] : CALLS[name];
+    return known ?? `${name}${args ?? ''}`;
   });
 }

@@ -3,8 +3,9 @@ import type { z } from 'zod';
 type Issue = z.core.$ZodIssue;
 
 /**
- * What is wrong with a value that may be one of several: the fault inside the one it was meant to be, as far as its shape
- * tells; else all that it may be. Another issue is given as it is.
+ * Explains what is wrong with a value of a union. Returns the fault inside the variant that the
+ * value was meant to be, as far as its shape tells, and otherwise lists all variants. Any other
+ * issue is returned unchanged.
  */
 export function zodMessage(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
@@ -23,20 +24,20 @@ export function zodMessage(issue: Issue): Issue {
   return { ...other, path: [...issue.path, ...other.path], message };
 }
 
-/** What is wrong with a field, in a sentence. */
+/** Describes what is wrong with a field in a sentence. */
 export function sentenceOf(field: string, { message }: Issue): string {
   if (/received undefined$/.test(message)) return `${field} is missing`;
   const rest = message.replace(/^Invalid input: /, '');
   return `${field}: ${rest.charAt(0).toLowerCase()}${rest.slice(1)}`;
 }
 
-/** A union by the field that names the kind: none of these. */
+/** Lists the kinds of a union when the value names none of them in the field of its kind. */
 function kindsOf(issue: z.core.$ZodIssueInvalidUnion): string {
   const kinds = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
   return kinds.length > 0 ? `Invalid input: expected ${kinds.join(' or ')}` : issue.message;
 }
 
-/** It has another name in the field that names its kind. */
+/** Returns whether an issue says that the value names another kind in the field of its kind. */
 function isOther(issue: Issue): issue is z.core.$ZodIssueInvalidValue {
   return issue.code === 'invalid_value' && issue.path.length === 1 && issue.values.length === 1;
 }

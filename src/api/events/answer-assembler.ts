@@ -2,24 +2,29 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { RunSnapshot } from '../openai/runs.ts';
 import type { AnswerItem } from './follow-answer.ts';
 
-/** Between what was said of an answer that broke off and the whole of the one that came instead. */
+/**
+ * The separator between the text of an interrupted answer and the whole answer that replaces it.
+ */
 const ANEW = '\n\n';
 
 /**
- * What was said of each step, from pieces that may be lost, late or of an attempt that came to nothing, and from the answers
- * that were committed: of those nothing is missing in the end, nothing is told twice, and each is told to its end before
- * the next begins.
+ * Assembles the answer of each step. The input is pieces and committed answers. A piece may be lost
+ * or late, or may belong to a failed attempt. In the output, no committed text is missing or
+ * repeated, and each answer is complete before the next one begins.
  */
 export class AnswerAssembler {
   #seq = 0;
   #attempt = 0;
-  /** What was told of the present attempt. */
+  /** The text sent for the current attempt. */
   #text = '';
   #settled: number;
-  /** Pieces of later steps: the one before may lack something that its commit will say, or all of it. */
-  #held: TokenPiece[] = [];
+  /**
+   * Pieces of later steps. They wait, because the committed answer of the step before may add to
+   * its text, or be all of it.
+   */
+  #pending: TokenPiece[] = [];
 
-  /** `since`: the last step that is told already. */
+  /** Starts after the step `since`, the last one that was sent already. */
   constructor(since: number) {
     this.#settled = since;
   }
@@ -28,7 +33,7 @@ export class AnswerAssembler {
     const { seq, attempt, text } = piece;
     if (seq <= this.#settled || text === '') return;
     if (seq > this.#settled + 1) {
-      this.#held.push(piece);
+      this.#pending.push(piece);
       return;
     }
     const isAnew = seq === this.#seq && attempt !== this.#attempt;
@@ -40,20 +45,23 @@ export class AnswerAssembler {
     yield { type: 'text', seq, text: before + text };
   }
 
-  /** What is committed is told to its end; steps without an answer were attempts that failed, or no answers. */
+  /**
+   * Sends the rest of the committed answers. Steps without an answer were failed attempts, or have
+   * no answer.
+   */
   *settle({
     answers,
     step_count,
   }: Pick<RunSnapshot, 'answers' | 'step_count'>): Generator<AnswerItem> {
     for (const { seq, content, has_calls } of answers) {
       if (seq <= this.#settled) continue;
-      const told = seq === this.#seq ? this.#text : '';
+      const sent = seq === this.#seq ? this.#text : '';
       this.#settled = seq;
-      const rest = content.startsWith(told) ? content.slice(told.length) : ANEW + content;
+      const rest = content.startsWith(sent) ? content.slice(sent.length) : ANEW + content;
       if (rest !== '') yield { type: 'text', seq, text: rest };
       yield { type: 'settled', seq, hasCalls: has_calls };
     }
     this.#settled = Math.max(this.#settled, step_count);
-    for (const piece of this.#held.splice(0)) yield* this.hear(piece);
+    for (const piece of this.#pending.splice(0)) yield* this.hear(piece);
   }
 }

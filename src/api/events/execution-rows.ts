@@ -13,7 +13,7 @@ export const STATUSES = [
   'failed',
   'cancelled',
 ] as const;
-/** Statuses as other systems call them. */
+/** The names of other systems for statuses. */
 const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
 export const status = z
   .string()
@@ -27,7 +27,7 @@ export const status = z
 const nullableText = z.string().nullable();
 const nullableId = id.nullable();
 
-/** A run as it is shown. */
+/** A run in the form that the API returns. */
 export const execution = z
   .object({
     id,
@@ -147,7 +147,7 @@ const shownStep = listOf(stepColumns);
 
 export type Execution = z.output<typeof execution>;
 
-/** Throws `HWNTF`, also for a run of another tenant. */
+/** Reads a run. Throws `HWNTF` if the run does not exist or belongs to another tenant. */
 export async function findExecution(db: Client, id: string): Promise<Execution> {
   const text = `select ${shownExecution} from howdah.executions as t where t.id = $1::uuid`;
   const found = await jsonRow<Execution>(db, text, [id]);
@@ -166,7 +166,10 @@ export function messagesOf(db: Client, id: string, { after, limit }: Place) {
   );
 }
 
-/** With `said`, what was said in them: the messages of a page are read once, and not for each step. */
+/**
+ * Reads a page of steps. With `said`, also reads the messages of each step: once for the page, and
+ * not for each step.
+ */
 export function stepsOf(
   db: Client,
   id: string,
@@ -195,7 +198,9 @@ export function stepsOf(
   );
 }
 
-/** The runs below one, behind the one with this id, in the order in which they were made. */
+/**
+ * Reads the child runs of a run after the one with the id `after`, in the order of their creation.
+ */
 export function childrenOf(
   db: Client,
   id: string,

@@ -6,33 +6,37 @@ import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 import { AnswerAssembler } from './answer-assembler.ts';
 import { MergedIterator, mapIterator } from './merge-iterators.ts';
 
-/** What is told of a run while it is followed. */
+/** An event of a run while it is followed. */
 export type AnswerItem =
-  /** A piece of what its model says in a step; the pieces of a step are its answer. */
+  /** A piece of the answer that the model gives in a step. */
   | { type: 'text'; seq: number; text: string }
-  /** The step is over; with calls, it goes on. */
+  /** The end of a step. With calls, the run goes on. */
   | { type: 'settled'; seq: number; hasCalls: boolean }
-  /** It has ended, or waits for its client. */
+  /** The end of the run, or its wait for the client. */
   | { type: 'stopped'; run: RunSnapshot };
 
 export type Source = {
   hub: Pick<FeedHub, 'states' | 'tokens'>;
-  /** As the caller sees it; undefined when he does not any more. */
+  /** Reads the run as the caller sees it; undefined if the caller no longer sees the run. */
   look(run: StartedRun): Promise<RunSnapshot | undefined>;
 };
 
 type Item = { of: 'state'; state: RunState } | { of: 'piece'; piece: TokenPiece } | { of: 'tick' };
 
-/** What a run below it asks changes nothing in its own row: while a run waits, it is looked at so often. */
+/**
+ * The interval at which a waiting run is read. A question of a child run changes nothing in the row
+ * of the run itself.
+ */
 const LOOK_MS = 2_000;
 
 /**
- * Follows a run until it stops, with what is said meanwhile when that is wanted. Ends without `stopped` when the signal is
- * given, the server closes, or the run cannot be seen any more.
+ * Follows a run until it stops. With `isStreamed`, also sends the text while the model answers.
+ * Ends without `stopped` when the signal fires, the server closes, or the run can no longer be
+ * seen.
  */
 export async function* followAnswer(
   source: Source,
-  begun: StartedRun,
+  started: StartedRun,
   isStreamed: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerItem, void> {
@@ -41,7 +45,7 @@ export async function* followAnswer(
   signal.addEventListener('abort', leave);
   try {
     const states = mapIterator(
-      source.hub.states(begun.id),
+      source.hub.states(started.id),
       (state): Item => ({ of: 'state', state }),
     );
     merged.add(states);
@@ -49,12 +53,12 @@ export async function* followAnswer(
       mapIterator(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })),
     );
     if (isStreamed) {
-      const pieces = source.hub.tokens(begun.id);
+      const pieces = source.hub.tokens(started.id);
       merged.add(mapIterator(pieces, (piece): Item => ({ of: 'piece', piece })));
     }
     if (signal.aborted) return;
-    const isWhole = (await source.look(begun))?.is_whole ?? true;
-    const spoken = new AnswerAssembler(begun.since);
+    const isWhole = (await source.look(started))?.is_whole ?? true;
+    const assembler = new AnswerAssembler(started.since);
     let isWaiting = false;
     for (;;) {
       const next = await merged.next();
@@ -64,7 +68,7 @@ export async function* followAnswer(
       if (!hasEnded) {
         const { value: item } = next;
         if (item.of === 'piece') {
-          if (!isWhole) yield* spoken.hear(item.piece);
+          if (!isWhole) yield* assembler.hear(item.piece);
           continue;
         }
         if (item.of === 'state') {
@@ -72,9 +76,9 @@ export async function* followAnswer(
           if (!isStreamed && !isWaiting && !isOver(item.state.status)) continue;
         } else if (!isWaiting) continue;
       }
-      const run = await source.look(begun);
+      const run = await source.look(started);
       if (!run) return;
-      if (isStreamed && !isWhole) yield* spoken.settle(run);
+      if (isStreamed && !isWhole) yield* assembler.settle(run);
       if (isOver(run.status) || (run.status === 'waiting' && run.questions.length > 0)) {
         yield { type: 'stopped', run };
         return;

@@ -10,18 +10,21 @@ import { isOver } from './follow-answer.ts';
 import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import type { Live } from './run-events.ts';
 
-/** What is told of a run to whoever talks with it. */
+/** An event of a run for a client that talks with it. */
 export type RunItem =
-  /** A piece of what its model says in a step; the pieces of a step are its answer, to the end. */
+  /**
+   * A piece of the answer that the model gives in a step. The pieces of a step are its complete
+   * answer.
+   */
   | { type: 'text'; seq: number; text: string }
-  /** A step that is committed; its answer was told to its end before. */
+  /** A committed step. Its answer was sent completely before. */
   | { type: 'step'; row: FeedRow; story: StepDetails }
-  /** It has ended, or waits for somebody: nothing more comes. */
+  /** The end of the run, or its wait for somebody. No event follows. */
   | { type: 'stopped'; run: ConversationState };
 
 export type RunSource = Pick<Live, 'steps' | 'story'> & {
   hub: Pick<FeedHub, 'states' | 'tokens'>;
-  /** As the caller sees it; undefined when he does not any more. */
+  /** Reads the run as the caller sees it; undefined if the caller no longer sees the run. */
   look(run: StartedRun): Promise<ConversationState | undefined>;
 };
 
@@ -31,45 +34,49 @@ type Item =
   | { of: 'state'; state: RunState }
   | { of: 'tick' };
 
-/** What a run below it asks changes nothing in its own row: while a run waits, it is looked at so often. */
+/**
+ * The interval at which a waiting run is read. A question of a child run changes nothing in the row
+ * of the run itself.
+ */
 const LOOK_MS = 2_000;
 
 /**
- * Tells a run from behind a step until it stops: what is said, then each step as it is committed. Before `stopped` every step
- * was told that was there. Ends without it when the signal is given, or the server closes; throws when the run may not be
- * seen any more. What is said of a run whose answer counts only as a whole is left to its end.
+ * Follows a run after a step until it stops: sends the text of answers, then each step as it is
+ * committed. Every step is sent before `stopped`. Ends without `stopped` when the signal fires or
+ * the server closes. Throws when the run may no longer be seen. The text of a run whose answer
+ * counts only as a whole is left to its end.
  */
 export async function* followRun(
   source: RunSource,
-  begun: StartedRun,
+  started: StartedRun,
   signal: AbortSignal,
 ): AsyncGenerator<RunItem, void> {
   const merged = new MergedIterator<Item>();
   const leave = () => merged.close();
   signal.addEventListener('abort', leave);
   try {
-    const isWhole = (await source.look(begun))?.is_whole ?? true;
+    const isWhole = (await source.look(started))?.is_whole ?? true;
     if (signal.aborted) return;
-    let at = begun.since;
-    let known = begun.since === 0 ? 0 : undefined;
-    const spoken = new AnswerAssembler(begun.since);
-    let early: TokenPiece[] = []; // of steps that come behind one that was not told yet
+    let at = started.since;
+    let known = started.since === 0 ? 0 : undefined;
+    const assembler = new AnswerAssembler(started.since);
+    let early: TokenPiece[] = []; // pieces of steps after the next one
     const hear = function* (come: readonly TokenPiece[]) {
       early = come.filter(({ seq }) => seq > at + 1);
       for (const piece of come) {
-        if (piece.seq === at + 1) yield* say(spoken.hear(piece));
+        if (piece.seq === at + 1) yield* say(assembler.hear(piece));
       }
     };
-    const say = function* (told: Iterable<{ type: string; seq?: number; text?: string }>) {
-      for (const { type, seq, text } of told) {
+    const say = function* (items: Iterable<{ type: string; seq?: number; text?: string }>) {
+      for (const { type, seq, text } of items) {
         if (type === 'text' && !isWhole) yield { type: 'text', seq, text } as RunItem;
       }
     };
-    const steps = mapIterator(source.steps(begun.id, at), (row): Item => ({ of: 'step', row }));
+    const steps = mapIterator(source.steps(started.id, at), (row): Item => ({ of: 'step', row }));
     merged.add(steps);
-    const pieces = source.hub.tokens(begun.id);
+    const pieces = source.hub.tokens(started.id);
     merged.add(mapIterator(pieces, (piece): Item => ({ of: 'piece', piece })));
-    const states = source.hub.states(begun.id);
+    const states = source.hub.states(started.id);
     merged.add(mapIterator(states, (state): Item => ({ of: 'state', state })));
     merged.add(
       mapIterator(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })),
@@ -89,16 +96,16 @@ export async function* followRun(
       if (item?.of === 'step') {
         const { row } = item;
         const { execution_id: id, seq } = row;
-        const story = await source.story({ id, seq, after: known });
-        known = story.messages.at(-1)?.seq ?? known;
-        yield* say(spoken.settle({ answers: answersIn(row, story), step_count: seq }));
-        yield { type: 'step', row, story };
+        const details = await source.story({ id, seq, after: known });
+        known = details.messages.at(-1)?.seq ?? known;
+        yield* say(assembler.settle({ answers: answersIn(row, details), step_count: seq }));
+        yield { type: 'step', row, story: details };
         at = seq;
         yield* hear(early);
       } else if (hasEnded || item?.of === 'state' || isWaiting) {
         if (item?.of === 'state') isWaiting = item.state.status === 'waiting';
         if (!hasEnded && !isWaiting) continue;
-        const run = await source.look(begun);
+        const run = await source.look(started);
         if (!run) return;
         const isAsking = run.status === 'waiting' && run.questions.length > 0;
         stop = isAsking || isOver(run.status) ? run : undefined;
@@ -115,7 +122,7 @@ export async function* followRun(
   }
 }
 
-/** What a model answered in a step. */
+/** Returns the answers of the model in a step. */
 function answersIn({ seq, step }: FeedRow, { messages }: StepDetails) {
   if (step.kind !== 'model') return [];
   return messages

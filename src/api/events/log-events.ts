@@ -13,7 +13,7 @@ import { type LogLine, linesOf } from './step-lines.ts';
 const POLL_MS = 500;
 const RESTS_PER_READ = 4;
 
-/** Which lines, and the time from which on there are any. */
+/** The filter of the lines, and the time of the first line. */
 export type LogStart = { filter: LogFilter; since: Date };
 
 /** The sources of one caller's log stream. */
@@ -37,7 +37,7 @@ export async function* logEvents(
 ): AsyncGenerator<StreamEvent, void> {
   const known = new Known();
   const complete: StreamEvent = { event: 'complete', data: { execution_id: `${filter.id}` } };
-  let reached = begin.getTime(); // what was finished a while before is told
+  let reached = begin.getTime(); // lines finished a while before this have been sent
   let hasAll = false;
   while (!signal.aborted) {
     const live = source.follow(filter); // before the first read, so that no line is missed
@@ -86,7 +86,10 @@ export async function* logEvents(
 
 type LogRead = { now: Date; has_ended: boolean; lines: LogLine[] };
 
-/** Whether it has ended is asked before its steps, so that the end is not told too early. Throws `HWNTF` for a run he sees no longer. */
+/**
+ * Returns the read of lines. It reads whether the run has ended before it reads the steps, so that
+ * the end is not sent too early. Throws `HWNTF` for a run that the caller no longer sees.
+ */
 function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRead> {
   return async (db) => {
     if (filter.id !== undefined) await findExecution(db, filter.id);
@@ -95,7 +98,10 @@ function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRea
   };
 }
 
-/** Its id is a time: what was finished a minute before is told. */
+/**
+ * Formats a line as an event. The id is the time at which the step finished. Lines that finished a
+ * minute before that time have been sent.
+ */
 function eventOf(line: LogLine): StreamEvent {
   const id = finishedAt(line).toISOString();
   return { event: 'step', id, data: line as unknown as JsonObject };

@@ -1,6 +1,9 @@
 type Come<T> = { source: AsyncIterator<T>; item: IteratorResult<T, unknown> } | { error: unknown };
 
-/** Several sources as one: what comes first is given first. Of each source one item is taken, and no next one before that is given. */
+/**
+ * Merges several sources: returns items in the order in which they arrive. One item of each source
+ * is read ahead, and the next one is read only after that item was returned.
+ */
 export class MergedIterator<T> {
   readonly #open = new Set<AsyncIterator<T>>();
   readonly #come: Come<T>[] = [];
@@ -13,7 +16,10 @@ export class MergedIterator<T> {
     this.#ask(source);
   }
 
-  /** What came, or the source that has ended; undefined when none is left. Rejects as a source does. */
+  /**
+   * Returns the next item, or the source that has ended; undefined when no source is left. Rejects
+   * as a source does.
+   */
   async next(): Promise<{ value: T } | { ended: AsyncIterator<T> } | undefined> {
     while (this.#come.length === 0) {
       if (this.#open.size === 0) return undefined;
@@ -31,7 +37,7 @@ export class MergedIterator<T> {
     return { value: item.value };
   }
 
-  /** Leaves all sources, and those that are added later. */
+  /** Leaves all sources, including those that are added later. */
   close(): void {
     this.#isClosed = true;
     for (const source of this.#open) void source.return?.();
@@ -49,7 +55,10 @@ export class MergedIterator<T> {
   }
 }
 
-/** A source whose items are made into others; leaving it leaves the source at once, also while it waits for one. */
+/**
+ * Maps the items of a source. Leaving the result leaves the source at once, even while the result
+ * waits for an item.
+ */
 export function mapIterator<T, U>(
   source: AsyncIterator<T, unknown>,
   make: (value: T) => U,

@@ -8,27 +8,30 @@ import type { Execution } from './execution-rows.ts';
 import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import { askedIn, childOf, eventsOf } from './step-events.ts';
 
-/** The last event that was told: the step and the event's number in it. */
+/** The last event that was sent: the step, and the number of the event in the step. */
 export type RunCursor = { seq: number; n: number };
 
-/** What streams are made of, as somebody who may see it. */
+/** The sources of streams for a caller that may see the run. */
 export type Live = {
   hub: Pick<FeedHub, 'tokens'>;
-  /** The steps of a run for as long as it may be seen. */
+  /** Streams the steps of a run for as long as the caller may see the run. */
   steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
   story(step: StepRow): Promise<StepDetails>;
-  /** The run as it stands; undefined when there is none. */
+  /** Reads the run; undefined if there is none. */
   find(id: string): Promise<Execution | undefined>;
-  /** Whether he sees a run below. */
+  /** Returns whether the caller sees a child run. */
   isSeen(id: string): Promise<boolean>;
-  /** The runs right below one that have not ended, of those he sees. */
+  /** Returns the direct child runs that have not ended and that the caller sees. */
   liveChildren(id: string): Promise<string[]>;
 };
 
-/** Pieces of an answer may be here before the steps they follow; so many wait for those, the step will have all of it. */
+/**
+ * Most pieces that wait for the steps before them. Pieces may arrive before those steps. Further
+ * pieces are dropped, because the step will have the whole answer.
+ */
 const MOST_EARLY = 500;
 
-/** Events behind those of the last step: an error that is no step, and `complete`. */
+/** Events after those of the last step: an error that is not a step, and `complete`. */
 const MOST_AT_END = 2;
 
 type LastStep = { kind: string; events: number };
@@ -38,9 +41,10 @@ type Item =
   | { of: 'tokens'; piece: TokenPiece };
 
 /**
- * What happens in a run behind a cursor, and then as it happens, until it has ended: at last `complete`. Ids are
- * `seq.n`; a step has the same events whenever it is read, so a stream that is cut goes on without a gap or a repeat. What
- * a run below asks people is told too, for as long as it is open, without an id.
+ * Streams the events of a run after a cursor, then new events, until the run has ended. The last
+ * event is `complete`. Ids are `seq.n`. A step has the same events whenever it is read, so that an
+ * interrupted stream resumes without a gap or a repeat. The open questions of child runs are sent
+ * too, without an id.
  */
 export async function* runEvents(
   live: Live,
@@ -59,7 +63,7 @@ export async function* runEvents(
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
     try {
-      // first of all: nothing brings back a piece
+      // Subscribe to pieces first, because a missed piece is not sent again.
       merged.add(mapIterator(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
       const run = await live.find(id);
       if (!run) return;
@@ -81,13 +85,13 @@ export async function* runEvents(
           yield* below.tell(item.row, merged);
         } else {
           const { row } = item;
-          const { told, message } = await (tellings.get(row) ?? telling(live, row, known));
+          const { events, message } = await (stepEvents.get(row) ?? readEvents(live, row, known));
           known = message ?? known;
-          lastStep = { kind: String(row.step.kind), events: told.length };
+          lastStep = { kind: String(row.step.kind), events: events.length };
           const from = row.seq === at.seq ? at.n : 0;
-          yield* told.slice(from);
-          const isEvent = from <= told.length + MOST_AT_END;
-          at = { seq: row.seq, n: isEvent ? Math.max(from, told.length) : told.length };
+          yield* events.slice(from);
+          const isEvent = from <= events.length + MOST_AT_END;
+          at = { seq: row.seq, n: isEvent ? Math.max(from, events.length) : events.length };
           yield* inTurn(early, at.seq, run);
           if (row.seq > run.step_count) await below.began(row, merged);
         }
@@ -99,7 +103,7 @@ export async function* runEvents(
     const last = signal.aborted ? undefined : await live.find(id);
     if (last && last.completed_at !== null && last.step_count <= at.seq) {
       if (last.step_count < at.seq) {
-        at = { seq: last.step_count, n: Number.POSITIVE_INFINITY }; // a cursor that never was
+        at = { seq: last.step_count, n: Number.POSITIVE_INFINITY }; // a cursor that never existed
         continue;
       }
       yield* endOf(last, lastStep, at);
@@ -108,22 +112,28 @@ export async function* runEvents(
   }
 }
 
-/** Many streams are told of the same row: its events are made for the first of them. */
-const tellings = new WeakMap<FeedRow, Promise<Telling>>();
-type Telling = { told: StreamEvent[]; message: number | undefined };
+/**
+ * The events of each row. Many streams send the same row, so its events are made once, for the
+ * first stream.
+ */
+const stepEvents = new WeakMap<FeedRow, Promise<StepEvents>>();
+type StepEvents = { events: StreamEvent[]; message: number | undefined };
 
-function telling(live: Live, row: FeedRow, after: number | undefined): Promise<Telling> {
+function readEvents(live: Live, row: FeedRow, after: number | undefined): Promise<StepEvents> {
   const { execution_id: id, seq } = row;
-  const made = live.story({ id, seq, after }).then((story) => ({
-    told: numbered(id, seq, eventsOf(row, story)),
-    message: story.messages.at(-1)?.seq,
+  const made = live.story({ id, seq, after }).then((details) => ({
+    events: numbered(id, seq, eventsOf(row, details)),
+    message: details.messages.at(-1)?.seq,
   }));
-  tellings.set(row, made);
-  made.catch(() => tellings.delete(row));
+  stepEvents.set(row, made);
+  made.catch(() => stepEvents.delete(row));
   return made;
 }
 
-/** The last events go on numbering those of the last step, so that they come again where they stood. */
+/**
+ * Returns the last events. They continue the numbers of the events of the last step, so that they
+ * have the same ids again.
+ */
 function endOf(run: Execution, last: LastStep, at: RunCursor): StreamEvent[] {
   const { id, step_count: seq, status, output, output_data, stop_reason, error } = run;
   const { tokens_in, tokens_out, cost } = run;
@@ -139,16 +149,21 @@ function endOf(run: Execution, last: LastStep, at: RunCursor): StreamEvent[] {
     event: 'complete',
     data: { agent, ...result, tokens_in, tokens_out, cost },
   } as const;
-  const isUntold = status === 'failed' && last.kind !== 'error';
-  const events = isUntold
+  const isUnreported = status === 'failed' && last.kind !== 'error';
+  const events = isUnreported
     ? [{ event: 'error', data: { agent, error: error as Json } } as const, complete]
     : [complete];
   return numbered(id, seq, events, last.events).slice(Math.max(0, at.n - last.events));
 }
 
-type Told = Pick<StreamEvent, 'event' | 'data'>;
+type EventContent = Pick<StreamEvent, 'event' | 'data'>;
 
-function numbered(id: string, seq: number, events: readonly Told[], before = 0): StreamEvent[] {
+function numbered(
+  id: string,
+  seq: number,
+  events: readonly EventContent[],
+  before = 0,
+): StreamEvent[] {
   return events.map(({ event, data }, index) => ({
     event,
     id: `${seq}.${before + index + 1}`,
@@ -156,10 +171,13 @@ function numbered(id: string, seq: number, events: readonly Told[], before = 0):
   }));
 }
 
-/** Takes out the pieces of the step that comes next; those of steps that are told are of no use any more. */
-function inTurn(early: TokenPiece[], told: number, run: Execution): StreamEvent[] {
-  const next = early.filter(({ seq }) => seq === told + 1);
-  const later = early.filter(({ seq }) => seq > told + 1);
+/**
+ * Removes and returns the pieces of the next step. Drops the pieces of steps that were sent, since
+ * they are of no use any more.
+ */
+function inTurn(early: TokenPiece[], lastSeq: number, run: Execution): StreamEvent[] {
+  const next = early.filter(({ seq }) => seq === lastSeq + 1);
+  const later = early.filter(({ seq }) => seq > lastSeq + 1);
   early.splice(0, early.length, ...later);
   return next.map((piece) => tokenEvent(piece, run));
 }
@@ -170,36 +188,36 @@ function tokenEvent({ text: content, ...piece }: TokenPiece, run: Execution): St
   return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
 }
 
-/** Follows the runs below one for what they ask people. */
+/** Follows the child runs of a run for their questions. */
 class Below {
   readonly #live: Live;
   readonly #followed = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(live: Live) {
     this.#live = live;
   }
 
-  /** Those that are live already. */
+  /** Follows the child runs that are live already. */
   async begin(id: string, merged: MergedIterator<Item>): Promise<void> {
     for (const child of await this.#live.liveChildren(id)) this.#follow(child, merged);
   }
 
-  /** One that begins with a step, when it does. */
+  /** Follows the child run that a step starts, if it starts one. */
   async began({ step }: FeedRow, merged: MergedIterator<Item>): Promise<void> {
     const child = step.kind === 'child_started' ? childOf(step) : undefined;
     if (child && (await this.#live.isSeen(child))) this.#follow(child, merged);
   }
 
-  /** What a step of one of them asks, when nobody has answered. */
+  /** Sends the question of a step of a child run, unless the question is answered. */
   async *tell(row: FeedRow, merged: MergedIterator<Item>): AsyncGenerator<StreamEvent, void> {
     await this.began(row, merged);
     if (row.step.kind !== 'question') return;
     const { execution_id: id, seq } = row;
     const { agent, question } = await this.#live.story({ id, seq, after: undefined });
     const questionId = String(question?.question_id);
-    if (question?.status !== 'open' || this.#told.has(questionId)) return;
-    this.#told.add(questionId);
+    if (question?.status !== 'open' || this.#reported.has(questionId)) return;
+    this.#reported.add(questionId);
     const data = { execution_id: id, seq, agent, ...askedIn(row.step, question) };
     yield { event: 'ask_user', data };
   }

@@ -3,20 +3,21 @@ import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed/f
 import type { Turn } from '../../db/feed/stream-queries.ts';
 import { type Live, type RunCursor, runEvents } from './run-events.ts';
 
-/** The last event of a session that was told: the turn, and the event in the turn's run. */
+/** The last event of a session that was sent: the turn, and the event in the run of the turn. */
 export type SessionCursor = RunCursor & { turn: number };
 
-/** What streams of sessions are made of besides those of runs. */
+/** The sources of session streams, besides those of run streams. */
 export type SessionLive = {
-  /** The messages of a session for as long as it may be seen. */
+  /** Streams the messages of a session for as long as the caller may see the session. */
   messages(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow>;
-  /** The run of this turn, or of the first one after it that there is. */
+  /** Reads the run of this turn, or of the first later turn that has one. */
   turnFrom(id: string, turn: number): Promise<Turn | undefined>;
 };
 
 /**
- * What happens in a session behind a cursor, turn by turn, and then as it happens: the events of each turn's run, with ids
- * `turn.seq.n`. It stays open over turns. When a turn goes on that had ended (a retry), so do its events.
+ * Streams the events of a session after a cursor, turn by turn, then new events. These are the
+ * events of the run of each turn, with ids `turn.seq.n`. The stream stays open between turns. When
+ * a turn that had ended continues (a retry), its events continue too.
  */
 export async function* sessionEvents(
   live: Live & SessionLive,
@@ -46,7 +47,7 @@ export async function* sessionEvents(
   }
 }
 
-/** The turn of the next message behind a place, when there is one: that of the run it was said in. */
+/** Waits for the next message after a cursor and returns the turn of its run. */
 async function nextTurn(
   live: SessionLive,
   id: string,

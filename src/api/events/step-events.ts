@@ -4,13 +4,16 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
-type Told = Pick<StreamEvent, 'event'> & { data: JsonObject };
+type StepEvent = Pick<StreamEvent, 'event'> & { data: JsonObject };
 type Step = FeedRow['step'];
 
-/** What each kind of step is in a stream: docs/rest.md has the table. A step always gives the same events. */
-const EVENTS: Readonly<Record<StepKind, (step: Step, story: StepDetails) => Told[]>> = {
+/**
+ * The events of each kind of step, as in the table of docs/rest.md. A step always has the same
+ * events.
+ */
+const EVENTS: Readonly<Record<StepKind, (step: Step, details: StepDetails) => StepEvent[]>> = {
   model: modelEvents,
-  tool_started: () => [], // the action was told with the answer that asks for it
+  tool_started: () => [], // the answer that calls the tool has sent the action
   tool: (step) => [observation(step, { tool: step.name ?? null })],
   child_started: (step) => [
     {
@@ -36,46 +39,46 @@ const EVENTS: Readonly<Record<StepKind, (step: Step, story: StepDetails) => Told
   error: (step) => [{ event: 'error', data: { error: step.error ?? null } }],
 };
 
-/** The events of a step, in order. */
-export function eventsOf({ step }: FeedRow, story: StepDetails): Told[] {
+/** Returns the events of a step, in order. */
+export function eventsOf({ step }: FeedRow, details: StepDetails): StepEvent[] {
   const tell = EVENTS[step.kind as StepKind];
-  return tell(step, story).map(({ event, data }) => ({
+  return tell(step, details).map(({ event, data }) => ({
     event,
-    data: { kind: step.kind ?? null, agent: story.agent, ...data },
+    data: { kind: step.kind ?? null, agent: details.agent, ...data },
   }));
 }
 
-/** The run that began with a step. */
+/** Returns the run that a step started. */
 export function childOf({ output }: Step): string | undefined {
   const id = isJsonObject(output as Json) ? (output as JsonObject).execution_id : undefined;
   return typeof id === 'string' ? id : undefined;
 }
 
-/** What a question asks, as the events have it; its row may be gone. */
+/** Returns what a question asks, in the form of the events. The row of the question may be gone. */
 export function askedIn(step: Step, question: StepDetails['question']): JsonObject {
   if (!question) return isJsonObject(step.input as Json) ? (step.input as JsonObject) : {};
-  const { status: _, ...asked } = question;
-  return asked;
+  const { status: _, ...fields } = question;
+  return fields;
 }
 
-function modelEvents(step: Step, { messages }: StepDetails): Told[] {
+function modelEvents(step: Step, { messages }: StepDetails): StepEvent[] {
   const [said] = messages.filter(({ role }) => role === 'assistant');
   const calls = Array.isArray(said?.tool_calls) ? (said.tool_calls as JsonObject[]) : [];
   const usage = { tokens_in: step.tokens_in ?? 0, tokens_out: step.tokens_out ?? 0 };
-  const thought: Told = {
+  const thought: StepEvent = {
     event: 'thought',
     data: { content: said?.content ?? '', model: step.name ?? null, ...usage },
   };
   const actions = calls.map(
-    ({ id = null, name = null, arguments: given = null }): Told => ({
+    ({ id = null, name = null, arguments: args = null }): StepEvent => ({
       event: 'action',
-      data: { tool: name, call_id: id, arguments: parsed(given) },
+      data: { tool: name, call_id: id, arguments: parsed(args) },
     }),
   );
   return said?.content || actions.length === 0 ? [thought, ...actions] : actions;
 }
 
-/** Arguments are told as models write them where they are no JSON. */
+/** Parses the arguments of a call. Arguments that are not JSON stay as the model wrote them. */
 function parsed(value: Json): Json {
   if (typeof value !== 'string') return value;
   try {
@@ -85,7 +88,7 @@ function parsed(value: Json): Json {
   }
 }
 
-function observation(step: Step, more: JsonObject = {}): Told {
+function observation(step: Step, more: JsonObject = {}): StepEvent {
   const { call_id = null, output = null, error = null } = step;
   const result = error === null ? { output } : { error };
   return { event: 'observation', data: { ...more, call_id, ...result } };

@@ -21,7 +21,7 @@ export const line = z
     error: object.nullable(),
   })
   .meta({ id: 'LoggedStep' });
-/** As it is read: times are texts, with their microseconds. */
+/** A line as it is read. Times are texts with microseconds. */
 export type LogLine = z.output<typeof line>;
 
 /** Reads the newest lines first, unless the span says otherwise. */

@@ -18,7 +18,10 @@ import { createLogFeed } from './log-feed.ts';
 import type { Live } from './run-events.ts';
 import type { SessionLive } from './session-events.ts';
 
-/** What streams are made of, for one caller, who was shown the run or session before. */
+/**
+ * Returns the sources of streams for one caller. The caller must have been shown the run or session
+ * before.
+ */
 export type StreamSources = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
 
 export type StreamSourcesOptions = {
@@ -30,16 +33,16 @@ export type StreamSourcesOptions = {
 };
 
 /**
- * Steps come from the feed that all doors share; whatever else a stream asks is asked for all streams together, so a
- * thousand that end at once are no thousand requests.
+ * Creates the sources. Steps come from the feed that all endpoints share. All other reads of
+ * streams are batched, so that a thousand streams that end at once do not send a thousand requests.
  */
 export function createStreamSources({
   hub,
-  sight,
+  sight: visibilityGuard,
   pool,
   ...shares
 }: StreamSourcesOptions): StreamSources {
-  const story = createCachedLoader({
+  const readDetails = createCachedLoader({
     keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
     ask: (steps) => stepDetails(pool, steps),
   });
@@ -55,10 +58,10 @@ export function createStreamSources({
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
     const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
-      sight.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
+      visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
     return {
       hub,
-      story,
+      story: readDetails,
       find,
       isSeen,
       steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),

@@ -18,9 +18,12 @@ import {
 import { SessionFeed } from './session-feed.ts';
 import { ToolNotes } from './tool-note-buffer.ts';
 
-/** Announcements may be lost: so often every followed run is looked at anyway, all of them in one call. */
+/**
+ * The interval at which every followed run is read, all runs in one call, because announcements may
+ * be lost.
+ */
 const POLL_MS = 1_000;
-/** Registrations last two minutes. */
+/** The number of polls after which registrations are renewed; they last two minutes. */
 const POLLS_PER_REFRESH = 30;
 /** Bounds of one read: pairs of run and cursor, and steps of each. */
 const PAIRS_PER_READ = 250;
@@ -37,11 +40,12 @@ export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
 }
 
 /**
- * The live feed of one process: many subscribers, one connection. A wake-up (an announcement, a new subscriber, the
- * slow poll, a reconnect) only says where to look; rows are read from each subscriber's cursor, for all runs woken
- * meanwhile at once. So nothing is lost, and a run never has two reads under way.
+ * The live feed of one process. Many subscribers share one connection. A wake-up (an announcement,
+ * a new subscriber, the slow poll, a reconnect) only says which runs to read. Rows are read from
+ * the cursor of each subscriber, in one read for all runs that were woken meanwhile. So nothing is
+ * lost, and a run never has two reads under way.
  *
- * Subscribing checks no rights: the caller has done that.
+ * Subscribing checks no rights: the caller has checked them.
  */
 export class FeedHub {
   readonly #options: FeedHubOptions;
@@ -85,38 +89,56 @@ export class FeedHub {
     }, POLL_MS);
   }
 
-  /** The steps after `after`, then each new one; ends when the run has. `return()` leaves. */
+  /**
+   * Subscribes to the steps after `after`, then to each new step. Ends when the run has ended.
+   * `return()` unsubscribes.
+   */
   steps(executionId: string, after: number): AsyncIterableIterator<FeedRow, undefined> {
     return this.#join(executionId, (events) => followSteps(after, events)).events;
   }
 
-  /** The run's state now and after each change; ends when the run has. `return()` leaves. */
+  /**
+   * Subscribes to the state of a run: the current state, then the state after each change. Ends
+   * when the run has ended. `return()` unsubscribes.
+   */
   states(executionId: string): AsyncIterableIterator<RunState, undefined> {
     return this.#join(executionId, followStates).events;
   }
 
-  /** Pieces of answers while they stream, from now on; ends when the run has. `return()` leaves. */
+  /**
+   * Subscribes to new pieces of answers while they stream. Ends when the run has ended. `return()`
+   * unsubscribes.
+   */
   tokens(executionId: string): AsyncIterableIterator<TokenPiece, undefined> {
     return this.#join(executionId, followTokens).events;
   }
 
-  /** The messages of a session after `after`, then each new one, of later turns too. `return()` leaves. */
+  /**
+   * Subscribes to the messages of a session after `after`, then to each new message, including
+   * those of later turns. `return()` unsubscribes.
+   */
   messages(sessionId: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
     return this.#sessions.follow(sessionId, after);
   }
 
-  /** Calls `listener` when somebody who was asked, by any process, gave no answer that counts. What it gives back ends that. */
+  /**
+   * Calls `listener` when a question of any process gets no valid answer. Returns a function that
+   * removes the listener.
+   */
   onUnanswered(listener: (unanswered: Unanswered) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Whether announcements are heard; while they are not, all is found by looking once the connection is back. */
+  /**
+   * True while announcements arrive. While they do not, the read after the reconnect finds
+   * everything that is new.
+   */
   get isListening(): boolean {
     return this.#feed?.isListening ?? false;
   }
 
-  /** Subscriptions open now. */
+  /** The number of open subscriptions. */
   get subscriptions(): number {
     const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
     return ofRuns + this.#sessions.subscriptions;
@@ -171,7 +193,7 @@ export class FeedHub {
   }
 
   async #read(): Promise<void> {
-    await undefined; // gathers what is woken in this turn of the event loop
+    await undefined; // collects the wake-ups of this turn of the event loop
     while (this.#feed && this.#woken.size > 0) {
       const ids = [...this.#woken];
       this.#woken.clear();
@@ -179,14 +201,16 @@ export class FeedHub {
         await this.#register(this.#feed);
         for (const id of await this.#refresh(this.#feed, ids)) this.#woken.add(id);
       } catch (error) {
-        this.#options.onError(error); // a lost connection wakes everybody when it is back; else the poll does
+        this.#options.onError(error); // the reconnect or the poll wakes them again
         break;
       }
     }
     this.#reading = undefined;
   }
 
-  /** Registers before anything is read, so that whatever is committed after the read is announced. */
+  /**
+   * Registers before anything is read, so that whatever is committed after the read is announced.
+   */
   async #register(feed: Feed): Promise<void> {
     const ids = [...this.#unregistered];
     this.#unregistered.clear();
@@ -197,7 +221,10 @@ export class FeedHub {
     });
   }
 
-  /** One look at the runs: their states, then the steps that subscribers lack. Gives the runs of which somebody lacks more. */
+  /**
+   * Reads the states of the runs, then the steps that subscribers lack. Returns the runs of which a
+   * subscriber lacks more steps.
+   */
   async #refresh(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const states = new Map((await feed.states(ids)).map((state) => [state.execution_id, state]));
     const behind: [string, number][] = [];
@@ -221,7 +248,7 @@ export class FeedHub {
     });
   }
 
-  /** Gives the runs of which somebody got rows. */
+  /** Delivers the steps after cursors. Returns the runs of which a subscriber got rows. */
   async #deliver(feed: Feed, cursors: readonly [string, number][]): Promise<string[]> {
     const rows = await feed.stepsAfter(cursors, STEPS_PER_PAIR);
     const byRun = Map.groupBy(rows, (row) => row.execution_id);

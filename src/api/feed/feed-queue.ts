@@ -1,13 +1,13 @@
 const DONE = { done: true, value: undefined } as const;
 
 export type QueueEvents = {
-  /** The consumer took one; so many are left. */
+  /** Called when the consumer takes an item, with the number of items left. */
   onTaken?(left: number): void;
-  /** Once: the producer ended it, or the consumer left. */
+  /** Called once, when the producer ends the queue or the consumer leaves. */
   onClose(): void;
 };
 
-/** Items on their way to one consumer. After `end` he still gets what is queued. */
+/** A queue of items for one consumer. After `end`, the consumer still gets the queued items. */
 export class FeedQueue<T> implements AsyncIterableIterator<T, undefined> {
   readonly #events: QueueEvents;
   #items: T[] = [];
@@ -27,7 +27,7 @@ export class FeedQueue<T> implements AsyncIterableIterator<T, undefined> {
     this.#wake();
   }
 
-  /** For items of which only the newest counts. */
+  /** Replaces the queued items by one. For items of which only the newest counts. */
   replace(item: T): void {
     this.#items = [item];
     this.#wake();

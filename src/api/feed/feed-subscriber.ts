@@ -2,33 +2,52 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, RunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
-/** Rows kept for a subscriber who does not take them; beyond that they stay in the database. */
+/**
+ * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.
+ */
 const MOST_BUFFERED = 500;
-/** A run's end may be read before the last pieces of its answer have arrived. */
+/**
+ * Time to wait for the last pieces of an answer, since the end of the run may be read before they
+ * arrive.
+ */
 const LAST_PIECES_MS = 200;
 
-/** One who follows a run. The hub offers, the subscriber keeps what is new to him. */
+/**
+ * A subscriber of a run. The hub offers rows, and the subscriber takes those that are new to it.
+ */
 export type Subscriber<T> = {
-  /** What he gets. `return()` leaves. */
+  /** The events for the subscriber. `return()` unsubscribes. */
   readonly events: AsyncIterableIterator<T, undefined>;
-  /** The seq of the last step he has, when he wants the next ones and has room for them. */
+  /**
+   * Returns the seq of the last step that the subscriber has, if the subscriber wants the next
+   * steps and has room for them.
+   */
   wantsAfter(): number | undefined;
-  /** Steps of his run; any rows, in order of seq. True when one of them was new to him. */
+  /**
+   * Offers steps of the run: any rows, in order of seq. Returns whether the subscriber took one of
+   * them.
+   */
   offerRows(rows: readonly FeedRow[]): boolean;
-  /** Where the run stands; nothing when it does not exist any more. Given before the rows up to there. */
+  /**
+   * Offers the state of the run, or undefined if the run no longer exists. Called before the rows
+   * up to this state are offered.
+   */
   offerState(state: RunState | undefined): void;
-  /** A piece of an answer of his run. */
+  /** Offers a piece of an answer of the run. */
   offerPiece(piece: TokenPiece): void;
   close(): void;
 };
 
 export type SubscriberEvents = {
-  /** There is room again. */
+  /** Called when there is room for more rows. */
   onRoom(): void;
   onClose(): void;
 };
 
-/** Follows the steps of a run after a cursor: each once, in order, without a gap; ends after the run's last one. */
+/**
+ * Follows the steps of a run after a cursor: each step once, in order, without a gap. Ends after
+ * the last step of the run.
+ */
 export function followSteps(after: number, events: SubscriberEvents): Subscriber<FeedRow> {
   const queue = new FeedQueue<FeedRow>({
     onTaken: (left) => {
@@ -65,7 +84,10 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
   };
 }
 
-/** Follows the state of a run: the present one first, later ones as they come; ends after a final one. */
+/**
+ * Follows the state of a run: the current state first, then later states as they come. Ends after a
+ * final state.
+ */
 export function followStates({ onClose }: SubscriberEvents): Subscriber<RunState> {
   const queue = new FeedQueue<RunState>({ onClose });
   let marker: string | undefined;
@@ -76,7 +98,7 @@ export function followStates({ onClose }: SubscriberEvents): Subscriber<RunState
     offerState(state) {
       if (state && state.marker !== marker) {
         marker = state.marker;
-        queue.replace(state); // who is slow needs only the newest
+        queue.replace(state); // a slow subscriber needs only the newest state
       }
       if (!state || hasEnded(state)) queue.end();
     },
@@ -85,7 +107,10 @@ export function followStates({ onClose }: SubscriberEvents): Subscriber<RunState
   };
 }
 
-/** Follows the answers of a run while they stream. Who is slow loses pieces: the step will have all of it. */
+/**
+ * Follows the answers of a run while they stream. A slow subscriber loses pieces; the step will
+ * have the whole answer.
+ */
 export function followTokens({ onClose }: SubscriberEvents): Subscriber<TokenPiece> {
   const queue = new FeedQueue<TokenPiece>({ onClose });
   return {

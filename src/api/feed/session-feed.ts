@@ -7,30 +7,32 @@ const MESSAGES_PER_PAIR = 200;
 
 type Followed = {
   subscribers: Set<SessionSubscriber>;
-  /** The run that was live when it was looked at last. */
+  /** The run that was live at the last read. */
   run: string | undefined;
-  /** What is registered for it: its own id, and that run. */
+  /** The ids registered for the session: its own id and the id of that run. */
   watched: Set<string>;
 };
 
 type Place = { id: string; cursor: SessionCursor; to: SessionSubscriber[] };
 
 export type SessionFeedOptions = {
-  /** The connection of the hub; undefined once that is closed. */
+  /** Returns the connection of the hub, or undefined once it is closed. */
   feed(): Feed | undefined;
   onError(error: unknown): void;
 };
 
 /**
- * The part of the hub that follows sessions. What is announced is the session (a new run in it) and its live run (a
- * commit); each wake-up finds out which run is live, registers for it, and only then reads messages from each
- * subscriber's cursor. So what is committed after the read is announced, and what was announced to nobody is found by
- * the hub's slow poll.
+ * The part of the hub that follows sessions.
+ *
+ * Announcements name a session (it has a new run) or its live run (the run has committed). Each
+ * wake-up finds the live run and registers for it. Only then does it read messages from the cursor
+ * of each subscriber. So whatever is committed after the read is announced. The slow poll of the
+ * hub finds what was announced while nobody was registered.
  */
 export class SessionFeed {
   readonly #options: SessionFeedOptions;
   readonly #sessions = new Map<string, Followed>();
-  /** By run: the session it is live in. */
+  /** The session of each live run, by run. */
   readonly #runs = new Map<string, string>();
   readonly #woken = new Set<string>();
   #reading: Promise<void> | undefined;
@@ -39,12 +41,12 @@ export class SessionFeed {
     this.#options = options;
   }
 
-  /** Subscriptions open now. */
+  /** The number of open subscriptions. */
   get subscriptions(): number {
     return [...this.#sessions.values()].reduce((sum, one) => sum + one.subscribers.size, 0);
   }
 
-  /** The messages after a cursor, then each new one. */
+  /** Subscribes to the messages after a cursor, then to each new message. */
   follow(id: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
     const subscriber = followMessages(after, {
       onRoom: () => this.#wake([id]),
@@ -57,17 +59,17 @@ export class SessionFeed {
     return subscriber.events;
   }
 
-  /** True when this run's announcements are wanted here. */
+  /** Returns whether the feed needs the announcements of a run. */
   wants(run: string): boolean {
     return this.#runs.has(run);
   }
 
-  /** A session or a run was announced; perhaps none of ours. */
+  /** Handles the announcement of a session or a run, which may be one that nobody follows here. */
   announced(id: string): void {
     this.#wake([this.#runs.get(id) ?? id]);
   }
 
-  /** Looks at all sessions; with `register`, registrations are made anew. */
+  /** Wakes all sessions. With `register`, all registrations are renewed. */
   wakeAll({ register }: { register: boolean }): void {
     if (register) {
       for (const { watched } of this.#sessions.values()) watched.clear();
@@ -75,7 +77,7 @@ export class SessionFeed {
     this.#wake(this.#sessions.keys());
   }
 
-  /** Ends all subscriptions; the hub's connection is closed after that. */
+  /** Ends all subscriptions. The hub closes its connection afterwards. */
   async close(): Promise<void> {
     for (const { subscribers } of [...this.#sessions.values()]) {
       for (const subscriber of [...subscribers]) subscriber.close();
@@ -88,7 +90,8 @@ export class SessionFeed {
     if (!followed?.subscribers.delete(subscriber) || followed.subscribers.size > 0) return;
     this.#sessions.delete(id);
     if (followed.run) this.#runs.delete(followed.run);
-    // its run may be followed for itself: that registration runs out, or the last follower of the run ends it
+    // The run may have followers of its own, so its registration stays: it expires, or the last
+    // follower of the run ends it.
     this.#options.feed()?.unwatch([id]).catch(this.#options.onError);
   }
 
@@ -100,7 +103,7 @@ export class SessionFeed {
   }
 
   async #read(): Promise<void> {
-    await undefined; // gathers what is woken in this turn of the event loop
+    await undefined; // collects the wake-ups of this turn of the event loop
     for (
       let feed = this.#options.feed();
       feed && this.#woken.size > 0;
@@ -113,7 +116,7 @@ export class SessionFeed {
         for (const id of await this.#deliver(feed, ids)) this.#woken.add(id);
         for (const id of isNew) this.#woken.add(id);
       } catch (error) {
-        this.#options.onError(error); // a lost connection wakes everybody when it is back; else the poll does
+        this.#options.onError(error); // the reconnect or the poll wakes them again
         break;
       }
     }
@@ -121,8 +124,8 @@ export class SessionFeed {
   }
 
   /**
-   * Registers for the sessions and their live runs. Gives those in which something was registered for the first time:
-   * which run is live was found out before anybody was told, so they are looked at once more.
+   * Registers for the sessions and their live runs. Returns the sessions with a first registration.
+   * They are read once more, because their live run was looked up before the registration.
    */
   async #register(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const live = await feed.liveRuns(ids);
@@ -156,7 +159,10 @@ export class SessionFeed {
     if (run) this.#runs.set(run, id);
   }
 
-  /** Reads for all who have room. Gives the sessions of which somebody may lack more. */
+  /**
+   * Reads messages for all subscribers that have room. Returns the sessions of which a subscriber
+   * may lack more messages.
+   */
   async #deliver(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const places = this.#placesIn(ids);
     const served: string[] = [];
@@ -174,7 +180,10 @@ export class SessionFeed {
     return served;
   }
 
-  /** Where the subscribers who have room stand: those at the same message get the same rows. */
+  /**
+   * Returns the cursors of the subscribers that have room. Subscribers at the same message get the
+   * same rows.
+   */
   #placesIn(ids: readonly string[]): Place[] {
     const places = new Map<string, Place>();
     for (const id of ids) {

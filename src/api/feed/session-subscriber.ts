@@ -1,23 +1,28 @@
 import type { SessionCursor, SessionRow } from '../../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
-/** Rows kept for a subscriber who does not take them; beyond that they stay in the database. */
+/**
+ * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.
+ */
 const MOST_BUFFERED = 500;
 
-/** One who follows a session. He gets the messages after his cursor, each once, in order; it does not end by itself. */
+/**
+ * A subscriber of a session. The subscriber gets the messages after its cursor, each once, in
+ * order. The subscription does not end by itself.
+ */
 export type SessionSubscriber = {
-  /** What he gets. `return()` leaves. */
+  /** The events for the subscriber. `return()` unsubscribes. */
   readonly events: AsyncIterableIterator<SessionRow, undefined>;
-  /** The last message he has. */
+  /** The last message that the subscriber has. */
   readonly cursor: SessionCursor;
-  /** He takes the next ones now. */
+  /** True when the subscriber has room for the next messages. */
   readonly hasRoom: boolean;
-  /** The messages right after his cursor, in order. */
+  /** Adds the messages right after the cursor, in order. */
   push(rows: readonly SessionRow[]): void;
   close(): void;
 };
 
-/** Follows a session after a cursor. `onRoom` says that there is room again. */
+/** Follows a session after a cursor. `onRoom` is called when there is room again. */
 export function followMessages(
   after: SessionCursor,
   { onRoom, onClose }: { onRoom(): void; onClose(): void },

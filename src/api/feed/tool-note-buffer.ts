@@ -1,22 +1,28 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 
-/** So many of the last ones are kept for whoever follows a run a moment after it began. */
-const KEPT = 500;
+/**
+ * The number of recent notes that are kept for subscribers that come a moment after the start of a
+ * run.
+ */
+const MAX_RECENT = 500;
 
 type Listener = (note: ToolNote) => void;
 
-/** What tools say while they work, in any process: each for who follows its run. */
+/** The notes of tools at work, from all processes. Each note goes to the listeners of its run. */
 export class ToolNotes {
   readonly #recent: ToolNote[] = [];
   readonly #listeners = new Map<string, Set<Listener>>();
 
   heard(note: ToolNote): void {
     this.#recent.push(note);
-    if (this.#recent.length > KEPT) this.#recent.shift();
+    if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     for (const listener of this.#listeners.get(note.execution_id) ?? []) listener(note);
   }
 
-  /** Calls `listener` with those of a run that are still known, then with each new one. What it gives back ends that. */
+  /**
+   * Calls `listener` with the recent notes of a run, then with each new note. Returns a function
+   * that removes the listener.
+   */
   follow(executionId: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(executionId) ?? new Set();
     this.#listeners.set(executionId, listeners.add(listener));

@@ -6,12 +6,13 @@ import { displayable } from '../../text/displayable.ts';
 import { type ClientError, explainFailure } from '../errors/database-errors.ts';
 import { withoutChoices } from './plugins/schema/inputs.ts';
 
-/** Writes down what a client was not told, with the id that he was. */
+/** Logs an error that the client did not see, with the id that the client got. */
 export type ErrorLog = (error: unknown, id: string) => void;
 
 /**
- * What a client sees of an error in a result: errors of GraphQL as they are, errors of the database in words of
- * `explain`, of anything else only an id that stands in our log.
+ * Creates the function that masks errors in results. Errors of GraphQL are kept. Errors of the
+ * database are explained by `explainFailure`. For any other error, the client gets only an id that
+ * is in the log.
  */
 export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQLError {
   return (error) => {
@@ -36,18 +37,24 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
   };
 }
 
-/** Whatever is wrong with an operation or its variables is invalid input. */
+/** Marks an error of an operation or its variables as invalid input. */
 export function asInvalid(error: GraphQLError): GraphQLError {
   return restated(error, error.message, { code: 'HWINV', ...error.extensions });
 }
 
-/** Without the names that are like a wrong one: by them the schema can be guessed, word by word. */
+/**
+ * Removes the suggested names from an error. They are similar to the wrong name, so the schema
+ * could be guessed from them, word by word.
+ */
 export function withoutHelp(error: GraphQLError): GraphQLError {
   const [message = ''] = error.message.split(' Did you mean ');
   return restated(error, withoutChoices(message), error.extensions);
 }
 
-/** graphql-js quotes the whole value of a variable that does not fit, and it may hold a secret: place and reason do. */
+/**
+ * Removes the value of a variable from an error message. graphql-js quotes the whole invalid value,
+ * which may contain a secret. The place and the reason remain.
+ */
 function withoutValue(message: string, { message: reason }: GraphQLError): string {
   const [, variable] = /^(Variable "\$\w+" got invalid value) /.exec(message) ?? [];
   if (variable === undefined || !message.endsWith(`; ${reason}`)) return message;
@@ -56,7 +63,7 @@ function withoutValue(message: string, { message: reason }: GraphQLError): strin
   return `${variable}${place}; ${words}`;
 }
 
-/** The same error, at the same place, in other words. */
+/** Returns the error with another message and other extensions, at the same place. */
 export function restated(
   { nodes, source, positions, path, originalError }: GraphQLError,
   message: string,
@@ -72,7 +79,7 @@ export function restated(
   });
 }
 
-/** What lies under an error of GraphQL, however often it was wrapped. */
+/** Returns the original error inside an error of GraphQL, however often it was wrapped. */
 export function causeOf(error: GraphQLError): unknown {
   let cause: unknown = error.originalError ?? undefined;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;

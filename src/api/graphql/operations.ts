@@ -6,18 +6,21 @@ import { parse } from 'postgraphile/graphql';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 
-/** How a client names an operation: by its text, or by an id or the SHA-256 (hex) of it. */
+/**
+ * The names that a client gives an operation: its text, an id, or the SHA-256 (hex) of the text.
+ */
 export type Naming = { query?: unknown; id?: unknown; documentId?: unknown; extensions?: unknown };
 
-/** The operations a server runs when it runs no others. */
+/** The operations of a server that runs no others. */
 export type Operations = {
-  /** The text of the one that is named; undefined when it is none of them. */
+  /** Returns the text of the named operation, or undefined if there is no such operation. */
   find(naming: Naming): string | undefined;
 };
 
 /**
- * Reads them: a folder with one document per `.graphql` file, or a JSON file of ids and documents, as Relay and GraphQL
- * Code Generator write it. Throws `HWINV` naming the file that cannot be used.
+ * Reads the operations from a folder with one document per `.graphql` file, or from a JSON file of
+ * ids and documents, as Relay and GraphQL Code Generator write it. Throws `HWINV` with the name of
+ * the invalid file.
  */
 export function loadOperations(path: string): Operations {
   const texts = new Map<string, string>();
@@ -35,7 +38,7 @@ export function loadOperations(path: string): Operations {
   };
 }
 
-/** An id says more than a text that comes with it. */
+/** Returns the names of an operation. An id takes precedence over a text that comes with it. */
 function namesOf({ query, id, documentId, extensions }: Naming): string[] {
   const persisted = (extensions as { persistedQuery?: { sha256Hash?: unknown } } | undefined)
     ?.persistedQuery?.sha256Hash;

@@ -47,15 +47,15 @@ export type ServingOptions = RequestsOptions & {
   admission: Admission;
   /** The connections of `pool`, shared fairly among tenants. */
   connections: Connections;
-  /** Whether the schema may be asked about. */
+  /** True when clients may query the schema. */
   introspection: boolean;
   secrets: SecretWriter;
-  /** Where there is a replica. */
+  /** The router of reads, if there is a replica. */
   reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
-/** What shapes the GraphQL schema: the same for the server and for the printed file. */
+/** Returns the preset of the GraphQL schema, which the server and the printed schema share. */
 export function schemaPreset(pool: Pool): GraphileConfig.Preset {
   return {
     extends: [
@@ -92,13 +92,14 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
 }
 
 /**
- * The schema with what serving it needs. There is no `timeouts.execution`: it would also end what a
- * subscription asks for later than that; statement_timeout bounds every statement instead.
+ * Returns the preset of the server: the schema, and what serving it needs. `timeouts.execution` is
+ * not set, because it would also end statements that a subscription runs later. statement_timeout
+ * bounds every statement instead.
  */
 export function servingPreset({
   pool,
   hub,
-  sight,
+  sight: visibilityGuard,
   identities,
   admission,
   connections,
@@ -117,7 +118,7 @@ export function servingPreset({
       createResponseStatusPlugin(),
       createRequestsPlugin(requests),
       ...(reads ? [createReplicaPlugin(reads, identities)] : []),
-      createConnectionsPlugin(connections, identities), // last, so that it runs before the replica's
+      createConnectionsPlugin(connections, identities), // last, to run before the replica's
     ],
     grafserv: {
       graphqlPath: '/graphql',
@@ -139,7 +140,9 @@ export function servingPreset({
           pace,
           secrets,
           tenantId: identity.tenantId,
-          live: request.ws ? liveSources({ hub, sight, pace, identity }) : noLiveSources,
+          live: request.ws
+            ? liveSources({ hub, sight: visibilityGuard, pace, identity })
+            : noLiveSources,
         };
       },
     },

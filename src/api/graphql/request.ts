@@ -3,7 +3,10 @@ import { SafeError } from 'postgraphile/grafast';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { unstorable } from '../http/jsonb-safety.ts';
 
-/** What is wrong with a request that is JSON but no request of GraphQL; undefined when nothing is. */
+/**
+ * Returns what is wrong with JSON that should be a GraphQL request, or undefined if the request is
+ * valid.
+ */
 export function shapeFault(body: Json): string | undefined {
   if (!isJsonObject(body)) return 'A request is one object: {"query": "…", "variables": {…}}.';
   const { query, operationName, variables, extensions } = body;
@@ -17,13 +20,16 @@ export function shapeFault(body: Json): string | undefined {
   return query != null || isNamed ? undefined : '`query` is missing.';
 }
 
-/** Refuses variables that no row could hold, before anything is asked. Throws a `SafeError` with `HWINV`. */
+/**
+ * Rejects variables that no row could store, before the database is queried. Throws a `SafeError`
+ * with `HWINV`.
+ */
 export function refuseVariables(variables: unknown): void {
   const fault = unstorable(variables, 'variables');
   if (fault) throw refusal(`${fault.path} ${fault.reason}`, { field: fault.path });
 }
 
-/** An error a client is told, over HTTP with status 400. */
+/** Creates an error that the client sees, over HTTP with status 400. */
 export function refusal(message: string, detail: Json, hint?: string): SafeError {
   return new SafeError(message, { statusCode: 400, code: 'HWINV', detail, hint });
 }

@@ -1,6 +1,9 @@
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** GraphiQL shows the last answer alone, so each has all of it. */
+/**
+ * The operation that shows a run. GraphiQL shows only the last answer, so each answer contains the
+ * whole run.
+ */
 const RUN = `# Press play (Ctrl-Enter): the run as it stands,
 # and again whenever that changes, until it ends.
 subscription Run($id: UUID!) {
@@ -28,8 +31,9 @@ subscription Run($id: UUID!) {
 `;
 
 /**
- * What GraphiQL begins with at `/graphiql?run=ID`, as a script behind its settings; nothing at any other address. An address says
- * nothing but an id: it can bring no operation of its own, and none is sent before somebody presses play.
+ * Returns a script that GraphiQL runs after its settings at `/graphiql?run=ID`, or an empty text
+ * for any other address. The script sets the initial operation. An address contains only an id. It
+ * cannot contain an operation, and nothing is sent before the user presses play.
  */
 export function runScript(url = ''): string {
   const id = new URLSearchParams(url.split('?', 2)[1]).get('run') ?? '';

@@ -15,13 +15,13 @@ type Built = { version: string; schema: GraphQLSchema };
 const schemas = new Map<string, Promise<Built>>();
 
 /**
- * Returns the GraphQL schema of a database. Building one takes a second of the processor. A schema is
- * built from the catalogue alone, and plans take their connection from the context of an operation.
- * So databases with equal catalogues, such as copies of one template, share one schema.
+ * Returns the GraphQL schema of a database. Building one takes a second of the processor. A schema
+ * is built from the catalogue alone, and plans take their connection from the context of an
+ * operation. So databases with equal catalogues, such as copies of one template, share one schema.
  */
 export async function schemaOf(pool: Pool): Promise<GraphQLSchema> {
   const { version } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
-  // another server may be building it; its database may fail or change meanwhile
+  // Another server may be building the schema. Its database may fail or change meanwhile.
   const shared = await schemas.get(version)?.catch(() => undefined);
   if (shared?.version === version) {
     keep(version, Promise.resolve(shared));
@@ -34,7 +34,7 @@ export async function schemaOf(pool: Pool): Promise<GraphQLSchema> {
   return (await building).schema;
 }
 
-/** Keeps a schema as the newest, and forgets the oldest. */
+/** Stores a schema as the newest, and removes the oldest. */
 function keep(version: string, built: Promise<Built>): void {
   schemas.delete(version);
   schemas.set(version, built);
@@ -60,7 +60,7 @@ async function buildSchema(pool: Pool): Promise<Built> {
     adaptorSettings: undefined,
   }));
   const { schema } = await makeSchema({ ...preset, pgServices: services });
-  catalogue.introspection = ''; // the schema refers to the row for as long as it is there
+  catalogue.introspection = ''; // the schema keeps a reference to the row
   return { version, schema };
 }
 
@@ -69,9 +69,10 @@ export const TYPE_SCHEMAS = `nspname in ('howdah', 'pg_catalog')
       or oid in (select e.extnamespace from pg_catalog.pg_extension as e)`;
 
 /**
- * PostGraphile's introspection, of the schema `howdah` and of types that its columns may have. That
- * of all schemas is more than twice as large, since nearly all functions are private. Functions with
- * a type of another schema are left out: the introspection would refer to a type that it lacks.
+ * PostGraphile's introspection query, limited to the schema `howdah` and to types that its columns
+ * may have. The introspection of all schemas is more than twice as large, since nearly all
+ * functions are private. Functions with a type of another schema are left out, because the
+ * introspection would refer to a type that it lacks.
  */
 const INTROSPECTION = replaceOnce(
   replaceOnce(

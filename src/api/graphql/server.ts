@@ -25,25 +25,33 @@ export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   countRequest: CountRequest;
   limits: StreamLimits;
   bounds: ServerLimits;
-  /** A folder or file of operations: no others run. */
+  /** The path of a folder or file of operations. If it is set, no other operations run. */
   operations: string | undefined;
 };
 
 export type GraphqlServer = {
-  /** Whether GraphQL, GraphiQL or its files are at this path. */
+  /** Returns whether GraphQL, GraphiQL or its files are at this path. */
   serves(path: string): boolean;
-  /** Whether GraphiQL or a file of it is there. */
+  /** Returns whether GraphiQL or a file of it is at this path. */
   isPage(path: string): boolean;
-  /** Who may not ask is answered 401, and 429 who asked too often. GraphiQL and its files are for everybody. */
+  /**
+   * Handles a request. A request without a valid login is answered with 401, and one beyond a limit
+   * with 429. GraphiQL and its files need no login.
+   */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade: Sockets['upgrade'];
-  /** Ends all subscriptions: before the HTTP server closes, which waits for them. */
+  /**
+   * Ends all subscriptions. Call this before the HTTP server closes, because the server waits for
+   * them.
+   */
   closeSockets(): Promise<void>;
-  /** After the last request was answered. */
+  /** Releases the server after the last request was answered. */
   close(): Promise<void>;
 };
 
-/** Creates the server of the schema: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`. */
+/**
+ * Creates the server of the schema: `/graphql` over HTTP and WebSocket, GraphiQL at `/graphiql`.
+ */
 export async function createGraphqlServer(options: GraphqlOptions): Promise<GraphqlServer> {
   const { introspection } = options;
   const bodies: Bodies = new WeakMap();
@@ -52,7 +60,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
   const preset = servingPreset({ ...options, bodies, operations });
   const serv = grafserv({ preset, schema: await schemaOf(options.pool) });
   await serv.ready();
-  const requests = createServer(); // never listens: grafserv knows no other way to be given requests
+  const requests = createServer(); // never listens: grafserv takes requests only from a server
   await serv.addTo(requests, false);
   const sockets = createSockets(serv, options);
   const isPage = (path: string) =>
@@ -61,8 +69,8 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
     serves: (path) => path === '/graphql' || isPage(path),
     isPage,
     async handle(request, response) {
-      const isAsked = pathOf(request.url) === '/graphql';
-      if (isAsked && !(await isLetIn(request, response, { ...options, bodies }))) return;
+      const isGraphql = pathOf(request.url) === '/graphql';
+      if (isGraphql && !(await isLetIn(request, response, { ...options, bodies }))) return;
       requests.emit('request', request, response);
     },
     upgrade: sockets.upgrade,
@@ -73,7 +81,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
   };
 }
 
-/** Whether the request may be answered, and is one; if not, it is answered here. */
+/** Returns whether the request is allowed and valid. Otherwise, answers the request. */
 async function isLetIn(
   request: IncomingMessage,
   response: ServerResponse,

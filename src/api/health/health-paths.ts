@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type EndpointPath, PROBLEM } from '../http/openapi.ts';
 
-/** What tells of the server itself: who watches over it asks these paths. */
+/** The paths that report the state of the server, for monitoring. */
 
 const tag = 'server';
 const checks = z

@@ -5,8 +5,9 @@ import { problem } from '../errors/problem.ts';
 import { healthPath, readinessPath } from './health-paths.ts';
 
 /**
- * `/healthz` says that the process is alive, `/readyz` that requests will work, and if not, why. Workers are not asked for:
- * without one runs wait, and everything else works.
+ * Serves `/healthz` and `/readyz`. `/healthz` reports that the process is alive. `/readyz` reports
+ * whether requests will work, and if not, why. Workers are not checked: without a worker, runs wait
+ * and everything else works.
  */
 export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
   app.get(healthPath.path, async () => ({ status: 'ok' }));
@@ -16,7 +17,7 @@ export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
   });
 }
 
-/** 200 and what was looked at, or 503 as a problem that says why not. */
+/** Returns 200 with the checks, or 503 as a problem that says what failed. */
 export function readinessAnswer(checks: readonly Check[]): {
   status: number;
   headers: Record<string, string>;
@@ -34,7 +35,7 @@ export function readinessAnswer(checks: readonly Check[]): {
   return { status: 503, headers: { ...headers, ...uncached }, body };
 }
 
-/** Whether Howdah's schema is there. */
+/** Returns whether the schema of Howdah exists. */
 export async function isMigrated(pool: Pool): Promise<boolean> {
   const { rows } = await pool.query(
     `select to_regclass('howdah.tenants') is not null

@@ -7,7 +7,7 @@ import { metricsPath } from './health-paths.ts';
 
 export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: ApiMetrics };
 
-/** `GET /metrics`, and what counts requests. */
+/** The endpoint `GET /metrics`, and the counter of requests. */
 export type MetricsEndpoint = {
   serves(path: string): boolean;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
@@ -15,16 +15,20 @@ export type MetricsEndpoint = {
   watch(path: string, request: IncomingMessage, response: ServerResponse): void;
 };
 
-/** First words of paths that are doors of ours; any other is a stranger's word. */
-const DOORS = new Set(
+/**
+ * The first segments of the paths of this server. Any other segment is an arbitrary text of a
+ * client and is counted as `other`.
+ */
+const ENDPOINTS = new Set(
   'a2a ag-ui agent-systems api docs graphiql graphql healthz mcp metrics openapi.json query readyz schemas sessions tools v1 ws'.split(
     ' ',
   ),
 );
 
 /**
- * Metrics are of the whole server and of no tenant, so no login of a tenant opens them: who reads them brings along the token
- * of the environment. Without one they are for whoever is on this machine, where no login is asked for.
+ * Creates the endpoint. Metrics are of the whole server and not of a tenant, so the login of a
+ * tenant does not open them. They are read with the token of the environment. Without such a token,
+ * they are open to every caller on this machine if no login is required.
  */
 export function createMetricsEndpoint({
   metrics,
@@ -56,9 +60,14 @@ export function createMetricsEndpoint({
     watch(path, { method = '' }, response) {
       const since = performance.now();
       const [, first = ''] = path.split('/', 2);
-      const door = path === '/' ? '/' : DOORS.has(first) ? first : 'other';
+      const endpoint = path === '/' ? '/' : ENDPOINTS.has(first) ? first : 'other';
       response.once('close', () => {
-        metrics.requested(door, method, response.statusCode, (performance.now() - since) / 1000);
+        metrics.requested(
+          endpoint,
+          method,
+          response.statusCode,
+          (performance.now() - since) / 1000,
+        );
       });
     },
   };
@@ -70,7 +79,10 @@ const WRONG_TOKEN = 'Metrics are read with the token of this server.';
 const HINT =
   'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24, and send it: Authorization: Bearer …';
 
-/** Compared by digest, which tells nothing of how much of it was right. */
+/**
+ * Returns whether a request has the token. Digests are compared, so that the time reveals nothing
+ * about how much of the token was right.
+ */
 function brings({ headers }: IncomingMessage, token: string): boolean {
   const [, sent = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
   const digest = (text: string) => createHash('sha256').update(text).digest();

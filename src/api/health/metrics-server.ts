@@ -16,8 +16,8 @@ export type MetricsServer = { url: string; close(): Promise<void> };
 const REQUEST_MS = 10_000;
 
 /**
- * Metrics on a port of their own, for processes without an API. Throws `HWDEN` where everybody on the network could read them:
- * then they need a token.
+ * Starts a server for metrics on a port of its own, for processes without an API. Throws `HWDEN` if
+ * everybody on the network could read the metrics: then a token is needed.
  */
 export async function startMetricsServer(
   options: MetricsOptions & Pick<Config, 'host'> & { port: number; readiness: Readiness },
@@ -29,7 +29,7 @@ export async function startMetricsServer(
       detail: { variable: 'HOWDAH_METRICS_TOKEN' },
     });
   }
-  const door = createMetricsEndpoint(options);
+  const endpoint = createMetricsEndpoint(options);
   const isLocal = createLoopbackGuard(host);
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS });
   server.on('request', (request, response) => {
@@ -45,8 +45,8 @@ export async function startMetricsServer(
         const { status, headers, body } = readinessAnswer(checks);
         response.writeHead(status, headers).end(body);
       });
-    } else if (door.serves(path)) {
-      door.handle(request, response).catch(() => response.destroy());
+    } else if (endpoint.serves(path)) {
+      endpoint.handle(request, response).catch(() => response.destroy());
     } else {
       sendProblem(
         response,

@@ -12,7 +12,7 @@ type Parts = {
   replica: Pick<Replica, 'trouble'> | undefined;
 };
 
-/** What an API needs so that requests work. */
+/** Adds the checks of what an API needs for its requests. */
 export function watchReadiness(
   readiness: Readiness,
   { pool, hub, admission, replica }: Parts,
@@ -28,7 +28,10 @@ export function watchReadiness(
 const DEAF = 'The connection that live streams listen on is lost; it is opened again each moment.';
 const FULL = 'As many requests wait as may: the next one would be refused.';
 
-/** It makes no server unready: the primary answers instead. */
+/**
+ * Returns the check of the replica. A replica in trouble does not make the server unready, because
+ * the primary answers instead.
+ */
 function checkOf({ trouble }: Pick<Replica, 'trouble'>): Check {
   return { name: 'replica', ok: true, ...(trouble ? { reason: TROUBLES[trouble] } : {}) };
 }

@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { systemFileSchema } from '../../systems/schema/file-schema.ts';
 
-/** The schemas editors complete files by. They say nothing about anybody, so they take no login. */
+/**
+ * Serves the schemas by which editors complete files. They contain nothing about any user, so they
+ * need no login.
+ */
 export function schemaRoutes(app: FastifyInstance): void {
   const text = JSON.stringify(systemFileSchema());
   app.get('/schemas/agent-system.v1.json', (_request, reply) =>

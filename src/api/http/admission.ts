@@ -3,7 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import type { ServerLimits } from './server-limits.ts';
 
-/** The SQLSTATE of Postgres for the same: too_many_connections. */
+/** The code of a request beyond the limits: the SQLSTATE too_many_connections of Postgres. */
 export const BUSY = '53300';
 /** Seconds after which a refused client may try again. */
 export const RETRY_AFTER = '1';
@@ -21,7 +21,10 @@ export type Admission = {
   run<T>(caller: Subject, work: () => Promise<T>): Promise<T>;
 };
 
-/** Two requests per connection work: one asks the database while the other is planned or written. */
+/**
+ * Creates the queue. Two requests per connection run at the same time: one queries the database
+ * while the other is planned or written.
+ */
 export function createAdmission({
   connections,
   waiting,

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 type Asking = Pick<IncomingMessage, 'headers'>;
 
 /**
- * Whether a page may ask us: it stands on this server (its Origin is our Host), or its Origin is listed. A request
- * without an Origin comes from no page.
+ * Returns whether a page may call this server. The page must be of this server (its Origin is the
+ * Host), or its Origin must be listed. A request without an Origin does not come from a page.
  */
 export function originIsAllowed({ headers }: Asking, listed: readonly string[]): boolean {
   const { origin, host } = headers;
@@ -28,12 +28,12 @@ export function allowReading(
   );
 }
 
-/** Whether a browser asks beforehand what it may send. */
+/** Returns whether a request is a preflight, by which a browser asks what it may send. */
 export function isPreflight({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>) {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }
 
-/** What we read of a request. */
+/** The request headers that the server reads. */
 const READ = [
   ...[
     'Authorization',
@@ -53,13 +53,16 @@ const READ = [
     'X-Howdah-On-Disconnect',
   ],
 ];
-/** What clients of OpenAI say of themselves with every request, and nobody here reads. */
+/** Headers that OpenAI clients send with every request and that the server ignores. */
 const OF_OPENAI = /^(x-stainless-[a-z-]{1,40}|openai-(organization|project|beta))$/i;
 
-/** Answers that; `allowReading` has said to whom. There are no cookies, so no credentials are allowed. */
+/**
+ * Answers a preflight. `allowReading` has set the header for the Origin. There are no cookies, so
+ * credentials are not allowed.
+ */
 export function answerPreflight({ headers }: Asking, response: ServerResponse): void {
-  const asked = `${headers['access-control-request-headers'] ?? ''}`.split(',');
-  const own = asked.map((name) => name.trim()).filter((name) => OF_OPENAI.test(name));
+  const requested = `${headers['access-control-request-headers'] ?? ''}`.split(',');
+  const own = requested.map((name) => name.trim()).filter((name) => OF_OPENAI.test(name));
   response
     .writeHead(204, {
       'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',

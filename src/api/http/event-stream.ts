@@ -1,14 +1,16 @@
 import type { ServerResponse } from 'node:http';
 
-/** A line now and then, so that who stands between does not take a quiet stream for a dead one. */
+/**
+ * The interval of heartbeat lines. Without them, a proxy may take a quiet stream for a dead one.
+ */
 const HEARTBEAT_MS = 15_000;
-/** Who takes nothing for so long is cut off. */
+/** Time after which a client that reads nothing is disconnected. */
 const STALLED_MS = 60_000;
 
 export type EventStream = {
-  /** Writes as fast as it is read: resolves when there is room for more. */
+  /** Writes a frame. Resolves when there is room for the next frame. */
   write(frame: string): Promise<void>;
-  /** The last frame, if any, and the end. */
+  /** Writes the last frame, if any, and ends the stream. */
   end(frame?: string): void;
 };
 
@@ -18,7 +20,7 @@ export type EventStreamOptions = {
   stalledMs?: number;
 };
 
-/** Answers with Server-Sent Events: whoever writes them says what a frame is. */
+/** Answers with Server-Sent Events. The caller formats the frames. */
 export function openEventStream(
   response: ServerResponse,
   { headers, heartbeatMs = HEARTBEAT_MS, stalledMs = STALLED_MS }: EventStreamOptions = {},
@@ -27,7 +29,7 @@ export function openEventStream(
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
-    connection: 'close', // a server that closes waits for connections that may be used again
+    connection: 'close', // a server that closes waits for reusable connections
     ...headers,
   });
   response.flushHeaders();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The types that fields of several routes have. */
+/** Schemas of fields that several routes have. */
 export const id = z.guid('must be a UUID');
 export const time = z.iso.datetime({
   offset: true,
@@ -9,7 +9,7 @@ export const time = z.iso.datetime({
 export const json = z.unknown();
 export const object = z.record(z.string(), z.unknown());
 export const names = z.array(z.string());
-/** A number that is shown as a text when a double cannot hold it. */
+/** A number that is sent as a text if a double cannot represent it. */
 export const count = z.number();
 export const optionalText = z.string().nullable().optional();
 export const optionalInt = z.int32().nullable().optional();
@@ -21,14 +21,17 @@ export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
 /** A query parameter that is true or false. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
-/** A query parameter that is a number: in digits, as `Number` reads more than that (nothing at all is 0). */
+/**
+ * A query parameter that is a number in digits. `Number` would accept more, for example an empty
+ * text as 0.
+ */
 export const numberText = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess(
     (sent) => (typeof sent === 'string' && /^-?\d+(\.\d+)?$/.test(sent) ? Number(sent) : sent),
     schema,
   );
 
-/** One of these words, in any case. */
+/** A choice of one of these words, in upper or lower case. */
 export const anyCase = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z
     .string()
@@ -36,7 +39,7 @@ export const anyCase = <const Words extends readonly [string, ...string[]]>(word
     .pipe(z.enum(words))
     .describe(`One of ${words.join(', ')}`);
 
-/** What a list shows on one page. */
+/** The query parameters for one page of a list. */
 export const page = {
   limit: numberText(
     z.int('this is no whole number from 1 to 1000').min(1).max(1000).default(100),

@@ -2,17 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import type { Json } from '../../json/json.ts';
 import { MAX_VALUES } from './jsonb-safety.ts';
 
-/** Why a body is refused. */
+/** The reason why a body is rejected. */
 export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
 
-/** `gone`: whoever sent it hung up before it was here. */
+/** A rejected body. `gone` means that the sender disconnected before the whole body had arrived. */
 type Refused = Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
 export type Body = Readonly<{ ok: true; value: Json }> | Refused;
 export type TextBody = Readonly<{ ok: true; value: string }> | Refused;
 
 /**
- * The JSON a request carries: UTF-8, at most so many bytes, every name once in its object. Parsers differ in what they make
- * of a name that is there twice, so somebody before us may have looked at the other value.
+ * Reads the JSON body of a request: UTF-8, at most `mostBytes` bytes, and each name once per
+ * object. Parsers differ in how they treat a repeated name, so a program in front of this server
+ * may have checked the other value.
  */
 export async function readJson(request: IncomingMessage, mostBytes: number): Promise<Body> {
   const misfit = headersFault(request.headers);
@@ -23,7 +24,7 @@ export async function readJson(request: IncomingMessage, mostBytes: number): Pro
   return parsed(bytes);
 }
 
-/** The text a request carries: UTF-8, of one of these types, at most so many bytes. */
+/** Reads the text body of a request: UTF-8, of one of these types, at most `mostBytes` bytes. */
 export async function readText(
   request: IncomingMessage,
   mostBytes: number,
@@ -45,7 +46,10 @@ function refused(status: BodyFault['status'], message: string, hint?: string): R
   return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };
 }
 
-/** Only what a page cannot send elsewhere without being asked: no form, no plain text. */
+/**
+ * Returns what is wrong with the headers of a body. A body must have a type that a page cannot send
+ * to another server without a preflight, so forms and plain text are rejected.
+ */
 function headersFault(
   headers: IncomingMessage['headers'],
   types: readonly string[] = ['application/json'],
@@ -62,7 +66,7 @@ function headersFault(
   return encoding === 'identity' ? undefined : 'A request is sent without Content-Encoding.';
 }
 
-/** The bytes of a body. */
+/** Reads the bytes of a body. */
 async function readBytes(
   request: IncomingMessage,
   most: number,
@@ -82,7 +86,7 @@ async function readBytes(
   return promise;
 }
 
-/** The JSON these bytes are, as `readJson` takes it. */
+/** Parses bytes as JSON, by the rules of `readJson`. */
 export function parsed(bytes: Buffer): Body {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -97,7 +101,10 @@ export function parsed(bytes: Buffer): Body {
 const COLON = /\s*:/y;
 const WHITESPACE = ' \n\r\t';
 
-/** Levels of lists and objects in a request: whatever walks it calls itself for each. */
+/**
+ * Most levels of lists and objects in a request. Code that walks a request calls itself for each
+ * level.
+ */
 const MOST_LEVELS = 100;
 
 /**

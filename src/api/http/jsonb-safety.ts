@@ -1,4 +1,6 @@
-/** Levels of lists and objects in a value; what reads them calls itself for each. */
+/**
+ * Most levels of lists and objects in a value. Code that reads a value calls itself for each level.
+ */
 const MOST_LEVELS = 64;
 
 /**
@@ -7,7 +9,7 @@ const MOST_LEVELS = 64;
  */
 export const MAX_VALUES = 100_000;
 
-/** Where a value cannot go to the database, and why. */
+/** The place in a value that cannot be stored in the database, and the reason. */
 export type Unstorable = { path: string; reason: string };
 
 /**

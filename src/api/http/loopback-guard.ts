@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { inBrackets } from '../../network/addresses.ts';
 
-/** Judges a request by its headers alone. */
+/** Returns whether a request comes from this machine, by its headers alone. */
 export type LoopbackGuard = (request: Pick<IncomingMessage, 'headers'>) => boolean;
 
 /**
- * While there is no login, whoever reaches the port may do everything. A page of a stranger in the browser of this
- * machine reaches it, by its own script (a foreign Origin) or by a name that it lets point here (a foreign Host); so
- * both must name this machine, or the address the server was told to listen on.
+ * Creates the guard of a server without a login, where everyone who reaches the port may do
+ * everything. A foreign page in a browser of this machine can reach the port in two ways: by its
+ * own script (a foreign Origin), or by a host name that resolves to this machine (a foreign Host).
+ * So both headers must name this machine, or the address that the server listens on.
  */
 export function createLoopbackGuard(host: string): LoopbackGuard {
   const names = localNames(host);
@@ -16,7 +17,7 @@ export function createLoopbackGuard(host: string): LoopbackGuard {
     (headers.origin === undefined || names.has(hostOf(headers.origin)));
 }
 
-/** Names of this machine for itself, and the address the server was told to listen on. */
+/** Returns the names of this machine for itself, and the address that the server listens on. */
 export function localNames(host: string): ReadonlySet<string> {
   return new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
 }

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import { releaseVersion } from '../../package-root.ts';
 import type { Described, Route } from '../rest/framework/route.ts';
 
-/** An error, as every door tells it that has no form of its own. */
+/** The error format of each endpoint that has no format of its own. */
 export const PROBLEM = z
   .object({
     type: z.string(),
@@ -39,19 +39,24 @@ const LAST_EVENT_ID = {
   description: 'The `id` of the last event there was: what comes behind it is told',
 };
 
-/** A path that another door serves: in the words of routes, and with errors of its own where it has those. */
+/**
+ * A path of an endpoint outside REST, described like a route. It may have an error format of its
+ * own.
+ */
 export type EndpointPath = Pick<
   Route,
   'method' | 'path' | 'id' | 'tag' | 'summary' | 'description' | 'params' | 'body' | 'answers'
 > & {
   headers?: z.ZodObject;
-  /** A Problem when absent. */
+  /** The error format; a Problem when absent. */
   error?: Described;
-  /** Who is let in: the caller's token or key when absent. */
+  /** The login that the path needs; the token or key of the caller when absent. */
   login?: 'nobody' | 'metrics';
 };
 
-/** A path that is a WebSocket. OpenAPI has no words for its messages, so they stand in `x-messages`. */
+/**
+ * A path that is a WebSocket. OpenAPI cannot describe its messages, so they are in `x-messages`.
+ */
 export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'description'> & {
   sends: z.ZodType;
   takes: z.ZodType;
@@ -63,13 +68,13 @@ type Paths = {
   sockets?: readonly SocketPath[];
 };
 
-/** The paths as OpenAPI 3.1, out of the schemas that requests are checked by. */
-export function openApi({ routes, doors = [], sockets = [] }: Paths): JsonObject {
+/** Describes the paths as OpenAPI 3.1, from the schemas that requests are checked by. */
+export function openApi({ routes, doors: endpoints = [], sockets = [] }: Paths): JsonObject {
   const components: JsonObject = {};
   const schemaOf = (schema: z.ZodType) => jsonSchema(schema, components);
   const problem = responseOf(PROBLEM_ANSWER, schemaOf);
   const paths: Record<string, JsonObject> = {};
-  for (const one of [...routes, ...doors]) {
+  for (const one of [...routes, ...endpoints]) {
     paths[one.path] = {
       ...paths[one.path],
       [one.method.toLowerCase()]: operation(one, schemaOf, problem),
@@ -78,8 +83,8 @@ export function openApi({ routes, doors = [], sockets = [] }: Paths): JsonObject
   for (const { path, takes, sends, ...named } of sockets) {
     const answers = { 101: { description: 'The connection is open' } };
     const opened = operation({ ...named, path, method: 'GET', answers }, schemaOf, problem);
-    const told = { client: schemaOf(takes), server: schemaOf(sends) };
-    paths[path] = { get: { ...opened, 'x-messages': told } };
+    const messages = { client: schemaOf(takes), server: schemaOf(sends) };
+    paths[path] = { get: { ...opened, 'x-messages': messages } };
   }
   return {
     openapi: '3.1.0',
@@ -90,7 +95,7 @@ export function openApi({ routes, doors = [], sockets = [] }: Paths): JsonObject
         'Agents, workflows and runs. Every operation runs as the caller: a row of another tenant is one that does not exist.',
     },
     security: [{ bearer: [] }],
-    tags: [...new Set([...routes, ...doors, ...sockets].map(({ tag }) => tag))].map((name) => ({
+    tags: [...new Set([...routes, ...endpoints, ...sockets].map(({ tag }) => tag))].map((name) => ({
       name,
     })),
     paths,
@@ -182,7 +187,7 @@ function parametersOf(
   });
 }
 
-/** One schema; those that have a name stand among the components, once. */
+/** Converts a schema to JSON Schema. Schemas with a name are added to the components, once. */
 function jsonSchema(schema: z.ZodType, components: JsonObject): JsonObject {
   const { properties, $defs = {} } = z.toJSONSchema(z.object({ it: schema }), {
     io: 'input',

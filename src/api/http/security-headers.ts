@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import helmet, { type HelmetOptions } from 'helmet';
 
-/** What a browser may do with an answer that is no page: nothing. */
+/** The policy of an answer that is not a page: a browser may do nothing with it. */
 const NOTHING = {
   defaultSrc: ["'none'"],
   frameAncestors: ["'none'"],
@@ -11,7 +11,10 @@ const NOTHING = {
   formAction: ["'none'"],
 };
 
-/** GraphiQL runs its own files and the scripts in its page; its editor makes style sheets as it goes. */
+/**
+ * The policy of GraphiQL, which runs its own files and the scripts in its page. Its editor creates
+ * style sheets at run time.
+ */
 const GRAPHIQL = {
   ...NOTHING,
   scriptSrc: ["'self'", "'nonce-{nonce}'"],
@@ -24,15 +27,21 @@ const GRAPHIQL = {
 
 const ofAnswers = Object.freeze({ ...headersOf(NOTHING), 'cache-control': 'no-store' });
 const ofGraphiql = headersOf(GRAPHIQL);
-/** What the scripts of a page must carry to be run, by request. */
+/** The nonces that the scripts of a page need to run, by request. */
 const nonces = new WeakMap<IncomingMessage, string>();
 
-/** The headers every answer has, whoever writes it; what may be kept (schemas, files by their tag) says so itself. */
+/**
+ * Returns the headers of every answer. An answer that may be cached (a schema, a file with an ETag)
+ * sets its own cache-control.
+ */
 export function securityHeaders(): Readonly<Record<string, string>> {
   return ofAnswers;
 }
 
-/** Sets them; GraphiQL and its files (its workers have a policy of their own) get those of a page. */
+/**
+ * Sets the security headers. GraphiQL and its files get the headers of a page. The files are
+ * included, because workers have a policy of their own.
+ */
 export function setSecurityHeaders(
   request: IncomingMessage,
   response: ServerResponse,
@@ -45,14 +54,16 @@ export function setSecurityHeaders(
   }
 }
 
-/** The nonce of a page that `secure` has seen. */
+/** Returns the nonce of a page for which `setSecurityHeaders` was called. */
 export function nonceOf(request: IncomingMessage): string | undefined {
   return nonces.get(request);
 }
 
 /**
- * Helmet decides; it is asked once, since a server that answers here, in Fastify, in grafserv and on bare sockets has no
- * place for a middleware. Strict-Transport-Security is left to whoever ends TLS before us: it binds a whole host name.
+ * Returns the headers that Helmet sets for a policy. Helmet is called once, since a server that
+ * answers here, in Fastify, in grafserv and on bare sockets has no place for a middleware.
+ * Strict-Transport-Security is left to the proxy that terminates TLS, because it binds a whole host
+ * name.
  */
 function headersOf(directives: typeof NOTHING): Readonly<Record<string, string>> {
   const options: HelmetOptions = {

@@ -1,6 +1,9 @@
 import { MOST_CONNECTIONS } from '../../db/connection/connection-limits.ts';
 
-/** How much a server takes on at once. What is beyond is refused at once, so that the rest is answered in time. */
+/**
+ * The limits of what a server does at the same time. Work beyond a limit is rejected at once, so
+ * that the rest is answered in time.
+ */
 export type ServerLimits = Readonly<{
   /** Connections to the database that requests share. */
   connections: number;
@@ -22,7 +25,7 @@ export type ServerLimits = Readonly<{
   operations: number;
 }>;
 
-/** The bounds of `howdah api` and `howdah start`. */
+/** The default limits of `howdah api` and `howdah start`. */
 export const defaultServerLimits: ServerLimits = Object.freeze({
   connections: MOST_CONNECTIONS.api.requests,
   waiting: 200,
@@ -35,5 +38,5 @@ export const defaultServerLimits: ServerLimits = Object.freeze({
   operations: 500,
 });
 
-/** Bytes of a request: an input may have 1 MB, and JSON may write it longer. */
+/** Most bytes of a request. An input may have 1 MB, and its JSON may be longer. */
 export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;

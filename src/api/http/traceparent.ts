@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { parseTraceparent, traceparent } from '../../telemetry/traces/traceparent.ts';
 
 /**
- * Metadata with the trace that whoever asks is in, unless they name one themselves. What is no `traceparent` is passed over, and
- * of one of a later version what is understood is kept, as the standard has it: the header may be long.
+ * Adds the trace of the caller to the metadata, unless the metadata names a trace. An invalid
+ * `traceparent` is ignored. Of a `traceparent` of a later version, only the known part is kept, as
+ * the standard demands, because the header may be long.
  */
 export function withTraceparent(
   metadata: Readonly<Record<string, unknown>> | null | undefined,

@@ -2,7 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** Calls `work` when the response closes, or at once when it is closed: its client may have left. */
+/**
+ * Calls `work` when the response closes, or at once when it is closed: its client may have left.
+ */
 export function whenClosed(response: ServerResponse, work: () => void): void {
   if (response.closed) work();
   else response.once('close', work);
@@ -17,7 +19,7 @@ export function leftSignal(response: ServerResponse): AbortSignal {
   return leaving.signal;
 }
 
-/** Returns the error of work that ends with its client. It has the code of a cancelled statement. */
+/** Returns the error of work that ends with its client, with the code of a cancelled statement. */
 export function clientLeft(): HowdahError {
   return new HowdahError('57014', 'the client left before its answer');
 }
@@ -42,7 +44,7 @@ export type ConnectionDraining = {
   close(): void;
 };
 
-/** Creates the departure of a server that runs until `begin` or `close` is called. */
+/** Creates the shutdown of a server. The server runs until `begin` or `close` is called. */
 export function createConnectionDraining(): ConnectionDraining {
   let stage: 'here' | 'leaving' | 'closing' = 'here';
   const answering = new Set<ServerResponse>();

@@ -13,7 +13,7 @@ const WAIT_MS = 10_000;
 
 /**
  * Bounds what a transaction of a request may read. Lists end at their own bounds long before. This
- * one is for a row with several large values, and for a file of 8 MB, which Postgres sends in
+ * bound is for a row with several large values, and for a file of 8 MB, which Postgres sends in
  * hexadecimal digits.
  */
 const MOST_READ: ReadBounds = { bytes: 32_000_000 };
@@ -102,7 +102,9 @@ function lend(client: PoolClient, { leave, signal, budget, turns }: Loan): PoolC
   return client;
 }
 
-/** Makes large results of a connection wait for their turn, until the result is called. */
+/**
+ * Makes large results of a connection wait for their turn, until the returned function is called.
+ */
 function processInTurns(client: PoolClient, budget: ReadBudget, turns: TurnQueue): () => void {
   const query = client.query;
   client.query = ((...args: Parameters<typeof query>) => {

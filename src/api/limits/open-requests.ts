@@ -5,20 +5,26 @@ import { evictExpired } from '../login/evict-expired.ts';
 import { whenClosed } from './connection-draining.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
-/** Why somebody is not waited for any more: he hung up, the server closes, or he may not be here any longer. */
+/**
+ * The reason why a request is no longer waited for: the client disconnected, the server closes, or
+ * the login of the caller is no longer valid.
+ */
 export type Leaving = 'gone' | 'closing' | Refusal;
 
-/** An answer that takes as long as its run does. The reason of its signal is a `Leaving`. */
+/** A request whose answer takes as long as its run. The reason of its signal is a `Leaving`. */
 export type OpenRequest = { signal: AbortSignal; release(): void };
 
 export type OpenRequests = {
   /** Begins a wait. Throws as `StreamLimits` does when the caller has too many open. */
   begin(response: ServerResponse, identity: Identity): OpenRequest;
-  /** Ends all of them. */
+  /** Ends all waits. */
   close(): void;
 };
 
-/** Keeps an eye on all who wait: those whose token or key has ended are told so, as on a socket. */
+/**
+ * Creates the set of requests that wait for a run. When a token or key has ended, its requests end
+ * with the refusal, as sockets do.
+ */
 export function createOpenRequests({
   exists,
   limits,

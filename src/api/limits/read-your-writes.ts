@@ -7,39 +7,58 @@ import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../../db/con
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';
 
-/** Where an answer to a write says how far the log was, and where a request says how far it must be read. */
+/**
+ * The header with a position of the log. The answer to a write says how far the log was, and a
+ * request says how far the log must be read.
+ */
 const POSITION_HEADER = 'x-howdah-lsn';
-/** How long a read waits for the replica before it asks the primary. */
+/** Time that a read waits for the replica before it goes to the primary. */
 const WAIT_MS = 100;
-/** Beyond this, what the replica shows by now is forgotten. */
+/**
+ * The number of remembered readers beyond which some are forgotten: those whose position the
+ * replica has reached.
+ */
 const MANY = 10_000;
 
 type Reader = Pick<Subject, 'tenantId' | 'userId'>;
-/** What a reader must see; undefined: all that was written by the time this is asked. */
+/**
+ * The position that a reader must see. Undefined means everything that is written by the time of
+ * the next read.
+ */
 type Known = { position: bigint | undefined };
 
 /**
- * Reads of a server that has a replica: there, unless the reader could miss what he wrote or was shown. He is known by his
- * tenant and user in this process, and by the header in any.
+ * Routes the reads of a server with a replica. A read goes to the replica, unless the reader could
+ * miss what it wrote or was shown. A reader is known by its tenant and user in this process, and by
+ * the header in any process.
  */
 export type ReplicaRouter = {
-  /** Answers by `fromReplica` when that shows all the reader knows of, else by `fromPrimary`; and by that after its failure. */
+  /**
+   * Answers by `fromReplica` if the replica shows everything that the reader knows of, and
+   * otherwise by `fromPrimary`. After a failure of the replica, answers by `fromPrimary`.
+   */
   read<T>(
     reader: Reader,
     position: bigint,
     fromReplica: () => Promise<T>,
     fromPrimary: () => Promise<T>,
   ): Promise<T>;
-  /** The same, decided for several statements that belong together. */
+  /** Makes the same choice for several statements that belong together. */
   choose(reader: Reader, position: bigint): Promise<Chosen>;
-  /** He has written: the answer, unless it was begun, says up to where. */
+  /**
+   * Records that the reader has written. Unless the response has started, its header says up to
+   * which position.
+   */
   wrote(reader: Reader, response: ServerResponse | undefined): Promise<void>;
-  /** He has written, or was shown what is new. */
+  /** Records that the reader has written, or was shown what is new. */
   saw(reader: Reader): void;
   readonly connections: Connections;
 };
 
-/** Whether it is the replica, and what to do with a failure of it: throws it, or says that the primary is to be asked. */
+/**
+ * The chosen server. `forgive` handles a failure of the replica: it throws the error, or returns if
+ * the primary is to be queried.
+ */
 export type Chosen = { isReplica: boolean; forgive(error: unknown): void };
 
 export type ReplicaRouterOptions = {
@@ -75,17 +94,20 @@ export function createReplicaRouter({
     entry.position ??= positionOf(await end(null));
     return entry.position ?? 0n;
   };
-  /** A position that was never written: waiting for it would tell that the replica is slow, and everybody who waits is sent away. */
-  const isAhead = async (asked: bigint): Promise<boolean> => {
-    if (asked === 0n || replica.hasReached(asked)) return false;
+  /**
+   * Returns whether a position was never written. Waiting for such a position would show the
+   * replica as slow, and all waiting reads would be sent away.
+   */
+  const isAhead = async (requested: bigint): Promise<boolean> => {
+    if (requested === 0n || replica.hasReached(requested)) return false;
     const written = await end(null).then(positionOf, () => undefined);
-    return written === undefined || asked > written;
+    return written === undefined || requested > written;
   };
-  const decide = async (reader: Reader, asked: bigint): Promise<boolean> => {
+  const decide = async (reader: Reader, requested: bigint): Promise<boolean> => {
     if (replica.trouble !== undefined) return counted('primary', replica.trouble);
     const own = await mustSee(reader).catch(() => undefined);
-    if (own === undefined || (await isAhead(asked))) return counted('primary', 'behind');
-    const position = own > asked ? own : asked;
+    if (own === undefined || (await isAhead(requested))) return counted('primary', 'behind');
+    const position = own > requested ? own : requested;
     if (position > 0n && !(await replica.reaches(position, WAIT_MS))) {
       return counted('primary', replica.trouble ?? 'behind');
     }
@@ -113,7 +135,7 @@ export function createReplicaRouter({
     },
     async wrote(reader, response) {
       const entry = saw(reader);
-      const lsn = await end(null).catch(() => undefined); // then it is asked again by who reads
+      const lsn = await end(null).catch(() => undefined); // the next read asks again
       if (lsn === undefined) return;
       entry.position = positionOf(lsn);
       if (response && !response.headersSent) response.setHeader(POSITION_HEADER, lsn);
@@ -122,7 +144,10 @@ export function createReplicaRouter({
   };
 }
 
-/** What a request says in the header; 0 when it says nothing. Throws `HWINV` for what is no position. */
+/**
+ * Returns the position in the header of a request, or 0 without the header. Throws `HWINV` for an
+ * invalid position.
+ */
 export function readPosition(headers: IncomingHttpHeaders): bigint {
   const header = headers[POSITION_HEADER];
   if (header === undefined) return 0n;

@@ -14,7 +14,9 @@ import { createCachedLoader } from '../login/cached-loader.ts';
  */
 export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
 
-/** Checks now and then whether a tenant has a limit of requests. */
+/**
+ * Creates the counter of requests. It checks at intervals whether a tenant has a limit of requests.
+ */
 export function createRequestLimits(pool: Pool): CountRequest {
   const isCounted = createCachedLoader<string, boolean>({
     keyOf: (tenantId) => tenantId,

@@ -2,10 +2,13 @@ import { type AccountStatus, accountStatuses, type Subject } from '../../db/acce
 import type { Pool } from '../../db/connection/pool.ts';
 import { type CachedLoader, createCachedLoader } from './cached-loader.ts';
 
-/** Whether tenant, user and API key are there and may be used, or why not, by a fresh answer. Rejects as node-pg does. */
+/**
+ * Returns whether the tenant, user and API key exist and may be used, or why not. The result is at
+ * most `FRESH_MS` old. Rejects as node-pg does.
+ */
 export type IsActiveAccount = CachedLoader<Subject, AccountStatus>;
 
-/** Asks the database for all subjects of one moment at once. */
+/** Creates the function that reads the status. Concurrent subjects are read in one query. */
 export function createAccountStatus(pool: Pool): IsActiveAccount {
   return createCachedLoader({
     keyOf: ({ tenantId, userId, apiKeyId }) => `${tenantId} ${userId} ${apiKeyId}`,

@@ -11,43 +11,47 @@ import { createCachedLoader } from './cached-loader.ts';
  */
 const FORM = /^(hwd_[0-9A-Za-z]{12})_([0-9A-Za-z]{43})_([0-9A-Za-z]{6})$/;
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-/** Compared with when there is no such key, so that it takes as long as a wrong secret. */
+/**
+ * The hash to compare with when there is no such key, so that the comparison takes as long as for a
+ * wrong secret.
+ */
 const NO_HASH = Buffer.alloc(32);
-/** So often it is written down that a key is in use. */
+/** The interval at which the use of a key is recorded. */
 const NOTE_MS = 60_000;
-/** Beyond this, keys that were not used for so long are forgotten. */
+/** The number of keys beyond which keys that were not recorded for `NOTE_MS` are forgotten. */
 const MANY = 1_000;
 
-/** Whom a key is for, when it is one and may be used now. */
+/** Returns the identity of an API key, or why the key may not be used now. */
 export type ReadApiKey = (key: string) => Promise<AuthResult<Identity>>;
 
-type Asked = { prefix: string; digest: Buffer };
+type KeyParts = { prefix: string; digest: Buffer };
 
-/** Whether this is to be read as an API key, and not as a token. */
+/** Returns whether a text is to be read as an API key, and not as a token. */
 export function isApiKey(text: string): boolean {
   return text.startsWith('hwd_');
 }
 
 /**
- * Reads API keys. Answers are kept by the whole key: a secret that is tried out waits for the database whether its id
- * exists or not. `onTrouble` is told when the database cannot be asked, or the use of a key not be written down.
+ * Creates the reader of API keys. Results are cached by the whole key. So the check of a guessed
+ * secret waits for the database, whether or not its id exists. `onTrouble` is called when the
+ * database cannot be queried, or when the use of a key cannot be recorded.
  */
 export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void): ReadApiKey {
-  const find = createCachedLoader<Asked, ApiKeyRow | null>({
+  const find = createCachedLoader<KeyParts, ApiKeyRow | null>({
     keyOf: ({ prefix, digest }) => `${prefix} ${digest.toString('hex')}`,
-    ask: (asked) =>
+    ask: (keys) =>
       findApiKeys(
         pool,
-        asked.map(({ prefix }) => prefix),
+        keys.map(({ prefix }) => prefix),
       ),
   });
   const use = createNotes((id) => noteUse(pool, [id]).catch(onTrouble));
   return async (key) => {
-    const asked = partsOf(key);
-    if (!asked) return refused('invalid');
+    const parts = partsOf(key);
+    if (!parts) return refused('invalid');
     try {
-      const found = await find(asked);
-      const isRight = timingSafeEqual(asked.digest, found?.hash ?? NO_HASH);
+      const found = await find(parts);
+      const isRight = timingSafeEqual(parts.digest, found?.hash ?? NO_HASH);
       if (!found || !isRight) return refused('invalid');
       if (found.state === 'good') use(found.id);
       return verdictOf(found);
@@ -58,7 +62,7 @@ export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void)
   };
 }
 
-function partsOf(key: string): Asked | undefined {
+function partsOf(key: string): KeyParts | undefined {
   const [, prefix, secret, checksum] = FORM.exec(key) ?? [];
   if (prefix === undefined || secret === undefined) return undefined;
   if (checksum !== checksumOf(`${prefix}_${secret}`)) return undefined;
@@ -75,7 +79,10 @@ function checksumOf(text: string): string {
   return digits;
 }
 
-/** What is wrong with a key is told to who holds it. */
+/**
+ * Returns the identity of a key whose secret is right, or why the key is rejected. The holder of a
+ * key may learn what is wrong with the key.
+ */
 function verdictOf(found: ApiKeyRow): AuthResult<Identity> {
   if (found.state !== 'good') return refused(found.state === 'inactive' ? 'unknown' : found.state);
   return {
@@ -91,7 +98,10 @@ function verdictOf(found: ApiKeyRow): AuthResult<Identity> {
   };
 }
 
-/** Calls `note` at the first use of a key, and from then on once a minute while it is used. */
+/**
+ * Returns a function that calls `note` at the first use of a key, and then once a minute while the
+ * key is used.
+ */
 function createNotes(note: (id: string) => void): (id: string) => void {
   const noted = new Map<string, number>();
   return (id) => {

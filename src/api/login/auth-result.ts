@@ -1,19 +1,23 @@
 import type { Subject, UserRole } from '../../db/access/subjects.ts';
 
-/** As whom a request is answered. */
+/** The identity of the caller of a request. */
 export type Identity = Subject &
   Readonly<{
-    /** What it may do at most; a user's own row may say less. */
+    /** The most that the identity may do; the row of the user may allow less. */
     role: UserRole;
-    /** The actions an API key may take; undefined: all that its role may. */
+    /** The actions that an API key may take; undefined for all actions of its role. */
     scopes?: readonly string[] | undefined;
-    /** When the token or key ends, in milliseconds since 1970; undefined: never, or there was none. */
+    /**
+     * The time at which the token or key expires, in milliseconds since 1970; undefined if it never
+     * expires, or if there is no token or key.
+     */
     expiresAt: number | undefined;
   }>;
 
 /**
- * Why a request is not answered: 401, or 503 when nobody can tell now. `reason` is for programs. One sentence for
- * whatever is wrong with a token or key: who made it up learns nothing from the answer.
+ * The rejection of a login: 401, or 503 when the login cannot be checked now. `reason` is for
+ * programs. There is one message for all faults of an invalid token or key, so that a forger learns
+ * nothing from the answer.
  */
 export type Refusal = Readonly<{
   status: 401 | 503;

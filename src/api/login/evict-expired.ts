@@ -3,10 +3,16 @@ import type { Identity, Refusal } from './auth-result.ts';
 import { FRESH_MS } from './cached-loader.ts';
 import { isLoggedIn, loginExpired } from './expiry.ts';
 
-/** Somebody who was let in, and what is done when he may stay no longer. */
+/**
+ * An open connection with its identity. `leave` ends the connection when its login is no longer
+ * valid.
+ */
 export type OpenConnection = { identity: Identity; leave(refusal: Refusal): void };
 
-/** Looks again and again whether those who are there may stay. Gives what ends that. */
+/**
+ * Checks at an interval whether open connections may stay open. Returns a function that ends the
+ * checks.
+ */
 export function evictExpired(
   exists: IsActiveAccount,
   guests: () => Iterable<OpenConnection>,
@@ -16,7 +22,7 @@ export function evictExpired(
     for (const guest of guests()) {
       if (isLoggedIn(guest.identity)) checks.push(check(guest, exists));
     }
-    await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
+    await Promise.allSettled(checks); // a lost database disconnects no caller
   };
   const timer = setInterval(sweep, FRESH_MS);
   return () => clearInterval(timer);

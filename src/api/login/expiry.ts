@@ -6,17 +6,20 @@ export function isLoggedIn({ expiresAt, apiKeyId }: Identity): boolean {
   return expiresAt !== undefined || apiKeyId !== undefined;
 }
 
-/** Whether a token or key has ended. */
+/** Returns whether a token or key has expired. */
 export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
   return expiresAt <= Date.now();
 }
 
-/** Why somebody who was let in may stay no longer; undefined while he may. Rejects when the database cannot be asked. */
+/**
+ * Returns why a connected caller may no longer stay, or undefined while the caller may. Rejects
+ * when the database cannot be queried.
+ */
 export async function loginExpired(
   identity: Identity,
   exists: IsActiveAccount,
 ): Promise<Refusal | undefined> {
   if (!isLoggedIn(identity)) return;
-  const standing = hasExpired(identity) ? 'expired' : await exists(identity);
-  return standing === 'good' ? undefined : refused(standing).refusal;
+  const status = hasExpired(identity) ? 'expired' : await exists(identity);
+  return status === 'good' ? undefined : refused(status).refusal;
 }

@@ -1,4 +1,7 @@
 import type { Identity } from './auth-result.ts';
 
-/** As whom each HTTP request and each WebSocket was let in; who is not in here was not. */
+/**
+ * The identities of HTTP requests and WebSockets that were let in. A request or socket without an
+ * entry was not let in.
+ */
 export type Identities = WeakMap<object, Identity>;

@@ -4,21 +4,24 @@ import { isApiKey, type ReadApiKey } from './api-keys.ts';
 import { type AuthResult, type Identity, refused } from './auth-result.ts';
 import type { ReadToken } from './token.ts';
 
-/** As whom the bearer of this `Authorization` header is answered. */
+/**
+ * Returns the identity of the bearer of an `Authorization` header, or why the login is rejected.
+ */
 export type Login = (authorization: string | undefined) => Promise<AuthResult<Identity>>;
 
 export type LoginOptions = Pick<Config, 'auth'> & {
   readToken: ReadToken;
   readKey: ReadApiKey;
   exists: IsActiveAccount;
-  /** For whom requests without a token act while `auth` is none. */
+  /** The tenant of requests without a token while `auth` is none. */
   defaultTenantId: string | undefined;
   onTrouble(error: unknown): void;
 };
 
 /**
- * The one door of the API: a token is read, and its tenant and user looked up; an API key is looked up. Where they are
- * optional, a bad one is refused all the same. Never throws.
+ * Creates the login of the API. A token is verified, and its tenant and user are looked up. An API
+ * key is looked up. An invalid token or key is rejected even where a login is optional. Never
+ * throws.
  */
 export function createLogin(options: LoginOptions): Login {
   const { auth, readToken, readKey, exists, defaultTenantId, onTrouble } = options;
@@ -40,8 +43,8 @@ export function createLogin(options: LoginOptions): Login {
     const read = token === undefined ? refused('invalid') : await readToken(token);
     if (!read.ok) return read;
     try {
-      const standing = await exists(read.value);
-      return standing === 'good' ? read : refused(standing);
+      const status = await exists(read.value);
+      return status === 'good' ? read : refused(status);
     } catch (error) {
       onTrouble(error);
       return refused('unreachable');

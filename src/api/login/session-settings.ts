@@ -2,12 +2,13 @@ import { type Connector, inTransaction, type PoolClient } from '../../db/connect
 import type { Identity } from './auth-result.ts';
 
 /**
- * As whom the statements of a request run: set within each of its transactions only, so that a connection carries
- * nothing over to the next request. The role of a token is none of the database's; `howdah.permissions` knows it.
+ * Returns the settings that define the caller of statements. They are set only within each
+ * transaction of a request, so that a connection carries nothing over to the next request. The role
+ * of a token is not a role of the database; `howdah.permissions` defines it.
  */
 export function settingsFor(
   { tenantId, userId, role, scopes = [], apiKeyId = '' }: Identity,
-  door: string,
+  endpoint: string,
   address = 'unknown',
 ): Record<string, string> {
   return {
@@ -17,12 +18,12 @@ export function settingsFor(
     'howdah.role': role,
     'howdah.scopes': scopes.join(','),
     'howdah.api_key_id': apiKeyId,
-    'howdah.client': `${door} ${address.replace(/^::ffff:/, '')}`,
+    'howdah.client': `${endpoint} ${address.replace(/^::ffff:/, '')}`,
     statement_timeout: '5000',
   };
 }
 
-/** One transaction with these settings. */
+/** Runs work in one transaction with these settings. */
 export function inTransactionAs<T>(
   pool: Connector,
   settings: Readonly<Record<string, string>>,

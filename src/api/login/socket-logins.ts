@@ -9,15 +9,20 @@ import { hasExpired } from './expiry.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
 
-/** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
+/**
+ * The close codes of a rejected login. After 4403, graphql-ws reconnects by itself, with the token
+ * that the client then has. After 4401, graphql-ws does not reconnect.
+ */
 const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
-/** The registered code for 503; clients connect again. */
+/** The registered equivalent of 503; clients reconnect. */
 const TRY_AGAIN_LATER = 1013;
-/** How long a client may take to close his end: one that never does could go on sending. */
+/**
+ * Time that a client has to close its end. A client that never closes its end could go on sending.
+ */
 const FAREWELL_MS = 3_000;
 
-/** What graphql-ws knows of a connection. */
+/** A connection as graphql-ws passes it. */
 type Connection = {
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
   readonly extra: { readonly socket: WebSocket; readonly request: IncomingMessage };
@@ -34,7 +39,7 @@ export type SocketLogins = {
    * checked now or its tenant or user has too many open.
    */
   admit(connection: Connection): Promise<boolean>;
-  /** Ends the look-out for expired tokens and deleted users. */
+  /** Ends the checks for expired tokens and deleted users. */
   close(): void;
 };
 
@@ -44,13 +49,14 @@ export type SocketLoginOptions = {
   identities: Identities;
   limits: StreamLimits;
   bounds: Pick<ServerLimits, 'unauthenticatedSockets'>;
-  /** Those that are open. */
+  /** The open sockets. */
   sockets: ReadonlySet<WebSocket>;
 };
 
 /**
- * Logs WebSockets in by the `authorization` of connection_init (a browser can send no header), or by the header.
- * From then on closes those whose token or key has expired (4403) and those whose key, tenant or user is gone (4401).
+ * Logs WebSockets in by the `authorization` of connection_init, because a browser cannot send a
+ * header, or by the header. Then closes sockets whose token or key has expired (4403), and sockets
+ * whose key, tenant or user is gone (4401).
  */
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
@@ -60,7 +66,7 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
       const identity = identities.get(socket);
       if (!identity) continue;
       const leave = (refusal: Refusal) => {
-        identities.delete(socket); // what he still sends comes from nobody
+        identities.delete(socket); // later messages have no caller
         turnAway(socket, refusal, FORBIDDEN);
       };
       yield { identity, leave };
@@ -102,7 +108,11 @@ function countUntilClose(socket: WebSocket, identity: Identity, limits: StreamLi
   }
 }
 
-/** `onExpiry`: who was let in before may come back with a new token; who comes with an old one would come again and again. */
+/**
+ * Closes the socket of a rejected login. `onExpiry` is the code for an expired token: a client that
+ * was logged in may reconnect with a new token. A client that comes with an old token would
+ * reconnect again and again.
+ */
 function turnAway(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
   const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
   close(socket, refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
@@ -114,14 +124,17 @@ function close(socket: WebSocket, code: number, reason: string): void {
   socket.once('close', () => clearTimeout(waiting));
 }
 
-/** A socket's token has no leeway: it would be closed again at once. */
+/**
+ * Checks the login of a socket. A token gets no leeway here, because its socket would be closed
+ * again at once.
+ */
 async function strictly(login: Login, authorization: unknown): Promise<AuthResult<Identity>> {
   if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
   const verdict = await login(authorization);
   return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;
 }
 
-/** The protocol allows 123 bytes: what is wrong, without what to do. */
+/** Returns what is wrong, without what to do, since the protocol allows only 123 bytes. */
 function closeReason({ message }: Refusal): string {
   return message.split(':', 1)[0] as string;
 }

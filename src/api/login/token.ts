@@ -12,31 +12,41 @@ import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
 import { type AuthResult, type Identity, refused } from './auth-result.ts';
 
-/** Clocks may differ by so many seconds. */
+/** The allowed difference between clocks, in seconds. */
 const LEEWAY_S = 30;
-/** Whatever its exp says: a token that has leaked ends some day. `howdah token` makes none that lasts longer. */
+/**
+ * The maximum age of a token, whatever its exp says, so that a leaked token ends some day. `howdah
+ * token` makes no token that lasts longer.
+ */
 const OLDEST = '365 days';
-/** What a token of somebody's key set may call itself; others are made for other things, and not to log in. */
+/**
+ * The accepted types of a token from a key set. Tokens of other types are made for other purposes,
+ * and not to log in.
+ */
 const TYPES = new Set([undefined, 'JWT', 'AT+JWT']);
-/** Ours have 400 characters. */
+/** Most characters of a token. Tokens made by Howdah have 400. */
 const MOST_CHARACTERS = 8_192;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** What jose says when keys could not be fetched: not the client's fault. */
+/** The codes of jose for keys that could not be fetched, which is not the fault of the client. */
 const KEY_TROUBLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
 export type TokenKeys = Pick<Config, 'jwtSecret' | 'jwksUrl'>;
 
-/** Whom a token names, when it is one. Asks no database. */
+/**
+ * Returns the identity that a token names, or why the token is rejected. Does not query the
+ * database.
+ */
 export type ReadToken = (token: string) => Promise<AuthResult<Identity>>;
 
-/** Verifies with the key that belongs to the algorithm. */
+/** Verifies a token with the key that belongs to its algorithm. */
 type Verify = (token: string) => Promise<JWTVerifyResult>;
 
 /**
- * Reads tokens: signed with the secret (HS256) or by a key of the key set (RS256, ES256), with the claims of contract
- * section 7. Each key has its own algorithms, so that a public key is never taken for a secret. `onTrouble` is told
- * why keys could not be fetched; those fetched before serve for ten minutes.
+ * Creates the reader of tokens. A token is signed with the secret (HS256) or by a key of the key
+ * set (RS256, ES256), and has the claims of contract section 7. Each key has its own algorithms, so
+ * that a public key is never used as a secret. `onTrouble` is called with the error when keys
+ * cannot be fetched. Keys that were fetched before are used for ten minutes.
  */
 export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) => void): ReadToken {
   const verifiers = verifiersOf(keys);
@@ -58,7 +68,11 @@ export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) =
   };
 }
 
-/** The last letter of a signature has bits that mean nothing: with others in them it is the same to jose, and not the token that was made. */
+/**
+ * Returns whether a text is a compact JWS whose signature is encoded canonically. The last letter
+ * of a signature has unused bits. With other values in these bits, the token is the same to jose,
+ * but it is not the token that was issued.
+ */
 function isCompactJws(token: string): boolean {
   const signature = token.slice(token.lastIndexOf('.') + 1);
   return (
@@ -97,7 +111,10 @@ function verifier(algorithm: string, key: JWTVerifyGetKey): Verify {
     });
 }
 
-/** Only says which key to try; what the token calls itself is compared without its case and `application/`. */
+/**
+ * Returns the algorithm and the type of a token. The algorithm only says which key to try. The type
+ * is compared without its case and without `application/`.
+ */
 function headerOf(token: string): { alg?: string | undefined; typ?: string | undefined } {
   try {
     const { alg, typ } = decodeProtectedHeader(token);

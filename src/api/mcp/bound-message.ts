@@ -2,14 +2,14 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import type { Body } from '../http/json-body.ts';
 
 /**
- * Maximum number of values in a message, without parts that may be any JSON. The MCP library creates
- * and formats an issue for each wrong value, which takes about 20 µs.
+ * Maximum number of values in a message, without the parts that can be any JSON. The MCP library
+ * creates and formats an issue for each wrong value, which takes about 20 µs.
  */
 const MOST_VALUES = 1_000;
 
 /**
- * Refuses a message with too many values, before the protocol's library reads it. The arguments of
- * a tool and the result of a request are any JSON, and are not counted.
+ * Rejects a message with too many values, before the MCP library reads it. The arguments of a tool
+ * and the result of a request can be any JSON, and are not counted.
  */
 export function boundMessage(body: Body): Body {
   if (!body.ok || isWithin(typedPart(body.value), MOST_VALUES)) return body;
@@ -18,7 +18,7 @@ export function boundMessage(body: Body): Body {
   return { ok: false, fault: { status: 400, message, hint } };
 }
 
-/** Returns a message without the parts that are any JSON. */
+/** Returns a message without the parts that can be any JSON. */
 function typedPart(message: Json): Json {
   if (!isJsonObject(message)) return message;
   const { result: _result, ...request } = message;
@@ -28,7 +28,7 @@ function typedPart(message: Json): Json {
   return { ...request, params: others };
 }
 
-/** Returns whether a value has at most so many values, itself included. */
+/** Returns whether a value contains at most `most` values, including itself. */
 function isWithin(value: Json, most: number): boolean {
   const rest: Json[] = [value];
   let count = 0;

@@ -25,14 +25,17 @@ export type CallersOptions = {
   sight: VisibilityGuard;
   admission: Admission;
   exists: IsActiveAccount;
-  /** Where there is a replica. */
+  /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
-/** Callers of `/mcp` as those of the other doors: howdah_app with the settings of who was let in. */
+/**
+ * Creates the callers of `/mcp`. As in the other protocols, a caller is the role howdah_app with
+ * the settings of the login.
+ */
 export function createCallers(options: CallersOptions) {
-  const { pool, connections, hub, sight, admission, exists } = options;
+  const { pool, connections, hub, sight: visibility, admission, exists } = options;
   const lists = createListMarks();
   const subscriptions = createCachedLoader<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
@@ -54,7 +57,11 @@ export function createCallers(options: CallersOptions) {
       key,
       transact,
       follow: (id, signal) =>
-        followMcpRun({ hub, sight, watching, transact, stillGood, gone: noExecution }, id, signal),
+        followMcpRun(
+          { hub, sight: visibility, watching, transact, stillGood, gone: noExecution },
+          id,
+          signal,
+        ),
       async announceUnanswered(executionId, questionId, fault) {
         await pool.query('select howdah_private.announce_unanswered($1, $2, $3)', [
           executionId,
@@ -62,7 +69,7 @@ export function createCallers(options: CallersOptions) {
           fault,
         ]);
       },
-      explain: (error) => told(error, options.onError),
+      explain: (error) => describeError(error, options.onError),
       lists: () => lists(key, transact),
       changes: (id, signal) => wakes(hub, id, signal),
       subscriptions: (session) => subscriptions({ tenantId, session }),
@@ -71,13 +78,16 @@ export function createCallers(options: CallersOptions) {
   };
 }
 
-/** A call may last longer than who made it: a token runs out, a key is revoked. A lost database cuts nobody off. */
+/**
+ * Throws `HWDEN` if the login of the caller has ended, because a call may outlast its token or key.
+ * A lost connection to the database rejects nobody.
+ */
 async function refuseGone(identity: Identity, exists: IsActiveAccount): Promise<void> {
   const refusal = await loginExpired(identity, exists).catch(() => undefined);
   if (refusal) throw new HowdahError('HWDEN', refusal.message, { hint: refusal.hint });
 }
 
-/** Wakes with each state of the run, from the feed of this process. */
+/** Yields with each state of the run, from the feed of this process. */
 async function* wakes(hub: FeedHub, id: string, signal: AbortSignal): AsyncGenerator<void> {
   const states = hub.states(id);
   const leave = () => void states.return?.();
@@ -95,8 +105,11 @@ function noExecution(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no execution ${id}`, { detail: { execution_id: id } });
 }
 
-/** As GraphQL tells it: what is not the client's business stands in our log, under an id. */
-function told(error: unknown, log: ErrorLog): McpRunItem {
+/**
+ * Describes an error for the client, as GraphQL does. An error that does not concern the client is
+ * logged under an id, and the client gets the id.
+ */
+function describeError(error: unknown, log: ErrorLog): McpRunItem {
   if (error instanceof HowdahError) {
     const { code, message, hint, detail } = error;
     return {

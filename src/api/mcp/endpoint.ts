@@ -25,11 +25,17 @@ export type McpOptions = CallersOptions & {
 export type McpEndpoint = {
   serves(path: string): boolean;
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
-  /** Ends what is under way: before the HTTP server closes, which waits for it. */
+  /**
+   * Ends the open requests. Is called before the HTTP server closes, because the server waits for
+   * them.
+   */
   close(): Promise<void>;
 };
 
-/** `/mcp`: who is let in, and counted, as at the other doors; then the protocol has it. */
+/**
+ * Creates the endpoint `/mcp`. Requests are authenticated and counted as in the other protocols,
+ * and then passed to the MCP library.
+ */
 export function createMcpEndpoint(options: McpOptions): McpEndpoint {
   const { login, countRequest, limits, onError } = options;
   const callerOf = createCallers(options);
@@ -64,8 +70,13 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       underWay.add(leaving);
       whenClosed(response, () => leaving.abort());
       try {
-        const asked = webRequest(request, leaving.signal);
-        const answer = await mcp.handle({ request: asked, body: read.value, caller, onDisconnect });
+        const forwarded = webRequest(request, leaving.signal);
+        const answer = await mcp.handle({
+          request: forwarded,
+          body: read.value,
+          caller,
+          onDisconnect,
+        });
         await send(answer, response);
       } catch (error) {
         if (leaving.signal.aborted) return;
@@ -83,12 +94,12 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
   };
 }
 
-/** Loads the protocol with the first request: it takes 0.15 s of CPU and 34 MB. */
+/** Loads the protocol with the first request, because it takes 0.15 s of CPU and 34 MB. */
 function createLazyMcpHttp(): McpHttp {
   let isClosed = false;
   const mcp = lazy(async (): Promise<McpHttp> => {
     const { createMcpHttp } = await import('../../mcp-server/transport/http.ts');
-    const opened = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
+    const opened = createMcpHttp(() => {}); // Clients get their own errors, which are not logged.
     if (isClosed) await opened.close();
     return opened;
   });
@@ -107,14 +118,18 @@ function sendLimit(response: ServerResponse, failure: Failure): void {
   response.writeHead(failure.status, headers).end(body);
 }
 
-/** Clients are given a URL and little else. */
+/**
+ * Reads `on_disconnect` from the URL, because clients are configured with a URL and little else.
+ */
 function disconnectOf(url = ''): 'continue' | 'cancel' | 'unknown' | undefined {
   const word = new URLSearchParams(url.slice(pathOf(url).length)).get('on_disconnect');
   if (word === null) return undefined;
   return word === 'continue' || word === 'cancel' ? word : 'unknown';
 }
 
-/** Undefined when there is no JSON, which is answered here. */
+/**
+ * Reads the body of a request. Answers a request without valid JSON, and returns undefined for it.
+ */
 async function bodyOf(request: IncomingMessage, response: ServerResponse, mostBytes: number) {
   if (request.method !== 'POST') return { value: undefined };
   const body = boundMessage(await readJson(request, mostBytes));
@@ -125,15 +140,22 @@ async function bodyOf(request: IncomingMessage, response: ServerResponse, mostBy
   return undefined;
 }
 
-/** The same request as the protocol's library takes it, without what let it in and without its body, which is read. */
+/**
+ * Returns the request for the MCP library, without its credentials and without its body, which is
+ * already read.
+ */
 function webRequest(
   { method = 'GET', headers, url }: IncomingMessage,
   signal: AbortSignal,
 ): Request {
-  const kept = Object.entries(headers).flatMap(([name, value]) =>
+  const forwardedHeaders = Object.entries(headers).flatMap(([name, value]) =>
     typeof value === 'string' && !HELD_BACK.has(name) ? [[name, value] as [string, string]] : [],
   );
-  return new Request(new URL(url ?? '/', 'http://howdah'), { method, headers: kept, signal });
+  return new Request(new URL(url ?? '/', 'http://howdah'), {
+    method,
+    headers: forwardedHeaders,
+    signal,
+  });
 }
 const HELD_BACK = new Set(['authorization', 'content-length', 'connection', 'transfer-encoding']);
 

@@ -9,7 +9,10 @@ import { FeedQueue } from '../feed/feed-queue.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 
-/** What is asked by a run below changes nothing of the run itself: while it waits, every so many looks at the caller that is looked for. */
+/**
+ * Number of checks of the caller per read of the questions, while the run waits. The questions are
+ * read repeatedly, because a question of a run below changes nothing in the run itself.
+ */
 const LOOKS = 2;
 
 export type FollowOptions = {
@@ -17,22 +20,25 @@ export type FollowOptions = {
   sight: VisibilityGuard;
   watching: Omit<Watching, 'id'>;
   transact<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
-  /** Rejects when the caller may not ask any more. */
+  /** Rejects when the caller has lost access. */
   stillGood(): Promise<void>;
-  /** With what a run ends that he may not see any more. */
+  /** Returns the error that ends the events when the caller may no longer see the run. */
   gone(id: string): Error;
 };
 
-/** The steps of a run, what it asks, and its end, from the feed of this process, for as long as the caller may see them. */
+/**
+ * Follows the steps, the questions and the end of a run, from the feed of this process, for as long
+ * as the caller may see them.
+ */
 export async function* followMcpRun(
-  { hub, sight, watching, transact, stillGood, gone }: FollowOptions,
+  { hub, sight: visibility, watching, transact, stillGood, gone }: FollowOptions,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
   const events = new FeedQueue<RunEvent | { type: 'failed'; error: unknown }>({ onClose() {} });
   const fail = (error: unknown) => events.push({ type: 'failed', error });
   const seen = <T>(source: AsyncIterableIterator<T>) =>
-    sight.whileVisible(source, { ...watching, id }, () => gone(id));
+    visibility.whileVisible(source, { ...watching, id }, () => gone(id));
   const steps = seen(hub.steps(id, 0));
   const states = seen(hub.states(id));
   const look = createLook(id, transact, (event) => events.push(event));
@@ -79,25 +85,28 @@ export async function* followMcpRun(
   }
 }
 
-/** Looks what the run waits for, one look at a time; tells each question once. */
+/**
+ * Returns a function that reads what the run waits for. Only one read runs at a time. Each question
+ * is reported once.
+ */
 function createLook(
   id: string,
   transact: FollowOptions['transact'],
   tell: (event: RunEvent) => void,
 ): () => Promise<void> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let underWay: Promise<void> | undefined;
   const look = async () => {
     const { stand, questions } = await transact(async (client) => {
       const now = await standOf(client, id);
       const isWaiting = now?.status === 'waiting';
       const open = isWaiting ? await questionsInTheWay(queriesWithin(client), id) : [];
-      return { stand: now, questions: open.filter((question) => !told.has(question.id)) };
+      return { stand: now, questions: open.filter((question) => !reported.has(question.id)) };
     });
-    for (const question of questions) told.add(question.id);
+    for (const question of questions) reported.add(question.id);
     if (questions.length > 0) tell({ type: 'questions', questions });
-    if (stand?.waiting_for !== 'quota' || told.has(id)) return;
-    told.add(id);
+    if (stand?.waiting_for !== 'quota' || reported.has(id)) return;
+    reported.add(id);
     tell({ type: 'limited' });
   };
   return () => {

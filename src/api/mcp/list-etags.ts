@@ -1,14 +1,20 @@
 import { type ListMarks, listMarks } from '../../db/mcp/sessions.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
 
-/** How old marks may be: clients of one key and their many streams cost one query in that time. */
+/**
+ * Maximum age of marks, in milliseconds. In that time, the clients of one key and their streams
+ * cost one query.
+ */
 const FRESH_MS = 1_500;
-/** Where they take long they are asked for less often: in so many times what they took. */
+/**
+ * Minimum time between two queries, as a multiple of the duration of a query. Slow queries are thus
+ * repeated less often.
+ */
 const REST = 50;
-/** Beyond this, what is stale is forgotten. */
+/** Number of entries above which expired entries are deleted. */
 const MANY = 1_000;
 
-/** The marks of lists, once in a while for all who see the same. */
+/** Creates a cache of the marks of lists, for callers that see the same lists. */
 export function createListMarks(now: () => number = () => performance.now()) {
   const known = new Map<string, { until: number; marks: Promise<ListMarks> }>();
   return (key: string, transact: Caller['transact']): Promise<ListMarks> => {
@@ -17,12 +23,12 @@ export function createListMarks(now: () => number = () => performance.now()) {
     if (known.size > MANY) {
       for (const [other, { until }] of known) if (now() >= until) known.delete(other);
     }
-    const begun = now();
+    const startedAt = now();
     const read = { until: Number.POSITIVE_INFINITY, marks: transact(listMarks) };
     known.set(key, read);
     read.marks.then(
       () => {
-        read.until = begun + Math.max(FRESH_MS, REST * (now() - begun));
+        read.until = startedAt + Math.max(FRESH_MS, REST * (now() - startedAt));
       },
       () => {
         if (known.get(key) === read) known.delete(key);

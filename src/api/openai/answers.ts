@@ -1,10 +1,13 @@
 import { z } from 'zod';
 
-/** What the door answers, in OpenAI's words: what makes an answer has its type from here, and so has the description. */
+/**
+ * Schemas of the answers in OpenAI's format. The code that creates answers takes its types from
+ * here, and so does the OpenAPI document.
+ */
 
 const nothing = z.null();
 
-/** Why there is no answer. */
+/** The body of an error. */
 export const openAiErrorBody = z
   .object({
     error: z.object({
@@ -34,7 +37,7 @@ const toolCall = z.object({
   type: z.literal('function'),
   function: calledFunction,
 });
-/** Why an answer is over, as OpenAI says it. */
+/** The reason why an answer has ended, in OpenAI's terms. */
 const finishReason = z.enum(['stop', 'tool_calls']);
 export type FinishReason = z.output<typeof finishReason>;
 

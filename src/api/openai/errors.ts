@@ -7,26 +7,29 @@ import { RequestRefusal } from '../errors/request-refusal.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
 import type { openAiErrorBody } from './answers.ts';
 
-/** An error in the words of OpenAI, and how it is answered. */
+/** An error in OpenAI's format, with the status and the headers of its answer. */
 export type OpenAiError = {
   status: number;
   error: z.output<typeof openAiErrorBody>['error'];
   headers: Record<string, string>;
 };
 
-/** The types that OpenAI's clients know, by status. */
+/** Error types that OpenAI's clients know, by status. */
 const types: Readonly<Record<number, string>> = {
   403: 'permission_error',
   409: 'conflict_error',
   429: 'rate_limit_error',
 };
-/** The codes that OpenAI has for what ours say. */
+/** Error codes of OpenAI that replace ours, by status. */
 const codes: Readonly<Record<number, string>> = {
   401: 'invalid_api_key',
   429: 'rate_limit_exceeded',
 };
 
-/** A refusal of ours: the sentence with its fix, the field as `param`, OpenAI's code where it has one, else ours. */
+/**
+ * Returns a failure in OpenAI's format: the message with its hint, the field as `param`, and the
+ * code of OpenAI if there is one, else ours.
+ */
 export function openAiError({ status, code, message, hint, detail }: Failure): OpenAiError {
   const { field, openai_code, agent, workflow, retry_after_seconds } = objectOf(detail);
   const isModel = status === 404 && typeof (agent ?? workflow) === 'string';
@@ -34,7 +37,7 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
     ...(status === 429 &&
       retry_after_seconds != null && { 'retry-after': `${retry_after_seconds}` }),
     ...(status === 503 && { 'retry-after': RETRY_AFTER }),
-    ...(status === 409 && { 'x-should-retry': 'false' }), // OpenAI's clients would try it again
+    ...(status === 409 && { 'x-should-retry': 'false' }), // OpenAI's clients would retry it
   };
   const sentence = inTheirWords(message);
   const error = {
@@ -46,15 +49,21 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
   return { status, error, headers };
 }
 
-/** Columns of a run begin a sentence or name a field; a client knows what they were made of. */
+/**
+ * Replaces the column of a run at the start of a message or field by the name that the client
+ * knows.
+ */
 function inTheirWords(text: string): string {
   return text
     .replace(/^client_tools\b/, 'tools')
-    .replace(/^input_parts\[\d+\]/, 'content') // texts are counted in a content, and are no parts of a run
+    .replace(/^input_parts\[\d+\]/, 'content') // texts of a content have an index, but are no parts
     .replace(/^idempotency_key\b/, 'Idempotency-Key');
 }
 
-/** Why there is no answer though the request was good: its run has ended without one. No client is to run it again by itself. */
+/**
+ * Returns the error for a valid request whose run has ended without an answer. Clients must not
+ * retry such a request automatically.
+ */
 export function runFailure(
   id: string,
   run: { status: string; stop_reason: string | null; error: RunError | null },
@@ -72,13 +81,13 @@ export function runFailure(
   };
 }
 
-/** What this API does not do, said of the parameter that asks for it. */
+/** Returns the error for a parameter that asks for something this API does not support. */
 export function unsupported(param: string, message: string, hint: string): RequestRefusal {
   const detail = { field: param, openai_code: 'unsupported_parameter' };
   return new RequestRefusal(400, message, { hint, detail });
 }
 
-/** A request that is none, by the field it is about. */
+/** Returns the error for an invalid request, with the invalid field. */
 export function invalid(param: string, message: string, hint?: string): RequestRefusal {
   return new RequestRefusal(400, message, { hint, detail: { field: param } });
 }

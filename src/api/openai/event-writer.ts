@@ -2,15 +2,16 @@ import type { ServerResponse } from 'node:http';
 import { openEventStream } from '../http/event-stream.ts';
 
 export type EventWriter = {
-  /** Resolves when there is room for more. */
+  /** Writes an event. Resolves when there is room for more. */
   write(data: unknown, event?: string): Promise<void>;
-  /** A last line of data as it is, if any, and the end. */
+  /** Ends the stream. If `last` is present, writes it unchanged as a last line of data before. */
   end(last?: string): void;
 };
 
 /**
- * A stream of events as OpenAI writes it: of completions data alone, `[DONE]` at the end; of responses each with its name.
- * (The streams of REST have names and ids by which they go on; these cannot.)
+ * Opens a stream of events in OpenAI's format. Events of completions have only data, and `[DONE]`
+ * comes at the end. Events of responses have names. A client cannot resume these streams, because
+ * events have no ids as in the streams of REST.
  */
 export function writeEvents(
   response: ServerResponse,

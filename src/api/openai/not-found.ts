@@ -1,7 +1,7 @@
 import { shownPath } from '../http/path.ts';
 import type { OpenAiError } from './errors.ts';
 
-/** What there is under /v1. */
+/** Paths under /v1 and their methods. */
 const METHODS: readonly (readonly [path: RegExp, method: string])[] = [
   [/^\/v1\/chat\/completions$/, 'POST'],
   [/^\/v1\/responses$/, 'POST'],
@@ -12,7 +12,10 @@ export function isOpenAiPath(path: string): boolean {
   return path === '/v1' || path.startsWith('/v1/');
 }
 
-/** There is nothing at this path of OpenAI's API, or nothing for this method. */
+/**
+ * Returns the error for an unknown path of OpenAI's API, or for a method that the path does not
+ * have.
+ */
 export function sendNotFound(method: string, path: string): OpenAiError {
   const [, only] = METHODS.find(([pattern]) => pattern.test(path)) ?? [];
   const shown = shownPath(path);

@@ -6,7 +6,7 @@ import { onDisconnect } from './request-run.ts';
 import { response, responseEvent } from './responses/response-schema.ts';
 import { responsesRequest } from './responses/responses-request.ts';
 
-/** The paths of the door for clients of OpenAI: it serves them by these, and the description tells of them. */
+/** Paths for clients of OpenAI. The server and the OpenAPI document use the same definitions. */
 
 const tag = 'openai';
 const error = { description: 'An error', schema: openAiErrorBody };

@@ -8,7 +8,10 @@ import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
 import { invalid } from './errors.ts';
 
-/** The body of a request as its schema has it; undefined when who sent it hung up. Throws what is wrong with it. */
+/**
+ * Returns the body of a request that matches a schema, or undefined if the client has disconnected.
+ * Throws for an invalid body.
+ */
 export async function readBody<S extends z.ZodType>(
   request: FastifyRequest,
   schema: S,

@@ -20,17 +20,25 @@ import {
   type StartedRun,
 } from './runs.ts';
 
-/** One request and its answer: the run it begins, or goes on with, followed until that stops. */
+/**
+ * One request and its answer. The request starts or continues a run, which is followed until it
+ * stops.
+ */
 export type RequestRun = {
-  /** Once. */
+  /** Starts or continues the run of the request. Is called at most once. */
   begin(conversation: Conversation, how: Omit<RunStart, 'key'>): Promise<StartedRun>;
-  /** Goes on with a run that a transaction gives. */
+  /** Continues the run that a transaction returns. */
   goOn(work: (db: Client) => Promise<StartedRun>): Promise<StartedRun>;
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
-  /** The run as it stopped; undefined when the request is answered, or left, already. */
+  /**
+   * Waits until the run stops, and returns its state. Returns undefined if the request is already
+   * answered, or if the client has disconnected.
+   */
   stopped(): Promise<RunSnapshot | undefined>;
   follow(): AsyncGenerator<AnswerItem, void>;
-  /** Why it was not followed to its end, when there is somebody to tell. */
+  /**
+   * Returns why the run was not followed to its end, or undefined if the client has disconnected.
+   */
   left(): Failure | undefined;
   cancel(): Promise<void>;
   answer(body: object): void;
@@ -48,28 +56,28 @@ export type RequestRunOptions = {
   failureOf(error: unknown): Failure;
 };
 
-/** The header that says what becomes of the run when its client leaves before the end. */
+/** The header for what happens to the run when its client disconnects before the end. */
 const ON_DISCONNECT = 'x-howdah-on-disconnect';
 export const onDisconnect = z.enum(['detach', 'cancel']);
 
 export function createRequestRun(options: RequestRunOptions): RequestRun {
-  const { request, reply, hold, hub, transaction, failureOf } = options;
-  const { signal } = hold;
+  const { request, reply, hold: openRequest, hub, transaction, failureOf } = options;
+  const { signal } = openRequest;
   const isCancelled = cancelsWhenLeft(request);
-  let begun: StartedRun = { id: '', since: 0 };
-  const endRun = () => transaction((db) => cancel(db, begun.id));
-  const headers = () => ({ 'x-request-id': begun.id });
+  let started: StartedRun = { id: '', since: 0 };
+  const endRun = () => transaction((db) => cancel(db, started.id));
+  const headers = () => ({ 'x-request-id': started.id });
   const source = { hub, look: (run: StartedRun) => transaction((db) => look(db, run)) };
   const left = (): Failure | undefined => {
     const reason = signal.reason as Leaving | undefined;
     if (reason === 'gone') return undefined;
-    const detail = { execution_id: begun.id };
+    const detail = { execution_id: started.id };
     if (typeof reason === 'object') return { ...reason, detail };
-    const message = `the answer is not waited for any more; the run ${begun.id} goes on`;
+    const message = `the answer is not waited for any more; the run ${started.id} goes on`;
     return { status: 503, code: 'EUNREACHABLE', message, detail };
   };
   async function* follow(isStreamed: boolean): AsyncGenerator<AnswerItem, void> {
-    yield* followAnswer(source, begun, isStreamed, signal);
+    yield* followAnswer(source, started, isStreamed, signal);
     if (isCancelled && signal.reason === 'gone') await endRun().catch(unlessOver);
   }
   return {
@@ -81,22 +89,22 @@ export function createRequestRun(options: RequestRunOptions): RequestRun {
     async begin(conversation, how) {
       const key = [request.headers['idempotency-key']].flat()[0];
       const metadata = withTraceparent(conversation.metadata, request.headers) as JsonObject;
-      const told = { ...conversation, metadata };
-      begun = await transaction(async (db) => {
+      const traced = { ...conversation, metadata };
+      started = await transaction(async (db) => {
         if (key !== undefined) {
           await takeKey(db, key, ['openai', conversation, how.isKept, how.previous]);
         }
-        return begin(db, told, { ...how, key });
+        return begin(db, traced, { ...how, key });
       });
-      return begun;
+      return started;
     },
     async goOn(work) {
-      begun = await transaction(work);
-      return begun;
+      started = await transaction(work);
+      return started;
     },
     async stopped() {
-      for await (const told of follow(false)) {
-        if (told.type === 'stopped') return told.run;
+      for await (const item of follow(false)) {
+        if (item.type === 'stopped') return item.run;
       }
       const failure = left();
       if (failure) this.refuse(openAiError(failure));
@@ -117,7 +125,10 @@ export function createRequestRun(options: RequestRunOptions): RequestRun {
   };
 }
 
-/** Whether the run is cancelled whose client leaves before its end. Throws what the header may not say. */
+/**
+ * Returns whether the run is cancelled when its client disconnects before the end. Throws for an
+ * invalid value of the header.
+ */
 export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
   const [said = 'detach'] = [headers[ON_DISCONNECT]].flat();
   const wish = onDisconnect.safeParse(said);
@@ -125,7 +136,7 @@ export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
   throw invalid(ON_DISCONNECT, `${ON_DISCONNECT} is cancel or detach, not ${said.slice(0, 50)}`);
 }
 
-/** A run that has ended meanwhile is what was wanted. */
+/** Ignores the error that a run has already ended, because that is the wanted result. */
 function unlessOver(error: unknown): void {
   if ((error as { code?: string }).code !== 'HWTRM') throw error;
 }

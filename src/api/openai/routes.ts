@@ -17,15 +17,19 @@ import { readBody } from './read-body.ts';
 import { createRequestRun, type RequestRun } from './request-run.ts';
 import { serveResponse } from './responses/serve-response.ts';
 
-/** Shares login, limits, queue and transactions with REST. */
+/**
+ * Options of the API for clients of OpenAI. Login, limits, queue and transactions are shared with
+ * REST.
+ */
 export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
 
 /**
- * The door for clients of OpenAI: agents and workflows are its models. It begins runs, and goes on with them, in transactions
- * as the caller; what may be done is decided there, as for every other door. Only the words are OpenAI's.
+ * Registers the API for clients of OpenAI. Agents and workflows are its models. Requests start and
+ * continue runs in transactions as the caller. The transaction decides what the caller may do, as
+ * in every other protocol. Only the format is OpenAI's.
  */
 export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): OpenRequests {
-  const holds = createOpenRequests(options);
+  const openRequests = createOpenRequests(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const transactionFor = (request: FastifyRequest) => {
     const identity = options.identities.get(request.raw);
@@ -50,22 +54,22 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Open
       await permitBody({ identity, transaction }, request.headers, { object: 'executions' });
       const body = await readBody(request, schema);
       if (body === undefined) return reply.hijack();
-      const hold = holds.begin(reply.raw, identity);
+      const openRequest = openRequests.begin(reply.raw, identity);
       try {
         const { hub } = options;
         const turn = createRequestRun({
           request,
           reply,
-          hold,
+          hold: openRequest,
           hub,
           transaction,
           failureOf: failure,
         });
         await serve(body, turn);
       } finally {
-        hold.release();
+        openRequest.release();
       }
-      return reply.sent ? reply : reply.hijack(); // who hung up is told nothing
+      return reply.sent ? reply : reply.hijack(); // a client that has disconnected gets no answer
     };
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -91,10 +95,10 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Open
       }),
     );
   });
-  return holds;
+  return openRequests;
 }
 
-/** As it is said of one that a run is to be of. */
+/** Returns the error that the start of a run gives for an unknown agent or workflow. */
 function noModel(name: string): RequestRefusal {
   const shown = name.slice(0, 200);
   return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
@@ -104,7 +108,7 @@ function noModel(name: string): RequestRefusal {
   });
 }
 
-/** Who may not ask is answered here. */
+/** Authenticates and counts a request, and answers a request that is rejected. */
 async function letIn(request: FastifyRequest, reply: FastifyReply, options: OpenAiOptions) {
   const { login, countRequest, identities } = options;
   const verdict = await login(bearerOf(request, options.auth));
@@ -128,8 +132,9 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, options: Open
 }
 
 /**
- * OpenAI's clients want some key: where there is no login, one that is neither a token nor a key of ours (`none`, `sk-…`) is
- * no key at all. What looks like ours is checked there, too.
+ * Returns the Authorization header for the login. OpenAI's clients require some key. Where there is
+ * no login, a key that is neither a token nor a key of ours (`none`, `sk-…`) counts as no key.
+ * Tokens and keys of ours are checked there as well.
  */
 function bearerOf({ headers }: FastifyRequest, auth: Config['auth']): string | undefined {
   const [, key = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];

@@ -3,25 +3,31 @@ import type { Message } from '../../contracts/runs/message.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 
-/** What a client says: a turn of a conversation, or the results of the calls it was asked to make. */
+/**
+ * The content of a request: a turn of a conversation, or the results of calls that the client was
+ * asked to make.
+ */
 export type Conversation = {
   model: string;
   input: string;
   parts: JsonObject[];
-  /** What was said before, as the client tells it. */
+  /** Earlier messages, as the client reports them. */
   history: Message[];
   tools: { name: string; description?: string; parameters?: JsonObject }[];
-  /** Not empty: the run that asked for these calls goes on with their results. */
+  /**
+   * Results of client calls. If there are any, the run that asked for the calls continues with
+   * them.
+   */
   results: CallResult[];
   metadata: JsonObject;
 };
 
 export type CallResult = { question_id: string; output: string };
 
-/** A run as its client follows it: from behind a step it knows of. */
+/** A run that a client follows, from behind the step `since`. */
 export type StartedRun = { id: string; since: number };
 
-/** Where a run stands: howdah_private.conversation_since. */
+/** The state of a run, from howdah_private.conversation_since. */
 export type RunSnapshot = {
   status: string;
   stop_reason: string | null;
@@ -30,13 +36,13 @@ export type RunSnapshot = {
   step_count: number;
   created_at: number;
   ended_at: number | null;
-  /** What it says counts only when it has ended. */
+  /** True if the output of the run counts only when the run has ended. */
   is_whole: boolean;
   tokens_in: number;
   tokens_out: number;
-  /** What its model answered since. */
+  /** Answers of the model since that step. */
   answers: { seq: number; content: string; has_calls: boolean }[];
-  /** What it waits to be told. */
+  /** Questions whose answers the run waits for. */
   questions: PendingQuestion[];
 };
 
@@ -49,20 +55,20 @@ export type PendingQuestion = {
 };
 
 export type RunStart = {
-  /** The run it goes on from. */
+  /** The run that the new run continues from. */
   previous?: string | undefined;
-  /** In a session, so that a later one can go on from it. */
+  /** True if the run is in a session, so that a later run can continue from it. */
   isKept: boolean;
-  /** From its first step on, with what its model says meanwhile. */
+  /** True if the run is followed from its first step, with the output of its model as it comes. */
   isFollowed: boolean;
   key?: string | undefined;
 };
 
-/** Begins a run, or goes on with the one that asked for the calls. */
+/** Starts a run, or continues the run that asked for the calls. */
 export async function begin(
   db: Client,
   { model, input, parts, history, tools, results, metadata }: Conversation,
-  { previous, isKept, isFollowed, key }: RunStart,
+  { previous, isKept: isStored, isFollowed, key }: RunStart,
 ): Promise<StartedRun> {
   if (results.length > 0) {
     const { rows } = await db.query<StartedRun>(
@@ -82,7 +88,7 @@ export async function begin(
       listed(tools),
       JSON.stringify(metadata),
       previous ?? null,
-      isKept,
+      isStored,
       isFollowed,
       key ?? null,
     ],
@@ -90,7 +96,7 @@ export async function begin(
   return { id: rows[0]?.id ?? '', since: 0 };
 }
 
-/** Where the run stands; undefined when there is none that the caller sees. */
+/** Returns the state of a run, or undefined if the caller sees no such run. */
 export async function look(
   db: Client,
   { id, since }: StartedRun,
@@ -102,7 +108,10 @@ export async function look(
   return rows[0]?.told ?? undefined;
 }
 
-/** Answers what the run asked a person; it goes on, and what was said before is no news any more. */
+/**
+ * Answers a question of a run to a person, and continues the run. Earlier answers of the run are
+ * not reported again.
+ */
 export async function answerQuestion(
   db: Client,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },

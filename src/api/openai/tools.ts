@@ -4,7 +4,9 @@ import { invalid, unsupported } from './errors.ts';
 import { uuidIn } from './ids.ts';
 import type { CallResult, Conversation } from './runs.ts';
 
-/** A function as a client describes it; chat completions have it one level deeper than responses. */
+/**
+ * A function as a client describes it. Chat completions nest it one level deeper than responses.
+ */
 export const functionSchema = z.looseObject({
   name: z.string(),
   description: z.string().nullish(),
@@ -13,7 +15,10 @@ export const functionSchema = z.looseObject({
 
 export const toolChoice = z.union([z.string(), z.looseObject({})]).nullish();
 
-/** Tools that the client calls itself, unless it wants none called. */
+/**
+ * Returns the tools that the client calls itself, or no tools if the choice is `none`. Throws for
+ * choices other than `auto`.
+ */
 export function toolsFor(
   functions: readonly z.output<typeof functionSchema>[],
   choice: z.output<typeof toolChoice>,
@@ -30,7 +35,10 @@ export function toolsFor(
   }));
 }
 
-/** The result of a call under the id that it came with. */
+/**
+ * Returns the result of a call by the id that came with the call. Throws for an id that is not of
+ * such a call.
+ */
 export function resultOf(param: string, callId: string, output: string): CallResult {
   const question_id = uuidIn('call', callId);
   if (question_id === undefined) {

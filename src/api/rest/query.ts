@@ -6,9 +6,9 @@ import { keyIn, takeKey } from './framework/request-keys.ts';
 import { type Route, route } from './framework/route.ts';
 import { LONGEST_WAIT, waitField } from './runs/execute.ts';
 
-/** Who decides which agent a question is for: docs/workflows.md. */
+/** The workflow that decides which agent a question is for: docs/workflows.md. */
 const MANAGER = 'manager';
-/** Seconds to wait when nothing is said of it. */
+/** Default time to wait, in seconds. */
 const USUAL_WAIT = 60;
 
 const decision = z.object({
@@ -36,7 +36,10 @@ const answered = found.extend({
   error: execution.shape.error,
 });
 
-/** A question in words, answered by whomever the manager finds; where that took SQL, with the query and its rows. */
+/**
+ * Route that answers a question by the agent that the manager chooses. If the answer needed SQL, it
+ * has the query and its rows.
+ */
 export const queryRoutes: Route[] = [
   route({
     method: 'POST',
@@ -88,7 +91,10 @@ export const queryRoutes: Route[] = [
   }),
 ];
 
-/** What was decided, and the last query below the run that was answered, of those the caller sees. */
+/**
+ * Returns the decision, and the last answered query of the run and the runs below it. Reads only
+ * rows that the caller may see.
+ */
 async function foundBy(db: Client, executionId: string): Promise<z.output<typeof found>> {
   const row = await jsonRow<z.output<typeof found>>(
     db,

@@ -12,7 +12,7 @@ import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
 
-/** Every operation of the REST door. */
+/** All operations of the REST API. */
 export const routes: readonly Route[] = [
   ...agentRoutes,
   ...executeRoutes,

@@ -36,20 +36,21 @@ export type RestOptions = StreamSourcesOptions & {
   login: Login;
   exists: IsActiveAccount;
   limits: StreamLimits;
-  /** The connections requests share; `pool` is for what is asked for many at once. */
+  /** The connections that requests share. `pool` serves statements for many requests at once. */
   connections: Connections;
   countRequest: CountRequest;
   identities: Identities;
   admission: Admission;
   secrets: SecretWriter;
-  /** Where there is a replica. */
+  /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
 /**
- * The REST door: every route asks for a login, counts, takes the request apart and answers it in a transaction as the
- * caller. What may be done is decided there, as for every other door.
+ * Registers the REST API. Each route authenticates the caller, counts and checks the request, and
+ * answers in a transaction as the caller. The transaction decides what the caller may do, as in
+ * every other protocol.
  */
 export function restRoutes(app: FastifyInstance, options: RestOptions): Streams {
   const streams = createStreams({
@@ -57,7 +58,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
     limits: options.limits,
     failureOf: (error) => failureOf(error, options.onError),
   });
-  const door = { ...options, streams, live: createStreamSources(options) };
+  const context = { ...options, streams, live: createStreamSources(options) };
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
@@ -70,16 +71,16 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
         method: route.method,
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
         exposeHeadRoute: route.work !== undefined,
-        handler: (request, reply) => answer(route, request, reply, door),
+        handler: (request, reply) => answer(route, request, reply, context),
       });
     }
   });
   return streams;
 }
 
-type Door = RestOptions & { streams: Streams; live: StreamSources };
+type RestContext = RestOptions & { streams: Streams; live: StreamSources };
 
-/** The methods that routes have at a path. */
+/** Returns the methods that routes have at a path. */
 export function methodsAt(path: string): string[] {
   const patterns = routes.filter(({ path: known }) =>
     new RegExp(`^${known.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
@@ -87,7 +88,7 @@ export function methodsAt(path: string): string[] {
   return [...new Set(patterns.map(({ method }) => method))];
 }
 
-/** Who may not ask is answered here. */
+/** Authenticates and counts a request, and answers a request that is rejected. */
 async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
   const { login, countRequest, identities } = options;
   const verdict = await login(request.headers.authorization);
@@ -103,10 +104,15 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, options: Rest
   identities.set(request.raw, verdict.value);
 }
 
-async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, door: Door) {
-  const identity = door.identities.get(request.raw);
+async function answer(
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: RestContext,
+) {
+  const identity = context.identities.get(request.raw);
   if (!identity) throw new Error('a request came past the login');
-  const means = meansFor(route, identity, request, reply, door);
+  const means = meansFor(route, identity, request, reply, context);
   const { headers, url } = request;
   if (route.body && route.method !== 'GET') {
     const { transaction } = means;
@@ -120,19 +126,24 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   }
   const read = await readRequest(route, request);
   if (!read) return reply.hijack();
-  const asked = { ...read, headers, url, identity } as RouteInput<never, never, never>;
-  const uncount = isLasting(route, asked) ? door.streams.admit(reply.raw, identity) : undefined;
+  const input = { ...read, headers, url, identity } as RouteInput<never, never, never>;
+  const uncount = isLasting(route, input) ? context.streams.admit(reply.raw, identity) : undefined;
   try {
-    const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
-    if (!('events' in given)) return send(reply, given, headers['if-none-match']);
+    const result = route.serve
+      ? await route.serve(input, means)
+      : await worked(route, input, means);
+    if (!('events' in result)) return send(reply, result, headers['if-none-match']);
     reply.hijack();
-    return await door.streams.write(reply.raw, identity, given.events, given.headers);
+    return await context.streams.write(reply.raw, identity, result.events, result.headers);
   } finally {
     uncount?.();
   }
 }
 
-/** Returns whether an answer streams events or waits for a run. It is counted before it begins. */
+/**
+ * Returns whether an answer streams events or waits for a run. Such an answer is counted before it
+ * begins.
+ */
 function isLasting(route: Route, { query, body }: RouteInput<never, never, never>): boolean {
   if (route.method === 'GET' && route.answers[200]?.type === EVENT_STREAM) return true;
   return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));
@@ -140,18 +151,18 @@ function isLasting(route: Route, { query, body }: RouteInput<never, never, never
 
 const EVENT_STREAM = 'text/event-stream';
 
-/** What `howdah.permissions` calls the rows that a route changes. */
+/** Returns the name that `howdah.permissions` has for the rows that a route changes. */
 function objectOf({ tag }: Route): string {
   return tag === 'questions' ? 'executions' : tag.replaceAll(/[- ]/g, '_');
 }
 
 async function worked(
   route: Route,
-  asked: RouteInput<never, never, never>,
+  input: RouteInput<never, never, never>,
   means: RouteContext,
 ): Promise<Answer | Events> {
-  const answer = await means.transaction((db) => workOnce(db, route, asked, means));
-  const run = await route.follows?.(asked, answer, means);
+  const answer = await means.transaction((db) => workOnce(db, route, input, means));
+  const run = await route.follows?.(input, answer, means);
   if (run === undefined) return answer;
   const headers = { ...answer.headers, 'content-location': `/api/executions/${run}/stream` };
   return { events: means.runEvents(run, { seq: 0, n: 0 }), headers };
@@ -162,14 +173,14 @@ function meansFor(
   identity: Identity,
   request: FastifyRequest,
   reply: FastifyReply,
-  { connections, reads, admission, secrets, streams, hub, live }: Door,
+  { connections, reads, admission, secrets, streams, hub, live }: RestContext,
 ): RouteContext {
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',
   };
   const position = reads && route.isReplicable ? readPosition(request.headers) : 0n;
-  // what is only read is given up with its client
+  // A read is cancelled when its client disconnects.
   const signal = route.method === 'GET' ? leftSignal(reply.raw) : undefined;
   const transaction = <T>(work: (db: Client) => Promise<T>) =>
     admission.run(identity, async () => {
@@ -217,7 +228,7 @@ function send(reply: FastifyReply, answer: Answer, known = '') {
   return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-/** Whether a header of tags (`If-Match`, `If-None-Match`) names this one. */
+/** Returns whether a header of tags (`If-Match`, `If-None-Match`) contains a tag. */
 export function matches(header: string, tag: string): boolean {
   const tags = header.split(',').map((one) => one.trim().replace(/^W\//, ''));
   return tags.includes('*') || tags.includes(`"${tag}"`);

@@ -28,7 +28,7 @@ const ofKey = {
 };
 const one = { 200: { description: 'The setting', schema: setting } };
 
-/** Numbers the engine goes by. */
+/** Routes for the settings: the numbers that control the engine. */
 export const settingRoutes: Route[] = [
   route({
     method: 'GET',

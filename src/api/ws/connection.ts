@@ -19,21 +19,23 @@ import { type Message, type MessageType, messages } from './messages.ts';
 import { nothingNamed, operate } from './operations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 
-/** Messages of one client that wait for their turn; meanwhile no more are read. */
+/** Most messages of one client that wait for their turn. At this number, the socket is paused. */
 const MOST_PENDING = 16;
-/** In a row, messages that cannot be read or go beyond a limit; behind them the socket is closed. */
+/**
+ * Most messages in a row that cannot be read or exceed a limit. After them, the socket is closed.
+ */
 const MOST_REFUSED = 100;
-/** The code of the protocol for who does not keep to the rules. */
+/** Close code of the protocol for a client that violates the rules. */
 const POLICY_VIOLATION = 1008;
 
 export type ConnectionOptions = Pick<
   RestOptions,
   'countRequest' | 'onError' | 'identities' | 'limits'
 > & {
-  /** Lets the socket in by what it says or by its headers, or closes it. */
+  /** Authenticates the socket by `authorization` or by its headers, or closes it. */
   admit(socket: WebSocket, request: IncomingMessage, authorization?: Json): Promise<boolean>;
   meansFor(identity: Identity, request: IncomingMessage): RouteContext;
-  /** Subscriptions at once. */
+  /** Most subscriptions at once. */
   most: number;
 };
 
@@ -41,7 +43,10 @@ const FLOOD = `${MOST_REFUSED} messages in a row were refused`;
 
 type Subscribe = Extract<Message, { type: 'subscribe' }>;
 
-/** One client. His messages are answered one after the other, as they came; events come in between. */
+/**
+ * The connection of one client. Messages are answered one after the other, in the order in which
+ * they came. Events are sent in between.
+ */
 export class Connection {
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
@@ -65,7 +70,7 @@ export class Connection {
     });
   }
 
-  /** Whether a first message has come. */
+  /** True if a first message has come. */
   get hasBegun(): boolean {
     return this.#admitted !== undefined;
   }
@@ -86,7 +91,7 @@ export class Connection {
     const isFirst = this.#admitted === undefined;
     const said = sent.type === 'connection_init' ? sent.authorization : undefined;
     this.#admitted ??= this.#options.admit(this.#socket, this.#request, said);
-    if (!(await this.#admitted)) return; // and is told nothing
+    if (!(await this.#admitted)) return; // the client gets no answer
     const id = typeof sent.id === 'string' ? sent.id : null;
     try {
       const message = await this.#understood(read, isFirst);
@@ -98,7 +103,7 @@ export class Connection {
     }
   }
 
-  /** Refuses a large message, before it is parsed, from a client that may only read. */
+  /** Rejects a large message from a client that may only read, before the message is parsed. */
   async #refuseLarge({ length }: Buffer): Promise<Read | undefined> {
     if (length <= MAX_READER_BYTES) return undefined;
     this.#admitted ??= this.#options.admit(this.#socket, this.#request);
@@ -113,7 +118,10 @@ export class Connection {
     }
   }
 
-  /** Counted before it is read: only the word that opens the connection is no request. */
+  /**
+   * Reads a message, after it is counted. Only the message that opens the connection does not count
+   * as a request.
+   */
   async #understood(read: Read, isFirst: boolean): Promise<Message> {
     const opens = isFirst && 'value' in read && read.value.type === 'connection_init';
     this.#refused += 1;
@@ -158,8 +166,8 @@ export class Connection {
       this.#leave(message.subscription);
       await this.#send({ type: 'result', id, data: { subscription: message.subscription } });
     } else {
-      const given = await operate(message, identity, this.#means);
-      await this.#send({ type: 'result', id, data: given as Json });
+      const result = await operate(message, identity, this.#means);
+      await this.#send({ type: 'result', id, data: result as Json });
     }
   }
 
@@ -190,7 +198,7 @@ export class Connection {
     return means.sessionEvents(session.id, cursor);
   }
 
-  /** Sends the events until there are none left or nobody wants them. */
+  /** Sends the events until there are no more, or the subscription or the connection ends. */
   async #follow(id: string, events: EventsOf): Promise<void> {
     const leaving = new AbortController();
     this.#subscriptions.set(id, leaving);
@@ -259,7 +267,10 @@ function conflict(message: string): RequestRefusal {
   return new RequestRefusal(409, message, { code: 'HWCNF', hint: 'Open another connection.' });
 }
 
-/** An event as it stands in a message, without the brace that opens it; many subscriptions are sent the same. */
+/**
+ * Returns the JSON of an event without the opening brace, for use in a message. The text is cached,
+ * because many subscriptions get the same event.
+ */
 function textOf(event: StreamEvent): string {
   const known = texts.get(event);
   if (known !== undefined) return known;

@@ -17,14 +17,20 @@ import type { RestOptions } from '../rest/serve.ts';
 import { Connection } from './connection.ts';
 
 const PATH = '/ws';
-/** A frame now and then, so that who stands between does not take a quiet connection for a dead one. */
+/**
+ * Interval of the pings, in milliseconds. Pings keep proxies from taking a quiet connection for a
+ * dead one.
+ */
 const HEARTBEAT_MS = 15_000;
-/** Who answers none of them for so long is cut off; he goes on behind the last event he has. */
+/**
+ * Time without an answer after which a connection is closed, in milliseconds. The client can
+ * continue behind the last event that it has.
+ */
 const STALLED_MS = 60_000;
-/** How long a client may take to say its first word, and to say goodbye. */
+/** Longest time until the first message of a client, and until it closes the connection. */
 const FIRST_MS = 10_000;
 const FAREWELL_MS = 1_000;
-/** graphql-ws has the same code for it. */
+/** Close code that graphql-ws has for the same case. */
 const NO_FIRST_MESSAGE = 4408;
 const GOING_AWAY = 1001;
 
@@ -37,17 +43,18 @@ export type WebSocketEndpointOptions = RestOptions & {
 
 export type WebSocketEndpoint = {
   serves(path: string): boolean;
-  /** A plain request is told to come as a WebSocket. */
+  /** Tells the client of a plain request to use a WebSocket. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
-  /** Answers 503 when there are too many already. */
+  /** Opens a WebSocket. Answers 503 when there are too many already. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Tells every client to go, and lets go of those who do not. */
+  /** Asks every client to close its connection, and terminates connections that stay open. */
   close(): Promise<void>;
 };
 
 /**
- * The events of runs and sessions as SSE has them, many at once on one WebSocket, and what a person does meanwhile: begin,
- * say, answer, cancel. Every message is a request of its own: counted, in a transaction as the caller.
+ * Creates the endpoint `/ws`. One WebSocket carries the events of many runs and sessions, as in
+ * SSE, and the operations of a person: start a run, send a message, answer, cancel. Every message
+ * is a request of its own, which is counted and runs in a transaction as the caller.
  */
 export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebSocketEndpoint {
   const {
@@ -74,7 +81,7 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
     const note = () => heard.set(socket, performance.now());
     note();
     socket.on('pong', note).on('message', note);
-    socket.on('error', () => {}); // ws has closed it already and said why
+    socket.on('error', () => {}); // ws has already closed the socket and named the reason
     const connection = new Connection(socket, request, {
       ...options,
       meansFor,

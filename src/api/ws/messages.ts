@@ -5,7 +5,7 @@ import { executeBody } from '../rest/runs/execute.ts';
 import { answerFields } from '../rest/runs/questions.ts';
 import { saidFields } from '../rest/runs/session-messages.ts';
 
-/** What a client calls its message by; what answers it carries the same. */
+/** The id that a client gives to its message. The answer has the same id. */
 const ref = z.string().min(1).max(100).describe('Of the message: what answers it has the same');
 const execution_id = id.describe('Of the run');
 const idempotency_key = z
@@ -16,7 +16,7 @@ const idempotency_key = z
 const control = <T extends string>(type: T) =>
   z.strictObject({ type: z.literal(type), id: ref, execution_id });
 
-/** What a client may send, by type: JSON, one object to a text frame. */
+/** Messages that a client may send, by type. A text frame contains one JSON object. */
 export const messages = {
   connection_init: z.strictObject({
     type: z.literal('connection_init'),
@@ -60,12 +60,12 @@ export const messages = {
 export type MessageType = keyof typeof messages;
 export type Message = { [T in MessageType]: z.output<(typeof messages)[T]> }[MessageType];
 
-/** All of them, for the description. */
+/** All messages of a client, for the OpenAPI document. */
 const clientMessage = z
   .union(Object.values(messages))
   .meta({ id: 'SocketMessage', description: 'What a client sends over /ws' });
 
-/** What a server sends. */
+/** Messages that a server sends. */
 const serverMessage = z
   .union([
     z.object({ type: z.literal('connection_ack') }),
@@ -86,7 +86,7 @@ const serverMessage = z
   ])
   .meta({ id: 'SocketAnswer', description: 'What a server sends over /ws' });
 
-/** The door in words of OpenAPI. */
+/** The WebSocket in the OpenAPI document. */
 export const socketPath: SocketPath = {
   path: '/ws',
   id: 'openSocket',

@@ -5,11 +5,13 @@ import { workOnce } from '../rest/idempotency.ts';
 import { routes } from '../rest/routes.ts';
 import type { Message } from './messages.ts';
 
-/** Messages that REST has a route for. */
+/** Messages with a route of REST. */
 export type Operation = Exclude<Message, { type: 'connection_init' | 'subscribe' | 'unsubscribe' }>;
 type Call = { route: Route; params?: object; body?: object; key?: string | undefined };
 
-/** Does what the route of REST does, and gives its body: there are no other rules here. */
+/**
+ * Runs the REST route of an operation, and returns the body of the answer. No other rules apply.
+ */
 export async function operate(
   operation: Operation,
   identity: Identity,
@@ -17,13 +19,13 @@ export async function operate(
 ): Promise<unknown> {
   const { route, params, body, key } = callOf(operation);
   const headers = key === undefined ? {} : { 'idempotency-key': key };
-  const asked = { params, query: {}, body, headers, identity, url: route.path };
-  const given = route.serve
-    ? await route.serve(asked as unknown as RouteInput<never, never, never>, means)
+  const input = { params, query: {}, body, headers, identity, url: route.path };
+  const result = route.serve
+    ? await route.serve(input as unknown as RouteInput<never, never, never>, means)
     : await means.transaction((db) =>
-        workOnce(db, route, asked as unknown as RouteInput<never, never, never>, means),
+        workOnce(db, route, input as unknown as RouteInput<never, never, never>, means),
       );
-  return 'body' in given ? given.body : null;
+  return 'body' in result ? result.body : null;
 }
 
 function callOf(operation: Operation): Call {
@@ -59,7 +61,7 @@ function routeOf(id: string): Route {
   return found;
 }
 
-/** Two fields of which one has to be there. */
+/** Returns the error for a message that has neither of two fields. */
 export function nothingNamed(one: string, other: string): RequestRefusal {
   return new RequestRefusal(400, `neither ${one} nor ${other} is there`, {
     hint: `Give ${one} or ${other}.`,

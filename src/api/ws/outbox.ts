@@ -1,17 +1,21 @@
 import type { WebSocket } from 'ws';
 
-/** Bytes that may lie here for a client who does not take them. */
+/** Most bytes that are buffered for a client that does not read them. */
 const MOST_BUFFERED = 64 * 1024;
 
-/** What goes to one client, in order. */
+/** A queue of texts for one client, which are sent in order. */
 export type Outbox = {
-  /** Resolves when it is on its way and there is room for more; at once when nobody is there any more. */
+  /**
+   * Sends a text. Resolves when the text is sent and there is room for more, or at once if the
+   * client has disconnected.
+   */
   send(text: string): Promise<void>;
 };
 
 /**
- * As fast as it is read: of all who send, one at a time hands over his text, and the next one when there is room again. So a
- * client who reads slowly slows his own events, and what waits here is one text for each of their sources.
+ * Creates an outbox that sends as fast as the client reads. Each sender hands over one text, and
+ * the next text when there is room again. So a slow client slows its own events, and the outbox
+ * contains one waiting text for each source.
  */
 export function createOutbox(socket: WebSocket): Outbox {
   let last: Promise<void> = Promise.resolve();

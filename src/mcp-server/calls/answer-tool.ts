@@ -5,10 +5,10 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
 import { UUID } from '../resources/uris.ts';
 
-/** What no agent's tool is called. */
+/** The name of the tool for answers. No tool of an agent has this name. */
 export const ANSWER_TOOL = 'answer_question';
 
-/** The tool by which a client that cannot ask people brings an answer. */
+/** The tool by which a client that cannot ask people sends an answer. */
 export const answerTool: Tool = {
   name: ANSWER_TOOL,
   title: 'Answer a question',
@@ -28,7 +28,7 @@ export const answerTool: Tool = {
   },
 };
 
-/** Answers; gives the run that goes on. Throws what SQL refuses. */
+/** Answers a question, and returns the id of the run that continues. Throws the errors of SQL. */
 export async function answerByTool(caller: Caller, args: JsonObject): Promise<string> {
   const { question_id: id, answer: text = null, data } = args;
   if (typeof id !== 'string' || !UUID.test(id)) throw wrong('question_id', 'the id of a question');

@@ -24,37 +24,49 @@ import { refusedCall } from './refusals.ts';
 import { endedResult, waitingResult } from './results.ts';
 import { beginByTool, callsTool } from './tools.ts';
 
-/** How a person or a model is asked by the client. What it cannot be asked the result tells, and that the run waits. */
+/**
+ * The way in which a client asks a person or a model. If the client cannot ask, the result of the
+ * call contains the questions and says that the run waits.
+ */
 export type Asking = {
   can: Abilities;
-} /** The result asks, and the call comes again with the answers. */ & (
+} /** The result asks, and the client repeats the call with the answers. */ & (
   | { by: 'result' }
-  /** A request of ours asks; what came of it is heard as an event of the run, or seen by the run going on. */
+  /** A request of ours asks. The outcome is an event of the run, or the run continues. */
   | { by: 'request'; ask(question: Question, fault: string | null): Promise<void> }
 );
 
-/** What a call brings along besides itself. */
+/** The context of a call. */
 export type CallContext = {
   caller: Caller;
   asking: Asking;
-  /** What its run is found by, when somebody cancels it in another request. */
+  /** Metadata by which another request finds the run, to cancel it. */
   metadata: JsonObject;
-  /** What becomes of the run when the client is gone. */
+  /** The action on the run when the client has disconnected. */
   onDisconnect: 'continue' | 'cancel';
-  /** This process closes: whoever is gone has not left. */
+  /** Returns whether this process closes. A client that disconnects then has not left by itself. */
   isClosing(): boolean;
-  /** The least grave log message the client wants, where it said so once. */
+  /** Returns the lowest log level that the client wants, if the client has set one. */
   logLevel(): Promise<string | null>;
 };
 
 type Outcome = CallToolResult | InputRequiredResult;
 
-/** So often a person is asked the same: beyond, his client may not know how to answer at all. */
+/**
+ * Most times that a person is asked the same question. After that, the client may be unable to
+ * answer at all.
+ */
 const MOST_ASKS = 3;
-/** What comes back with the answers: the run, and how often was asked. Whoever writes another one sees no more than he may read. */
+/**
+ * The state that comes back with the answers: the run, and how often people were asked. A client
+ * that writes another state sees no more than it may read.
+ */
 const STATE = /^([0-9a-f-]{36}) (\d)$/;
 
-/** Begins what the tool stands for, or goes on with it, and stays with it until it has ended or waits for a person. */
+/**
+ * Starts the run of a tool, or continues it. Follows the run until it has ended or waits for a
+ * person.
+ */
 export async function callTool(
   context: CallContext,
   { name, arguments: args = {} }: CallToolRequest['params'],
@@ -68,14 +80,14 @@ export async function callTool(
       return await stayWith(context, await answerByTool(caller, args as JsonObject), ctx);
     }
     const { id, isOneTool } = await beginByTool(caller, name, args as JsonObject, context.metadata);
-    return await stayWith(context, id, ctx, { ...NOTHING_ASKED, isOneTool });
+    return await stayWith(context, id, ctx, { ...NO_EARLIER_ASKS, isOneTool });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     return refusedCall(caller.explain(error));
   }
 }
 
-/** The call comes again, with what people have answered. */
+/** Continues a call that comes again with the answers of people. */
 async function goOn(
   context: CallContext,
   state: string,
@@ -104,7 +116,10 @@ async function goOn(
 
 const UNANSWERED = 'Nobody would answer.';
 
-/** Answers with what was written into a form; gives what is wrong with it, null when it counts or another answer was quicker. */
+/**
+ * Answers a question with the content of a form. Returns what is wrong with the answer, or null if
+ * the answer counts or another answer came first.
+ */
 export async function settled(
   caller: Caller,
   question: Question,
@@ -116,23 +131,26 @@ export async function settled(
     await caller.transact((client) => answer(client, question.id, text, data));
     return null;
   } catch (error) {
-    const told = caller.explain(error);
-    if (told.code === 'HWINV') return told.message;
-    if (told.code === 'HWCNF') return null;
+    const failure = caller.explain(error);
+    if (failure.code === 'HWINV') return failure.message;
+    if (failure.code === 'HWCNF') return null;
     throw error;
   }
 }
 
-/** What was asked before, what was wrong with the answers, and whether the run is one tool. */
-type Asked = { faults: ReadonlyMap<string, string>; asks: number; isOneTool: boolean };
+/**
+ * Earlier requests for answers: the faults of the answers, the number of requests, and whether the
+ * run is one tool.
+ */
+type EarlierAsks = { faults: ReadonlyMap<string, string>; asks: number; isOneTool: boolean };
 
-const NOTHING_ASKED: Asked = { faults: new Map(), asks: 0, isOneTool: false };
+const NO_EARLIER_ASKS: EarlierAsks = { faults: new Map(), asks: 0, isOneTool: false };
 
 async function stayWith(
   context: CallContext,
   id: string,
   ctx: ServerContext,
-  before: Asked = NOTHING_ASKED,
+  before: EarlierAsks = NO_EARLIER_ASKS,
 ): Promise<Outcome> {
   const { caller, asking } = context;
   const { signal } = ctx.mcpReq;
@@ -151,9 +169,9 @@ async function stayWith(
       if (asking.by === 'result') return required(id, event.questions, before, asking.can);
       for (const question of event.questions) await asking.ask(question, null);
     }
-    const asked = event.type === 'unanswered' && open.get(event.question);
-    if (!asked || asking.by !== 'request') continue;
-    const { question, asks } = asked;
+    const openEntry = event.type === 'unanswered' && open.get(event.question);
+    if (!openEntry || asking.by !== 'request') continue;
+    const { question, asks } = openEntry;
     if (event.fault === null || asks >= MOST_ASKS) {
       return waitingResult(id, [question], event.fault ?? UNANSWERED);
     }
@@ -171,7 +189,7 @@ async function stayWith(
 function required(
   id: string,
   questions: readonly Question[],
-  { faults, asks }: Asked,
+  { faults, asks }: EarlierAsks,
   can: Abilities,
 ): InputRequiredResult {
   return inputRequired({
@@ -185,7 +203,11 @@ function required(
   });
 }
 
-/** Nobody waits for the answer any more: whoever said so wants the run ended, whoever has vanished may have lost his connection. */
+/**
+ * Cancels the run of a call for which nobody waits any more. A client that cancels the call wants
+ * the run to end. A client that has disconnected may have lost its connection, so `onDisconnect`
+ * decides.
+ */
 async function abandon(context: CallContext, id: string, signal: AbortSignal): Promise<void> {
   const isGone =
     SdkError.isInstance(signal.reason) && signal.reason.code === SdkErrorCode.ConnectionClosed;

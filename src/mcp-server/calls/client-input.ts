@@ -8,12 +8,12 @@ import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { formOf } from './elicitation.ts';
 
-/** What a client can be asked: a person at it, by a form, and its model. */
+/** The abilities of a client: to ask a person by a form, and to ask its model. */
 export type Abilities = { forms: boolean; samples: boolean };
 
 type Claimed = { elicitation?: object | undefined; sampling?: object | undefined };
 
-/** An empty capability stands for forms. */
+/** Returns the abilities that a client claims. An empty elicitation capability stands for forms. */
 export function abilitiesOf(claimed: Claimed | undefined): Abilities {
   const { elicitation, sampling } = claimed ?? {};
   return {
@@ -22,7 +22,7 @@ export function abilitiesOf(claimed: Claimed | undefined): Abilities {
   };
 }
 
-/** Whether a client can be asked this. */
+/** Returns whether a question can be asked through a client. */
 export function canBeAsked({ forms, samples }: Abilities, question: Question): boolean {
   return forms || (samples && isForModel(question));
 }
@@ -31,7 +31,10 @@ function isForModel({ schema }: Question): boolean {
   return isJsonObject(schema?.[SAMPLING] ?? null);
 }
 
-/** A question as a request to the client: of its model where that is wanted and there, else of its person. */
+/**
+ * Returns a question as a request to the client: for its model if the question is for a model and
+ * the client has one, else for its person.
+ */
 export function requestFor(
   question: Question,
   fault: string | null,
@@ -42,7 +45,7 @@ export function requestFor(
     : { method: 'elicitation/create', params: formOf(question, fault) as unknown as JsonObject };
 }
 
-/** The same where the result of the call asks. */
+/** Returns a question as an input request, for the result of a call. */
 export function inputFor(
   question: Question,
   fault: string | null,
@@ -54,7 +57,10 @@ export function inputFor(
     : inputRequired.elicit(formOf(question, fault));
 }
 
-/** What the client says: an answer by its form, no where that is an answer, or nothing that counts. */
+/**
+ * The response of a client: the content of a form, a text if declining is an answer, or undefined
+ * if the response does not count.
+ */
 export type Response = { content: JsonObject } | { text: string } | undefined;
 
 export function responseTo({ options, schema }: Question, response: Json | undefined): Response {
@@ -69,7 +75,7 @@ export function responseTo({ options, schema }: Question, response: Json | undef
   return mayDecline ? { text: 'decline' } : undefined;
 }
 
-/** Of what a model said the text. */
+/** Returns the text in the answer of a model. */
 function textOf(content: Json | undefined): string {
   const parts = Array.isArray(content) ? content : [content ?? null];
   return parts

@@ -3,12 +3,12 @@ import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 type Form = ElicitRequestFormParams['requestedSchema'];
-/** What is read off a form. */
+/** An answer that was read from a form. */
 export type Reply = { text: string | null; data?: Json };
 
-/** Characters of what a person is shown. */
+/** Most characters that a person is shown. */
 const MOST_SHOWN = 4_000;
-/** Words a field of a form may have; a form is one object of fields that are no objects. */
+/** Keywords that a field of a form may have. A form is one object of fields that are no objects. */
 const OF_FIELDS = new Set([
   ...['type', 'title', 'description', 'enum', 'enumNames', 'default', 'format'],
   ...['minLength', 'maxLength', 'minimum', 'maximum'],
@@ -16,7 +16,7 @@ const OF_FIELDS = new Set([
 const PLAIN_TYPES = new Set(['string', 'number', 'integer', 'boolean']);
 const FORMATS = new Set(['email', 'uri', 'date', 'date-time']);
 
-/** A question as a client shows it to a person; `fault` says what was wrong with the last answer. */
+/** Returns a question as a form for a person. `fault` says what was wrong with the last answer. */
 export function formOf(question: Question, fault: string | null = null): ElicitRequestFormParams {
   const message = [fault === null ? undefined : `${fault}.`, question.prompt, callOf(question)];
   const text = message.filter((line) => line !== undefined).join('\n\n');
@@ -26,7 +26,10 @@ export function formOf(question: Question, fault: string | null = null): ElicitR
   };
 }
 
-/** What somebody has written into the form; whether it is an answer is decided in SQL. */
+/**
+ * Returns the answer in a form that a person has filled in. SQL decides whether the answer is
+ * valid.
+ */
 export function replyOf(question: Question, content: JsonObject): Reply {
   if (question.kind === 'approval') {
     const { decision, reason } = content;
@@ -84,7 +87,9 @@ function form(properties: JsonObject): JsonObject {
   return { type: 'object', properties, required: [first] };
 }
 
-/** The schema of an answer as a form, when it is one: an object whose members are plain. */
+/**
+ * Returns the schema of an answer as a form, if the schema is an object whose members are plain.
+ */
 function formFields(schema: JsonObject | null): JsonObject | undefined {
   if (schema?.type !== 'object' || !isJsonObject(schema.properties)) return undefined;
   const fields: [string, JsonObject][] = [];
@@ -98,7 +103,10 @@ function formFields(schema: JsonObject | null): JsonObject | undefined {
   return { type: 'object', properties: Object.fromEntries(fields), ...required };
 }
 
-/** Several of some words: a list of texts that stand in its schema, with or without titles. */
+/**
+ * Returns the field for several of some texts. The schema must list the texts, with or without
+ * titles.
+ */
 function listField({
   title,
   description,
@@ -111,10 +119,12 @@ function listField({
   const { type, enum: words, anyOf } = items as JsonObject;
   const some = type === 'string' && areTexts(words) ? { type, enum: words as Json } : undefined;
   const titled = areTitled(anyOf) ? { anyOf: anyOf as Json } : undefined;
-  const told = { title, description, default: usual, minItems, maxItems };
-  const given = Object.entries(told).filter(([, value]) => value !== undefined) as [string, Json][];
+  const attributes = { title, description, default: usual, minItems, maxItems };
+  const presentAttributes = Object.entries(attributes).filter(
+    ([, value]) => value !== undefined,
+  ) as [string, Json][];
   const of = some ?? titled;
-  return of && { ...Object.fromEntries(given), type: 'array', items: of };
+  return of && { ...Object.fromEntries(presentAttributes), type: 'array', items: of };
 }
 
 function areTexts(words: Json | undefined): boolean {
@@ -127,7 +137,10 @@ function areTitled(words: Json | undefined): boolean {
   return Array.isArray(words) && words.length > 0 && words.every(isOne);
 }
 
-/** A schema of a text, number or boolean in the words of a form; what it says beyond is checked when it is answered. */
+/**
+ * Returns the schema of a text, number, boolean or list as a field of a form. Other rules of the
+ * schema are checked with the answer.
+ */
 function plainField(schema: JsonObject): JsonObject | undefined {
   if (schema.type === 'array') return listField(schema);
   const isEnum = areTexts(schema.enum);

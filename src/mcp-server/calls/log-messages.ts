@@ -3,16 +3,20 @@ import { LOG_LEVELS, type LogLevel } from '../../contracts/agents/tool-io.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { RunEvent } from '../caller.ts';
 
-/** What a client hears that never said what it wants: what is wrong. */
+/** Default log level, for a client that has set none: only problems. */
 const USUAL: LogLevel = 'warning';
 
-/** Writes what happens to the run of a call into the log of the client, as much of it as it wants. */
+/**
+ * Creates a function that sends the events of the run of a call to the log of the client, from the
+ * level that the client wants.
+ */
 export function createRunLog(
   id: string,
   ctx: ServerContext,
   least: string | null,
 ): (event: RunEvent) => Promise<void> {
-  const isModern = ctx.mcpReq.envelope !== undefined; // then each request says what it wants, and the library reads it
+  // Each request of this revision states its log level, and the library applies the level.
+  const isModern = ctx.mcpReq.envelope !== undefined;
   const floor = LOG_LEVELS.indexOf((least ?? USUAL) as LogLevel);
   return async (event) => {
     const message = messageOf(event);
@@ -20,7 +24,8 @@ export function createRunLog(
     const { logger = LOGGER } = message;
     const data = 'own' in message ? message.own : { execution_id: id, ...message.data };
     if (isModern) {
-      await ctx.mcpReq.log(message.level, data, logger).catch(() => {}); // who is gone hears nothing
+      // A client that has disconnected gets nothing.
+      await ctx.mcpReq.log(message.level, data, logger).catch(() => {});
     } else if (LOG_LEVELS.indexOf(message.level) >= floor) {
       const params = { level: message.level, logger, data };
       await ctx.mcpReq.notify({ method: 'notifications/message', params }).catch(() => {});
@@ -29,7 +34,7 @@ export function createRunLog(
 }
 const LOGGER = 'howdah';
 
-/** `own` is said by a tool in its words. */
+/** A log message. `own` is the data that a tool has logged itself. */
 type LogMessage = { level: LogLevel; logger?: string } & ({ data: JsonObject } | { own: Json });
 
 function messageOf(event: RunEvent): LogMessage | undefined {

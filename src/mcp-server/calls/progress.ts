@@ -2,8 +2,9 @@ import type { ServerContext } from '@modelcontextprotocol/server';
 import type { RunEvent } from '../caller.ts';
 
 /**
- * Tells a client that asked for it how far a call got. Of a run that is one tool this is what the tool says; of others it is the steps, and what
- * a tool says stands between two of them. What is told never falls.
+ * Creates a function that reports the progress of a call to a client that asked for it. If the run
+ * is one tool, the progress is that of the tool. Otherwise, the progress is the steps, and the
+ * progress of a tool lies between two steps. The reported value never falls.
  */
 export function createProgress(
   ctx: ServerContext,
@@ -15,18 +16,18 @@ export function createProgress(
   return async (event) => {
     if (progressToken === undefined) return;
     if (event.type === 'step') steps = event.seq;
-    const told = isOneTool ? ofTool(event) : ofRun(event, steps);
-    if (!told || told.progress <= last) return;
-    last = told.progress;
+    const report = isOneTool ? ofTool(event) : ofRun(event, steps);
+    if (!report || report.progress <= last) return;
+    last = report.progress;
     await ctx.mcpReq
-      .notify({ method: 'notifications/progress', params: { progressToken, ...told } })
-      .catch(() => {}); // who is gone hears nothing
+      .notify({ method: 'notifications/progress', params: { progressToken, ...report } })
+      .catch(() => {}); // a client that has disconnected gets nothing
   };
 }
 
-type Told = { progress: number; total?: number; message?: string };
+type Progress = { progress: number; total?: number; message?: string };
 
-function ofTool(event: RunEvent): Told | undefined {
+function ofTool(event: RunEvent): Progress | undefined {
   if (event.type !== 'note' || event.note.type !== 'progress') return undefined;
   const { progress, total, message } = event.note;
   return {
@@ -36,15 +37,15 @@ function ofTool(event: RunEvent): Told | undefined {
   };
 }
 
-function ofRun(event: RunEvent, steps: number): Told | undefined {
+function ofRun(event: RunEvent, steps: number): Progress | undefined {
   if (event.type === 'step') {
     const { seq, kind, name } = event;
     return { progress: seq, message: [kind, name].filter(Boolean).join(' ') };
   }
-  const told = ofTool(event);
-  if (!told?.total || event.type !== 'note') return undefined;
+  const report = ofTool(event);
+  if (!report?.total || event.type !== 'note') return undefined;
   const { tool } = event.note;
-  const { progress, total, message } = told;
+  const { progress, total, message } = report;
   const share = Math.min(Math.max(progress / total, 0.01), 0.99);
   const far = message ?? `${progress} of ${total}`;
   return { progress: steps + share, message: `${tool}: ${far}` };

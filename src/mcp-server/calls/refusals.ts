@@ -5,7 +5,10 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Caller, McpRunItem } from '../caller.ts';
 
-/** How a request that is no call of a tool is refused: in the codes of JSON-RPC, with ours in `data`. */
+/**
+ * Returns the error for a rejected request that is no tool call: a code of JSON-RPC, with our code
+ * in `data`.
+ */
 export function protocolError({ code, message, hint, detail }: McpRunItem): ProtocolError {
   const isInvalid = code.startsWith('HW');
   return new ProtocolError(
@@ -15,7 +18,10 @@ export function protocolError({ code, message, hint, detail }: McpRunItem): Prot
   );
 }
 
-/** How a call is refused: as a result, so that the model that made it can read why. */
+/**
+ * Returns the result of a rejected tool call. It is a result, so that the model that made the call
+ * can read the reason.
+ */
 export function refusedCall({ code, message, hint, detail }: McpRunItem): CallToolResult {
   return {
     isError: true,
@@ -24,7 +30,7 @@ export function refusedCall({ code, message, hint, detail }: McpRunItem): CallTo
   };
 }
 
-/** Does it, with refusals of the database in the words of the protocol. */
+/** Runs `work`, and converts errors of the database to errors of the protocol. */
 export async function refusing<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

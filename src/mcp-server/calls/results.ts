@@ -4,7 +4,10 @@ import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { ANSWER_TOOL } from './answer-tool.ts';
 
-/** A run that has ended, as the result of the call that began it: its text, or what is more than that. */
+/**
+ * Returns the result of a call whose run has ended: the text of the run, or its content if there is
+ * more than a text.
+ */
 export function endedResult(
   id: string,
   run: Execution | undefined,
@@ -30,7 +33,10 @@ function lossOf(id: string, run: Execution | undefined): string {
   return `The run failed (${run.stop_reason}): ${why}. Execution ${id}.`;
 }
 
-/** A run that waits for a person, where the client cannot ask him or he would not answer. */
+/**
+ * Returns the result of a call whose run waits for a person. The client cannot ask the person, or
+ * the person declined to answer.
+ */
 export function waitingResult(id: string, questions: Question[], note?: string): CallToolResult {
   const lines = questions.map(({ id: question, kind, prompt, options }) =>
     [

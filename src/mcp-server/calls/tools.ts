@@ -17,10 +17,13 @@ import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
 import { answerTool } from './answer-tool.ts';
 
-/** Tools of one page: more than most clients ask for again. */
+/** Tools on one page. The page is large, because most clients do not ask for more pages. */
 const TOOLS_PER_PAGE = 1_000;
 
-/** The agents and workflows that the caller may run, by name; the first page also has the tool that answers. */
+/**
+ * Lists the agents and workflows that the caller may run, by name. The first page also has the tool
+ * for answers.
+ */
 export async function listTools(caller: Caller, cursor?: string): Promise<ListToolsResult> {
   return caller.transact(async (client) => {
     const rows = await offeredTools(client, cursor, TOOLS_PER_PAGE + 1);
@@ -40,12 +43,15 @@ function asTool({ tool, kind, name, description, parameters }: OfferedTool): Too
   };
 }
 
-/** Whether it is a tool that is called without a model. */
+/** Returns whether a tool is called without a model. */
 export function callsTool(caller: Caller, name: string): Promise<boolean> {
   return caller.transact(async (client) => Boolean((await offeredTool(client, name))?.calls));
 }
 
-/** Begins a run of what the tool stands for; gives its id. Throws `ProtocolError` when there is no such tool, and what the insert is refused with. */
+/**
+ * Starts a run of the agent, workflow or tool behind a name, and returns its id. Throws
+ * `ProtocolError` if there is no such tool, and the errors of the insert.
+ */
 export async function beginByTool(
   caller: Caller,
   name: string,

@@ -5,10 +5,13 @@ import type { JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 
-/** What the protocol takes at most. */
+/** Most values that the protocol allows. */
 const MOST_VALUES = 100;
 
-/** What may stand in a field that begins like this: the values a prompt's variable allows, or the ids of the newest runs. */
+/**
+ * Returns the values that complete the start of a field: the values that the variable of a prompt
+ * allows, or the ids of the newest runs.
+ */
 export async function completed(
   caller: Caller,
   { ref, argument }: CompleteRequest['params'],
@@ -24,7 +27,10 @@ export async function completed(
   return { completion: { values, hasMore: fitting.length > values.length } };
 }
 
-/** Throws `HWNTF` when there is no such prompt. */
+/**
+ * Returns the values that the variable of a prompt allows. Throws `HWNTF` if there is no such
+ * prompt.
+ */
 async function valuesOf(caller: Caller, prompt: string, variable: string): Promise<string[]> {
   const { variables } = await caller.transact((client) => findPrompt(client, prompt));
   const schema: JsonObject = variables[variable] ?? {};

@@ -3,7 +3,10 @@ import type { PoolClient } from '../../db/connection/pool.ts';
 import { contentGiven, type FileBytes, filesById } from '../../db/mcp/content.ts';
 import type { JsonObject } from '../../json/json.ts';
 
-/** The blocks of a result, with the files they name; none where it is a text. */
+/**
+ * Returns the blocks of a result, with the files that they name. Returns no blocks if the result is
+ * a text.
+ */
 export async function contentOf(
   client: Pick<PoolClient, 'query'>,
   executionId: string,
@@ -39,13 +42,13 @@ function blockOf(block: JsonObject, file: FileBytes | undefined): ContentBlock {
       };
 }
 
-/** Text as text, all else in base64. */
+/** Returns the content of a file: text as text, other types in base64. */
 export function contentsOf({ type, bytes }: FileBytes): { text: string } | { blob: string } {
   const content = bytes ?? Buffer.alloc(0);
   if (/^text\/|json|xml|yaml/.test(type)) {
     try {
       return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) };
-    } catch {} // says that it is a text, and is none
+    } catch {} // the type says text, but the bytes are none
   }
   return { blob: content.toString('base64') };
 }

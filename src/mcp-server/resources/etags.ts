@@ -3,7 +3,10 @@ import { marksOf } from '../../db/mcp/sessions.ts';
 import { marksAt } from './resource-addresses.ts';
 import { UUID } from './uris.ts';
 
-/** How runs, by their ids, and files, by their addresses, stand; those that whoever asks may not see are left out. */
+/**
+ * Returns the marks of runs, by their ids, and of files, by their addresses. Leaves out runs and
+ * files that the caller may not see.
+ */
 export async function etagsOfAll(
   client: PoolClient,
   keys: readonly string[],

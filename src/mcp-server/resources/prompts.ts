@@ -19,7 +19,10 @@ import { fileOf } from './resource-addresses.ts';
 
 const PROMPTS_PER_PAGE = 200;
 
-/** The tenant's prompts, their variables as arguments; the cursor is the last name of the page before. */
+/**
+ * Lists the prompts of the tenant, with their variables as arguments. The cursor is the last name
+ * of the page before.
+ */
 export async function promptList(caller: Caller, cursor?: string): Promise<ListPromptsResult> {
   const rows = await caller.transact((client) => listPrompts(client, cursor, PROMPTS_PER_PAGE + 1));
   const page = rows.slice(0, PROMPTS_PER_PAGE);
@@ -36,7 +39,10 @@ export async function promptList(caller: Caller, cursor?: string): Promise<ListP
   return { prompts, ...(isMore && { nextCursor: page.at(-1)?.name }) };
 }
 
-/** The text of a prompt, as a message of the user, behind the resources that its arguments name. Throws what SQL refuses. */
+/**
+ * Returns the text of a prompt as a message of the user, after the resources that its arguments
+ * name. Throws the errors of SQL.
+ */
 export async function filledPrompt(
   caller: Caller,
   name: string,
@@ -53,10 +59,13 @@ export async function filledPrompt(
   };
 }
 
-/** The format of a variable that is the address of a resource: what stands there goes along. */
+/**
+ * The format of a variable that is the address of a resource. The content of the resource goes
+ * along with the prompt.
+ */
 const RESOURCE_FORMAT = 'resource';
 
-/** The files that variables name, each as a message before the text. */
+/** Returns the files that variables name, each as a message before the text. */
 async function filesNamed(
   client: PoolClient,
   { variables }: PromptRow,
@@ -88,7 +97,10 @@ function notThere(variable: string, uri: string): HowdahError {
   });
 }
 
-/** Arguments of a prompt are texts on the wire; a number or a boolean is read off its text. */
+/**
+ * Converts the arguments of a prompt, which are texts in the protocol. A number or a boolean is
+ * parsed from its text.
+ */
 function typed({ variables }: PromptRow, values: Readonly<Record<string, string>>): JsonObject {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [

@@ -19,14 +19,17 @@ import { contentsOf } from './content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 
 const TEMPLATES_PER_PAGE = 200;
-/** Templates that are looked at for one address. */
+/** Most templates that are tried for one address. */
 const MOST_TEMPLATES = 1_000;
 
 export function asResource({ uri, name, type, size, description }: AddressedRow): Resource {
   return { uri, name, mimeType: type, size, ...(description !== null && { description }) };
 }
 
-/** Runs, and files whose addresses have places for words; the cursor is the last address of the page before. */
+/**
+ * Lists the template for runs, and files whose addresses have placeholders. The cursor is the last
+ * address of the page before.
+ */
 export async function listTemplates(
   caller: Caller,
   cursor?: string,
@@ -54,14 +57,17 @@ export async function listTemplates(
   };
 }
 
-/** What stands at an address: a file, or a template filled in. What is not there, or not the caller's to see, is not found. */
+/**
+ * Reads the file at an address, or a template filled in. A file that does not exist, or that the
+ * caller may not see, is not found.
+ */
 export async function readAddress(caller: Caller, uri: string): Promise<ReadResourceResult> {
   const file = await caller.transact((client) => fileOf(client, uri));
   if (!file) throw new ResourceNotFoundError(displayable(uri));
   return { contents: [{ uri, mimeType: file.type, ...contentsOf(file) }] };
 }
 
-/** The file of an address, as it is read there. Throws where its content lies elsewhere. */
+/** Returns the file at an address. Throws if the content of the file is stored elsewhere. */
 export async function fileOf(client: PoolClient, uri: string): Promise<AddressedFile | undefined> {
   const file = (await fileAt(client, uri)) ?? (await filledTemplate(client, uri));
   if (file && !file.bytes) {
@@ -73,7 +79,10 @@ export async function fileOf(client: PoolClient, uri: string): Promise<Addressed
   return file;
 }
 
-/** How an address stands, in a word that differs once it stands otherwise; undefined when nothing is there. */
+/**
+ * Returns the marks of addresses. The mark of an address changes with the file there. Addresses
+ * without a file have no mark.
+ */
 export async function marksAt(
   client: PoolClient,
   uris: readonly string[],
@@ -100,8 +109,9 @@ async function filledTemplate(client: PoolClient, uri: string): Promise<Addresse
 }
 
 /**
- * The words an address has in the places of a template, each as short as it can be; undefined when it does not fit. Without a pattern: what
- * people write there would decide how long it takes.
+ * Returns the words that an address has at the placeholders of a template, each as short as
+ * possible. Returns undefined if the address does not fit. Does not turn the template into a
+ * regular expression, because its author could then decide how long a match takes.
  */
 function wordsIn(template: string, uri: string): ReadonlyMap<string, string> | undefined {
   const [first = '', ...parts] = template.split(/\{(\w{1,60})\}/);
@@ -128,7 +138,7 @@ function decoded(word: string): string {
   }
 }
 
-/** {{name}} in its text is the word of this name; within JSON as it has to be written there. */
+/** Replaces {{name}} in a text by the word of this name. In JSON, the word is escaped. */
 function filled({ type }: AddressedRow, bytes: Buffer, words: ReadonlyMap<string, string>): string {
   const isJson = /^application\/([\w.-]+\+)?json\b/.test(type);
   return bytes.toString('utf8').replaceAll(/\{\{\s*(\w{1,60})\s*\}\}/g, (marker, name) => {

@@ -13,14 +13,17 @@ import { asResource, readAddress } from './resource-addresses.ts';
 import { executionOf, executionUri, UUID } from './uris.ts';
 
 const PER_PAGE = 50;
-/** Steps shown of a run: the last ones. */
+/** Most steps that are shown of a run. These are the last steps. */
 const MOST_STEPS = 200;
 const MIME_TYPE = 'application/json';
 
-/** A cursor behind a file. */
+/** A cursor that points behind a file. */
 const FILE = /^file:(.+)$/s;
 
-/** Files by their addresses, then the newest runs; the cursor is the last one of the page before. */
+/**
+ * Lists files by their addresses, then the newest runs. The cursor is the last entry of the page
+ * before.
+ */
 export async function listResources(caller: Caller, cursor?: string): Promise<ListResourcesResult> {
   if (cursor !== undefined && UUID.test(cursor)) return listRuns(caller, cursor);
   const after = FILE.exec(cursor ?? '')?.[1];
@@ -48,12 +51,15 @@ async function listRuns(caller: Caller, before?: string): Promise<ListResourcesR
   return { resources, ...(isMore && { nextCursor: page.at(-1)?.id }) };
 }
 
-/** A run, or what stands at another address. */
+/** Reads a run, or the file at another address. */
 export function readResource(caller: Caller, uri: string): Promise<ReadResourceResult> {
   return uri.startsWith('howdah:') ? readRun(caller, uri) : readAddress(caller, uri);
 }
 
-/** A run as one document. What is not there, or not the caller's to see, is not found. */
+/**
+ * Reads a run as one document. A run that does not exist, or that the caller may not see, is not
+ * found.
+ */
 async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult> {
   const id = executionOf(uri);
   const document =

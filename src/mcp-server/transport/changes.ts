@@ -6,10 +6,13 @@ import { executionUri, UUID } from '../resources/uris.ts';
 export type ListName = keyof ListMarks;
 export const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
 
-/** What a client is told of. */
+/** A change that a client is notified of. */
 export type Change = { list: ListName } | { uri: string };
 
-/** What a client wants to be told of: lists, and runs by their ids and files by their addresses, with the mark they had when it last knew. */
+/**
+ * The subscriptions of a client: lists, runs by id, and files by address. Runs and files have the
+ * mark that the client knows.
+ */
 export type Wanted = {
   lists: ReadonlySet<ListName>;
   runs: ReadonlyMap<string, string>;
@@ -17,33 +20,36 @@ export type Wanted = {
 
 export type WatchOptions = {
   caller: Caller;
-  /** Asked at every beat, since it may have come to want something else. */
+  /** Returns the current subscriptions, which may change between two beats. */
   wanted(): Promise<Wanted> | Wanted;
   tell(change: Change): Promise<void> | void;
   signal: AbortSignal;
   beatMs?: number;
 };
 
-/** So often is looked who still may listen: with the age of an answer to that, whoever may not is out within a second. */
+/**
+ * Interval between two checks of the caller, in milliseconds. Together with the age of a cached
+ * check, a caller that has lost access is disconnected within a second.
+ */
 const BEAT_MS = 450;
-/** Every so many beats is looked what to listen to. */
+/** Number of beats per read of the subscriptions. */
 const CALM = 2;
-/** And every so many everything is looked at, also what nobody announced. */
+/** Number of beats per full comparison, which also finds changes that nobody announced. */
 const SLOW = 4;
 
 type Run = { mark: string; stop: AbortController; isOver: boolean };
 
 /**
- * Tells of changes until the signal fires. Whatever wakes it only says where to look: what is told is what the caller sees then, with his
- * rights at that moment. Resolves once it knows how everything stands, with the end of the watch, which rejects when the caller may not ask
- * any more.
+ * Reports changes until the signal fires. A wake-up only says where to compare. The reported
+ * changes are those that the caller may see at that moment. Resolves when all states are known,
+ * with the end of the watch. The end rejects when the caller has lost access.
  */
 export async function watchChanges(options: WatchOptions): Promise<{ over: Promise<void> }> {
   const { caller, signal, beatMs = BEAT_MS } = options;
   const runs = new Map<string, Run>();
   let lists: ListMarks | undefined;
   let comparing: Promise<unknown> = Promise.resolve();
-  /** One look at a time, so that none is overtaken by a later one. */
+  /** Compares runs, one comparison at a time, so that no comparison is overtaken by a later one. */
   const compareRuns = (ids: readonly string[]): Promise<void> => {
     const done = comparing.then(() => compare(ids));
     comparing = done.catch(() => {});
@@ -66,20 +72,21 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
     for (const list of wanted) if (before[list] !== lists[list]) await options.tell({ list });
   };
   const follow = (id: string, run: Run) => {
-    if (!UUID.test(id)) return; // nobody announces files: the slow beat looks
+    if (!UUID.test(id)) return; // changes of files are not announced; the slow beat finds them
     run.isOver = false;
     const heed = async () => {
       for await (const _ of caller.changes(id, run.stop.signal)) await compareRuns([id]);
     };
     void heed()
-      .catch(() => {}) // a lost database: the slow beat looks again
+      .catch(() => {}) // after a lost connection, the slow beat compares again
       .finally(() => {
         run.isOver = true;
       });
   };
   const settle = async () => {
     const { lists: names, runs: now } = await options.wanted();
-    if (!lists) await compareLists(names); // who is told of a run may count on it that lists are watched, too
+    // A client that is notified of a run may count on it that its lists are watched, too.
+    if (!lists) await compareLists(names);
     for (const [id, { stop }] of runs) {
       if (now.has(id)) continue;
       stop.abort();
@@ -105,7 +112,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
       for (let n = 1; await passed(beatMs, signal); n += 1) {
         await caller.stillGood();
         if (n % CALM > 0) continue;
-        await beat(n).catch(() => {}); // a lost database: what was missed is seen when it is back
+        await beat(n).catch(() => {}); // after a lost connection, later beats find missed changes
       }
     } finally {
       for (const { stop } of runs.values()) stop.abort();
@@ -114,7 +121,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
   return { over: go() };
 }
 
-/** False when the signal fired meanwhile. */
+/** Waits for a time. Resolves to false if the signal fires in the meantime. */
 function passed(ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);

@@ -5,24 +5,25 @@ import { createMcpServer } from '../server.ts';
 import { serveLegacy } from './legacy-http.ts';
 import { serveListening } from './subscriptions.ts';
 
-/** A request whose bearer was let in, its body read. */
+/** An authenticated request, whose body is already read. */
 export type McpRequest = {
   request: Request;
   body: Json | undefined;
   caller: Caller;
-  /** What becomes of a run when its client is gone, where it was said. */
+  /** The action on a run when its client has disconnected, if the request states one. */
   onDisconnect: 'continue' | 'cancel' | undefined;
 };
 
 export type McpHttp = {
   handle(request: McpRequest): Promise<Response>;
-  /** Ends what is under way; the runs go on. */
+  /** Ends open requests. The runs continue. */
   close(): Promise<void>;
 };
 
 /**
- * MCP over streamable HTTP, without a session in memory: each request brings all it takes, or finds it in the database, so that any
- * process answers it. Revision 2026-07-28 is made that way; older ones are served by `serveLegacy`.
+ * Creates MCP over streamable HTTP, without a session in memory. Each request contains all that it
+ * needs, or finds it in the database, so that any process can answer it. Revision 2026-07-28 is
+ * designed that way. `serveLegacy` serves older revisions.
  */
 export function createMcpHttp(onError: (error: unknown) => void): McpHttp {
   const closing = new AbortController();
@@ -30,23 +31,24 @@ export function createMcpHttp(onError: (error: unknown) => void): McpHttp {
   const callers = new WeakMap<Request, McpRequest>();
   const modern = createMcpHandler(
     ({ requestInfo }) => {
-      const asked = requestInfo && callers.get(requestInfo);
-      if (!asked) throw new Error('a request came past the login');
-      const { caller, onDisconnect = 'cancel' } = asked; // closing the stream is how this revision cancels
+      const mcpRequest = requestInfo && callers.get(requestInfo);
+      if (!mcpRequest) throw new Error('a request came past the login');
+      // In this revision, a client cancels a call by closing the stream.
+      const { caller, onDisconnect = 'cancel' } = mcpRequest;
       return createMcpServer({ ...shared, caller, onDisconnect });
     },
     { legacy: 'reject' },
   );
   return {
-    async handle(asked) {
-      const { request, body, caller, onDisconnect } = asked;
+    async handle(mcpRequest) {
+      const { request, body, caller, onDisconnect } = mcpRequest;
       if (await isLegacyRequest(request, body)) {
         return serveLegacy({ request, body, onError, ...shared, caller, onDisconnect });
       }
       if (isJsonObject(body) && body.method === 'subscriptions/listen') {
         return serveListening({ request, body, caller, closing: closing.signal, onError });
       }
-      callers.set(request, asked);
+      callers.set(request, mcpRequest);
       return modern.fetch(request, { parsedBody: body });
     },
     async close() {

@@ -20,8 +20,11 @@ import { type McpSession, mintSession, readSession, sessionDigest } from './sess
 import { type SessionSubscriptions, storedSubscriptions } from './session-subscriptions.ts';
 
 const SESSION_HEADER = 'mcp-session-id';
-/** The id of a request of ours by which a person is asked: what answers it names the question, in whatever process it arrives. */
-const ASKED = /^question:([0-9a-f-]{36}):\d+$/;
+/**
+ * Pattern of the ids of our requests that ask a person. The id names the question, so that any
+ * process can handle the answer.
+ */
+const QUESTION_REQUEST_ID = /^question:([0-9a-f-]{36}):\d+$/;
 
 export type LegacyRequest = {
   request: Request;
@@ -33,12 +36,13 @@ export type LegacyRequest = {
 };
 
 /**
- * Revisions up to 2025-11-25, which think of a connection that lasts: `initialize` says once what the client can, and an elicitation is
- * answered, and a call cancelled, by another request. What that takes stands in the session's id, in the id of the elicitation, which is the
- * question's, and in the metadata of the run.
+ * Serves revisions up to 2025-11-25, which assume a connection that lasts. `initialize` states once
+ * what the client can do. Another request answers an elicitation, or cancels a call. The state for
+ * this is in the id of the session, in the id of the elicitation, which names the question, and in
+ * the metadata of the run.
  */
-export async function serveLegacy(asked: LegacyRequest): Promise<Response> {
-  const { request, body, caller } = asked;
+export async function serveLegacy(legacyRequest: LegacyRequest): Promise<Response> {
+  const { request, body, caller } = legacyRequest;
   const sent = request.headers.get(SESSION_HEADER);
   const isStream = request.method === 'GET' && sent !== null;
   if (request.method !== 'POST' && !isStream) {
@@ -46,13 +50,14 @@ export async function serveLegacy(asked: LegacyRequest): Promise<Response> {
   }
   const session = sent === null ? undefined : readSession(sent, caller.key);
   if (sent !== null && !session) return refusal(404, -32_001, 'Session not found');
-  if (isStream && session) return serveStream(asked, keptOf(caller, session));
+  if (isStream && session) return serveStream(legacyRequest, subscriptionsFor(caller, session));
   if (Array.isArray(body)) return refusal(400, -32_600, 'A request is one message, no batch.');
   if (isJsonObject(body)) {
-    if (body.method === undefined && body.id !== undefined) return hear(asked, body);
-    if (body.method === 'notifications/cancelled' && session) return cancel(asked, body, session);
+    if (body.method === undefined && body.id !== undefined) return hear(legacyRequest, body);
+    if (body.method === 'notifications/cancelled' && session)
+      return cancel(legacyRequest, body, session);
   }
-  return answer(asked, session);
+  return answer(legacyRequest, session);
 }
 
 function refusal(status: number, code: number, message: string, allow?: string): Response {
@@ -62,13 +67,16 @@ function refusal(status: number, code: number, message: string, allow?: string):
 
 const accepted = () => new Response(null, { status: 202 });
 
-function keptOf(caller: Caller, { id }: McpSession): SessionSubscriptions {
+function subscriptionsFor(caller: Caller, { id }: McpSession): SessionSubscriptions {
   return storedSubscriptions(caller, sessionDigest(id));
 }
 
-/** One server and one transport for each request. */
-async function answer(asked: LegacyRequest, session: McpSession | undefined): Promise<Response> {
-  const { request, body, caller, onDisconnect = 'continue', isClosing } = asked;
+/** Answers a request by a server and a transport of its own. */
+async function answer(
+  legacyRequest: LegacyRequest,
+  session: McpSession | undefined,
+): Promise<Response> {
+  const { request, body, caller, onDisconnect = 'continue', isClosing } = legacyRequest;
   const transport = new WebStandardStreamableHTTPServerTransport({});
   const can = session?.can ?? abilitiesOf(undefined);
   let asks = 0;
@@ -85,7 +93,7 @@ async function answer(asked: LegacyRequest, session: McpSession | undefined): Pr
     caller,
     onDisconnect,
     isClosing,
-    session: session && keptOf(caller, session),
+    session: session && subscriptionsFor(caller, session),
     asking: ({ mcpReq }): Asking => ({
       by: 'request',
       can,
@@ -93,9 +101,9 @@ async function answer(asked: LegacyRequest, session: McpSession | undefined): Pr
     }),
     metadataOf: ({ mcpReq }) => (session ? metadataOf(session, mcpReq.id) : {}),
   });
-  server.onerror = asked.onError;
+  server.onerror = legacyRequest.onError;
   await server.connect(transport);
-  const leave = () => void server.close().catch(asked.onError);
+  const leave = () => void server.close().catch(legacyRequest.onError);
   request.signal.addEventListener('abort', leave, { once: true });
   const response = await transport.handleRequest(request, { parsedBody: body });
   if (isJsonObject(body) && body.method === 'initialize' && response.ok) {
@@ -118,7 +126,10 @@ function metadataOf({ id }: McpSession, request: Json): JsonObject {
   return { mcp_session: sessionDigest(id), mcp_request: request };
 }
 
-/** The client does not want to know any more. A run that is not there yet, or not any more, is nothing to cancel. */
+/**
+ * Cancels the run of a call that the client has cancelled. Does nothing if the run does not exist
+ * yet, or no longer.
+ */
 async function cancel(
   { body, caller }: LegacyRequest,
   { params }: JsonObject,
@@ -134,29 +145,32 @@ async function cancel(
   return body === undefined ? refusal(400, -32_700, 'Parse error') : accepted();
 }
 
-/** Somebody was asked, and this is what he said. */
+/** Handles the answer of a person who was asked. */
 async function hear({ caller }: LegacyRequest, { id, result }: JsonObject): Promise<Response> {
-  const [, questionId] = ASKED.exec(String(id)) ?? [];
+  const [, questionId] = QUESTION_REQUEST_ID.exec(String(id)) ?? [];
   if (questionId === undefined) return accepted();
   const { root, question } = await caller.transact(async (client) => {
     const found = await findQuestion(client, questionId);
     const open = found && (await questionsInTheWay(queriesWithin(client), found.root_execution_id));
     return { root: found?.root_execution_id, question: open?.find((one) => one.id === questionId) };
   });
-  if (root === undefined || !question) return accepted(); // nobody waits for it any more
+  if (root === undefined || !question) return accepted(); // nobody waits for the answer any more
   const said = responseTo(question, result);
   const outcome = said ? await heard(caller, question, said) : { fault: null };
   if (outcome) await caller.announceUnanswered(root, questionId, outcome.fault);
   return accepted();
 }
 
-/** Undefined when the answer counts. Whoever may not answer is not asked again. */
+/**
+ * Stores an answer. Returns undefined if the answer counts, else its fault. A person who may not
+ * answer is not asked again.
+ */
 async function heard(caller: Caller, question: Question, said: NonNullable<Said>) {
   try {
     const fault = await settled(caller, question, said);
     return fault === null ? undefined : { fault };
   } catch (error) {
-    caller.explain(error); // what is no refusal stands in the log then
+    caller.explain(error); // logs the error if it is no rejection
     return { fault: null };
   }
 }

@@ -14,7 +14,10 @@ export type StreamRequest = {
   onError(error: unknown): void;
 };
 
-/** The stream by which a client of an older revision is told of what no request of its asks for: lists, and the runs of its session. */
+/**
+ * Serves the stream that notifies a client of an older revision. It reports changes of lists, and
+ * of the runs of its session.
+ */
 export async function serveStream(
   { request, caller, isClosing, onError }: StreamRequest,
   session: SessionSubscriptions,
@@ -36,13 +39,16 @@ export async function serveStream(
     tell: (change) => tellBy(server, change),
     signal: request.signal,
   });
-  void watch.over.catch(() => {}).finally(leave); // who may not ask any more is told nothing more
+  void watch.over.catch(() => {}).finally(leave); // a caller without access gets no more
   return response;
 }
 
 const EVERY_LIST = new Set(LIST_NAMES);
 
-/** Tells a client that has one connection for all of it. Who is gone hears nothing. */
+/**
+ * Notifies a client that has one connection for everything. A client that has disconnected gets
+ * nothing.
+ */
 export async function tellBy(server: Server, change: Change): Promise<void> {
   await server.notification(notificationOf(change)).catch(() => {});
 }

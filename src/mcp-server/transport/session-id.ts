@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Abilities } from '../calls/client-input.ts';
 
-/** What a client said of itself in `initialize`, which older revisions of the protocol say once. */
+/**
+ * The abilities that a client states in `initialize`. Older revisions of the protocol state them
+ * once.
+ */
 export type McpSession = { id: string; can: Abilities };
 
-/** The first letter of an id says what its client can. */
+/** First letters of ids, with the abilities of the client. */
 const LETTERS: readonly [string, Abilities][] = [
   ['n', { forms: false, samples: false }],
   ['e', { forms: true, samples: false }],
@@ -13,8 +16,9 @@ const LETTERS: readonly [string, Abilities][] = [
 ];
 
 /**
- * A session id that says by itself all there is to the session, so that no process keeps one and any process serves it. It is bound to
- * its caller: to anybody else it is no session. It lets nobody in; that the login does, at each request.
+ * Creates a session id that contains the whole session, so that no process stores the session, and
+ * any process can serve it. The id is bound to its caller, and invalid for others. The id admits
+ * nobody: the login does, at each request.
  */
 export function mintSession(callerKey: string, can: Abilities): string {
   const [letter] = LETTERS.find(
@@ -24,7 +28,7 @@ export function mintSession(callerKey: string, can: Abilities): string {
   return `${body}.${markOf(body, callerKey)}`;
 }
 
-/** The session of this id, when it is one of this caller. */
+/** Returns the session of an id, if the id belongs to this caller. */
 export function readSession(id: string, callerKey: string): McpSession | undefined {
   const [, body, mark] = /^([nesb][\w-]{22})\.([\w-]{43})$/.exec(id) ?? [];
   if (body === undefined || mark !== markOf(body, callerKey)) return undefined;
@@ -32,7 +36,10 @@ export function readSession(id: string, callerKey: string): McpSession | undefin
   return can && { id, can };
 }
 
-/** What stands in a run's metadata for a session, of which it tells nothing. */
+/**
+ * Returns the digest of a session id for the metadata of a run. The digest reveals nothing about
+ * the session.
+ */
 export function sessionDigest(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 32);
 }

@@ -12,18 +12,20 @@ import type { Caller } from '../caller.ts';
 import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
 
-/** What the client of a session asked to be told of, wherever that is kept. */
+/** The subscriptions and the log level of a session, in the database or in memory. */
 export type SessionSubscriptions = {
-  /** The least grave log message it wants; null when it never said. */
+  /** Returns the lowest log level that the client wants, or null if the client has set none. */
   logLevel(): Promise<string | null>;
   setLogLevel(level: string): Promise<void>;
-  /** Throws when there is no such run, or file, for the caller. */
+  /** Subscribes to a run or a file. Throws if there is no such run or file for the caller. */
   subscribe(uri: string): Promise<void>;
   unsubscribe(uri: string): Promise<void>;
   subscriptions(): Promise<Subscriptions>;
 };
 
-/** Kept in the database, for requests that reach any process. */
+/**
+ * Creates subscriptions that are stored in the database, because requests may reach any process.
+ */
 export function storedSubscriptions(caller: Caller, session: string): SessionSubscriptions {
   return {
     logLevel: () => caller.transact((client) => logLevelOf(client, session)),
@@ -41,7 +43,7 @@ export function storedSubscriptions(caller: Caller, session: string): SessionSub
   };
 }
 
-/** Kept for as long as a connection lasts. */
+/** Creates subscriptions that last as long as a connection. */
 export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
   const runs = new Map<string, string>();
   let logLevel: string | null = null;

@@ -12,12 +12,12 @@ export type StdioOptions = {
   input: Readable;
   output: Writable;
   onDisconnect: 'continue' | 'cancel';
-  /** Ends it from our side: the runs go on. */
+  /** Ends the connection from our side. The runs continue. */
   signal: AbortSignal;
   onError(error: unknown): void;
 };
 
-/** Serves one client over two streams until it closes its end, or the signal fires. */
+/** Serves one client over two streams, until the client closes its end or the signal fires. */
 export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const { caller, input, output, onDisconnect, signal, onError } = options;
   const transport = new StdioServerTransport(input, output);
@@ -46,7 +46,7 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
     };
   });
   signal.addEventListener('abort', () => void connection.close().catch(onError), { once: true });
-  const listening = whenAsked(transport, session, onError);
+  const listening = whenInitialized(transport, session, onError);
   const watching = Promise.race([listening, over]).then(async () => {
     if (closed.signal.aborted) return;
     const watch = await watchChanges({
@@ -58,13 +58,17 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
     await watch.over;
   });
   await Promise.all([over, watching.catch(onError)]);
-  await new Promise(setImmediate); // who was cut off says now whether its run is cancelled
+  // A call that was cut off decides now whether its run is cancelled.
+  await new Promise(setImmediate);
   await quiet();
 }
 
 const EVERY_LIST = new Set(LIST_NAMES);
 
-/** The caller, and a promise of the moment when nothing of it is under way. */
+/**
+ * Wraps a caller. Returns the wrapped caller, and a function that waits until none of its
+ * transactions is open.
+ */
 function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } {
   const calls = new Set<Promise<unknown>>();
   const patient: Caller = {
@@ -88,11 +92,12 @@ function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } 
 }
 
 /**
- * Resolves when the client has shaken hands, or listens, which the library answers by itself: the runs it wants to hear of are read off
- * its request, and how they stand is known before the answer, so that nothing is missed after it. What it does not want to hear any more
- * the library keeps from it.
+ * Resolves when the client has initialized, or listens. The library itself answers a request to
+ * listen. So the runs are read from the request, and their state is known before the answer, so
+ * that no later change is missed. The library does not send changes that the client no longer
+ * wants.
  */
-function whenAsked(
+function whenInitialized(
   transport: StdioServerTransport,
   session: SessionSubscriptions,
   onError: (error: unknown) => void,

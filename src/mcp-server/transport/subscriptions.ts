@@ -14,12 +14,15 @@ export type ListeningRequest = {
   onError(error: unknown): void;
 };
 
-/** Runs that one stream tells of. */
+/** Most resources that one stream reports. */
 const MOST_RUNS = 100;
 
-/** `subscriptions/listen` of revision 2026-07-28: one stream that says all the client wants to be told of, and so needs nothing kept. */
-export async function serveListening(asked: ListeningRequest): Promise<Response> {
-  const { request, body, caller, closing, onError } = asked;
+/**
+ * Serves `subscriptions/listen` of revision 2026-07-28. One stream reports all that the client
+ * subscribes to, so nothing needs to be stored.
+ */
+export async function serveListening(listeningRequest: ListeningRequest): Promise<Response> {
+  const { request, body, caller, closing, onError } = listeningRequest;
   const filter = filterOf(body);
   if (filter.uris.length > MOST_RUNS) return tooMany(body.id ?? null);
   const wanted = await wantedBy(caller, filter);
@@ -48,7 +51,7 @@ export async function serveListening(asked: ListeningRequest): Promise<Response>
     },
   );
   const end = () => void handler.close().catch(onError);
-  void watch.over.catch(() => {}).finally(end); // who may not ask any more is told nothing more
+  void watch.over.catch(() => {}).finally(end); // a caller without access gets no more
   closing.addEventListener('abort', end, { once: true });
   const response = await handler.fetch(request, { parsedBody: body });
   if (!response.headers.get('content-type')?.includes('event-stream')) left.abort();
@@ -57,10 +60,10 @@ export async function serveListening(asked: ListeningRequest): Promise<Response>
 
 type Filter = { lists: Wanted['lists']; uris: string[] };
 
-/** What is no filter is refused by the library. */
+/** Returns the filter in a request. The library rejects an invalid filter. */
 function filterOf({ params }: JsonObject): Filter {
-  const asked = isJsonObject(params) ? params.notifications : undefined;
-  const filter: JsonObject = isJsonObject(asked) ? asked : {};
+  const requested = isJsonObject(params) ? params.notifications : undefined;
+  const filter: JsonObject = isJsonObject(requested) ? requested : {};
   const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];
   return {
     lists: new Set(LIST_NAMES.filter((name) => filter[`${name}ListChanged`] === true)),
@@ -68,7 +71,10 @@ function filterOf({ params }: JsonObject): Filter {
   };
 }
 
-/** What the caller cannot see is like what is nowhere: nothing is ever said of it. */
+/**
+ * Returns the subscriptions in a filter. A resource that the caller cannot see is treated like one
+ * that does not exist, and is never reported.
+ */
 async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Wanted> {
   const keys = uris.map((uri) => executionOf(uri) ?? uri);
   const runs =

@@ -9,7 +9,9 @@ const MOST_CHARACTERS = 10_000_000;
 /** Quotes, colon and comma around a value and its name. */
 const PUNCTUATION = 4;
 
-/** The result, or in its place an error with `HWINV` when it is too large to be written as JSON. */
+/**
+ * Returns the result, or an error with `HWINV` if the result is too large to be written as JSON.
+ */
 export function boundResult<R extends ExecutionResult>(result: R, isMutation: boolean): R {
   if (!isLarger(result.data, MOST_CHARACTERS)) return result;
   const message = `the answer has more than ${MOST_CHARACTERS / 1_000_000} MB`;
@@ -23,8 +25,8 @@ export function boundResult<R extends ExecutionResult>(result: R, isMutation: bo
 }
 
 /**
- * Returns whether a value has more characters than `most` as JSON, apart from escapes. Stops as soon
- * as the answer is known. Does not recurse, so depth is no limit.
+ * Returns whether a value has more characters than `most` as JSON, apart from escapes. Stops as
+ * soon as the answer is known. Does not recurse, so depth is no limit.
  */
 export function isLarger(value: unknown, most: number): boolean {
   const rest = [value];

@@ -16,7 +16,7 @@ import {
 } from 'postgraphile/graphql';
 import { weightOf } from './weights.ts';
 
-/** What the arguments of a field ask of the planner. */
+/** The work that the arguments of a field cause in the planner. */
 export type InputMeasures = Readonly<{
   /** Fields of input objects and items of lists. A value of the type JSON is one. */
   inputs: number;
@@ -29,7 +29,9 @@ export type InputMeasures = Readonly<{
   relations: number;
   /** Levels of such filters inside one another. */
   relationDepth: number;
-  /** Characters of the longest value of an enum. graphql-js compares it with the values there are. */
+  /**
+   * Characters of the longest value of an enum. graphql-js compares it with the values there are.
+   */
   enumLength: number;
 }>;
 
@@ -41,12 +43,12 @@ export const noInputs: InputMeasures = {
   enumLength: 0,
 };
 
-/** More is refused anyway, so nobody counts on. */
+/** The count at which counting stops: an operation with more is rejected anyway. */
 const MOST_COUNTED = 10_000;
 const MOST_LEVELS = 100;
 
 type Variables = Readonly<Record<string, unknown>>;
-/** A value as it stands in the document, or as JSON. */
+/** A value in the document, or as JSON. */
 type Value = { node: ValueNode } | { json: unknown };
 type Parts = { fields: [name: string, value: Value][] } | { items: Value[] } | undefined;
 
@@ -58,14 +60,14 @@ export function createInputMeter(
 ): (field: FieldNode, definition: GraphQLField<unknown, unknown>) => InputMeasures {
   const known = new Map<string, InputMeasures>();
 
-  /** A variable counts as often as it is used, and is measured once. */
+  /** Measures a variable. A variable counts as often as it is used, and is measured once. */
   function measureVariable(name: string, level: number): InputMeasures {
     const measured = known.get(name);
     if (measured || !variables) return measured ?? noInputs;
     const definition = definitions.find(({ variable }) => variable.name.value === name);
     const type = definition && typeFromAST(schema, definition.type as never);
-    const given = Object.hasOwn(variables, name) ? { json: variables[name] } : undefined;
-    const value = given ?? (definition?.defaultValue && { node: definition.defaultValue });
+    const supplied = Object.hasOwn(variables, name) ? { json: variables[name] } : undefined;
+    const value = supplied ?? (definition?.defaultValue && { node: definition.defaultValue });
     const result = value && type ? measure(value, type as GraphQLInputType, level) : noInputs;
     known.set(name, result);
     return result;
@@ -134,7 +136,7 @@ export function createInputMeter(
   };
 }
 
-/** Side by side, levels do not add up. */
+/** Adds measures. Levels side by side do not add up. */
 export function addInputs(a: InputMeasures, b: InputMeasures): InputMeasures {
   return {
     inputs: a.inputs + b.inputs,
@@ -173,7 +175,9 @@ function lengthOf(value: Value): number {
   return node.kind === Kind.ENUM || node.kind === Kind.STRING ? node.value.length : 0;
 }
 
-/** The filter of a table: what it says may be joined by `and`, `or` and `not`. */
+/**
+ * Returns whether a type is the filter of a table, whose conditions `and`, `or` and `not` may join.
+ */
 function isTableFilter(type: GraphQLInputObjectType): boolean {
   const { not } = type.getFields();
   return not !== undefined && getNullableType(not.type) === type;
@@ -196,7 +200,10 @@ function relationWeight(type: GraphQLInputObjectType, name: string): number {
   return isTableFilter(type) && isInputObjectType(relation) ? filterWeight(relation) : 0;
 }
 
-/** Returns the weight of the table that a filter selects from; of many rows `some` has its filter. */
+/**
+ * Returns the weight of the table that a filter selects from. A filter by many rows has the filter
+ * of the table in `some`.
+ */
 function filterWeight(filter: GraphQLInputObjectType): number {
   const some = getNullableType(filter.getFields().some?.type);
   const { name } = isInputObjectType(some) ? some : filter;

@@ -19,7 +19,7 @@ import {
 import { addInputs, createInputMeter, type InputMeasures, noInputs } from './input-measures.ts';
 import { weightOfRows } from './weights.ts';
 
-/** What an operation may be; fragments and variables count as often as they are used. */
+/** The limits of an operation. Fragments and variables count as often as they are used. */
 const LIMITS = {
   /** Levels of fields, without introspection. */
   depth: { most: 13, what: 'levels' },
@@ -29,9 +29,9 @@ const LIMITS = {
   aliases: { most: 60, what: 'aliases' },
   roots: { most: 30, what: 'fields at its top' },
   directives: { most: 50, what: 'directives' },
-  /** Pages in pages multiply: what the operation may read, by its page sizes. */
+  /** The rows that the operation may read, by its page sizes. Pages inside pages multiply. */
   rows: { most: 200_000, what: 'rows to read' },
-  /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
+  /** Files of up to 8 MB. A page of files keeps as many in memory as `first` says. */
   files: { most: 8, what: 'bytes of files to read' },
   /**
    * Fields that lead to other rows, by weight, and fields that count rows or look for more. Each is
@@ -44,20 +44,26 @@ const LIMITS = {
   },
   inputs: { most: 1_000, what: 'values in its arguments and variables' },
   conditions: { most: 100, what: 'conditions joined by and, or and not' },
-  /** By weight. The planner of Postgres takes time and memory in the square of the tables. */
+  /**
+   * The tables, by weight. The time and memory of the Postgres planner grow with the square of the
+   * tables.
+   */
   relations: { most: 20, what: 'tables behind filters by a relation' },
   relationDepth: { most: 5, what: 'levels of filters by a relation' },
   enumLength: { most: 200, what: 'characters in a value of an enum' },
 } as const;
 
-/** What a document may be; the rules of GraphQL compare its definitions with one another. */
+/** The limits of a document. The rules of GraphQL compare its definitions with one another. */
 const DOCUMENT_LIMITS = {
   definitions: { most: 100, what: 'operations and fragments' },
   variables: { most: 100, what: 'variables' },
 } as const;
 
 type Limit = keyof typeof LIMITS;
-/** `pages`: the set holds the rows of a page, whose size its field says. */
+/**
+ * The measures of a selection. `pages` is 1 for the rows of a page, whose size is at the field
+ * around them.
+ */
 type Measures = Record<Limit | 'pages', number>;
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
@@ -65,7 +71,7 @@ type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 const WRAPPERS = new Set(['nodes', 'edges', 'node']);
 const UNWRITTEN_ROWS = 10;
 const MOST_CHARACTERS = 100_000;
-/** Nobody looks deeper than this: it is refused anyway. */
+/** The depth at which measuring stops: a deeper operation is rejected anyway. */
 const ABYSS = 100;
 const nothing: Measures = {
   depth: 0,
@@ -88,8 +94,9 @@ export function refuseLongText(text: string): GraphQLError | undefined {
 }
 
 /**
- * The rules with the limits before them. A document beyond a limit hears of that alone: rules such as
- * OverlappingFieldsCanBeMerged take time in the square of its size.
+ * Returns the rules with the limits before them. A document beyond a limit gets only the errors of
+ * the limits, because rules such as OverlappingFieldsCanBeMerged take time in the square of its
+ * size.
  */
 export function limited(rules: readonly ValidationRule[]): ValidationRule[] {
   const found = new WeakMap<DocumentNode, GraphQLError[]>();
@@ -174,14 +181,17 @@ function refusal(limit: string, found: number, most: number, what: string): Grap
   return new GraphQLError(message, { extensions });
 }
 
-/** Each fragment is measured once, so that the time is linear whatever the spreads multiply to. */
+/**
+ * The state of a measurement. Each fragment is measured once, so that the time is linear, however
+ * often fragments are spread.
+ */
 type Measuring = {
   schema: GraphQLSchema;
   fragments: Fragments;
   known: Map<string, Measures>;
   inputsOf: ReturnType<typeof createInputMeter>;
 };
-/** What a set of fields is selected of; undefined where the schema has no such type. */
+/** The type from which a set of fields is selected; undefined where the schema has no such type. */
 type Parent = GraphQLNamedType | undefined;
 
 function measureSet(
@@ -251,7 +261,8 @@ function measureField(
 
 /**
  * Returns the tables that a field reads. `totalCount` and `pageInfo` count 1 each, since their list
- * is counted already. The payload of a mutation reads none, and returns a row without its partitions.
+ * is counted already. The payload of a mutation reads none, and returns a row without its
+ * partitions.
  */
 function joinsOf(
   { name: { value: name }, selectionSet }: FieldNode,
@@ -267,9 +278,12 @@ function isPayload(type: Parent): boolean {
   return isObjectType(type) && type.getFields().clientMutationId !== undefined;
 }
 
-/** Returns the size of a page. One without `first` or `last` counts as small: most are not full. */
-function pageSize({ arguments: given = [] }: FieldNode): number {
-  const size = given.find(({ name }) => name.value === 'first' || name.value === 'last')?.value;
+/**
+ * Returns the size of a page. A page without `first` or `last` counts as small, because most such
+ * pages are not full.
+ */
+function pageSize({ arguments: args = [] }: FieldNode): number {
+  const size = args.find(({ name }) => name.value === 'first' || name.value === 'last')?.value;
   return size?.kind === Kind.INT ? Math.max(0, Number(size.value)) : UNWRITTEN_ROWS;
 }
 
@@ -277,7 +291,7 @@ function measureFragment(name: string, measuring: Measuring, level: number): Mea
   const { fragments, known } = measuring;
   const measures = known.get(name);
   if (measures) return measures;
-  known.set(name, nothing); // a circle is another rule's business
+  known.set(name, nothing); // another rule rejects a cycle
   const fragment = fragments.get(name);
   const of = fragment && measuring.schema.getType(fragment.typeCondition.name.value);
   const result = fragment ? measureSet(fragment.selectionSet, measuring, of, level) : nothing;
@@ -285,7 +299,7 @@ function measureFragment(name: string, measuring: Measuring, level: number): Mea
   return result;
 }
 
-/** Levels, of which the deepest counts where sets stand side by side. */
+/** The measures of levels. Where sets stand side by side, the deepest one counts. */
 const LEVELS = ['depth', 'introspection', 'relationDepth', 'enumLength', 'pages'] as const;
 const SUMS = (Object.keys(nothing) as (keyof Measures)[]).filter(
   (measure) => !(LEVELS as readonly string[]).includes(measure),

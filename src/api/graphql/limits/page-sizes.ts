@@ -1,4 +1,4 @@
-/** Rows of a page when the client does not say how many. */
+/** The number of rows of a page if the client gives none. */
 export const USUAL_ROWS = 100;
-/** Rows of a page at most. */
+/** Most rows of a page. */
 export const MOST_ROWS = 1_000;

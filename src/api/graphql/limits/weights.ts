@@ -26,7 +26,7 @@ export function weightOf(rowType: string): number {
   return WEIGHTS[rowType] ?? 1;
 }
 
-/** The weight of what a field leads to: a row, or a connection of rows. */
+/** Returns the weight of the rows that a field leads to: a row, or a connection of rows. */
 export function weightOfRows(type: GraphQLNamedType | undefined): number {
   const nodes = isObjectType(type) ? type.getFields().nodes : undefined;
   return weightOf((nodes ? getNamedType(nodes.type).name : type?.name) ?? '');

@@ -52,7 +52,10 @@ export function createAdmissionPlugin(
   };
 }
 
-/** An operation that is never executed leaves when it is answered. */
+/**
+ * Waits for the place of a request. An operation that is never executed frees its place when it is
+ * answered.
+ */
 async function admitted(
   admission: Admission,
   caller: Subject,

@@ -4,27 +4,31 @@ import 'postgraphile';
 type Behavior = GraphileBuild.Build['behavior'];
 
 /**
- * Building the schema asks a hundred thousand times whether what a table, column or relation may do covers something, and
- * graphile-build splits the whole list of what it may do each time: nearly half of a start. The answers depend on that list and
- * the question alone, and few lists differ. Here they are remembered for as long as the schema is built.
+ * Caches whether the behavior of a table, column or relation covers a filter. Building the schema
+ * makes a hundred thousand such checks. graphile-build splits the whole list of behaviors each
+ * time, which takes nearly half of a start. The result depends on that list and the filter alone,
+ * and few lists differ. So results are cached for as long as the schema is built.
  */
 export const BehaviorCachePlugin: GraphileConfig.Plugin = {
   name: 'HowdahRememberedBehaviorPlugin',
   version: '1.0.0',
   schema: {
-    // asked once, when all entities are known and before the first question
-    globalBehavior(behavior, { behavior: asked }) {
-      const { entityMatches, getPreferencesAppliedBehaviors: apply } = asked;
+    // called once, when all entities are known and before the first check
+    globalBehavior(behavior, { behavior: behaviors }) {
+      const { entityMatches, getPreferencesAppliedBehaviors: apply } = behaviors;
       const matches = remembered<boolean | undefined>();
-      asked.entityMatches = (type, entity, filter) =>
-        matches(`${type} ${filter}`, asked.getBehaviorForEntity(type, entity).behaviorString, () =>
-          entityMatches.call(asked, type, entity, filter),
+      behaviors.entityMatches = (type, entity, filter) =>
+        matches(
+          `${type} ${filter}`,
+          behaviors.getBehaviorForEntity(type, entity).behaviorString,
+          () => entityMatches.call(behaviors, type, entity, filter),
         );
-      // beside the list it says where each word is from, here of the first one that had it; nothing but messages reads that
+      // The result also says where each word of the list is from, here for the first caller with
+      // that list. Only messages read this.
       const applied = remembered<ReturnType<Behavior['getBehaviorForEntity']>>();
-      asked.getPreferencesAppliedBehaviors = (type, inferred, override) =>
+      behaviors.getPreferencesAppliedBehaviors = (type, inferred, override) =>
         applied(`${type} ${override.behaviorString}`, inferred.behaviorString, () =>
-          apply.call(asked, type, inferred, override),
+          apply.call(behaviors, type, inferred, override),
         );
       return [behavior];
     },

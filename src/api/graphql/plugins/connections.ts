@@ -15,8 +15,8 @@ type RequestContext = Partial<Grafast.RequestContext>;
 
 /**
  * Bounds what an operation may read: all its statements together, and anew for each event of a
- * subscription. The event loop parses it, plans it into a result and writes it as JSON, so 10 MB
- * take about 0.1 seconds. It suffices for the largest value of a column.
+ * subscription. The event loop parses the rows, makes a result of them and writes the result as
+ * JSON, so 10 MB take about 0.1 seconds. The bound suffices for the largest value of a column.
  */
 export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000, cells: 250_000 };
 
@@ -49,7 +49,7 @@ export function createConnectionsPlugin(
             if (!identity) return config;
             const lend = (contextValue: unknown, signal?: AbortSignal) => {
               const budget = new ReadBudget(MOST_READ);
-              const pool = connections.as(identity, signal, budget) as Pool; // only `connect` is called
+              const pool = connections.as(identity, signal, budget) as Pool; // for `connect`
               const withPgClient = makePgAdaptorWithPgClient(pool);
               budgets.set(withPgClient, budget);
               (contextValue as Context).withPgClient = withPgClient;

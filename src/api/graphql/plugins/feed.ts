@@ -18,7 +18,7 @@ import type { LiveSources } from '../subscriptions/subscriptions.ts';
 declare global {
   namespace Grafast {
     interface Context {
-      /** Where the operation's events come from. */
+      /** The sources of the events of the operation. */
       live: LiveSources;
     }
   }
@@ -68,7 +68,10 @@ const typeDefs = gql`
   }
 `;
 
-/** The subscriptions of the live feed. A step comes out of the event; a run is read again for each event. */
+/**
+ * The subscriptions of the live feed. A step is taken from the event. A run is read again for each
+ * event.
+ */
 export const FeedPlugin = extendSchema((build) => {
   const { steps, executions, messages } = build.input.pgRegistry.pgResources;
   if (!steps || !executions || !messages) throw new Error('the schema lacks the log');
@@ -123,7 +126,10 @@ function cursorOf([turn, seq]: readonly [number | null, number]): string | null 
   return turn === null ? null : `${turn}.${seq}`;
 }
 
-/** Grafast types topics as names; ours say which run, and as whom it is asked for. */
+/**
+ * Subscribes to a source. Grafast types topics as names; topics of Howdah name the run and the
+ * settings of the caller.
+ */
 function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {
   const $context = context();
   const $topic = object({

@@ -11,8 +11,8 @@ import { boundResult } from '../limits/answer-size.ts';
 import { limited, refuseLargeVariables, refuseLongText } from '../limits/limits.ts';
 
 /**
- * Refuses operations that are too large before they are planned, over HTTP and WebSocket alike; and all that ask about the
- * schema, where nobody may. Refuses an answer that became too large all the same.
+ * Rejects operations that are too large before they are planned, over HTTP and WebSocket alike.
+ * Rejects introspection where it is off. Rejects an answer that became too large all the same.
  */
 export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugin {
   const tell = introspection ? asInvalid : (error: GraphQLError) => withoutHelp(asInvalid(error));
@@ -58,7 +58,7 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
 
 type Results = Awaited<ReturnType<ExecutionConfig['execute'] | ExecutionConfig['subscribe']>>;
 
-/** Bounds a result, or each of a subscription. */
+/** Bounds a result, or each result of a subscription. */
 function boundResults(results: Results, isMutation: boolean): Results {
   if (!(Symbol.asyncIterator in results)) return boundResult(results, isMutation);
   const each = results as AsyncGenerator<ExecutionResult, void, void>;

@@ -15,8 +15,8 @@ import { MOST_READ, signalOf } from './connections.ts';
 type Context = { withPgClient: WithPgClient };
 
 /**
- * Queries are read from the replica where that shows what the reader knows of. Mutations and subscriptions are the
- * primary's; an answer to a mutation says up to where it wrote.
+ * Runs queries on the replica when it shows everything that the reader knows of. Mutations and
+ * subscriptions run on the primary. The answer to a mutation says up to which position it wrote.
  */
 export function createReplicaPlugin(
   reads: ReplicaRouter,
@@ -71,7 +71,10 @@ function positionIn(headers: IncomingHttpHeaders = {}): bigint {
   }
 }
 
-/** What the replica failed at is asked of the primary, each statement for itself. */
+/**
+ * Makes statements run on the replica. A statement that fails there is repeated on the primary,
+ * each statement by itself.
+ */
 function replace(context: Context, withReplica: WithPgClient, { forgive }: Chosen): void {
   const { withPgClient } = context;
   context.withPgClient = (async (settings, callback) => {

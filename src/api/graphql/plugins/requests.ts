@@ -7,16 +7,19 @@ import type { Operations } from '../operations.ts';
 import { refusal, refuseVariables } from '../request.ts';
 import { runScript } from '../run-page.ts';
 
-/** What requests carry, read and looked at already. */
+/** The bodies of requests, already read and checked. */
 export type Bodies = WeakMap<object, Json>;
 
 export type RequestsOptions = {
   bodies: Bodies;
-  /** When there are any, no others run. */
+  /** The allowed operations. If set, no others run. */
   operations: Operations | undefined;
 };
 
-/** Hands grafserv the bodies that were read before it, and looks at what each request asks, over HTTP and WebSocket. */
+/**
+ * Passes grafserv the bodies that were read before it, and checks each request, over HTTP and
+ * WebSocket.
+ */
 export function createRequestsPlugin({
   bodies,
   operations,

@@ -75,10 +75,12 @@ function refusedByLimit(result: BufferResult): Result {
     Object.values(data ?? {}).every((value) => value === null);
   const hasStatuses = headers['content-type']?.startsWith(OWN_TYPE);
   if (!isWhole || !hasStatuses) return { ...result, headers };
-  return { ...withBody({ ...result, headers }, { errors }), statusCode: 429 }; // without `data`, which means 200
+  return { ...withBody({ ...result, headers }, { errors }), statusCode: 429 }; // `data` means 200
 }
 
-/** grafserv's own refusals have no code, and show our status among the extensions. */
+/**
+ * Adds a code to the errors of grafserv, which have none. Removes the status from their extensions.
+ */
 function coded(result: BufferResult): Result {
   const answer = answerOf(result);
   const errors = (answer.errors ?? []).map(({ extensions, ...error }) => {

@@ -1,18 +1,19 @@
-/** Events of one subscription that may be on their way from the feed to the socket. */
+/** Most events of one subscription on their way from the feed to the socket. */
 const MOST_UNDER_WAY = 32;
 
 /**
- * Makes the feed wait for the socket. Grafast takes events as fast as they come and keeps the results without a
- * bound until the socket takes them; so the events are counted in at the source and out at the socket.
+ * Makes the feed wait for the socket. Grafast takes events as fast as they come, and buffers the
+ * results without a bound until the socket takes them. So events are counted in at the source and
+ * out at the socket.
  */
 export type Backpressure = {
-  /** For the events on their way into Grafast. */
+  /** Wraps the events on their way into Grafast. */
   source<T>(events: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
-  /** For the results on their way out. */
+  /** Wraps the results on their way out. */
   sink<T>(results: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
 };
 
-/** One for each subscription. */
+/** Creates the back-pressure of one subscription. */
 export function createBackpressure(): Backpressure {
   let underWay = 0;
   let room: PromiseWithResolvers<void> | undefined;

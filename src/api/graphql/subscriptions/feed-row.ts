@@ -4,16 +4,20 @@ import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
 import { type FeedRow, type SessionRow, sessionCursorText } from '../../../db/feed/feed.ts';
 import type { Json } from '../../../json/json.ts';
 
-/** The columns as fields of GraphQL take them. */
+/** The columns in the form that fields of GraphQL take. */
 type Row = Record<string, unknown>;
 type FeedEvent = FeedRow | SessionRow;
 
-/** Many subscribers get the same row: it is decoded for the first of them. */
+/**
+ * The decoded rows. Many subscribers get the same row, which is decoded once, for the first of
+ * them.
+ */
 const decoded = new WeakMap<FeedEvent, Row>();
 
 /**
- * A row of the feed in the place of a row that was selected: its columns and whatever is derived from them
- * (relations, nodeId) work as in queries, but a subscriber's event costs no SQL unless relations are asked for.
+ * A row of the feed in the place of a selected row. Its columns and everything derived from them
+ * (relations, nodeId) work as in queries. An event costs no SQL unless the subscriber selects
+ * relations.
  */
 export class FeedRowStep extends Step<Row> {
   static $$export = { moduleName: 'howdah', exportName: 'FeedRowStep' };
@@ -33,7 +37,7 @@ export class FeedRowStep extends Step<Row> {
     return access(this, column);
   }
 
-  /** Of a message of a session: its place there. */
+  /** Returns the place of a message in its session. */
   cursor(): Step {
     return access(this, 'cursor');
   }
@@ -55,7 +59,10 @@ function rowOf(event: FeedEvent, resource: PgResource): Row {
   return row;
 }
 
-/** The feed carries JSON as it is, and everything else so that its text is the one Postgres gives. */
+/**
+ * Decodes a value of the feed. The feed carries JSON as it is, and any other value such that its
+ * text is the text that Postgres gives.
+ */
 function decode(codec: PgCodec, value: Json): unknown {
   if (value === null || codec === TYPES.jsonb) return value;
   return codec.fromPg(String(value));

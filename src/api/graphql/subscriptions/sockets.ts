@@ -22,13 +22,13 @@ import { transactionAs } from '../transaction-as.ts';
 import type { Backpressure } from './backpressure.ts';
 
 const PING_MS = 12_000;
-/** How long a subscription may wait for its beginning. */
+/** Time that a subscription may wait for its start. */
 const BEGIN_MS = 30_000;
-/** How long a client may take to say goodbye. */
+/** Time that a client has to close its end. */
 const FAREWELL_MS = 1_000;
 const TURNED_AWAY = 'This connection is closed.';
 
-/** grafserv gives all four of its handlers. */
+/** A handler of grafserv, which provides all four. */
 type Handler<K extends keyof WsConfig> = NonNullable<WsConfig[K]>;
 type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
@@ -40,13 +40,19 @@ export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
 };
 
 export type Sockets = {
-  /** Answers 503 when there are too many already. */
+  /** Accepts a WebSocket, or answers 503 when there are too many. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Tells every client to go (1001) and waits until they have gone, or lets go of them. */
+  /**
+   * Closes the socket of every client (1001) and waits until all clients have disconnected.
+   * Terminates the others after a while.
+   */
   close(): Promise<void>;
 };
 
-/** GraphQL over WebSocket (graphql-transport-ws), with a login, and bounds on what one socket may send and ask for. */
+/**
+ * Serves GraphQL over WebSocket (graphql-transport-ws) with a login, and with bounds on what one
+ * socket may send and run.
+ */
 export function createSockets(serv: GrafservBase, options: SocketOptions): Sockets {
   const { bounds, admission, limits, identities } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
@@ -54,8 +60,8 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     answerBare(socket, method === 'GET' ? 400 : 405, 'HWINV', `This is no WebSocket: ${message}.`);
   });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
-  // After a deploy every subscriber comes back at the same moment. To begin costs one short query, and takes from
-  // requests no more than half of their connections.
+  // After a deploy, every subscriber returns at the same moment. The start of a subscription costs
+  // one short query. All starts together take at most half of the connections from requests.
   const beginnings = createAdmission({
     connections: Math.ceil(bounds.connections / 2),
     waiting: bounds.sockets,
@@ -86,7 +92,8 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
       const transaction = transactionAs(identity, request, options);
       return mostBytesFor({ transaction }, { 'content-length': `${length}` });
     });
-    // ws has closed it already and said why (1009: too large, 1007: no UTF-8); graphql-ws would print a stack each time
+    // ws has already closed the socket and given the reason (1009: too large, 1007: not UTF-8).
+    // graphql-ws would print a stack trace each time.
     client.removeAllListeners('error').on('error', () => {});
   });
   return {
@@ -124,7 +131,7 @@ function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'on
   };
 }
 
-/** Each operation counts as a request; beyond a limit its result is an error with code `HWQTA`. */
+/** Counts each operation as a request. Beyond a limit, the result is an error with code `HWQTA`. */
 function counted(
   onSubscribe: Handler<'onSubscribe'>,
   { countRequest, identities }: { countRequest: CountRequest; identities: Identities },
@@ -132,7 +139,7 @@ function counted(
   return async (context, id, payload) => {
     const { socket } = context.extra as unknown as { socket: WebSocket };
     const identity = identities.get(socket);
-    // who was turned away may send on until his end is closed, too
+    // a rejected client may go on sending until its end is closed, too
     if (!identity || socket.readyState !== socket.OPEN) return [new GraphQLError(TURNED_AWAY)];
     const refusal = await countRequest(identity);
     if (!refusal) return onSubscribe(context, id, payload);
@@ -141,7 +148,10 @@ function counted(
   };
 }
 
-/** Beyond what the server takes on at once, the operation's result is an error with code `53300`. */
+/**
+ * Makes operations wait for their turn. Beyond the capacity of the server, the result is an error
+ * with code `53300`.
+ */
 function inTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
   handle: H,
   admission: Admission,
@@ -219,7 +229,7 @@ function withEnd<T>(
   };
 }
 
-/** Results are taken as fast as the socket takes them, and the feed hears of it. */
+/** Takes results as fast as the socket takes them, and applies the back-pressure to the feed. */
 function paced(subscribe: Handler<'subscribe'>): Handler<'subscribe'> {
   return async (args) => {
     const results = await subscribe(args);

@@ -8,16 +8,16 @@ import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
 import type { VisibilityGuard } from './visibility-guard.ts';
 
-/** What a subscription asks for, and as whom. */
+/** The topic of a subscription, and the settings of its caller. */
 export type FeedTopic = {
   id: string;
-  /** A step's seq, or a place in a session. */
+  /** The seq of a step, or a place in a session. */
   after?: number | string | null;
   withPgClient: WithPgClient;
   pgSettings: Record<string, string>;
 };
 
-/** A source of events as Grafast's `listen` takes it. */
+/** A source of events in the form of Grafast's `listen`. */
 export type EventSource<T> = { subscribe(topic: FeedTopic): Promise<AsyncIterableIterator<T>> };
 
 /** The sources of one operation. */
@@ -28,7 +28,7 @@ export type LiveSources = {
   messages: EventSource<SessionRow>;
 };
 
-/** What an operation on a WebSocket is answered from, and as whom. */
+/** The inputs of the sources of an operation on a WebSocket, and the identity of its caller. */
 export type LiveOptions = {
   hub: FeedHub;
   sight: VisibilityGuard;
@@ -37,16 +37,24 @@ export type LiveOptions = {
 };
 
 /**
- * The sources for an operation on a WebSocket. Whether the run or session may be seen is decided when it begins, and
- * again while it lasts: then it ends with the error it would begin with.
+ * Creates the sources for an operation on a WebSocket. Whether the caller may see the run or
+ * session is checked when the operation begins, and again while it lasts. When the caller may no
+ * longer see it, the operation ends with the error that it would begin with.
  */
-export function liveSources({ hub, sight, pace, identity }: LiveOptions): LiveSources {
+export function liveSources({
+  hub,
+  sight: visibilityGuard,
+  pace,
+  identity,
+}: LiveOptions): LiveSources {
   const { tenantId, userId, role } = identity;
-  const kept = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
-    pace.source(sight.whileVisible(events, { tenantId, userId, role, id }, () => gone(id)));
+  const guarded = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
+    pace.source(
+      visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => gone(id)),
+    );
   const ofRun = async <T>(topic: FeedTopic, follow: (id: string) => AsyncIterableIterator<T>) => {
     const id = await visibleId(topic);
-    return kept(follow(id), id, noExecution);
+    return guarded(follow(id), id, noExecution);
   };
   return {
     steps: {
@@ -59,13 +67,13 @@ export function liveSources({ hub, sight, pace, identity }: LiveOptions): LiveSo
       subscribe: async (topic) => {
         const after = readCursor(topic.after);
         const id = await visibleSession(topic);
-        return kept(hub.messages(id, after), id, noSession);
+        return guarded(hub.messages(id, after), id, noSession);
       },
     },
   };
 }
 
-/** In the place of the sources where there is no socket that could carry events. */
+/** The sources of an operation without a socket, which cannot carry events. */
 export const noLiveSources: LiveSources = {
   steps: { subscribe: refuse },
   states: { subscribe: refuse },
@@ -82,7 +90,7 @@ async function refuse(): Promise<never> {
   });
 }
 
-/** The id as the database writes it, when the caller may see the run. */
+/** Returns the id as the database writes it. Throws if the caller may not see the run. */
 async function visibleId({ id, withPgClient, pgSettings }: FeedTopic): Promise<string> {
   const { rows } = await withPgClient(pgSettings, (client) =>
     client.query<{ id: string }>({
@@ -105,7 +113,7 @@ function noExecution(id: string): GraphQLError {
   });
 }
 
-/** The same for a session. */
+/** Returns the id as the database writes it. Throws if the caller may not see the session. */
 async function visibleSession({ id, withPgClient, pgSettings }: FeedTopic): Promise<string> {
   const { rows } = await withPgClient(pgSettings, (client) =>
     client.query<{ id: string }>({
@@ -128,7 +136,7 @@ function noSession(id: string): GraphQLError {
   });
 }
 
-/** A cursor as clients write it; nothing is the beginning. */
+/** Parses the cursor of a client. No cursor means the beginning of the session. */
 function readCursor(text: FeedTopic['after']): SessionCursor {
   const [, turn, seq, lastTurn = turn, lastSeq = seq] =
     /^(\d{1,9})\.(\d{1,9})(?:~(\d{1,9})\.(\d{1,9}))?$/.exec(String(text || '0.0')) ?? [];

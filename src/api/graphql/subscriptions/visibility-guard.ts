@@ -2,9 +2,12 @@ import { visibleTo, type Watching } from '../../../db/access/subjects.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { createCachedLoader, FRESH_MS } from '../../login/cached-loader.ts';
 
-/** Judges those who follow something again and again, as sockets are: what was granted may be taken away. */
+/**
+ * A guard that checks at an interval whether followers may still see the rows, since access may be
+ * revoked. Sockets are checked in the same way.
+ */
 export type VisibilityGuard = {
-  /** The events for as long as he may see them; then `next()` rejects with `gone`. */
+  /** Passes events on for as long as the caller may see them. Then `next()` rejects with `gone`. */
   whileVisible<T>(
     events: AsyncIterableIterator<T>,
     watching: Watching,
@@ -13,10 +16,16 @@ export type VisibilityGuard = {
   close(): void;
 };
 
-/** Followers of the same rows with the same rights. `ends` holds a function for each that ends it. */
+/**
+ * Followers of the same rows with the same rights. `ends` has a function for each follower that
+ * ends it.
+ */
 type Followers = { watching: Watching; ends: Set<() => void> };
 
-/** Asks the database about all followers at once. `onShown` is told whom something was given. */
+/**
+ * Creates the guard. It checks all followers in one query. `onShown` is called for each event that
+ * a follower gets.
+ */
 export function createVisibilityGuard(
   pool: Pool,
   onShown: (watching: Watching) => void = () => {},
@@ -24,14 +33,15 @@ export function createVisibilityGuard(
   const followed = new Map<string, Followers>();
   const sees = createCachedLoader({ keyOf, ask: (all) => visibleTo(pool, all) });
   const sweep = async () => {
-    // once for all followers of a run: each check allocates, and a thousand run in one turn
+    // Check once for all followers of a run, because each check allocates, and a thousand run in
+    // one turn.
     const checks = Array.from(followed.values(), async ({ watching, ends }) => {
       if (await sees(watching)) return;
       for (const end of [...ends]) end();
     });
-    await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
+    await Promise.allSettled(checks); // a lost database disconnects no caller
   };
-  /** Returns how to leave. */
+  /** Adds a follower. Returns a function that removes the follower. */
   const follow = (watching: Watching, end: () => void): (() => void) => {
     const key = keyOf(watching);
     const same = followed.get(key) ?? { watching, ends: new Set() };

@@ -26,7 +26,10 @@ const message = z.discriminatedUnion('role', [
 ]);
 type ChatMessage = z.output<typeof message>;
 
-/** What a request may say; what tunes a model is for its agent to say, and is passed over. */
+/**
+ * The accepted fields of a request. Fields that tune a model are ignored, because the agent sets
+ * them.
+ */
 export const chatRequest = z
   .looseObject({
     model: z.string().describe('The name of an agent or workflow'),
@@ -53,7 +56,10 @@ export const chatRequest = z
   .meta({ id: 'ChatCompletionRequest' });
 export type ChatRequest = z.output<typeof chatRequest>;
 
-/** The turn that a list of messages comes down to. Throws what is asked for and cannot be done. */
+/**
+ * Returns the turn that a list of messages stands for. Throws if the request asks for something
+ * that is not supported.
+ */
 export function conversationOf(request: ChatRequest): Conversation {
   refuseUnsupported(request);
   const { model, messages, tools, tool_choice, user, metadata } = request;
@@ -93,7 +99,7 @@ function refuseUnsupported({ n, logprobs, modalities, response_format, functions
   }
 }
 
-/** The shape of an answer belongs to the agent. */
+/** Rejects any format but text, because the agent sets the format of its answers. */
 export function refuseFormat(param: string, type: string | undefined): void {
   if (type === undefined || type === 'text') return;
   const hint = 'Give the agent an output_schema; its answers satisfy it.';
@@ -133,16 +139,16 @@ function asHistory(one: ChatMessage): Message {
 
 type Content = z.output<typeof content>;
 
-/** The text of a content, and the parts that plain text cannot hold. */
-function partsOf(given: Content): { text: string; others: JsonObject[] } {
-  if (typeof given === 'string') return { text: given, others: [] };
-  const texts = given.flatMap(({ type, text }) =>
+/** Returns the text of a content, and the parts that are not plain text. */
+function partsOf(value: Content): { text: string; others: JsonObject[] } {
+  if (typeof value === 'string') return { text: value, others: [] };
+  const texts = value.flatMap(({ type, text }) =>
     type === 'text' && text !== undefined ? [text] : [],
   );
-  const others = given.filter(({ type }) => type !== 'text');
+  const others = value.filter(({ type }) => type !== 'text');
   return { text: texts.join('\n'), others: others.map((one) => one as Record<string, Json>) };
 }
 
-function textOf(given: Content): string {
-  return partsOf(given).text;
+function textOf(value: Content): string {
+  return partsOf(value).text;
 }

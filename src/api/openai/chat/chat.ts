@@ -3,7 +3,9 @@ import type { completion, completionChunk, FinishReason } from '../answers.ts';
 import { wireId } from '../ids.ts';
 import type { PendingQuestion, RunSnapshot, StartedRun } from '../runs.ts';
 
-/** What the answer of a run that stopped says: its output, or what it asks its client. */
+/**
+ * Returns the content of the answer of a stopped run: its output, or what the run asks its client.
+ */
 export function answerOf(run: RunSnapshot): {
   content: string | null;
   calls: ReturnType<typeof callOf>[];
@@ -19,7 +21,7 @@ export function answerOf(run: RunSnapshot): {
   return { content: content ?? '', calls: [], finish_reason: 'stop' };
 }
 
-/** What a person is asked, with what there is to choose from. */
+/** Returns the text of a question, with its options as a list. */
 export function questionText({ prompt, options }: PendingQuestion): string {
   return [prompt, ...(options ?? []).map((option) => `- ${option}`)].join('\n');
 }
@@ -43,10 +45,10 @@ export function usageOf({ tokens_in, tokens_out }: RunSnapshot) {
   };
 }
 
-/** A whole answer. */
+/** Creates a whole answer. */
 export function completionOf(
   model: string,
-  begun: StartedRun,
+  started: StartedRun,
   run: RunSnapshot,
 ): z.output<typeof completion> {
   const { content, calls, finish_reason } = answerOf(run);
@@ -57,7 +59,7 @@ export function completionOf(
     ...(calls.length > 0 && { tool_calls: calls }),
   };
   return {
-    id: completionId(begun),
+    id: completionId(started),
     object: 'chat.completion',
     created: run.created_at,
     model,
@@ -69,10 +71,13 @@ export function completionOf(
 type Chunk = z.output<typeof completionChunk>;
 type Delta = Chunk['choices'][number]['delta'];
 
-/** The chunks of one answer. `created`: in seconds. With `hasUsage` each has a usage, null but in the last one. */
-export function chunksOf(model: string, begun: StartedRun, created: number, hasUsage: boolean) {
+/**
+ * Creates the chunks of one answer. `created` is in seconds. With `hasUsage`, each chunk has a
+ * usage, which is null in all chunks but the last.
+ */
+export function chunksOf(model: string, started: StartedRun, created: number, hasUsage: boolean) {
   const head = {
-    id: completionId(begun),
+    id: completionId(started),
     object: 'chat.completion.chunk' as const,
     created,
     model,

@@ -3,10 +3,13 @@ import type { RequestRun } from '../request-run.ts';
 import { answerOf, chunksOf, completionOf, questionText } from './chat.ts';
 import { type ChatRequest, conversationOf } from './chat-request.ts';
 
-/** Answers a request for a chat completion. What a person would be asked is the answer, and ends the run: the client keeps the conversation. */
+/**
+ * Answers a request for a chat completion. A question to a person becomes the answer and ends the
+ * run, because the client keeps the conversation.
+ */
 export async function serveChat(request: ChatRequest, turn: RequestRun): Promise<void> {
   const isStreamed = request.stream === true;
-  const begun = await turn.begin(conversationOf(request), {
+  const started = await turn.begin(conversationOf(request), {
     isKept: false,
     isFollowed: isStreamed,
   });
@@ -14,15 +17,15 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
     const run = await turn.stopped();
     if (!run) return;
     if (run.status === 'failed' || run.status === 'cancelled') {
-      return turn.refuse(runFailure(begun.id, run));
+      return turn.refuse(runFailure(started.id, run));
     }
     if (isAsking(run)) await turn.cancel();
-    return turn.answer(completionOf(request.model, begun, run));
+    return turn.answer(completionOf(request.model, started, run));
   }
   const writer = turn.stream();
   const created = Math.floor(Date.now() / 1000);
   const hasUsage = request.stream_options?.include_usage === true;
-  const chunks = chunksOf(request.model, begun, created, hasUsage);
+  const chunks = chunksOf(request.model, started, created, hasUsage);
   await writer.write(chunks.first());
   let lastSeq: number | undefined;
   const say = async (seq: number, text: string) => {
@@ -31,12 +34,12 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
     await writer.write(chunks.text(gap + text));
   };
   try {
-    for await (const told of turn.follow()) {
-      if (told.type === 'text') await say(told.seq, told.text);
-      if (told.type !== 'stopped') continue;
-      const { run } = told;
+    for await (const answerItem of turn.follow()) {
+      if (answerItem.type === 'text') await say(answerItem.seq, answerItem.text);
+      if (answerItem.type !== 'stopped') continue;
+      const { run } = answerItem;
       if (run.status === 'failed' || run.status === 'cancelled') {
-        await writer.write({ error: runFailure(begun.id, run).error });
+        await writer.write({ error: runFailure(started.id, run).error });
         return writer.end();
       }
       const [question] = run.questions;
@@ -57,7 +60,7 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
   writer.end();
 }
 
-/** A person is asked, and no tool of the client is to be called first. */
+/** Returns whether the run asks a person, and no tool of the client must be called first. */
 function isAsking({
   status,
   questions,

@@ -2,7 +2,10 @@ import type { EventWriter } from '../event-writer.ts';
 import { messageItem } from './response.ts';
 import type { FunctionCall, OutputItem } from './response-schema.ts';
 
-/** Writes the events of one response: numbered, and each item of the output from its beginning to its end. */
+/**
+ * Creates a writer for the events of one response. The events are numbered. Each item of the output
+ * is written from its start to its end.
+ */
 export function createResponseEvents(writer: EventWriter) {
   let sequence_number = 0;
   const output: OutputItem[] = [];
@@ -16,7 +19,7 @@ export function createResponseEvents(writer: EventWriter) {
   return {
     output,
     send,
-    /** A piece of a message; one of another id ends the one before. */
+    /** Writes a piece of a message. A piece with another id ends the message before. */
     async text(id: string, delta: string) {
       if (open?.id !== id) {
         await this.settle('commentary');
@@ -28,7 +31,7 @@ export function createResponseEvents(writer: EventWriter) {
       open = { id, text: open.text + delta };
       await send('response.output_text.delta', { ...place(), delta, logprobs: [] });
     },
-    /** Ends the message that is open, if one is. */
+    /** Ends the open message, if there is one. */
     async settle(phase: 'commentary' | 'final_answer') {
       if (!open) return;
       const { id, text } = open;
@@ -42,9 +45,9 @@ export function createResponseEvents(writer: EventWriter) {
     async call(item: FunctionCall) {
       const output_index = output.length;
       const { id: item_id, name, arguments: args } = item;
-      const begun = { ...item, arguments: '', status: 'in_progress' };
+      const startedItem = { ...item, arguments: '', status: 'in_progress' };
       const where = { item_id, output_index };
-      await send('response.output_item.added', { output_index, item: begun });
+      await send('response.output_item.added', { output_index, item: startedItem });
       await send('response.function_call_arguments.delta', { ...where, delta: args });
       await send('response.function_call_arguments.done', { ...where, name, arguments: args });
       await send('response.output_item.done', { output_index, item });

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** What a response and its events are: `response.ts` and `response-events.ts` have their types from here, and so has the description. */
+/**
+ * Schemas of a response and its events. `response.ts` and `response-events.ts` take their types
+ * from here, and so does the OpenAPI document.
+ */
 
 const nothing = z.null();
 const outputText = z.object({

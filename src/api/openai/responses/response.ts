@@ -8,10 +8,13 @@ import type { ResponsesRequest } from './responses-request.ts';
 
 type Phase = NonNullable<Message['phase']>;
 
-/** One request for a response: what every form of the answer has in common. */
+/** One request for a response: the values that every form of the answer has in common. */
 export type Asked = { request: ResponsesRequest; begun: StartedRun; created: number };
 
-/** Of a run that went on: the step it went on from belongs to the id, since each answer has its own. */
+/**
+ * Returns the id of a response. The id of a continued run contains the step that it continued from,
+ * because each answer has an id of its own.
+ */
 export function responseId({ id, since }: StartedRun): string {
   return wireId('resp', id) + (since > 0 ? `_${since}` : '');
 }
@@ -26,7 +29,7 @@ export function messageItem(id: string, text: string, phase: Phase): Message {
   return { id, type, role, status, content, phase };
 }
 
-/** A call for the client. */
+/** Returns the item for a call that the client makes. */
 export function callItem({ id, tool_call }: PendingQuestion): FunctionCall {
   return {
     id: wireId('fc', id),
@@ -38,48 +41,57 @@ export function callItem({ id, tool_call }: PendingQuestion): FunctionCall {
   };
 }
 
-/** What a run asks at its end: calls of the client's tools, else what a person is to say. */
-export function askedItems(begun: StartedRun, run: RunSnapshot): OutputItem[] {
+/**
+ * Returns the items for what a stopped run asks: calls of the client's tools, else the question to
+ * a person.
+ */
+export function askedItems(started: StartedRun, run: RunSnapshot): OutputItem[] {
   const calls = run.questions.filter(({ is_client_call }) => is_client_call);
   if (run.status !== 'waiting' || calls.length > 0) return calls.map(callItem);
   const [question] = run.questions;
   return question
-    ? [messageItem(`${messageId(begun, run.step_count)}_q`, questionText(question), 'final_answer')]
+    ? [
+        messageItem(
+          `${messageId(started, run.step_count)}_q`,
+          questionText(question),
+          'final_answer',
+        ),
+      ]
     : [];
 }
 
-/** What was said and asked since the client asked. */
-export function outputOf(begun: StartedRun, run: RunSnapshot): OutputItem[] {
+/** Returns the messages and questions of a run since the request of the client. */
+export function outputOf(started: StartedRun, run: RunSnapshot): OutputItem[] {
   if (run.is_whole) {
     const whole =
       run.output === null
         ? []
-        : [messageItem(messageId(begun, run.step_count), run.output, 'final_answer')];
-    return [...whole, ...askedItems(begun, run)];
+        : [messageItem(messageId(started, run.step_count), run.output, 'final_answer')];
+    return [...whole, ...askedItems(started, run)];
   }
   const said = run.answers.filter(({ content }) => content !== '');
   return [
     ...said.map(({ seq, content, has_calls }) =>
-      messageItem(messageId(begun, seq), content, has_calls ? 'commentary' : 'final_answer'),
+      messageItem(messageId(started, seq), content, has_calls ? 'commentary' : 'final_answer'),
     ),
-    ...askedItems(begun, run),
+    ...askedItems(started, run),
   ];
 }
 
-/** The response while its run is under way, or, with that, as it ended. */
+/** Returns the response: in progress without `run`, else as the run has ended. */
 export function responseOf(
-  { request, begun, created }: Asked,
+  { request, begun: started, created }: Asked,
   run?: RunSnapshot,
   output: OutputItem[] = [],
 ): Response {
   return {
-    id: responseId(begun),
+    id: responseId(started),
     object: 'response',
     created_at: created,
     completed_at: run?.status === 'completed' ? run.ended_at : null,
     status: run ? statusOf(run) : 'in_progress',
     background: false,
-    error: run?.status === 'failed' && !isCutShort(run) ? errorOf(begun.id, run) : null,
+    error: run?.status === 'failed' && !isCutShort(run) ? errorOf(started.id, run) : null,
     incomplete_details: run && isCutShort(run) ? { reason: 'max_output_tokens' } : null,
     instructions: request.instructions ?? null,
     max_output_tokens: null,
@@ -107,7 +119,7 @@ function statusOf(run: RunSnapshot) {
   return isCutShort(run) ? 'incomplete' : 'failed';
 }
 
-/** A limit on tokens is the one that OpenAI has a word for. */
+/** Returns whether a limit on tokens has stopped the run. OpenAI has no term for other limits. */
 function isCutShort({ status, stop_reason }: RunSnapshot): boolean {
   return status === 'failed' && stop_reason === 'max_tokens';
 }

@@ -25,7 +25,7 @@ const result = z.looseObject({
   call_id: z.string(),
   output: content,
 });
-/** What a reasoning model thought is its own. */
+/** Reasoning of a model. It is accepted and not passed on. */
 const reasoning = z.looseObject({ type: z.literal('reasoning') });
 const item = z.union([said, call, result, reasoning]);
 type Item = z.output<typeof item>;
@@ -34,7 +34,10 @@ function isSaid(one: Item): one is z.output<typeof said> {
   return one.type === undefined || one.type === 'message';
 }
 
-/** What a request may say; what tunes a model is for its agent to say, and is passed over. */
+/**
+ * The accepted fields of a request. Fields that tune a model are ignored, because the agent sets
+ * them.
+ */
 export const responsesRequest = z
   .looseObject({
     model: z.string().describe('The name of an agent or workflow'),
@@ -61,7 +64,10 @@ export const responsesRequest = z
   .meta({ id: 'OpenAiResponseRequest' });
 export type ResponsesRequest = z.output<typeof responsesRequest>;
 
-/** The turn that a list of items comes down to. Throws what is asked for and cannot be done. */
+/**
+ * Returns the turn that a list of items stands for. Throws if the request asks for something that
+ * is not supported.
+ */
 export function conversationOf(request: ResponsesRequest): Conversation {
   refuseUnsupported(request);
   const { model, input, instructions, tools, tool_choice, user, metadata } = request;
@@ -70,9 +76,9 @@ export function conversationOf(request: ResponsesRequest): Conversation {
     metadata: { ...(metadata as JsonObject), ...(user != null && { user }) },
     tools: toolsFor((tools ?? []).map(functionOf), tool_choice),
   };
-  const told: Message[] = instructions ? [{ role: 'system', content: instructions }] : [];
+  const systemMessages: Message[] = instructions ? [{ role: 'system', content: instructions }] : [];
   if (typeof input === 'string') {
-    return { ...base, input, parts: [], history: told, results: [] };
+    return { ...base, input, parts: [], history: systemMessages, results: [] };
   }
   const last = input.at(-1) as Item;
   if (last.type === 'function_call_output') {
@@ -83,7 +89,7 @@ export function conversationOf(request: ResponsesRequest): Conversation {
     throw invalid(field, 'the last item is a message of the user, or the output of a call');
   }
   const { text, others } = partsOf(`input[${input.length - 1}].content`, last.content);
-  const history = [...told, ...historyOf(input.slice(0, -1))];
+  const history = [...systemMessages, ...historyOf(input.slice(0, -1))];
   return { ...base, input: text, parts: others, history, results: [] };
 }
 
@@ -122,7 +128,10 @@ function resultsAtEnd(items: readonly Item[]): CallResult[] {
   });
 }
 
-/** Calls that stand one after the other are of one answer, with what was said just before. */
+/**
+ * Returns the history in a list of items. Consecutive calls belong to one answer, together with the
+ * text just before them.
+ */
 function historyOf(items: readonly Item[]): Message[] {
   const history: Message[] = [];
   items.forEach((one, index) => {
@@ -144,12 +153,12 @@ function historyOf(items: readonly Item[]): Message[] {
   return history;
 }
 
-/** The text of a content, and its images and files as chat completions have them. */
-function partsOf(field: string, given: z.output<typeof content>) {
+/** Returns the text of a content, and its images and files in the format of chat completions. */
+function partsOf(field: string, value: z.output<typeof content>) {
   const texts: string[] = [];
   const others: JsonObject[] = [];
-  if (typeof given === 'string') return { text: given, others };
-  given.forEach((one, index) => {
+  if (typeof value === 'string') return { text: value, others };
+  value.forEach((one, index) => {
     const { type, text, image_url, filename, file_data } = one as Record<string, Json>;
     if (['input_text', 'output_text', 'text'].includes(String(type)) && typeof text === 'string') {
       texts.push(text);

@@ -7,24 +7,27 @@ import { type Asked, askedItems, messageId, outputOf, responseOf } from './respo
 import { createResponseEvents } from './response-events.ts';
 import { conversationOf, type ResponsesRequest } from './responses-request.ts';
 
-/** Answers a request for a response: a turn of the session that the previous one stands in, or what its run waits for. */
+/**
+ * Answers a request for a response. The request is a turn in the session of the previous response,
+ * or the answer to a question of its run.
+ */
 export async function serveResponse(request: ResponsesRequest, turn: RequestRun): Promise<void> {
-  const begun = await beginResponse(request, turn);
-  const asked: Asked = { request, begun, created: Math.floor(Date.now() / 1000) };
-  if (request.stream === true) return streamResponse(asked, turn);
+  const started = await beginResponse(request, turn);
+  const context: Asked = { request, begun: started, created: Math.floor(Date.now() / 1000) };
+  if (request.stream === true) return streamResponse(context, turn);
   const run = await turn.stopped();
-  if (run) turn.answer(responseOf(asked, run, outputOf(begun, run)));
+  if (run) turn.answer(responseOf(context, run, outputOf(started, run)));
 }
 
 async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promise<StartedRun> {
   const conversation = conversationOf(request);
   const isFollowed = request.stream === true;
-  const isKept = request.store !== false;
+  const isStored = request.store !== false;
   const sent = request.previous_response_id ?? undefined;
   const previous = sent === undefined ? undefined : uuidIn('resp', sent);
   if (sent !== undefined && previous === undefined) throw noResponse(sent);
   if (previous === undefined || conversation.results.length > 0) {
-    return turn.begin(conversation, { isKept, isFollowed });
+    return turn.begin(conversation, { isKept: isStored, isFollowed });
   }
   const run = await turn.transaction((db) => look(db, { id: previous, since: 0 }));
   if (!run) throw noResponse(sent ?? '');
@@ -35,7 +38,7 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
     throw new RequestRefusal(400, message, { detail: { field: 'input' } });
   }
   const question = open[0];
-  if (!question) return turn.begin(conversation, { previous, isKept, isFollowed });
+  if (!question) return turn.begin(conversation, { previous, isKept: isStored, isFollowed });
   const answer = { id: previous, questionId: question.id, answer: conversation.input };
   return turn.goOn((db) => answerQuestion(db, answer));
 }
@@ -49,22 +52,23 @@ function noResponse(id: string): RequestRefusal {
   });
 }
 
-async function streamResponse(asked: Asked, turn: RequestRun): Promise<void> {
-  const { begun } = asked;
+async function streamResponse(context: Asked, turn: RequestRun): Promise<void> {
+  const { begun: started } = context;
   const writer = turn.stream();
   const events = createResponseEvents(writer);
   try {
-    await events.send('response.created', { response: responseOf(asked) });
-    await events.send('response.in_progress', { response: responseOf(asked) });
-    for await (const told of turn.follow()) {
-      if (told.type === 'text') await events.text(messageId(begun, told.seq), told.text);
-      if (told.type === 'settled') {
-        await events.settle(told.hasCalls ? 'commentary' : 'final_answer');
+    await events.send('response.created', { response: responseOf(context) });
+    await events.send('response.in_progress', { response: responseOf(context) });
+    for await (const answerItem of turn.follow()) {
+      if (answerItem.type === 'text')
+        await events.text(messageId(started, answerItem.seq), answerItem.text);
+      if (answerItem.type === 'settled') {
+        await events.settle(answerItem.hasCalls ? 'commentary' : 'final_answer');
       }
-      if (told.type !== 'stopped') continue;
-      const { run } = told;
+      if (answerItem.type !== 'stopped') continue;
+      const { run } = answerItem;
       await events.settle('final_answer');
-      const rest = run.is_whole ? outputOf(begun, run) : askedItems(begun, run);
+      const rest = run.is_whole ? outputOf(started, run) : askedItems(started, run);
       for (const item of rest) {
         if (item.type === 'function_call') await events.call(item);
         else {
@@ -72,7 +76,7 @@ async function streamResponse(asked: Asked, turn: RequestRun): Promise<void> {
           await events.settle('final_answer');
         }
       }
-      const response = responseOf(asked, run, events.output);
+      const response = responseOf(context, run, events.output);
       const { status } = response;
       const end = status === 'completed' || status === 'incomplete' ? status : 'failed';
       await events.send(`response.${end}`, { response });

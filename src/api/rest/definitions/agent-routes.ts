@@ -11,7 +11,7 @@ import { versionsRoute } from './versions.ts';
 
 const shown = { 200: { description: 'The agent', schema: agents.row } };
 
-/** What agents have besides what every kind has. */
+/** Routes of agents, including those that other kinds do not have. */
 export const agentRoutes: Route[] = [
   route({
     method: 'GET',

@@ -57,7 +57,7 @@ const sent = z.strictObject({
     .optional()
     .describe('Of a pack, whose manifest `text` is: the files beside it'),
 });
-const looked = z.object({
+const checkResult = z.object({
   file: text,
   valid: z.boolean(),
   counts: z.record(text, z.int()).describe('Entries of each section'),
@@ -75,7 +75,9 @@ const looked = z.object({
   warnings: z.array(text),
 });
 
-/** Whether files would be applied one after the other: all of it is undone. */
+/**
+ * Route that checks whether files can be applied one after the other. All changes are rolled back.
+ */
 const check = route({
   method: 'POST',
   path: '/agent-systems/check',
@@ -89,7 +91,7 @@ const check = route({
   answers: {
     200: {
       description: 'What is wrong with each',
-      schema: z.object({ valid: z.boolean(), files: z.array(looked) }),
+      schema: z.object({ valid: z.boolean(), files: z.array(checkResult) }),
     },
   },
   async serve({ body, identity }, { transaction }) {
@@ -108,7 +110,9 @@ const check = route({
   },
 });
 
-/** Files that describe agents: applied, read resolved, and written again. */
+/**
+ * Routes that apply files of agent systems, show the systems resolved, and export them as files.
+ */
 export const agentSystemRoutes: Route[] = [
   route({
     method: 'POST',

@@ -47,7 +47,7 @@ const columns = {
   max_seconds: optionalInt,
 };
 
-/** A model of an agent as other systems write it: is_default stands first. */
+/** A model of an agent in the format of other systems. Models with `is_default` come first. */
 const modelUse = z.strictObject({
   model: z.string(),
   is_default: z.boolean().optional(),
@@ -67,7 +67,9 @@ const parts = {
   ...configFields,
 };
 
-/** The names of what an agent is given, in their order. */
+/**
+ * Returns an SQL expression for the names of the models, tools or servers of an agent, in order.
+ */
 const namesOf = (table: string, of: string, key: string, order: string) =>
   `array(select y.name from howdah.${table} as x join howdah.${of} as y on y.id = x.${key}
     where x.agent_id = t.id ${order})`;
@@ -88,7 +90,7 @@ const shownParts = `(select v.version from howdah.agent_versions as v where v.id
 
 const shownConfig = providerConfig.nullable();
 
-/** Agents, with what they are given by name. */
+/** Agents, whose models, tools and servers are given by name. */
 export const agents: CrudResource = {
   path: '/api/agents',
   one: 'agent',
@@ -167,7 +169,10 @@ export const agents: CrudResource = {
 
 type Models = { model?: unknown; models?: unknown; request_params?: unknown; isWhole: boolean };
 
-/** `model` alone takes the first place and leaves the others behind it. */
+/**
+ * Sets the models of an agent. In a PATCH, `model` without `models` replaces the first model and
+ * leaves the models behind it.
+ */
 async function giveModels(
   db: Client,
   agentId: string,

@@ -3,7 +3,10 @@ import { flag, id, object, optionalText, time } from '../../http/fields.ts';
 import { plainKind } from './definitions.ts';
 
 const states = z.enum(['unknown', 'clear', 'firing', 'failed']);
-/** Its state is written by workers: what changes it in their eyes is no change of the rule. */
+/**
+ * Columns that the tag of a rule stands for. Workers write the state, and a new state is no change
+ * of the rule.
+ */
 const WRITTEN = [
   'name',
   'description',

@@ -11,14 +11,14 @@ import { workflowPerformance } from './performance.ts';
 import { versionsRoute } from './versions.ts';
 import { workflows } from './workflows.ts';
 
-/** A tool as OpenAI's interface has it, for clients that hand it to a model. */
-const told = z.object({
+/** A tool in the format of OpenAI's API, for clients that pass the tool to a model. */
+const openaiTool = z.object({
   type: z.literal('function'),
   function: z.object({ name: z.string(), description: z.string(), parameters: object }),
 });
-const listed = z.object({ ...tools.row.shape, ...told.shape });
+const listed = z.object({ ...tools.row.shape, ...openaiTool.shape });
 
-/** The registry of tools, and those of one agent. */
+/** Route that lists the tools of the registry, or the tools of one agent. */
 const registry = route({
   method: 'GET',
   path: '/tools',
@@ -35,7 +35,7 @@ const registry = route({
       description: 'A page of tools',
       schema: pageOf(listed).extend({
         offered: z
-          .array(told)
+          .array(openaiTool)
           .optional()
           .describe('All that models of the agent are told of, sub-agents and workflows too'),
       }),
@@ -43,11 +43,11 @@ const registry = route({
   },
   async work(db, { query: { limit, cursor, agent, is_active }, url }) {
     const before = idIn(cursor, url);
-    const given = `t.id in (
+    const agentCondition = `t.id in (
       select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))`;
     const found = await listRows(db, tools.collection, {
       where: [
-        ...(agent === undefined ? [] : [[given, agent] as const]),
+        ...(agent === undefined ? [] : [[agentCondition, agent] as const]),
         ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
       ],
       limit: limit + 1,
@@ -96,7 +96,7 @@ const content = route({
   },
 });
 
-/** What runs are made of, besides agents. */
+/** Routes of the definitions that runs use, besides agents. */
 export const definitionRoutes: Route[] = [
   ...crudRoutes(workflows),
   versionsRoute(workflows),

@@ -15,11 +15,11 @@ import type { CrudResource } from '../framework/crud-resource.ts';
 
 type Columns = z.ZodRawShape;
 
-/** A kind whose fields are its columns, and are shown as they are written. */
+/** Creates a kind of rows whose fields are columns. The columns are shown as they are written. */
 export function plainKind(
   kind: Pick<CrudResource, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
     table: string;
-    /** The schema's name in the description. */
+    /** The name of the schema in the OpenAPI description. */
     name: string;
     columns: Columns;
     /** Columns that are only shown. */
@@ -28,7 +28,7 @@ export function plainKind(
     more?: Columns;
     living?: string;
     stamp?: string;
-    /** Columns that lists may ask for. */
+    /** Columns that lists can filter by. */
     filters: Columns;
   },
 ): CrudResource {
@@ -51,7 +51,10 @@ export function plainKind(
   };
 }
 
-/** Rows whose columns are what was asked for; parameters of pages are no columns. */
+/**
+ * Returns the conditions that columns equal the parameters of a query. Skips the parameters of
+ * pages, because they are no columns.
+ */
 export function equalTo({
   limit: _,
   cursor: _cursor,
@@ -172,7 +175,8 @@ export const mcpServers = plainKind({
     ...owner,
     ...times,
   },
-  // not of what workers find there meanwhile: who has just made one may change it
+  // The stamp omits what workers discover in the meantime, so that a client that has just created a
+  // server can change it.
   stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
   filters: { ...byName, is_active: flag.optional() },
   words: { active: 'is_active', server_id: 'id' },
@@ -188,7 +192,7 @@ export const mcpServers = plainKind({
   },
 });
 
-/** Files; what is in one is written once. */
+/** Files. The content of a file is written once. */
 export const resources = plainKind({
   path: '/api/resources',
   one: 'resource',

@@ -4,7 +4,7 @@ import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, id } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
-/** How the runs of one version went. */
+/** Outcomes and usage of the runs of one version. */
 export const performance = z.object({
   version: z.int(),
   runs: z.number(),
@@ -19,7 +19,10 @@ export const performance = z.object({
   seconds_p95: z.number().nullable(),
 });
 
-/** Of workflows no view tells by version: what deleted runs used is kept by day and workflow alone. */
+/**
+ * Route that returns the performance of a workflow by version. No view has these numbers, because
+ * the usage of deleted runs is stored only by day and workflow.
+ */
 export const workflowPerformance: Route = route({
   method: 'GET',
   path: '/api/workflows/{id}/performance',
@@ -48,7 +51,10 @@ export const workflowPerformance: Route = route({
   },
 });
 
-/** As agent_performance counts: what a fork copied and runs that take back are no work of the version's. */
+/**
+ * Query that counts like the view `agent_performance`. Steps that a fork copied, and runs that
+ * compensate other runs, are no work of the version.
+ */
 const BY_VERSION = `
   select v.version,
     count(*) as runs,

@@ -5,7 +5,10 @@ import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { wantedOf, withAliases } from './provider-config-aliases.ts';
 
-/** What neighbouring systems call the model an agent answers, speaks or hears with. */
+/**
+ * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
+ * the format of other systems.
+ */
 const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
 export const providerConfig = z
   .strictObject({
@@ -27,14 +30,14 @@ export type ProviderConfig = z.output<typeof providerConfig>;
 const PURPOSES = ['llm', 'tts', 'stt'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
-/** The fields of an agent that hold them. */
+/** Fields of an agent that contain provider configurations. */
 export const configFields = {
   llm_provider_config: providerConfig.nullable().optional(),
   tts_provider_config: providerConfig.nullable().optional(),
   stt_provider_config: providerConfig.nullable().optional(),
 };
 
-/** Those fields as a select list over agents `t`. */
+/** Select list of the same fields, over agents `t`. */
 export const shownConfigs = PURPOSES.map(
   (purpose) => `howdah_private.provider_config(t.id, '${purpose}') as ${purpose}_provider_config`,
 ).join(', ');
@@ -44,11 +47,11 @@ export type Writing = {
   agentId: string;
   tenantId: string;
   secrets: SecretWriter;
-  /** What is left out is gone, and not as it was. */
+  /** True if a configuration that is left out is removed, and not left unchanged. */
   isWhole: boolean;
 };
 
-/** What is shown of each, and the secret its model is asked with. */
+/** The shown configuration, and the name of the secret that requests to its model use. */
 type Before = { config: ProviderConfig | null; secret: string | null };
 export type Configs = Readonly<Record<Purpose, Before>>;
 
@@ -65,9 +68,10 @@ export async function readConfigs(db: Client, agentId: string): Promise<Configs>
 }
 
 /**
- * Writes those that were sent: a model row for this agent alone, the key as a secret. One that is as it was before the
- * request stays untouched, so that a row that was read can be sent back with another model; a PUT that names no model has taken it away before,
- * and brings it back.
+ * Writes the configurations that were sent: a model row for this agent alone, and the key as a
+ * secret. A configuration that equals the one before the request is not written, so that a client
+ * can send back a row with another model. A PUT that names no model has removed the configuration
+ * before, and this call restores the configuration.
  */
 export async function writeConfigs(
   writing: Writing,
@@ -104,8 +108,8 @@ async function write(
   }
   const { api_key: key, url, ...config } = wanted;
   const address = url === undefined ? config : { ...config, url, api_url: url };
-  const isKept = key !== undefined && key === there?.api_key;
-  const secret = isKept ? known : await store(writing, purpose, key ?? undefined);
+  const isSameKey = key !== undefined && key === there?.api_key;
+  const secret = isSameKey ? known : await store(writing, purpose, key ?? undefined);
   await db
     .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
       agentId,
@@ -126,7 +130,10 @@ function isSame(a: ProviderConfig, b: ProviderConfig): boolean {
   return text(a) === text(b);
 }
 
-/** Seals the key in this process; whether the caller may store one is said by put_secret, as the caller. */
+/**
+ * Stores a key as a secret. This process seals the key. `put_secret` runs as the caller and decides
+ * whether the caller may store a secret.
+ */
 async function store(
   { db, agentId, tenantId, secrets }: Writing,
   purpose: Purpose,

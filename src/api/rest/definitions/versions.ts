@@ -18,7 +18,7 @@ const version = z
   })
   .meta({ id: 'Version' });
 
-/** What rows of a kind were: immutable versions, the newest first. */
+/** Creates the route that lists the immutable versions of a row, the newest first. */
 export function versionsRoute(kind: CrudResource): Route {
   const { path, one, collection } = kind;
   return route({

@@ -101,7 +101,7 @@ async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: strin
   return { body: found.row };
 }
 
-/** Webhooks, what they were told, and telling it once more. */
+/** Routes of webhooks and their deliveries, including repeated delivery. */
 export const webhookRoutes: Route[] = [
   ...crudRoutes(webhooks),
   route({

@@ -21,16 +21,21 @@ import { type Answer, type Route, type RouteContext, type RouteInput, route } fr
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** A kind of rows that are made, read, changed and deleted at one path, in the same way as all others. */
+/**
+ * A kind of rows that clients create, read, change and delete at one path. All kinds work in the
+ * same way.
+ */
 export type CrudResource = {
-  /** `/api/agents`. */
+  /** The path of the list, such as `/api/agents`. */
   path: string;
-  /** In operations and messages: `agent`. */
+  /** The name of one row in operations and messages, such as `agent`. */
   one: string;
   collection: Collection;
-  /** What is shown. */
+  /** The fields that are shown. */
   row: z.ZodObject;
-  /** What may be written; PUT gives what is left out its default, PATCH leaves it as it is. */
+  /**
+   * Fields that can be written. PUT sets a missing field to its default; PATCH leaves it unchanged.
+   */
   fields: z.ZodObject;
   /** Fields that are columns; the others are parts. */
   columns: readonly string[];
@@ -38,20 +43,20 @@ export type CrudResource = {
   filters?: { query: z.ZodRawShape; conditions(query: Body): Condition[] };
   /** Columns that are written once. */
   fixed?: readonly string[];
-  /** Columns as the table has them, out of what was sent. */
+  /** Returns the values of the columns for the fields that were sent. */
   valuesOf?(body: Body, db: Client): Body | Promise<Body>;
-  /** Writes what is no column, after the row is there. */
+  /** Writes the parts that are no columns, after the row is written. */
   writeParts?(
     db: Client,
     id: string,
     body: Body,
     as: { means: RouteContext; tenantId: string; isWhole: boolean },
   ): Promise<void>;
-  /** Deletes it otherwise than by deleting the row. */
+  /** Deletes the row in another way than by a DELETE statement. */
   remove?(db: Client, id: string): Promise<void>;
 };
 
-/** The six operations of a kind. */
+/** Creates the six routes of a kind. */
 export function crudRoutes(kind: CrudResource): Route[] {
   return [
     listRoute(kind),
@@ -146,7 +151,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     body: kind.fields.extend(
       Object.fromEntries(readOnly.map((name) => [name, z.unknown().optional()])),
     ),
-    work: (db, asked, means) => change(db, kind, asked, means, true),
+    work: (db, input, means) => change(db, kind, input, means, true),
   });
   const patch = route({
     ...shared,
@@ -154,7 +159,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     id: `change${inCamels(kind.one)}`,
     summary: `Changes the fields that are sent`,
     body: kind.fields.partial(),
-    work: (db, asked, means) => change(db, kind, asked, means, false),
+    work: (db, input, means) => change(db, kind, input, means, false),
   });
   return [put, patch];
 }
@@ -207,7 +212,10 @@ function removeRoute(kind: CrudResource): Route {
   });
 }
 
-/** What is written once may be sent again as it is. */
+/**
+ * Removes the columns that are written once. Rejects a value that differs from the stored value.
+ * The same value may be sent again.
+ */
 async function withoutFixed(
   db: Client,
   kind: CrudResource,

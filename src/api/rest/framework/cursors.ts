@@ -7,19 +7,25 @@ import { time } from '../../http/fields.ts';
 
 type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
 
-/** Where the events of a run go on: `seq.n` of Last-Event-ID, else of `after`; from the beginning without either. */
+/**
+ * Returns the position where the events of a run continue: `seq.n` of Last-Event-ID, else of
+ * `after`. Without either, the events start from the beginning.
+ */
 export function runCursor(sent: Sent): RunCursor {
   const [seq = 0, n = 0] = numbersIn(sent, 2);
   return { seq, n };
 }
 
-/** Where the events of a session go on: `turn.seq.n`. */
+/** Returns the position where the events of a session continue, from `turn.seq.n`. */
 export function sessionCursor(sent: Sent): SessionCursor {
   const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3);
   return { turn, seq, n };
 }
 
-/** From when on a log goes on, in milliseconds: a minute before the time of Last-Event-ID, else of `after`. */
+/**
+ * Returns the time from which a log continues, in milliseconds: a minute before the time of
+ * Last-Event-ID, else of `after`.
+ */
 export function logCursor(sent: Sent): number {
   const { text, field } = textIn(sent);
   if (text === undefined || text === '') return 0;

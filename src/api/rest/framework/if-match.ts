@@ -2,10 +2,13 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, type RequestRefusal, staleMatch } from '../../errors/request-refusal.ts';
 
-/** Rows of one kind, and what one of them is called. */
+/** Rows of one kind, and the name of one row. */
 type Rows = { collection: Collection; one: string };
 
-/** The tag that a row must still have; undefined when it need not. With several in the header, the one it has now. */
+/**
+ * Returns the tag that a row must still have, or undefined if the row may have any tag. If the
+ * header contains several tags, returns the current tag of the row.
+ */
 export async function tagToMatch(
   db: Client,
   { collection, one }: Rows,
@@ -20,7 +23,9 @@ export async function tagToMatch(
   return found.tag;
 }
 
-/** Of a row that could not be changed: it is not there, or not as it was. */
+/**
+ * Returns the error for a row that could not be changed, because it does not exist or has changed.
+ */
 export async function refusalFor(
   db: Client,
   { collection, one }: Rows,

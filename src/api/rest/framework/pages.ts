@@ -8,12 +8,15 @@ import type { Answer } from './route.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The id a cursor stands for: pages go on behind a row, so what is added or deleted meanwhile shifts none of them. */
+/**
+ * Returns the id in a cursor. A page continues behind a row, so rows that are added or deleted in
+ * the meantime shift no page.
+ */
 export function idIn(cursor: string | undefined, url: string): string | undefined {
   return readCursor(cursor, url, (text) => (UUID.test(text) ? text : undefined));
 }
 
-/** The ids of a path that a cursor stands for. */
+/** Returns the ids of a path in a cursor. */
 export function idsIn(cursor: string | undefined, url: string): string[] | undefined {
   return readCursor(cursor, url, (text) => {
     const ids = text.split(' ');
@@ -21,12 +24,12 @@ export function idsIn(cursor: string | undefined, url: string): string[] | undef
   });
 }
 
-/** The number a cursor stands for. */
+/** Returns the number in a cursor. */
 export function numberIn(cursor: string | undefined, url: string): number | undefined {
   return readCursor(cursor, url, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
 }
 
-/** The place in a conversation that a cursor stands for. */
+/** Returns the place in a conversation that a cursor contains. */
 export function saidPlaceIn(
   cursor: string | undefined,
   url: string,
@@ -37,7 +40,7 @@ export function saidPlaceIn(
   });
 }
 
-/** The place in a log that a cursor stands for. */
+/** Returns the place in a log that a cursor contains. */
 export function placeIn(cursor: string | undefined, url: string): LogPlace | undefined {
   return readCursor(cursor, url, (text) => {
     const [finished_at = '', execution_id = '', seq = '', ...more] = text.split(' ');
@@ -56,7 +59,8 @@ function readCursor<T>(
   const words = Buffer.from(cursor, 'base64url').toString('latin1').split(' ');
   const list = words.length > 1 ? words.pop() : undefined;
   const value = read(words.join(' '));
-  const isOfThisList = list === undefined || list === listAt(url); // the release before named no list
+  // Cursors of the previous release name no list.
+  const isOfThisList = list === undefined || list === listAt(url);
   if (value !== undefined && isOfThisList) return value;
   throw new RequestRefusal(400, 'this is no cursor of this list', {
     hint: 'Take `next` of the page before, or leave cursor out.',
@@ -67,8 +71,8 @@ function readCursor<T>(
 export type PageAnswer<T> = Pick<Answer, 'headers'> & { body: { data: T[]; next: string | null } };
 
 /**
- * Answers with a page of rows and a Link to the next page (RFC 8288). One row more was read than
- * the page shows, unless the page was cut because its rows are large.
+ * Returns the answer with a page of rows, and a Link to the next page (RFC 8288). One row more was
+ * read than the page shows, unless the page was cut because its rows are large.
  */
 export function pageAnswer<T>(
   page: JsonPage<T>,
@@ -86,7 +90,7 @@ export function pageAnswer<T>(
   };
 }
 
-/** The rows of a page, and the cursor of the next one in the list at `url`. */
+/** Returns the rows of a page, and the cursor of the next page in the list at `url`. */
 export function pageBody<T>(
   { rows, isCut }: JsonPage<T>,
   limit: number,
@@ -102,7 +106,10 @@ export function pageBody<T>(
 
 const linkOf = (url: string) => new URL(url, 'http://localhost');
 
-/** Which list a cursor is of: an id is one of another list as well. */
+/**
+ * Returns a short digest of the list at `url`. A cursor contains the digest, because an id can
+ * occur in another list as well.
+ */
 function listAt(url: string): string {
   const path = linkOf(url).pathname.toLowerCase();
   return createHash('sha256').update(path).digest('base64url').slice(0, 6);

@@ -12,7 +12,10 @@ import type { Route } from './route.ts';
 
 type Read = { params: unknown; query: unknown; body: unknown };
 
-/** The parts of a request as its route takes them; undefined when who sent it hung up meanwhile. Throws `HWINV`. */
+/**
+ * Returns the checked parts of a request, or undefined if the client has disconnected in the
+ * meantime. Throws `HWINV`.
+ */
 export async function readRequest(
   route: Route,
   request: FastifyRequest,
@@ -26,17 +29,20 @@ export async function readRequest(
   };
   const faults = Object.values(parts).flatMap((part) => ('faults' in part ? part.faults : []));
   if (faults.length > 0) throw refusalOf(faults);
-  const given = (part: Checked) => ('value' in part ? part.value : undefined);
+  const valueIn = (part: Checked) => ('value' in part ? part.value : undefined);
   const read = {
-    params: given(parts.path),
-    query: given(parts.query),
-    body: given(parts.body),
+    params: valueIn(parts.path),
+    query: valueIn(parts.query),
+    body: valueIn(parts.body),
   };
   refuseUnstorable(read, /^request\.\w+\./);
   return read;
 }
 
-/** A document as a schema takes it, on doors whose requests have no path and no query. Throws `HWINV`. */
+/**
+ * Returns a document that matches a schema, for protocols whose requests have no path and no query.
+ * Throws `HWINV`.
+ */
 export function readMessage<S extends z.ZodType>(schema: S, sent: Json): z.output<S> {
   const part = checked(schema, sent, 'body');
   if ('faults' in part) throw refusalOf(part.faults);
@@ -71,7 +77,10 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
   throw new RequestRefusal(status, message, { hint });
 }
 
-/** The body with our names for those of other systems. Throws `HWINV` when a field is there under both. */
+/**
+ * Replaces field names of other systems by ours. Throws `HWINV` if a field is present under both
+ * names.
+ */
 function translated(body: unknown, words: NonNullable<Route['words']>): unknown {
   if (!isJsonObject(body as Json)) return body;
   const entries = Object.entries(body as Record<string, unknown>);
@@ -102,7 +111,8 @@ function checkedEmpty(value: unknown): Checked {
 }
 
 function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']): Fault[] {
-  const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('.'); // a parameter is one text
+  // A query parameter is one text.
+  const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('.');
   if (issue.code === 'unrecognized_keys') {
     const known = field === '' && 'shape' in schema ? Object.keys(schema.shape as object) : [];
     return issue.keys

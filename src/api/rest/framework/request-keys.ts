@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../../db/queries/json-rows.ts';
 
-/** The header Idempotency-Key. */
+/** Returns the value of the header Idempotency-Key. */
 export function keyIn(headers: IncomingHttpHeaders): string | undefined {
   return [headers['idempotency-key']].flat()[0];
 }
 
 /**
- * Takes a key for the rest of the transaction, and for a day when that commits. Gives what was kept of the answer when it
- * came before with the same request; throws `HWCNF` when it came with another.
+ * Takes a key for the rest of the transaction, and for a day if the transaction commits. Returns
+ * the stored answer if the key came before with the same request. Throws `HWCNF` if the key came
+ * before with another request.
  */
 export async function takeKey<T>(
   db: Client,
@@ -24,7 +25,7 @@ export async function takeKey<T>(
   return rows[0]?.kept ?? null;
 }
 
-/** Keeps what a later request with the key is answered: ids, never what somebody said. */
+/** Stores the answer for later requests with the key: ids, and never the content of messages. */
 export async function storeAnswer(db: Client, key: string, answer: object): Promise<void> {
   await db.query('select howdah_private.store_request_answer($1, $2)', [
     key,

@@ -9,23 +9,28 @@ import type { Identity } from '../../login/auth-result.ts';
 import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';
 
-/** What a request is answered with: JSON, or something of another type, or nothing. */
+/** The answer to a request: JSON, content of another type, or nothing. */
 export type Answer = {
-  /** 200 when absent. */
+  /** The HTTP status; 200 when absent. */
   status?: number;
   body?: unknown;
   text?: { type: string; content: string | Buffer };
   headers?: Readonly<Record<string, string>>;
-  /** Of the row that is shown: the header ETag. */
+  /** The tag of the row that is shown, for the header ETag. */
   tag?: string;
-  /** False when more is shown than the tag stands for: it is for `If-Match` alone. */
+  /**
+   * False when the answer shows more than the tag stands for. The tag then serves `If-Match` only.
+   */
   isTagOfAll?: boolean;
 };
 
-/** Instead of an answer: events, until there are no more or nobody listens. */
+/**
+ * Events in place of an answer. The stream ends with the last event, or when the client
+ * disconnects.
+ */
 export type Events = { events: EventsOf; headers?: Readonly<Record<string, string>> };
 
-/** A request that is what its route takes. */
+/** A request whose parts match its route. */
 export type RouteInput<Params, Query, Body> = {
   params: Params;
   query: Query;
@@ -36,14 +41,16 @@ export type RouteInput<Params, Query, Body> = {
   url: string;
 };
 
-/** What a route may use besides the transaction it is given. */
+/** Services that a route may use besides its transaction. */
 export type RouteContext = {
   secrets: SecretWriter;
-  /** A transaction as the caller; it waits for its turn. */
+  /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
-  /** Waits until a run has ended, at most so many milliseconds; holds no connection meanwhile. */
+  /**
+   * Waits until a run has ended, for at most `ms` milliseconds. Uses no connection while it waits.
+   */
   ended(executionId: string, ms: number): Promise<void>;
-  /** The events of a run or a session that the caller sees. */
+  /** Streams the events of a run or a session that the caller may see. */
   runEvents(executionId: string, after: RunCursor): EventsOf;
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
   /** Streams the lines of the log that the caller may see. */
@@ -52,19 +59,22 @@ export type RouteContext = {
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** What an answer is, for the description. */
+/** Description of an answer in the OpenAPI document. */
 export type Described = {
   description: string;
   schema?: z.ZodType;
   type?: string;
-  /** Each event of the stream that a request may ask for in its place. */
+  /** The schema of each event of the stream that a request may ask for in place of the answer. */
   events?: z.ZodType;
 };
 
-/** One operation: what it takes, what it gives, what it does. OpenAPI is written from it, requests are checked by it. */
+/**
+ * One operation: its input, its answers and its handler. The OpenAPI document is generated from the
+ * routes, and requests are checked against them.
+ */
 export type Route = {
   method: Method;
-  /** As OpenAPI writes it: `/api/agents/{id}`. */
+  /** The path in the syntax of OpenAPI, such as `/api/agents/{id}`. */
   path: string;
   /** The name of the operation. */
   id: string;
@@ -74,28 +84,37 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** A request without a body is none. */
+  /** True if a request without a body counts as one with an empty object. */
   isBodyOptional?: boolean;
-  /** The body is a text of one of these types, not JSON. */
+  /** Media types of a body that is text, not JSON. */
   bodyTypes?: readonly string[];
-  /** It makes something: with a known Idempotency-Key it is answered as the first time. */
+  /**
+   * True if the operation creates something. A request with a known Idempotency-Key gets the first
+   * answer again.
+   */
   isKeyed?: boolean;
-  /** Of an answer that holds what somebody said only the id is kept for its key; this finds it again, as it is by then. */
+  /**
+   * Reads the body of an answer again, in its current state. Only the id of an answer that contains
+   * message content is stored for its key.
+   */
   findAgain?(db: Client, id: string): Promise<unknown>;
-  /** A list, or figures: read from a replica where there is one. */
+  /** True for lists and figures, which are read from a replica if there is one. */
   isReplicable?: boolean;
-  /** Names that other systems have for fields, and ours. */
+  /** Field names of other systems, each with our name. */
   words?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, Described>>;
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;
-  /** Answers in one transaction. */
-  work?(db: Client, asked: RouteInput<never, never, never>, means: RouteContext): Promise<Answer>;
-  /** Answers in transactions of its own, or with events. */
-  serve?(asked: RouteInput<never, never, never>, means: RouteContext): Promise<Answer | Events>;
-  /** Of what `work` has answered: the run whose events are sent in its place, where the request asks for them. */
+  /** Answers a request in one transaction. */
+  work?(db: Client, input: RouteInput<never, never, never>, means: RouteContext): Promise<Answer>;
+  /** Answers a request in transactions of its own, or with events. */
+  serve?(input: RouteInput<never, never, never>, means: RouteContext): Promise<Answer | Events>;
+  /**
+   * Returns the run whose events are sent in place of the answer of `work`, if the request asks for
+   * events.
+   */
   follows?(
-    asked: RouteInput<never, never, never>,
+    input: RouteInput<never, never, never>,
     answer: Answer,
     means: RouteContext,
   ): Promise<string | undefined>;
@@ -103,7 +122,7 @@ export type Route = {
 
 type Shape<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined;
 
-/** A route whose handler knows the types of what it takes. */
+/** Returns a route whose handler has the types of its input. */
 export function route<
   P extends z.ZodObject | undefined = undefined,
   Q extends z.ZodObject | undefined = undefined,
@@ -115,15 +134,15 @@ export function route<
     body?: B;
     work?(
       db: Client,
-      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
+      input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       means: RouteContext,
     ): Promise<Answer>;
     serve?(
-      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
+      input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       means: RouteContext,
     ): Promise<Answer | Events>;
     follows?(
-      asked: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
+      input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       answer: Answer,
       means: RouteContext,
     ): Promise<string | undefined>;

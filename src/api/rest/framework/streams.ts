@@ -9,19 +9,20 @@ import type { IsActiveAccount } from '../../login/account-status.ts';
 import type { Identity, Refusal } from '../../login/auth-result.ts';
 import { evictExpired, type OpenConnection } from '../../login/evict-expired.ts';
 
-/** What clients wait before they come back, in milliseconds. */
+/** Time that clients wait before they reconnect, in milliseconds. */
 const RETRY_MS = 2_000;
 
-/** Answers that last: streams of events, and requests that wait for a run. */
+/** Lasting answers: streams of events, and requests that wait for a run. */
 export type Streams = {
   /**
-   * Counts a lasting answer until the result is called. Is called before anything is read or begun
-   * for the answer. Throws like `StreamLimits` when the caller has too many.
+   * Counts a lasting answer until the returned function is called. Is called before anything is
+   * read or started for the answer. Throws like `StreamLimits` if the caller has too many streams.
    */
   admit(response: ServerResponse, identity: Identity): () => void;
   /**
-   * Writes events until the source ends or the client leaves, which fires the `signal` of the
-   * source. Counts the answer if `admit` did not, and throws like it before anything is written.
+   * Writes events until the source ends or the client disconnects, which aborts the `signal` of the
+   * source. Counts the answer if `admit` has not done so. Throws like `admit` before anything is
+   * written.
    */
   write(
     response: ServerResponse,
@@ -30,9 +31,9 @@ export type Streams = {
     headers?: Readonly<Record<string, string>>,
   ): Promise<void>;
   /**
-   * Waits until `begin` resolves, the time is over, the client leaves, or the server closes. Does not
-   * wait when the answer is not counted and the caller has too many streams. Throws 401 when the
-   * login of the caller ends.
+   * Waits until `begin` resolves, the time is over, the client disconnects, or the server closes.
+   * Does not wait if the answer is not counted and the caller has too many streams. Throws 401 if
+   * the login of the caller ends.
    */
   hold(
     response: ServerResponse,
@@ -40,11 +41,11 @@ export type Streams = {
     ms: number,
     begin: (signal: AbortSignal) => Promise<void>,
   ): Promise<void>;
-  /** Ends all of them. */
+  /** Ends all streams and all waiting requests. */
   close(): void;
 };
 
-/** What is written, for as long as the signal is not given. */
+/** Source of the events to write, until the signal is aborted. */
 export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
 
 export type StreamsOptions = {
@@ -55,7 +56,10 @@ export type StreamsOptions = {
   stalledMs?: number;
 };
 
-/** Tracks open streams. A stream ends with the token, key or user of its caller, as sockets do. */
+/**
+ * Creates the registry of open streams. A stream ends with the token, key or user of its caller, as
+ * sockets do.
+ */
 export function createStreams(options: StreamsOptions): Streams {
   const { exists, limits, failureOf, ...pace } = options;
   const open = new Set<OpenConnection>();
@@ -135,7 +139,10 @@ export function createStreams(options: StreamsOptions): Streams {
   };
 }
 
-/** Returns undefined when there are too many. The run has begun then; the answer does not wait. */
+/**
+ * Returns undefined when there are too many streams. The run has already started, and the answer
+ * does not wait for it.
+ */
 function unlessRefused<T>(open: () => T): T | undefined {
   try {
     return open();
@@ -148,16 +155,16 @@ function turnedOut({ status, message, code, hint, reason }: Refusal): RequestRef
   return new RequestRefusal(status, message, { code, hint, detail: { reason } });
 }
 
-/** One event as the protocol has it; JSON has no line breaks of its own. */
-export function frameOf(told: StreamEvent): string {
-  const known = frames.get(told);
+/** Returns an event in the format `text/event-stream`. The JSON of an event has no line breaks. */
+export function frameOf(streamEvent: StreamEvent): string {
+  const known = frames.get(streamEvent);
   if (known !== undefined) return known;
-  const { event, id, data } = told;
+  const { event, id, data } = streamEvent;
   const lines = [`event: ${event}`, ...(id === undefined ? [] : [`id: ${id}`])];
   const frame = `${lines.join('\n')}\ndata: ${JSON.stringify(data)}\n\n`;
-  frames.set(told, frame);
+  frames.set(streamEvent, frame);
   return frame;
 }
 
-/** Many streams write the same event. */
+/** Cache of frames, because many streams write the same event. */
 const frames = new WeakMap<StreamEvent, string>();

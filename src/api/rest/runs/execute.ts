@@ -7,7 +7,7 @@ import { withTraceparent } from '../../http/traceparent.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
 import { type Answer, type Route, type RouteContext, route } from '../framework/route.ts';
 
-/** Seconds a request may wait for a run. */
+/** Longest time that a request may wait for a run, in seconds. */
 export const LONGEST_WAIT = 300;
 export const waitField = z
   .union([z.boolean(), z.number().min(0).max(LONGEST_WAIT)])
@@ -74,7 +74,7 @@ const ended = started.extend({
   cost: z.number(),
 });
 
-/** Starts a run; waits for it, or answers with what happens in it, when asked to. */
+/** Routes that start a run. On request, the answer waits for the run or streams its events. */
 export const executeRoutes: Route[] = [
   route({
     method: 'POST',
@@ -104,7 +104,7 @@ export const executeRoutes: Route[] = [
       if (query.wait !== undefined && body.wait !== undefined) throw waitTwice();
       const wait = query.wait ?? body.wait;
       if (body.stream && wait) throw streamAndWait();
-      const { wait: _wait, stream: _stream, idempotency_key, ...asked } = body;
+      const { wait: _wait, stream: _stream, idempotency_key, ...requested } = body;
       const header = keyIn(headers);
       const sentKey = idempotency_key ?? header;
       if (sentKey !== header && header !== undefined) throw otherKeys();
@@ -115,11 +115,11 @@ export const executeRoutes: Route[] = [
         const before =
           header === undefined
             ? null
-            : await takeKey<{ id: string }>(db, header, ['execute', asked]);
+            : await takeKey<{ id: string }>(db, header, ['execute', requested]);
         const id = before?.id ?? (await start(db, { ...body, metadata }, key));
-        // a debounced run has no key of its own to be found by
+        // A debounced run has no key of its own to be found by.
         if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
-        // listened for from its first step on
+        // Registers a follower, so that the run is followed from its first step.
         if (body.stream) await db.query('select howdah_private.register_follower($1)', [id]);
         return id;
       });
@@ -160,13 +160,13 @@ async function answerFor(
   const run = await means.transaction((db) => findExecution(db, executionId));
   const headers = { location: `/api/executions/${executionId}` };
   const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;
-  const begun = { execution_id: executionId, status };
-  if (!isWaitedFor || run.completed_at === null) return { status: 202, headers, body: begun };
+  const summary = { execution_id: executionId, status };
+  if (!isWaitedFor || run.completed_at === null) return { status: 202, headers, body: summary };
   const end = { output, output_data, stop_reason, error, tokens_in, tokens_out, cost };
-  return { status: 200, headers, body: { ...begun, ...end } };
+  return { status: 200, headers, body: { ...summary, ...end } };
 }
 
-/** Starts the run in the words of whoever asked: by name, or by id. */
+/** Starts a run of an agent or a workflow, given by name or by id. */
 async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
   const { agent, workflow, agent_id, workflow_id } = sent;
   const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
@@ -188,7 +188,7 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
     const { rows } = await db.query<{ id: string }>(text, values);
     return rows[0]?.id ?? '';
   };
-  const known = sent.callback_url === undefined; // run and run_workflow know no callback
+  const known = sent.callback_url === undefined; // run and run_workflow take no callback
   if (agent !== undefined && known) {
     return first(
       'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)).id::uuid::text as id',

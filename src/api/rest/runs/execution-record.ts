@@ -6,7 +6,10 @@ import { count, id, json, time } from '../../http/fields.ts';
 
 const of = execution.shape;
 
-/** All columns of a run but where it calls back to, in the order of the table; then who it is of, by name and version. */
+/**
+ * All columns of a run except its callback address, in the order of the table. The name and version
+ * of its agent or workflow follow.
+ */
 export const executionRecord = z
   .object({
     id: of.id,
@@ -103,7 +106,10 @@ const NAMED: Readonly<Record<string, string>> = {
 };
 const shown = Object.keys(executionRecord.shape).map((name) => NAMED[name] ?? `t.${name}`);
 
-/** By a function, since the application may not read each column. Throws `HWNTF`. */
+/**
+ * Returns the record of a run. Reads by an SQL function, because the application may not read each
+ * column. Throws `HWNTF`.
+ */
 export async function findExecutionRecord(db: Client, id: string): Promise<ExecutionRecord> {
   const found = await jsonRow<ExecutionRecord>(
     db,

@@ -25,7 +25,7 @@ import { forkRoute } from './fork.ts';
 import { inspectionRoutes } from './inspection.ts';
 import { stepLogRoutes } from './step-log.ts';
 
-/** What a run shows at once of its conversation and of the runs below it; the rest is on pages of its own. */
+/** Most messages and most child runs in the answer for one run. Lists with pages have the rest. */
 const SHOWN_AT_ONCE = 1_000;
 
 const runs: Collection = {
@@ -85,7 +85,7 @@ const seqOf = ({ seq }: { seq: number }) => seq;
 
 const said = flag.optional().describe('true: with what was said in each, and called');
 
-/** Reading runs. */
+/** Routes that read runs. */
 const reading: Route[] = [
   route({
     method: 'GET',
@@ -225,7 +225,7 @@ const CONTROLS = {
   retry: 'Lets a failed or cancelled run go on after its last good step',
 } as const;
 
-/** Controlling runs: the functions of SQL by the same names. */
+/** Routes that control runs. Each route calls the SQL function of the same name. */
 const controls: Route[] = Object.entries(CONTROLS).map(([name, summary]) =>
   route({
     ...shared,

@@ -36,7 +36,7 @@ async function entryOf(db: Client, id: string) {
   return found.row;
 }
 
-/** What people think of a run. */
+/** Routes for the feedback of people on a run. */
 export const feedbackRoutes: Route[] = [
   route({
     ...shared,

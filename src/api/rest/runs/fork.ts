@@ -3,7 +3,7 @@ import { execution, findExecution } from '../../events/execution-rows.ts';
 import { byId, json, object } from '../../http/fields.ts';
 import { route } from '../framework/route.ts';
 
-/** The function of SQL by this name. */
+/** Route that calls the SQL function `fork_execution`. */
 export const forkRoute = route({
   tag: 'executions',
   params: byId,

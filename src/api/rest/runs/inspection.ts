@@ -30,14 +30,14 @@ const node = z
   .meta({ id: 'RunInTree' });
 type Node = z.output<typeof node>;
 
-const asked = question
+const openQuestion = question
   .pick({
     ...{ id: true, kind: true, execution_id: true, prompt: true, options: true },
     ...{ schema: true, tool_call: true, preview: true, expires_at: true },
   })
   .meta({ id: 'QuestionInTheWay' });
 
-/** What people look at who want to know how one run stands. */
+/** Routes that show the state of one run: its row, its tree and its open questions. */
 export const inspectionRoutes: Route[] = [
   route({
     ...shared,
@@ -76,7 +76,7 @@ export const inspectionRoutes: Route[] = [
     id: 'listExecutionQuestions',
     summary: 'What it and those below it ask people, once nothing of it goes on by itself',
     answers: {
-      200: { description: 'Open questions', schema: z.object({ data: z.array(asked) }) },
+      200: { description: 'Open questions', schema: z.object({ data: z.array(openQuestion) }) },
     },
     async work(db, { params }) {
       await findExecution(db, params.id);

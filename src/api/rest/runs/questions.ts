@@ -44,7 +44,7 @@ const questions: Collection = {
   stamp: 't.updated_at',
 };
 
-/** Answers as whoever asks, and shows what became of it. */
+/** Answers a question as the caller, and returns the question as it is afterwards. */
 export async function answerQuestion(
   db: Client,
   questionId: string,
@@ -63,7 +63,7 @@ export async function answerQuestion(
   return { body: found.row };
 }
 
-/** What an answer may be, on every path that takes one. */
+/** Fields of an answer, on every path that takes an answer. */
 export const answerFields = {
   answer: json
     .optional()

@@ -10,7 +10,7 @@ import { bySid, findSession, session } from './sessions.ts';
 
 const shared = { tag: 'sessions' as const, params: bySid };
 
-/** What a person says, on every path that takes it. */
+/** Fields of a message of a person, on every path that takes a message. */
 export const saidFields = {
   content: z.string(),
   input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
@@ -21,7 +21,10 @@ const stream = z
   .optional()
   .describe('Answers with the events of the run, from its first token on');
 
-/** Whoever reads its events is listened for from its first step on. */
+/**
+ * Registers a follower if the request asks for a stream, so that the run is followed from its first
+ * step.
+ */
 async function follow(db: Client, { stream }: { stream?: boolean | undefined }, run: unknown) {
   if (stream) await db.query('select howdah_private.register_follower($1)', [run]);
 }
@@ -121,20 +124,20 @@ const answer = route({
       [sid],
     );
     const open = rows[0]?.id ?? undefined;
-    const asked = body.question_id ?? open;
-    if (asked === undefined) {
+    const questionId = body.question_id ?? open;
+    if (questionId === undefined) {
       throw new RequestRefusal(409, `session ${sid} asks nothing now`, {
         code: 'HWCNF',
         hint: 'GET /sessions/{sid}/state says what it waits for.',
         detail: { session_id: sid },
       });
     }
-    if (asked !== open) await refuseOthers(db, sid, asked);
-    return answerQuestion(db, asked, body.answer, body.data);
+    if (questionId !== open) await refuseOthers(db, sid, questionId);
+    return answerQuestion(db, questionId, body.answer, body.data);
   },
 });
 
-/** A question of another session is not found here. */
+/** Rejects a question of another session as not found. */
 async function refuseOthers(db: Client, sid: string, questionId: string): Promise<void> {
   const { rowCount } = await db.query(
     `select from howdah.questions as q join howdah.executions as e on e.id = q.root_execution_id
@@ -161,5 +164,5 @@ const events = route({
   },
 });
 
-/** Talking in a session, and following it. */
+/** Routes that send messages and answers in a session, and that follow the session. */
 export const sessionMessageRoutes: Route[] = [say, fork, answer, ...sessionStateRoutes, events];

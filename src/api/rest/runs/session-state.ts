@@ -110,5 +110,5 @@ const todolist = route({
   },
 });
 
-/** How a session stands, and what was said in it. */
+/** Routes that show the state, the history, the usage and the todo list of a session. */
 export const sessionStateRoutes: Route[] = [state, history, usage, todolist];

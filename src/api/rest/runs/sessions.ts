@@ -8,7 +8,7 @@ import { type Route, route } from '../framework/route.ts';
 
 const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);
 
-/** As it is shown. */
+/** A session as the API shows it. */
 export const session = z
   .object({
     id,
@@ -47,7 +47,7 @@ export const bySid = z.strictObject({ sid: id.describe('Of the session') });
 const shared = { tag: 'sessions' as const, params: bySid };
 const shown = { 200: { description: 'The session', schema: session } };
 
-/** Throws `HWNTF`. */
+/** Returns a session. Throws `HWNTF`. */
 export async function findSession(db: Client, sid: string) {
   const found = await findRow(db, sessions, sid);
   if (!found) throw noSuch('session', sid);
@@ -62,7 +62,7 @@ const who = {
 };
 type Who = z.output<z.ZodObject<typeof who>>;
 
-/** The names of who is meant, as the functions of SQL take them. */
+/** Returns the name of the agent or workflow that a request means, for the SQL functions. */
 async function namesOf(
   db: Client,
   { agent, workflow, agent_id, workflow_id }: Who,
@@ -90,7 +90,7 @@ async function nameOf(db: Client, one: 'agent' | 'workflow', rowId: string): Pro
   throw noSuch(one, rowId);
 }
 
-/** Who speaks for a system: its orchestrator, an agent or a workflow. */
+/** Returns the orchestrator of a system: an agent or a workflow. */
 async function orchestratorOf(db: Client, systemId: string) {
   const { rows } = await db.query<{ name: string; orchestrator: string | null; is_agent: boolean }>(
     `select s.name, s.orchestrator, exists (

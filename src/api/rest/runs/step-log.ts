@@ -37,7 +37,10 @@ const filters = {
 };
 type Filters = z.output<z.ZodObject<typeof filters>>;
 
-/** One run is one run, whatever it is. Throws `HWINV`, and `HWNTF` for a run or session that is not there. */
+/**
+ * Returns the filter in a query. Throws `HWINV` for `execution_id` together with another filter of
+ * runs, and `HWNTF` for a run or session that does not exist.
+ */
 async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
   const { execution_id, session_id, agent_id, workflow_id, status, errors } = query;
   const beside = Object.entries({ session_id, agent_id, workflow_id, status }).find(
@@ -57,7 +60,10 @@ async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
   };
 }
 
-/** By the clock of the database; what was finished before is in no line. */
+/**
+ * Returns the start of the log, by the clock of the database. Steps that finished before have no
+ * line.
+ */
 function sinceOf(text: string | undefined, now: Date, { id, session }: LogFilter): Date {
   if (text === undefined) return new Date((id ?? session) ? 0 : now.getTime() - HOUR_MS);
   const [, number, unit = ''] = LONG_AGO.exec(text) ?? [];

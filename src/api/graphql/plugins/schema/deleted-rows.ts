@@ -6,8 +6,9 @@ import type { ConnectionStep, Step } from 'postgraphile/grafast';
 const INCLUDE = 'includeDeleted';
 
 /**
- * Lists leave out what was deleted softly (agents, workflows, prompts, skills), as those of REST do, unless they are asked
- * for it. What is reached by its id, or from a run or a version, is shown for ever.
+ * Leaves soft-deleted rows (agents, workflows, prompts, skills) out of lists, as REST does, unless
+ * the client asks for them. A row that is reached by its id, or from a run or a version, is always
+ * shown.
  */
 export const DeletedRowsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahDeletedRowsPlugin',
@@ -24,8 +25,8 @@ export const DeletedRowsPlugin: GraphileConfig.Plugin = {
           plan($parent, args, info) {
             const $connection = plan($parent, args, info) as ConnectionStep<Step>;
             const $rows = $connection.getSubplan() as unknown as PgSelectStep;
-            const isAsked = sql`${$rows.placeholder(args.getRaw(INCLUDE) as Step, TYPES.boolean)}`;
-            $rows.where(sql`(${$rows.alias}.deleted_at is null or ${isAsked})`);
+            const isIncluded = sql`${$rows.placeholder(args.getRaw(INCLUDE) as Step, TYPES.boolean)}`;
+            $rows.where(sql`(${$rows.alias}.deleted_at is null or ${isIncluded})`);
             return $connection;
           },
         };

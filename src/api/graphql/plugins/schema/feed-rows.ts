@@ -2,7 +2,10 @@ import '../../environment.ts';
 import 'postgraphile';
 import { FeedRowStep } from '../../subscriptions/feed-row.ts';
 
-/** Grafast's checks (GRAPHILE_ENV=development) know only rows that were selected; a row of the feed is as good. */
+/**
+ * Makes Grafast's checks (GRAPHILE_ENV=development) accept rows of the feed. By themselves, they
+ * accept only selected rows.
+ */
 export const FeedRowsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahFeedRowsPlugin',
   version: '1.0.0',

@@ -6,9 +6,9 @@ type AttributeHook = Extract<GatherHooks['pgCodecs_attribute'], (...args: never)
 type PgClass = Parameters<AttributeHook>[1]['pgClass'];
 
 /**
- * Only indexed columns filter and sort. PostGraphile's own rule looks neither at partitioned tables, where it lets
- * everything through, nor at partial indexes, where it lets nothing through; ours leave out rows that a filter leaves
- * out too (nulls, deleted agents).
+ * Allows only indexed columns to filter and sort. PostGraphile's own rule ignores indexes of
+ * partitioned tables, where it allows every column, and partial indexes, where it allows none. The
+ * partial indexes of Howdah leave out rows that a filter leaves out too (nulls, deleted agents).
  */
 export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahIndexedColumnsPlugin',

@@ -8,11 +8,11 @@ import {
   type ValueNode,
 } from 'postgraphile/graphql';
 
-/** As many choices of an enum are listed; orders and such have hundreds. */
+/** Most choices of an enum that a message lists. Enums of orders have hundreds. */
 const MOST_CHOICES = 40;
 const CHOICES = ' It has: ';
 
-/** What Postgres takes as a number, but for those that are none: NaN and Infinity. */
+/** The texts that Postgres accepts as numbers, except NaN and Infinity. */
 const numbers = {
   BigFloat: {
     form: /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i,
@@ -27,8 +27,8 @@ const numbers = {
 } as const;
 
 /**
- * Numbers of Postgres are taken as numbers too, and only those that are one; a word that an enum does not know is answered
- * with those it does.
+ * Accepts JSON numbers for numeric types of Postgres, and rejects values that are not numbers.
+ * Lists the choices of an enum in the error for an unknown value.
  */
 export const InputsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahInputsPlugin',
@@ -48,7 +48,7 @@ export const InputsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** Without the choices: by them the schema is told. */
+/** Removes the choices from a message, because they reveal the schema. */
 export function withoutChoices(message: string): string {
   return message.split(CHOICES, 1)[0] as string;
 }
@@ -77,10 +77,10 @@ function takeNumbers(type: GraphQLScalarType, name: keyof typeof numbers): void 
 function listChoices(type: GraphQLEnumType): void {
   const names = type.getValues().map(({ name }) => name);
   if (names.length > MOST_CHOICES || type.name.startsWith('__')) return;
-  const helped = <A extends unknown[], R>(parse: (...given: A) => R) => {
-    return (...given: A): R => {
+  const helped = <A extends unknown[], R>(parse: (...args: A) => R) => {
+    return (...args: A): R => {
       try {
-        return parse.apply(type, given);
+        return parse.apply(type, args);
       } catch (error) {
         if (!(error instanceof GraphQLError)) throw error;
         const [message = ''] = error.message.split(' Did you mean ');

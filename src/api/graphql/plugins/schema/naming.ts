@@ -4,8 +4,9 @@ import 'postgraphile';
 type Key = { readonly attributeName: string };
 
 /**
- * The names of contract section 5: `id` is the uuid and `nodeId` the Relay id, and a composite key
- * `(tenant_id, x_id)` is called after `x_id` alone, since every row a caller sees is of his own tenant.
+ * Applies the names of contract section 5. `id` is the uuid and `nodeId` the Relay id. A composite
+ * key `(tenant_id, x_id)` is named after `x_id` alone, since every row that a caller sees is of the
+ * tenant of the caller.
  */
 export const NamingPlugin: GraphileConfig.Plugin = {
   name: 'HowdahNamingPlugin',

@@ -21,7 +21,7 @@ const descriptions: Readonly<Record<string, string>> = {
   offset: `Skip the first \`n\` values from our \`after\` cursor, at most ${MOST_SKIPPED}; beyond, go on from a cursor. May not be used with \`last\`.`,
 };
 
-type Given = readonly [
+type PageArgs = readonly [
   first: number | null | undefined,
   last: number | null | undefined,
   offset: number | null | undefined,
@@ -33,8 +33,9 @@ type Context = { withPgClient: WithPgClient };
 type Page = { first: number | null; last: number | null; offset: number | null };
 
 /**
- * Every connection has a page: without one, a table would be read as a whole. The arguments are looked at together,
- * in the plan of the field, since `first` has a default only while `last` is not given.
+ * Gives every connection a page: without a page, a table would be read as a whole. The arguments
+ * are checked together, in the plan of the field, since `first` has a default only when `last` is
+ * absent.
  */
 export const PagesPlugin: GraphileConfig.Plugin = {
   name: 'HowdahPagesPlugin',
@@ -70,10 +71,10 @@ export const PagesPlugin: GraphileConfig.Plugin = {
 };
 
 function turnTo($connection: Pages, args: FieldArgs): void {
-  const given = ['first', 'last', 'offset', 'before', 'after'].map(
+  const argSteps = ['first', 'last', 'offset', 'before', 'after'].map(
     (name) => (args.getRaw(name) as Step | undefined) ?? constant(undefined),
   );
-  const $page = lambda(given as unknown as Step<Given>[], pageOf as (given: unknown) => Page);
+  const $page = lambda(argSteps as unknown as Step<PageArgs>[], pageOf as (args: unknown) => Page);
   $connection.setFirst(access($page, 'first'));
   $connection.setLast(access($page, 'last'));
   $connection.setOffset(access($page, 'offset'));
@@ -92,8 +93,9 @@ function ownStatement($connection: ConnectionStep<Step>): void {
 }
 
 /**
- * Charges the rows of each page, with their columns, to the budget of the operation before the result
- * is made. Equal parents share a page that is read once, so pages in pages multiply without reads.
+ * Charges the rows of each page, with their columns, to the budget of the operation before the
+ * result is made. Equal parents share a page that is read once, so pages in pages multiply without
+ * reads.
  */
 function countCells($rows: PgSelectStep): void {
   const { contextId, selects } = $rows as unknown as { contextId: number; selects: unknown[] };
@@ -112,8 +114,11 @@ function rowsIn(page: unknown): number {
   return Array.isArray(items) ? items.length : 0;
 }
 
-/** Checks what the client asks for, and fills in what he left out. Throws a SafeError that he is told. */
-export function pageOf([first, last, offset, before, after]: Given): Page {
+/**
+ * Checks the arguments of a page and fills in the missing ones. Throws a SafeError that the client
+ * sees.
+ */
+export function pageOf([first, last, offset, before, after]: PageArgs): Page {
   const isBackward = last != null || (before != null && first == null);
   if (first != null && (last != null || before != null)) {
     throw invalid('`first` goes with `after`, not with `last` or `before`');

@@ -15,15 +15,15 @@ const typeDefs = gql`
 `;
 
 /**
- * The models of an agent as REST shows them, read in the query that reads the agent. A function of the row would want all its
- * columns, and not all are the application's to read.
+ * Adds the models of an agent as REST shows them, read in the query that reads the agent. A
+ * function of the row would need all its columns, and the application may not read all of them.
  */
 export const ProviderConfigsPlugin = extendSchema((build) => {
   const { agents } = build.input.pgRegistry.pgResources;
   if (!agents) throw new Error('the schema lacks the agents');
   const shown =
     (purpose: 'llm' | 'tts' | 'stt') => ($row: PgSelectSingleStep | PgInsertSingleStep) => {
-      // what a mutation gives back is read once more
+      // the row that a mutation returns is read once more
       const $agent = $row instanceof PgSelectSingleStep ? $row : agents.get({ id: $row.get('id') });
       const { alias } = $agent.getClassStep();
       const call = sql`howdah_private.provider_config(${alias}.id, ${sql.literal(purpose)})`;

@@ -4,12 +4,12 @@ import { PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import type { Step } from 'postgraphile/grafast';
 import { RUN_COUNTERS } from '../../../../db/queries/run-counters.ts';
 
-/** The sentence in the comments of these columns that is for readers of SQL. */
+/** The sentence for readers of SQL in the comments of these columns. */
 const FOR_SQL = / In SQL, execution_counters is exact while the run is running\.$/;
 
 /**
- * Reads the counters of runs from their heads, since the row of a run at work may be behind. A mutation that returns the row it
- * wrote is exact by itself.
+ * Reads the counters of runs from their heads, since the row of a running run may be behind. The
+ * row that a mutation returns was just written, so it is exact.
  */
 export const RunCountersPlugin: GraphileConfig.Plugin = {
   name: 'HowdahRunCountersPlugin',

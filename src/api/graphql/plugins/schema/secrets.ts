@@ -10,7 +10,7 @@ import type { SecretWriter } from '../../../../secrets/writer.ts';
 declare global {
   namespace Grafast {
     interface Context {
-      /** What seals secrets, and for whom the operation speaks. */
+      /** The writer that encrypts secrets, and the tenant of the operation. */
       secrets: SecretWriter;
       tenantId: string;
     }
@@ -47,7 +47,10 @@ type Setting = Readonly<{
   pgSettings: Record<string, string>;
 }>;
 
-/** The mutation that seals a value in this process; whether the caller may is said by put_secret, as the caller. */
+/**
+ * Adds the mutation that encrypts a value in this process. put_secret runs as the caller and checks
+ * whether the caller may store the secret.
+ */
 export const SecretsPlugin = extendSchema((build) => {
   const { secrets } = build.input.pgRegistry.pgResources;
   if (!secrets) throw new Error('the schema lacks the secrets');

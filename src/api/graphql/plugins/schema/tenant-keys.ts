@@ -2,9 +2,11 @@ import '../../environment.ts';
 import 'postgraphile';
 
 /**
- * Unique keys `(tenant_id, …)` exist for composite foreign keys, not for people: they give no accessors and no
- * mutations, and the column neither filters nor sorts, since it has one value for every caller. Other keys may have the
- * tenant behind its id, so that others' rows are not even looked at; what remains is as unique, since that id has but one tenant.
+ * Hides unique keys `(tenant_id, …)`. They exist for composite foreign keys, not for people, so
+ * they give no accessors and no mutations. The column neither filters nor sorts, since it has one
+ * value for every caller. Other keys may have the tenant after its id, so that rows of others are
+ * not even read. Without the tenant such a key is just as unique, since that id has only one
+ * tenant.
  */
 export const TenantKeysPlugin: GraphileConfig.Plugin = {
   name: 'HowdahTenantKeysPlugin',
@@ -12,7 +14,7 @@ export const TenantKeysPlugin: GraphileConfig.Plugin = {
   gather: {
     hooks: {
       pgIntrospection_introspection: {
-        // which looks for what its tags refer to
+        // that plugin looks up what its tags refer to
         before: ['PgFakeConstraintsPlugin'],
         callback(_info, { introspection: { attributes, constraints } }) {
           const tenants = new Map(

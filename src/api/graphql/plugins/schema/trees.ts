@@ -2,8 +2,8 @@ import '../../environment.ts';
 import 'postgraphile';
 
 /**
- * `tree` of a run is the tree it belongs to, of whichever of its runs it is asked. The view names the root of each run, and
- * the key of the relation would find that of roots alone.
+ * Makes `tree` of every run return the tree that the run belongs to. The view has the root of each
+ * run. By the key of the relation, only roots would find their tree.
  */
 export const TreesPlugin: GraphileConfig.Plugin = {
   name: 'HowdahTreesPlugin',

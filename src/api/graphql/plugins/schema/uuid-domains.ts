@@ -3,8 +3,9 @@ import 'postgraphile';
 import { TYPES } from 'postgraphile/@dataplan/pg';
 
 /**
- * A domain over uuid is a plain UUID here. Its check belongs to inserts: asking for an execution by an id that is
- * not v7 finds nothing, as for any other id, instead of failing in a cast.
+ * Maps domains over uuid to plain UUID. The check of a domain is for inserts. A query for an
+ * execution by an id that is not v7 finds nothing, as for any other id, instead of failing in a
+ * cast.
  */
 export const UuidDomainsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahUuidDomainsPlugin',
