@@ -12,7 +12,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'bad_answer',
 ]);
 
-/** One failure as data; whether another attempt is worth it follows from the code. */
+/** Creates a failure as data. The code determines whether the failure is retryable. */
 export function failed(
   code: ErrorCode,
   message: string,
@@ -24,7 +24,7 @@ export function failed(
   return { ok: false, error };
 }
 
-/** The caller's signal fired. */
+/** Creates the failure of a call whose abort signal fired. */
 export function cancelled(): Failed {
   return failed('cancelled', 'The model call was cancelled.');
 }
@@ -38,12 +38,12 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   413: 'context_too_long',
   429: 'rate_limited',
   504: 'timeout',
-  // Cloudflare's own two for a server behind it that is too slow.
+  // Cloudflare's codes for an origin server that is too slow
   522: 'timeout',
   524: 'timeout',
 };
 
-/** What an HTTP status of a model server means to a run. */
+/** Maps an HTTP status of a model server to an error code. */
 export function codeOfStatus(status: number): ErrorCode {
   return CODES[status] ?? (status >= 500 ? 'overloaded' : 'invalid_request');
 }

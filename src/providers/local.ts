@@ -11,7 +11,7 @@ import { renderResult, troubleOf } from './local/render.ts';
 import { type Turn, turnOf } from './local/turn.ts';
 import { estimateTokens, estimateUsage, speak } from './tokens.ts';
 
-/** What the local model is, wherever it is shown. It is never called an LLM. */
+/** The description of the local model, wherever the model is shown. It is never called an LLM. */
 export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
 
 const MAX_ROUNDS = 4;
@@ -19,9 +19,9 @@ const CONFIGURE =
   'For an answer by an LLM set OPENAI_API_KEY (for another server OPENAI_BASE_URL too).';
 
 /**
- * The model that needs no key and no network: it picks tools by the words of the question, fills
- * their arguments from it, and answers only with what they said, citing them. Its embeddings compare letters, not
- * meaning. Deterministic.
+ * Creates the model that needs no key and no network. The model chooses tools by the words of the
+ * question and fills their arguments from it. It answers only with the results of the tools, and
+ * cites them. Its embeddings compare letters, not meaning. The model is deterministic.
  */
 export function localProvider(): ModelProvider & { readonly description: string } {
   return {
@@ -58,7 +58,7 @@ function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
   return answered(request, text, []);
 }
 
-/** Tools not yet asked, while nothing was found; so no call is ever repeated. */
+/** Chooses calls of tools that were not used yet, while there is no result. No call is repeated. */
 function nextCalls(request: ModelRequest, turn: Turn): ToolCall[] {
   if (turn.rounds >= MAX_ROUNDS) return [];
   const fresh = request.tools.filter(({ name }) => !turn.used.has(name));
@@ -100,7 +100,10 @@ function structured(
   );
 }
 
-/** Honest about what it is, where it looked, and what would help. */
+/**
+ * Builds the answer when no tool returned a result: it names the model, the tools and the next
+ * steps.
+ */
 function nothingFound(request: ModelRequest, turn: Turn): string {
   const names = request.tools.map(({ name }) => name).join(', ');
   const where =

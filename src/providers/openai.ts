@@ -32,7 +32,7 @@ import {
 import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
 import { emitToken } from './tokens.ts';
 
-/** What the provider is made of. `fetch` is where an SSRF guard goes; `limits` are for tests. */
+/** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
 export type OpenAiOptions = {
   env: OpenAiEnv;
   fetch?: Fetch | undefined;
@@ -40,8 +40,9 @@ export type OpenAiOptions = {
 };
 
 /**
- * OpenAI and every server that speaks its chat completions (Ollama, vLLM, Groq, OpenRouter, Azure …),
- * streaming, and its embeddings. Never throws and never retries; who gets which key is `resolveTarget`'s rule.
+ * Creates the provider for OpenAI and every server with its chat completions (Ollama, vLLM, Groq,
+ * OpenRouter, Azure …), with streaming and embeddings. The provider never throws and never retries.
+ * `resolveTarget` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
   return {
@@ -55,7 +56,7 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
   };
 }
 
-/** One request to the server of a model, and whatever comes of it as data. */
+/** Sends one request to the server of a model and returns any result or failure as data. */
 async function exchange<T>(
   options: OpenAiOptions,
   model: ModelRef,
@@ -104,7 +105,9 @@ function notLoaded(error: unknown): Failed {
   return failed('unreachable', reason, { cause });
 }
 
-/** Everything is said out loud, so that the client reads nothing from the process's environment. */
+/**
+ * Creates the client with every option set, so that the client reads nothing from the environment.
+ */
 function clientFor(
   { OpenAI }: Sdk,
   { baseUrl, key }: Target,
@@ -112,7 +115,7 @@ function clientFor(
   { traceparent }: ModelCallContext,
 ): OpenAI {
   return new OpenAI({
-    // The client insists on a key; without one the header is left out on the wire.
+    // The client requires a key. Without a key the header is removed before the request is sent.
     apiKey: key ?? 'none',
     baseURL: baseUrl,
     adminAPIKey: null,
@@ -150,7 +153,10 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   return outcome.ok ? { ok: true, value: redactAnswer(outcome.value, redaction) } : outcome;
 }
 
-/** What breaks once the server has said it is finished no longer matters: only usage could be missing. */
+/**
+ * Reads the stream to its end. An error after the finish reason is ignored, because only the usage
+ * could be missing.
+ */
 async function readStream(
   stream: AsyncIterable<unknown>,
   fold: Fold,
@@ -182,7 +188,10 @@ function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelA
   });
 }
 
-/** An answer that was complete, or a status that was told, before a limit fired still counts. */
+/**
+ * Returns the failure of an answer that a limit ended. An answer or a status that was complete
+ * before the limit is not replaced.
+ */
 function late(
   outcome: Outcome<unknown>,
   watch: Watch,

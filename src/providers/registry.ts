@@ -6,16 +6,21 @@ import type { Fetch } from './openai/guarded-fetch.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
 
-/** The model providers of this process, by the name a model row gives. */
+/** The model providers of this process by name, as in the column `provider` of a model. */
 export type Providers = ReadonlyMap<string, ModelProvider>;
 
-/** What of the environment the providers read; an absent value and an empty one are the same. */
+/**
+ * The environment variables of the providers. An absent variable and an empty variable are equal.
+ */
 export type ProviderEnv = {
   OPENAI_API_KEY?: string | undefined;
   OPENAI_BASE_URL?: string | undefined;
 };
 
-/** Names people use for servers that speak OpenAI's format. They need a `base_url`: it is what they stand for. */
+/**
+ * Common names of servers with OpenAI's format. They need a `base_url`, because the name alone has
+ * no address.
+ */
 export const OPENAI_COMPATIBLE: ReadonlySet<string> = new Set([
   'azure',
   'deepseek',
@@ -30,7 +35,7 @@ export const OPENAI_COMPATIBLE: ReadonlySet<string> = new Set([
   'vllm',
 ]);
 
-/** Every provider by its own name. A new vendor is one file in this folder and one line here. */
+/** Creates all providers by name. A new vendor needs one file in this folder and one line here. */
 export function createProviders(
   env: ProviderEnv,
   options: { fetch?: Fetch | undefined } = {},
@@ -44,7 +49,10 @@ export function createProviders(
   return new Map(providers.map((provider) => [provider.name, provider]));
 }
 
-/** The provider of a model row, or an `invalid_request` that names those there are. */
+/**
+ * Finds the provider of a model row. Rejects an unknown name with `invalid_request` and lists the
+ * known names.
+ */
 export function findProvider(
   providers: Providers,
   model: Pick<ModelRef, 'provider' | 'base_url'>,
@@ -67,7 +75,9 @@ export function findProvider(
   );
 }
 
-/** The closest known name within a third of its letters, or one that begins the same. */
+/**
+ * Returns the closest known name within a third of its letters, or a name with the same beginning.
+ */
 function nearest(name: string, known: string[]): string | null {
   const ranked = known
     .map((one) => ({ one, far: distance(name, one) }))
@@ -81,7 +91,7 @@ function nearest(name: string, known: string[]): string | null {
   return same ?? null;
 }
 
-/** Levenshtein's. */
+/** Computes the Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (const [i, letter] of [...a].entries()) {

@@ -15,7 +15,7 @@ import { estimateTokens, estimateUsage, speak } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
 
-/** A scripted model of a test, and every request it was sent. */
+/** A scripted model for tests, with all requests that it received. */
 export type ScriptedModel = {
   provider: ModelProvider;
   calls: ModelRequest[];
@@ -23,15 +23,18 @@ export type ScriptedModel = {
 };
 
 /**
- * The public test double: answers from `model.request_params.script`, a step per model answer, and
- * fails loudly (`script_mismatch`) on a call the script does not expect. The step is found by
- * counting the assistant messages of the request, so it survives workers that are killed.
+ * Creates the public test double. It answers from `model.request_params.script`, one step per model
+ * answer. A call that the script does not expect fails with `script_mismatch`. The step is found by
+ * the number of assistant messages in the request, so it survives workers that are killed.
  */
 export function scriptedProvider(): ModelProvider {
   return providerWith(() => {});
 }
 
-/** A scripted provider that records its calls. `script` stands in where the model row has none. */
+/**
+ * Creates a scripted provider that records its calls. `script` is used for a model row without a
+ * script.
+ */
 export function createScriptedProvider(script?: ScriptStep[]): ScriptedModel {
   const calls: ModelRequest[] = [];
   const embeds: EmbedRequest[] = [];
@@ -65,7 +68,8 @@ function providerWith(
       record(request);
       const parsed = parseScript(request.model.request_params.script ?? script);
       if (!parsed.ok) return parsed;
-      const slot = slotAt(parsed.value, 0); // nothing was answered before: the first answer is for every text
+      // there is no answer before, so the first answer serves every text
+      const slot = slotAt(parsed.value, 0);
       const step = passingError(slot, request, failures) ?? slot.step;
       if (!(await waited(step?.delay_ms, context.signal))) return cancelled();
       return step?.error ? scriptedError(step.error) : vectorsBy(step, request.texts);
@@ -77,8 +81,9 @@ const answersIn = (request: ModelRequest): number =>
   request.messages.filter((message) => message.role === 'assistant').length;
 
 /**
- * The next of the `{error, times}` steps before the slot, while any is left for this very request.
- * Counted in this process only; forgotten once the request gets its answer.
+ * Returns the next of the `{error, times}` steps before the slot, while attempts of this exact
+ * request remain. Attempts are counted only in this process. The count is deleted once the request
+ * gets its answer.
  */
 function passingError(
   { passing }: Slot,
@@ -151,7 +156,7 @@ function definedUsage({ usage }: ScriptStep): Partial<ModelAnswer['usage']> {
   };
 }
 
-/** Each text has the vector of the first key that it contains. */
+/** Returns for each text the vector of the first key that the text contains. */
 function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings> {
   const known = Object.entries(step?.vectors ?? {});
   const vectors: number[][] = [];
@@ -175,7 +180,7 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
   return failed('script_mismatch', message);
 }
 
-/** The first expectation of a step that the request does not meet. */
+/** Returns a failure with the expectations of a step that the request does not meet, or null. */
 function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
   if (step.vectors) {

@@ -5,7 +5,7 @@ import type {
   Usage,
 } from '../contracts/agents/model.ts';
 
-/** Counts above it are nonsense, and would not fit the log's integer columns. */
+/** The highest plausible count. Larger counts would not fit the integer columns of the log. */
 const MAX_TOKENS = 1_000_000_000;
 
 /** Reads a count of tokens that a server reports, rounded up; null when it cannot be one. */
@@ -14,12 +14,12 @@ export function tokenCount(value: unknown): number | null {
   return isCount ? Math.ceil(value) : null;
 }
 
-/** Tokens of a text where nobody counted them: UTF-8 bytes / 4, rounded up. */
+/** Estimates the tokens of a text without a reported count: UTF-8 bytes / 4, rounded up. */
 export function estimateTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / 4);
 }
 
-/** Usage of a whole call where the provider did not say. */
+/** Estimates the usage of a call for which the provider reports none. */
 export function estimateUsage(
   request: ModelRequest,
   answer: Pick<ModelAnswer, 'content' | 'tool_calls'>,
@@ -40,22 +40,28 @@ function textOf(message: ModelRequest['messages'][number]): string {
   return (message.content ?? '') + parts + calls;
 }
 
-/** Models do not read an image or a file by its Base64: it counts as about a thousand tokens, whatever its size. */
+/**
+ * Truncates Base64 data. A model does not read an image or a file by its Base64, so each counts as
+ * about a thousand tokens, whatever its size.
+ */
 function withoutData(_name: string, value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('data:') ? value.slice(0, 4_000) : value;
 }
 
-/** Hands a piece of text to the listener. A listener that throws is its own problem, not the run's. */
+/** Passes a piece of text to the listener. An error of the listener does not fail the run. */
 export function emitToken(context: ModelCallContext, text: string): void {
   if (text === '' || context.onToken === undefined) return;
   try {
     context.onToken(text);
   } catch {
-    // Tokens are ephemeral: what counts is the answer.
+    // Tokens are ephemeral, only the answer matters.
   }
 }
 
-/** Streams a finished text word by word; the pieces join to the text. False when cancelled on the way. */
+/**
+ * Streams a complete text word by word. The pieces join to the text. Returns false when the call is
+ * cancelled meanwhile.
+ */
 export function speak(context: ModelCallContext, text: string): boolean {
   for (const piece of text.match(/\s*\S+|\s+/g) ?? []) {
     if (context.signal.aborted) return false;

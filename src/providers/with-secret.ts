@@ -4,8 +4,9 @@ import type { ReadSecret } from '../contracts/secret.ts';
 import { cancelled } from './failure.ts';
 
 /**
- * The provider with the key of the secret that the model names: read at each call, so that a new value is used without
- * a restart. Nothing else is sent when it cannot be read.
+ * Wraps a provider, so that it sends the key of the model's secret. The secret is read at each
+ * call, so that a new value is used without a restart. When the secret cannot be read, the call
+ * fails and no other key is sent.
  */
 export function withSecret(
   provider: ModelProvider,
@@ -32,7 +33,7 @@ export function withSecret(
   };
 }
 
-/** Each of them with the secret its model names, as a tenant has it. */
+/** Wraps all providers with the secrets that their models name, per tenant. */
 export function withSecrets(
   provider: (model: ModelRef) => Outcome<ModelProvider>,
   read: ReadSecret,

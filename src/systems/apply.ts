@@ -15,15 +15,21 @@ import { type Fault, faultLine } from './schema/fault.ts';
 import { originalPaths } from './schema/salvage-entries.ts';
 import { unknownProviders } from './schema/unknown-providers.ts';
 
-/** A file by what it is called in messages, and its text; of a pack the manifest, with the other files of its folder. */
+/**
+ * A file: its name in messages and its text. For a pack, the text is the manifest and `parts` are
+ * the other files of its folder.
+ */
 export type SystemFile = { name: string; text: string; parts?: readonly PackPart[] };
 
-/** What came of one file: a plan, or else all that is wrong, in the order of its text. */
+/** The result of one file: a plan, or all faults in the order of the text. */
 export type Tried = {
   file: SystemFile;
   plan?: Plan;
   faults: (Fault & { file: string })[];
-  /** How many entries each section has; undefined where the text could not be read, or is no system. */
+  /**
+   * The number of entries of each section. Undefined when the text could not be read or is no
+   * system.
+   */
   counts: Record<string, number> | undefined;
 };
 
@@ -41,8 +47,9 @@ export async function readSystems(
 }
 
 /**
- * Makes the tenant have what the files describe, in the transaction the client is in, with its role and rights: every door
- * goes through here. Throws one error for all faults of all files (`detail.faults`), and then the caller rolls back.
+ * Applies the files to the tenant, in the transaction of the client, with its role and rights. All
+ * endpoints use this function. Throws one error for all faults of all files (`detail.faults`); the
+ * caller then rolls back.
  */
 export async function applySystems(
   client: Client,
@@ -55,7 +62,10 @@ export async function applySystems(
   return tried.flatMap(({ plan }) => plan ?? []);
 }
 
-/** The same, where whoever calls tells of the faults: what is sound is there for the files behind it. */
+/**
+ * Applies the files as `applySystems` does and returns the faults of each file instead of throwing.
+ * The objects of valid files are visible to the files after them.
+ */
 export async function trySystems(
   client: Client,
   files: readonly (SystemFile | ReadSystem)[],
@@ -77,10 +87,10 @@ export async function trySystems(
   return all;
 }
 
-/** What a file is by itself, without a database; `secrets`: those it names. */
+/** The faults of a file without a database. `secrets` are the secrets that the file names. */
 export type Looked = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: string[] };
 
-/** What is wrong with a file by itself, its text or by the schema: no database is asked. */
+/** Checks the text of a file and compares it with the schema, without a database. */
 export async function lookAtFile(file: SystemFile): Promise<Looked> {
   const { read, checked } = await readSystem(file, localReader);
   const isRead = read.faults.length === 0;
@@ -108,7 +118,10 @@ function countsOf(document: unknown): Record<string, number> | undefined {
   );
 }
 
-/** With what is not wrong as far as the database knows, by its place in the file. */
+/**
+ * Adds warnings to a plan, each with its place in the file. Warnings are doubts that the database
+ * does not know.
+ */
 function withDoubts(plan: Plan, file: string, read: ReadFile): Plan {
   const doubts = unknownProviders(read.document).map((one) => faultLine(file, placed(read, one)));
   return doubts.length === 0 ? plan : { ...plan, warnings: [...plan.warnings, ...doubts] };
@@ -128,7 +141,7 @@ async function applyOne(
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
   }
   if (!checked.rest) return { faults: placesOf(read, checked.faults) };
-  // what names nothing, and what rows would refuse, is told of too, of all that is well-formed
+  // unknown names, and values that the database rejects, are reported for all valid parts too
   const { document } = checked.rest;
   const original = originalPaths(checked.rest, checked.faults);
   const rest = await attempt(client, { document, source }, { dryRun: true });
@@ -153,7 +166,7 @@ function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
   return [...faults, ...others.map((one) => placed(read, one))];
 }
 
-/** In a savepoint: what one file was refused for does not keep the next from being looked at. */
+/** Applies one file in a savepoint, so that a rejected file does not stop the check of the next. */
 async function attempt(
   client: Client,
   file: { document: unknown; source: string },

@@ -3,7 +3,10 @@ import type { Change, Plan } from '../db/access/agent-systems.ts';
 import type { JsonObject } from '../json/json.ts';
 import { writeFile } from './write-file.ts';
 
-/** What an apply would change, as a unified diff of each object's entry; empty when nothing would. */
+/**
+ * Returns the changes of an apply as a unified diff of each object's entry. Empty when nothing
+ * changes.
+ */
 export function diffOf({ objects }: Plan): string {
   return objects
     .filter(({ action }) => action !== 'unchanged')
@@ -28,12 +31,15 @@ function patchOf(change: Change): string {
   return heading + patch.slice(patch.indexOf('--- '));
 }
 
-/** As `apply` says it: `delete agent analyst`. Programs that read patches pass over it. */
+/**
+ * Returns the heading of a change as `apply` prints it: `delete agent analyst`. Programs that read
+ * patches skip the heading.
+ */
 function headingOf(change: Change): string {
   return `${change.action} ${change.kind} ${change.name}${ownershipNote(change)}\n`;
 }
 
-/** What else an apply does to an object: behind its name. */
+/** Returns the change of ownership of an object, as a note after its name. */
 export function ownershipNote({ ownership }: Pick<Change, 'ownership'>): string {
   if (ownership === undefined) return '';
   return ownership === 'taken' ? ' (belonged to nobody, is taken over)' : ' (is let go of)';

@@ -1,6 +1,9 @@
 import { isJsonObject, type Json } from '../json/json.ts';
 
-/** The secrets a document names: as `secret_name`, and in `secrets` by header or variable. */
+/**
+ * Returns the secrets that a document names: in `secret_name`, and in `secrets` by header or
+ * variable.
+ */
 export function namedSecrets(document: Json): string[] {
   return [...new Set(namesIn(document))];
 }

@@ -4,23 +4,28 @@ import { type ReadFile, readFileBy } from './read-file.ts';
 import { fromPointer, toPointer } from './schema/fault.ts';
 import { frontMatter } from './yaml/front-matter.ts';
 
-/** A file of a pack beside its manifest: `path` within the pack, such as `skills/refunds.md`, `name` as messages call it. */
+/**
+ * A file of a pack besides its manifest. `path` is its path within the pack, such as
+ * `skills/refunds.md`; `name` is its name in messages.
+ */
 export type PackPart = { name: string; path: string; text: string };
 
-/** What a text of Markdown is in an entry of each section; its front matter is the rest of the entry. */
+/**
+ * The key for the Markdown text of an entry, by section. The front matter contains the other keys.
+ */
 export const TEXTS: Readonly<Record<string, string>> = {
   agents: 'mission',
   prompts: 'template',
   skills: 'content',
 };
 
-/** Where in its file a part of an entry stands. */
+/** The place of a part of an entry in its file. */
 type Place = ReturnType<ReadFile['locate']>;
 type Locate = (rest: string, key?: boolean) => Place;
 
 /**
- * A pack as one file: the entries that stand in files of their own are put into the document of its manifest, and whatever is
- * told of them is told with their file and line.
+ * Reads a pack as one document. The entries in files of their own are added to the document of the
+ * manifest. Faults of these entries have their own file and line.
  */
 export async function readPack(
   reader: FileReader,
@@ -67,7 +72,7 @@ export async function readPack(
 type Entry = { section: string; name: string; entry: JsonObject; locate: Locate };
 type Read = { entries: Entry[]; faults: ReadFile['faults'] };
 
-/** The entry of a file of Markdown, which is called as the file. */
+/** Reads the entry of a Markdown file. The entry has the name of the file. */
 async function entryOf(reader: FileReader, { name, path, text }: PackPart): Promise<Read> {
   const [section = '', file = ''] = path.split('/');
   const parts = frontMatter(text) ?? { front: '', body: { text, line: 1 } };
@@ -99,7 +104,10 @@ async function functionsOf(reader: FileReader, { name, text }: PackPart): Promis
   };
 }
 
-/** All of a pack as one text, as it is kept; each file but the manifest below a line that names it. */
+/**
+ * Joins all files of a pack into one text, as it is stored. Each file except the manifest follows a
+ * line with its path.
+ */
 export function packSource(manifest: string, parts: readonly PackPart[]): string {
   return [manifest, ...parts.map(({ path, text }) => headed(path, text))].join('');
 }

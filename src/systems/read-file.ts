@@ -8,7 +8,7 @@ import {
   type YamlOptions,
 } from './yaml/parse-yaml.ts';
 
-/** A larger file is several systems. */
+/** The largest file. A larger file should be split into several systems. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 /** Most tokens of a file; a long one has some 20,000. */
 const MAX_FILE_TOKENS = 100_000;
@@ -17,9 +17,12 @@ export type ReadFile = {
   /** The content, or undefined where it could not be read. */
   document: unknown;
   faults: Fault[];
-  /** Where a JSON pointer points: at a scalar, else at the key of it, or at the nearest there is; `key`: at a key anyhow. */
+  /**
+   * Returns the place of a JSON pointer, or the nearest place above it. The place of a scalar is
+   * the scalar, and the place of a collection is its key. With `key`, the place is always the key.
+   */
   locate(pointer: string, key?: boolean): Place;
-  /** Where a line of what is kept as the source stands; as it is, unless said. */
+  /** Returns the place of a line of the stored source. Absent if the source is the file itself. */
   locateLine?(line: number): Place;
 };
 
@@ -32,8 +35,8 @@ export type ReadOptions = {
 };
 
 /**
- * Reads a file of YAML 1.2, which JSON is too, and remembers where everything stands; one that is to be JSON has to be it
- * strictly, since others will read it. Never throws.
+ * Reads a file of YAML 1.2, which includes JSON, and records the place of each value. With `isJson`
+ * the file must be strict JSON, because other programs will read it. Never throws.
  */
 export function readFile(text: string, options: ReadOptions = {}): ReadFile {
   return withPlaces(parseYaml(text, yamlOptions(options)));
@@ -80,7 +83,7 @@ function nearestPlace(places: ParsedYaml['places'], pointer: string): NodePlace 
   return [0, 0, false];
 }
 
-/** A fault before it has a place: `line` where it is of the text and not of what it says. */
+/** A fault without a place. `line` is set for a fault of the source text, not of the document. */
 export type Found = {
   path: string;
   message: string;
@@ -90,7 +93,7 @@ export type Found = {
   line?: number;
 };
 
-/** A fault of the document at the place of its pointer. */
+/** Adds the place to a fault, from its pointer or from its line. */
 export function placed(file: ReadFile, { isKey, line, ...found }: Found): Fault {
   const ofLine = file.locateLine ?? ((number: number) => ({ line: number, column: 1 }));
   const place = line === undefined ? file.locate(found.path, isKey) : ofLine(line);

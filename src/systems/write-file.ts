@@ -2,7 +2,10 @@ import { Document, visit } from 'yaml';
 import type { Json, JsonObject } from '../json/json.ts';
 import { systemFileSchema } from './schema/file-schema.ts';
 
-/** The file of a system: the same content gives the same bytes. Keys stand as the schema has them, names in their order. */
+/**
+ * Writes the file of a system. The same content gives the same bytes. Keys have the order of the
+ * schema, names are sorted.
+ */
 export function writeFile(document: JsonObject): string {
   const yaml = new Document(ordered(inShort(document), systemFileSchema()), {
     aliasDuplicateObjects: false,
@@ -22,12 +25,15 @@ export function writeFile(document: JsonObject): string {
   return yaml.toString({ lineWidth: 0 });
 }
 
-/** Blocks begin with no space and keep no trailing ones, or they would need marks that nobody reads. */
+/**
+ * Returns whether a text can be a block without indicators: no leading space and no trailing
+ * spaces.
+ */
 function isPlainBlock(text: string): boolean {
   return !/^\s|[ \t]$|[ \t]\n|\r/.test(text);
 }
 
-/** One model that says nothing more of itself is `model`. */
+/** Writes a single model without options as `model`. */
 function inShort(document: JsonObject): JsonObject {
   const { agents } = document;
   if (typeof agents !== 'object' || agents === null) return document;
@@ -65,7 +71,7 @@ function under(schema: JsonObject, value: Json, key: string): JsonObject {
   return next !== null && typeof next === 'object' ? (next as JsonObject) : {};
 }
 
-/** Of several forms, the one with all the keys the value has. */
+/** Returns the form of a union that has all keys of the value. */
 function formOf(schema: JsonObject, value: Json): JsonObject {
   const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
   if (!all) return schema;

@@ -1,13 +1,15 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** A figure of the database, by the name of its metric. */
+/** A sample of a metric that is read from the database. */
 export type Figure = { name: string; labels: Record<string, string>; value: number };
 export type ReadFigures = () => Promise<readonly Figure[]>;
 
-/** Readers that come together, or one after the other, are told the same. */
-const KEPT_MS = 5_000;
+/** The time for which a read is cached, so that concurrent and successive readers share it. */
+const CACHE_MS = 5_000;
 
-/** What `howdah_private.metrics()` gives; the labels of each stand there. */
+/**
+ * The metrics that `howdah_private.metrics()` returns, with the help text and the labels of each.
+ */
 const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string[]]>> = {
   howdah_runs: [
     'Runs that have not ended, by status and by what they wait for.',
@@ -46,7 +48,10 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
   howdah_database_live_rows: ['Rows, as the server estimates them.', 'table'],
 };
 
-/** Gauges of what the database says; `howdah_database_up` is 0 when it says nothing, and then the others are left out. */
+/**
+ * Creates the gauges of the database. When the database does not answer, `howdah_database_up` is 0
+ * and the other gauges have no sample.
+ */
 export function createDatabaseFigures(register: Registry, read: ReadFigures) {
   const registers = [register];
   const gauges = new Map(
@@ -60,26 +65,27 @@ export function createDatabaseFigures(register: Registry, read: ReadFigures) {
     help: 'Whether the database could be asked.',
     registers,
   });
-  let asked: Promise<void> | undefined;
+  let reading: Promise<void> | undefined;
   let until = 0;
 
   const ask = async (): Promise<void> => {
     const figures = await read().catch(() => undefined);
     for (const [name, gauge] of gauges) {
       gauge.reset();
-      if (!figures && FIGURES[name]?.length === 1) gauge.remove(); // else it would say 0
+      // otherwise the gauge would report 0
+      if (!figures && FIGURES[name]?.length === 1) gauge.remove();
     }
     up.set(figures ? 1 : 0);
     for (const { name, labels, value } of figures ?? []) gauges.get(name)?.set(labels, value);
-    until = performance.now() + KEPT_MS;
+    until = performance.now() + CACHE_MS;
   };
   return {
     refresh(): Promise<void> {
-      if (!asked || performance.now() > until) {
-        until = Number.POSITIVE_INFINITY; // while it is asked
-        asked = ask();
+      if (!reading || performance.now() > until) {
+        until = Number.POSITIVE_INFINITY; // while the read is under way
+        reading = ask();
       }
-      return asked;
+      return reading;
     },
   };
 }

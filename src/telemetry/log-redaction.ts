@@ -10,7 +10,7 @@ const MOST_PER_GROUP = 64;
 
 /** Redacts secrets anywhere in lines of the log. */
 export type LogRedaction = {
-  /** From now on this value is in no line. */
+  /** Redacts this value in all later lines. */
   learn(value: string): void;
   clean(line: string): string;
 };

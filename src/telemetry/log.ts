@@ -3,19 +3,20 @@ import type { TelemetrySettings } from '../settings/telemetry-settings.ts';
 import type { LogRedaction } from './log-redaction.ts';
 import { prettyLine } from './pretty-line.ts';
 
-/** Where lines go; a test gives its own. */
+/** The destination of log lines. Tests pass their own. */
 export type Sink = { write(line: string): unknown };
 
 export type LogOptions = Pick<TelemetrySettings, 'logLevel' | 'logFormat'> & {
   redaction: LogRedaction;
-  /** Whether a person looks at it. */
+  /** True when the log goes to a terminal. */
   isTty: boolean;
   isColoured: boolean;
 };
 
 /**
- * Structured logs: one JSON object per line, or one line for people. On stderr: stdout belongs to results. Whatever is in a
- * line, an error of somebody else too, goes through the redaction.
+ * Creates a structured log: one JSON object per line, or one readable line. The log goes to stderr,
+ * because stdout belongs to results. Every line passes through the redaction, including errors of
+ * other packages.
  */
 export function createLog(options: LogOptions, sink: Sink = pino.destination(2)): Logger {
   const { logLevel, redaction, isTty, isColoured } = options;

@@ -4,7 +4,7 @@ import { createDatabaseFigures, type ReadFigures } from './database-metrics.ts';
 import { createReplicaFigures, type WatchedReplica } from './replica-metrics.ts';
 import { createRunFigures, type Prices } from './run-metrics.ts';
 
-/** As much of a pool of connections as is counted. */
+/** The properties of a connection pool that the metrics report. */
 export type CountedPool = {
   readonly totalCount: number;
   readonly idleCount: number;
@@ -12,24 +12,24 @@ export type CountedPool = {
   readonly options: { readonly max: number };
 };
 
-/** What the database says of itself and of its runs, and what models cost. */
+/** The sources of the figures of the database and of the prices of models. */
 export type FiguresSource = {
   figures: ReadFigures;
   prices(modelIds: readonly string[]): Promise<Prices>;
 };
 
-/** The figures of this process, and those of the database, as Prometheus reads them. */
+/** The metrics of this process and of the database, in the format of Prometheus. */
 export type Metrics = {
   readonly contentType: string;
-  /** All of them; those of the database are at most a few seconds old. */
+  /** Returns all metrics. The metrics of the database are at most a few seconds old. */
   text(): Promise<string>;
   observeRun: ObserveRun;
-  /** Workers found dead, runs whose wake-up was lost, runs handed back after a fault. */
+  /** Counts dead workers, lost wake-ups, and runs released after a fault. */
   recovered(reason: (typeof RECOVERIES)[number], count?: number): void;
-  requested(door: string, method: string, status: number, seconds: number): void;
-  /** `pool` gives the one there is now. */
+  requested(endpoint: string, method: string, status: number, seconds: number): void;
+  /** `pool` returns the current pool. */
   watchPool(name: string, pool: () => CountedPool): void;
-  /** A read of the API: by which server, and why. */
+  /** Counts a read of the API by its server and by the reason for the choice of the server. */
   wasRead(server: 'replica' | 'primary', reason: string): void;
   watchReplica(replica: WatchedReplica): void;
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
@@ -44,7 +44,7 @@ export type ApiMetrics = Pick<
   'contentType' | 'text' | 'requested' | 'watchPool' | 'wasRead' | 'watchReplica'
 >;
 
-/** Seconds, from what a database answers to what a request may take. */
+/** Buckets in seconds, from the answer time of a database to the longest time of a request. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const RECOVERIES = [
   'dead_worker',
@@ -61,7 +61,8 @@ export function createMetrics(source: FiguresSource): Metrics {
   const registers = [register];
   collectDefaultMetrics({ register });
   for (const kind of ['handles', 'requests', 'resources']) {
-    register.removeSingleMetric(`nodejs_active_${kind}_total`); // gauges that are called as counters are; nodejs_active_${kind} says the same
+    // These gauges have names of counters, and nodejs_active_${kind} reports the same values.
+    register.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
   const runs = createRunFigures(register, source.prices);
   const database = createDatabaseFigures(register, source.figures);
@@ -122,7 +123,8 @@ export function createMetrics(source: FiguresSource): Metrics {
     labelNames: ['reason'],
     registers,
   });
-  for (const reason of RECOVERIES) recoveries.inc({ reason }, 0); // from 0 on, or `increase` does not see the first
+  // start at 0, since `increase` does not see the first value of a counter
+  for (const reason of RECOVERIES) recoveries.inc({ reason }, 0);
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
     help: 'Requests to the API until their answer ended, streams too.',
@@ -139,9 +141,12 @@ export function createMetrics(source: FiguresSource): Metrics {
     },
     observeRun: runs.observe,
     recovered: (reason, count = 1) => recoveries.inc({ reason }, count),
-    requested(door, method, status, seconds) {
+    requested(endpoint, method, status, seconds) {
       const known = METHODS.has(method) ? method : 'other';
-      requests.observe({ door, method: known, status: `${Math.floor(status / 100)}xx` }, seconds);
+      requests.observe(
+        { door: endpoint, method: known, status: `${Math.floor(status / 100)}xx` },
+        seconds,
+      );
     },
     watchPool: (name, pool) => void pools.set(name, pool),
     ...reads,

@@ -1,6 +1,9 @@
 import type { ObserveRun, RunObserver } from '../contracts/runs/run-observer.ts';
 
-/** Several who look at the same runs; undefined when there is none, so that nothing is called then. */
+/**
+ * Combines several observers of the same runs. Returns undefined when there is none, so that no
+ * observer is called.
+ */
 export function combineObservers(all: readonly (ObserveRun | undefined)[]): ObserveRun | undefined {
   const observing = all.filter((one) => one !== undefined);
   if (observing.length < 2) return observing[0];

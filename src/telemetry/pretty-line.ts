@@ -10,7 +10,9 @@ const LEVELS: Readonly<Record<number, readonly [string, Parameters<typeof styleT
   60: ['FATAL', ['red', 'bold']],
 };
 
-/** A line of the log for people: time, level, what happened, what about, and below it the stack of an error. */
+/**
+ * Formats a log line for people: time, level, message and fields, with the stack of an error below.
+ */
 export function prettyLine(line: string, isColoured: boolean): string {
   const entry: Json = JSON.parse(line);
   if (!isJsonObject(entry)) return line;
@@ -45,7 +47,7 @@ function below(err: Json): string {
     .join('');
 }
 
-/** Whoever wrote the text moves nobody's cursor. */
+/** Replaces control characters, so that no text can move the cursor of a terminal. */
 function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ' ');

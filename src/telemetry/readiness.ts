@@ -1,25 +1,37 @@
-/** What was looked at, and why it is not ok, or not what it might be: in words that a stranger may read. */
+/**
+ * The result of a check. `reason` says why it is not ok or is degraded, in words safe for the
+ * public.
+ */
 export type Check = { name: string; ok: boolean; reason?: string };
 
-/** Looks at one thing or a few that are asked together. Throws when it cannot: of that nobody outside learns more. */
+/**
+ * Runs one or several related checks. Throws when a check cannot run. The public answer does not
+ * contain the error.
+ */
 export type Probe = () => readonly Check[] | Promise<readonly Check[]>;
 
-/** Whether a process can do its work now. Its answer needs no login, so it holds no host, version, error or SQL. */
+/**
+ * The readiness of a process to do its work. The answer needs no login, so it contains no host,
+ * version, error or SQL.
+ */
 export type Readiness = {
   watch(probe: Probe): void;
-  /** From now on it is not ready: it ends, and others are to be asked. */
+  /** Reports the process as not ready from now on, because it is about to end. */
   drain(): void;
   checks(): Promise<readonly Check[]>;
 };
 
-/** Shorter than what probes of orchestrators wait for. */
+/** Shorter than the timeout of the probes of orchestrators. */
 const ANSWER_MS = 3_000;
 
-/** `onTrouble` hears of what a probe throws. Many who ask at once are told the same: no stranger keeps a database busy by asking. */
+/**
+ * Creates the readiness of a process. `onTrouble` receives the errors that probes throw. Concurrent
+ * callers share one result, so that requests without a login cannot keep the database busy.
+ */
 export function createReadiness(onTrouble: (error: unknown) => void): Readiness {
   const probes: Probe[] = [];
   let isDraining = false;
-  let asked: Promise<readonly Check[]> | undefined;
+  let pending: Promise<readonly Check[]> | undefined;
 
   const look = async (): Promise<readonly Check[]> => {
     const found = await Promise.all(probes.map((probe) => answered(probe, onTrouble)));
@@ -31,10 +43,10 @@ export function createReadiness(onTrouble: (error: unknown) => void): Readiness 
       isDraining = true;
     },
     async checks() {
-      asked ??= look().finally(() => {
-        asked = undefined;
+      pending ??= look().finally(() => {
+        pending = undefined;
       });
-      const checks = await asked;
+      const checks = await pending;
       const draining = { ok: false, reason: 'This process is about to end; ask another one.' };
       return [...checks, { name: 'draining', ...(isDraining ? draining : { ok: true }) }];
     },
@@ -54,7 +66,7 @@ async function answered(probe: Probe, onTrouble: (error: unknown) => void) {
   }
 }
 
-/** Probes that throw ask the database. */
+/** The answer to a probe that throws. Probes that throw query the database. */
 const UNREACHABLE: Check = {
   name: 'database',
   ok: false,

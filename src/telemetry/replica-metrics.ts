@@ -1,12 +1,15 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** As much of a replica as is told. */
+/** The properties of a replica that the metrics report. */
 export type WatchedReplica = {
   readonly trouble: string | undefined;
   readonly lag: number | undefined;
 };
 
-/** What is read where, for servers that have a replica; without one there is nothing to tell. */
+/**
+ * Creates the metrics of reads by server, for processes with a replica. Without a replica they have
+ * no samples.
+ */
 export function createReplicaFigures(register: Registry) {
   const registers = [register];
   let replica: WatchedReplica | undefined;

@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 
-/** Says how runs end: failures as they are, the others and every step only where somebody asks for so much. */
+/**
+ * Logs how runs end. Failures are logged at level info, completions at debug, and every step at
+ * trace.
+ */
 export function logRuns(log: Logger): ObserveRun | undefined {
   if (!log.isLevelEnabled('info')) return undefined;
   return ({ context, definition }) => {

@@ -2,20 +2,23 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 import type { StepRecord } from '../contracts/runs/step.ts';
 
-/** Per million tokens, by model. */
+/** Prices per million tokens, by model. */
 export type Prices = ReadonlyMap<string, { input: number; output: number }>;
 
-/** Seconds, from what a function of the database takes to what a slow model does. */
+/** Buckets in seconds, from the time of a database function to the time of a slow model. */
 const STEP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const MILLION = 1_000_000;
-/** Of tokens whose price is not known yet; more models are counted without their price. */
+/**
+ * Most models whose tokens wait for a price. Tokens of more models are counted without their cost.
+ */
 const MOST_MODELS = 10_000;
 
 type Unpriced = { provider: string; input: number; output: number };
 
 /**
- * What workers of this process do. By provider and not by model or agent: those are names of tenants, there may be any number
- * of them, and whoever reads metrics need not know them. Cost is counted when metrics are read, at the prices of that moment.
+ * Creates the metrics of the workers of this process. Labels name the provider and not the model or
+ * the agent: those are names of tenants, their number is unbounded, and readers of metrics need not
+ * know them. Cost is counted when the metrics are read, at the prices of that moment.
  */
 export function createRunFigures(
   register: Registry,
@@ -92,7 +95,10 @@ export function createRunFigures(
     };
   };
 
-  /** What has no price, or cannot be asked for it now, is asked for again. */
+  /**
+   * Counts the cost of the tokens so far. When the prices cannot be read, the tokens stay for the
+   * next attempt.
+   */
   const price = async (): Promise<void> => {
     if (unpriced.size === 0) return;
     const known = await prices([...unpriced.keys()]).catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { ReadSecret } from '../contracts/secret.ts';
 
-/** The same reader, and somebody who hears every value it reads. */
+/** Wraps a reader of secrets, so that `hear` receives every value that the reader returns. */
 export function tapSecrets(read: ReadSecret, hear?: (value: string) => void): ReadSecret {
   if (!hear) return read;
   return async (tenantId, name) => {

@@ -1,7 +1,7 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../json/json.ts';
 
-/** The arguments of a call as an object; a model may have written anything. */
+/** Parses the arguments of a call as an object. A model may have written any text. */
 export function parseArguments(text: string): Outcome<JsonObject> {
   try {
     const value = JSON.parse(text.trim() === '' ? '{}' : text, refusing(text));
@@ -16,12 +16,18 @@ export function parseArguments(text: string): Outcome<JsonObject> {
   }
 }
 
-/** A number of fewer digits is always exact; asking of every value would cost as much as all the rest of the reading. */
+/**
+ * Returns the reviver that rejects rounding, only if the text needs it. A number of fewer digits is
+ * always exact, and a reviver for every value would double the time of parsing.
+ */
 function refusing(text: string): typeof refuseRounding | undefined {
   return /\d{16}/.test(text) ? refuseRounding : undefined;
 }
 
-/** An id of more digits than a number of JavaScript holds would become another id. */
+/**
+ * Throws for an integer that a JavaScript number cannot represent, because an id would become
+ * another id.
+ */
 export function refuseRounding(
   _key: string,
   value: unknown,
@@ -34,7 +40,7 @@ export function refuseRounding(
   return value;
 }
 
-/** The error a model gets for arguments it may mend. */
+/** Creates the error for arguments that the model may correct. */
 export function invalidArguments(reason: string): RunError {
   return {
     code: 'invalid_arguments',

@@ -17,13 +17,14 @@ import {
 } from './egress/target.ts';
 
 /*
- * The one way out: every URL that comes from a row, a model or a foreign server is asked through here.
+ * Guards all outgoing HTTP. Every request to a URL from a row, a model or a foreign server passes
+ * through this file.
  *
  *   URL → scheme, no credentials → host on the caller's list → its addresses, all of them public
  *       → a connection to one of these → a redirect starts over
  *
- * The name is looked up once. Checking it and letting the connection look it up again would let a resolver
- * answer a public address first and 127.0.0.1 then.
+ * The name is resolved once. If the connection resolved it again after the check, a resolver could
+ * first return a public address and then 127.0.0.1.
  */
 
 const MAX_REDIRECTS = 3;
@@ -32,44 +33,49 @@ const CONNECT_MS = 5_000;
 
 export type EgressRequest = {
   url: string;
-  /** GET when absent. */
+  /** The method. By default GET. */
   method?: string;
   headers?: Headers;
   body?: string | Uint8Array | undefined;
-  /** The time the whole may take, and whoever may call it off. */
+  /** Aborts the request, after a time-out or on behalf of the caller. */
   signal: AbortSignal;
-  /** Narrows: nothing else is reached, redirects included. */
+  /** The only hosts that may be reached, redirects included. By default all public hosts. */
   only?: readonly HostPattern[] | undefined;
-  /** `manual` hands a redirect back as the answer. */
+  /** The handling of redirects. `manual` returns a redirect as the answer. */
   redirect?: 'follow' | 'manual';
-  /** Of the body, after decompression; 1 MiB when absent. */
+  /** The largest body after decompression. By default 1 MiB. */
   maxBytes?: number;
 };
 
 export type EgressAnswer<Body> = {
-  /** Where the answer came from, after redirects. */
+  /** The URL of the answer, after redirects. */
   url: string;
   status: number;
   headers: Headers;
   body: Body;
 };
 
-/** Outgoing HTTP under guard. None of these throws: what is refused or goes wrong is an outcome. */
+/** Guarded outgoing HTTP. No function throws: rejected and failed requests are outcomes. */
 export type Egress = Readonly<{
-  /** The answer with its body as a stream, which has to be read or destroyed. */
+  /**
+   * Sends a request and returns the answer with its body as a stream. The caller must read or
+   * destroy the stream.
+   */
   open(request: EgressRequest): Promise<Outcome<EgressAnswer<Readable>>>;
-  /** The whole body of an answer that was opened with this signal. */
+  /** Reads the whole body of an answer that was opened with this signal. */
   read(answer: EgressAnswer<Readable>, signal: AbortSignal): Promise<Outcome<EgressAnswer<Buffer>>>;
-  /** Where a connection that is no HTTP may go: the addresses of a host, under the same guard. */
+  /** Returns the addresses of a host for a connection that is not HTTP, under the same rules. */
   addresses(host: string, port: number, signal: AbortSignal): Promise<Outcome<string[]>>;
-  /** Both at once. */
+  /** Sends a request and reads the whole body. */
   send(request: EgressRequest): Promise<Outcome<EgressAnswer<Buffer>>>;
 }>;
 
 export type EgressOptions = {
-  /** `host[:port]` that may be reached although it is not public: HOWDAH_EGRESS_ALLOW. */
+  /**
+   * Entries `host[:port]` that may be reached although they are not public: HOWDAH_EGRESS_ALLOW.
+   */
   allowPrivate: readonly string[];
-  /** For tests, as are the rest. */
+  /** An override for tests, like the options below. */
   resolve?: Resolve;
   dial?: Dial;
   connectMs?: number;
@@ -101,7 +107,7 @@ export function createEgress(options: EgressOptions): Egress {
   });
 }
 
-/** Asks, and asks again where a redirect points to. */
+/** Sends a request and follows its redirects. */
 async function follow(
   request: EgressRequest,
   wiring: Wiring,
@@ -109,11 +115,11 @@ async function follow(
   const { url, method = 'GET', headers = new Headers(), body } = request;
   let hop: Hop = { url, method, headers, body };
   for (let followed = 0; ; followed += 1) {
-    const asked = await ask(hop, request, wiring);
-    if (!asked.ok) return followed === 0 ? asked : afterSending(asked);
-    const { target, answer } = asked.value;
+    const result = await ask(hop, request, wiring);
+    if (!result.ok) return followed === 0 ? result : afterSending(result);
+    const { target, answer } = result.value;
     const next = request.redirect === 'manual' ? null : nextHop(hop, target, answer);
-    if (next === null) return opened(asked.value, hop, request);
+    if (next === null) return opened(result.value, hop, request);
     answer.destroy();
     if (!next.ok) return afterSending(next);
     if (followed === MAX_REDIRECTS) {
@@ -124,16 +130,19 @@ async function follow(
   }
 }
 
-/** The first server has had the request, whatever became of the way it sent us: that may have had an effect. */
+/**
+ * Marks a failure after the first server has received the request, because the request may have had
+ * an effect.
+ */
 function afterSending({ error }: { ok: false; error: RunError }): { ok: false; error: RunError } {
   const cause = isJsonObject(error.cause) ? error.cause : {};
   return { ok: false, error: { ...error, cause: { ...cause, sent: true } } };
 }
 
-type Asked = { target: Target; answer: Awaited<ReturnType<typeof exchange>> };
+type Exchanged = { target: Target; answer: Awaited<ReturnType<typeof exchange>> };
 
-/** One hop: check, connect, send. Looking up, connecting and TLS share one time limit. */
-async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Outcome<Asked>> {
+/** Sends one hop: check, connect, send. DNS lookup, connecting and TLS share one time limit. */
+async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Outcome<Exchanged>> {
   const { connectMs, dial } = wiring;
   const connecting = new AbortController();
   const timer = setTimeout(() => connecting.abort(new ConnectTimeout(connectMs)), connectMs);
@@ -154,7 +163,7 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
 }
 
 function opened(
-  { target, answer }: Asked,
+  { target, answer }: Exchanged,
   hop: Hop,
   { maxBytes = MAX_BODY_BYTES }: EgressRequest,
 ): Outcome<EgressAnswer<Readable>> {

@@ -1,7 +1,7 @@
 const MIME = /^[a-z0-9][a-z0-9.+-]*\/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$/;
 const UNKNOWN = 'application/octet-stream';
 
-/** Beginnings of what is called an image: what says otherwise is none. */
+/** The first bytes of image types. A file with other bytes is not an image of its type. */
 const IMAGES: Record<string, readonly string[]> = {
   'image/png': ['89504e470d0a1a0a'],
   'image/jpeg': ['ffd8ff'],
@@ -9,7 +9,9 @@ const IMAGES: Record<string, readonly string[]> = {
   'image/webp': ['52494646'],
 };
 
-/** By the end of a name, in lower case: what programs write, and models and people read. */
+/**
+ * Types by the lower-case extension of a file name, for the files of programs, models and people.
+ */
 const BY_ENDING: Readonly<Record<string, string>> = {
   ...{ txt: 'text/plain', log: 'text/plain', md: 'text/markdown', csv: 'text/csv' },
   ...{ tsv: 'text/tab-separated-values', html: 'text/html', htm: 'text/html', css: 'text/css' },
@@ -29,18 +31,24 @@ const BY_ENDING: Readonly<Record<string, string>> = {
   },
 };
 
-/** The type that the end of a file's name says; without one that is known, bytes of any kind. */
+/**
+ * Returns the type for the extension of a file name, or that of arbitrary bytes for an unknown
+ * extension.
+ */
 export function typeOfName(name: string): string {
   const ending = /\.([a-z0-9]+)$/.exec(name.toLowerCase())?.[1] ?? '';
   return Object.hasOwn(BY_ENDING, ending) ? (BY_ENDING[ending] as string) : UNKNOWN;
 }
 
-/** Whether it is written as a MIME type is, in lower case. */
+/** Returns whether a text is a valid MIME type in lower case. */
 export function isType(type: string): boolean {
   return type.length <= 200 && MIME.test(type);
 }
 
-/** What a file is, as far as whoever gives it can be believed. */
+/**
+ * Returns the type of a file. A stated type is used if it is valid and does not contradict the
+ * bytes.
+ */
 export function typeOf(said: string | undefined, bytes: Buffer): string {
   const type = (said ?? '').trim().toLowerCase();
   if (!isType(type)) return UNKNOWN;

@@ -19,9 +19,10 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
 
 /**
- * The built-in tool `http_request`. `configuration.allow` (`host`, `host:port`, `*.example.com`) narrows what may be
- * reached and opens nothing, `configuration.methods` how; `configuration.headers` go along with each request and win over
- * the model's, and so do `configuration.secrets`, to the hosts they name. Never throws.
+ * The built-in tool `http_request`. `configuration.allow` (`host`, `host:port`, `*.example.com`)
+ * restricts the hosts and never adds any. `configuration.methods` restricts the methods.
+ * `configuration.headers` are sent with each request and override the model's headers.
+ * `configuration.secrets` are sent to the hosts that they name, and override both. Never throws.
  */
 export function httpRequestTool(options: EgressOptions): BuiltinTool {
   const egress = createEgress(options);
@@ -100,7 +101,7 @@ function requestOf(
   };
 }
 
-/** Undefined: whatever is public. An empty list allows nothing. */
+/** Parses the allowed hosts. Undefined allows all public hosts, an empty list allows none. */
 function readAllow(value: Json | undefined): Outcome<HostPattern[] | undefined> {
   if (value === undefined || value === null) return { ok: true, value: undefined };
   const entries = Array.isArray(value) ? value : [value];
@@ -115,7 +116,10 @@ function readAllow(value: Json | undefined): Outcome<HostPattern[] | undefined> 
       );
 }
 
-/** A text that is a JSON object or array was meant as one: models often write it so. */
+/**
+ * Encodes a body. A text that is a JSON object or array is sent as JSON, because models often write
+ * JSON as a text.
+ */
 function encoded(body: Json | undefined): { body?: string; contentType?: string } {
   if (body === undefined || body === null || body === '') return {};
   if (typeof body !== 'string') return { body: JSON.stringify(body), contentType: JSON_TYPE };
@@ -134,7 +138,10 @@ function isJsonText(text: string): boolean {
   }
 }
 
-/** Statuses another attempt may change; the others are results, which the model can read. */
+/**
+ * Returns the error code of a retryable status. Any other status is a result that the model can
+ * read.
+ */
 function codeOf(status: number): ErrorCode | undefined {
   if (status === 429) return 'rate_limited';
   if (status === 408 || status === 504) return 'timeout';
@@ -163,7 +170,10 @@ async function failedAnswer(
   };
 }
 
-/** What comes before the stream has more than an excerpt needs, ends or breaks; leaving the loop closes it. */
+/**
+ * Reads the stream until it ends, fails or has enough bytes for an excerpt. Leaving the loop closes
+ * the stream.
+ */
 async function beginning(
   stream: AsyncIterable<Buffer>,
 ): Promise<{ bytes: Buffer; isWhole: boolean }> {
@@ -178,7 +188,7 @@ async function beginning(
     }
     isWhole = true;
   } catch {
-    // The status has said what matters.
+    // The status already determines the error.
   }
   return { bytes: Buffer.concat(chunks), isWhole };
 }
@@ -187,7 +197,7 @@ function unfit(message: string): Outcome<never> {
   return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
 }
 
-/** The fault is in the tool's row, where no model can mend it. */
+/** Converts an error in the tool's row to `tool_failed`, because the model cannot correct it. */
 function misconfigured(error: RunError): Outcome<never> {
   return { ok: false, error: { ...error, code: 'tool_failed' } };
 }

@@ -1,36 +1,40 @@
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 
-/** Where an argument of a call goes in the request, as OpenAPI says it. */
+/** The place of an argument in the request, with the terms of OpenAPI. */
 export type ArgumentPlace = {
   in?: 'path' | 'query' | 'header' | 'body';
-  /** What it is called there, where that is not its own name. */
+  /** The name at that place, if it differs from the name of the argument. */
   name?: string;
-  /** Of lists and objects in the query. */
+  /** The style of lists and objects in the query. */
   style?: 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject';
   explode?: boolean;
 };
 
-/** The configuration of a tool of kind `http`: `howdah_private.http_settings` says the same to whoever writes one. */
+/**
+ * The configuration of a tool of kind `http`. `howdah_private.http_settings` checks the same rules
+ * when the tool is written.
+ */
 export type HttpSettings = {
-  /** `{name}` stands where an argument goes, `{+name}` where one goes with its slashes. */
+  /** A template: `{name}` stands for an argument, `{+name}` for an argument with slashes. */
   url: string;
   method?: string;
   arguments?: Record<string, ArgumentPlace>;
-  /** The argument that is the whole body; else those that go into it are an object together. */
+  /** The argument that is the whole body. By default the arguments of the body form an object. */
   body?: string;
   content_type?: string;
 };
 
-/** A call of the tool `http_request`, which sends it. */
+/** A call of the tool `http_request`, which sends the request. */
 export type HttpCall = { args: JsonObject; configuration: JsonObject };
 
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 const SEPARATORS: Record<string, string> = { form: ',', spaceDelimited: ' ', pipeDelimited: '|' };
 
 /**
- * The request that a call of a tool of kind `http` makes. It reaches the host of the tool's URL and no other, whatever the
- * arguments are. Arguments have been checked against the tool's parameters; what fits those and no request is refused here.
+ * Builds the request of a tool of kind `http`. The request reaches only the host of the tool's URL,
+ * whatever the arguments are. Arguments have been checked against the tool's parameters. Arguments
+ * that fit the parameters but no request are rejected here.
  */
 export function httpRequestOf(args: JsonObject, configuration: JsonObject): Outcome<HttpCall> {
   const { url: template, method = 'GET', body, content_type, ...rest } = configuration;
@@ -96,7 +100,10 @@ function filledIn(template: string, values: readonly Placed[]): Outcome<string> 
   };
 }
 
-/** A list goes with commas; an object has no form in a path or a header. */
+/**
+ * Formats a value for a path or a header. A list is joined with commas, and an object is not
+ * supported.
+ */
 function plain(value: Json): string | undefined {
   if (Array.isArray(value)) {
     return value.every((one) => !isNested(one)) ? value.map(String).join(',') : undefined;
@@ -109,7 +116,7 @@ function isNested(value: Json): boolean {
   return typeof value === 'object' && value !== null;
 }
 
-/** As it stands in the text, which a parser may read otherwise: `/a/../b` is `/b`. */
+/** Returns the path as the text contains it. A parser may normalize it: `/a/../b` becomes `/b`. */
 function pathOf(url: string): string {
   return /^https?:\/\/[^/]+(.*)$/.exec(url)?.[1] || '/';
 }

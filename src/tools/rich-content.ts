@@ -10,9 +10,9 @@ import { allContent, readable } from './mcp/results/result.ts';
 /** The redaction for tools of this process, which receive no secret. */
 const NONE = Redaction.of([]);
 
-/** What a tool gives that is more than JSON stands under this key, and so does what the log keeps of it. */
+/** The key of a result with content besides JSON. The logged result has the same key. */
 export const CONTENT = '$content';
-/** Blocks of one result. */
+/** Most blocks of one result. */
 const MOST = 100;
 
 const data = z.string().refine((text) => bytesIn(text) !== null, 'is not in base64');
@@ -30,14 +30,14 @@ const BLOCK = z.discriminatedUnion('type', [
 ]);
 type Block = z.output<typeof BLOCK>;
 
-/** Whether it is more than JSON. */
+/** Returns whether a result has content besides JSON. */
 export function isContent(value: Json): value is { [CONTENT]: Json[] } {
   return isJsonObject(value) && Array.isArray(value[CONTENT]) && Object.keys(value).length === 1;
 }
 
 /**
- * Keeps the files of a result, and gives what is logged and what a model is told: texts as they are, a line about each file. In
- * the log a file is the id of its resource.
+ * Stores the files of a result. Returns the value for the log and the text for the model: texts
+ * unchanged, and a line about each file. In the log, a file is the id of its resource.
  */
 export async function keptContent(
   value: { [CONTENT]: Json[] },
@@ -57,26 +57,30 @@ export async function keptContent(
   });
   const options = { server: '', tool, redaction: NONE, keep: images.keep };
   const logged: JsonObject[] = [];
-  const told: string[] = [];
-  for (const given of parsed.data) {
+  const lines: string[] = [];
+  for (const rawBlock of parsed.data) {
     const block = (
-      given.type === 'resource' ? { ...given, resource: readable(given.resource, NONE) } : given
+      rawBlock.type === 'resource'
+        ? { ...rawBlock, resource: readable(rawBlock.resource, NONE) }
+        : rawBlock
     ) as Block;
     ids.length = 0;
     const [line = ''] = await allContent([block as never], options);
-    told.push(line);
+    lines.push(line);
     logged.push(loggedAs(block, ids[0], line));
   }
-  return images.besides({ ok: true, value: { [CONTENT]: logged }, text: told.join('\n') });
+  return images.besides({ ok: true, value: { [CONTENT]: logged }, text: lines.join('\n') });
 }
 
 async function keepOne(file: MadeFile, files: RunFiles, tool: string): Promise<string> {
-  const kept = await files.keep([file], { tool, trust: 'external' });
-  if (!kept.ok) throw new Error(kept.error.message);
-  return kept.value[0]?.id ?? '';
+  const stored = await files.keep([file], { tool, trust: 'external' });
+  if (!stored.ok) throw new Error(stored.error.message);
+  return stored.value[0]?.id ?? '';
 }
 
-/** A file that could not be kept is the line that says so. */
+/**
+ * Returns a block for the log. A file that could not be stored is logged as the line that says so.
+ */
 function loggedAs(block: Block, resource_id: string | undefined, line: string): JsonObject {
   if (block.type === 'text') return block;
   if (block.type === 'resource') {

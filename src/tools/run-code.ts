@@ -14,8 +14,8 @@ import { createPython, type PythonOptions } from './run-code/python/python.ts';
 export type RunCode = (job: CodeJob, signal: AbortSignal, tenant: string) => Promise<CodeReport>;
 
 /**
- * The built-in tool `run_code`: JavaScript in threads of this process, Python under bubblewrap where the host has it. Nothing
- * is started before the first call. Never throws.
+ * The built-in tool `run_code`: JavaScript in threads of this process, and Python under bubblewrap
+ * if the host has it. Nothing is started before the first call. Never throws.
  */
 export function runCodeTool(options: PythonOptions = {}): BuiltinTool {
   const languages = codeLanguages(options);
@@ -25,7 +25,9 @@ export function runCodeTool(options: PythonOptions = {}): BuiltinTool {
   };
 }
 
-/** The languages there are, each with as many jobs at once as the machine has processors. */
+/**
+ * Creates the supported languages. Each runs as many jobs at once as the machine has processors.
+ */
 export function codeLanguages(options: PythonOptions = {}): Record<string, RunCode> {
   const size = availableParallelism();
   return {
@@ -50,9 +52,9 @@ async function run(
     return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
   }
   try {
-    const given = await inputFiles(args.resources, context.files);
-    if (!given.ok) return given;
-    const { files, trust } = given.value;
+    const inputs = await inputFiles(args.resources, context.files);
+    if (!inputs.ok) return inputs;
+    const { files, trust } = inputs.value;
     const code = String(args.code ?? '');
     const job: CodeJob = { ...limits.value, code, data: args.data ?? null, files };
     const report = await language(job, context.signal, context.tenant_id);
@@ -63,7 +65,10 @@ async function run(
   }
 }
 
-/** Keeps the files of a program that came to its end, and says which they are. One that failed leaves none. */
+/**
+ * Stores the files of a successful program and adds them to the outcome. A failed program leaves no
+ * files.
+ */
 async function withFiles(
   outcome: ToolOutcome,
   report: CodeReport,
@@ -78,15 +83,18 @@ async function withFiles(
     call: idempotency_key,
     ...(isExternal ? { trust: 'external' } : {}),
   };
-  const kept = await files.keep(report.files.map(madeFile), origin);
-  if (!kept.ok) {
-    const message = `the program ended, but its files were not kept: ${kept.error.message}`;
-    return { ok: false, error: { ...kept.error, message } };
+  const stored = await files.keep(report.files.map(madeFile), origin);
+  if (!stored.ok) {
+    const message = `the program ended, but its files were not kept: ${stored.error.message}`;
+    return { ok: false, error: { ...stored.error, message } };
   }
-  return { ok: true, value: { ...(outcome.value as JsonObject), files: kept.value } };
+  return { ok: true, value: { ...(outcome.value as JsonObject), files: stored.value } };
 }
 
-/** The end of the run, or of the time the tool's row gives: of which its place in the line was a part. */
+/**
+ * Converts the reason of an abort: the end of the run, or the time-out of the tool, which includes
+ * the time in the queue.
+ */
 function ended(reason: unknown, { timeout_ms }: CodeLimits): ToolOutcome {
   const isTime = reason instanceof DOMException && reason.name === 'TimeoutError';
   const message = isTime

@@ -14,23 +14,27 @@ import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
 import { tableOf } from './sql-query/table.ts';
 
-/** How the database is asked: what the tool wants to know, and nothing that is not read there. */
+/** The interface to the database, with only the queries that the tool needs. */
 export type Reader = {
   rows(request: ReadRequest & { query: string }): Promise<Outcome<Rows>>;
   tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
 };
 
-/** Rows are logged as they are, so they have to fit into what is logged of a result, with their frame. */
+/**
+ * The largest result of a query. Rows are logged untruncated, so they must fit the limit of a
+ * logged result with their frame.
+ */
 const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 
 const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 
-/** The reader of the database a URL names, which stands in the secret of this name. */
+/** Returns the reader of the database at a URL. The URL is the value of the named secret. */
 export type ExternalDatabases = (url: string, secret: string) => Reader;
 
 /**
- * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.check_builtin_settings) has
- * `database`, `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
+ * The built-in tool `sql_query`. `configuration` has `database`, `schemas`, `max_rows`, `max_cost`
+ * and `timeout_ms` (checked on write by howdah_private.check_builtin_settings). The rows are
+ * logged, and the model receives a table. Never throws.
  */
 export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): BuiltinTool {
   return {
@@ -48,7 +52,7 @@ export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): Builti
   };
 }
 
-/** As models write SQL to people: in a block of Markdown. */
+/** Removes a Markdown code fence, in which models often write SQL. */
 function unfenced(text: string): string {
   const query = text.trim();
   const head = query.split('\n', 1)[0] ?? '';
@@ -73,7 +77,7 @@ function redactionOf(url: string): Redaction {
   return Redaction.of([url, password, plain(password)], { shortest: SHORTEST_PASSWORD });
 }
 
-/** A shorter password is a word like any other. */
+/** The shortest password that is redacted. A shorter password could be an ordinary word. */
 const SHORTEST_PASSWORD = 6;
 
 /** Redacts rows before they are truncated. */

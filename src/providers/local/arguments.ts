@@ -14,18 +14,22 @@ import {
 import type { Value, ValueKind } from './values.ts';
 import { sameWord, stem, words } from './words.ts';
 
-/** What a question offers a tool. */
+/** The arguments of a tool that a question contains. */
 export type Filled = {
-  /** One set of arguments per call; empty when a required one could not be found. */
+  /** One set of arguments per call. Empty when a required argument was not found. */
   calls: JsonObject[];
   missing: string[];
-  /** How many parameters were filled by something the question names (not by the question itself). */
+  /**
+   * The number of parameters filled with a value that the question names. The whole question does
+   * not count.
+   */
   fit: number;
 };
 
 /**
- * A question with what is named in it; `entities` are what any tool's identifiers identify. `patience` is how long patterns
- * may still be looked for: they are written by whoever gives the tools, and one may search for ever.
+ * A question with the values that it names. `entities` are the things that the identifiers of any
+ * tool identify. `patience` is the remaining time for matching patterns. Tools may come from
+ * untrusted authors, and a pattern of theirs may backtrack without end.
  */
 export type Question = {
   text: string;
@@ -36,7 +40,9 @@ export type Question = {
 
 const MAX_CALLS = 5;
 
-/** Fills a tool's parameters from the question; several values of one parameter make several calls. */
+/**
+ * Fills a tool's parameters from the question. Several values of one parameter make several calls.
+ */
 export function fillArguments(tool: ToolSchema, question: Question): Filled {
   const base: JsonObject = {};
   const missing: string[] = [];
@@ -88,14 +94,17 @@ function enumValues(parameter: Parameter, text: string): string[] {
     .slice(0, 1);
 }
 
-/** Only what is plainly a program: a question is not one. */
+/** Returns the code in a text, only if it is plainly a program. A question is not a program. */
 function codeIn(text: string): string[] {
   const fenced = /```\w*\n([\s\S]+?)```/.exec(text)?.[1];
   const select = /\b(?:select|with)\s[\s\S]+?\sfrom\s[\s\S]+/i.exec(text)?.[0];
   return [fenced ?? select].filter((one) => one !== undefined);
 }
 
-/** A number stands for a parameter that its neighbour names ("last 5 orders" is no `order_id`). */
+/**
+ * Returns the numbers for a parameter. The word before a number must name the parameter ("last 5
+ * orders" is no `order_id`).
+ */
 function numbers(parameter: Parameter, tool: ToolSchema, question: Question): number[] {
   const { minimum, maximum } = parameter.schema;
   const all = question.values.filter(
@@ -131,7 +140,7 @@ const NAMED: readonly [RegExp, ValueKind][] = [
   [/(^|_)(url|uri|link)(_|$)/, 'url'],
 ];
 
-/** What is worked out is no single number of the question. */
+/** Parameters that take a calculation, which is not a single number of the question. */
 const CALCULATED = /(^|_)(expression|formula|calculation)(_|$)/;
 
 function strings(parameter: Parameter, tool: ToolSchema, question: Question): string[] {
@@ -155,34 +164,40 @@ function strings(parameter: Parameter, tool: ToolSchema, question: Question): st
   return loose.map(({ text }) => text);
 }
 
-/** The words of the question that are, as a whole, what the pattern wants; `a-1001` may mean `A-1001`. */
+/**
+ * Returns the words of the question that match the pattern as a whole. `a-1001` also matches as
+ * `A-1001`.
+ */
 function matching(pattern: string, { values, text, patience }: Question): string[] {
   const whole = regex(`^(?:${pattern})$`);
   if (whole === null) return [];
-  const spoken = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
+  const textWords = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
   const find = () =>
-    [...values.map((value) => value.text), ...spoken].flatMap((word) => {
+    [...values.map((value) => value.text), ...textWords].flatMap((word) => {
       const forms = [word, `#${word}`, word.toUpperCase()].filter((form) => form.length <= 100);
       return forms.filter((form) => form !== '' && whole.test(form)).slice(0, 1);
     });
   return unique(isQuick(pattern) ? find() : patiently(patience, find));
 }
 
-/** Without groups and with one repetition at most, it looks at a word once for each letter. */
+/**
+ * Returns whether a pattern is cheap: without groups and with at most one repetition, each word
+ * takes linear work per letter.
+ */
 function isQuick(pattern: string): boolean {
   return !/[(]|\\[1-9k]/.test(pattern) && (pattern.match(/[*+?]|\{\d+,/g) ?? []).length <= 1;
 }
 
-/** What is found within the time that is left; nothing behind it. */
+/** Returns the result of `find` within the remaining time, or an empty list after a timeout. */
 function patiently(patience: { ms: number }, find: () => string[]): string[] {
   if (patience.ms < 1) return [];
-  const begun = performance.now();
+  const startedAt = performance.now();
   try {
     return withinTime(Math.floor(patience.ms), find);
   } catch {
     return []; // out of time
   } finally {
-    patience.ms -= performance.now() - begun;
+    patience.ms -= performance.now() - startedAt;
   }
 }
 
@@ -194,22 +209,25 @@ function regex(source: string): RegExp | null {
   }
 }
 
-/** Examples of a schema: its own, and identifiers its description mentions ("e.g. A-1001"). */
+/**
+ * Returns the examples of a schema, and identifiers that its description mentions ("e.g. A-1001").
+ */
 function examplesOf({ examples, example, description }: JsonObject): string[] {
-  const told = [...(Array.isArray(examples) ? examples : []), example].filter(
+  const exampleValues = [...(Array.isArray(examples) ? examples : []), example].filter(
     (one) => typeof one === 'string',
   );
   const written =
     typeof description === 'string' ? (description.match(/[\w#-]*\d[\w-]*/g) ?? []) : [];
-  return [...told, ...written];
+  return [...exampleValues, ...written];
 }
 
-/** `A-1001` and `B-7` have one shape. */
+/** Reduces an identifier to its shape: `A-1001` and `B-7` have the same shape. */
 const shapeOf = (text: string): string => text.replace(/\p{L}+/gu, 'a').replace(/\d+/g, '0');
 
 /**
- * Those values whose label names the parameter; else, where `open`, those whose label does not name
- * what another parameter identifies ("customer C-7" is no order; the 5 of "last 5" is no id).
+ * Selects the values whose label names the parameter. If there are none and `open` is true, selects
+ * the values whose label does not name the entity of another parameter ("customer C-7" is no order;
+ * the 5 of "last 5" is no id).
  */
 function byLabel(
   values: Value[],
@@ -232,7 +250,7 @@ function related(label: string[], entity: string[]): boolean {
   return label.some((one) => entity.some((other) => sameWord(one, other)));
 }
 
-/** What the tools' identifiers identify, over all tools. */
+/** Returns the entities that the identifiers of all tools identify. */
 export function entitiesOf(tools: ToolSchema[]): string[] {
   const all = tools.flatMap((tool) =>
     parametersOf(tool)

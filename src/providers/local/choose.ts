@@ -9,22 +9,22 @@ import { parametersOf, takesText } from './schema.ts';
 import { valuesIn } from './values.ts';
 import { queryStems } from './words.ts';
 
-/** A tool with how well it matches a question and what the question gives it. */
+/** A tool with its score for a question and the arguments that the question contains. */
 export type Candidate = { tool: ToolSchema; score: number; filled: Filled };
 
-/** A call worth making. */
+/** A call that the local model chooses. */
 export type Choice = { name: string; arguments: JsonObject };
 
 const THRESHOLD = 2;
-/** A tool this much worse than the best one was not meant. */
+/** Tools whose score is below this share of the best score are not chosen. */
 const RATIO = 0.75;
 const MAX_CALLS = 8;
-const MAX_ASKED = 8;
-/** Of a longer question only the beginning is matched; a text parameter gets all of it. */
+const MAX_QUESTIONS = 8;
+/** Most characters of a question that are matched. A text parameter gets the whole question. */
 const MAX_READ = 8000;
-/** So long all patterns of all tools may keep the process waiting. */
+/** The total time in which the patterns of all tools may block the process. */
 const PATIENCE_MS = 250;
-/** Most characters of tools that are always read in this thread. */
+/** Most characters of tools that are always matched in this thread. */
 const MAX_TOOLS = 50_000;
 const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
@@ -43,7 +43,10 @@ const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], Choice[]> = {
   callHere: choose,
 };
 
-/** The tools that match, best first; an effect only where the question orders it. */
+/**
+ * Returns the tools that match, best first. A tool with an effect matches only if the question
+ * orders the effect.
+ */
 export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
   return mayTakeLong(tools) ? offload(MATCH, text, tools) : match(text, tools);
 }
@@ -90,10 +93,12 @@ export function match(
  */
 export function choose(text: string, tools: ToolSchema[]): Choice[] {
   const read = text.slice(0, MAX_READ);
-  const asked = (read.match(/[^.?!\n]+\?/g) ?? []).map((one) => one.trim()).slice(0, MAX_ASKED);
+  const questions = (read.match(/[^.?!\n]+\?/g) ?? [])
+    .map((one) => one.trim())
+    .slice(0, MAX_QUESTIONS);
   const best = new Set<ToolSchema>();
   const patience = { ms: PATIENCE_MS };
-  for (const part of asked.length > 1 ? asked : [text]) {
+  for (const part of questions.length > 1 ? questions : [text]) {
     const callable = match(part, tools, patience).filter(({ filled }) => filled.calls.length > 0);
     const bar = (callable[0]?.score ?? 0) * RATIO;
     for (const { tool, score } of callable) if (score >= bar) best.add(tool);
@@ -120,7 +125,10 @@ function allowed(tool: ToolSchema, text: string): boolean {
   return verb === null || ordersEffect(text, verb);
 }
 
-/** Identifiers that fit count like words; a search takes any question that has words at all. */
+/**
+ * Scores the identifiers that fit like words. A search tool gets a bonus for any question with
+ * content words.
+ */
 function bonus(tool: ToolSchema, filled: Filled, query: Map<string, number>): number {
   const text = parametersOf(tool).some((parameter) => takesText(parameter, tool));
   const search = text && query.size > 0 && SEARCHES.test(tool.name) ? THRESHOLD : 0;

@@ -1,7 +1,7 @@
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { sameWord, stem, words } from './words.ts';
 
-/** Verbs that change the world, anywhere in a tool's name or as the first word of its description. */
+/** Verbs that change data, anywhere in a tool's name or as the first word of its description. */
 const VERBS = new Set(
   `add approve assign ban block cancel charge create delete deactivate deploy disable drop edit enable escalate
   execute grant handoff insert modify notify pay purchase refund reject remove rename reset revoke send submit
@@ -9,7 +9,7 @@ const VERBS = new Set(
     .split(/\s+/)
     .map(stem),
 );
-/** Also nouns or adjectives: they count only where a name begins with them. */
+/** Verbs that are also nouns or adjectives. They count only at the beginning of a name. */
 const FIRST = new Set(
   `archive book buy call change close email issue make merge move open place post publish register restart run
   save schedule set start stop store`
@@ -33,7 +33,7 @@ const FILLERS = new Set([
   'just',
 ]);
 
-/** The verb by which a tool changes something, or null for one that only reads. */
+/** Returns the verb by which a tool changes something, or null for a tool that only reads. */
 export function effectVerb(tool: ToolSchema): string | null {
   const name = words(tool.name).map(stem);
   const [first] = words(tool.description);
@@ -46,8 +46,9 @@ export function effectVerb(tool: ToolSchema): string | null {
 }
 
 /**
- * True when the question plainly orders that verb: "Please cancel order A-1". A question ("How do I
- * cancel …?") or a negation does not: a model that only matches words must not change anything on a guess.
+ * Returns whether the question plainly orders that verb: "Please cancel order A-1". A question
+ * ("How do I cancel …?") or a negation is no order, because a model that only matches words must
+ * not change anything on a guess.
  */
 export function ordersEffect(question: string, verb: string): boolean {
   return (question.match(/[^.?!;\n]+[.?!;\n]?/g) ?? []).some((sentence) => {

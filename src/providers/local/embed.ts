@@ -1,13 +1,15 @@
 import { contentStems } from './words.ts';
 
-/** Enough that two different pieces seldom share a place. */
+/**
+ * The number of dimensions. It is large enough that two different pieces seldom share a dimension.
+ */
 export const DIMENSIONS = 4096;
 const LENGTHS = [3, 4, 5];
 
 /**
- * A text by the pieces of its words: how often each run of three to five letters occurs, hashed to a place, at length 1.
- * Texts are near that share words or parts of them, so it is of letters and knows nothing of meaning. All zero where no
- * word carries any.
+ * Embeds a text by its letters. The vector counts each run of three to five letters of a word,
+ * hashed to a dimension, and has length 1. Texts that share words or parts of words are near. The
+ * vector knows nothing of meaning. It is all zero for a text without content words.
  */
 export function embedText(text: string): number[] {
   const vector = new Array<number>(DIMENSIONS).fill(0);
@@ -15,7 +17,8 @@ export function embedText(text: string): number[] {
     for (const piece of piecesOf(`^${word}$`)) {
       const sum = hash(piece);
       const place = sum % DIMENSIONS;
-      vector[place] = (vector[place] ?? 0) + (sum >>> 31 ? -1 : 1); // pieces that share a place by chance cancel out on the whole
+      // pieces that collide by chance cancel out on average
+      vector[place] = (vector[place] ?? 0) + (sum >>> 31 ? -1 : 1);
     }
   }
   const length = Math.hypot(...vector);
@@ -31,7 +34,7 @@ function piecesOf(word: string): string[] {
   );
 }
 
-/** FNV-1a, 32 bits: the same on every machine. */
+/** Hashes a text with FNV-1a, 32 bits. The result is the same on every machine. */
 function hash(text: string): number {
   let sum = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) {

@@ -1,16 +1,19 @@
-/** A number behind opening brackets and before closing ones. */
+/** A number after opening brackets and before closing brackets. */
 const OPERAND = String.raw`(?:[-(]\s*)*\d+(?:\.\d+)?(?:\s*\))*`;
 const CALCULATION = new RegExp(
   String.raw`(?<![\p{L}\d.,:/(-])${OPERAND}(?:\s*[-+*/%^×÷]\s*${OPERAND})+(?![\p{L}\d-])`,
   'gu',
 );
 const SIGNS: Readonly<Record<string, string>> = { '×': '*', '÷': '/' };
-/** Dates and the like: `2026-11-21` is no calculation, `9 - 3 - 2` is one. */
+/** Dates and similar texts: `2026-11-21` is no calculation, `9 - 3 - 2` is a calculation. */
 const JOINED = /^\d+([-/])\d+(?:\1\d+)+$/;
 
 const MOST_READ = 8000;
 
-/** The calculations written out in a text, as a calculator takes them: `6 * 7` of "What is 6 × 7?". */
+/**
+ * Returns the calculations in a text, in the form that a calculator takes: `6 * 7` for "What is 6 ×
+ * 7?".
+ */
 export function calculationsIn(text: string): string[] {
   const plain = text
     .slice(0, MOST_READ)

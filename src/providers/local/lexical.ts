@@ -2,7 +2,10 @@ import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { enumOf, parametersOf } from './schema.ts';
 import { contentStems, sameWord } from './words.ts';
 
-/** Matching words, each weighted by where it stands and by how few tools share it. */
+/**
+ * Scores tools by matching words. A match is weighted by its field and by how few tools share the
+ * word.
+ */
 export function lexicalScores(tools: ToolSchema[], query: Map<string, number>): number[] {
   const fields = tools.map(fieldsOf);
   const scores = tools.map(() => 0);
@@ -17,19 +20,19 @@ export function lexicalScores(tools: ToolSchema[], query: Map<string, number>): 
   return scores;
 }
 
-/** The stems of a tool by what a match there is worth, dearest first. */
+/** The stems of a tool, grouped by the worth of a match, highest first. */
 type Fields = [worth: number, stems: string[]][];
 
 function fieldsOf(tool: ToolSchema): Fields {
   const parameters = parametersOf(tool);
   const names = parameters.map(({ name }) => name).join(' ');
-  const told = parameters.map(({ schema }) => String(schema.description ?? '')).join(' ');
+  const descriptions = parameters.map(({ schema }) => String(schema.description ?? '')).join(' ');
   return [
     [3, contentStems(tool.name)],
     [2, contentStems(parameters.flatMap(enumOf).join(' '))],
     [1.5, contentStems(names)],
     [1, contentStems(tool.description)],
-    [0.5, contentStems(told)],
+    [0.5, contentStems(descriptions)],
   ];
 }
 

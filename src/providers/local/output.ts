@@ -3,17 +3,20 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';
 
-/** Where an output may come from: what the tools said, the same as text, and the conversation. */
+/** The sources of an output: the results of tools, the same as text, and the conversation. */
 export type Sources = { results: Json[]; text: string; question: string; messages: Message[] };
 
-/** The output as far as it can be filled, and the required properties that cannot. */
+/** The output as far as it can be filled, and the missing required properties. */
 export type FilledOutput = { value: JsonObject; missing: string[] };
 
 const ANSWERS = new Set(
   ['answer', 'text', 'reply', 'message', 'summary', 'response', 'output'].map(stem),
 );
 
-/** Fills an output schema from facts of the tools; an enum also by the words of the question (a router). */
+/**
+ * Fills an output schema from the results of tools. An enum may also match the words of the
+ * question, as a router needs.
+ */
 export function fillOutput(schema: JsonSchema, sources: Sources): FilledOutput {
   const facts = new Map<string, Json>();
   for (const result of sources.results) collect(result, facts);
@@ -28,7 +31,7 @@ export function fillOutput(schema: JsonSchema, sources: Sources): FilledOutput {
   return { value, missing: properties.length === 0 ? ['an object with properties'] : missing };
 }
 
-/** Every named value in a result, by its name; the first one of a name wins. */
+/** Collects every named value of a result by its name. The first value of a name wins. */
 function collect(value: Json, facts: Map<string, Json>): void {
   if (Array.isArray(value)) for (const inner of value) collect(inner, facts);
   if (!isJsonObject(value)) return;
@@ -50,8 +53,8 @@ function findValue(
   const options = enumOf(property);
   const fact = typed(facts.get(nameKey(property.name)), property.type);
   if (options.length > 0) {
-    const told = options.find((one) => one === fact || [...facts.values()].includes(one));
-    return told ?? nearestOption(options, sources);
+    const exact = options.find((one) => one === fact || [...facts.values()].includes(one));
+    return exact ?? nearestOption(options, sources);
   }
   if (fact !== undefined) return fact;
   const answers = property.type === 'string' && property.stems.some((one) => ANSWERS.has(one));
@@ -70,18 +73,19 @@ function typed(value: Json | undefined, type: string): Json | undefined {
 }
 
 /**
- * The option nearest to the question, by its own name and by the line that describes it anywhere in
- * the conversation ("- billing: invoices and payments"). None when no word matches, or two match alike.
+ * Returns the option nearest to the question. An option matches by its own name and by the line
+ * that describes it anywhere in the conversation ("- billing: invoices and payments"). Returns
+ * undefined when no word matches or when the two best options match equally well.
  */
 function nearestOption(options: string[], { question, messages }: Sources): string | undefined {
   const lines = messages.flatMap(({ content }) => (content ?? '').split('\n'));
   const describes = (line: string, option: string) =>
     /^\W*([\w-]+)/.exec(line.trim())?.[1] === option && line.trim().length > option.length + 2;
-  const asked = question
+  const request = question
     .split('\n')
     .filter((line) => !options.some((option) => describes(line, option)))
     .join('\n');
-  const query = contentStems(asked);
+  const query = contentStems(request);
   const ranked = options
     .map((option) => {
       const own = words(option).some((word) => query.some((one) => sameWord(one, stem(word))));

@@ -7,27 +7,30 @@ const MAX_ROWS = 8;
 const MAX_READ = 8000;
 const PASSAGE = 300;
 const MAX_SENTENCES = 3;
-/** Of a result's machinery, not of its matter. */
+/** Keys of a result that are technical and not content. */
 const HIDDEN = /^(_|embedding$|vector$|score$|similarity$|distance$|rank$)/;
 
-/** What a result says, in lines a customer can read, each citing its tool. Empty when it says nothing. */
+/**
+ * Renders a result as lines for a customer. Each line cites its tool. Empty when the result has no
+ * content.
+ */
 export function renderResult(result: Result, question: string): string[] {
   if (troubleOf(result.content) !== null) return [];
   const lines = linesOf(result.content, contentStems(question.slice(0, MAX_READ)));
   const about = lines.length === 1 ? aboutOf(result, lines.join()) : '';
-  // behind a row of a table the name would be a cell
+  // after a row of a table the name would become a cell
   return lines.map((line) => `${about}${line}${line.endsWith('|') ? '\n' : ' '}[${result.name}]`);
 }
 
-/** The words of a failed tool call, null for one that worked. */
+/** Returns the message of a failed tool call, or null for a successful call. */
 export function troubleOf(content: Json): string | null {
   if (typeof content === 'string') return /^error\b:?/i.test(content) ? content : null;
   if (!isJsonObject(content)) return null;
   const error = isJsonObject(content.error) ? content.error : content;
-  const told = typeof error.message === 'string' ? error.message : null;
+  const message = typeof error.message === 'string' ? error.message : null;
   if (typeof content.error === 'string' && content.error !== '') return content.error;
-  if (isJsonObject(content.error)) return told ?? 'it failed';
-  return told !== null && 'code' in content && 'retryable' in content ? told : null;
+  if (isJsonObject(content.error)) return message ?? 'it failed';
+  return message !== null && 'code' in content && 'retryable' in content ? message : null;
 }
 
 function linesOf(value: Json, query: string[]): string[] {
@@ -44,7 +47,7 @@ function linesOf(value: Json, query: string[]): string[] {
   const rows = lists.flatMap(([key, inner]) =>
     linesOf(inner, query).map((line) => (only ? line : `${label(key)}: ${line}`)),
   );
-  // Nothing but counters around an empty list ("total: 0") is nothing.
+  // Counters around an empty list ("total: 0") are no content.
   const empty = Object.values(value).some((inner) => Array.isArray(inner) && inner.length === 0);
   return rows.length === 0 && empty && !/: [^0\s]/.test(head)
     ? []
@@ -63,7 +66,10 @@ function rowLines(rows: Json[], query: string[]): string[] {
   return [...lines.slice(0, MAX_ROWS), ...(more > 0 ? [`… and ${more} more`] : [])];
 }
 
-/** `{"status": "shipped", "carrier": {"name": "DHL"}}` as `status: shipped, carrier name: DHL`. */
+/**
+ * Renders `{"status": "shipped", "carrier": {"name": "DHL"}}` as `status: shipped, carrier name:
+ * DHL`.
+ */
 function flat(row: JsonObject, query: string[], prefix = ''): string {
   return Object.entries(row)
     .flatMap(([key, value]) => {
@@ -89,7 +95,10 @@ function scalar(value: Json): string {
       : String(value);
 }
 
-/** A table keeps its lines, as many of them as of other rows; a text without one gives nothing. */
+/**
+ * Renders a text with a table. The table keeps its lines, with the same limit as other rows.
+ * Returns null for a text without a table.
+ */
 function tableText(text: string, query: string[]): string | null {
   const table = tableIn(text);
   if (table === null) return null;
@@ -104,7 +113,10 @@ function tableText(text: string, query: string[]): string | null {
     .join('\n\n');
 }
 
-/** A short text whole; of a long one the sentences nearest to the question, in their order. */
+/**
+ * Returns a short text unchanged. Of a long text, returns the sentences nearest to the question, in
+ * their order.
+ */
 function passage(text: string, query: string[]): string {
   const clean = text.replace(/\s+/g, ' ').trim();
   if (clean.length <= PASSAGE) return clean;
@@ -114,11 +126,11 @@ function passage(text: string, query: string[]): string {
     .filter(({ sentence }) => sentence !== '')
     .sort((a, b) => b.score - a.score || a.at - b.at);
   const best = ranked.filter(({ score }) => score > 0).slice(0, MAX_SENTENCES);
-  const kept = (best.length > 0 ? best : ranked.slice(0, 1)).sort((a, b) => a.at - b.at);
-  return kept.map(({ sentence }) => sentence.slice(0, 2 * PASSAGE)).join(' … ');
+  const selected = (best.length > 0 ? best : ranked.slice(0, 1)).sort((a, b) => a.at - b.at);
+  return selected.map(({ sentence }) => sentence.slice(0, 2 * PASSAGE)).join(' … ');
 }
 
-/** "A-1001 — " before a line that does not itself say what it is about. */
+/** Returns "A-1001 — " for a line that does not name its subject itself. */
 function aboutOf(result: Result, line: string): string {
   const args = parsed(result.arguments);
   const [first, ...more] = isJsonObject(args) ? Object.values(args) : [];

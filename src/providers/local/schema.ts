@@ -2,7 +2,7 @@ import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { stem, words } from './words.ts';
 
-/** One parameter of a tool, as far as the local model reads a schema. */
+/** A parameter of a tool, as far as the local model reads a schema. */
 export type Parameter = {
   name: string;
   /** The stems of its name. */
@@ -12,7 +12,7 @@ export type Parameter = {
   schema: JsonObject;
 };
 
-/** Says that a parameter identifies something, but not what: `id` of `order_id`. */
+/** Stems that mark a parameter as an identifier without naming its entity: `id` of `order_id`. */
 const GENERIC = new Set([
   'id',
   'number',
@@ -26,7 +26,7 @@ const GENERIC = new Set([
   'uuid',
   'sku',
 ]);
-/** Parameters that take a question as it stands. */
+/** Stems of parameters that take a question unchanged. */
 const TEXT = new Set(
   `query question text message input prompt q search keyword term topic request task content description problem`
     .split(' ')
@@ -61,13 +61,19 @@ export function isIdLike({ stems, schema }: Parameter): boolean {
   return stems.some((one) => GENERIC.has(one)) || schema.format === 'uuid';
 }
 
-/** What a parameter identifies: `order` of `order_id`, of the tool's name where it is only `id`. */
+/**
+ * Returns the entity that a parameter identifies: `order` for `order_id`. For a plain `id` the
+ * entity comes from the tool's name.
+ */
 export function entityOf(parameter: Parameter, tool: ToolSchema): string[] {
   const own = parameter.stems.filter((one) => !GENERIC.has(one));
   return own.length > 0 ? own : words(tool.name).map(stem);
 }
 
-/** True for the one string that takes the whole question; never where that string is a program. */
+/**
+ * Returns whether a string parameter takes the whole question. A string that is a program never
+ * does.
+ */
 export function takesText(parameter: Parameter, tool: ToolSchema): boolean {
   if (parameter.type !== 'string' || isCodeTool(tool)) return false;
   const { format, pattern, enum: options } = parameter.schema;

@@ -1,10 +1,13 @@
-/** A text with a table in Markdown, as `sql_query` gives one: what stands before and behind it, its head and its rows. */
+/**
+ * A text with a Markdown table, such as a result of `sql_query`: the text before and after the
+ * table, its head and its rows.
+ */
 export type TableText = { before: string; head: string[]; rows: string[]; after: string };
 
 const ROW = /^\s*\|.*\|\s*$/;
 const RULE = /^\s*\|(\s*:?-+:?\s*\|)+\s*$/;
 
-/** The first table of a text, null when there is none. */
+/** Returns the first table of a text, or null when there is none. */
 export function tableIn(text: string): TableText | null {
   const lines = text.split('\n');
   const rule = lines.findIndex((line, at) => RULE.test(line) && ROW.test(lines[at - 1] ?? ''));

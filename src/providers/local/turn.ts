@@ -5,7 +5,7 @@ import { unmarkExternal } from '../../text/untrusted-text.ts';
 /** A tool's result with the call it answers. */
 export type Result = { name: string; arguments: string; content: Json };
 
-/** What is being asked now, which tools were used for it, and what they said. */
+/** The current question, the tools that were used for it, and their results. */
 export type Turn = {
   question: string;
   results: Result[];
@@ -13,7 +13,7 @@ export type Turn = {
   rounds: number;
 };
 
-/** The last user message and all that followed it. */
+/** Returns the last user message and all messages after it. */
 export function turnOf(messages: Message[]): Turn {
   const at = messages.findLastIndex(({ role }) => role === 'user');
   const since = messages.slice(at + 1);
@@ -42,7 +42,7 @@ function textOf({ content, parts }: Message): string {
   return [content ?? '', ...more].filter(Boolean).join('\n');
 }
 
-/** A result is JSON where it parses, else plain text. */
+/** Parses a result as JSON, or returns it as plain text. A number stays text. */
 export function parsed(text: string): Json {
   try {
     const value: Json = JSON.parse(text);

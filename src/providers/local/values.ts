@@ -2,12 +2,18 @@ import { contentStems } from './words.ts';
 
 export type ValueKind = 'quoted' | 'url' | 'email' | 'uuid' | 'date' | 'id' | 'number' | 'name';
 
-/** Something a question names. `label` holds the stems of the words before it: `order` of "order A-1001". */
+/**
+ * A value that a question names. `label` contains the stems of the words before it: `order` of
+ * "order A-1001".
+ */
 export type Value = { kind: ValueKind; text: string; label: string[] };
 
 type Found = Value & { from: number; to: number };
 
-/** In the order of who may claim a span first; the first group that matched is the value. */
+/**
+ * The patterns in the order of their priority for a span. The first group that matched is the
+ * value.
+ */
 const PATTERNS: readonly [ValueKind, RegExp][] = [
   [
     'quoted',
@@ -34,7 +40,7 @@ const JOINS =
   /^[\s,;&+/]*(?:and|und|or|oder|sowie|plus)?[\s,]*(?:the|der|die|das|no\.?|nr\.?)?\s*#?$/i;
 const WHOLE_ID = /^(?=.*\d)[\p{L}\d][\p{L}\d_/-]*$/u;
 
-/** Everything nameable in a text, in the order in which it stands there. */
+/** Returns all values of a text, in their order in the text. */
 export function valuesIn(text: string): Value[] {
   const found: Found[] = [];
   for (const [kind, pattern] of PATTERNS) {
@@ -58,14 +64,17 @@ function written(kind: ValueKind, text: string): string {
   return `${day[3]}-${day[2]?.padStart(2, '0')}-${day[1]?.padStart(2, '0')}`;
 }
 
-/** `1,000` is a thousand; `3,5` is a German three and a half. */
+/** Normalizes a number: `1,000` is a thousand, and `3,5` is a German three and a half. */
 function plainNumber(text: string): string {
   if (/^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text)) return text.replaceAll(',', '');
   if (/^-?\d{1,3}(\.\d{3})+,\d+$/.test(text)) return text.replaceAll('.', '').replace(',', '.');
   return text.replace(',', '.');
 }
 
-/** The words before a value in its sentence; "orders A-1 and A-2" labels both. */
+/**
+ * Labels a value with the words before it in its sentence. In "orders A-1 and A-2" both values get
+ * the label.
+ */
 function labelled(value: Found, previous: Found | undefined, text: string): Value {
   const gap = text.slice(previous?.to ?? 0, value.from);
   if (previous !== undefined && JOINS.test(gap)) value.label = previous.label;

@@ -1,4 +1,4 @@
-/** Words that say nothing of what is asked for, English and German, without diacritics. */
+/** Words without meaning for a search, English and German, without diacritics. */
 const STOP: ReadonlySet<string> = new Set(
   `a about after again all also am an and any are as at be been before but by can could did do does for from
   get give got had has have hello help hey hi how i if in into is it its just know let like list look lookup
@@ -13,7 +13,7 @@ const STOP: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Words of a question that stand for words of a tool, at half the weight. Stems to plain words. */
+/** Stems of a question that imply words of a tool, at half the weight, with those words. */
 const STANDS_FOR: Readonly<Record<string, string>> = {
   where: 'status location tracking delivery',
   wo: 'status location tracking delivery',
@@ -35,7 +35,7 @@ const STANDS_FOR: Readonly<Record<string, string>> = {
   bestand: 'stock inventory',
   wett: 'weather',
   zahlung: 'payment',
-  // what kind of work is wanted: figures, documents, programs
+  // words that imply a kind of work: figures, documents, programs
   umsatz: 'revenue sales figures database sql',
   revenue: 'sales figures database sql',
   erlos: 'revenue sales figures database sql',
@@ -51,7 +51,10 @@ const STANDS_FOR: Readonly<Record<string, string>> = {
   funktion: 'function code programming',
 };
 
-/** Lower-case words without diacritics; `camelCase` and `snake_case` fall apart into theirs. */
+/**
+ * Splits a text into lower-case words without diacritics. `camelCase` and `snake_case` are split
+ * into their words.
+ */
 export function words(text: string): string[] {
   return (
     text
@@ -64,7 +67,10 @@ export function words(text: string): string[] {
   );
 }
 
-/** A word without its commonest endings; what is left has four letters at least (three for a plural). */
+/**
+ * Removes the most common endings of a word. The rest has at least four letters, or three for a
+ * plural.
+ */
 export function stem(word: string): string {
   let rest = word.length >= 4 ? word.replace(/(?<=[^s])s$/, '') : word;
   for (;;) {
@@ -74,13 +80,16 @@ export function stem(word: string): string {
   }
 }
 
-/** The stems of a text that carry meaning: no stop words, no numbers or identifiers. */
+/** Returns the stems of a text that carry meaning, without stop words, numbers and identifiers. */
 export function contentStems(text: string): string[] {
-  const kept = words(text).filter((word) => !STOP.has(word) && !/\d/.test(word));
-  return [...new Set(kept.map(stem))];
+  const contentWords = words(text).filter((word) => !STOP.has(word) && !/\d/.test(word));
+  return [...new Set(contentWords.map(stem))];
 }
 
-/** True when two stems are one word: equal, or one begins (in a German compound: ends) with the other. */
+/**
+ * Returns whether two stems are the same word. They are equal, or the longer stem begins with the
+ * shorter one. In a German compound, the longer stem ends with the shorter one.
+ */
 export function sameWord(a: string, b: string): boolean {
   if (a === b) return true;
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
@@ -88,7 +97,7 @@ export function sameWord(a: string, b: string): boolean {
   return short.length >= 6 && long.endsWith(short);
 }
 
-/** The stems a question looks for, each with its weight. */
+/** Returns the stems that a question searches for, each with its weight. */
 export function queryStems(question: string): Map<string, number> {
   const query = new Map<string, number>();
   for (const word of words(question)) {
@@ -100,7 +109,7 @@ export function queryStems(question: string): Map<string, number> {
   return query;
 }
 
-/** How many of the wanted stems a text has. */
+/** Counts the wanted stems that a text contains. */
 export function overlap(wanted: Iterable<string>, text: string): number {
   const has = contentStems(text);
   let count = 0;

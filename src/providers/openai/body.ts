@@ -8,7 +8,7 @@ import type { Json, JsonObject } from '../../json/json.ts';
  * they are written.
  */
 export const RESERVED_PARAMS: readonly string[] = ['messages', 'model', 'n', 'stream', 'tools'];
-/** Refused by OpenAI where no tools are offered. */
+/** Parameters that OpenAI rejects in a request without tools. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
 
 /** Returns the first reserved name in `request_params`. */
@@ -16,7 +16,7 @@ export function reservedParam({ request_params }: ModelRef): string | undefined 
   return RESERVED_PARAMS.find((name) => Object.hasOwn(request_params, name));
 }
 
-/** The body of `POST /chat/completions` for a request, always streaming. */
+/** Builds the body of `POST /chat/completions` for a request. The answer is always streamed. */
 export function requestBody(request: ModelRequest): JsonObject {
   const passed = Object.entries(request.model.request_params).filter(
     ([name]) => !(request.tools.length === 0 && ONLY_WITH_TOOLS.has(name)),
@@ -48,8 +48,9 @@ function wireFormat(request: ModelRequest): JsonObject {
 }
 
 /**
- * A tool's message may hold text alone in OpenAI's format, so its images and sounds follow in a message of the user's: behind all results that answer one
- * message, since nothing may stand between those.
+ * Converts messages to OpenAI's format. There a tool's message may contain only text. The images
+ * and sounds of results follow in a user message after all results of one assistant message,
+ * because no other message may separate those results.
  */
 function wireMessages(messages: readonly Message[]): JsonObject[] {
   const wire: JsonObject[] = [];
@@ -95,20 +96,24 @@ function wireMessage(message: Message): JsonObject {
   }
 }
 
-/** Images and files are the user's alone in OpenAI's format; every other role keeps its text parts. */
+/**
+ * Converts the content of a message. OpenAI's format allows images and files only in user messages.
+ * Messages of other roles keep their text parts.
+ */
 function wireContent(message: Message): Json {
   const parts = (message.parts ?? []).filter(
     (part) => message.role === 'user' || part.type === 'text',
   );
   if (parts.length === 0) return message.content;
-  const told = parts.some((part) => part.type === 'text' && part.text === message.content);
-  if (!message.content || told) return parts;
+  const isRepeated = parts.some((part) => part.type === 'text' && part.text === message.content);
+  if (!message.content || isRepeated) return parts;
   return [textPart(message.content), ...parts];
 }
 
 /**
- * A call as it goes back to the server. What a model once wrote wrongly (a name with a space, half
- * a JSON) must not make every later request a 400, so both are made well-formed here.
+ * Converts a call that goes back to the server. A malformed call of a model (a name with a space,
+ * incomplete JSON) must not make every later request fail with status 400. Name and arguments are
+ * made well-formed here.
  */
 function wireCall(call: ToolCall): JsonObject {
   const name = call.name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64) || 'unknown';

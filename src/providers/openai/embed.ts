@@ -8,13 +8,16 @@ import { type Peer, reportedFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
 import type { Watch } from './stall-timeout.ts';
 
-/** The way to one server, for one request. */
+/** The connection to one server for one request. */
 export type Line = { sdk: Sdk; client: OpenAI; watch: Watch; peer: Peer };
 
-/** As many texts as every server takes at once: OpenAI would take 2048, text-embeddings-inference takes 32. */
+/**
+ * The batch size that every server accepts. OpenAI accepts 2048, text-embeddings-inference accepts
+ * 32.
+ */
 const AT_ONCE = 32;
 
-/** All texts of a request, so many at a time; the first failure is that of all. */
+/** Embeds all texts of a request in batches. The first failure fails the whole request. */
 export async function embedInBatches(
   { texts }: EmbedRequest,
   send: (texts: string[]) => Promise<Outcome<Embeddings>>,
@@ -30,7 +33,7 @@ export async function embedInBatches(
   return { ok: true, value: { vectors, usage } };
 }
 
-/** `POST /embeddings`. Throws what the client throws. */
+/** Sends `POST /embeddings`. Throws the errors of the client. */
 export async function embed(
   { client, watch, peer }: Line,
   model: ModelRef,
@@ -39,23 +42,26 @@ export async function embed(
   const body = {
     ...model.request_params,
     model: model.model,
-    input: texts.map((text) => text || ' '), // an empty text is refused
-    encoding_format: 'float' as const, // what every server knows
+    input: texts.map((text) => text || ' '), // servers reject an empty text
+    encoding_format: 'float' as const, // the format that every server supports
   };
   const response = await client.embeddings.create(body, { signal: watch.signal }).asResponse();
   watch.touch();
   if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
-  const told: unknown = JSON.parse(await response.text());
-  if (isJsonObject(told) && told.error) return reportedFailure(told.error, '', peer);
-  const vectors = isJsonObject(told) ? vectorsIn(told, texts.length) : null;
+  const answer: unknown = JSON.parse(await response.text());
+  if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
+  const vectors = isJsonObject(answer) ? vectorsIn(answer, texts.length) : null;
   if (vectors === null) {
     const message = `The answer of ${peer.host} is no list of ${texts.length} embeddings.`;
     return failed('bad_answer', message);
   }
-  return { ok: true, value: { vectors, usage: usageIn(told as JsonObject, texts) } };
+  return { ok: true, value: { vectors, usage: usageIn(answer as JsonObject, texts) } };
 }
 
-/** The vectors by their index, which need not be the order they come in; null when one is missing or holds no numbers. */
+/**
+ * Returns the vectors in the order of their index, which may differ from the order of arrival.
+ * Returns null when a vector is missing or contains no numbers.
+ */
 function vectorsIn({ data }: JsonObject, count: number): number[][] | null {
   if (!Array.isArray(data) || data.length !== count) return null;
   const vectors: number[][] = [];
@@ -71,6 +77,6 @@ function isVector(value: unknown): value is number[] {
 }
 
 function usageIn({ usage }: JsonObject, texts: string[]): Usage {
-  const told = isJsonObject(usage) ? (usage.prompt_tokens ?? usage.total_tokens) : null;
-  return { tokens_in: tokenCount(told) ?? estimateTokens(texts.join('')), tokens_out: 0 };
+  const tokens = isJsonObject(usage) ? (usage.prompt_tokens ?? usage.total_tokens) : null;
+  return { tokens_in: tokenCount(tokens) ?? estimateTokens(texts.join('')), tokens_out: 0 };
 }

@@ -4,10 +4,10 @@ import { retryAfterMs } from '../../network/retry-after.ts';
 import { codeOfStatus, type Failed, failed } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 
-/** Whom we called, as a failure may name it. */
+/** The server of a call, as a failure may name it. */
 export type Peer = { host: string; model: string; key: string | null; secret?: string | undefined };
 
-/** A status other than 2xx, with whatever the server said. */
+/** A response with a status other than 2xx, and its body. */
 export type HttpFailure = {
   status: number;
   headers: Headers | undefined;
@@ -20,29 +20,29 @@ const TOO_LONG =
 const FILTERED = /^(content_filter|content_policy_violation|ResponsibleAIPolicyViolation)$/;
 
 export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
-  const told = toldBy(seen.body, seen.text, peer.key);
+  const report = parseReport(seen.body, seen.text, peer.key);
   const plain = codeOfStatus(seen.status);
-  const code = plain === 'invalid_request' ? (refusal(told) ?? plain) : plain;
-  const detail = sentence(told.message, peer.key);
+  const code = plain === 'invalid_request' ? (refusal(report) ?? plain) : plain;
+  const detail = sentence(report.message, peer.key);
   const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
   const wait = plain === 'rate_limited' || plain === 'overloaded' || plain === 'timeout';
   return failed(code, [message, detail].filter(Boolean).join(' Its words: '), {
     retry_after_ms: wait ? retryAfterMs(seen.headers) : undefined,
-    cause: { status: seen.status, ...(told.code ? { code: told.code } : {}), message: detail },
+    cause: { status: seen.status, ...(report.code ? { code: report.code } : {}), message: detail },
   });
 }
 
-/** An `error` object where an answer should be: in a stream, or in a body with status 200. */
+/** Maps an `error` object that replaces an answer, in a stream or in a body with status 200. */
 export function reportedFailure(body: unknown, text: string, peer: Peer): Failed {
-  const told = toldBy(body, text, peer.key);
-  const detail = sentence(told.message, peer.key);
-  const code = refusal(told) ?? 'bad_answer';
+  const report = parseReport(body, text, peer.key);
+  const detail = sentence(report.message, peer.key);
+  const code = refusal(report) ?? 'bad_answer';
   return failed(code, `${peer.host} broke off the answer with an error. Its words: ${detail}`, {
-    cause: { ...(told.code ? { code: told.code } : {}), message: detail },
+    cause: { ...(report.code ? { code: report.code } : {}), message: detail },
   });
 }
 
-/** What stands at an address that is no API's. */
+/** Creates the failure of a web page in place of an API response. */
 export function webPage({ host }: Peer): Failed {
   const hint = 'check the base_url (most end in /v1)';
   return failed('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
@@ -68,16 +68,18 @@ const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => strin
     `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
 };
 
-function refusal(told: Told): ErrorCode | null {
-  if (told.code === 'context_length_exceeded' || TOO_LONG.test(told.message))
+function refusal(report: ErrorReport): ErrorCode | null {
+  if (report.code === 'context_length_exceeded' || TOO_LONG.test(report.message))
     return 'context_too_long';
-  return told.codes.some((code) => FILTERED.test(code)) ? 'content_filtered' : null;
+  return report.codes.some((code) => FILTERED.test(code)) ? 'content_filtered' : null;
 }
 
-type Told = { message: string; code: string | null; codes: string[] };
+type ErrorReport = { message: string; code: string | null; codes: string[] };
 
-/** Reads the error bodies in use: OpenAI's, a bare string, Google's array, Mistral's and FastAPI's. */
-function toldBy(body: unknown, text: string, key: string | null): Told {
+/**
+ * Reads the error bodies in use: OpenAI's, a plain string, Google's array, Mistral's and FastAPI's.
+ */
+function parseReport(body: unknown, text: string, key: string | null): ErrorReport {
   const one = Array.isArray(body) ? body[0] : body;
   const error = isJsonObject(one) && one.error !== undefined ? one.error : one;
   if (!isJsonObject(error)) {
@@ -93,7 +95,7 @@ function toldBy(body: unknown, text: string, key: string | null): Told {
 }
 
 function messageOf(error: JsonObject): string | null {
-  const told = error.message ?? error.detail ?? null;
-  if (told === null) return null;
-  return typeof told === 'string' ? told : JSON.stringify(told);
+  const message = error.message ?? error.detail ?? null;
+  if (message === null) return null;
+  return typeof message === 'string' ? message : JSON.stringify(message);
 }

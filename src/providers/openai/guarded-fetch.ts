@@ -1,19 +1,23 @@
-/** A fetch as the standard has it, in the form the vendor's client calls it. */
+/** The standard `fetch`, in the form in which the vendor's client calls it. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** The only headers that leave: nothing of the environment (organisation, custom headers) reaches a stranger. */
+/**
+ * The only headers that are sent. Headers from the environment (organisation, custom headers) never
+ * reach an unknown server.
+ */
 const SENT = ['accept', 'content-type'];
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
- * What may pass between us and a model server. `key` null sends no `Authorization` at all, a
- * redirect is not followed (it could lead anywhere, with the conversation), and a body has an end.
+ * Limits the requests to a model server and its answers. With `key` null no `Authorization` is
+ * sent. A redirect is not followed, because it could send the conversation anywhere. The size of a
+ * body is limited.
  */
 export function guardedFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
   return async (input, init) => {
-    const given = new Headers(init?.headers);
+    const requestHeaders = new Headers(init?.headers);
     const headers = new Headers({ 'user-agent': 'howdah' });
-    for (const name of SENT) headers.set(name, given.get(name) ?? 'application/json');
+    for (const name of SENT) headers.set(name, requestHeaders.get(name) ?? 'application/json');
     if (traceparent) headers.set('traceparent', traceparent);
     if (key !== null) headers.set('authorization', `Bearer ${key}`);
     const response = await fetch(input, { ...init, headers, redirect: 'manual' });

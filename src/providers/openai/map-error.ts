@@ -4,7 +4,10 @@ import { httpFailure, type Peer, reportedFailure } from './failures.ts';
 import { redact } from './redact.ts';
 import type { Sdk } from './sdk.ts';
 
-/** Any failure as data. An error the client did not make came out of a body: that answer is broken. */
+/**
+ * Converts any error to a failure. An error that the client did not create comes from reading a
+ * body, so the answer is broken.
+ */
 export function failureOf(
   error: unknown,
   peer: Peer,
@@ -35,7 +38,7 @@ function reason({ cause }: { cause: JsonObject }): string {
   return typeof cause.code === 'string' ? ` (${cause.code})` : '';
 }
 
-/** The deepest code (`ECONNREFUSED`) and message underneath an error, without the key. */
+/** Returns the innermost code (`ECONNREFUSED`) and message of an error, without the key. */
 function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
   let seen: unknown = error;
   for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;

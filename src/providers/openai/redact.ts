@@ -18,7 +18,10 @@ export function errorRedaction(key: string | null): Redaction {
   return Redaction.of(key === null ? [] : [key], { shortest: SHORTEST_ECHO });
 }
 
-/** A server's own words on one line: no markup, no key, of bearable length, ending like a sentence. */
+/**
+ * Formats the message of a server as one short line without markup and key, which ends like a
+ * sentence.
+ */
 export function sentence(text: string, key: string | null): string {
   const line = withoutBlocks(redact(text, key))
     .replaceAll('\u0000', '')
@@ -31,7 +34,10 @@ export function sentence(text: string, key: string | null): string {
   return /[.!?…]$/.test(short) ? short : `${short}.`;
 }
 
-/** Without styles and scripts. By their ends: an expression for both would look for the end again from each beginning. */
+/**
+ * Removes styles and scripts. The text is split at their ends, because one expression for both tags
+ * would search for the end again from each beginning.
+ */
 function withoutBlocks(text: string): string {
   const parts = text.split(/<\/(?:style|script)>/i);
   const last = parts.pop() as string;

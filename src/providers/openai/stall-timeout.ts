@@ -1,22 +1,25 @@
-/** How long a model server may keep a run waiting, in milliseconds. */
+/** The time limits of a model server, in milliseconds. */
 export type Limits = {
-  /** From the call to the first chunk of the answer (connect, queue, prompt). */
+  /** The time from the call to the first chunk of the answer (connect, queue, prompt). */
   first_chunk_ms: number;
-  /** From one chunk to the next. */
+  /** The time between two chunks. */
   between_chunks_ms: number;
 };
 
-/** Generous: a local server may load a model first, a reasoning model thinks before it speaks. */
+/**
+ * The default limits. They are generous: a local server may load a model first, and a reasoning
+ * model thinks before it answers.
+ */
 export const DEFAULT_LIMITS: Limits = { first_chunk_ms: 180_000, between_chunks_ms: 90_000 };
 
-/** Watches one call: one signal for its end, whether the caller or a limit asked for it. */
+/** The watch of one call. One signal ends the call, for the caller and for the limits. */
 export type Watch = {
   signal: AbortSignal;
-  /** A chunk arrived. */
+  /** Records that a chunk arrived. */
   touch(): void;
-  /** The limit that was passed, if one was. */
+  /** Returns the limit that was exceeded, if any. */
   expired(): keyof Limits | null;
-  /** Lets go of timer and listener; `abort` frees the socket of a call that was given up. */
+  /** Removes the timer and the listener. `abort` closes the socket of an abandoned call. */
   stop(abort: boolean): void;
 };
 

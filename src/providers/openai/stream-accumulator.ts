@@ -4,14 +4,16 @@ import type { ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 
-/** More text than any model writes in one answer: whoever sends it is not one. */
+/** Most characters of an answer. A longer text does not come from a model. */
 const MAX_TEXT = 4_000_000;
 
 type HalfCall = { id: string; name: string; text: string };
 
-/** What of an answer has arrived so far. */
+/** The part of an answer that has arrived so far. */
 export type Fold = {
-  /** A message, or a piece of one, was among what came: other APIs have a finish_reason too. */
+  /**
+   * True once a message or a piece of a message has arrived. Other APIs send a finish_reason too.
+   */
   chat: boolean;
   content: string;
   calls: Map<string, HalfCall>;
@@ -29,17 +31,17 @@ export const emptyFold = (): Fold => ({
   tokens_out: null,
 });
 
-/** Adds one chunk of a stream, whatever its shape; gives the text that was new. */
+/** Adds one chunk of a stream of any shape. Returns the new text. */
 export function addChunk(fold: Fold, chunk: unknown): string {
   return add(fold, chunk, 'delta');
 }
 
-/** Adds a whole `chat.completion`, from a server that ignores `stream`. */
+/** Adds a complete `chat.completion`, from a server that ignores `stream`. */
 export function addWhole(fold: Fold, body: unknown): string {
   return add(fold, body, 'message');
 }
 
-/** True when the text is longer than any honest answer. */
+/** Returns whether the text is longer than any answer of a model. */
 export function isTooLong(fold: Fold): boolean {
   let length = fold.content.length;
   for (const call of fold.calls.values()) length += call.text.length;
@@ -75,18 +77,21 @@ function addUsage(fold: Fold, usage: unknown): void {
   fold.tokens_out = tokenCount(usage.completion_tokens) ?? fold.tokens_out;
 }
 
-/** Content is a string, or parts of which only the text is an answer (Mistral sends its thinking too). */
+/**
+ * Returns the text of content. Content is a string or a list of parts. Only the text of parts
+ * belongs to the answer, because Mistral sends its thinking too.
+ */
 function plainText(content: unknown): string {
   if (Array.isArray(content)) {
     return content.map((part) => (isJsonObject(part) ? plainText(part.text) : '')).join('');
   }
-  // Postgres cannot hold U+0000 in a text.
+  // Postgres cannot store U+0000 in a text
   return typeof content === 'string' ? content.replaceAll('\u0000', '') : '';
 }
 
 /**
- * Pieces of one call share an `index`. Servers that leave it out, or give every parallel call the
- * index 0, are told apart by a new id that comes together with a name.
+ * Adds a piece of a call. The pieces of a call share an `index`. Some servers omit the index or
+ * send index 0 for every parallel call. There, a new id together with a name begins a new call.
  */
 function addCall(fold: Fold, piece: unknown, at: number, field: 'delta' | 'message'): void {
   if (!isJsonObject(piece)) return;
@@ -109,7 +114,10 @@ function addCall(fold: Fold, piece: unknown, at: number, field: 'delta' | 'messa
   fold.calls.set(key, call);
 }
 
-/** The answer, or null while the server has not said that it is finished: half a call never leaves here. */
+/**
+ * Returns the answer, or null while the server has not sent a finish reason. An incomplete call is
+ * never returned.
+ */
 export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | null {
   if (fold.finish === null || !fold.chat) return null;
   const tool_calls = toolCalls(fold, request);
@@ -127,13 +135,16 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | n
   };
 }
 
-function finishReason(told: string, calls: boolean): FinishReason {
-  if (told === 'length' || told === 'max_tokens') return 'length';
-  if (told === 'content_filter') return 'content_filter';
+function finishReason(reason: string, calls: boolean): FinishReason {
+  if (reason === 'length' || reason === 'max_tokens') return 'length';
+  if (reason === 'content_filter') return 'content_filter';
   return calls ? 'tool_calls' : 'stop';
 }
 
-/** Null when a call has no name. A call the token limit cut off is left out. */
+/**
+ * Returns the complete calls, or null when a call has no name. A call that the token limit
+ * truncated is left out.
+ */
 function toolCalls(fold: Fold, request: ModelRequest): ToolCall[] | null {
   const taken = new Set(
     request.messages.flatMap((message) => (message.tool_calls ?? []).map((call) => call.id)),

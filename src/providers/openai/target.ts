@@ -2,18 +2,19 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { failed } from '../failure.ts';
 
-/** The environment's model server. */
+/** The model server of the environment. */
 export type OpenAiEnv = { apiKey?: string | undefined; baseUrl?: string | undefined };
 
-/** Where a call goes and with which key (null: none at all). */
+/** The server and the key of a call. The key null means that no key is sent. */
 export type Target = { baseUrl: string; host: string; key: string | null };
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 
 /**
- * Contract, section 2: a model whose secret is known is sent that and nothing else. Without one, a model without
- * `base_url` uses the environment's URL and key; one with its own `base_url` gets no key, so that a row can never send
- * the environment's key elsewhere.
+ * Resolves the server and the key of a call, as section 2 of the contract requires. A model with a
+ * known secret sends that secret and nothing else. Without a secret, a model without `base_url`
+ * uses the URL and the key of the environment. A model with its own `base_url` gets no key of the
+ * environment, so that a row can never send that key to another server.
  */
 export function resolveTarget(env: OpenAiEnv, model: ModelRef, secret?: string): Outcome<Target> {
   const own = model.base_url?.trim() || null;
@@ -40,7 +41,10 @@ export function resolveTarget(env: OpenAiEnv, model: ModelRef, secret?: string):
   return { ok: true, value: { baseUrl: url, host, key } };
 }
 
-/** Host and port for messages; null for what `fetch` would not take (a URL with a password is one). */
+/**
+ * Returns host and port for messages, or null for a URL that `fetch` rejects, such as a URL with a
+ * password.
+ */
 function hostOf(url: string): string | null {
   if (!URL.canParse(url)) return null;
   const { protocol, host, username, password } = new URL(url);

@@ -60,13 +60,16 @@ const step = z
   }, 'needs either an error, or vectors, or content and/or tool_calls')
   .refine((one) => one.times === undefined || one.error !== undefined, 'times belongs to an error');
 
-/** One step of a script; the README of this folder explains each field. */
+/** A step of a script. The README of the folder `providers` explains each field. */
 export type ScriptStep = z.infer<typeof step>;
 
-/** One place of the script: what the n-th model answer is, after the passing errors before it. */
+/** A position of the script: the n-th model answer, after the temporary errors before it. */
 export type Slot = { number: number; passing: ScriptStep[]; step: ScriptStep | null };
 
-/** The script as the model row carries it, or an `invalid_request` that names the path at fault. */
+/**
+ * Parses the script of a model row. An invalid script is rejected with `invalid_request`, which
+ * names the path of each problem.
+ */
 export function parseScript(value: unknown): Outcome<ScriptStep[]> {
   if (value === undefined) {
     const example = '{"script": [{"content": "Hello."}]}';
@@ -86,8 +89,8 @@ export function parseScript(value: unknown): Outcome<ScriptStep[]> {
 }
 
 /**
- * The slot of the n-th answer (from 0). `{error, times}` takes no slot of its own, it stands before
- * the next one; an error without `times` is a slot that always fails.
+ * Returns the slot of the n-th answer (from 0). `{error, times}` has no slot of its own and
+ * precedes the next slot. An error without `times` is a slot that always fails.
  */
 export function slotAt(script: ScriptStep[], n: number): Slot {
   let passing: ScriptStep[] = [];

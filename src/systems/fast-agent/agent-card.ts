@@ -17,7 +17,7 @@ const OF_AGENTS: Readonly<Record<string, string>> = {
   variables: 'nothing here fills them in',
 };
 
-/** An agent, of the card of an agent. */
+/** Converts the card of an agent to an entry. */
 export function writeAgent(writing: Writing, mission: string | undefined): JsonObject {
   const { fields } = writing;
   const { max_steps, use_history, output_schema, ...model } = modelOf(writing);
@@ -39,7 +39,10 @@ export function writeAgent(writing: Writing, mission: string | undefined): JsonO
   return entry;
 }
 
-/** Whom it may hand work to: each by name, or with the time it is given. */
+/**
+ * Returns the agents and workflows that the agent may delegate to, by name or with their time
+ * limit.
+ */
 function children({ fields, refer }: Writing): JsonObject {
   const names = fields.names('agents');
   const seconds = fields.number('child_timeout_sec');
@@ -54,7 +57,11 @@ function children({ fields, refer }: Writing): JsonObject {
   return said({ agents: under('agent'), workflows: under('workflow') });
 }
 
-/** An agent on another server cannot be described yet: who names it finds its place, and no run begins there. */
+/**
+ * Converts the card of an agent on another server to an inactive entry without its address.
+ * References to the agent stay valid, and no run can start. Agent system files cannot describe such
+ * an agent yet.
+ */
 export function writeRemote(writing: Writing, mission: string | undefined): JsonObject {
   const { fields } = writing;
   fields.note(

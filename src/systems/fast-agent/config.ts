@@ -4,13 +4,13 @@ import type { Findings, Mapping } from './project.ts';
 import { EFFORTS, PROVIDERS } from './providers.ts';
 import { type FoundServer, findServers, readServers, type Servers } from './servers.ts';
 
-/** What a configuration says of a provider. */
+/** The settings of a provider in a configuration. */
 export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
 
-/** What an import needs to know of the configuration. */
+/** The settings that an import needs. */
 export type Settings = {
   default_model?: { spec: string; mapping: Mapping };
-  /** `$system.fast` by its parts. */
+  /** The values of references such as `$system.fast`, by group and name. */
   references: JsonObject;
   providers: Record<string, ProviderSettings>;
   servers: Servers;
@@ -42,7 +42,10 @@ const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
 const SECTIONS = new Set(Object.values(PROVIDERS).map(({ section }) => section));
 for (const name of Object.keys(PROVIDERS)) SECTIONS.add(name);
 
-/** Reads fastagent.config.yaml and the file of secrets, the later over the former. Keys are only named. */
+/**
+ * Reads fastagent.config.yaml and the file of secrets. Later files override earlier files. Keys are
+ * only reported, never copied.
+ */
 export function readSettings(mappings: readonly Mapping[], findings: Findings): Settings {
   const found: FoundServer[] = [];
   const settings: Omit<Settings, 'servers'> = { references: {}, providers: {} };
@@ -97,7 +100,10 @@ function azureUrl(resource: string | undefined): string | undefined {
   return resource && `https://${resource}.openai.azure.com/openai/v1`;
 }
 
-/** What to do about a key: a file that named a secret nobody has set would not apply. */
+/**
+ * Returns the advice about a key. The file does not name a secret for it, because a file that names
+ * an unset secret cannot be applied.
+ */
 export function keyAdvice(what: string, provider: string): string {
   const secret = `${provider.replaceAll('-', '_')}_api_key`;
   return `${what}: no key is carried over; howdah secret set ${secret}, and say secret_name: ${secret} in its models`;

@@ -4,8 +4,8 @@ import { nearestTo } from '../schema/schema-errors.ts';
 import type { Findings, Mapping } from './project.ts';
 
 /**
- * The keys of a mapping, each read once. What has the wrong type is a fault; what nobody asked for is told of by `leave`, so
- * that nothing is dropped in silence. An empty value counts as absent.
+ * The keys of a mapping, each read once. A value of the wrong type is a fault. `leave` reports the
+ * keys that were not read, so that nothing is dropped in silence. An empty value counts as absent.
  */
 export type Fields = ReturnType<typeof fieldsOf>;
 
@@ -41,7 +41,7 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
     whole: (key: string) => typed(key, 'a whole number', isWhole),
     number: (key: string) => typed(key, 'a number', isNumber),
     object: (key: string) => typed(key, 'a mapping', isObject),
-    /** YAML 1.1, which fast-agent reads, has yes and no too. */
+    /** Reads a boolean. YAML 1.1, which fast-agent reads, also has yes and no. */
     flag(key: string): boolean | undefined {
       const value = take(key);
       const word = typeof value === 'string' ? value.toLowerCase() : value;
@@ -55,11 +55,14 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
       const value = typed(key, 'a list of names', isTexts);
       return typeof value === 'string' ? [value] : (value ?? []);
     },
-    /** Says of a key that it is left behind, where it says anything. */
+    /** Reports a key as not carried over, unless its value is empty. */
     skip(key: string, why: string) {
       if (saysSomething(take(key))) note([key], `${key}: ${why}`);
     },
-    /** Of the keys that are left: why, where that is known of them or of the rest, else that nobody knows them. */
+    /**
+     * Reports the remaining keys: with the reason for the key, with the reason for all remaining
+     * keys, or as unknown.
+     */
     leave(why: Readonly<Record<string, string>>, rest?: string) {
       for (const key of Object.keys(data).filter((one) => !taken.has(one))) {
         const known = Object.hasOwn(why, key) ? why[key] : rest;
@@ -88,7 +91,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** No, none and nothing are what is so without saying it. */
+/** Returns whether a value differs from the default: null, false and empty values do not. */
 function saysSomething(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === false || value === '') return false;
   return typeof value !== 'object' || Object.keys(value).length > 0;

@@ -16,12 +16,15 @@ import { type Use, useFaults } from './uses.ts';
 import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
 import type { Kind, Writing } from './writing.ts';
 
-/** An agent system as a file would have it, and what was left behind, in the order of the files. */
+/**
+ * An agent system as the content of a file, with notes about everything that was left out, in the
+ * order of the files.
+ */
 export type Imported = { document: JsonObject; notes: Note[] };
 
 /**
- * The agent system a fast-agent project describes. Throws `HWINV` with all faults (`detail.faults`): files that cannot be read,
- * names that are taken or unknown, circles.
+ * Converts a fast-agent project to an agent system. Throws `HWINV` with all faults
+ * (`detail.faults`): unreadable files, duplicate or unknown names, cycles.
  */
 export function importFastAgent(project: Project): Imported {
   const findings: Findings = { notes: [], faults: [] };
@@ -33,7 +36,7 @@ export function importFastAgent(project: Project): Imported {
   const cards = of('card', 'tool-card').flatMap((file) => readCard(file, findings) ?? []);
   findings.notes.push(...of('python').flatMap(pythonAgents));
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
-  models.choose(undefined, () => {}); // the default is carried over though nobody needs it
+  models.choose(undefined, () => {}); // the default model is carried over even if no card uses it
   nameSamplingModels(settings.servers.entries, settings.servers.samplings, models);
   const sections = writeCards(named(cards, findings), {
     project,
@@ -60,7 +63,7 @@ const tellOf =
       notes.push({ file: mapping.file, ...mapping.read.locate('/default_model', true), message });
   };
 
-/** The cards by name. */
+/** Returns the cards by name. Reports duplicate names. */
 function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> {
   const byName = new Map<string, Card>();
   for (const card of cards) {
@@ -83,7 +86,7 @@ function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> 
 
 type Parts = { project: Project; findings: Findings; models: Models; servers: Servers };
 
-/** Agents, workflows, and who of them is meant when nobody is named. */
+/** Converts the cards to agents and workflows, and finds the default agent or workflow. */
 function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject {
   const agents: JsonObject = {};
   const workflows: JsonObject = {};
@@ -120,7 +123,7 @@ function isDefault(card: Card, fields: ReturnType<typeof fieldsOf>): boolean {
   return isDefault;
 }
 
-/** `type` as fast-agent takes it: in any case, with - for _. */
+/** Returns the type of a card. Like fast-agent, accepts any case and - for _. */
 function typeOf({ data }: Card): string {
   const { type } = data;
   return typeof type === 'string' && type.trim() !== ''
@@ -150,7 +153,10 @@ function writeCard(writing: Writing & Parts): JsonObject {
   return writeAgent(writing, instruction);
 }
 
-/** What the format of our own files does not take, at the card it comes from: a name too long, a value out of bounds. */
+/**
+ * Compares the document with the schema of agent system files. Each fault has its place in its
+ * card: for example a name that is too long or a value out of bounds.
+ */
 function faultsOfShape(document: JsonObject, cards: readonly Card[]): Findings['faults'] {
   return shapeFaults(document).map((fault) => {
     const [section = '', name] = fromPointer(fault.path);

@@ -2,7 +2,10 @@ import type { Place } from '../schema/fault.ts';
 import type { Fields } from './fields.ts';
 import type { Card, Findings, Project } from './project.ts';
 
-/** What fast-agent fills in from where it runs. Here nothing does, so it is taken out and told of. */
+/**
+ * Placeholders that fast-agent fills from its environment. They have no counterpart here, so they
+ * are removed and reported.
+ */
 const FILLED_IN = new Set([
   'agentCardDir',
   'agentCardPath',
@@ -24,10 +27,15 @@ const FILLED_IN = new Set([
   'serverInstructions',
   'workspaceRoot',
 ]);
-/** A file may include others, and those others: circles and bombs end here. */
+/**
+ * Most includes of one instruction. Included files may include others, so the limit ends cycles and
+ * exponential growth.
+ */
 const MOST_INCLUDES = 100;
 
-/** The instruction of a card, from its body or its key, with what its placeholders stand for. */
+/**
+ * Returns the instruction of a card, from its body or from its key, with its placeholders filled.
+ */
 export function instructionOf(
   card: Card,
   type: string,
@@ -63,7 +71,10 @@ export function instructionOf(
   return tidy === '' ? undefined : tidy;
 }
 
-/** A first line ---SYSTEM is only a mark. Conversations in a body are refused by fast-agent too. */
+/**
+ * Returns the body of a card. A first line ---SYSTEM is only a marker. fast-agent rejects
+ * conversations in a body too.
+ */
 function bodyOf({ body }: Card, fields: Fields): Card['body'] {
   if (!body || body.text.trim() === '') return undefined;
   const lines = body.text.split('\n');
@@ -103,7 +114,10 @@ function fillIn(text: string, filling: Filling): string {
   });
 }
 
-/** What a file includes is told of where the card includes that file. */
+/**
+ * Returns the text of an included file. Notes about that file have the place of the include in the
+ * card.
+ */
 function includedText(
   [all, how, path = '']: RegExpExecArray,
   offset: number,

@@ -3,29 +3,32 @@ import { keyAdvice, type ProviderSettings, type Settings } from './config.ts';
 import { isObject } from './fields.ts';
 import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
 
-/** A model by its name in the file, and what is sent to it. */
+/** The name of a model in the file, and the parameters of its requests. */
 export type Choice = {
   model?: string;
-  /** Its provider, as fast-agent calls it. */
+  /** The provider's name in fast-agent. */
   vendor?: string;
   request_params: JsonObject;
 };
 
-/** Tells of something at the place the model is named. */
+/** Reports a message at the place that names the model. */
 export type Tell = (message: string) => void;
 
-/** The models of an import: `choose` gives what a model string means and remembers the model. */
+/** The models of an import. `choose` resolves a model string and adds the model to `entries`. */
 export type Models = { choose(spec: string | undefined, tell: Tell): Choice; entries: JsonObject };
 
 type Spec = { provider: string; model: string; params: JsonObject };
 
-/** Without a model string the configured default is meant, and without that the one named default. */
+/**
+ * Creates the models of an import. An empty model string means the configured default model.
+ * Without a configured default, the result has no model, which means the model named default.
+ */
 export function createModels(settings: Settings, tellOfDefault: Tell): Models {
   const entries: JsonObject = {};
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const once = (key: string, message: string, tell: Tell) => {
-    if (!told.has(key)) tell(message);
-    told.add(key);
+    if (!reported.has(key)) tell(message);
+    reported.add(key);
   };
   const take = (written: string, tell: Tell): Choice | undefined => {
     const spec = parse(written, settings.references, tell);
@@ -34,7 +37,7 @@ export function createModels(settings: Settings, tellOfDefault: Tell): Models {
     const said = settings.providers[spec.provider] ?? settings.providers[reach.section ?? ''] ?? {};
     if (reach.but) once(spec.provider, `model ${JSON.stringify(written)}: ${reach.but}`, tell);
     const entry = entryOf(spec, said);
-    // a server with an address of its own is never sent the key of the environment
+    // a server with its own address never receives the key of the environment
     if (entry.base_url && !said.hasKey && !reach.isOpen) {
       const advice = keyAdvice(`the key of ${spec.provider}`, spec.provider);
       once(`key ${spec.provider}`, advice, tell);
@@ -65,10 +68,10 @@ function entryOf({ provider, model }: Spec, said: ProviderSettings): JsonObject 
   return { provider: reach.provider, model, ...(base_url !== undefined && { base_url }) };
 }
 
-/** Names that are taken: the environment's model has the first. */
+/** Reserved names. `default` is the name of the environment's model. */
 const TAKEN = ['default', '__proto__'];
 
-/** By its own id, else with its provider before that. */
+/** Adds a model under its own id, or under its provider and id if the id is taken. */
 function remember(entries: JsonObject, { provider, model }: Spec, entry: JsonObject): string {
   const isFree = (name: string) =>
     !Object.hasOwn(entries, name) || JSON.stringify(entries[name]) === JSON.stringify(entry);
@@ -77,7 +80,9 @@ function remember(entries: JsonObject, { provider, model }: Spec, entry: JsonObj
   return name;
 }
 
-/** `provider.model?reasoning=high&…`, an alias of that, or `$group.name` of the configuration. */
+/**
+ * Parses `provider.model?reasoning=high&…`, an alias of it, or `$group.name` of the configuration.
+ */
 function parse(written: string, references: JsonObject, tell: Tell): Spec | undefined {
   const spec = resolved(written.trim(), references);
   const quoted = JSON.stringify(written);
@@ -92,7 +97,7 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
     return undefined;
   }
   const [base = '', query = ''] = split(spec);
-  const [meant = '', standing = ''] = split(
+  const [meant = '', defaults = ''] = split(
     ALIASES.get(base) ?? ALIASES.get(base.toLowerCase()) ?? base,
   );
   const [name, effort] = withoutEffort(meant);
@@ -102,7 +107,7 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
   }
   const [provider, model] = withProvider(name, quoted, tell);
   const params = {
-    ...queryParams(standing, tell),
+    ...queryParams(defaults, tell),
     ...effortParams(effort),
     ...queryParams(query, tell),
   };
@@ -124,7 +129,7 @@ const split = (spec: string) => {
   return at < 0 ? [spec] : [spec.slice(0, at), spec.slice(at + 1)];
 };
 
-/** Older versions wrote `o3-mini.high`. */
+/** Splits the effort off a model string. Older versions wrote `o3-mini.high`. */
 function withoutEffort(spec: string): [string, string | undefined] {
   const at = spec.lastIndexOf('.');
   const suffix = spec.slice(at + 1);
@@ -136,7 +141,7 @@ function withProvider(spec: string, quoted: string, tell: Tell): [string, string
     const at = spec.indexOf(mark);
     const provider = spec.slice(0, Math.max(at, 0));
     const isNamed = Object.hasOwn(PROVIDERS, provider) && spec.length > at + 1;
-    // openai/gpt-oss-20b is how a model is called at several servers, of which openai is none
+    // openai/gpt-oss-20b is the name of a model at several servers, and openai is not one of them
     if (isNamed && !(mark === '/' && /^gpt-oss/.test(spec.slice(at + 1)))) {
       return [provider, spec.slice(at + 1)];
     }
@@ -146,7 +151,7 @@ function withProvider(spec: string, quoted: string, tell: Tell): [string, string
   return [guessed ?? 'openai', spec];
 }
 
-/** Names of the query of a model string that servers know, by what they call them. */
+/** Parameters of a model string that servers support, with the servers' names. */
 const PARAMS: Readonly<Record<string, string>> = {
   max_tokens: 'max_tokens',
   maxTokens: 'max_tokens',

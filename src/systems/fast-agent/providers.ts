@@ -1,18 +1,20 @@
-/** How a provider of fast-agent is reached from here. */
+/** The provider here that a provider of fast-agent maps to. */
 export type Reach = {
   provider: string;
   base_url?: string;
-  /** Its section of the configuration, where that is called otherwise. */
+  /** The section of the configuration, if its name differs. */
   section?: string;
-  /** It is nobody's secret: a server of one's own. */
+  /** True for a server of one's own, which needs no key. */
   isOpen?: boolean;
-  /** Why it is not quite the same. */
+  /** The difference to the provider of fast-agent. */
   but?: string;
 };
 
 const NOT_SERVED = 'its provider is written down, and no run can use that one yet';
 
-/** By fast-agent's name. What speaks OpenAI's format is reached by its address. */
+/**
+ * The providers by fast-agent's name. A provider with OpenAI's format is reached by its address.
+ */
 export const PROVIDERS: Readonly<Record<string, Reach>> = {
   openai: { provider: 'openai' },
   responses: { provider: 'openai', section: 'openai' },
@@ -62,13 +64,13 @@ export const PROVIDERS: Readonly<Record<string, Reach>> = {
   zai: { provider: 'openai-compatible', base_url: 'https://api.z.ai/api/paas/v4' },
 };
 
-/** How hard a model may be told to think, by name. */
+/** The names of reasoning efforts. */
 export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
-/** Models of fast-agent's own that no server has; they answer in its tests. */
+/** Models of fast-agent's own tests, which no server has. */
 export const TEST_MODELS = new Set(['passthrough', 'playback', 'silent', 'slow']);
 
-/** Whose a model is that names no provider, by how it begins. */
+/** The provider of a model string without a provider, by the beginning of the name. */
 const BY_NAME: readonly (readonly [RegExp, string])[] = [
   [/^(gpt-|chatgpt|o\d)/, 'openai'],
   [/^claude-/, 'anthropic'],
@@ -80,12 +82,15 @@ const BY_NAME: readonly (readonly [RegExp, string])[] = [
   [/\//, 'hf'],
 ];
 
-/** The provider such a model has, or undefined. */
+/** Returns the provider of a model by the beginning of its name, or undefined. */
 export function providerOf(model: string): string | undefined {
   return BY_NAME.find(([pattern]) => pattern.test(model))?.[1];
 }
 
-/** Short names of fast-agent 0.10 (August 2026); they move as models come out, so they are written out in full. */
+/**
+ * Short names of fast-agent 0.10 (August 2026). Their meaning changes with new models, so they are
+ * expanded.
+ */
 export const ALIASES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     chatgpt: 'responses.chat-latest',

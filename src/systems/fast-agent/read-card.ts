@@ -4,7 +4,10 @@ import { frontMatter } from '../yaml/front-matter.ts';
 import { isObject } from './fields.ts';
 import type { Card, Findings, Mapping, Source } from './project.ts';
 
-/** A YAML file whose content is a mapping; undefined, and told of, when it is not. An empty one has no keys. */
+/**
+ * Reads a YAML file that contains a mapping. Reports any other content as a fault and returns
+ * undefined. An empty file is an empty mapping.
+ */
 export function readMapping({ name: file, text }: Source, findings: Findings): Mapping | undefined {
   const read = readFile(text, { name: file });
   findings.faults.push(...read.faults.map((fault) => ({ file, ...fault })));
@@ -14,7 +17,7 @@ export function readMapping({ name: file, text }: Source, findings: Findings): M
   return refuse(file, read, 'it has to be a mapping: keys and their values', findings);
 }
 
-/** An agent card; undefined when it is none, which is told of. */
+/** Reads an agent card. Reports any other file and returns undefined. */
 export function readCard(source: Source, findings: Findings): Card | undefined {
   if (/(^|[/\\])SKILL\.md$/.test(source.name)) {
     const message = 'it is a skill, and skills are no part of an agent system file yet';
@@ -39,7 +42,10 @@ export function readCard(source: Source, findings: Findings): Card | undefined {
   };
 }
 
-/** What it is called, else what its file is, with _ for spaces, as fast-agent has it. */
+/**
+ * Returns the name of a card, or else the name of its file. Like fast-agent, replaces spaces with
+ * _.
+ */
 function nameOf({ file, read, data }: Mapping, findings: Findings): string | undefined {
   const { name } = data;
   if (name === undefined || name === null) {

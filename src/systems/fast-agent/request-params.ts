@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { fieldsOf } from './fields.ts';
 import type { Card, Findings } from './project.ts';
 
-/** What the request_params of a card come to: each at the place it has here. */
+/** The request_params of a card, each in its place in an agent system file. */
 export type RequestParams = {
   request_params: JsonObject;
   model?: string;
@@ -11,7 +11,10 @@ export type RequestParams = {
   output_schema?: JsonObject;
 };
 
-/** Sent to the server under its own name; fast-agent takes either spelling. */
+/**
+ * Parameters that are sent to the server, with the server's names. fast-agent accepts both
+ * spellings.
+ */
 const SENT: Readonly<Record<string, string>> = {
   frequency_penalty: 'frequency_penalty',
   maxTokens: 'max_tokens',
@@ -28,7 +31,7 @@ const SENT: Readonly<Record<string, string>> = {
   top_p: 'top_p',
   topP: 'top_p',
 };
-/** As many rounds as fast-agent means by none of its own. */
+/** The value of fast-agent that means no limit of rounds. */
 const UNLIMITED = 9999;
 const NO_WORD = 'nothing here answers to it';
 const LEFT: Readonly<Record<string, string>> = Object.fromEntries(

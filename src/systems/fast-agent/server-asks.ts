@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { type Fields, isObject } from './fields.ts';
 import type { Models } from './models.ts';
 
-/** The model string of a server's `sampling`, and where it stands. */
+/** The model string of a server's `sampling`, and its place. */
 export type Sampling = { spec: string; fields: Fields };
 
 export function samplingOf(fields: Fields): Sampling | undefined {
@@ -10,7 +10,9 @@ export function samplingOf(fields: Fields): Sampling | undefined {
   return typeof model === 'string' && model !== '' ? { spec: model, fields } : undefined;
 }
 
-/** What a server answers to models of an import, once there are some. */
+/**
+ * Sets the model that answers a server's sampling requests, once the models of the import exist.
+ */
 export function nameSamplingModels(
   entries: JsonObject,
   samplings: ReadonlyMap<string, Sampling>,
@@ -26,24 +28,30 @@ export function nameSamplingModels(
   }
 }
 
-/** `forms` asks people; what answers by itself, or not at all, is what is done here without. */
+/**
+ * Returns the elicitation mode. `forms` asks people. Modes that answer automatically, or not at
+ * all, have no counterpart.
+ */
 export function elicitationOf(fields: Fields): string | undefined {
   const { mode } = fields.object('elicitation') ?? {};
   return typeof mode === 'string' ? mode : undefined;
 }
 
-/** Folders by their address; what else stands there is told of, and none is carried over. */
+/**
+ * Returns the roots of a server by their URI. If any entry is not a folder, reports it and returns
+ * no root.
+ */
 export function rootsOf(fields: Fields): JsonObject[] | undefined {
-  const given = fields.take('roots');
-  if (given === undefined) return undefined;
-  const roots = (Array.isArray(given) ? given : []).flatMap((one) => {
+  const value = fields.take('roots');
+  if (value === undefined) return undefined;
+  const roots = (Array.isArray(value) ? value : []).flatMap((one) => {
     const { uri, name, server_uri_alias: alias } = isObject(one) ? one : {};
     const said = alias ?? uri;
     return typeof said === 'string' && said.startsWith('file:///')
       ? [{ uri: said, ...(typeof name === 'string' && { name }) }]
       : [];
   });
-  const isWhole = Array.isArray(given) && roots.length === given.length && roots.length > 0;
+  const isWhole = Array.isArray(value) && roots.length === value.length && roots.length > 0;
   if (!isWhole) fields.note(['roots'], 'roots: nothing here answers to it');
   return isWhole ? roots : undefined;
 }

@@ -4,25 +4,28 @@ import { type Fields, fieldsOf, isObject } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { elicitationOf, rootsOf, type Sampling, samplingOf } from './server-asks.ts';
 
-/** The servers of a configuration: as a file has them, and what each is called there by its name here. */
+/**
+ * The servers of a configuration as entries of a file. `names` maps their names in the
+ * configuration to their names in the file.
+ */
 export type Servers = {
   entries: JsonObject;
   names: ReadonlyMap<string, string>;
-  /** What models answer for them, by their names here. */
+  /** The models that answer their sampling requests, by the servers' names in the file. */
   samplings: ReadonlyMap<string, Sampling>;
 };
 
-/** A server in one file; the file of secrets says more of those of the configuration. */
+/** A server in one file. The file of secrets may extend a server of the configuration. */
 export type FoundServer = { name: string; mapping: Mapping };
 
 const NAMES_A_KEY = /key|token|secret|pass|pwd|pat$|credential|auth|cookie|session/i;
 const LOOKS_LIKE_A_KEY = /^(Bearer |(sk|gh[opsur]|github_pat|glpat|hf|xox[a-z])[-_])|\$\{/;
-/** Whatever else stands there may be a key, whatever it is called. */
+/** Values that are surely no key. Any other value may be a key, whatever its name. */
 const IS_A_WORD = /^([A-Za-z]{1,10}|\d{1,5})$/;
 const ADDRESS_WITH_KEY =
   /^https?:\/\/[^/?#\s]*@|[?&][^=&]*(key|token|secret|sig|auth)[^=&]*=|\$\{/i;
 
-/** `mcp.servers` of a file. */
+/** Returns the servers in `mcp.servers` of a file. */
 export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): FoundServer[] {
   const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
   const servers = fields.object('servers') ?? {};
@@ -34,7 +37,7 @@ export function findServers(mapping: Mapping, mcp: JsonObject, findings: Finding
   });
 }
 
-/** Each server as one, of what the files say of it. */
+/** Merges the parts of each server in several files and converts it to an entry. */
 export function readServers(found: readonly FoundServer[], findings: Findings): Servers {
   const entries: JsonObject = {};
   const names = new Map<string, string>();
@@ -108,7 +111,7 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
   };
 }
 
-/** Why a server with that address cannot be carried over. */
+/** Returns why a server with that address cannot be carried over. */
 function urlFault(url: string | undefined, transport: string | undefined): string | undefined {
   if (transport === 'sse' || /\/sse\/?([?#]|$)/.test(url ?? ''))
     return 'it speaks SSE, and http here is streamable HTTP';
@@ -124,16 +127,19 @@ function commandFault(
 ): string | undefined {
   if (transport !== undefined && transport !== 'stdio')
     return 'it has a command, and speaks otherwise than through it';
-  return holdsAKey([command, ...args]) ? 'an argument of it looks like a key' : undefined;
+  return containsKey([command, ...args]) ? 'an argument of it looks like a key' : undefined;
 }
 
-/** A path from the folder fast-agent is begun in. */
+/** Returns whether an argument is a path relative to the folder in which fast-agent starts. */
 const isOfFolder = (one: string) => /^[.~]|^[^-@/:]*\.(py|js|ts|yaml|json)$/.test(one);
 
-/** What is handed to a server by name: words are written down, and of all else is told where its value belongs. */
+/**
+ * Returns the environment or the headers of a server. Plain words are copied. Any other value may
+ * be a key, so it is left out, and a note says where to store it.
+ */
 function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields[]) {
   const plain: JsonObject = {};
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const fields of parts) {
     for (const [name, value] of Object.entries(fields.object(key) ?? {})) {
       const text = isScalar(value) ? String(value) : undefined;
@@ -142,8 +148,8 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
         continue;
       }
       delete plain[name];
-      if (told.has(name)) continue;
-      told.add(name);
+      if (reported.has(name)) continue;
+      reported.add(name);
       const secret = `${server}_${name}`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
       fields.note(
         [key, name],
@@ -151,15 +157,18 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
       );
     }
   }
-  const isWhole = told.size === 0;
+  const isWhole = reported.size === 0;
   return { plain: Object.keys(plain).length > 0 ? { [key]: plain } : {}, isWhole };
 }
 
 const isScalar = (value: Json | undefined): value is string | number | boolean =>
   ['string', 'number', 'boolean'].includes(typeof value);
 
-/** As --token X, --token=X or X_KEY=X, or by its shape. */
-function holdsAKey(all: readonly string[]): boolean {
+/**
+ * Returns whether arguments contain a key: --token X, --token=X, X_KEY=X, or a text with the shape
+ * of a key.
+ */
+function containsKey(all: readonly string[]): boolean {
   return all.some((one, at) => {
     const [flag, value] = one.split(/=(.*)/s);
     const isNamed = NAMES_A_KEY.test(flag ?? '');
@@ -173,14 +182,14 @@ function holdsAKey(all: readonly string[]): boolean {
   });
 }
 
-/** A command line without a shell: words, and texts in quotes. */
+/** Splits a command line without a shell into words and quoted texts. */
 function words(line: string): string[] {
   return [...line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g)].map(([word]) =>
     word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'),
   );
 }
 
-/** The servers of a card, each with the tools it is allowed where that is not all. */
+/** Returns the servers of a card, each with its allowed tools if there is a filter. */
 export function serversOf(fields: Fields, { names }: Servers): JsonObject {
   const filters = fields.object('tools') ?? {};
   const wanted = new Map<string, JsonObject>();
@@ -199,7 +208,10 @@ export function serversOf(fields: Fields, { names }: Servers): JsonObject {
   return { servers: isPlain ? [...wanted.keys()] : Object.fromEntries(wanted) };
 }
 
-/** Patterns are no names: what they would let through stays outside, and is told of. */
+/**
+ * Returns the allowed tools of a server. Patterns are not carried over. They are reported, and the
+ * tools that they match are not allowed.
+ */
 function allowedTools(fields: Fields, server: string, filter: Json | undefined): JsonObject {
   if (filter === undefined || filter === null) return {};
   const all = Array.isArray(filter) ? filter.filter((one) => typeof one === 'string') : [];

@@ -2,10 +2,10 @@ import { nearestTo } from '../schema/schema-errors.ts';
 import type { Fields } from './fields.ts';
 import type { Kind } from './writing.ts';
 
-/** A card that names another, and where. */
+/** A card that names another card, and the place of the name. */
 export type Use = { from: string; to: string; fields: Fields; path: readonly (string | number)[] };
 
-/** Tells of names that no card has, and of cards that come back to themselves. */
+/** Reports names that no card has, and cycles of cards. */
 export function useFaults(uses: readonly Use[], kinds: ReadonlyMap<string, Kind>): void {
   for (const { to, fields, path } of uses.filter((use) => !kinds.has(use.to))) {
     const near = nearestTo(to, [...kinds.keys()]);
@@ -18,7 +18,7 @@ export function useFaults(uses: readonly Use[], kinds: ReadonlyMap<string, Kind>
   for (const name of next.keys()) walk([name], next, done);
 }
 
-/** Depth first: a circle is told of once, where it closes. */
+/** Searches depth first for cycles. A cycle is reported once, at its last edge. */
 function walk(way: readonly string[], next: ReadonlyMap<string, Use[]>, done: Set<string>): void {
   const at = way.at(-1) ?? '';
   if (done.has(at)) return;

@@ -3,7 +3,7 @@ import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 
 type Write = (writing: Writing) => JsonObject;
 
-/** The cards of workflows by type, and what of each is theirs alone. */
+/** The functions that convert the cards of workflows, by type. */
 export const WORKFLOWS: Readonly<Record<string, Write>> = {
   chain,
   parallel,
@@ -14,7 +14,7 @@ export const WORKFLOWS: Readonly<Record<string, Write>> = {
   maker,
 };
 
-/** A workflow, of the card of one. */
+/** Converts the card of a workflow to an entry. */
 export function writeWorkflow(
   write: Write,
   writing: Writing,
@@ -38,7 +38,7 @@ function chain(writing: Writing): JsonObject {
   return said({ type: 'chain', members: members(writing, 'sequence'), cumulative });
 }
 
-/** Without fan_in the answers are joined, there and here. */
+/** Converts a parallel workflow. Without fan_in the answers are joined, in fast-agent and here. */
 function parallel(writing: Writing): JsonObject {
   const { fields } = writing;
   const fanOut = members(writing, 'fan_out');
@@ -49,17 +49,17 @@ function parallel(writing: Writing): JsonObject {
   const isTwice = fields.names('fan_out').includes(last);
   const role = isTwice ? `${last}-fan-in` : last;
   const joining: Json = isTwice ? { [kind]: last, role } : last;
-  const told = isAlone ? { template: '{{outputs}}' } : {};
-  return { type: 'parallel', members: [...fanOut, joining], aggregator: role, ...told };
+  const options = isAlone ? { template: '{{outputs}}' } : {};
+  return { type: 'parallel', members: [...fanOut, joining], aggregator: role, ...options };
 }
 
 function router(writing: Writing): JsonObject {
   return { type: 'router', members: members(writing, 'agents'), ...deciding(writing) };
 }
 
-function planner(writing: Writing, standing: 'full' | 'iterative'): JsonObject {
+function planner(writing: Writing, defaultPlanning: 'full' | 'iterative'): JsonObject {
   const { fields } = writing;
-  const planning = fields.text('plan_type') ?? standing;
+  const planning = fields.text('plan_type') ?? defaultPlanning;
   if (planning !== 'full' && planning !== 'iterative') {
     fields.fault(['plan_type'], 'plan_type has to be one of full, iterative');
   }
@@ -77,7 +77,7 @@ function planner(writing: Writing, standing: 'full' | 'iterative'): JsonObject {
   };
 }
 
-/** Four words there, a number between 0 and 1 here. */
+/** The ratings of fast-agent as scores between 0 and 1. */
 const SCORES: Readonly<Record<string, number>> = { POOR: 0, FAIR: 0.5, GOOD: 0.7, EXCELLENT: 0.9 };
 
 function evaluator(writing: Writing): JsonObject {
@@ -95,7 +95,7 @@ function evaluator(writing: Writing): JsonObject {
   return {
     ...said({ type: 'evaluator_optimizer', members: distinct(both) }),
     ...said({ rubric: fields.text('refinement_instruction'), min_score: SCORES[rating] }),
-    // the first answer is no refinement
+    // the first answer is not a refinement
     max_rounds: Math.max(refinements, 0) + 1,
     ...sending(writing.models.choose(undefined, () => {})),
   };
@@ -103,7 +103,10 @@ function evaluator(writing: Writing): JsonObject {
 
 const MOST_VOTES = 99;
 
-/** First-to-ahead-by-k goes on until one answer leads by k: here as many votes are cast as that takes at the least, and one less than twice k. */
+/**
+ * Converts a maker to a vote. The maker's first-to-ahead-by-k goes on until one answer leads by k.
+ * Here 2k - 1 votes are cast, bounded by the samples and the limits of a vote.
+ */
 function maker(writing: Writing): JsonObject {
   const { fields, refer } = writing;
   const worker = fields.text('worker');
@@ -125,7 +128,7 @@ function maker(writing: Writing): JsonObject {
   return { type: 'voting', members: distinct(cast) };
 }
 
-/** The model that decides, and what is sent to it. */
+/** Returns the model that decides, with the parameters of its requests. */
 function deciding(writing: Writing): JsonObject {
   const { max_steps, ...model } = modelOf(writing);
   if (max_steps === undefined) return sending(model);
@@ -140,7 +143,7 @@ function members({ fields, refer }: Writing, key: string): Json[] {
   return distinct(names.map((name, at) => ({ name, kind: refer([key, at], name) ?? 'agent' })));
 }
 
-/** One that comes more than once has a role each time, which is nobody's name. */
+/** Gives each occurrence of a repeated member its own role. The role differs from all names. */
 function distinct(named: readonly Named[]): Json[] {
   const names = new Set(named.map(({ name }) => name));
   const free = (role: string): string => (names.has(role) ? free(`${role}-`) : role);

@@ -6,10 +6,10 @@ import type { Card, Findings, Project } from './project.ts';
 import { type RequestParams, requestParamsOf } from './request-params.ts';
 import type { Servers } from './servers.ts';
 
-/** What a card becomes. */
+/** The kind of entry that a card becomes. */
 export type Kind = 'agent' | 'workflow';
 
-/** What an entry is written from. */
+/** The inputs of an entry. */
 export type Writing = {
   card: Card;
   fields: Fields;
@@ -17,11 +17,14 @@ export type Writing = {
   findings: Findings;
   models: Models;
   servers: Servers;
-  /** What the card of this name becomes; undefined, and a fault, when there is none. */
+  /**
+   * Returns what the card of this name becomes. Reports a fault and returns undefined when there is
+   * none.
+   */
   refer(path: readonly (string | number)[], name: string): Kind | undefined;
 };
 
-/** Keys of any card that have no counterpart, and why. */
+/** Keys that cards of any type may have and that have no counterpart, with the reason. */
 export const LEFT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers here']),
@@ -45,7 +48,10 @@ export const LEFT: Readonly<Record<string, string>> = {
   skills: 'skills are no part of an agent system file yet',
 };
 
-/** The model of a card with what is sent to it, and what else its request_params say. */
+/**
+ * Returns the model of a card with the parameters of its requests, and the other settings of its
+ * request_params.
+ */
 export function modelOf({ card, fields, models, findings }: Writing): RequestParams & Choice {
   const section = fields.object('request_params');
   const said = section
@@ -62,13 +68,16 @@ export function modelOf({ card, fields, models, findings }: Writing): RequestPar
   return { ...rest, ...(choice.model !== undefined && { model: choice.model }), request_params };
 }
 
-/** As an entry has it: nothing where there is nothing to say. */
+/**
+ * Returns the model and the parameters of its requests as part of an entry. Empty values are left
+ * out.
+ */
 export function sending({ model, request_params }: Choice): JsonObject {
   if (model === undefined) return {};
   return { model, ...(Object.keys(request_params).length > 0 && { request_params }) };
 }
 
-/** `key: value` where there is a value. */
+/** Removes the keys without a value. */
 export function said(entry: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject {
   return Object.fromEntries(
     Object.entries(entry).filter(([, value]) => value !== undefined),

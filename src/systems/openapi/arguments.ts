@@ -4,12 +4,12 @@ import type { ArgumentPlace } from '../../tools/http-tool.ts';
 import type { OpenApi } from './document.ts';
 import { Schemas } from './schema.ts';
 
-/** Names models may give arguments, whoever serves them. */
+/** Names of arguments that all model servers accept. */
 const ARGUMENT = /^[A-Za-z0-9_.-]{1,64}$/;
-/** Of a request's framing, or said by others: no arguments. */
+/** Headers that frame a request or that other settings determine. They are no arguments. */
 const OURS =
   /^(accept|content-type|authorization|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|accept-encoding|cookie2?|proxy-.*)$/i;
-/** A body whose schema says no more than these is its properties. */
+/** The keywords of a plain object schema. Such a body is split into its properties. */
 const PLAIN = new Set([
   'type',
   'properties',
@@ -25,7 +25,10 @@ export type Place = Required<Pick<ArgumentPlace, 'in' | 'name'>> &
   Omit<ArgumentPlace, 'in' | 'name'>;
 export type Argument = Place & { argument: string; schema: Json; required: boolean };
 
-/** What an operation is called with; undefined where it needs something that no request of a tool can have. */
+/**
+ * The arguments of an operation. `argumentsOf` returns undefined for an operation with a required
+ * parameter that no request of a tool can send.
+ */
 export type Arguments = {
   list: Argument[];
   defs: JsonObject;
@@ -99,7 +102,7 @@ function problemOf(parameter: JsonObject): string | undefined {
 function argumentOf(parameter: JsonObject, schemas: Schemas): Argument {
   const { name, in: place, style, explode, description, deprecated } = parameter;
   const schema = schemas.take(parameter.schema);
-  const told =
+  const documentation =
     typeof description === 'string' && isJsonObject(schema) && schema.description === undefined
       ? { description: schemas.told(description), ...(deprecated === true && { deprecated }) }
       : {};
@@ -115,7 +118,7 @@ function argumentOf(parameter: JsonObject, schemas: Schemas): Argument {
     ...written,
     ...(place === 'query' && typeof explode === 'boolean' && !isSplit && { explode }),
     required: parameter.required === true || place === 'path',
-    schema: isJsonObject(schema) ? { ...schema, ...told } : schema,
+    schema: isJsonObject(schema) ? { ...schema, ...documentation } : schema,
   };
 }
 
@@ -126,11 +129,14 @@ function bodyOf(
   operation: Located,
   schemas: Schemas,
 ): { list: Found[]; content_type?: string } | undefined {
-  const given = operation.value.requestBody;
-  if (given === undefined || ['get', 'head'].includes(operation.pointer.split('/').at(-1) ?? ''))
+  const requestBody = operation.value.requestBody;
+  if (
+    requestBody === undefined ||
+    ['get', 'head'].includes(operation.pointer.split('/').at(-1) ?? '')
+  )
     return { list: [] };
   const pointer = `${operation.pointer}/requestBody`;
-  const body = openApi.resolve(given, pointer);
+  const body = openApi.resolve(requestBody, pointer);
   const contents =
     body && isJsonObject(body.value.content ?? null) ? (body.value.content as JsonObject) : {};
   const type = typeOf(Object.keys(contents));
@@ -153,7 +159,7 @@ function bodyOf(
   if (properties) return { list: properties, ...content_type };
   const schema = schemas.take(media.schema);
   const description = body.value.description;
-  const told =
+  const documented =
     typeof description === 'string' && isJsonObject(schema)
       ? { ...schema, description: schemas.told(description) }
       : schema;
@@ -162,13 +168,13 @@ function bodyOf(
     name: 'body',
     in: 'body' as const,
     required: isNeeded,
-    schema: told,
+    schema: documented,
     isBody: true,
   };
   return { list: [whole], ...content_type };
 }
 
-/** JSON before a form before plain text. */
+/** Chooses the media type of a body: JSON before a form before plain text. */
 function typeOf(types: readonly string[]): string | undefined {
   const kinds = [
     /^application\/json\b/i,
@@ -181,7 +187,10 @@ function typeOf(types: readonly string[]): string | undefined {
     .find((type) => type !== undefined);
 }
 
-/** A body that is an object and nothing more is its properties, each an argument: models call those best. */
+/**
+ * Returns the properties of a plain object body as arguments, because models fill such arguments
+ * best.
+ */
 function propertiesOf(
   openApi: OpenApi,
   schema: Json | undefined,
@@ -207,7 +216,7 @@ function propertiesOf(
     }));
 }
 
-/** Two of a name, in the path and in the query say, are told apart by where they go. */
+/** Renames arguments of the same name, for example in the path and in the query, by their place. */
 function distinct(list: readonly Found[]): Found[] {
   const taken = new Set<string>();
   return list.map((one) => {
@@ -226,7 +235,7 @@ function listOf(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** `POST /pets`, by where the operation stands. */
+/** Returns `POST /pets` by the pointer of an operation. */
 export function callOf({ pointer }: Located): string {
   const [, path = '', method = ''] = pointer.split('/').slice(1);
   return `${method.toUpperCase()} ${path.replaceAll('~1', '/').replaceAll('~0', '~')}`;

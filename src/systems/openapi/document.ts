@@ -5,10 +5,16 @@ import { type Fault, fromPointer } from '../schema/fault.ts';
 /** The largest descriptions in use have 12 MB. */
 export const MAX_OPENAPI_BYTES = 16 * 1024 * 1024;
 const MAX_HOPS = 50;
-/** Marks of format, private characters and controls; but the joiners that emoji and some scripts are written with. */
+/**
+ * Characters that a reader does not see: format marks, private characters and controls. The joiners
+ * of emoji and of some scripts are allowed.
+ */
 const HIDDEN = /(?![\u200c\u200d])[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/gu;
 
-/** The JSON pointer of a reference within its document; undefined where it leads elsewhere, or is none. */
+/**
+ * Returns the JSON pointer of a reference within its document. Returns undefined for a reference to
+ * another document, or for any other text.
+ */
 export function pointerOf($ref: string): string | undefined {
   if (!$ref.startsWith('#')) return undefined;
   try {
@@ -18,10 +24,10 @@ export function pointerOf($ref: string): string | undefined {
   }
 }
 
-/** Something of the description that has no counterpart, and where it stands. */
+/** A part of the description without a counterpart, and its place. */
 export type Note = { file: string; line: number; column: number; message: string };
 
-/** An OpenAPI description, with where everything in it stands. */
+/** An OpenAPI description, with the place of each of its parts. */
 export class OpenApi {
   readonly name: string;
   readonly root: JsonObject;
@@ -42,7 +48,10 @@ export class OpenApi {
     if (this.faults.length === 0) this.#refuseOthers();
   }
 
-  /** Dialect of its schemas: 3.0 has one of its own, later versions that of JSON Schema. */
+  /**
+   * Returns whether the version is 3.0, which has its own dialect of schemas. Later versions use
+   * JSON Schema.
+   */
   get isOlder(): boolean {
     return String(this.root.openapi).startsWith('3.0');
   }
@@ -57,8 +66,8 @@ export class OpenApi {
   }
 
   /**
-   * What stands there, behind all references, and where that is. Undefined where it is no object; a reference into another
-   * file is never followed.
+   * Follows all references of a value and returns the object with its pointer. Returns undefined if
+   * there is no object. A reference into another file is never followed.
    */
   resolve(
     value: Json | undefined,
@@ -75,7 +84,7 @@ export class OpenApi {
     return undefined;
   }
 
-  /** What a JSON pointer points to. */
+  /** Returns the value at a JSON pointer. */
   at(pointer: string): Json | undefined {
     let value: Json | undefined = this.root;
     for (const part of fromPointer(pointer)) {
@@ -89,7 +98,10 @@ export class OpenApi {
     return value;
   }
 
-  /** Of characters a reader does not see, which could tell a model what nobody has read, a text is freed, and that is told of. */
+  /**
+   * Removes and reports characters that a reader does not see, because they could give a model
+   * instructions that nobody has read.
+   */
   visible(text: string, pointer: string, what: string): string {
     const plain = text.replace(HIDDEN, '');
     if (plain !== text)

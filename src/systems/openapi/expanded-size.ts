@@ -2,8 +2,9 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import { fromPointer } from '../schema/fault.ts';
 
 /**
- * How many parts a schema has once its references are followed, each counted as often as it is met: what whoever checks by it
- * may have to look at. One that refers to itself ends with the value, so a round is counted once.
+ * Counts the parts of a schema after its references are expanded. A part counts once for each
+ * reference to it, because a validator may visit it each time. A schema that refers to itself ends
+ * with the value, so each cycle counts once.
  */
 export function unfoldedSize(schema: Json): number {
   const sizes = new Map<string, number>();

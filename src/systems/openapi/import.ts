@@ -14,29 +14,30 @@ import {
 } from './tool.ts';
 
 export type OpenApiOptions = {
-  /** What the system is called; else as the description, in lower case. */
+  /** The name of the system. By default the title of the description in lower case. */
   name?: string | undefined;
-  /** Before the name of each tool. */
+  /** The prefix of each tool's name. */
   prefix?: string | undefined;
-  /** Of the operations only these, by the names of their tools without prefix; `*` stands for anything. */
+  /** The operations to import, by the names of their tools without prefix. `*` matches any text. */
   only?: readonly string[] | undefined;
-  /** Names of secrets by security scheme. */
+  /** The names of secrets by security scheme. */
   secrets?: Readonly<Record<string, string>> | undefined;
   approval?: boolean | undefined;
 } & Pick<ToolOptions, 'server' | 'source'>;
 
 export type ImportedApi = {
-  /** An agent system file that has the tools. */
+  /** The content of an agent system file with the tools. */
   document: JsonObject;
-  /** What could not be carried over, or not quite. */
+  /** The parts that were not carried over, or not exactly. */
   notes: Note[];
-  /** Secrets that requests are sent with. */
+  /** The secrets that requests are sent with. */
   secrets: NeededSecret[];
 };
 
 /**
- * An agent system of tools, one for each operation of an OpenAPI description. Throws one error for all that is wrong with the
- * description (`detail.faults`), and `EUSAGE` for what was asked of it; what has no counterpart is a note.
+ * Converts an OpenAPI description to an agent system with one tool per operation. Throws one error
+ * for all faults of the description (`detail.faults`), and `EUSAGE` for invalid options. Parts
+ * without a counterpart are returned as notes.
  */
 export function importOpenApi(
   file: string,
@@ -97,7 +98,10 @@ function refuseFaults({ name, faults }: OpenApi): void {
   });
 }
 
-/** An import of nothing would be a system of nothing, and with --prune the end of the tools before. */
+/**
+ * Throws when no operation can be a tool. An empty system would be of no use, and with --prune it
+ * would remove the tools of an earlier import.
+ */
 function refuseNone(openApi: OpenApi): void {
   const why = openApi.notes.map((note) => faultLine(openApi.name, { ...note, path: '', code: '' }));
   throw new HowdahError(

@@ -2,7 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { fromPointer } from '../schema/fault.ts';
 import { type OpenApi, pointerOf } from './document.ts';
 
-/** Of a schema, what tells nothing of what may be sent; examples may hold keys, too. */
+/** Keywords that do not restrict values. Examples may also contain keys. */
 const LEFT_OUT = new Set([
   'example',
   'examples',
@@ -23,7 +23,10 @@ const BY_NAME = new Set([
 ]);
 const AS_IT_IS = new Set(['enum', 'const', 'default', 'required', 'type']);
 
-/** Schemas of one tool: what they refer to is kept once, below `$defs`, so that what refers to itself stays finite. */
+/**
+ * The schemas of one tool. Each referenced schema is stored once below `$defs`, so that recursive
+ * schemas stay finite.
+ */
 export class Schemas {
   readonly #openApi: OpenApi;
   readonly #names = new Map<string, string>();
@@ -31,13 +34,16 @@ export class Schemas {
   readonly #pointer: string;
   readonly defs: JsonObject = {};
 
-  /** `pointer`: the operation, at which it is told what cannot be carried over. */
+  /**
+   * Creates the schemas of an operation. Notes about parts that are not carried over have the place
+   * `pointer`.
+   */
   constructor(openApi: OpenApi, pointer: string) {
     this.#openApi = openApi;
     this.#pointer = pointer;
   }
 
-  /** A schema of the description as JSON Schema 2020-12. */
+  /** Converts a schema of the description to JSON Schema 2020-12. */
   take(schema: Json | undefined): Json {
     if (Array.isArray(schema)) return schema.map((one) => this.take(one));
     if (!isJsonObject(schema ?? null)) return typeof schema === 'boolean' ? schema : {};
@@ -48,7 +54,7 @@ export class Schemas {
     return name === undefined ? own : { $ref: `#/$defs/${name}`, ...own };
   }
 
-  /** What is said of a parameter. */
+  /** Removes invisible characters from the description of a parameter. */
   told(description: string): string {
     return this.#openApi.visible(description, this.#pointer, 'the description of a parameter');
   }
@@ -57,10 +63,10 @@ export class Schemas {
     const pointer = pointerOf($ref);
     if (pointer === undefined) {
       if (!this.#elsewhere.has($ref)) {
-        const told = JSON.stringify($ref.slice(0, 200));
+        const reference = JSON.stringify($ref.slice(0, 200));
         this.#openApi.note(
           this.#pointer,
-          `anything is taken for ${told}, which leads out of this file`,
+          `anything is taken for ${reference}, which leads out of this file`,
         );
       }
       this.#elsewhere.add($ref);
@@ -83,11 +89,11 @@ export class Schemas {
   }
 
   #converted(schema: JsonObject): JsonObject {
-    const kept = Object.entries(schema).filter(
+    const supported = Object.entries(schema).filter(
       ([key]) => !LEFT_OUT.has(key) && !key.startsWith('x-'),
     );
     const converted = Object.fromEntries(
-      kept.map(([key, value]) => [key, this.#keyword(key, value)]),
+      supported.map(([key, value]) => [key, this.#keyword(key, value)]),
     );
     const { required, ...rest } = converted;
     const sound = Array.isArray(required) ? converted : (rest as JsonObject);
@@ -104,7 +110,7 @@ export class Schemas {
   }
 }
 
-/** OpenAPI 3.0 says three things otherwise than JSON Schema. */
+/** Converts the three keywords of OpenAPI 3.0 that differ from JSON Schema. */
 function fromOlder(schema: JsonObject): JsonObject {
   const { nullable, exclusiveMinimum, exclusiveMaximum, ...rest } = schema;
   const limits = {

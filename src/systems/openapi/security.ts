@@ -3,20 +3,22 @@ import { isHeader } from '../../tools/http-request/headers.ts';
 import { toPointer } from '../schema/fault.ts';
 import type { OpenApi } from './document.ts';
 
-/** A secret that requests are sent with, and what its value is. */
+/** A secret that requests are sent with, and a description of its value. */
 export type NeededSecret = { secret_name: string; scheme: string; value: string; host: string };
 
-/** What requests of an operation carry: `configuration.secrets` of its tool. */
+/** The secrets of an operation's requests. `headers` is the `configuration.secrets` of its tool. */
 export type Secrets = { headers: JsonObject; needed: NeededSecret[] };
 
 type Sent = { header: string; prefix?: string; value: string };
 
-/** Which secrets there are for the schemes of a description: by default they are called as system and scheme. */
+/**
+ * Returns the name of the secret of a security scheme. By default the name joins system and scheme.
+ */
 export type SecretNames = (scheme: string) => string;
 
 /**
- * The first of the alternatives an operation may be authorised by that a request can carry. None is told of, and the request
- * is sent without.
+ * Returns the secrets for the first security alternative that a request can carry. If there is
+ * none, this is reported, and the request is sent without a secret.
  */
 export function secretsOf(
   openApi: OpenApi,
@@ -60,7 +62,7 @@ export function secretsOf(
   return { headers: {}, needed: [] };
 }
 
-/** To be known is better than to be nobody. */
+/** Ranks authenticated alternatives before the anonymous one. */
 function weight(alternative: Json): number {
   return isJsonObject(alternative) && Object.keys(alternative).length > 0 ? 1 : 0;
 }

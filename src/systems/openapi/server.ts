@@ -2,7 +2,10 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { OpenApi } from './document.ts';
 import type { Operation, ToolOptions } from './tool.ts';
 
-/** Where requests of an operation go: what its own level says, or a level above. Undefined, and a fault, where none does. */
+/**
+ * Returns the server of an operation, from its own level or from a level above. Reports a fault and
+ * returns undefined if no level has a valid URL.
+ */
 export function serverOf(
   openApi: OpenApi,
   one: Operation,
@@ -35,7 +38,10 @@ export function serverOf(
   return undefined;
 }
 
-/** As `configuration.secrets` names it: with its port where it is asked in the clear. */
+/**
+ * Returns the host as `configuration.secrets` names it: with its port if the protocol is HTTP
+ * without TLS.
+ */
 export function hostOf(server: string): string {
   const { protocol, hostname, port, host } = new URL(server);
   return protocol === 'https:' ? host : `${hostname}:${port || '80'}`;

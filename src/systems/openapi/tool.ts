@@ -15,11 +15,11 @@ export type Operation = {
 };
 
 export type ToolOptions = {
-  /** Where requests go, instead of where the description says. */
+  /** The server of all requests. It overrides the servers of the description. */
   server?: string | undefined;
-  /** Where the description came from: relative servers are beside it. */
+  /** The URL of the description. Relative servers are resolved against it. */
   source?: string | undefined;
-  /** Whether calls that write want leave. */
+  /** True if calls with effects need an approval. */
   approval: boolean;
   secretName: SecretNames;
 };
@@ -38,13 +38,16 @@ const EFFECTS: Record<string, string> = {
   put: 'idempotent',
   delete: 'idempotent',
 };
-/** What vendors of models take of a description. */
+/** The longest description that model servers accept. */
 const MAX_DESCRIPTION = 1_024;
 const LARGE_PARAMETERS = 32_768;
-/** Parts of a schema behind its references: the largest in use have some hundred thousand, and a bomb doubles at each. */
+/**
+ * Most parts of a schema after its references are expanded. The largest schemas in use have some
+ * hundred thousand parts; a hostile schema doubles with each reference.
+ */
 const MAX_UNFOLDED = 10_000_000;
 
-/** Each operation by the name its tool will have. */
+/** Returns all operations, each with the name of its future tool. */
 export function operationsOf(openApi: OpenApi, prefix: string): Operation[] {
   const paths = isJsonObject(openApi.root.paths ?? null) ? (openApi.root.paths as JsonObject) : {};
   return Object.entries(paths).flatMap(([template, item]): Operation[] => {
@@ -90,7 +93,10 @@ function asToolName(text: string): string {
   );
 }
 
-/** The tool of an operation; undefined, and told of, where there can be none. */
+/**
+ * Converts an operation to a tool. Reports an operation that cannot be a tool and returns
+ * undefined.
+ */
 export function toolOf(
   openApi: OpenApi,
   one: Operation,
@@ -173,7 +179,7 @@ function parametersOf({ list, defs }: Arguments): JsonObject {
   };
 }
 
-/** Only what a request would not have by itself. */
+/** Returns only the places that differ from the defaults of a request. */
 function placesOf(
   list: readonly Argument[],
   url: string,
@@ -203,9 +209,13 @@ function placesOf(
   return places.length > 0 ? { arguments: Object.fromEntries(places) } : {};
 }
 
-/** The path with the names of the arguments in the place of those of its parameters. */
+/**
+ * Returns the URL of an operation. The path contains the names of arguments in place of the names
+ * of parameters.
+ */
 function urlOf(server: string, template: string, { list }: Arguments): string | undefined {
-  if (/^[^/]|^$|[?#]/.test(template)) return undefined; // evil.example, behind a host, would be another host
+  // after a host, evil.example would name another host
+  if (/^[^/]|^$|[?#]/.test(template)) return undefined;
   let isWhole = true;
   const parts = template.split(/(\{[^{}]*\})/).map((part) => {
     if (!part.startsWith('{'))

@@ -1,29 +1,29 @@
-/** Counted from one; `file` where it is another than the one that is talked of. */
+/** A place, counted from one. `file` is set if it differs from the current file. */
 export type Place = { line: number; column: number; file?: string };
 
-/** What is wrong at one place of a file. */
+/** A fault at one place of a file. */
 export type Fault = Place & {
-  /** Where in the document, as a JSON pointer; empty: all of it. */
+  /** The JSON pointer of the fault in the document. Empty for the whole document. */
   path: string;
   message: string;
   hint?: string;
-  /** The SQLSTATE it would be refused with. */
+  /** The SQLSTATE of the error that the database would raise. */
   code: string;
 };
 
-/** `file:line:col: message`, as compilers say it and editors read it. */
+/** Formats a fault as `file:line:col: message`, which editors recognize as output of a compiler. */
 export function faultLine(file: string, { line, column, message }: Fault): string {
   return `${file}:${line}:${column}: ${message}`;
 }
 
-/** A JSON pointer (RFC 6901). */
+/** Builds a JSON pointer (RFC 6901). */
 export function toPointer(path: readonly PropertyKey[]): string {
   return path
     .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
     .join('');
 }
 
-/** The parts of a JSON pointer. */
+/** Splits a JSON pointer into its parts. */
 export function fromPointer(pointer: string): string[] {
   return pointer
     .split('/')

@@ -11,7 +11,7 @@ const toolName = z
 const object = z.record(z.string(), z.unknown());
 const int = () => z.int().min(1).max(2_147_483_647);
 
-/** What a run may use; also of a sub-agent, for its run alone. */
+/** The limits of a run. For a sub-agent, they limit only its own run. */
 export const budget = z
   .strictObject({
     max_steps: int().optional().describe('Answers of its model a run may take; 50 unless said.'),
@@ -21,7 +21,7 @@ export const budget = z
   })
   .describe('Limits of each run.');
 
-/** How a run below another differs from what its agent does by itself. */
+/** The differences between a run below another run and a run of the agent itself. */
 export const subRun = z.looseObject({
   mission_override: z.string().min(1).optional().describe('Instead of its own mission.'),
   allowed_tools: z.array(z.string().min(1)).optional().describe('Of its tools only these.'),
@@ -187,7 +187,10 @@ const agent = z.strictObject({
   is_default: z.boolean().optional().describe('The agent that is meant when nobody names one.'),
 });
 
-/** An agent system file, `version: v1`. What a section names stands in it, in another file or in the tenant already. */
+/**
+ * The schema of an agent system file, `version: v1`. A name may refer to the same file, to another
+ * file or to the tenant.
+ */
 export const systemFile = z
   .strictObject({
     version: z.literal('v1'),
@@ -205,7 +208,10 @@ export const systemFile = z
   })
   .describe('An agent system of Howdah.');
 
-/** The same as JSON Schema of draft 2020-12, for editors, other doors and the database. */
+/**
+ * Returns the schema of files as JSON Schema draft 2020-12, for editors, other endpoints and the
+ * database.
+ */
 export function systemFileSchema(): JsonObject {
   return {
     ...(z.toJSONSchema(systemFile, {

@@ -3,14 +3,14 @@ import { isJsonObject } from '../../json/json.ts';
 import { toPointer } from './fault.ts';
 import type { ShapeFault } from './schema-errors.ts';
 
-/** What is wrong with the definitions of functions, each of which is to be one statement. */
+/** Returns the faults in the definitions of functions. Each definition must be one statement. */
 export async function functionFaults(document: unknown): Promise<ShapeFault[]> {
   const all = isJsonObject(document as never)
     ? (document as Record<string, unknown>).functions
     : {};
   const entries = Object.entries((all ?? {}) as Record<string, { definition?: unknown }>);
   const faults = entries.map(async ([name, entry]): Promise<ShapeFault[]> => {
-    if (typeof entry?.definition !== 'string') return []; // the schema tells of it
+    if (typeof entry?.definition !== 'string') return []; // reported by the schema
     const path = toPointer(['functions', name, 'definition']);
     const { functions, faults } = await functionsIn(entry.definition);
     if (faults[0]) return [{ path, message: faults[0].message }];

@@ -37,7 +37,7 @@ const fields = {
     .describe('The model that answers what it asks of one; without, it is refused.'),
   allows_elicitation: z.boolean().optional().describe('It may ask people.'),
 };
-/** Of a command, whatever it is. */
+/** The fields of all kinds of commands. */
 const process = {
   env: variables(z.string()).optional().describe('Variables; keys go by secrets.'),
   cwd: z
@@ -49,7 +49,10 @@ const process = {
   ...fields,
 };
 
-/** What mcp_servers.configuration takes by type (howdah.mcp_server_schema), beside the columns; and presets of commands. */
+/**
+ * The configuration of an MCP server by type. The fields are the columns of a server and those of
+ * mcp_servers.configuration (howdah.mcp_server_schema). Some types are presets of commands.
+ */
 export const mcpServer = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('http'),
@@ -79,7 +82,7 @@ export const mcpServer = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('fetch'), args: z.array(z.string()).optional(), ...process }),
 ]);
 
-/** What the names of its tools begin with. */
+/** The name of a server. The names of its tools begin with it. */
 export const mcpServerName = z
   .string()
   .max(32)

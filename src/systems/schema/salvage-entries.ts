@@ -2,7 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { toPointer } from './fault.ts';
 import { type ShapeFault, shapeFaults } from './schema-errors.ts';
 
-/** The least of an entry, so that others may name it. */
+/** The minimal entry of each section, so that other entries can refer to it. */
 const LEAST: Record<string, JsonObject> = {
   models: { provider: 'local', model: 'extractive' },
   functions: { definition: 'any' },
@@ -13,7 +13,10 @@ const LEAST: Record<string, JsonObject> = {
   agents: {},
   workflows: { type: 'chain', members: [] },
 };
-/** Of these one part is only right or wrong beside the others: where one is wrong, the rest says nothing. */
+/**
+ * Sections and keys whose parts are valid only together. If one part is wrong, the others mean
+ * nothing.
+ */
 const WHOLE = ['tools', 'prompts'];
 const BESIDE_OTHERS = ['prompt_values', 'request_params', 'engine', 'engine_configuration'];
 
@@ -25,7 +28,10 @@ export type WellFormed = {
   moved: Map<string, string>;
 };
 
-/** What of a document can be looked at further though some of it is not as the schema says: all that is. */
+/**
+ * Returns the valid parts of a document, so that they can be checked further although other parts
+ * violate the schema.
+ */
 export function wellFormed(document: unknown, faults: readonly ShapeFault[]): WellFormed {
   const all = isJsonObject(document) ? document : {};
   const sound = new Soundness(faults);
@@ -51,13 +57,13 @@ export function originalPaths(
 ): (found: { path: string; code?: string }) => string | undefined {
   const sound = new Soundness(faults, moved);
   return ({ path, code }) => {
-    // everything in a system without a name belongs to others
+    // everything in a system without a name would belong to another system
     if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
     return sound.original(path);
   };
 }
 
-/** What is bad in a document, and where what is left of it was. */
+/** The faults of a document, and the original paths of the remaining parts. */
 class Soundness {
   readonly bad: ReadonlySet<string>;
   readonly strangeNames: ReadonlySet<string>;
@@ -69,17 +75,20 @@ class Soundness {
     this.strangeNames = new Set(faults.filter(({ isKey }) => isKey).map(({ path }) => path));
   }
 
-  /** Nothing is wrong with it, or below it. */
+  /** Returns whether a value and everything below it is valid. */
   isWhole(pointer: string): boolean {
     return ![...this.bad].some((path) => path === pointer || path.startsWith(`${pointer}/`));
   }
 
-  /** Without what is bad. Lists close up, so that it is kept where their entries stood. */
+  /**
+   * Returns a value without its invalid parts. Lists become shorter, so the original paths of their
+   * entries are recorded.
+   */
   without(value: Json, to: string, from: string): Json {
     if (to !== from) this.moved.set(to, from);
     if (Array.isArray(value)) {
-      const kept = [...value.keys()].filter((place) => !this.bad.has(`${from}/${place}`));
-      return kept.map((place, index) =>
+      const validPlaces = [...value.keys()].filter((place) => !this.bad.has(`${from}/${place}`));
+      return validPlaces.map((place, index) =>
         this.without(value[place] as Json, `${to}/${index}`, `${from}/${place}`),
       );
     }
@@ -97,8 +106,8 @@ class Soundness {
     const entry = path.split('/').slice(0, 3).join('/');
     if (this.isWhole(entry)) return path;
     const [, section = ''] = path.split('/');
-    const isTold = [...this.bad].some((one) => path === one || path.startsWith(`${one}/`));
-    return path === entry || isTold || !this.isWhole(path) || WHOLE.includes(section)
+    const isReported = [...this.bad].some((one) => path === one || path.startsWith(`${one}/`));
+    return path === entry || isReported || !this.isWhole(path) || WHOLE.includes(section)
       ? undefined
       : path;
   }
@@ -127,7 +136,7 @@ function entryOf(section: string, name: string, entry: Json, at: string, sound: 
   return forms.find(isSound) ?? least;
 }
 
-/** Values for a prompt that is not known cannot be right or wrong. */
+/** Removes prompt values if the prompt is invalid, because nothing can be said about them. */
 function withoutValues(entry: Json, sound: Soundness): Json {
   const { prompt_values: _, ...rest } = entry as JsonObject;
   const { prompt } = rest;
@@ -135,7 +144,7 @@ function withoutValues(entry: Json, sound: Soundness): Json {
   return isKnown ? entry : rest;
 }
 
-/** Of an agent what is right or wrong by itself. */
+/** Returns the parts of an agent that are valid or invalid on their own. */
 function alone(entry: JsonObject): JsonObject {
   const rest = Object.entries(entry).filter(([key]) => !BESIDE_OTHERS.includes(key));
   const { tools, ...others } = Object.fromEntries(rest) as JsonObject;

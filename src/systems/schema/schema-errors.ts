@@ -8,7 +8,7 @@ export type ShapeFault = {
   path: string;
   message: string;
   hint?: string;
-  /** It is about the key and not about what stands there. */
+  /** True if the key is at fault, and not its value. */
   isKey?: boolean;
 };
 
@@ -24,7 +24,7 @@ export function shapeFaults(document: unknown): ShapeFault[] {
   const faults = issues
     .flatMap((issue) => faultsOf(document, issue, []))
     .slice(0, MAX_SHAPE_FAULTS);
-  // what is missing is there, misspelt
+  // a missing key that has a misspelt form is reported once
   return faults.filter(({ message, path }) => {
     const parent = path.slice(0, path.lastIndexOf('/'));
     const meant = `did you mean ${JSON.stringify(path.slice(parent.length + 1))}?`;
@@ -62,7 +62,10 @@ function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]
   return [{ path: toPointer(path), message: sentence(valueAt(document, path), issue, path) }];
 }
 
-/** Of the forms a value may have, the one it was meant to have: of its own kind, with the fewest faults. */
+/**
+ * Returns the issues of the intended form of a union: the form of the same kind as the value with
+ * the fewest issues.
+ */
 function nearestBranch(branches: readonly Issue[][]): readonly Issue[] {
   const isOther = (issues: readonly Issue[]) =>
     issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
@@ -102,14 +105,16 @@ function unknownKey(
 /** The longest word to compare; every known word is shorter. */
 const LONGEST_WORD = 200;
 
-/** The known word that is like what was written, if one is near enough to have been meant. */
+/**
+ * Returns the known word that is most similar to a word, if it is similar enough to be intended.
+ */
 export function nearestTo(word: string, known: readonly string[]): string | undefined {
   if (known.length === 0 || word.length > LONGEST_WORD) return undefined;
   const nearest = closest(word, [...known]);
   return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;
 }
 
-/** What is wrong with a key that is a name. */
+/** Describes the fault of a key that must be a name. */
 function nameSentence(issue: Issue | undefined): string {
   if (issue?.code === 'too_small' || issue?.code === 'too_big')
     return sizeSentence('a name', issue);
@@ -134,7 +139,7 @@ function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): s
   }
 }
 
-/** The key, with its place in a list: `members[0]`. */
+/** Returns the key, with its position in a list: `members[0]`. */
 function calledAs(path: readonly PropertyKey[]): string {
   const last = path.findLastIndex((part) => typeof part === 'string');
   const places = path.slice(last + 1).map((place) => `[${String(place)}]`);
@@ -165,7 +170,7 @@ const KINDS: Record<string, string> = {
   array: 'a list',
 };
 
-/** Of a union several, ` or ` between them. */
+/** Describes the expected kind. A union has several, separated by ` or `. */
 function expectedKind(expected: string): string {
   const kinds = expected.split(' or ').map((kind) => KINDS[kind] ?? kind);
   return [...new Set(kinds)].join(' or ');
@@ -174,7 +179,7 @@ function expectedKind(expected: string): string {
 function oneOf(name: string, value: unknown, known: readonly string[]): string {
   const nearest = typeof value === 'string' ? nearestTo(value, known) : undefined;
   const all = known.length === 1 ? `${known[0]}` : `one of ${known.join(', ')}`;
-  // what stands there is shown only where it is like a known word: it may be a key that was pasted
+  // the value is shown only if it resembles a known word, because it may be a pasted key
   return nearest
     ? `unknown ${name} ${JSON.stringify(value)}, did you mean ${JSON.stringify(nearest)}?`
     : `${name} has to be ${all}`;
@@ -197,7 +202,9 @@ function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The keys an object may have there, by the schema: of the form it has, where there are several. */
+/**
+ * Returns the keys that the schema allows in an object. For a union, the keys of the matching form.
+ */
 function keysAt(schema: JsonObject, path: readonly PropertyKey[], document: unknown): string[] {
   let at: JsonObject[] = [schema];
   let value = document;
@@ -212,11 +219,11 @@ function keysAt(schema: JsonObject, path: readonly PropertyKey[], document: unkn
   ];
 }
 
-/** A union's forms that name the same type or kind as the value does. */
+/** Returns the forms of a union whose type or kind equals the one of the value. */
 function forms(schema: JsonObject, value: unknown): JsonObject[] {
   const all = (schema.oneOf ?? schema.anyOf) as JsonObject[] | undefined;
   if (!all) return [schema];
-  const told = ['type', 'kind']
+  const tag = ['type', 'kind']
     .map((key) => valueAt(value, [key]))
     .find((one) => typeof one === 'string');
   const fitting = all.filter((one) => {
@@ -224,8 +231,8 @@ function forms(schema: JsonObject, value: unknown): JsonObject[] {
       string,
       { const?: unknown; enum?: unknown[] }
     >;
-    const tag = kind ?? type;
-    return told === undefined || tag?.const === told || tag?.enum?.includes(told);
+    const formTag = kind ?? type;
+    return tag === undefined || formTag?.const === tag || formTag?.enum?.includes(tag);
   });
   return (fitting.length > 0 ? fitting : all).flatMap((one) => forms(one, value));
 }

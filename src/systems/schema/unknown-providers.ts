@@ -4,8 +4,9 @@ import type { Found } from '../read-file.ts';
 import { toPointer } from './fault.ts';
 
 /**
- * Models of a document whose provider no worker of this release knows. The database knows none of them, and who runs other
- * workers may have others: so this is told of and not refused. The calls of such a model fail with the same words.
+ * Returns the models of a document whose provider is unknown to the workers of this release. The
+ * database knows no providers, and other workers may support more. The result is therefore reported
+ * and does not reject the file. The calls of such a model fail with the same message.
  */
 export function unknownProviders(document: unknown): Found[] {
   const models = isJsonObject(document as Json) ? (document as { models?: Json }).models : null;

@@ -12,7 +12,10 @@ const failing = {
 };
 const concurrency = { max_concurrency: positive().optional().describe('Members at work at once.') };
 
-/** What `howdah.workflow_schema(type)` says of each type; a test holds the two together. */
+/**
+ * The configuration of each workflow type, as in `howdah.workflow_schema(type)`. A test compares
+ * both.
+ */
 export const workflowConfigurations = {
   chain: {
     cumulative: z
@@ -86,7 +89,10 @@ type Types = readonly [
   ...(keyof typeof workflowConfigurations)[],
 ];
 
-/** The entry of a workflow, by its type: what all have, and the type's own configuration beside it. */
+/**
+ * Builds the schema of a workflow by its type. The entry has the common fields and the
+ * configuration of its type.
+ */
 export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.ZodType) {
   const about = { role: z.string().min(1).max(200).optional(), configuration: subRun.optional() };
   const members = z
@@ -99,7 +105,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       ]),
     )
     .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
-  // a configuration key with the name of the list is allowed under `configuration` alone
+  // a configuration key with the name of the list of members is allowed only under `configuration`
   const entry = <T extends string>(type: z.ZodType<T>, configuration: Shape) => {
     const { members: _, ...beside } = configuration;
     const required = Object.keys(beside).filter((key) => beside[key]?._zod.optin !== 'optional');
@@ -137,7 +143,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
   const types = Object.keys(workflowConfigurations) as unknown as Types;
   const entries = types.map((type) =>
     entry(
-      // the second is how neighbouring systems spell it
+      // the second spelling is common in similar systems
       type === 'evaluator_optimizer' ? z.enum([type, 'evaluator-optimizer']) : z.literal(type),
       workflowConfigurations[type],
     ),

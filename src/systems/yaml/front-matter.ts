@@ -1,9 +1,10 @@
-/** A Markdown file of two parts; `line` is where the body begins, counted from one. */
+/** A Markdown file with front matter. `line` is the first line of the body, counted from one. */
 export type FrontMatter = { front: string; body: { text: string; line: number } };
 
 /**
- * What stands between two lines of `---` at the beginning of a text, and what comes after. The front matter stands on the
- * lines it has in the file, so that what is told of it is found there. Undefined where there is none.
+ * Splits a text into the part between two lines of `---` at its beginning and the rest. The front
+ * matter is padded with empty lines, so that the lines of its faults are the lines of the file.
+ * Returns undefined if there is no front matter.
  */
 export function frontMatter(text: string): FrontMatter | undefined {
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);

@@ -1,4 +1,4 @@
-/** What keeps a text from being JSON, and where. */
+/** The fault that makes a text invalid JSON, and its offset. */
 export type JsonFault = { offset: number; message: string };
 
 const TOKEN =
@@ -6,7 +6,10 @@ const TOKEN =
 const BYTE_ORDER_MARK = '\uFEFF';
 const CLOSING = { '{': '}', '[': ']' } as const;
 
-/** The first fault of a text as JSON, which YAML forgives a lot of; undefined where it is JSON. Tells the place, which engines do not. */
+/**
+ * Returns the first fault of a text as strict JSON, or undefined if the text is JSON. YAML accepts
+ * many such faults. Unlike JavaScript engines, the function reports the place.
+ */
 export function jsonFault(text: string): JsonFault | undefined {
   try {
     JSON.parse(text.replace(/^\uFEFF/, ''));
@@ -38,7 +41,10 @@ function firstFault(text: string): JsonFault {
   }
 }
 
-/** A bracket that closes the one that is open, where an entry has ended or none has begun, or after a comma too many. */
+/**
+ * Returns whether a token closes the innermost bracket, after an entry, after the opening bracket
+ * or after a trailing comma.
+ */
 function isClosing({ open, expects, before }: State, { text }: Token): boolean {
   const inside = open.at(-1);
   if (inside === undefined || text !== CLOSING[inside]) return false;
@@ -73,7 +79,7 @@ function faultAt(state: State, { text }: Token): string | undefined {
   }
 }
 
-/** The end of the text is an empty token. */
+/** Reads the token at an offset. The end of the text is an empty token. */
 function tokenAt(text: string, at: number): Token | JsonFault {
   const space = /[ \t\r\n]*/y;
   space.lastIndex = at;

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 
-/** Any value of JSON as one document of YAML. */
+/** Formats a JSON value as one YAML document. */
 export function yamlText(value: unknown): string {
   return `---\n${stringify(JSON.parse(JSON.stringify(value)))}`;
 }

@@ -2,22 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { type Attributes, otlpBody, type Span } from './otlp.ts';
 
-/** Spans that wait; what comes when there are so many is dropped. */
+/** Most spans in the queue. More spans are dropped. */
 const MOST_WAITING = 8_192;
 const MOST_AT_ONCE = 512;
-/** Pauses before another attempt; then the spans are dropped. */
+/** Pauses before further attempts. After the last attempt the spans are dropped. */
 const PAUSES_MS = [500, 2_000, 5_000];
-/** What OTLP says may be sent again. */
+/** The status codes that OTLP marks as retryable. */
 const PASSING = new Set([429, 502, 503, 504]);
 
 export type ExporterOptions = Pick<TracingSettings, 'url' | 'headers' | 'timeoutMs'> & {
   resource: Attributes;
   version: string;
-  /** Spans that did not arrive, and why. */
+  /** Reports spans that were not delivered, with the reason. */
   onDropped(count: number, reason: string): void;
 };
 
-/** Sends spans, many at a time; nobody waits for it, and what cannot be sent is dropped and said so. */
+/**
+ * Sends spans in batches without blocking the caller. Spans that cannot be sent are dropped and
+ * reported.
+ */
 export class Exporter {
   readonly #options: ExporterOptions;
   #waiting: Span[] = [];
@@ -33,7 +36,10 @@ export class Exporter {
     else this.#waiting.push(span);
   }
 
-  /** Sends all there are; one after the other. `isLast`: nothing is tried again, somebody waits for the end. */
+  /**
+   * Sends all queued spans, after any flush under way. With `isLast` nothing is retried, because a
+   * caller waits for the end.
+   */
   flush(isLast = false): Promise<void> {
     this.#sending = this.#sending.then(() => this.#sendAll(isLast));
     return this.#sending;
@@ -50,7 +56,7 @@ export class Exporter {
     }
   }
 
-  /** Why they were not received; undefined when they were. */
+  /** Returns the reason why the spans were not delivered, or undefined after a success. */
   async #send(spans: Span[], pauses: readonly number[]): Promise<string | undefined> {
     const { resource, version } = this.#options;
     const body = otlpBody(spans, resource, version);
@@ -77,8 +83,8 @@ export class Exporter {
       return { reason: `status ${response.status}`, isPassing: PASSING.has(response.status) };
     } catch (error) {
       const { message, cause } = error as Error;
-      const told = cause instanceof Error ? cause.message : message;
-      return { reason: told, isPassing: true };
+      const text = cause instanceof Error ? cause.message : message;
+      return { reason: text, isPassing: true };
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { SpanLink } from './traceparent.ts';
 
-/** A value as OpenTelemetry has attributes; null and undefined are left out. */
+/** A value of an OpenTelemetry attribute. Attributes that are null or undefined are left out. */
 export type AttributeValue = string | number | boolean | readonly string[] | null | undefined;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -9,13 +9,13 @@ export type Span = {
   spanId: string;
   parentId: string | undefined;
   name: string;
-  /** Of work of our own, or of a request to somebody else. */
+  /** `internal` for work of this process, `client` for a request to another one. */
   kind: 'internal' | 'client';
   /** Milliseconds since 1970. */
   from: number;
   to: number;
   attributes: Attributes;
-  /** Set when it failed. */
+  /** The message of a failure. */
   error?: string | undefined;
   link?: SpanLink | undefined;
 };
@@ -24,7 +24,7 @@ const KINDS = { internal: 1, client: 3 };
 const ERROR = 2;
 const SAMPLED = 1;
 
-/** Spans as the body of `POST /v1/traces`: OTLP over HTTP, in JSON. */
+/** Builds the body of `POST /v1/traces` from spans: OTLP over HTTP, in JSON. */
 export function otlpBody(spans: readonly Span[], resource: Attributes, version: string): string {
   return JSON.stringify({
     resourceSpans: [
@@ -53,7 +53,10 @@ function otlpSpan(span: Span): object {
   };
 }
 
-/** A double has no room for nanoseconds since 1970: microseconds, and three zeros. */
+/**
+ * Converts milliseconds to nanoseconds with microsecond precision, because a double has no room for
+ * nanoseconds since 1970.
+ */
 function nanos(ms: number): string {
   return `${Math.round(ms * 1000)}000`;
 }

@@ -2,14 +2,14 @@ import type { Span } from './otlp.ts';
 import type { TraceContext } from './traceparent.ts';
 import { spanOf } from './traceparent.ts';
 
-/** A run that has ended, as its row tells it. */
+/** A run that has ended, with the columns of its row. */
 export type EndedRun = {
   execution_id: string;
   root_execution_id: string;
   parent_execution_id: string | null;
   tenant_id: string;
   session_id: string | null;
-  /** Of the tree's root: what its metadata say. */
+  /** The `traceparent` in the metadata of the tree's root. */
   traceparent: string | null;
   agent_id: string | null;
   workflow_id: string | null;
@@ -28,7 +28,7 @@ export type EndedRun = {
   completed_at_ms: number;
 };
 
-/** The span of a run, from when a worker first took it up until it ended. */
+/** Builds the span of a run, from the first claim by a worker to the end. */
 export function runSpan(run: EndedRun, { traceId, parentId, link }: TraceContext): Span {
   const { workflow_id, agent_id, name, status, stop_reason, started_at_ms, created_at_ms } = run;
   const operation = workflow_id === null ? 'invoke_agent' : 'invoke_workflow';

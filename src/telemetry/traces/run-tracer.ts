@@ -14,25 +14,26 @@ export type RunTracerOptions = {
   trace: TraceContext;
   capturesContent: boolean;
   add(span: Span): void;
-  /** It has ended: its own span is made from its row. */
+  /** Reports that the run has ended. The span of the run itself is built from its row. */
   ended(executionId: string): void;
 };
 
-type Begun = { spanId: string; from: number };
-type Asked = { operation: 'chat' | 'embeddings'; messages: readonly Message[] | undefined };
+type StartedSpan = { spanId: string; from: number };
+type ModelRequest = { operation: 'chat' | 'embeddings'; messages: readonly Message[] | undefined };
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /**
- * The spans of one run while this process holds it: one for each request to a model and each call of a tool, when what came of it
- * is committed. What another worker did of the same run has its spans from there; they share the trace and the run's own span.
+ * Builds the spans of one run while this process owns the run. Each model request and each tool
+ * call has a span, which is added when the result is committed. Another worker of the same run
+ * builds the spans of its own steps. All spans share the trace and the span of the run.
  */
 export class RunTracer implements RunObserver {
   readonly #options: RunTracerOptions;
   readonly #place: StepPlace;
   readonly #runSpan: string;
-  #model: (Begun & Asked) | undefined;
-  readonly #tools = new Map<string, Begun>();
+  #model: (StartedSpan & ModelRequest) | undefined;
+  readonly #tools = new Map<string, StartedSpan>();
 
   constructor(options: RunTracerOptions) {
     const { run, capturesContent } = options;
@@ -41,16 +42,16 @@ export class RunTracer implements RunObserver {
     this.#runSpan = spanOf(run.context.execution_id);
   }
 
-  modelAsked(operation: Asked['operation'], asked?: readonly Message[]): string {
-    const messages = this.#place.capturesContent ? asked : undefined;
+  modelAsked(operation: ModelRequest['operation'], prompt?: readonly Message[]): string {
+    const messages = this.#place.capturesContent ? prompt : undefined;
     this.#model = { operation, messages, spanId: newSpanId(), from: Date.now() };
     return traceparent(this.#options.trace.traceId, this.#model.spanId);
   }
 
   toolCalled(callId: string): string {
-    const begun = { spanId: newSpanId(), from: Date.now() };
-    this.#tools.set(callId, begun);
-    return traceparent(this.#options.trace.traceId, begun.spanId);
+    const started = { spanId: newSpanId(), from: Date.now() };
+    this.#tools.set(callId, started);
+    return traceparent(this.#options.trace.traceId, started.spanId);
   }
 
   committed({ steps, status }: ObservedCommit): void {
@@ -77,23 +78,25 @@ export class RunTracer implements RunObserver {
       ...described,
       spanId,
       parentId: this.#runSpan,
-      from: from ?? began(step, to),
+      from: from ?? startOf(step, to),
       to,
     });
   }
 
   #addTool(step: StepRecord, callId: string, to: number): void {
-    const begun = this.#tools.get(callId);
+    const started = this.#tools.get(callId);
     this.#tools.delete(callId);
-    const { spanId = newSpanId(), from = began(step, to) } = begun ?? {};
+    const { spanId = newSpanId(), from = startOf(step, to) } = started ?? {};
     this.#emit({ ...toolSpan(step, this.#place), spanId, parentId: this.#runSpan, from, to });
   }
 
-  /** An answer of a model that the server of a call asked for hangs below the call. */
+  /**
+   * Adds the answer of a model that an MCP server requested during a call, as a child of the call.
+   */
   #addSampling(step: StepRecord, callId: string, to: number): void {
     const parentId = this.#tools.get(callId)?.spanId ?? this.#runSpan;
     const described = modelSpan(step, 'chat', this.#place);
-    this.#emit({ ...described, spanId: newSpanId(), parentId, from: began(step, to), to });
+    this.#emit({ ...described, spanId: newSpanId(), parentId, from: startOf(step, to), to });
   }
 
   #emit(span: Omit<Span, 'traceId'>): void {
@@ -101,11 +104,11 @@ export class RunTracer implements RunObserver {
   }
 }
 
-/** A call that gave no answer, about which a person is asked. */
+/** Returns whether the step is a call without an answer, about which a person is asked. */
 function isUnknown({ kind, error }: StepRecord): boolean {
   return kind === 'question' && error !== undefined && error !== null;
 }
 
-function began({ started_at }: StepRecord, to: number): number {
+function startOf({ started_at }: StepRecord, to: number): number {
   return started_at === undefined ? to : Date.parse(started_at);
 }

@@ -4,11 +4,11 @@ import type { Message } from '../../contracts/runs/message.ts';
 import type { RunContext, StepRecord } from '../../contracts/runs/step.ts';
 import type { Attributes } from './otlp.ts';
 
-/** What steps of one run have in common. */
+/** The properties that all steps of one run share. */
 export type StepPlace = {
   context: RunContext;
   definition: AgentDefinition;
-  /** Texts of models and tools go along. */
+  /** True when spans contain the texts of models and tools. */
   capturesContent: boolean;
 };
 
@@ -19,28 +19,28 @@ type Described = {
   error?: string | undefined;
 };
 
-/** A request to a model, in the words of OpenTelemetry's conventions for generative AI. */
+/** Builds the span of a model request, with the OpenTelemetry conventions for generative AI. */
 export function modelSpan(
   step: StepRecord,
   operation: 'chat' | 'embeddings',
   { context, definition, capturesContent }: StepPlace,
-  told?: readonly Message[],
+  input?: readonly Message[],
 ): Described {
   const model = definition.models.find(({ name }) => name === step.name);
-  const asked = model?.model ?? step.name ?? 'unknown';
+  const modelId = model?.model ?? step.name ?? 'unknown';
   const { finish_reason } = (step.output ?? {}) as { finish_reason?: string };
   return {
-    name: `${operation} ${asked}`,
+    name: `${operation} ${modelId}`,
     kind: 'client',
     attributes: {
       'gen_ai.operation.name': operation,
       'gen_ai.provider.name': model?.provider ?? 'unknown',
-      'gen_ai.request.model': asked,
+      'gen_ai.request.model': modelId,
       ...requestAttributes(model),
       ...(finish_reason ? { 'gen_ai.response.finish_reasons': [finish_reason] } : {}),
       'gen_ai.usage.input_tokens': step.tokens_in,
       'gen_ai.usage.output_tokens': step.tokens_out,
-      ...(capturesContent && told ? { 'gen_ai.input.messages': textOf(told) } : {}),
+      ...(capturesContent && input ? { 'gen_ai.input.messages': textOf(input) } : {}),
       ...(capturesContent ? { 'gen_ai.output.messages': outputOf(step, finish_reason) } : {}),
       ...common(step, context, definition),
     },
@@ -48,7 +48,7 @@ export function modelSpan(
   };
 }
 
-/** A call of a tool. */
+/** Builds the span of a tool call. */
 export function toolSpan(
   step: StepRecord,
   { context, definition, capturesContent }: StepPlace,
@@ -100,7 +100,10 @@ function requestAttributes(model: ModelRef | undefined): Attributes {
   };
 }
 
-/** `datastore` reads data, `function` is run by whoever registered it, anything else is an `extension`. */
+/**
+ * Returns `datastore` for a tool that reads data, `function` for a tool that its registrant runs,
+ * and otherwise `extension`.
+ */
 function typeOf(kind: string | undefined, name: string | null | undefined): string {
   if (kind === 'sql' || name === 'sql_query' || name === 'knowledge_search') return 'datastore';
   return kind === 'custom' || kind === 'client' ? 'function' : 'extension';
@@ -112,7 +115,7 @@ function textOf(messages: readonly Message[]): string {
   );
 }
 
-/** As the conventions write messages: a role and parts. */
+/** Formats messages as the conventions require: a role and parts. */
 function outputOf({ messages = [] }: StepRecord, finish_reason = 'stop'): string {
   return JSON.stringify(
     messages.map((message) => ({ role: message.role, parts: partsOf(message), finish_reason })),

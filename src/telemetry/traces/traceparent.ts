@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 
-/** Where spans hang: a trace, and the span above them. Ids are lower-case hex, as W3C Trace Context has them. */
+/** The trace of a span, and its parent span. Ids are lower-case hex, as in W3C Trace Context. */
 export type TraceContext = {
   traceId: string;
   parentId: string | undefined;
   isSampled: boolean;
-  /** A span elsewhere that this has to do with and does not hang below. */
+  /** A span in another trace that is related and is not the parent. */
   link?: SpanLink | undefined;
 };
 export type SpanLink = { traceId: string; spanId: string };
 
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
-/** What a header `traceparent` says; undefined for anything else. Later versions may say more behind it. */
+/**
+ * Parses a `traceparent` header. Returns undefined for any other text. Later versions may append
+ * fields, which are ignored.
+ */
 export function parseTraceparent(text: unknown): TraceContext | undefined {
   const [, version, traceId = '', parentId = '', flags = '', more] =
     (typeof text === 'string' && TRACEPARENT.exec(text.trim())) || [];
@@ -34,31 +37,38 @@ type TraceSettings = Pick<TracingSettings, 'share' | 'followsParent'> &
   Partial<Pick<TracingSettings, 'linksCallers'>>;
 
 /**
- * The trace of a tree of runs: the one whoever began it was in, else one that has the id of the tree's root, so that every
- * worker knows it without asking and a person finds it from the row. Where callers are not trusted with that, always the latter,
- * with a link to the former.
+ * Returns the trace of a tree of runs. The trace is the one of the caller, if there is one.
+ * Otherwise its id is the id of the tree's root, so that every worker knows it without a query and
+ * a person finds it from the row. With `linksCallers` callers are not trusted: the trace is always
+ * the one of the root, with a link to the caller's span.
  */
 export function contextOf(
   rootId: string,
-  given: unknown,
+  header: unknown,
   { share, followsParent, linksCallers }: TraceSettings,
 ): TraceContext {
-  const parent = parseTraceparent(given);
+  const parent = parseTraceparent(header);
   if (linksCallers && parent?.parentId !== undefined) {
     const link = { traceId: parent.traceId, spanId: parent.parentId };
     return { ...contextOf(rootId, undefined, { share, followsParent }), link };
   }
   const traceId = parent?.traceId ?? rootId.replaceAll('-', '');
-  const isSampled = parent && followsParent ? parent.isSampled : isKept(traceId, share);
+  const isSampled = parent && followsParent ? parent.isSampled : isSampledId(traceId, share);
   return { traceId, parentId: parent?.parentId, isSampled };
 }
 
-/** By the last 56 bits, which are random in every trace id: whoever asks, the answer for a trace is the same. */
-function isKept(traceId: string, share: number): boolean {
+/**
+ * Samples by the last 56 bits, which are random in every trace id. All processes decide the same
+ * for one trace.
+ */
+function isSampledId(traceId: string, share: number): boolean {
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
 }
 
-/** The span of a run: the last half of its id, which is random, so that children know it. */
+/**
+ * Returns the span id of a run: the last half of the run's id, which is random. Children compute it
+ * too.
+ */
 export function spanOf(executionId: string): string {
   return executionId.replaceAll('-', '').slice(16);
 }

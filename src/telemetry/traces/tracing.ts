@@ -8,13 +8,16 @@ import { type EndedRun, runSpan } from './run-spans.ts';
 import { RunTracer } from './run-tracer.ts';
 import { contextOf, type TraceContext } from './traceparent.ts';
 
-/** What the database tells of runs. */
+/** The queries about runs that tracing needs. */
 export type TraceRows = {
-  /** The `traceparent` in the metadata of a root run. */
+  /** Returns the `traceparent` in the metadata of a root run. */
   traceparentOf(rootId: string): Promise<string | null>;
-  /** Those of the runs that have ended. */
+  /** Returns the rows of those runs that have ended. */
   ended(ids: readonly string[]): Promise<EndedRun[]>;
-  /** Runs that ended without a worker (cancelled, expired, poisoned), each told once, to one of those who ask. */
+  /**
+   * Returns runs that ended without a worker (cancelled, expired, poisoned). Each run is returned
+   * once, to one of the callers.
+   */
   endedElsewhere(): Promise<EndedRun[]>;
 };
 
@@ -27,16 +30,16 @@ export type TracingOptions = {
 
 export type Tracing = {
   observeRun: ObserveRun;
-  /** Sends what there is now. */
+  /** Sends all spans so far. */
   flush(): Promise<void>;
-  /** Sends what is left, and no more after it. */
+  /** Sends the remaining spans and stops. */
   close(): Promise<void>;
 };
 
-/** Of trees whose root was looked up. */
+/** Most trees whose trace is cached. */
 const MOST_KNOWN = 10_000;
 
-/** Traces of the runs this process holds, sent as OTLP from time to time. */
+/** Creates the tracing of the runs of this process. Spans are sent as OTLP at intervals. */
 export function createTracing({ settings, rows, version, log }: TracingOptions): Tracing {
   const { capturesContent, delayMs } = settings;
   const exporter = new Exporter({
@@ -57,7 +60,10 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
   const known = new Map<string, Promise<TraceContext>>();
   let ended = new Set<string>();
 
-  /** A root says it itself; of a child, its root is asked once. */
+  /**
+   * Returns the trace of a run. The metadata of a root contain the `traceparent`; for a child, the
+   * root is looked up once.
+   */
   const traceOf: (run: Parameters<ObserveRun>[0]) => TraceContext | Promise<TraceContext> = ({
     context,
     isChild,
@@ -66,11 +72,11 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
     if (!isChild) return contextOf(root, metadata.traceparent, settings);
     const before = known.get(root);
     if (before) return before;
-    const asked = rows.traceparentOf(root).then((given) => contextOf(root, given, settings));
-    known.set(root, asked);
-    asked.catch(() => known.delete(root));
+    const trace = rows.traceparentOf(root).then((header) => contextOf(root, header, settings));
+    known.set(root, trace);
+    trace.catch(() => known.delete(root));
     if (known.size > MOST_KNOWN) known.delete(known.keys().next().value as string);
-    return asked;
+    return trace;
   };
 
   const addRuns = (runs: readonly EndedRun[]): void => {
@@ -80,7 +86,7 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
     }
   };
 
-  const untold = (error: unknown): void => {
+  const warnOfDelay = (error: unknown): void => {
     const { message: reason } = error as Error;
     log.warn({ reason }, 'ends of runs wait to be told to traces');
   };
@@ -89,10 +95,10 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
     const ids = [...ended];
     ended = new Set();
     await (ids.length > 0 ? rows.ended(ids).then(addRuns) : undefined)?.catch((error) => {
-      for (const id of ids) ended.add(id); // the next time
-      untold(error);
+      for (const id of ids) ended.add(id); // retried at the next flush
+      warnOfDelay(error);
     });
-    await rows.endedElsewhere().then(addRuns).catch(untold);
+    await rows.endedElsewhere().then(addRuns).catch(warnOfDelay);
     await exporter.flush(isLast);
   };
 

@@ -2,7 +2,7 @@ import type { BuiltinTool } from '../../contracts/agents/tool.ts';
 import { invalidArguments } from '../arguments.ts';
 import { ExpressionError, evaluate } from './decimal-expression.ts';
 
-/** `calculator {expression}`: gives the value as text, with all its digits. */
+/** The tool `calculator {expression}`. The result is the value as text, with all its digits. */
 export const calculatorTool: BuiltinTool = {
   name: 'calculator',
   async run({ expression }) {

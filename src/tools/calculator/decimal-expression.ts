@@ -1,17 +1,20 @@
 import { Decimal } from 'decimal.js';
 
-/** Digits that are worked with; what is shown has fewer, so that 1/3*3 is 1. */
+/** Decimals with more digits than a result shows, so that 1/3*3 is 1. */
 const Number120 = Decimal.clone({ precision: 120, maxE: 1000, minE: -1000, defaults: true });
 const SHOWN_DIGITS = 34;
 const INTEGER_DIGITS = 100;
 const MOST_DEPTH = 50;
-/** Beyond, turning an angle into one of the first circle takes long, and has nothing exact left. */
+/** The largest angle. The reduction of a larger angle takes long and has no exact digits left. */
 const LARGEST_ANGLE = 1e15;
 
-/** What is wrong with an expression, in words whoever wrote it can act on. */
+/** A fault in an expression, with a message that its author can act on. */
 export class ExpressionError extends Error {}
 
-/** The value of an expression in decimals, as text. Throws `ExpressionError`. It is parsed, never run. */
+/**
+ * Evaluates an expression in decimals and returns the value as text. The expression is parsed and
+ * never run as code. Throws `ExpressionError`.
+ */
 export function evaluate(expression: string): string {
   const parser = new Parser(tokensOf(expression));
   const value = finite(parser.whole());
@@ -57,7 +60,7 @@ const PRODUCT: Record<string, Operation> = {
   '%': (a, b) => a.modulo(notZero(b)),
 };
 
-/** By precedence: sum, product, sign, power (from the right), value. */
+/** A parser by precedence: sum, product, sign, power (right to left), value. */
 class Parser {
   readonly tokens: readonly Token[];
   place = 0;
@@ -137,20 +140,20 @@ class Parser {
       );
     }
     const [least, most, work] = known;
-    const given = this.deeper(() => this.given());
-    if (given.length < least || given.length > most) {
+    const values = this.deeper(() => this.argumentList());
+    if (values.length < least || values.length > most) {
       const wanted =
         least === most
           ? `${least}`
           : most === Infinity
             ? `${least} or more`
             : `${least} to ${most}`;
-      throw new ExpressionError(`${name} takes ${wanted} values and has ${given.length}`);
+      throw new ExpressionError(`${name} takes ${wanted} values and has ${values.length}`);
     }
-    return finite(work(...given));
+    return finite(work(...values));
   }
 
-  given(): Decimal[] {
+  argumentList(): Decimal[] {
     if (!this.take('(')) throw unexpected(this.next);
     const values: Decimal[] = [];
     while (values.length === 0 || this.take(',')) values.push(this.sum());

@@ -6,7 +6,10 @@ import { asTool } from './uncaught-tool-errors.ts';
 /** The TypeScript tools of this process by name. */
 export type CustomTools = ReadonlyMap<string, CustomTool>;
 
-/** Gathers tools by name; two of one name are a mistake of the program. */
+/**
+ * Indexes tools by name. Throws if two tools have the same name, because that is a mistake of the
+ * program.
+ */
 export function customTools(tools: readonly CustomTool[]): CustomTools {
   const byName = new Map<string, CustomTool>();
   for (const tool of tools) {
@@ -21,8 +24,9 @@ export function customTools(tools: readonly CustomTool[]): CustomTools {
 }
 
 /**
- * Runs a custom tool. It ends when its signal fires, whether the tool listens to it or not; what it throws
- * becomes the outcome it says (`CustomTool`), and a result that is no JSON `tool_failed`.
+ * Runs a custom tool. The call ends when its signal fires, even if the tool ignores the signal. An
+ * error of the tool becomes the outcome that the error describes (`CustomTool`). A result that is
+ * not JSON becomes `tool_failed`.
  */
 export async function runCustomTool<Context extends ToolContext>(
   tool: Omit<CustomTool, 'run'> & { run(args: JsonObject, context: Context): Promise<Json> | Json },
@@ -49,35 +53,42 @@ export async function runCustomTool<Context extends ToolContext>(
 
 type Failure = (ToolOutcome & { ok: false })['error'];
 
-/** The signal fired: for the tool's time-out, else because the run is over for us. */
+/**
+ * Converts the reason of an abort: a time-out of the tool, or the end of the run in this process.
+ */
 export function ended(reason: unknown): Failure {
   return reason instanceof Error && reason.name === 'TimeoutError'
     ? { code: 'timeout', message: 'the tool took longer than its time-out', retryable: true }
     : { code: 'cancelled', message: 'the run was cancelled', retryable: false };
 }
 
-/** What a tool may throw: an error that says more than its message. */
-type Told = { retryable?: unknown; code?: unknown; retry_after_ms?: unknown; cause?: unknown };
+/** The properties of an error that a tool may throw. */
+type ThrownError = {
+  retryable?: unknown;
+  code?: unknown;
+  retry_after_ms?: unknown;
+  cause?: unknown;
+};
 
-/** Codes that a tool may give an error worth another attempt. */
+/** Codes that a tool may give to a retryable error. */
 const CODES: readonly ErrorCode[] = ['rate_limited', 'overloaded', 'unreachable', 'timeout'];
 
 const DAY_MS = 86_400_000;
 
-/** A connection that broke under a request: the other side may have got it. */
+/** Codes of a connection that broke during a request. The server may have received the request. */
 const BROKEN =
   /^(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|UND_ERR_(SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT))$/;
 
 function failure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
-  const told: Told = typeof error === 'object' && error !== null ? error : {};
-  if (told.retryable !== true) {
-    const code = isBroken(told) ? 'unreachable' : ownCode(told);
+  const thrown: ThrownError = typeof error === 'object' && error !== null ? error : {};
+  if (thrown.retryable !== true) {
+    const code = isBroken(thrown) ? 'unreachable' : ownCode(thrown);
     return { code, message, retryable: false };
   }
-  const { retry_after_ms: wait } = told;
+  const { retry_after_ms: wait } = thrown;
   return {
-    code: CODES.find((code) => code === told.code) ?? 'tool_failed',
+    code: CODES.find((code) => code === thrown.code) ?? 'tool_failed',
     message,
     retryable: true,
     ...(typeof wait === 'number' && wait >= 0
@@ -86,13 +97,16 @@ function failure(error: unknown): Failure {
   };
 }
 
-/** A tool may say that another call with other arguments might do. */
-function ownCode({ code }: Told): ErrorCode {
+/**
+ * Returns the code of a tool's error. `invalid_arguments` tells the model that a call with other
+ * arguments may succeed.
+ */
+function ownCode({ code }: ThrownError): ErrorCode {
   return code === 'invalid_arguments' ? code : 'tool_failed';
 }
 
-/** `fetch` wraps what happened in its cause. */
-function isBroken({ code, cause }: Told, depth = 0): boolean {
+/** Returns whether a connection broke. `fetch` wraps the original error in its cause. */
+function isBroken({ code, cause }: ThrownError, depth = 0): boolean {
   return (
     (typeof code === 'string' && BROKEN.test(code)) ||
     (typeof cause === 'object' && cause !== null && depth < 4 && isBroken(cause, depth + 1))

@@ -2,15 +2,16 @@ import { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../contracts/agents/tool.ts';
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 
-/** A tool whose parameters are an object of zod, so that what `run` is given has its type. */
+/** A tool whose parameters are a zod object, so that the arguments of `run` have its type. */
 export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'parameters' | 'run'> & {
   parameters: Parameters;
   run(args: z.output<Parameters>, context: CustomContext): Promise<Json> | Json;
 };
 
 /**
- * Makes a tool of parameters in zod: the model is told their JSON Schema (draft 2020-12), and `run` is given what zod makes
- * of the arguments, with defaults and transformations. Throws when the parameters have no JSON Schema.
+ * Creates a tool from parameters in zod. The model receives their JSON Schema (draft 2020-12).
+ * `run` receives the parsed arguments, with defaults and transformations. Throws when the
+ * parameters have no JSON Schema.
  */
 export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parameters>): CustomTool {
   const { $schema: _, ...parameters } = z.toJSONSchema(spec.parameters, { io: 'input' });

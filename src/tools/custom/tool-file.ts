@@ -8,7 +8,7 @@ let loads = 0;
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
-/** What a file exports for one tool. */
+/** The required shape of an exported tool. */
 const spec = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 letters, digits, _ or -'),
   description: z.string().min(1, 'says what the tool does'),
@@ -21,11 +21,11 @@ const spec = z.strictObject({
 });
 
 /**
- * The tools a file exports, as it is now: every object that has `run`, by its `name` or the name it is exported under. Throws
- * what is wrong with it.
+ * Loads the tools that a file exports in its current version. Every object with `run` is a tool,
+ * named by its `name` or by its export. Throws an error that describes the first fault.
  */
 export async function toolsOfFile(path: string): Promise<CustomTool[]> {
-  loads += 1; // Node keeps a module by its address
+  loads += 1; // Node caches a module by its URL
   const module: Record<string, unknown> = await import(`${pathToFileURL(path).href}?${loads}`);
   const tools = Object.entries(module)
     .filter(([, value]) => isTool(value))
@@ -50,13 +50,13 @@ function toolOf(key: string, value: object): CustomTool {
     );
     throw new Error(`${key}: ${faults.join('; ')}`);
   }
-  const given = { name: key, ...value } as CustomTool;
-  return isZod(given.parameters)
-    ? defineTool(given as unknown as Parameters<typeof defineTool>[0])
-    : given;
+  const tool = { name: key, ...value } as CustomTool;
+  return isZod(tool.parameters)
+    ? defineTool(tool as unknown as Parameters<typeof defineTool>[0])
+    : tool;
 }
 
-/** The project may have another copy of zod than ours. */
+/** Returns whether a value is a zod object. The project may have another copy of zod. */
 function isZod(value: unknown): boolean {
   const def = (value as { _zod?: { def?: { type?: unknown } } } | null | undefined)?._zod?.def;
   return def?.type === 'object';

@@ -6,34 +6,37 @@ import type { CustomTool } from '../../contracts/agents/tool.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { toolsOfFile } from './tool-file.ts';
 
-/** An editor may write a file in several pieces, or put another in its place. */
+/** The pause after a change. An editor may write a file in several pieces, or replace the file. */
 const SETTLED_MS = 50;
 
 export type ToolFolderOptions = {
   path: string;
-  /** Names that are taken by tools registered otherwise. */
+  /** Names of tools that are registered elsewhere. */
   taken: readonly string[];
-  /** Takes over all tools of the folder, or throws and keeps those before. */
+  /** Replaces all tools of the folder, or throws and keeps the tools from before. */
   accept(tools: readonly CustomTool[]): Promise<void>;
-  /** Is told what was loaded and what is wrong, a line each. */
+  /** Receives one line for each loaded file and for each fault. */
   say(line: string): void;
 };
 
 export type ToolFolder = {
   readonly tools: readonly CustomTool[];
-  /** Loads what changed since. */
+  /** Loads all changes. */
   refresh(): Promise<void>;
-  /** Does so at every change, until the signal. */
+  /** Loads each change until the signal fires. */
   follow(signal: AbortSignal): Promise<void>;
 };
 
-/** `faultyAt`: when a file was written that could not be loaded; saved again it may be, though it is the same. */
+/**
+ * A loaded file. `faultyAt` is the modification time of a file that could not be loaded. Saving the
+ * file again loads it again, even with the same content.
+ */
 type Loaded = { digest: string; tools: readonly CustomTool[]; faultyAt?: number };
 
 /**
- * The tools that the files of a folder export: `.ts`, `.mts`, `.js`, `.mjs`, but no declarations, no tests and nothing that
- * begins with `_` or a dot. A file that is faulty keeps the tools it had, and its fault is said once. Throws `HWNTF` when there
- * is no such folder.
+ * Opens a folder of files that export tools: `.ts`, `.mts`, `.js`, `.mjs`. Declarations, tests and
+ * names that begin with `_` or a dot are skipped. A faulty file keeps its previous tools, and its
+ * fault is reported once. Throws `HWNTF` when the folder does not exist.
  */
 export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFolder> {
   const folder = resolve(options.path);
@@ -51,8 +54,8 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
       options.say(`${join(options.path, name)}: ${tools.map((tool) => tool.name).join(', ')}`);
     } catch (error) {
       files.set(name, { digest, tools: before, faultyAt: await writtenAt(join(folder, name)) });
-      const kept = before.length > 0 ? '; what it had before is kept' : '';
-      options.say(`${join(options.path, name)}: ${sentence(error)}${kept}`);
+      const suffix = before.length > 0 ? '; what it had before is kept' : '';
+      options.say(`${join(options.path, name)}: ${sentence(error)}${suffix}`);
     }
   };
 
@@ -85,7 +88,10 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
   };
 }
 
-/** Changes that come while one is loaded are seen by the next round, which compares contents. */
+/**
+ * Refreshes at each change. A change during a refresh starts another one, which compares the
+ * contents.
+ */
 async function follow(folder: string, refresh: () => Promise<void>, signal: AbortSignal) {
   let wake = (): void => {};
   const ended = (async () => {
@@ -95,7 +101,7 @@ async function follow(folder: string, refresh: () => Promise<void>, signal: Abor
       if (!signal.aborted) throw error;
     }
   })();
-  ended.catch(() => {}); // told below
+  ended.catch(() => {}); // reported below
   while (!signal.aborted) {
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
@@ -122,7 +128,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Undefined when the file has gone meanwhile. */
+/** Returns the digest of a file, or undefined if the file has been deleted meanwhile. */
 async function digestOf(path: string): Promise<string | undefined> {
   const content = await readFile(path).catch(() => undefined);
   return content && createHash('sha256').update(content).digest('hex').slice(0, 16);
@@ -148,7 +154,10 @@ function sentence(error: unknown): string {
   return hint ? `${said} (${hint})` : said;
 }
 
-/** What a file imports is looked for from its own folder upwards, wherever Howdah is installed. */
+/**
+ * Returns how to install a missing package. Node searches for packages from the folder of the file
+ * upwards, wherever Howdah is installed.
+ */
 function missingPackage(error: unknown): string | undefined {
   const { code, message } = error as NodeJS.ErrnoException;
   const name = /^Cannot find package '([^']+)'/.exec(String(message))?.[1];

@@ -3,13 +3,17 @@ import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** Azure's own service inside every machine there: a public number that no router outside knows. */
+/**
+ * The address of Azure's own service inside every machine there. The number is public, but no
+ * router outside knows it.
+ */
 const AZURE_WIRE_SERVER = '168.63.129.16';
 
 /**
- * Whether an address is one of the public internet, in any spelling. An IPv6 address that carries an IPv4 one
- * is as public as what it carries. `own` are the addresses of this machine: what listens there
- * may be hidden from the internet by a firewall that does not see us.
+ * Returns whether an address, in any spelling, is on the public internet. An IPv6 address that
+ * embeds an IPv4 address is as public as that address. `own` are the addresses of this machine.
+ * They are not public, because a firewall may hide their services from the internet but not from
+ * this process.
  */
 export function isPublicAddress(address: string, own: readonly string[] = ownAddresses()): boolean {
   if (address.includes('%') || !ipaddr.isValid(address)) return false;
@@ -21,13 +25,14 @@ export function isPublicAddress(address: string, own: readonly string[] = ownAdd
 
 function isGlobalUnicast(address: Address): boolean {
   if (address.range() !== 'unicast') return false;
-  // Of IPv6 only 2000::/3 is given out; `unicast` to ipaddr.js is what has no other name, `::7f00:1` too.
+  // IPv6 has allocated only 2000::/3. For ipaddr.js, `unicast` is any address without another
+  // range, also `::7f00:1`.
   return address instanceof ipaddr.IPv4
     ? address.toString() !== AZURE_WIRE_SERVER
     : ((address.toByteArray()[0] ?? 0) & 0xe0) === 0x20;
 }
 
-/** What a packet to this address reaches in the end. */
+/** Returns the addresses that a packet to this address finally reaches. */
 function carried(address: Address): Address[] {
   if (address instanceof ipaddr.IPv4) return [address];
   const bytes = address.toByteArray();
@@ -38,7 +43,7 @@ function carried(address: Address): Address[] {
     case 'rfc6145':
       return [v4(12)];
     case 'rfc6052':
-      // The prefix every NAT64 knows; 64:ff9b:1::/48 is for private ones and stays what it is.
+      // The prefix of every NAT64. 64:ff9b:1::/48 is for private networks and is not unwrapped.
       return bytes[5] === 0 ? [v4(12)] : [address];
     case '6to4':
       return [v4(2)];

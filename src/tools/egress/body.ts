@@ -3,7 +3,10 @@ import { type Duplex, pipeline, type Readable, Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { BodyTooLarge } from './failures.ts';
 
-/** A missing end is forgiven, as browsers do: an empty body is often said to be compressed. HTTP itself tells of a cut. */
+/**
+ * Accepts a missing end of the compressed data, as browsers do, because an empty body is often
+ * declared as compressed. HTTP itself detects a truncated body.
+ */
 const ZLIB = { finishFlush: zlib.constants.Z_SYNC_FLUSH };
 const BROTLI = { finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH };
 
@@ -15,8 +18,8 @@ const DECODERS: Readonly<Record<string, () => Duplex>> = {
 };
 
 /**
- * The body as it was before compression; null when it is compressed in a way we did not ask for. It fails with
- * `BodyTooLarge` when it has more than `maxBytes`, on the wire or after decompression, whichever comes first.
+ * Returns the decompressed body, or null for a compression that the request did not offer. The body
+ * fails with `BodyTooLarge` when it exceeds `maxBytes`, either compressed or decompressed.
  */
 export function decodedBody(
   answer: IncomingMessage,
@@ -33,7 +36,10 @@ export function decodedBody(
   return decoder ? piped(answer, atMost(maxBytes), decoder, atMost(maxBytes)) : null;
 }
 
-/** The last of the streams; one that fails or is closed takes the others and the connection along. */
+/**
+ * Returns the last of the streams. A stream that fails or is closed also closes the others and the
+ * connection.
+ */
 function piped(first: Readable, ...others: Duplex[]): Readable {
   const last = others.at(-1) ?? first;
   pipeline([first, ...others], () => {});

@@ -4,18 +4,21 @@ import type { JsonObject } from '../../json/json.ts';
 /** The failing half of an `Outcome`. */
 export type Failed = { ok: false; error: RunError };
 
-/** One failure as data; what came over the network may go better next time, a refusal never does. */
+/** Creates a failure as data. Errors of the network are retryable, rejections never are. */
 export function failed(code: ErrorCode, message: string, cause?: JsonObject): Failed {
   const retryable = code === 'unreachable' || code === 'timeout' || code === 'bad_answer';
   return { ok: false, error: { code, message, retryable, ...(cause ? { cause } : {}) } };
 }
 
-/** The request is not one we send. */
+/** Creates the failure of a request that is not allowed. */
 export function refused(message: string, host?: string): Failed {
   return failed('invalid_request', message, host === undefined ? undefined : { host });
 }
 
-/** The same words for all that is not public: they must not tell what is there. */
+/**
+ * Creates the failure of every host that is not public. The message is always the same, so that it
+ * does not reveal which hosts exist.
+ */
 export function notPublic(host: string): Failed {
   return refused(
     'url: its host is not a public address, so it may not be reached; an operator can add host:port to HOWDAH_EGRESS_ALLOW',
@@ -45,7 +48,10 @@ const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_T
 const UNSENDABLE = /^ERR_(INVALID_|HTTP_INVALID_|UNESCAPED_)/;
 const NAMES = /^(ENOTFOUND|ENODATA|EAI_)/;
 
-/** What an error of the connection or of the body means. Messages of Node name addresses: only codes are kept. */
+/**
+ * Converts an error of the connection or of the body. Messages of Node contain addresses, so only
+ * the codes are used.
+ */
 export function failureOf(error: unknown, host: string, signal: AbortSignal): Failed {
   if (signal.aborted) return stopped(signal.reason, host);
   if (error instanceof BodyTooLarge) {
@@ -69,7 +75,7 @@ export function failureOf(error: unknown, host: string, signal: AbortSignal): Fa
   return failed('unreachable', `the connection to ${host} failed (${reason})`, { host, reason });
 }
 
-/** The signal fired: for a time-out, else because nobody wants the answer any more. */
+/** Converts the reason of an abort: a time-out, or a cancelled request. */
 function stopped(reason: unknown, host: string): Failed {
   if (reason instanceof ConnectTimeout) {
     const message = `connecting to ${host} took longer than ${reason.ms} ms`;

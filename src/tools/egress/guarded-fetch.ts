@@ -3,19 +3,22 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Egress } from '../egress.ts';
 
 export type GuardedFetchOptions = {
-  /** Calls a request off that has no signal of its own. */
+  /** Aborts requests without a signal of their own. */
   signal: AbortSignal;
-  /** Of one answer's body, after decompression. */
+  /** The largest body of an answer, after decompression. */
   maxBytes: number;
-  /** Is told why a request was not sent, or broke: some clients wrap what a fetch throws, and lose its cause. */
+  /**
+   * Receives the error of a request that was rejected or failed. Some clients wrap the errors of
+   * `fetch` and lose their cause.
+   */
   refused?(error: RunError): void;
-  /** Is told that the body of an answer broke off. */
+  /** Reports that the body of an answer broke off. */
   broke?(method: string): void;
 };
 
 const WITHOUT_BODY = [204, 205, 304];
 
-/** `fetch` for vendors' clients, whose requests go out under guard; a redirect is handed back as the answer. */
+/** Creates a guarded `fetch` for vendors' clients. A redirect is returned as the answer. */
 export function guardedFetch(egress: Egress, options: GuardedFetchOptions): typeof fetch {
   return async (input, init = {}) => {
     const outcome = await egress.open({
@@ -41,7 +44,7 @@ export function guardedFetch(egress: Egress, options: GuardedFetchOptions): type
   };
 }
 
-/** What is cancelled by its reader has not broken. */
+/** Converts a body to a web stream. A stream that its reader cancels is not reported as broken. */
 function streamOf(body: Readable, broke: () => void): ReadableStream {
   const chunks = body[Symbol.asyncIterator]();
   let isCancelled = false;

@@ -4,18 +4,18 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Target } from './target.ts';
 
-/** Where a connection goes: `lookup` knows nothing but the checked addresses. */
+/** The destination of a connection. `lookup` returns only the checked addresses. */
 export type DialOptions = {
   host: string;
   port: number;
   lookup: net.LookupFunction;
   secure: boolean;
-  /** The name a certificate is asked for; an address has none. */
+  /** The name in the certificate. Absent for an IP address. */
   servername?: string;
 };
 export type Dial = (options: DialOptions) => net.Socket;
 
-/** One request to one place; a redirect makes another. */
+/** One request to one URL. A redirect is another hop. */
 export type Hop = {
   url: string;
   method: string;
@@ -27,8 +27,9 @@ export const dialDirectly: Dial = ({ secure, ...options }) =>
   secure ? tls.connect({ ...options, ALPNProtocols: ['http/1.1'] }) : net.connect(options);
 
 /**
- * Sends one request over a connection of its own and gives the answer when its headers are there. Rejects with what Node
- * says; `signal` tears the connection down, also while the body is read. `onConnect` is called once it stands.
+ * Sends one request over its own connection and resolves when the headers of the answer have
+ * arrived. Rejects with the errors of Node. `signal` closes the connection, also while the body is
+ * read. `onConnect` is called once the connection is established.
  */
 export function exchange(
   target: Target,
@@ -49,7 +50,8 @@ export function exchange(
     },
   });
   request.on('response', resolve);
-  // Stays for the life of the request: an error after the answer reaches its reader through the body.
+  // The listener remains for the whole request. An error after the answer reaches its reader
+  // through the body.
   request.on('error', reject);
   request.on('upgrade', (_answer, socket) => {
     socket.destroy();
@@ -59,7 +61,10 @@ export function exchange(
   return promise;
 }
 
-/** Framing is ours: Node would send a body of DELETE without saying how long it is. */
+/**
+ * Builds the headers of a request. The framing is set here, because Node would send the body of a
+ * DELETE without its length.
+ */
 function wireHeaders(target: Target, hop: Hop): http.OutgoingHttpHeaders {
   const length = hop.body === undefined ? undefined : Buffer.byteLength(hop.body);
   const isExpected = /^(POST|PUT|PATCH)$/.test(hop.method);
@@ -82,7 +87,7 @@ function dialOptions({ host, port, secure, addresses }: Target): DialOptions {
   };
 }
 
-/** A look-up in the form of `net.connect` that answers from what was checked. */
+/** Creates a lookup function for `net.connect` that returns the checked addresses. */
 function lookupIn(addresses: readonly LookupAddress[]): net.LookupFunction {
   return (_host, { all }, answer) => {
     const [first] = addresses;

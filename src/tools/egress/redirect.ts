@@ -5,8 +5,9 @@ import type { Hop } from './http-exchange.ts';
 import type { Target } from './target.ts';
 
 /**
- * All that another origin is sent of our headers. What else a caller set was meant for the first one. The idempotency
- * key is no secret, and without it a repeated request would act twice there.
+ * The headers that are also sent to another origin. Other headers of the caller are meant for the
+ * first origin. The idempotency key is no secret, and without it a repeated request would have its
+ * effect twice there.
  */
 const FOR_ANYBODY = new Set([
   'accept',
@@ -18,7 +19,10 @@ const FOR_ANYBODY = new Set([
 const OF_BODY = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** What to ask after this answer; null when it is the last word. Methods change as in the Fetch standard. */
+/**
+ * Returns the next hop after an answer, or null if the answer is final. Methods change as in the
+ * Fetch standard.
+ */
 export function nextHop(hop: Hop, target: Target, answer: IncomingMessage): Outcome<Hop> | null {
   const { statusCode: status = 0 } = answer;
   const { location } = answer.headers;
@@ -39,8 +43,8 @@ export function nextHop(hop: Hop, target: Target, answer: IncomingMessage): Outc
   return { ok: true, value: { url: url.href, method: 'GET', headers, body: undefined } };
 }
 
-function keepOnly(headers: Headers, kept: ReadonlySet<string>): void {
+function keepOnly(headers: Headers, allowed: ReadonlySet<string>): void {
   for (const name of [...headers.keys()]) {
-    if (!kept.has(name)) headers.delete(name);
+    if (!allowed.has(name)) headers.delete(name);
   }
 }

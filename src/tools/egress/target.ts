@@ -5,18 +5,18 @@ import { type HostPattern, hostOf, isListed } from '../../network/host-pattern.t
 import { isPublicAddress } from './address.ts';
 import { type Failed, failureOf, notPublic, refused } from './failures.ts';
 
-/** All addresses of a name. Throws as `dns.lookup` does. */
+/** Returns all addresses of a name. Throws like `dns.lookup`. */
 export type Resolve = (host: string) => Promise<LookupAddress[]>;
 
 export type Rules = Readonly<{
-  /** What may be reached although it is not public. */
+  /** Hosts that may be reached although they are not public. */
   allowPrivate: readonly HostPattern[];
-  /** Nothing else may be reached; undefined: whatever is public. */
+  /** The only hosts that may be reached. Undefined for all public hosts. */
   only: readonly HostPattern[] | undefined;
   resolve: Resolve;
 }>;
 
-/** A URL that may be asked, and the only addresses a connection for it may go to. */
+/** An allowed URL, and the only addresses that a connection may use. */
 export type Target = Readonly<{
   url: URL;
   host: string;
@@ -26,14 +26,16 @@ export type Target = Readonly<{
 }>;
 
 /**
- * Names that stand for nothing public (RFC 6761, RFC 8375, ICANN's `internal`) or have no dot, so that only the local network knows them.
- * They are refused unasked: an answer of the resolver would tell which of them are in use.
+ * Names that are never public (RFC 6761, RFC 8375, ICANN's `internal`), or that have no dot and
+ * exist only in the local network. They are rejected without a lookup, because the resolver's
+ * answer would reveal which names are in use.
  */
 const LOCAL_NAME = /^[^.]*$|(^|\.)(localhost|local|internal|home\.arpa)$/;
 
 /**
- * Checks a URL and looks its host up, once: whoever connects uses these addresses and asks no resolver again,
- * or a second answer could be another one. `wait` fires when the look-up took too long or nobody waits.
+ * Checks a URL and resolves its host once. Connections use these addresses without another lookup,
+ * which could return other addresses. `wait` fires when the lookup takes too long or when the
+ * caller gives up.
  */
 export async function checkedTarget(
   text: string,
@@ -57,7 +59,10 @@ export async function checkedTarget(
     : addresses;
 }
 
-/** The addresses of a host, looked up once: all of them public, or the host opened by who runs this. At least one. */
+/**
+ * Resolves a host once and returns at least one address. All addresses are public, unless the
+ * operator has allowed the host.
+ */
 export async function checkedAddresses(
   host: string,
   port: number,
@@ -81,7 +86,7 @@ export async function checkedAddresses(
   }
 }
 
-/** The resolver of the system, with its hosts file and its order. */
+/** Resolves names with the resolver of the system, including its hosts file and its order. */
 export const systemResolve: Resolve = (host) => dns.lookup(host, { all: true });
 
 function flawOf(url: URL): Failed | undefined {
@@ -97,7 +102,10 @@ function flawOf(url: URL): Failed | undefined {
   return undefined;
 }
 
-/** A look-up cannot be called back; whoever waited goes on without it. */
+/**
+ * Waits for a result until the signal fires. A DNS lookup cannot be cancelled, so its result is
+ * then ignored.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();

@@ -1,15 +1,18 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Shape } from './shape.ts';
 
-/** What fits: values, and in the place of texts which of `texts` it is, until those are kept. */
+/**
+ * The accepted parts of an answer. A text is replaced by its index in `texts` until the texts are
+ * stored.
+ */
 export type BoundedValue = {
   value: Json;
   texts: { path: string; text: string }[];
-  /** Where something else was given: its place in the schema, nothing of what was said. */
+  /** The places in the schema of values that were not accepted, without the values. */
   unfit: string[];
 };
 
-/** Of what a model said that which the shape lets through. Whatever does not fit is null. */
+/** Returns the parts of a model's answer that the shape allows. Any other value becomes null. */
 export function boundValue(shape: Shape, said: Json): BoundedValue {
   const texts: BoundedValue['texts'] = [];
   const unfit = new Set<string>();
@@ -44,7 +47,7 @@ export function boundValue(shape: Shape, said: Json): BoundedValue {
   return { value: taken(shape, said, 'schema'), texts, unfit: [...unfit] };
 }
 
-/** The same with what stands for each text in its place. */
+/** Replaces the index of each text with its reference. */
 export function withReferences(value: Json, references: readonly JsonObject[]): Json {
   if (Array.isArray(value)) return value.map((item) => withReferences(item, references));
   if (!isJsonObject(value)) return value;
@@ -54,7 +57,10 @@ export function withReferences(value: Json, references: readonly JsonObject[]): 
   );
 }
 
-/** Whether a text could say anything by it: its words, or how many of them. */
+/**
+ * Returns whether a value of this shape can carry information of the text, in its words or in their
+ * number.
+ */
 export function saysMore(shape: Shape): boolean {
   switch (shape.kind) {
     case 'value':

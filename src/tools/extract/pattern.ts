@@ -1,4 +1,4 @@
-/** One letter of an id, and how often it may stand there. */
+/** One class of characters of an id, with its number of repetitions. */
 const ATOM =
   /(\\d|\[(?:[A-Za-z0-9._:/#-]|\\d)+\]|[A-Za-z0-9_:/#-]|\\\.|\\-)(\{\d{1,2}(?:,\d{0,2})?\}|[?+*])?/y;
 export const MOST_REPETITIONS = 4;
@@ -6,13 +6,14 @@ export const MOST_CHARACTERS = 200;
 
 type Atom = { letters: ReadonlySet<string>; least: number; most: number };
 
-/** All that a letter of an id may be. */
+/** The characters that an id may contain. */
 const LETTERS = [...Array(94).keys()].map((nth) => String.fromCharCode(33 + nth));
 
 /**
- * A pattern of an id, from ^ to $, without groups and alternatives. Undefined of any other, and of one whose bounds are the wrong way
- * round: `[z-a]`, `{5,2}`. What it gives looks at each place of a text once for each letter of the pattern, where an
- * expression of JavaScript would try all ways to share the text out among its repetitions.
+ * Compiles the pattern of an id, from ^ to $, without groups and alternatives. Returns undefined
+ * for any other pattern, and for reversed bounds: `[z-a]`, `{5,2}`. The result visits each position
+ * of a text once for each atom of the pattern. A regular expression would try all ways to divide
+ * the text among its repetitions.
  */
 export function patternOf(pattern: string): ((text: string) => boolean) | undefined {
   if (pattern.length > MOST_CHARACTERS || !/^\^.+\$$/.test(pattern)) return undefined;
@@ -50,10 +51,10 @@ function boundsOf(times = '{1}'): [number, number] {
   return [Number(least), most === '' ? Number.POSITIVE_INFINITY : Number(most)];
 }
 
-/** The places of a text that are reached from some by the letter, as often as it may come. */
+/** Returns the positions of a text that an atom reaches from given positions. */
 function behind({ letters, least, most }: Atom, text: string, places: readonly boolean[]) {
   const reached: boolean[] = Array(text.length + 1).fill(false);
-  let run = 0; // so often it comes from here on
+  let run = 0; // the repetitions that are possible from here
   for (let place = text.length; place >= 0; place -= 1) {
     run = letters.has(text.charAt(place)) ? run + 1 : 0;
     if (places[place]) reached.fill(true, place + least, place + Math.min(run, most) + 1);

@@ -2,8 +2,8 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { MOST_CHARACTERS, MOST_REPETITIONS, patternOf } from './pattern.ts';
 
 /**
- * What may come of reading a text. A `value` has a form in which nobody can say much: one of the words the schema lists, a
- * number, a truth, a day or time, an id. A `text` may say anything.
+ * The shape of an answer about a text. A `value` has a form with little room for instructions: a
+ * listed word, a number, a boolean, a date or time, or an id. A `text` may have any content.
  */
 export type Shape =
   | { kind: 'value'; fits(value: Json): boolean }
@@ -34,10 +34,10 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
 };
 
-/** An id, whatever pattern it has to match as well: one short word with a digit in it. */
+/** The form of an id besides its own pattern: one short word that contains a digit. */
 const ID = /^(?=.*\d)[A-Za-z0-9][A-Za-z0-9._:/#-]{0,39}$/;
 
-/** Reads a schema; gives what is wrong with it as a sentence. */
+/** Parses a schema. Returns a message if the schema is not supported. */
 export function shapeOf(schema: Json | undefined, path = 'schema', depth = 0): Shape | string {
   if (!isJsonObject(schema ?? null)) return `${path}: it is no object`;
   const own = schema as JsonObject;

@@ -4,13 +4,14 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 
 /**
- * What nobody may set: the first are how a request is framed and routed, so a value of one's own could smuggle a second
- * request along; the answer's compression has to be one we can read; cookies belong to a session, and there is none.
+ * Headers that no caller may set. Most of them frame or route a request, so a custom value could
+ * smuggle a second request. `accept-encoding` must name a supported compression. Cookies belong to
+ * a session, and there is no session.
  */
 const OURS =
   /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|accept-encoding|cookie2?|proxy-.*)$/;
 
-/** Headers as they stand in JSON; `where` names the field in what is said about a bad one. */
+/** Parses headers from JSON. `where` names the field in error messages. */
 export function readHeaders(value: Json | undefined, where: string): Outcome<Headers> {
   const headers = new Headers();
   if (value === undefined || value === null) return { ok: true, value: headers };
@@ -26,7 +27,10 @@ export function readHeaders(value: Json | undefined, where: string): Outcome<Hea
   return { ok: true, value: headers };
 }
 
-/** The caller's headers, over them the fixed ones, and ours where neither says otherwise. */
+/**
+ * Merges the headers of a request: the defaults, over them the caller's, over them the fixed
+ * headers.
+ */
 export function requestHeaders(
   { own, fixed }: { own: Headers; fixed: Headers },
   method: string,
@@ -43,7 +47,7 @@ export function requestHeaders(
   return headers;
 }
 
-/** Whether it may be set at all, and holds only what headers do. */
+/** Returns whether a header may be set and is valid. */
 export function isHeader(name: string, value: string): boolean {
   return !OURS.test(name.toLowerCase()) && isSendable(name, value);
 }

@@ -1,8 +1,10 @@
 import { Parser } from 'htmlparser2';
 
-/** Deeper is no page for people; the parser takes long over it. */
+/**
+ * The deepest nesting. A deeper page is not written for people, and the parser takes long over it.
+ */
 const DEEPEST = 500;
-/** Where a link leads is told of so many, and of so short ones: an address may be as long as a page. */
+/** Most links with a URL in the text, and the longest such URL. A URL may be as long as a page. */
 const MOST_LINKS = 2_000;
 const LONGEST_LINK = 500;
 const UNREAD = new Set(
@@ -24,13 +26,14 @@ const MARKS = new Map([
 ]);
 
 /**
- * What a person reads of an HTML page: its title, headings, lists, cells side by side, and links with where they lead, seen
- * from where the page came from. Null for what nests so deep that it is none.
+ * Converts an HTML page to the text that a person reads: title, headings, lists, table cells in one
+ * line, and links with their URLs resolved against `from`. Returns null for a page that is nested
+ * too deep.
  */
 export function htmlToText(html: string, from: string): string | null {
   const page = new Page(from);
   const parser = new Parser(page, { decodeEntities: true });
-  // in pieces, so that what is refused is refused early
+  // in pieces, so that parsing stops early at a page that is nested too deep
   for (let at = 0; at < html.length && !page.isTooDeep; at += 4_096) {
     parser.write(html.slice(at, at + 4_096));
   }
@@ -44,14 +47,14 @@ class Page {
   readonly #from: string;
   #linksLeft: number;
   readonly #lines: string[] = [];
-  /** In pieces, since a line may be the whole page. */
+  /** The pieces of the current line. They are joined once, because a line may be the whole page. */
   #line: string[] = [];
-  /** Whether something stands in the line. */
-  #isBegun = false;
+  /** True once the line has visible text. */
+  #hasText = false;
   #title = '';
   #depth = 0;
   #inTitle = false;
-  /** How many open elements are not read. */
+  /** The number of open elements whose text is skipped. */
   #unread = 0;
   #preformatted = 0;
   #link: { href: string; at: number } | undefined;
@@ -69,7 +72,7 @@ class Page {
     if (this.#unread > 0) return;
     if (BLOCKS.has(name)) this.#break();
     if (name === 'pre') this.#preformatted += 1;
-    if (CELLS.has(name) && this.#isBegun) this.#say(' | ');
+    if (CELLS.has(name) && this.#hasText) this.#say(' | ');
     this.#line.push(MARKS.get(name) ?? '');
     if (name === 'img' && attributes.alt) this.#say(`[${attributes.alt}]`);
     if (name === 'a') this.#link = { href: attributes.href ?? '', at: this.#line.length };
@@ -100,7 +103,7 @@ class Page {
 
   #say(text: string): void {
     this.#line.push(text);
-    this.#isBegun ||= text.trim() !== '';
+    this.#hasText ||= text.trim() !== '';
   }
 
   #leaveLink(): void {
@@ -116,12 +119,12 @@ class Page {
   }
 
   #break(): void {
-    if (this.#isBegun) {
+    if (this.#hasText) {
       const line = this.#line.join('');
       this.#lines.push(this.#preformatted > 0 ? line.trimEnd() : line.replace(/ +/g, ' ').trim());
     }
     this.#line = [];
-    this.#isBegun = false;
+    this.#hasText = false;
     if (this.#link) this.#link.at = 0;
   }
 }

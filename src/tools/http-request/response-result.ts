@@ -5,8 +5,10 @@ import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
 import { htmlToText } from './html-to-text.ts';
 
-/** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
-const TOLD = [
+/**
+ * Headers that are useful to a model. Other headers are for programs, and `set-cookie` is a secret.
+ */
+const SHOWN_HEADERS = [
   'allow',
   'cache-control',
   'content-disposition',
@@ -32,13 +34,18 @@ const TEXT_TYPE =
 
 export type Telling = {
   askedUrl: string;
-  /** HTML as it is, and not what a person reads of it. */
+  /** Returns HTML unchanged instead of its text. */
   isSource: boolean;
-  /** Before anything is cut off: half a secret is not known again. */
+  /**
+   * The redaction that runs before any truncation, because half a secret would not be recognized.
+   */
   redaction: Redaction;
 };
 
-/** The result of a call: small enough to be told whole, so that it stays JSON. */
+/**
+ * Builds the result of a call. The result fits the limit, so that later code does not truncate its
+ * JSON.
+ */
 export function answerResult(
   answer: EgressAnswer<Buffer>,
   { askedUrl, isSource, redaction }: Telling,
@@ -49,7 +56,7 @@ export function answerResult(
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
     headers: redactedHeaders(answer.headers, redaction),
   };
-  // redacts again: decoding JSON or HTML may have revealed a secret that was written in escapes
+  // redacts again, because decoding JSON or HTML may reveal an escaped secret
   const body = redaction.json(readBody(answer, isSource, redaction));
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
@@ -57,7 +64,10 @@ export function answerResult(
   return { ...frame, body: fitting(text, room), truncated: true };
 }
 
-/** The first characters of a text body, for an error; empty when it is no text. `isWhole`: there is no more of it. */
+/**
+ * Returns the first characters of a text body for an error, or an empty text for any other body.
+ * `isWhole` is true if the bytes are complete.
+ */
 export function excerpt(
   bytes: Buffer,
   headers: Headers,
@@ -71,7 +81,10 @@ export function excerpt(
   return startOf(text, characters);
 }
 
-/** JSON as a value, a page as what is read of it, text as text, anything else as a note of what it is. */
+/**
+ * Converts a body: JSON to a value, HTML to its text, text to text, and any other body to a note
+ * about its type.
+ */
 function readBody(
   { body, headers, url }: EgressAnswer<Buffer>,
   isSource: boolean,
@@ -87,7 +100,7 @@ function readBody(
   return JSON_TYPE.test(type) ? parsed(text) : text;
 }
 
-/** Text that is no JSON after all stays text, and so does JSON whose long numbers would be rounded. */
+/** Parses JSON. Invalid JSON, and JSON with integers that would be rounded, stays text. */
 function parsed(text: string): Json {
   try {
     return JSON.parse(text, refuseRounding);
@@ -99,7 +112,7 @@ function parsed(text: string): Json {
 function textOf(body: Buffer, headers: Headers): string | null {
   const type = mediaType(headers);
   if (body.byteLength === 0) return '';
-  // A server that names no type is taken at its bytes.
+  // A body without a type is text if its bytes are.
   if (type === '') return body.includes(0) ? null : decoded(body, 'utf-8', true);
   return JSON_TYPE.test(type) || TEXT_TYPE.test(type) ? decoded(body, charset(headers)) : null;
 }
@@ -122,23 +135,26 @@ function charset(headers: Headers): string {
 
 function redactedHeaders(headers: Headers, redaction: Redaction): JsonObject {
   return Object.fromEntries(
-    TOLD.flatMap((name) => {
+    SHOWN_HEADERS.flatMap((name) => {
       const value = headers.get(name);
       return value === null ? [] : [[name, redaction.text(value).slice(0, HEADER_CHARACTERS)]];
     }),
   );
 }
 
-/** As much of the start as JSON of `room` bytes holds: quotes and escapes count. */
+/**
+ * Returns the longest start of a text whose JSON fits in `room` bytes, including quotes and
+ * escapes.
+ */
 function fitting(text: string, room: number): string {
-  let kept = startOf(text, room);
-  for (let bytes = jsonBytes(kept); bytes > room; bytes = jsonBytes(kept)) {
-    kept = startOf(kept, Math.floor((kept.length * room) / bytes) - 1);
+  let start = startOf(text, room);
+  for (let bytes = jsonBytes(start); bytes > room; bytes = jsonBytes(start)) {
+    start = startOf(start, Math.floor((start.length * room) / bytes) - 1);
   }
-  return kept;
+  return start;
 }
 
-/** Never half of a surrogate pair. */
+/** Truncates a text without splitting a surrogate pair. */
 function startOf(text: string, characters: number): string {
   return text.slice(0, characters).replace(/[\ud800-\udbff]$/, '');
 }

@@ -15,8 +15,9 @@ type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 export type SecretHeaders = { headers: [name: string, value: string][]; redaction: Redaction };
 
 /**
- * What `configuration.secrets` sends along: `{"authorization": {"secret_name", "hosts", "prefix"}}`. Only to the hosts that
- * stand there, and in the clear only where one stands with its port. A redirect to elsewhere carries none of them.
+ * Returns the headers of `configuration.secrets`: `{"authorization": {"secret_name", "hosts",
+ * "prefix"}}`. A secret is sent only to its listed hosts. Without TLS, it is sent only to hosts
+ * that are listed with a port. A redirect to another origin carries no secret.
  */
 export async function secretHeaders(
   configured: Json | undefined,
@@ -51,13 +52,19 @@ function isFor(hosts: string[], target: URL): boolean {
   return isListed(fit, hostOf(target), port);
 }
 
-/** Says nothing of the value: what is said stays in the log. */
+/**
+ * Creates the error of a header that cannot be sent. The message omits the value, because messages
+ * are logged.
+ */
 function unsendable(header: string, secret: string): Outcome<never> {
   const message = `the header ${header} cannot be sent with the secret ${secret}: one of them holds characters no header has`;
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
-/** The fault is in a row, where no model can mend it; a database that could not be asked may answer next time. */
+/**
+ * Converts an error of a secret to `tool_failed`, because the model cannot correct a row. A
+ * retryable error of the database keeps its code.
+ */
 export function asToolFault(error: RunError): RunError {
   return error.retryable ? error : { ...error, code: 'tool_failed' };
 }

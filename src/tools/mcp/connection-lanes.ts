@@ -1,17 +1,21 @@
-/** So many connections to one server that may ask something back. */
+/** Most connections to a server that may send requests of its own. */
 const MAX_LANES = 8;
 
 type Lane = { run: string; isTaken: boolean };
 
 /**
- * Which of its connections each call has, of servers that may ask something back: one call at a time, and all of one run, so
- * that whatever a server asks, and when, it is asked of the run whose call it is or was.
+ * Assigns connections of such servers to calls. A connection serves one call at a time, and all its
+ * calls belong to one run. A request of the server therefore always belongs to the run of the
+ * connection.
  */
 export class ConnectionLanes {
   readonly #lanes = new Map<string, Lane[]>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  /** Its number, and whether another run had it before. Undefined when the signal fires before one is free. */
+  /**
+   * Takes a connection. Returns its number, and whether another run used the connection before.
+   * Returns undefined when the signal fires before a connection is free.
+   */
   async take(
     server: string,
     run: string,

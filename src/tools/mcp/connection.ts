@@ -29,32 +29,41 @@ import { listenForTools } from './transport/listening.ts';
 import { redactMessages } from './transport/redact-messages.ts';
 import type { McpTransport } from './transport/transport.ts';
 
-/** Beyond the time-out of any tool: the signal of the call decides. */
+/** Longer than the time-out of any tool, because the signal of the call decides. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** A server that says for so long that its tools are others is asked all the same. */
-const MOST_TOLD_MS = 2_000;
+/**
+ * The longest wait for the end of a series of notifications about changed tools. After it, the
+ * tools are listed anyway.
+ */
+const MOST_STALE_MS = 2_000;
 const QUIET_MS = 250;
 
 const IDLE_MS = 15 * 60_000;
-/** Of one that serves one run. */
+/** The idle time of a connection that serves one run. */
 const OWN_IDLE_MS = 60_000;
 
-/** The same over every attempt of a call: who wants to may see by it what was done already. */
+/**
+ * The metadata key of the idempotency key. The key is the same in all attempts of a call, so that a
+ * server can detect work that was done before.
+ */
 const IDEMPOTENCY_KEY = 'howdah/idempotency-key';
 
-/** One connection to one server, for all runs of its tenant; one after the other where it may ask something back. */
+/**
+ * A connection to a server, for all runs of its tenant. For a server that may send requests of its
+ * own, the connection serves one run after another.
+ */
 export class McpConnection {
-  /** Digests of its tools by name, as it said them last. */
+  /** The digests of the server's tools by name, from the last listing. */
   digests: ReadonlyMap<string, string> = new Map();
   inFlight = 0;
   usedAt = Date.now();
   isOpen = false;
-  /** It says that its tools are others now. */
+  /** Called when the server reports that its tools have changed. */
   onToolsChanged?: () => void;
-  /** It writes something for a log. */
+  /** Called with each log message of the server. */
   onLog?: (message: LoggingMessageNotification['params']) => void;
-  /** Whether the server ended it, not we. */
+  /** Called when the connection has closed. `byServer` is false if this process closed it. */
   onClosed?: (byServer: boolean) => void;
   #staleSince: number | undefined;
   #changedAt = 0;
@@ -69,7 +78,7 @@ export class McpConnection {
     this.#server = server;
     this.#line = line;
     const capabilities = capabilitiesFor(server);
-    // a command may end at a word it does not know, so what it speaks is asked of servers over HTTP alone
+    // a command may exit at an unknown method, so the version is negotiated only over HTTP
     const mode = server.type === 'http' ? 'auto' : 'legacy';
     this.#client = new Client(
       { name: 'howdah', version: '1' },
@@ -78,13 +87,13 @@ export class McpConnection {
     answerServer(this.#client, server, () => this.#served);
   }
 
-  /** Throws what the client throws when the server does not answer as one of MCP does. */
+  /** Connects to the server. Throws the errors of the client if the server does not speak MCP. */
   async open(signal: AbortSignal): Promise<void> {
     this.#client.onclose = () => {
       this.isOpen = false;
       this.onClosed?.(!this.#isClosing);
     };
-    this.#client.onerror = () => {}; // what fails is told to who asked for it
+    this.#client.onerror = () => {}; // errors are reported to the caller of the request
     this.#client.setNotificationHandler('notifications/message', ({ params }) =>
       this.onLog?.(params),
     );
@@ -101,15 +110,18 @@ export class McpConnection {
     await listenForTools(this.#client, () => this.retire());
   }
 
-  /** It has said that its tools are others by now, and has not been asked since. */
+  /** Returns whether the server has reported changed tools since the last listing. */
   get isStale(): boolean {
     return this.#staleSince !== undefined;
   }
 
-  /** It has said so for some time, or has fallen silent about it. */
+  /**
+   * Returns whether the tools should be listed again: no report came for a while, or the first
+   * report is too old.
+   */
   get isToldLongAgo(): boolean {
     const since = (moment = 0) => Date.now() - moment;
-    return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MOST_TOLD_MS;
+    return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MOST_STALE_MS;
   }
 
   async list(signal: AbortSignal): Promise<Listing> {
@@ -119,7 +131,7 @@ export class McpConnection {
     return { ...listing, prompts: await listPrompts(this.#client, signal) };
   }
 
-  /** Never throws. A call whose signal fires is cancelled at the server, too. */
+  /** Calls a tool. Never throws. A call whose signal fires is also cancelled at the server. */
   async call(
     name: string,
     args: JsonObject,
@@ -128,21 +140,21 @@ export class McpConnection {
     host?: McpHost,
   ): Promise<McpOutcome> {
     const { signal } = context;
-    const given = new AbortController();
+    const abandonment = new AbortController();
     const progress = lastProgress();
-    let asked: AskedBack | undefined;
+    let pendingQuestion: AskedBack | undefined;
     const giveUp = (question: AskedBack): void => {
-      asked ??= question;
-      given.abort();
+      pendingQuestion ??= question;
+      abandonment.abort();
     };
     this.inFlight += 1;
     this.#served = host && { host, signal, giveUp };
     try {
-      const all = AbortSignal.any([signal, this.#line.broken, given.signal]);
+      const all = AbortSignal.any([signal, this.#line.broken, abandonment.signal]);
       const options = { signal: all, timeout: NEVER_MS, onprogress: progress.take };
       return await this.#ask(name, args, context, options, keep);
     } catch (error) {
-      const question = asked ?? (host && this.#urlOf(error, host));
+      const question = pendingQuestion ?? (host && this.#urlOf(error, host));
       this.#breakOff();
       return question
         ? { asks: question }
@@ -163,7 +175,7 @@ export class McpConnection {
     keep: KeepFile,
   ): Promise<ToolOutcome> {
     const images = collectImages(keep);
-    const told = {
+    const resultOptions = {
       server: this.#server.name,
       tool: name,
       redaction: this.redaction,
@@ -171,25 +183,28 @@ export class McpConnection {
     };
     const own = ownToolOf(name, this.digests.get(name));
     if (own) {
-      return images.besides(await callOwnTool(own, this.#client, args, options, told));
+      return images.besides(await callOwnTool(own, this.#client, args, options, resultOptions));
     }
     const _meta = { [IDEMPOTENCY_KEY]: idempotency_key, ...(traceparent ? { traceparent } : {}) };
     const params = { name, arguments: args, _meta };
     const result = await this.#client.request({ method: 'tools/call', params }, options);
-    return images.besides(await outcomeOf(result, told));
+    return images.besides(await outcomeOf(result, resultOptions));
   }
 
-  /** A server may say by an error that a page has to be opened before it does anything. */
+  /** Returns the question of an error that requires a person to open a page first. */
   #urlOf(error: unknown, host: McpHost): AskedBack | undefined {
     const [first] = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
     const { name, allows_elicitation } = this.#server;
     if (!first || !allows_elicitation) return undefined;
-    const asked = elicitationOf({ ...first, mode: 'url' }, name);
-    const answer = 'fault' in asked ? undefined : host.elicit(asked);
+    const elicitation = elicitationOf({ ...first, mode: 'url' }, name);
+    const answer = 'fault' in elicitation ? undefined : host.elicit(elicitation);
     return answer && !('action' in answer) ? answer : undefined;
   }
 
-  /** What a server that may ask something says after a call that was broken off could be taken for the next one's. */
+  /**
+   * Closes the connection after an aborted call, if the server may send requests. A late request
+   * could otherwise be attributed to the next call.
+   */
   #breakOff(): void {
     if (asksBack(this.#server)) {
       this.#served = undefined;
@@ -202,7 +217,7 @@ export class McpConnection {
     return this.#client.close();
   }
 
-  /** Closes it when its calls are over. */
+  /** Closes the connection when its calls have ended. */
   retire(): void {
     this.#isRetired = true;
     this.#closeIfOver();
@@ -214,7 +229,7 @@ export class McpConnection {
     }
   }
 
-  /** It is ended after so long without a call. */
+  /** Returns the idle time after which the connection is closed. */
   get idleMs(): number {
     return asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
   }
@@ -224,7 +239,7 @@ export class McpConnection {
     return this.#line.redaction();
   }
 
-  /** What it wrote to stderr, as one line for a log. */
+  /** Returns what the server wrote to stderr, as one line for a log. */
   get stderr(): string {
     return this.redaction.text(this.#line.stderr()).replace(/\s+/g, ' ').trim().slice(-1_000);
   }

@@ -9,7 +9,10 @@ import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../json/json.ts';
 
-/** What an error of the client means for a call. `cause.sent` is false where the server cannot have begun with it. */
+/**
+ * Converts an error of the client to the error of a call. `cause.sent` is false if the server
+ * cannot have started the call.
+ */
 export function failureOf(error: unknown, server: string): RunError {
   if (error instanceof SdkHttpError) {
     return refusal(error.status, server);
@@ -34,18 +37,21 @@ export function failureOf(error: unknown, server: string): RunError {
   return guarded(error) ?? lost(server, `${server} did not answer: ${plain(error)}`);
 }
 
-/** The connection is gone, and with it what was under way. */
+/** Creates the error of a lost connection. The calls under way are lost too. */
 export function lost(server: string, message: string): RunError {
   return { code: 'unreachable', message, retryable: true, cause: { server } };
 }
 
-/** There is no connection, so nothing was sent. */
+/** Marks an error of a call that was not sent, because there is no connection. */
 export function unsent(server: string, error: RunError): RunError {
   const cause = isJsonObject(error.cause) ? error.cause : {};
   return { ...error, cause: { ...cause, server, sent: false } };
 }
 
-/** A server that no longer knows our session says 404, before it looks at the call. */
+/**
+ * Returns whether the server has forgotten the session. Such a server answers 404 before it reads
+ * the call.
+ */
 export function isForgotten(error: unknown): boolean {
   return error instanceof SdkHttpError && error.status === 404;
 }
@@ -67,7 +73,7 @@ function refusal(status: number, server: string): RunError {
     : { code: 'unreachable', message, retryable: true, cause };
 }
 
-/** What the guard of outgoing requests said. */
+/** Returns the error of the egress guard, if the error contains one. */
 function guarded(error: unknown): RunError | undefined {
   const cause = error instanceof TypeError ? error.cause : undefined;
   return isJsonObject(cause) && typeof cause.code === 'string' ? (cause as RunError) : undefined;
@@ -77,7 +83,9 @@ function plain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What a server says of a tool now is not what was accepted. */
+/**
+ * Returns the message for a tool whose current description differs from the accepted description.
+ */
 export function otherThanAccepted(
   server: string,
   name: string,

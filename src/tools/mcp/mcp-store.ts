@@ -2,13 +2,13 @@ import type { Json } from '../../json/json.ts';
 import type { McpFile } from './results/files.ts';
 import type { Listing, McpServer } from './server.ts';
 
-/** What is kept of servers. */
+/** The stored data of MCP servers. */
 export type McpRows = {
-  /** Undefined when it is not active, not there, or another tenant's. */
+  /** Returns a server. Undefined when the server is inactive, missing or of another tenant. */
   find(tenantId: string, id: string): Promise<McpServer | undefined>;
-  /** Gives what is not accepted. */
+  /** Stores a listing and returns the tools that are not accepted. */
   record(server: McpServer, listing: Listing): Promise<Json[]>;
   fail(server: McpServer, reason: string): Promise<void>;
-  /** Gives the id of the file's row. Throws what the database refuses. */
+  /** Stores a file and returns the id of its row. Throws the errors of the database. */
   keep(executionId: string, file: McpFile): Promise<string>;
 };

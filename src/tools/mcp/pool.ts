@@ -15,9 +15,12 @@ import { asksBack } from './server-requests/server-requests.ts';
 import { raceAbort } from './transport/race-abort.ts';
 import { type McpTransportOptions, openTransport } from './transport/transport.ts';
 
-/** The first start of a command may have to load it from somewhere. */
+/** The time for opening a connection. The first start of a command may download its program. */
 const OPEN_MS = 60_000;
-/** A connection that ends sooner has failed. */
+/**
+ * The time after which a connection counts as stable. A server that closes the connection earlier
+ * has failed.
+ */
 const STEADY_MS = 10_000;
 const SOON_MS = 250;
 const BACK_OFF_MS = 1_000;
@@ -28,16 +31,16 @@ export type McpPoolOptions = McpTransportOptions & {
   log: Log;
 };
 
-/** The connections of this process to MCP servers: one for each row that is used. */
+/** The connections of this process to MCP servers: one for each server in use. */
 export type McpPool = {
-  /** Never throws. A tool that is not what its version pinned is not called. */
+  /** Calls a tool. Never throws. A tool that differs from its pinned version is not called. */
   call(
     tool: ToolDefinition,
     args: JsonObject,
     context: ToolContext,
     host?: McpHost,
   ): Promise<McpOutcome>;
-  /** Asks a server what it offers, and keeps that. Never throws. */
+  /** Lists the tools and prompts of a server and stores the listing. Never throws. */
   discover(server: McpServer): Promise<void>;
   close(): Promise<void>;
 };
@@ -54,7 +57,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
   const soon = new Set<McpConnection>();
   const lanes = new ConnectionLanes();
 
-  /** The next attempt waits for longer each time. */
+  /** Records a failure. The delay before the next attempt doubles each time, up to a maximum. */
   const backOff = (server: McpServer, error: RunError): void => {
     const times = (failed.get(server.id)?.times ?? 0) + 1;
     const until = Date.now() + Math.min(BACK_OFF_MS * 2 ** (times - 1), MOST_BACK_OFF_MS);
@@ -65,14 +68,17 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     const listing = await connection.list(AbortSignal.timeout(OPEN_MS));
     const open = await rows.record(server, listing).catch((err) => {
       log.warn({ err, server: server.name }, 'the tools of an MCP server could not be kept');
-      return []; // the job that asked stands in the queue until they are
+      return []; // the job that requested the listing stays queued until the tools are stored
     });
     if (open.length > 0) {
       log.warn({ server: server.name, tools: open }, 'tools of an MCP server wait to be accepted');
     }
   };
 
-  /** One at a time for each server. One that does not say what it offers any more is not called, but begun again. */
+  /**
+   * Lists the tools of a server again, one listing at a time per server. If the listing fails, the
+   * connection is closed and the next call opens a new one.
+   */
   const askAgain = (server: McpServer, connection: McpConnection): Promise<void> => {
     const before = asking.get(server.id) ?? Promise.resolve();
     const next = before
@@ -87,7 +93,10 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     return next;
   };
 
-  /** A server may say so as often as it likes: it is asked again some time later, and not while it is being asked. */
+  /**
+   * Schedules a listing after a notification. A server may send notifications as often as it likes,
+   * so the listing is delayed and never runs twice at once.
+   */
   const askSoon = (server: McpServer, connection: McpConnection): void => {
     if (soon.has(connection)) return;
     soon.add(connection);
@@ -136,7 +145,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     }
   };
 
-  const hold = (server: McpServer, place: string): Held => {
+  const openConnection = (server: McpServer, place: string): Held => {
     const entry: Held = { revision: server.revision, opening: undefined as never };
     entry.opening = open(server, place, entry).then(async (outcome) => {
       if (outcome.ok) {
@@ -152,7 +161,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     return entry;
   };
 
-  /** What was begun there goes on; nothing else does. */
+  /** Removes a connection from the pool. Calls under way continue, and no new call uses it. */
   const drop = (place: string, known: Held): void => {
     held.delete(place);
     void known.opening.then((outcome) => outcome.ok && outcome.value.retire());
@@ -170,7 +179,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       const retry_after_ms = failure.until - Date.now();
       return { ok: false, error: { ...failure.error, retryable: true, retry_after_ms } };
     }
-    return hold(server, place).opening;
+    return openConnection(server, place).opening;
   };
 
   const idle = setInterval(() => {
@@ -182,7 +191,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     }
   }, 60_000).unref();
 
-  /** By a connection that says of the tool what was accepted. */
+  /** Calls a tool on a connection whose description of the tool is the accepted one. */
   const callOn = async (
     server: McpServer,
     lane: number,
@@ -197,8 +206,8 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       return { ok: false, error: unsent(server.name, connection.error) };
     }
     if (connection.value.isStale) {
-      const asked = askAgain(server, connection.value).then(() => connection);
-      const heard = await raceAbort(asked, context.signal);
+      const relisted = askAgain(server, connection.value).then(() => connection);
+      const heard = await raceAbort(relisted, context.signal);
       if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
       if (!connection.value.isOpen) {
         const error = lost(server.name, `${server.name} did not say its tools`);
@@ -236,7 +245,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     },
     async discover(server) {
       const known = held.get(`${server.id}/0`)?.open;
-      const connection = await acquire(server); // a new one is asked as it opens
+      const connection = await acquire(server); // a new connection lists its tools when it opens
       if (connection.ok && connection.value === known) {
         await askAgain(server, connection.value);
       }

@@ -10,12 +10,14 @@ const MAX_PROMPTS = 100;
 const MAX_PAGES = 10;
 const MAX_ARGUMENTS = 30;
 const MAX_BYTES = 32_768;
-/** As a variable of a stored prompt is called. */
+/** The names that a variable of a stored prompt may have. */
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
 /**
- * The prompts of a server as templates: each is asked for once, with `{{name}}` for every argument, and what comes back is the template. So its
- * text can be read and pinned before any agent is told it. Undefined when the server does not list them now; what it has besides is then not lost.
+ * Converts the prompts of a server to templates. Each prompt is requested once with `{{name}}` as
+ * every argument, and the answer is the template. The text can therefore be read and pinned before
+ * an agent sees it. Returns undefined when the server fails to list its prompts, so that its tools
+ * are not lost.
  */
 export async function listPrompts(
   client: Client,
@@ -101,15 +103,18 @@ function schemaOf({ description, required }: NonNullable<Prompt['arguments']>[nu
   };
 }
 
-/** What the server makes of placeholders. An error of its own is one of the prompt, not of the connection. */
+/**
+ * Returns the text of a prompt with placeholders as arguments. An error of the server is a fault of
+ * the prompt, not of the connection.
+ */
 async function textOf(
   client: Client,
   name: string,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<{ text: string } | { fault: string }> {
-  const given = Object.fromEntries(args.map((one) => [one, placeholder(one)]));
-  const request = { method: 'prompts/get' as const, params: { name, arguments: given } };
+  const placeholders = Object.fromEntries(args.map((one) => [one, placeholder(one)]));
+  const request = { method: 'prompts/get' as const, params: { name, arguments: placeholders } };
   try {
     const { messages } = await client.request(request, { signal });
     const texts = messages.map(({ role, content }) => ({

@@ -1,57 +1,59 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 
-/** A row of howdah.mcp_servers, as far as it takes to reach the server. */
+/** The columns of howdah.mcp_servers that are needed to connect to a server. */
 export type McpServer = {
   id: string;
   tenant_id: string;
   name: string;
   type: 'stdio' | 'http';
-  /** As `howdah.mcp_server_schema(type)` says. */
+  /** The configuration, as `howdah.mcp_server_schema(type)` describes it. */
   configuration: JsonObject;
-  /** Changes with type and configuration, and with what it may ask for. */
+  /** A version that changes with the type, the configuration and the permissions of the server. */
   revision: string;
-  /** What answers its requests for sampling; null: they are refused. */
+  /** The model for its sampling requests. Null rejects such requests. */
   sampling_model: ModelRef | null;
-  /** It may ask people. */
+  /** True if the server may ask people. */
   allows_elicitation: boolean;
 };
 
-/** What a server says of one of its tools. */
+/** A tool as its server describes it. */
 export type FoundTool = {
   name: string;
   description: string;
-  /** Without patterns, which would run here. */
+  /** The parameters without patterns, which would run in this process. */
   parameters: JsonSchema;
   annotations: JsonObject;
-  /** SHA-256 of all that was said, in hex. */
+  /** The SHA-256 of the whole description, in hex. */
   digest: string;
-  /** Why it cannot be offered. */
+  /** The reason why the tool cannot be offered. */
   fault: string | null;
-  /** There are characters in it that a reader does not see. */
+  /** True if the description contains invisible characters. */
   hides_something: boolean;
 };
 
-/** What a server says of one of its prompts, as a template. */
+/** A prompt as its server describes it, as a template. */
 export type FoundPrompt = {
   name: string;
   description: string;
   template: string;
-  /** JSON Schemas of its arguments by name. */
+  /** The JSON Schemas of the arguments by name. */
   variables: JsonObject;
   digest: string;
-  /** Why no template can be made of it. */
+  /** The reason why there is no template. */
   fault: string | null;
 };
 
-/** Undefined `prompts` could not be asked for now. */
+/** The listing of a server. `prompts` is undefined if they could not be listed. */
 export type Listing = {
   server_info: JsonObject;
   tools: FoundTool[];
   prompts: FoundPrompt[] | undefined;
 };
 
-/** Names and texts of a configuration's field, which the database has checked. */
+/**
+ * Returns the names and texts in a field of a configuration. The database has checked the field.
+ */
 export function textsIn(configuration: JsonObject, field: string): Record<string, string> {
   const value: Json | undefined = configuration[field];
   return (value ?? {}) as Record<string, string>;

@@ -1,6 +1,9 @@
 import type { CodeFault, CodeJob, CodeReport } from './job.ts';
 
-/** Code that tries to get out, or to use more than it may; and what has to come of it: a fault, or its result as JSON. */
+/**
+ * Code that tries to escape the sandbox or to exceed its limits. `expected` is the fault, or the
+ * result as JSON.
+ */
 export type Escape = {
   language: 'javascript' | 'python';
   name: string;
@@ -23,7 +26,9 @@ const SYSTEM_CALL = `import ctypes
 c = ctypes.CDLL(None, use_errno=True)
 (CALL, ctypes.get_errno())[0] >= 0`;
 
-/** What `howdah doctor` and the tests try. Each ends within its limits, which are short. */
+/**
+ * The attempts of `howdah doctor` and of the tests. Each ends within its limits, which are short.
+ */
 export const ESCAPES: readonly Escape[] = [
   javascript(
     'objects of the host',
@@ -120,7 +125,7 @@ export function escapeJob({
   return { code, data: null, files: [], timeout_ms, memory_mb: 32 };
 }
 
-/** What came of a job, as `expected` says it. */
+/** Returns the fault or the result of a job, in the form of `expected`. */
 export function cameOf(report: CodeReport): string {
   return 'result' in report ? report.result : report.fault;
 }

@@ -6,10 +6,13 @@ import { typeOf, typeOfName } from '../file-type.ts';
 import type { CodeFile } from './job.ts';
 import { FILES_BYTES, MOST_FILES, nameFault } from './scratch.ts';
 
-/** What a program finds in its scratch folder; `trust` that of the least trusted of it, none where there is nothing. */
+/**
+ * The files in the scratch folder of a program. `trust` is the lowest trust of the files, and
+ * absent without files.
+ */
 export type InputFile = { files: readonly CodeFile[]; trust?: Trust };
 
-/** The files that the argument `resources` names, by name or id. */
+/** Loads the files that the argument `resources` names, by name or id. */
 export async function inputFiles(
   words: Json | undefined,
   files: RunFiles,
@@ -21,14 +24,14 @@ export async function inputFiles(
   if (!found.ok) return found;
   const fault = faultIn(found.value);
   if (fault !== undefined) return refused(fault);
-  const given: CodeFile[] = [];
+  const loadedFiles: CodeFile[] = [];
   for (const { id, name } of found.value) {
     const loaded = await files.load(id);
     if (!loaded.ok) return { ok: false, error: { ...loaded.error, code: 'tool_failed' } };
-    given.push({ name, bytes: loaded.value.bytes });
+    loadedFiles.push({ name, bytes: loaded.value.bytes });
   }
   const trust = lowestTrust('internal', ...found.value.map((file) => file.trust));
-  return { ok: true, value: { files: given, trust } };
+  return { ok: true, value: { files: loadedFiles, trust } };
 }
 
 function faultIn(files: readonly GivenFile[]): string | undefined {
@@ -51,7 +54,9 @@ function refused(message: string): Outcome<never> {
   return { ok: false, error };
 }
 
-/** As it is kept: its type is the one the program said, else the one its name says. */
+/**
+ * Converts a file for storage. Its type is the one that the program stated, or that of its name.
+ */
 export function madeFile({ name, type, bytes }: CodeFile): MadeFile {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { name, type: typeOf(type ?? typeOfName(name), content), bytes: content };

@@ -1,6 +1,6 @@
 import type { Json } from '../../json/json.ts';
 
-/** Bytes, in UTF-8, of what code printed that are kept, and of what it may give as its result. */
+/** The largest stdout that is kept, and the largest result, both in bytes of UTF-8. */
 export const STDOUT_BYTES = 16_384;
 export const RESULT_BYTES = 32_768;
 
@@ -8,20 +8,23 @@ export type CodeLimits = { timeout_ms: number; memory_mb: number };
 
 export type CodeJob = CodeLimits & {
   code: string;
-  /** What the code sees as `data`. */
+  /** The value of the variable `data`. */
   data: Json;
-  /** What it finds in its scratch folder. */
+  /** The files in the scratch folder at the start. */
   files: readonly CodeFile[];
 };
 
-/** A file of the scratch folder; `type` where the code said one. */
+/** A file of the scratch folder. `type` is set if the code stated one. */
 export type CodeFile = { name: string; bytes: Uint8Array; type?: string };
 
 /**
- * - `threw`: the code is wrong, or wants something that is not there
- * - `time`, `memory`, `stack`: it was stopped at a limit;  `result`: what it gives is too large or no JSON
- * - `files`: what it left in its scratch folder cannot be taken
- * - `lost`: the sandbox is gone, which is not the code's doing as far as one knows
+ * A failed job:
+ *
+ * - `threw`: The code is wrong, or needs something that does not exist.
+ * - `time`, `memory`, `stack`: The code was stopped at a limit.
+ * - `result`: The result is too large or not JSON.
+ * - `files`: The files in the scratch folder cannot be returned.
+ * - `lost`: The sandbox ended, probably not because of the code.
  */
 export type CodeFault = {
   fault: 'threw' | 'time' | 'memory' | 'stack' | 'result' | 'files' | 'lost';
@@ -30,13 +33,16 @@ export type CodeFault = {
   column?: number | undefined;
 };
 
-/** What came of a job. `result` is JSON as text; `stdout` is there whatever happened, as far as it was heard. */
+/**
+ * The report of a job. `result` is JSON as text. `stdout` is always present, up to the limit and as
+ * far as it was received.
+ */
 export type CodeReport = { stdout: string } & (CodeEnd | CodeFault);
 
 /** The result as JSON, and the files that the code wrote. */
 export type CodeEnd = { result: string; files: readonly CodeFile[] };
 
-/** As much of a text as fits into so many bytes of UTF-8, and a line that says so when it is not all. */
+/** Truncates a text to a number of UTF-8 bytes. A truncated text ends with a line that says so. */
 export function kept(text: string, bytes: number): string {
   const all = Buffer.from(text);
   if (all.byteLength <= bytes) return text;

@@ -2,7 +2,7 @@ import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { Json } from '../../json/json.ts';
 import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
 
-/** What the model is told: the result and what was printed, or what is wrong and where. */
+/** Converts a report for the model: the result and the printed text, or the fault and its place. */
 export function outcomeOf(report: CodeReport, limits: CodeLimits): ToolOutcome {
   const { stdout } = report;
   if ('result' in report) {
@@ -15,7 +15,7 @@ export function outcomeOf(report: CodeReport, limits: CodeLimits): ToolOutcome {
     error: {
       code: fault === 'time' ? 'timeout' : 'tool_failed',
       message: sentence(report, limits),
-      retryable: fault === 'lost', // the same code comes to the same end
+      retryable: fault === 'lost', // the same code would fail the same way
       cause: {
         ...(line === undefined ? {} : { line }),
         ...(column === undefined ? {} : { column }),

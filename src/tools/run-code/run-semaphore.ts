@@ -1,4 +1,4 @@
-/** Room for so many at once; the others wait in the order they came. */
+/** A semaphore for a number of concurrent jobs. Other jobs wait in the order of their arrival. */
 export class RunSemaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
@@ -7,7 +7,10 @@ export class RunSemaphore {
     this.#free = size;
   }
 
-  /** Runs the work when there is room. Rejects with the signal's reason when that fires before. */
+  /**
+   * Runs the work when the semaphore has room. Rejects with the signal's reason if the signal fires
+   * before.
+   */
   async within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#enter(signal);
     try {

@@ -1,12 +1,15 @@
 import { isType } from '../file-type.ts';
 import type { CodeFile } from './job.ts';
 
-/** Files that come back of one call, and the bytes of them together; as many may be given to it. */
+/**
+ * Most files that one call returns, and their largest total size. The files at the start have the
+ * same limits.
+ */
 export const MOST_FILES = 20;
 export const FILES_BYTES = 8 * 1024 * 1024;
 const NAME_BYTES = 200;
 
-/** What is wrong with the name of a file in a scratch folder, which has no folders in it. */
+/** Returns the fault of a file name in a scratch folder, which has no subfolders. */
 export function nameFault(name: string): string | undefined {
   const said = JSON.stringify(name.slice(0, NAME_BYTES));
   if (!/\S/.test(name) || Buffer.byteLength(name) > NAME_BYTES) {
@@ -20,21 +23,24 @@ export function nameFault(name: string): string | undefined {
     : undefined;
 }
 
-/** The scratch folder of one call: what was given, and what was written over and beside it. Faults are thrown, as sentences. */
+/**
+ * The scratch folder of one call: the files at the start, and the files that the code wrote. Faults
+ * are thrown as errors with a message for the model.
+ */
 export class Scratch {
-  readonly #given: ReadonlyMap<string, CodeFile>;
+  readonly #inputs: ReadonlyMap<string, CodeFile>;
   readonly #written = new Map<string, CodeFile>();
   #bytes = 0;
 
-  constructor(given: readonly CodeFile[]) {
-    this.#given = new Map(given.map((file) => [file.name, file]));
+  constructor(inputs: readonly CodeFile[]) {
+    this.#inputs = new Map(inputs.map((file) => [file.name, file]));
   }
 
-  /** What comes back: what was written and is not what was given. */
+  /** Returns the files to return: the written files that differ from the files at the start. */
   get made(): CodeFile[] {
     return [...this.#written.values()].filter(({ name, bytes }) => {
-      const given = this.#given.get(name);
-      return !given || Buffer.compare(given.bytes, bytes) !== 0;
+      const input = this.#inputs.get(name);
+      return !input || Buffer.compare(input.bytes, bytes) !== 0;
     });
   }
 
@@ -62,7 +68,7 @@ export class Scratch {
   }
 
   read(name: string): Uint8Array {
-    const file = this.#written.get(name) ?? this.#given.get(name);
+    const file = this.#written.get(name) ?? this.#inputs.get(name);
     if (!file) {
       const names = this.list().map((one) => one.name);
       throw new Error(
@@ -73,7 +79,7 @@ export class Scratch {
   }
 
   list(): { name: string; bytes: number }[] {
-    const all = new Map([...this.#given, ...this.#written]);
+    const all = new Map([...this.#inputs, ...this.#written]);
     return [...all.values()].map(({ name, bytes }) => ({ name, bytes: bytes.byteLength }));
   }
 }

@@ -2,7 +2,9 @@ import type { ReadableColumn, ReadableTable } from '../../contracts/bounded-read
 
 const COMMENT_CHARACTERS = 300;
 
-/** Tables as text for a model: one line each, or in detail those that were asked for by name. */
+/**
+ * Describes tables for a model: one line each, or in detail if the tables were requested by name.
+ */
 export function describedTables(
   tables: readonly ReadableTable[],
   schemas: readonly string[],
@@ -19,7 +21,7 @@ export function describedTables(
   return lines.join('\n');
 }
 
-/** Of the names those that no table has. */
+/** Returns the names that no table has. */
 export function unknownTables(
   names: readonly string[],
   tables: readonly ReadableTable[],
@@ -54,7 +56,7 @@ function remark(comment: string | null): string {
   return comment ? ` — ${comment.replace(/\s+/g, ' ').slice(0, COMMENT_CHARACTERS)}` : '';
 }
 
-/** As it has to be written in a query. */
+/** Quotes a name for a query. */
 function quoted(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

@@ -3,7 +3,7 @@ import type { Json } from '../../json/json.ts';
 
 const CELL_CHARACTERS = 300;
 
-/** Rows as a table in Markdown, which a model reads well, and how many they are. */
+/** Formats rows as a Markdown table, which models read well, with the number of rows. */
 export function tableOf({ rows, cut_by }: Rows, limits: ReadLimits): string {
   const [first] = rows;
   if (!first) return cut_by ? moreThan(cut_by, 0, limits) : '(no rows)';
@@ -17,7 +17,7 @@ export function tableOf({ rows, cut_by }: Rows, limits: ReadLimits): string {
   return `${lines.join('\n')}\n${cut_by ? moreThan(cut_by, rows.length, limits) : count}`;
 }
 
-/** One line; null is no text. */
+/** Formats a value as one line. A null is written as `null`. */
 function cellOf(value: Json): string {
   const text = value === null ? 'null' : typeof value === 'string' ? value : JSON.stringify(value);
   const line = text

@@ -5,19 +5,19 @@ import { retryAfterMs } from '../../network/retry-after.ts';
 import type { Egress } from '../egress.ts';
 import { signingKey, webhookHeaders } from './sign.ts';
 
-/** An attempt that has begun, as the database gives it. */
+/** A delivery attempt that has started, as the database returns it. */
 export type Delivery = {
   id: string;
   tenant_id: string;
   url: string;
   attempt: number;
-  /** The same bytes in every attempt. */
+  /** The body, with the same bytes in each attempt. */
   body: string;
-  /** Names of the secrets it is signed with; without any it is not signed. */
+  /** The names of the secrets that sign the request. Without secrets, the request is not signed. */
   secrets: string[] | null;
 };
 
-/** What came of it. Only a status of 2xx is received; a redirect is not followed. */
+/** The result of an attempt. Only a status of 2xx is a success, and a redirect is not followed. */
 export type DeliveryResult = {
   status: number | null;
   error: string | null;
@@ -26,7 +26,10 @@ export type DeliveryResult = {
 
 const ANSWER_MS = 20_000;
 
-/** Sends webhooks, each by one POST under guard. Never throws: what went wrong is its result. */
+/**
+ * Creates the sender of webhooks. It sends each webhook in one guarded POST. It never throws: an
+ * error is part of the result.
+ */
 export function createSender(ways: { egress: Egress; readSecret: ReadSecret }) {
   return async (delivery: Delivery): Promise<DeliveryResult> => {
     const keys = await signingKeys(delivery, ways.readSecret);
@@ -42,7 +45,7 @@ export function createSender(ways: { egress: Egress; readSecret: ReadSecret }) {
     });
     if (!answer.ok) return { status: null, error: answer.error.message, retryAfterMs: null };
     const { status, headers } = answer.value;
-    answer.value.body.destroy(); // nobody reads it
+    answer.value.body.destroy(); // the body is not used
     return {
       status,
       error:

@@ -3,7 +3,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 
 const PREFIX = 'whsec_';
 
-/** The key in a secret as Standard Webhooks writes it. */
+/** Returns the key of a secret in the format of Standard Webhooks. */
 export function signingKey(name: string, secret: string): Outcome<Buffer> {
   const text = secret.trim();
   const key = Buffer.from(text.slice(PREFIX.length), 'base64');
@@ -16,7 +16,9 @@ export function signingKey(name: string, secret: string): Outcome<Buffer> {
   return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
 }
 
-/** The headers that say what this is and who sent it: one signature for each key, so that keys can change. */
+/**
+ * Builds the headers of a webhook, with one signature for each key, so that keys can be rotated.
+ */
 export function webhookHeaders(
   { id, body, at }: { id: string; body: string; at: Date },
   keys: readonly Buffer[],

@@ -1,28 +1,28 @@
 import type { JsonObject } from '../../../json/json.ts';
 import { plainText } from '../server-requests/elicitation.ts';
 
-/** What came with a result and is no text to be read at once. */
+/** A file in a result that is not returned as text. */
 export type McpFile = { name: string; type: string; bytes: Buffer; origin: JsonObject };
 
-/** Gives the id of the row. Throws what the database refuses. */
+/** Stores a file and returns the id of its row. Throws the errors of the database. */
 export type KeepFile = (file: McpFile) => Promise<string>;
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
-/** Bytes of base64, null when it is none. */
+/** Decodes base64. Returns null for any other text. */
 export function bytesIn(base64: string): Buffer | null {
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(base64) && base64.replaceAll('=', '').length % 4 !== 1
     ? Buffer.from(base64, 'base64')
     : null;
 }
 
-/** The end of an address, or a name made of what it is. */
+/** Returns the last part of a URI, or a name made of the type. */
 export function fileName(uri: string | undefined, otherwise: string, type: string): string {
   const last = (uri ?? '').split(/[?#]/)[0]?.split(/[/\\]/).at(-1) ?? '';
-  const told = plainText(decoded(last), 200)
+  const lastSegment = plainText(decoded(last), 200)
     .replaceAll(/[\n\t]/g, ' ')
     .trim();
-  return told || `${otherwise}.${/^[a-z]+\/([a-z0-9]+)/.exec(type)?.[1] ?? 'bin'}`;
+  return lastSegment || `${otherwise}.${/^[a-z]+\/([a-z0-9]+)/.exec(type)?.[1] ?? 'bin'}`;
 }
 
 function decoded(text: string): string {
@@ -33,7 +33,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Keeps it, and says in a line what and where it is. */
+/** Stores a file and returns a line that describes the file and its place. */
 export async function keptLine(file: McpFile, what: string, keep: KeepFile): Promise<string> {
   const { name, type, bytes } = file;
   const said = `${what} ${type}, ${bytes.byteLength} bytes`;

@@ -3,16 +3,16 @@ import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { ResourcePart } from '../../../contracts/runs/message.ts';
 import type { KeepFile } from './files.ts';
 
-/** Those that models take. */
+/** The image types that models accept. */
 const SHOWN = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
-/** Of one image or sound; a larger one is a file like others. */
+/** The largest image or sound that a model is shown. A larger one is only a file. */
 const MAX_BYTES = 3 * 1024 * 1024;
-/** Of one result. */
+/** Most images and sounds of one result. */
 const MOST = 5;
 
 const isSound = (type: string) => soundFormat(type) !== undefined;
 
-/** Keeps files as `keep` does, and remembers the images and sounds among them that a model may be shown. */
+/** Wraps `keep`, and collects the stored images and sounds that a model may be shown. */
 export function collectImages(keep: KeepFile) {
   const parts: ResourcePart[] = [];
   return {

@@ -10,10 +10,16 @@ const MAX_TOOLS = 500;
 const MAX_PAGES = 50;
 const MAX_TOOL_BYTES = 32_768;
 
-/** Characters that are not seen, or that change what is seen around them: controls, marks of direction, tags. Some emoji have one. */
+/**
+ * Characters that are invisible or change the display of others: controls, marks of direction,
+ * tags. Some emoji contain one.
+ */
 export const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/u;
 
-/** Asks a server for all of its tools. Throws what the client throws, and an error where it offers too much. */
+/**
+ * Lists all tools of a server. Throws the errors of the client, and an error if there are too many
+ * tools.
+ */
 export async function listTools(
   client: Client,
   signal: AbortSignal,
@@ -69,12 +75,15 @@ function found(tool: Tool): FoundTool {
     description: fault ? '' : text,
     parameters: fault ? {} : (withoutPatterns(inputSchema as JsonObject) as JsonObject),
     annotations: fault ? {} : hints(annotations),
-    // JSON writes controls as escapes: seen in the text itself
+    // JSON escapes control characters, so they are searched in the unescaped text
     hides_something: HIDDEN.test(text) || HIDDEN.test(unescaped(said)),
   };
 }
 
-/** What the server says of it, without the word that is ours alone (own-tools.ts). */
+/**
+ * Returns the annotations of the server without `protocol`, which only tools of Howdah may have
+ * (resource-tools.ts).
+ */
 function hints(annotations: Tool['annotations']): JsonObject {
   const { protocol: _, ...said } = JSON.parse(JSON.stringify(annotations ?? {})) as JsonObject;
   return said;

@@ -6,18 +6,21 @@ import type { JsonObject } from '../../../json/json.ts';
 import type { FoundTool } from '../server.ts';
 import { allContent, type ResultOptions } from './result.ts';
 
-/** What a server has besides tools, as tools that agents can call: the words are ours, and so they never change. */
+/**
+ * A tool for the resources or prompts of a server. Its description is written here, so the server
+ * cannot change it.
+ */
 type OwnTool = {
   name: string;
   description: string;
   parameters: JsonObject;
-  /** The part of the protocol it speaks: reads, by what that says. */
+  /** The method of the protocol that the tool calls. By the protocol, the method only reads. */
   protocol: string;
   run(
     client: Client,
     args: JsonObject,
     options: RequestOptions,
-    told: ResultOptions,
+    resultOptions: ResultOptions,
   ): Promise<string>;
 };
 
@@ -42,7 +45,7 @@ const RESOURCES: readonly OwnTool[] = [
         client
           .request({ method: 'resources/templates/list', params: at(cursor) }, options)
           .then((page) => ({ items: page.resourceTemplates, next: page.nextCursor })),
-      ).catch(() => []); // not every server has them
+      ).catch(() => []); // some servers have no templates
       const about = (one: {
         name: string;
         description?: string | undefined;
@@ -69,7 +72,7 @@ const RESOURCES: readonly OwnTool[] = [
       additionalProperties: false,
     },
     protocol: 'resources/read',
-    run: async (client, args, options, told) => {
+    run: async (client, args, options, resultOptions) => {
       const uri = String(args.uri);
       const { contents } = await client.request(
         { method: 'resources/read', params: { uri } },
@@ -77,7 +80,7 @@ const RESOURCES: readonly OwnTool[] = [
       );
       const parts = await allContent(
         contents.map((resource) => ({ type: 'resource', resource })),
-        told,
+        resultOptions,
       );
       return parts.join('\n') || '[nothing]';
     },
@@ -121,7 +124,7 @@ const PROMPTS: readonly OwnTool[] = [
       additionalProperties: false,
     },
     protocol: 'prompts/get',
-    run: async (client, args, options, told) => {
+    run: async (client, args, options, resultOptions) => {
       const params = {
         name: String(args.name),
         arguments: (args.arguments ?? {}) as Record<string, string>,
@@ -129,7 +132,7 @@ const PROMPTS: readonly OwnTool[] = [
       const { messages } = await client.request({ method: 'prompts/get', params }, options);
       const parts = await allContent(
         messages.map(({ content }) => content),
-        told,
+        resultOptions,
       );
       return parts.map((part, at) => `${messages[at]?.role}: ${part}`).join('\n\n');
     },
@@ -152,7 +155,10 @@ async function listed<T>(
   return all.slice(0, MAX_LISTED);
 }
 
-/** Those for what the server says it has, but for names it has given to tools of its own. */
+/**
+ * Returns the tools for the capabilities of the server, except names that the server's own tools
+ * use.
+ */
 export function ownTools(client: Client, taken: ReadonlySet<string>): FoundTool[] {
   const { resources, prompts } = client.getServerCapabilities() ?? {};
   const all = [...(resources ? RESOURCES : []), ...(prompts ? PROMPTS : [])];
@@ -160,7 +166,8 @@ export function ownTools(client: Client, taken: ReadonlySet<string>): FoundTool[
 }
 
 function found({ name, description, parameters, protocol }: OwnTool): FoundTool {
-  const said = canonicalJson({ name, parameters, protocol }); // our own words may get better
+  // without the description, which may be improved later
+  const said = canonicalJson({ name, parameters, protocol });
   return {
     name,
     description,
@@ -172,7 +179,10 @@ function found({ name, description, parameters, protocol }: OwnTool): FoundTool 
   };
 }
 
-/** The tool of ours that the digest says; a tool of the server's with that name has another one. */
+/**
+ * Returns the own tool with this name and digest. A tool of the server with the same name has
+ * another digest.
+ */
 export function ownToolOf(name: string, digest: string | undefined): OwnTool | undefined {
   return [...RESOURCES, ...PROMPTS].find(
     (tool) => tool.name === name && found(tool).digest === digest,
@@ -184,7 +194,7 @@ export async function callOwnTool(
   client: Client,
   args: JsonObject,
   options: RequestOptions,
-  told: ResultOptions,
+  resultOptions: ResultOptions,
 ): Promise<ToolOutcome> {
-  return { ok: true, value: await tool.run(client, args, options, told) };
+  return { ok: true, value: await tool.run(client, args, options, resultOptions) };
 }

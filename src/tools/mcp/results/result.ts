@@ -4,7 +4,7 @@ import type { Redaction } from '../../../redaction/redaction.ts';
 import { typeOf } from '../../file-type.ts';
 import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
 
-/** Where a result came from, and what is done with what is in it. */
+/** The origin of a result, and the functions that process its content. */
 export type ResultOptions = {
   server: string;
   tool: string;
@@ -13,13 +13,19 @@ export type ResultOptions = {
   keep: KeepFile;
 };
 
-/** What a text in a resource may have to be told at once; a longer one is a file, and its beginning is told. */
+/**
+ * The largest text of a resource that is returned directly. A longer text is stored as a file, and
+ * only its beginning is returned.
+ */
 const MAX_TEXT_BYTES = 32_768;
 const BEGINNING = 2_000;
 const MAX_FILES = 20;
 const TEXT = /^text\/|json|xml|yaml/;
 
-/** A result as the model is told it: texts as they are, and in brackets what it cannot read, which is kept. */
+/**
+ * Converts a result for the model. Texts are returned unchanged. Other content is stored as a file
+ * and described in brackets.
+ */
 export async function outcomeOf(
   result: CallToolResult,
   options: ResultOptions,
@@ -41,7 +47,7 @@ export async function outcomeOf(
     : { ok: true, value };
 }
 
-/** One after the other, so that no more than one file is decoded at a time. */
+/** Renders blocks one after the other, so that only one file is decoded at a time. */
 export async function allContent(
   blocks: readonly ContentBlock[],
   options: ResultOptions,
@@ -52,24 +58,24 @@ export async function allContent(
     const isFile = block.type !== 'text' && block.type !== 'resource_link';
     files += isFile ? 1 : 0;
     parts.push(
-      isFile && files > MAX_FILES ? `[${block.type}: not kept]` : await told(block, options),
+      isFile && files > MAX_FILES ? `[${block.type}: not kept]` : await renderBlock(block, options),
     );
   }
   return parts;
 }
 
-async function told(block: ContentBlock, options: ResultOptions): Promise<string> {
+async function renderBlock(block: ContentBlock, options: ResultOptions): Promise<string> {
   switch (block.type) {
     case 'text':
       return block.text;
     case 'image':
     case 'audio':
-      return keptBytes(block.data, block.mimeType, undefined, block.type, options);
+      return storeBytes(block.data, block.mimeType, undefined, block.type, options);
     case 'resource': {
       const resource = readable(block.resource, options.redaction);
       return 'text' in resource
-        ? toldText(resource, options)
-        : keptBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
+        ? renderText(resource, options)
+        : storeBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
     }
     case 'resource_link':
       return `[${block.name}: ${block.uri}${block.description ? `, ${block.description}` : ''}]`;
@@ -81,7 +87,7 @@ type Embedded = { uri: string; mimeType?: string | undefined } & (
   | { blob: string }
 );
 
-/** What says that it is a text, and is one, is read as such also where it came in base64. */
+/** Decodes a resource in base64 whose type is a text type and whose bytes are text. */
 export function readable<T extends Embedded>(
   resource: T,
   redaction: Redaction,
@@ -96,7 +102,7 @@ export function readable<T extends Embedded>(
   }
 }
 
-async function toldText(
+async function renderText(
   { uri, text, mimeType }: { uri: string; text: string; mimeType?: string | undefined },
   options: ResultOptions,
 ): Promise<string> {
@@ -116,7 +122,7 @@ async function toldText(
   return `${line}\n${text.slice(0, BEGINNING)}\n[the beginning: ${bytes.byteLength} bytes are in the file]`;
 }
 
-async function keptBytes(
+async function storeBytes(
   base64: string,
   said: string | undefined,
   uri: string | undefined,

@@ -1,34 +1,34 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../../json/json.ts';
 
-/** How large a schema may become when its references are followed. */
+/** The largest size of a schema after its references are expanded. */
 const MAX_NODES = 10_000;
 
 /** Most objects and booleans of a schema in the database (howdah_private.schema_size_fault). */
 const MAX_PARTS = 5_000;
 const MAX_LEVELS = 100;
 
-/** Values, not schemas. */
+/** Keywords whose values are data, not schemas. */
 const DATA = new Set(['enum', 'const', 'default', 'examples']);
-/** Schemas by name. */
+/** Keywords whose values are schemas by name. */
 const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
 
 /**
- * A foreign schema as it may be checked in this process: without patterns, since one of them against a text that fits it
- * badly would stop the worker. The server checks them itself.
+ * Removes patterns from a foreign schema, so that it can be checked in this process. A pattern that
+ * backtracks would block the worker. The server checks its patterns itself.
  */
 export function withoutPatterns(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(withoutPatterns);
   if (!isJsonObject(schema)) return schema;
   const hasPatterns = schema.patternProperties !== undefined;
-  const kept: JsonObject = {};
+  const sanitized: JsonObject = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'pattern' || key === 'patternProperties') continue;
     if (hasPatterns && /^(additional|unevaluated)Properties$/.test(key)) continue;
-    if (DATA.has(key)) kept[key] = value;
-    else if (MAPS.has(key) && isJsonObject(value)) kept[key] = byName(value);
-    else kept[key] = withoutPatterns(value);
+    if (DATA.has(key)) sanitized[key] = value;
+    else if (MAPS.has(key) && isJsonObject(value)) sanitized[key] = byName(value);
+    else sanitized[key] = withoutPatterns(value);
   }
-  return kept;
+  return sanitized;
 }
 
 function byName(schemas: JsonObject): JsonObject {
@@ -83,7 +83,7 @@ export function schemaFault(schema: JsonSchema): string | null {
       fault = `its schema refers to ${ref.slice(0, 200)}, which is not part of it`;
       return 0;
     }
-    sizes.set(ref, 0); // a tree that refers to itself ends with the value
+    sizes.set(ref, 0); // a schema that refers to itself ends with the value
     const found = size(at(schema, ref) ?? null);
     sizes.set(ref, found);
     return found;
@@ -103,7 +103,7 @@ function at(schema: Json, ref: string): Json | undefined {
   return found;
 }
 
-/** A name that is not percent-encoded as it should be names nothing, or itself. */
+/** Decodes a percent-encoded name. An invalid encoding is returned unchanged. */
 function decoded(name: string): string {
   try {
     return decodeURIComponent(name);

@@ -6,7 +6,10 @@ const MAX_MESSAGE = 4_000;
 const MAX_FIELDS = 50;
 const MAX_SCHEMA_BYTES = 32_768;
 
-/** What a form may say of a field: patterns would run here, references lead elsewhere. */
+/**
+ * The keywords allowed in a form. Patterns would run in this process, and references lead
+ * elsewhere.
+ */
 const KEYWORDS = new Set([
   'type',
   'title',
@@ -27,14 +30,14 @@ const KEYWORDS = new Set([
   'maxItems',
 ]);
 
-/** Names of what is nobody's business but that of who has it. */
+/** Names of fields that ask for secrets. */
 const SECRET =
   /(^|[^a-z])(pass[-_ ]?(word|wd|phrase|code)|pwd|pin([-_ ]?code)?|secrets?|(api|access|private|secret|ssh|auth)[-_ ]?(keys?|tokens?)|tokens?|credentials?|cvv|cvc|otp|ssn|(credit|debit)?[-_ ]?card[-_ ]?(number|no)|seed[-_ ]phrase|mnemonic)([^a-z]|$)/i;
-/** In a sentence only what has no harmless meaning. */
+/** The words that ask for secrets in a sentence. Words with harmless meanings are omitted. */
 const SECRET_IN_TEXT =
   /\b(passwords?|passphrases?|passcodes?|api[- ]?keys?|(access|auth) tokens?|(private|secret|ssh) keys?|credit card|card number|cvv|seed phrase|one[- ]time (code|password))\b/i;
 
-/** Characters that are not seen, or that change what is seen around them. */
+/** Characters that are invisible or change the display of others. */
 const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n])\p{Cc}/gu;
 
 export function plainText(text: string, most = MAX_MESSAGE): string {
@@ -42,7 +45,9 @@ export function plainText(text: string, most = MAX_MESSAGE): string {
   return seen.length > most ? `${seen.slice(0, most)}…` : seen;
 }
 
-/** The form of a request as it is shown and checked, or why it is not. */
+/**
+ * Returns the schema of a form as it is shown and checked, or the reason why the form is rejected.
+ */
 export function formOf(requested: JsonObject): { schema: JsonSchema } | { fault: string } {
   const properties = isJsonObject(requested.properties) ? requested.properties : {};
   const names = Object.keys(properties);
@@ -68,14 +73,14 @@ function tame(value: Json): Json {
   );
 }
 
-/** The first word that asks for what no server may ask people through us; undefined when there is none. */
+/** Returns the first word that asks people for a secret, which no server may do, or undefined. */
 export function secretAskedFor({ message, schema }: Elicitation): string | undefined {
-  const told = SECRET_IN_TEXT.exec(message)?.[0];
+  const inMessage = SECRET_IN_TEXT.exec(message)?.[0];
   const fields = isJsonObject(schema.properties) ? schema.properties : {};
   const named = Object.entries(fields).find(([name, field]) => {
     const { title, format } = isJsonObject(field) ? field : {};
     const spaced = name.replaceAll(/([a-z])([A-Z])/g, '$1_$2');
     return format === 'password' || SECRET.test(spaced) || SECRET.test(String(title ?? ''));
   });
-  return named?.[0] ?? told;
+  return named?.[0] ?? inMessage;
 }

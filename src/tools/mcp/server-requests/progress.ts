@@ -1,7 +1,7 @@
 import type { Progress } from '@modelcontextprotocol/client';
 import { plainText } from './elicitation.ts';
 
-/** How far a call got, as its server said last: told where it does not come to its end. */
+/** Records the last progress of a call. `told` describes it for the error of a call that fails. */
 export function lastProgress(): { take(progress: Progress): void; told(): string } {
   let last: Progress | undefined;
   return {

@@ -4,16 +4,19 @@ import type { ModelRef } from '../../../contracts/agents/model.ts';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { JsonObject } from '../../../json/json.ts';
 
-/** Of one answer. */
+/** Most tokens of one answer. */
 const MAX_TOKENS = 4_096;
 const MAX_MESSAGES = 50;
-/** Of one request, images and all. */
+/** The largest request, including images. */
 const MAX_BYTES = 262_144;
 
 type Params = CreateMessageRequest['params'];
 type Part = Extract<Params['messages'][number]['content'], { type: string }>;
 
-/** What goes to the model, or why nothing does. The run's own conversation never does, whatever the server wishes. */
+/**
+ * Converts a sampling request, or returns a fault. The conversation of the run is never sent,
+ * whatever the server requests.
+ */
 export function samplingOf(
   params: Params,
   server: string,
@@ -26,14 +29,14 @@ export function samplingOf(
   if (Buffer.byteLength(JSON.stringify([messages, systemPrompt])) > MAX_BYTES) {
     return { fault: `a model is asked with at most ${MAX_BYTES} bytes` };
   }
-  const told = messages.map(messageOf);
-  const fault = told.find((one): one is { fault: string } => 'fault' in one);
+  const converted = messages.map(messageOf);
+  const fault = converted.find((one): one is { fault: string } => 'fault' in one);
   if (fault) return fault;
   const system: Message[] = systemPrompt ? [{ role: 'system', content: systemPrompt }] : [];
   return {
     server,
     model,
-    messages: [...system, ...(told as Message[])],
+    messages: [...system, ...(converted as Message[])],
     max_tokens: Math.max(1, Math.min(Math.floor(maxTokens) || MAX_TOKENS, MAX_TOKENS)),
     ...(typeof temperature === 'number' ? { temperature } : {}),
   };
@@ -41,9 +44,9 @@ export function samplingOf(
 
 function messageOf({ role, content }: Params['messages'][number]): Message | { fault: string } {
   const parts = (Array.isArray(content) ? content : [content]) as Part[];
-  const stranger = parts.find(({ type }) => type !== 'text' && type !== 'image');
-  if (stranger || (role === 'assistant' && parts.some(({ type }) => type === 'image'))) {
-    return { fault: `a model is not asked with ${stranger?.type ?? 'images of its own'}` };
+  const unsupported = parts.find(({ type }) => type !== 'text' && type !== 'image');
+  if (unsupported || (role === 'assistant' && parts.some(({ type }) => type === 'image'))) {
+    return { fault: `a model is not asked with ${unsupported?.type ?? 'images of its own'}` };
   }
   const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
   const images = parts.flatMap((part): JsonObject[] =>

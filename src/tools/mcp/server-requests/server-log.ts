@@ -6,12 +6,15 @@ export type Log = {
   info(about: object, message: string): void;
 };
 
-/** Of one connection, in a minute. */
+/** Most lines of one connection in a minute. */
 const MAX_LINES = 60;
 const MINUTE_MS = 60_000;
 const GRAVE = new Set(['error', 'critical', 'alert', 'emergency']);
 
-/** Writes what a server has for a log into this process's, as much of it as anybody would read. */
+/**
+ * Returns a handler that writes log messages of a server to the log of this process, up to a rate
+ * limit.
+ */
 export function logOf(log: Log, server: string) {
   let since = Date.now();
   let lines = 0;

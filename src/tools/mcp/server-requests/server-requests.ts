@@ -16,15 +16,18 @@ import type { McpServer } from '../server.ts';
 import { formOf, plainText, secretAskedFor } from './elicitation.ts';
 import { samplingOf } from './sampling.ts';
 
-/** The call a connection is busy with, and whose it is. */
+/** The call that a connection serves, with the host of its run. */
 export type ServedCall = {
   host: McpHost;
   signal: AbortSignal;
-  /** Nobody has answered yet: the call is given up, and made again with the answer. */
-  giveUp(asked: AskedBack): void;
+  /** Abandons the call because nobody has answered yet. The call is repeated with the answer. */
+  giveUp(question: AskedBack): void;
 };
 
-/** Whether it may ask anything: then a connection serves one call at a time, so that it is known whose the question is. */
+/**
+ * Returns whether a server may send requests. A connection to such a server serves one call at a
+ * time, so that each request belongs to a known call.
+ */
 export function asksBack(server: McpServer): boolean {
   return server.allows_elicitation || server.sampling_model !== null;
 }
@@ -41,7 +44,10 @@ function rootsOf({ configuration }: McpServer): { uri: string; name?: string }[]
   return (configuration.roots ?? []) as { uri: string; name?: string }[];
 }
 
-/** Lets the client answer what the server may ask, and refuse all else in words. */
+/**
+ * Registers handlers for the requests that the server may send. Other requests are rejected with a
+ * message.
+ */
 export function answerServer(
   client: Client,
   server: McpServer,
@@ -88,10 +94,10 @@ async function sample(
   params: CreateMessageRequest['params'],
   { server, model, call }: Sampled,
 ): Promise<CreateMessageResult> {
-  const asked = samplingOf(params, server.name, model);
-  const outcome = 'fault' in asked ? undefined : await call.host.sample(asked, call.signal);
+  const sampling = samplingOf(params, server.name, model);
+  const outcome = 'fault' in sampling ? undefined : await call.host.sample(sampling, call.signal);
   if (!outcome?.ok) {
-    const message = outcome ? outcome.error.message : (asked as { fault: string }).fault;
+    const message = outcome ? outcome.error.message : (sampling as { fault: string }).fault;
     await call.host.refused('sampling', { server: server.name, message });
     throw new ProtocolError(INVALID_PARAMS, message);
   }
@@ -109,18 +115,18 @@ async function elicit(
   server: McpServer,
   call: ServedCall,
 ): Promise<ElicitResult> {
-  const asked = elicitationOf(params, server.name);
-  if ('fault' in asked) {
-    await call.host.refused('elicitation', { server: server.name, message: asked.fault });
-    throw new ProtocolError(INVALID_PARAMS, asked.fault);
+  const elicitation = elicitationOf(params, server.name);
+  if ('fault' in elicitation) {
+    await call.host.refused('elicitation', { server: server.name, message: elicitation.fault });
+    throw new ProtocolError(INVALID_PARAMS, elicitation.fault);
   }
-  const secret = secretAskedFor(asked);
+  const secret = secretAskedFor(elicitation);
   if (secret !== undefined) {
     const message = `it asked people for what looks like a secret (${plainText(secret, 100)}): declined, and nobody was asked`;
     await call.host.refused('elicitation', { server: server.name, message });
     return { action: 'decline' };
   }
-  const answer = call.host.elicit(asked);
+  const answer = call.host.elicit(elicitation);
   if (!('action' in answer)) {
     call.giveUp(answer);
     return { action: 'cancel' };
@@ -128,12 +134,12 @@ async function elicit(
   return answer.action === 'accept'
     ? {
         action: 'accept',
-        ...(asked.url ? {} : { content: answer.content as ElicitResult['content'] }),
+        ...(elicitation.url ? {} : { content: answer.content as ElicitResult['content'] }),
       }
     : { action: answer.action };
 }
 
-/** A request of either mode as a question. */
+/** Converts an elicitation request of either mode to a question. */
 export function elicitationOf(
   params: {
     mode?: string | undefined;

@@ -10,29 +10,33 @@ import type { Redaction } from '../../../redaction/redaction.ts';
 export type ChildOptions = {
   command: string;
   args: readonly string[];
-  /** All of it: nothing of our own environment is added. */
+  /** The whole environment. Nothing from the environment of this process is added. */
   env: Record<string, string>;
   cwd: string;
-  /** Of one message. */
+  /** The largest message. */
   maxBytes: number;
   /** Redacts the secrets that the process was given and may print. */
   redaction: Redaction;
 };
 
-/** What a program may write beside messages before it is taken for no MCP server. */
+/**
+ * Most bytes that a program may write to stdout besides messages. Beyond them the program is no MCP
+ * server.
+ */
 const NOISE_BYTES = 1024 * 1024;
 const STDERR_CHARACTERS = 4_000;
 const GRACE_MS = 2_000;
 
 /**
- * A server as a process of its own, in a process group of its own, so that whatever it has started ends with it. A line
- * that is no message is passed over, as some print a greeting; a message that is too large, or too much noise, ends it.
+ * Runs a server as a child process in its own process group, so that its descendants end with it. A
+ * line that is no message is skipped, because some programs print a greeting. A message that is too
+ * large, or too much other output, ends the server.
  */
 export class ChildTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
-  /** The end of what it wrote to stderr. */
+  /** The last part of the server's stderr. */
   stderr = '';
   readonly #options: ChildOptions;
   #child: ChildProcessWithoutNullStreams | undefined;
@@ -45,7 +49,7 @@ export class ChildTransport implements Transport {
     this.#options = options;
   }
 
-  /** Resolves when the process runs; throws what `spawn` says. */
+  /** Starts the process and resolves when it runs. Throws the errors of `spawn`. */
   async start(): Promise<void> {
     const { command, args, env, cwd } = this.#options;
     const child = spawn(command, [...args], { env, cwd, stdio: 'pipe', detached: true });
@@ -67,7 +71,10 @@ export class ChildTransport implements Transport {
     child.on('error', (error) => this.onerror?.(error));
   }
 
-  /** Resolves when the system has taken it, or the process is over: whoever waits for the answer is told then. */
+  /**
+   * Sends a message. Resolves when the operating system has accepted the message. Rejects when the
+   * process has ended; requests that wait for an answer then fail too.
+   */
   send(message: JSONRPCMessage): Promise<void> {
     const child = this.#child;
     if (!child || this.#isOver) {
@@ -80,7 +87,7 @@ export class ChildTransport implements Transport {
     });
   }
 
-  /** Asks it to end by closing its input, and makes it end. */
+  /** Closes the input of the process, so that it ends, and kills it after a grace period. */
   async close(): Promise<void> {
     const child = this.#child;
     if (!child?.pid) {
@@ -102,12 +109,14 @@ export class ChildTransport implements Transport {
     }
   }
 
-  /** The whole group: what it left behind too. */
+  /**
+   * Sends a signal to the whole process group, including processes that the server has left behind.
+   */
   #signal(signal: NodeJS.Signals): void {
     try {
       process.kill(-(this.#child?.pid as number), signal);
     } catch {
-      // Nobody is left.
+      // no process is left
     }
   }
 

@@ -3,8 +3,9 @@ import type { Client } from '@modelcontextprotocol/client';
 const LISTEN_MS = 10_000;
 
 /**
- * Since protocol version 2026-07-28 a server tells of changes only who listens; before, it does by itself. `lost` is called when
- * it ends that: whoever begins it again asks what it offers.
+ * Listens for changes of tools and prompts. Since protocol version 2026-07-28 a server reports
+ * changes only to listeners; before, it reports them always. `lost` is called when the server ends
+ * the stream. The next connection then lists the tools again.
  */
 export async function listenForTools(client: Client, lost: () => void): Promise<void> {
   const { tools, prompts } = client.getServerCapabilities() ?? {};
@@ -15,6 +16,7 @@ export async function listenForTools(client: Client, lost: () => void): Promise<
   if (client.getProtocolEra() !== 'modern' || Object.keys(wanted).length === 0) {
     return;
   }
-  const listening = await client.listen(wanted, { timeout: LISTEN_MS }).catch(() => undefined); // it says so, and does not let anybody listen
+  // the server has declared the capability and does not accept a listener
+  const listening = await client.listen(wanted, { timeout: LISTEN_MS }).catch(() => undefined);
   void listening?.closed.then((how) => how !== 'local' && lost());
 }

@@ -1,7 +1,10 @@
 import type { Outcome } from '../../../contracts/errors.ts';
 import { ended } from '../../custom/custom.ts';
 
-/** What the signal ends is the waiting: the work goes on for the others who wait for it. */
+/**
+ * Waits for the work until the signal fires. The work itself continues for other callers that wait
+ * for it.
+ */
 export async function raceAbort<T>(
   work: Promise<Outcome<T>>,
   signal: AbortSignal,

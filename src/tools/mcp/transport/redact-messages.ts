@@ -12,11 +12,11 @@ export function redactMessages(transport: Transport, redaction: () => Redaction)
   Object.defineProperty(transport, 'onmessage', {
     configurable: true,
     get: () => handler,
-    set: (given: Handler | undefined) => {
+    set: (newHandler: Handler | undefined) => {
       handler =
-        given &&
+        newHandler &&
         (((message: JSONRPCMessage, extra: never) =>
-          given(redaction().json(message), extra)) as Handler);
+          newHandler(redaction().json(message), extra)) as Handler);
     },
   });
   return transport;

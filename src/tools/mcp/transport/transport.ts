@@ -10,10 +10,10 @@ import { readHeaders } from '../../http-request/headers.ts';
 import { type McpServer, textsIn } from '../server.ts';
 import { ChildTransport } from './child-transport.ts';
 
-/** Of one message, or one answer over HTTP. */
+/** The largest message, and the largest answer over HTTP. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** How a server is spoken with, and what must not be told of it. */
+/** The transport to a server, and the redaction of the secrets that it sends. */
 export type McpTransport = {
   transport: Transport;
   /**
@@ -21,9 +21,9 @@ export type McpTransport = {
    * connection.
    */
   redaction(): Redaction;
-  /** Fires when an answer broke off: whoever waits for one waits in vain. */
+  /** Fires when an answer broke off, because calls that wait for it would never end. */
   broken: AbortSignal;
-  /** What the server wrote for people, its end. */
+  /** Returns the last part of the server's stderr. */
   stderr(): string;
 };
 
@@ -32,7 +32,7 @@ export type McpTransportOptions = McpCommands & {
   readSecret: ReadSecret;
 };
 
-/** How the server of a row is reached; nothing is started or sent yet. */
+/** Creates the transport to a server. Does not start or send anything. */
 export async function openTransport(
   server: McpServer,
   options: McpTransportOptions,
@@ -72,7 +72,10 @@ async function toProcess(
   return { ok: true, value: line };
 }
 
-/** Secrets are read for each request, so that a new value is used without a new connection. */
+/**
+ * Creates the transport to a URL. Secrets are read for each request, so that a new value is used
+ * without a new connection.
+ */
 async function toUrl(
   server: McpServer,
   options: McpTransportOptions,
@@ -105,7 +108,10 @@ async function toUrl(
   return { ok: true, value: { transport, redaction, broken: broken.signal, stderr: () => '' } };
 }
 
-/** An answer that goes on for as long as the connection: no call waits for its end. */
+/**
+ * Returns whether the answer is a stream that lasts as long as the connection. No call waits for
+ * its end.
+ */
 function isListening({ body }: RequestInit): boolean {
   const method = 'subscriptions/listen';
   return typeof body === 'string' && body.includes(method) && JSON.parse(body).method === method;
@@ -134,7 +140,7 @@ async function headersOf(
   return read.ok ? read : unfit(read.error.message);
 }
 
-/** The values of secrets by what they are handed over as. */
+/** Reads secrets. The result maps the names of variables or headers to values. */
 async function readAll(
   { tenant_id }: McpServer,
   names: Record<string, string>,

@@ -1,13 +1,14 @@
 import type { QuickJSContext, QuickJSHandle } from 'quickjs-emscripten-core';
 import { FILES_BYTES, type Scratch } from '../scratch.ts';
 
-/** A text as JSON has no more bytes than this for each of its own. */
+/** The most bytes of JSON for each byte of a text. */
 const ESCAPED = 6;
 const MOST_OF_A_HEAD = 4_000;
 
 /**
- * What the prelude calls for `files`: each with the names it is given. Texts go in and out as JSON, since a text between the
- * interpreter and here ends at its first NUL. Whatever the code has made of the prelude comes here as a value of its own.
+ * Creates the functions of `files` that the prelude calls. Texts are passed as JSON, because a text
+ * passed to or from the interpreter ends at its first NUL. The code may have changed the prelude,
+ * so every argument is checked here.
  */
 export function filesFunctions(
   context: QuickJSContext,
@@ -41,14 +42,17 @@ export function filesFunctions(
   const readBytes = context.newFunction('bytes', (words) => {
     const bytes = scratch.read(head(words)[0] ?? '');
     makeRoom(context, bytes.byteLength);
-    // a copy, since what is given may be a part of a larger buffer
+    // a copy, because the bytes may be part of a larger buffer
     return context.newArrayBuffer(new Uint8Array(bytes).buffer);
   });
   const list = context.newFunction('list', () => context.newString(JSON.stringify(scratch.list())));
   return { put, text: readText, bytes: readBytes, list };
 }
 
-/** What is copied into the interpreter is not asked there whether it fits: so that much is asked for first, and given back. */
+/**
+ * Throws if the interpreter has no room for a copy. Copying itself does not check the memory limit,
+ * so the same amount is allocated and released first.
+ */
 function makeRoom(context: QuickJSContext, bytes: number): void {
   const made = context.evalCode(`new ArrayBuffer(${bytes})`);
   if (made.error) throw outOfMemory();
@@ -59,7 +63,7 @@ function textOf(context: QuickJSContext, handle: QuickJSHandle, most: number): s
   const length = context.getNumber(context.getProp(handle, 'length'));
   if (!(length <= most)) throw new Error('the text is too long');
   const text = context.getString(handle);
-  if (text === '') throw outOfMemory(); // JSON is never empty: there was no room to read it
+  if (text === '') throw outOfMemory(); // JSON is never empty, so there was no memory to read it
   return text;
 }
 
@@ -71,7 +75,7 @@ function bytesOf(context: QuickJSContext, handle: QuickJSHandle): Uint8Array {
   return bytes;
 }
 
-/** As the interpreter itself says it. */
+/** Creates the error that the interpreter raises when it is out of memory. */
 function outOfMemory(): Error {
   return Object.assign(new Error('out of memory'), { name: 'InternalError' });
 }

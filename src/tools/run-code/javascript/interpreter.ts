@@ -21,21 +21,27 @@ import { filesFunctions } from './interpreted-files.ts';
 import { type BoundMemory, boundMemory } from './memory.ts';
 import { PRELUDE } from './prelude.ts';
 
-/** What of it is used here; neither the library of this language level nor @types/node describes it. */
+/**
+ * The part of WebAssembly that is used here. Neither the library of this language level nor
+ * @types/node declares it.
+ */
 declare const WebAssembly: {
   compile(bytes: Uint8Array): Promise<object>;
 };
 
-/** Described as a module of the other kind, which is not what is loaded. */
+/** A cast, because the package declares a module of another kind than the one that is loaded. */
 const variant = release as unknown as QuickJSSyncVariant;
 
 const FILE = 'code.js';
-/** JS_EVAL_FLAG_ASYNC of QuickJS: `await` at the top, and the value of the last expression. */
+/**
+ * JS_EVAL_FLAG_ASYNC of QuickJS: allows `await` at the top level, and returns the value of the last
+ * expression.
+ */
 const AWAITING = 128;
 const WRAPPER = 'await (async () => {';
-/** Of the interpreted code, well below what the interpreter and its thread have. */
+/** The stack of the interpreted code, well below the stacks of the interpreter and its thread. */
 const STACK_BYTES = 256 * 1024;
-const FIRST_PAGES = 256; // what the interpreter was built with
+const FIRST_PAGES = 256; // the initial memory of the interpreter's build
 const PAGES_OF_A_MB = 16;
 const STEPS_AT_ONCE = 1_000;
 
@@ -46,7 +52,7 @@ const NEVER: CodeFault = { fault: 'threw', message: 'it awaits something that ne
 
 let compiling: Promise<object> | undefined;
 
-/** The interpreter as a compiled program, which is compiled once a thread. */
+/** Returns the compiled interpreter. Each thread compiles it once. */
 function compiled(): Promise<object> {
   const root = import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/package.json');
   compiling ??= readFile(new URL('./dist/emscripten-module.wasm', root)).then((bytes) =>
@@ -56,8 +62,9 @@ function compiled(): Promise<object> {
 }
 
 /**
- * Runs JavaScript in an interpreter of its own: its memory is made for this job, can grow to the job's limit and no further,
- * and is thrown away with it. It may not come back in time: who calls it has to be able to end this thread.
+ * Runs JavaScript in a new interpreter. Its memory is allocated for this job, can grow up to the
+ * job's limit, and is released afterwards. The function may block beyond the time limit, so the
+ * caller must be able to terminate this thread.
  */
 export async function interpret(job: CodeJob): Promise<CodeReport> {
   const bound = boundMemory(FIRST_PAGES, job.memory_mb * PAGES_OF_A_MB);
@@ -73,7 +80,7 @@ export async function interpret(job: CodeJob): Promise<CodeReport> {
   return { stdout: printed.text, ...outcome };
 }
 
-/** What was printed, as far as it is kept. */
+/** Collects printed lines up to the limit of stdout. */
 class Printed {
   readonly #lines: string[] = [];
   #characters = 0;
@@ -90,7 +97,10 @@ class Printed {
   }
 }
 
-/** One job in its interpreter. Nothing is disposed of: all there is lies in the memory that goes with the job. */
+/**
+ * One job in its interpreter. Nothing is disposed individually, because the whole memory is
+ * released with the job.
+ */
 class Evaluation {
   readonly #context: QuickJSContext;
   readonly #code: string;
@@ -113,17 +123,19 @@ class Evaluation {
     const data = context.newString(JSON.stringify(job.data));
     const longest = context.newNumber(STDOUT_BYTES + 1);
     const { put, text, bytes, list } = filesFunctions(context, this.#scratch);
-    const given = [print, data, longest, put, text, bytes, list];
-    this.#tools = context.unwrapResult(context.callFunction(prelude, context.undefined, given));
+    const preludeArguments = [print, data, longest, put, text, bytes, list];
+    this.#tools = context.unwrapResult(
+      context.callFunction(prelude, context.undefined, preludeArguments),
+    );
   }
 
   outcome(): CodeEnd | CodeFault {
     const value = this.#evaluate(this.#code, 0);
     if ('fault' in value) return value;
-    const told = this.#settled(this.#tool('tell', value.handle), 0);
-    if ('fault' in told) return told;
-    const length = this.#context.getNumber(this.#context.getProp(told.handle, 'length'));
-    const result = length > RESULT_BYTES ? undefined : this.#context.getString(told.handle);
+    const serialized = this.#settled(this.#tool('tell', value.handle), 0);
+    if ('fault' in serialized) return serialized;
+    const length = this.#context.getNumber(this.#context.getProp(serialized.handle, 'length'));
+    const result = length > RESULT_BYTES ? undefined : this.#context.getString(serialized.handle);
     return result === undefined || Buffer.byteLength(result) > RESULT_BYTES
       ? {
           fault: 'result',
@@ -132,16 +144,19 @@ class Evaluation {
       : { result, files: this.#scratch.made };
   }
 
-  /** The code as it stands; where it has a `return` at the top, as the body of a function. Neither has run before. */
+  /**
+   * Evaluates the code. Code with a `return` at the top level is evaluated again as the body of a
+   * function. The first attempt is a syntax error, so the code runs only once.
+   */
   #evaluate(code: string, offset: number): { handle: QuickJSHandle } | CodeFault {
-    const begun = this.#context.evalCode(code, FILE, AWAITING);
-    if (begun.error) {
-      const fault = this.#blame(begun.error, offset);
+    const evaluation = this.#context.evalCode(code, FILE, AWAITING);
+    if (evaluation.error) {
+      const fault = this.#blame(evaluation.error, offset);
       return offset === 0 && /SyntaxError: return not in a function/.test(fault.message)
         ? this.#evaluate(`${WRAPPER}${code}\n})()`, WRAPPER.length)
         : fault;
     }
-    const settled = this.#settled(begun, offset);
+    const settled = this.#settled(evaluation, offset);
     return 'fault' in settled
       ? settled
       : { handle: this.#context.getProp(settled.handle, 'value') };
@@ -171,7 +186,7 @@ class Evaluation {
     }
     const read = this.#tool('blame', error);
     if (this.#late()) return OUT_OF_TIME;
-    // even that had no room
+    // reading the error failed for lack of memory
     return read.error ? OUT_OF_MEMORY : faultOf(JSON.parse(this.#textOf(read.value)), offset);
   }
 
@@ -180,7 +195,9 @@ class Evaluation {
     return this.#context.callFunction(tool, this.#context.undefined, argument);
   }
 
-  /** Short, whatever the code has made of what is called. */
+  /**
+   * Returns a text up to a length, because the code may have replaced the functions of the prelude.
+   */
   #textOf(handle: QuickJSHandle): string {
     const length = this.#context.getNumber(this.#context.getProp(handle, 'length'));
     return length <= 2 * STDOUT_BYTES ? this.#context.getString(handle) : '';
@@ -206,7 +223,7 @@ function faultOf({ name, message, stack }: Blamed, offset: number): CodeFault {
   };
 }
 
-/** The interpreter itself came to an end, as it does when it is called too deeply. */
+/** Converts an error of the interpreter itself, for example after too deep calls. */
 function trapped(error: unknown): CodeFault {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError) return OUT_OF_STACK;

@@ -1,14 +1,18 @@
-/** What of it is used here; neither the library of this language level nor @types/node describes it. */
+/**
+ * The part of WebAssembly that is used here. Neither the library of this language level nor
+ * @types/node declares it.
+ */
 declare const WebAssembly: {
   Memory: new (pages: { initial: number; maximum: number }) => { grow(pages: number): number };
 };
 
-/** The memory of an interpreter, and whether it was refused more the last time it asked. */
+/** The memory of an interpreter. `isFull` returns whether the last growth was refused. */
 export type BoundMemory = { memory: object; isFull(): boolean };
 
 /**
- * An interpreter that gets no more memory in the middle of a promise throws null, for which there is room, or never settles
- * it: what was the matter only the memory knows.
+ * Creates the memory of an interpreter. When the memory is exhausted inside a promise, the
+ * interpreter throws null, for which there is room, or never settles the promise. Only the memory
+ * then knows the cause.
  */
 export function boundMemory(initial: number, maximum: number): BoundMemory {
   const memory = new WebAssembly.Memory({ initial, maximum });

@@ -1,6 +1,7 @@
 /**
- * Runs inside the sandbox before the code that was given: makes `data`, `console` and `files`, and gives the two functions by which
- * the result and an error are read. Nothing here is a wall: the code may replace all of it, and then only it is wrong.
+ * The program that runs in the sandbox before the code. It creates `data`, `console` and `files`,
+ * and returns the two functions that read the result and an error. It is no security boundary: the
+ * code may replace all of it, and then only that code is affected.
  */
 export const PRELUDE = `(print, dataText, longest, put, text, bytes, list) => {
   const { stringify, parse } = JSON;

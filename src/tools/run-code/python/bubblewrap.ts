@@ -2,15 +2,20 @@ import type { CodeLimits } from '../job.ts';
 import { FILES_BYTES } from '../scratch.ts';
 import { PYTHON_PROGRAM, SCRATCH } from './python-program.ts';
 
-/** Where the report comes out, and where the filter of system calls goes in. */
+/** The file descriptors of the report and of the filter of system calls. */
 export const REPORT_FD = 3;
 export const FILTER_FD = 4;
-/** Of the scratch folder: what is given, what comes back, and the pages these do not fill. */
+/**
+ * The size of the scratch folder: the files at the start, the files at the end, and partly filled
+ * pages.
+ */
 export const SCRATCH_BYTES = 2 * FILES_BYTES + 1024 * 1024;
 
 /**
- * The arguments of bwrap for one job: programs and libraries of the system to read, nothing to write but a folder in memory, no network, no other
- * process, no variable, and one process without threads, whose memory is therefore the memory of the job.
+ * Builds the arguments of bwrap for one job. The job can read programs and libraries of the system
+ * and write only to a folder in memory. It has no network, no other process and no environment
+ * variables of the worker. It is one process without threads, so the memory of the process is the
+ * memory of the job.
  */
 export function bubblewrapArguments({ timeout_ms, memory_mb }: CodeLimits): string[] {
   return [
@@ -38,7 +43,7 @@ export function bubblewrapArguments({ timeout_ms, memory_mb }: CodeLimits): stri
       '--nofile=64',
       '--core=0',
     ],
-    // one more than may come back: what is cut off there is seen to be too large
+    // one byte above the limit, so that a truncated file is detected as too large
     ...[`--fsize=${FILES_BYTES + 1}`, `--cpu=${Math.ceil(timeout_ms / 1000) + 1}`],
     ...['/usr/bin/python3', '-I', '-c', PYTHON_PROGRAM],
   ];

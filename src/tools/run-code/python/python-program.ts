@@ -1,12 +1,14 @@
 import { RESULT_BYTES, STDOUT_BYTES } from '../job.ts';
 import { FILES_BYTES, MOST_FILES } from '../scratch.ts';
 
-/** Its scratch folder, which is in memory and nowhere else. */
+/** The scratch folder, which exists only in memory. */
 export const SCRATCH = '/work';
 
 /**
- * What runs in the sandbox: reads the job from stdin, runs its code, and writes a report to descriptor 3. Both are a line of JSON
- * with the names and lengths of files, and then what is in these, one after the other. Nothing here is a wall, the sandbox around it is: the code may change all of it, and then only it is wrong.
+ * The program that runs in the sandbox. It reads the job from stdin, runs its code and writes a
+ * report to descriptor 3. Job and report are a line of JSON with the names and lengths of files,
+ * followed by the content of the files. The program is no security boundary, the sandbox is: the
+ * code may change all of the program, and then only that code is affected.
  */
 export const PYTHON_PROGRAM = `
 import ast, io, json, os, sys, traceback

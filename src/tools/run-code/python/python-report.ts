@@ -1,22 +1,24 @@
 import { type CodeEnd, type CodeFault, type CodeJob, RESULT_BYTES } from '../job.ts';
 import { MOST_FILES, Scratch } from '../scratch.ts';
 
-/** What the code may say of its end. */
+/** The faults that a report may contain. */
 const FAULTS = ['threw', 'memory', 'result', 'files'];
 
-/** The code may have written anything in place of its report: what is none is undefined. */
+/**
+ * Parses the report. The code may have written any other bytes in its place; these give undefined.
+ */
 export function reportIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | undefined {
   const line = report.indexOf('\n');
   const end = line < 0 ? report.length : line;
   try {
-    const told = JSON.parse(report.subarray(0, end).toString('utf8'));
-    if (typeof told.result === 'string') {
-      JSON.parse(told.result);
-      return Buffer.byteLength(told.result) <= RESULT_BYTES
-        ? endOf(told.result, told.files, report.subarray(end + 1), job)
+    const parsed = JSON.parse(report.subarray(0, end).toString('utf8'));
+    if (typeof parsed.result === 'string') {
+      JSON.parse(parsed.result);
+      return Buffer.byteLength(parsed.result) <= RESULT_BYTES
+        ? endOf(parsed.result, parsed.files, report.subarray(end + 1), job)
         : undefined;
     }
-    const { fault, message, line: row, column } = told;
+    const { fault, message, line: row, column } = parsed;
     return FAULTS.includes(fault) && typeof message === 'string'
       ? { fault, message: message.slice(0, 4_000), line: placeIn(row), column: placeIn(column) }
       : undefined;
@@ -25,7 +27,10 @@ export function reportIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | un
   }
 }
 
-/** Undefined when the lengths are not those of what follows. Names and limits are those of every scratch folder. */
+/**
+ * Reads the files after the report. Returns undefined when their lengths do not match. Names and
+ * limits are checked as in every scratch folder.
+ */
 function endOf(
   result: string,
   files: unknown,
@@ -33,7 +38,7 @@ function endOf(
   job: CodeJob,
 ): CodeEnd | CodeFault | undefined {
   if (!Array.isArray(files) || files.length > 2 * MOST_FILES) return undefined;
-  const given = new Map(job.files.map((file) => [file.name, file.bytes]));
+  const inputs = new Map(job.files.map((file) => [file.name, file.bytes]));
   const scratch = new Scratch([]);
   let from = 0;
   for (const { name, bytes: length } of files) {
@@ -41,7 +46,7 @@ function endOf(
     const bytes = content.subarray(from, from + length);
     from += length;
     if (from > content.length) return undefined;
-    if (given.get(name) && Buffer.compare(given.get(name) as Uint8Array, bytes) === 0) continue;
+    if (inputs.get(name) && Buffer.compare(inputs.get(name) as Uint8Array, bytes) === 0) continue;
     try {
       scratch.write({ name, bytes });
     } catch (error) {

@@ -25,9 +25,12 @@ export type PythonOptions = {
 const SYSTEM_PATH = ['/usr/bin', '/usr/local/bin'];
 const GRACE_MS = 250;
 const NOBODY = 65_534;
-/** Of each of its outputs: a report with every character of its result escaped, twice, and something to spare. */
+/**
+ * The largest output of each stream: a report in which every character of the result is escaped
+ * twice, with reserve.
+ */
 const MOST_BYTES = 16 * RESULT_BYTES;
-/** How it ends when its processor time is over. */
+/** The exit status of a process that has used up its processor time. */
 const SPENT = ['SIGXCPU', 'status 152'];
 const OUT_OF_TIME: CodeFault = { fault: 'time', message: '' };
 const PROBE: CodeJob = { code: '1 + 1', data: null, files: [], timeout_ms: 5_000, memory_mb: 64 };
@@ -40,7 +43,10 @@ type Ended = {
   stopped?: CodeFault;
 };
 
-/** Python under bubblewrap, `size` at once. Whether this host can is tried once, before the first job. */
+/**
+ * Creates the runner of Python under bubblewrap, with `size` jobs at once. The first job tests
+ * whether the host supports it.
+ */
 export function createPython(size: number, options: PythonOptions) {
   const room = new RunSemaphore(size);
   let missing: Promise<string | undefined> | undefined;
@@ -55,7 +61,7 @@ export function createPython(size: number, options: PythonOptions) {
     });
 }
 
-/** One sentence on why Python cannot run on this host; undefined where it can. */
+/** Returns one sentence on why Python cannot run on this host, or undefined if it can. */
 async function whatIsMissing(options: PythonOptions): Promise<string | undefined> {
   const instead = 'write it in JavaScript';
   if (!seccompFilter(process.arch)) {
@@ -65,7 +71,7 @@ async function whatIsMissing(options: PythonOptions): Promise<string | undefined
     const tried = await runOnce(PROBE, new AbortController().signal, options);
     const report = reportOf(tried, PROBE);
     return tried.stopped || ('result' in report && report.result === '2')
-      ? undefined // one too busy to say within its time is not one that cannot
+      ? undefined // a host that is too busy for the time limit still supports Python
       : `Python does not run on this worker, bubblewrap could not make its sandbox (${tried.stderr.trim().slice(0, 200) || tried.status}): ${instead}`;
   } catch {
     return `Python does not run on this worker, which finds no bubblewrap (bwrap) in its PATH: ${instead}`;
@@ -80,18 +86,22 @@ function searchPath({ path = [] }: PythonOptions): string {
   return [...path.filter((folder) => isAbsolute(folder)), ...SYSTEM_PATH].join(delimiter);
 }
 
-/** Rejects when bubblewrap cannot be started, and with the signal's reason when that fires; the sandbox is gone then. */
+/**
+ * Runs a job once. Rejects when bubblewrap cannot be started. Rejects with the signal's reason when
+ * the signal fires; the sandbox has then ended.
+ */
 function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Promise<Ended> {
   const child = spawn(options.bwrap ?? 'bwrap', bubblewrapArguments(job), {
     cwd: '/',
     env: { PATH: searchPath(options) },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}), // root is above a limit of processes
+    // root is exempt from the limit of processes
+    ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
   });
   let stopped: CodeFault | undefined;
   const stop = (fault: CodeFault): void => {
     stopped ??= fault;
-    child.kill('SIGKILL'); // the kernel ends whatever is in the sandbox
+    child.kill('SIGKILL'); // the kernel then kills every process in the sandbox
   };
   const outputs = [1, 2].map((fd) => heard(child.stdio[fd] as Readable, MOST_BYTES, stop));
   const report = heard(child.stdio[REPORT_FD] as Readable, MOST_BYTES + SCRATCH_BYTES, stop);
@@ -114,7 +124,7 @@ function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Pro
   });
 }
 
-/** A line of JSON, and what is in the files. */
+/** Encodes a job as a line of JSON and the content of its files. */
 function jobText({ code, data, files }: CodeJob): Buffer {
   const lengths = files.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength }));
   const line = `${JSON.stringify({ code, data, files: lengths })}\n`;
@@ -123,11 +133,14 @@ function jobText({ code, data, files }: CodeJob): Buffer {
 
 function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
   const input = child.stdio[fd] as Writable;
-  input.on('error', () => {}); // it ended before it had read: its status says why
+  input.on('error', () => {}); // the process has ended, and its status is the reason
   input.end(content);
 }
 
-/** Gives what came out of it so far. Whoever writes far more than is kept goes around `print`, and is stopped. */
+/**
+ * Collects an output and returns a function that reads it. Code that writes far more than the limit
+ * bypasses `print`, so it is stopped.
+ */
 function heard(stream: Readable, most: number, stop: (fault: CodeFault) => void): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,8 +1,10 @@
-// What Python has no use for, and attacks have: other processes, mounts, keys, tracing, sockets, memory that no limit counts.
-// By processor, in one order: ptrace, process_vm_readv, process_vm_writev, kcmp, perf_event_open, personality, mount, umount2,
-// pivot_root, chroot, fsopen, move_mount, open_tree, mount_setattr, unshare, setns, name_to_handle_at, open_by_handle_at,
-// add_key, request_key, keyctl, bpf, userfaultfd, io_uring_setup, io_uring_enter, io_uring_register, socket, shmget, shmat,
-// msgget, semget, mq_open, memfd_create, memfd_secret, vmsplice, fanotify_init, syslog.
+// System calls that Python does not need and that attacks use: other processes, mounts, keys,
+// tracing, sockets, and memory that no limit counts. The numbers by processor, all in this order:
+// ptrace, process_vm_readv, process_vm_writev, kcmp, perf_event_open, personality, mount, umount2,
+// pivot_root, chroot, fsopen, move_mount, open_tree, mount_setattr, unshare, setns,
+// name_to_handle_at, open_by_handle_at, add_key, request_key, keyctl, bpf, userfaultfd,
+// io_uring_setup, io_uring_enter, io_uring_register, socket, shmget, shmat, msgget, semget,
+// mq_open, memfd_create, memfd_secret, vmsplice, fanotify_init, syslog.
 const FILTERS: Partial<Record<string, { arch: number; refused: number[] }>> = {
   x64: {
     arch: 0xc000003e,
@@ -27,9 +29,12 @@ const RETURN = 0x06;
 const ALLOW = 0x7fff0000;
 const REFUSE = 0x00050001; // with EPERM
 const KILL = 0x80000000;
-const OTHER_NUMBERS = 0x40000000; // those of x32, which are calls of the same kernel by other numbers
+const OTHER_NUMBERS = 0x40000000; // the calls of x32, which have other numbers in the same kernel
 
-/** The filter of system calls for bubblewrap's --seccomp; undefined for a processor whose numbers are not written here. */
+/**
+ * Builds the filter of system calls for bubblewrap's --seccomp. Returns undefined for a processor
+ * without numbers in this file.
+ */
 export function seccompFilter(processor: string): Buffer | undefined {
   const filter = FILTERS[processor];
   if (!filter) return undefined;
@@ -49,7 +54,10 @@ export function seccompFilter(processor: string): Buffer | undefined {
   ]);
 }
 
-/** One instruction of BPF: how many to skip when its test holds, and when not. */
+/**
+ * Encodes one BPF instruction, with the number of instructions to skip if its test is true or
+ * false.
+ */
 function instruction(code: number, value: number, then = 0, otherwise = 0): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeUInt16LE(code, 0);
