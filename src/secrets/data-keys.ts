@@ -3,29 +3,38 @@ import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
 import { newKey, open, placeOfKey, seal } from './envelope.ts';
 import type { MasterKey, MasterKeys } from './master-keys.ts';
 
-/** A data key stays in memory for so long: a data key never changes, so this is only about where it is. */
-const KEPT_MS = 60_000;
-/** Somebody else is faster this often only when something is wrong. */
+/**
+ * The time for which a data key stays in memory. A data key never changes, so this limits only its
+ * presence in memory.
+ */
+const CACHE_MS = 60_000;
+/** The number of attempts. Another process wins this often only if something is wrong. */
 const ATTEMPTS = 10;
 
-/** The data keys, in the clear. */
+/** The data keys in the clear. */
 export type DataKeys = {
-  /** Throws `HWINV` when this process has not the master key, or the row was changed. */
+  /**
+   * Opens a data key. Throws `HWINV` if this process lacks the master key, or if the row was
+   * changed.
+   */
   open(wrapped: WrappedKey): Promise<Buffer>;
-  /** Makes a tenant's first data key, or its next one. */
+  /** Creates the first data key of a tenant, or its next data key. */
   add(tenantId: string, replacing: boolean): Promise<void>;
 };
 
-/** Opens data keys with the master keys of this process, and keeps them for a minute. */
+/**
+ * Creates access to data keys, which are opened with the master keys of this process. Caches the
+ * opened keys for one minute.
+ */
 export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKeys {
-  const kept = new Map<string, Buffer>();
+  const cached = new Map<string, Buffer>();
   return {
     async open(wrapped) {
-      const known = kept.get(wrapped.id);
+      const known = cached.get(wrapped.id);
       if (known) return known;
       const key = unwrap(wrapped, await masterKeys.known());
-      kept.set(wrapped.id, key);
-      setTimeout(() => kept.delete(wrapped.id), KEPT_MS).unref();
+      cached.set(wrapped.id, key);
+      setTimeout(() => cached.delete(wrapped.id), CACHE_MS).unref();
       return key;
     },
     async add(tenantId, replacing) {
@@ -33,20 +42,23 @@ export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKe
         const master = await masterInUse(rows, masterKeys);
         const key = wrap(await rows.newId(), tenantId, newKey(), master);
         if (await rows.addDataKey(key, replacing)) return;
-        if (!replacing && (await rows.slot(tenantId, '')).key) return; // somebody else has made it
+        if (!replacing && (await rows.slot(tenantId, '')).key) return; // another process made it
       }
       throw new HowdahError('HWCNF', 'the keys are being rotated; try again in a moment');
     },
   };
 }
 
-/** The data key sealed with this master key. */
+/** Seals a data key with this master key. */
 export function wrap(id: string, tenantId: string, key: Buffer, master: MasterKey): WrappedKey {
   const place = { id, tenant_id: tenantId, wrapped_by: master.fingerprint };
   return { ...place, ...seal(master.key, placeOfKey(place), key) };
 }
 
-/** The data key in the clear. Throws `HWINV` when none of these master keys is its own, or when it was changed. */
+/**
+ * Opens a data key. Throws `HWINV` if the key of none of these master keys fits, or if the data key
+ * was changed.
+ */
 export function unwrap(wrapped: WrappedKey, masters: readonly MasterKey[]): Buffer {
   const master = masters.find(({ fingerprint }) => fingerprint === wrapped.wrapped_by);
   if (!master) throw wrongKey();
@@ -58,7 +70,10 @@ export function unwrap(wrapped: WrappedKey, masters: readonly MasterKey[]): Buff
   });
 }
 
-/** Which of the keys of this process is for what is new: the database says, so that processes agree. */
+/**
+ * Returns the master key of this process for new data. The database selects the key, so that all
+ * processes agree.
+ */
 async function masterInUse(rows: SecretRows, masterKeys: MasterKeys): Promise<MasterKey> {
   const { current } = await rows.masterKeys();
   const keys = current === null ? await masterKeys.made() : await masterKeys.known();
@@ -69,7 +84,7 @@ async function masterInUse(rows: SecretRows, masterKeys: MasterKeys): Promise<Ma
   throw wrongKey();
 }
 
-/** What says that the database's secrets are under another key. */
+/** Returns the error for secrets that are encrypted with another key. */
 export function wrongKey(): HowdahError {
   return new HowdahError(
     'HWINV',
@@ -81,7 +96,10 @@ export function wrongKey(): HowdahError {
   );
 }
 
-/** Throws `HWINV` unless this process has every master key that something in the database is sealed with. */
+/**
+ * Throws `HWINV` unless this process has every master key that something in the database is sealed
+ * with.
+ */
 export async function refuseWrongKeys(rows: SecretRows, masterKeys: MasterKeys): Promise<void> {
   const { needed } = await rows.masterKeys();
   if (needed.length === 0) return;

@@ -6,25 +6,34 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** A value this short shows too much of itself by four of its characters. */
+/**
+ * The length from which the last four characters of a value are shown. They would reveal too much
+ * of a shorter value.
+ */
 const SHOWN_FROM = 16;
 
-/** What a sealed thing is sealed as: it opens as nothing else. */
+/** The place for which a value is sealed. The value opens in no other place. */
 type Place = readonly (string | number)[];
 
-/** A secret's place: no row opens in the place of another, or as an older version of itself. */
+/**
+ * Returns the place of a secret. No row opens in the place of another row, or as an older version
+ * of itself.
+ */
 export function placeOfSecret(
   secret: Pick<SealedSecret, 'tenant_id' | 'id' | 'name' | 'version'>,
 ): Place {
   return ['howdah.secret', secret.tenant_id, secret.id, secret.name, secret.version];
 }
 
-/** A data key's place. */
+/** Returns the place of a data key. */
 export function placeOfKey(key: Pick<WrappedKey, 'tenant_id' | 'id' | 'wrapped_by'>): Place {
   return ['howdah.data_key', key.tenant_id, key.id, key.wrapped_by];
 }
 
-/** AES-256-GCM under a nonce of its own; the place is authenticated and not stored. */
+/**
+ * Encrypts bytes with AES-256-GCM under a nonce of their own. The place is authenticated and not
+ * stored.
+ */
 export function seal(key: Buffer, place: Place, plain: Buffer): Sealed {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(bytesOf(place));
@@ -32,7 +41,10 @@ export function seal(key: Buffer, place: Place, plain: Buffer): Sealed {
   return { nonce: nonce.toString('base64'), ciphertext: ciphertext.toString('base64') };
 }
 
-/** The plain bytes; undefined when the key is another, a bit has changed, or it was sealed for another place. */
+/**
+ * Returns the plain bytes. Returns undefined if the key is another, if a bit has changed, or if the
+ * bytes were sealed for another place.
+ */
 export function open(key: Buffer, place: Place, sealed: Sealed): Buffer | undefined {
   const bytes = Buffer.from(sealed.ciphertext, 'base64');
   const nonce = Buffer.from(sealed.nonce, 'base64');
@@ -46,17 +58,20 @@ export function open(key: Buffer, place: Place, sealed: Sealed): Buffer | undefi
   }
 }
 
-/** A key of 256 bits. */
+/** Creates a key of 256 bits. */
 export function newKey(): Buffer {
   return randomBytes(KEY_BYTES);
 }
 
-/** Tells master keys apart, and nothing else. */
+/** Returns a fingerprint that distinguishes master keys and has no other use. */
 export function fingerprintOfKey(key: Buffer): string {
   return createHmac('sha256', key).update('howdah.master_key').digest('hex').slice(0, 16);
 }
 
-/** What may be shown: a fingerprint that nobody can check a guess against, the last four of a value that is long. */
+/**
+ * Returns the traits of a value that may be shown: a fingerprint that nobody can check a guess
+ * against, and the last four characters of a long value.
+ */
 export function traitsOf(key: Buffer, value: string): SecretTraits {
   const own = Buffer.from(hkdfSync('sha256', key, '', 'howdah.fingerprint', KEY_BYTES));
   const fingerprint = createHmac('sha256', own).update(value).digest('hex').slice(0, 12);

@@ -8,22 +8,28 @@ import { fingerprintOfKey, newKey } from './envelope.ts';
 /** A key that data keys are wrapped with. */
 export type MasterKey = Readonly<{ fingerprint: string; key: Buffer }>;
 
-/** Where a process has its master keys from: the first is for whatever is new, the others open what is old. */
+/**
+ * The source of the master keys of a process. The first key is for new data, and the other keys
+ * open old data.
+ */
 export type KeySource = Readonly<{
-  /** Of HOWDAH_SECRET_KEY and HOWDAH_SECRET_KEY_OLD. */
+  /** The keys of HOWDAH_SECRET_KEY and HOWDAH_SECRET_KEY_OLD. */
   keys: readonly Buffer[];
-  /** Where a key is kept when the environment names none; undefined: nowhere. */
+  /** The file of a key if the environment names no key; undefined for no file. */
   file: string | undefined;
 }>;
 
 /** The master keys of this process. */
 export type MasterKeys = {
   known(): Promise<readonly MasterKey[]>;
-  /** The same; where there is none, one is made and kept. Throws `HWINV` where none may be kept. */
+  /**
+   * Returns the known keys. If there are none, creates and stores a key. Throws `HWINV` if no key
+   * may be stored.
+   */
   made(): Promise<readonly MasterKey[]>;
 };
 
-/** Of a process that has none and may make none. */
+/** The master keys of a process that has none and may create none. */
 export const noMasterKeys: MasterKeys = {
   known: async () => [],
   made: async () => {
@@ -31,15 +37,18 @@ export const noMasterKeys: MasterKeys = {
   },
 };
 
-/** The keys of the environment, else the one in the file. A file that comes later, of another process, is found then. */
+/**
+ * Creates access to the keys of the environment, or else to the key in the file. A file that
+ * another process creates later is found too.
+ */
 export function createMasterKeys({ keys, file }: KeySource): MasterKeys {
   const named = keys.map(masterKey);
-  let kept: readonly MasterKey[] = [];
+  let stored: readonly MasterKey[] = [];
   const known = async () => {
-    if (named.length > 0 || kept.length > 0 || file === undefined) return [...named, ...kept];
+    if (named.length > 0 || stored.length > 0 || file === undefined) return [...named, ...stored];
     const found = await readKeyFile(file);
-    kept = found ? [masterKey(found)] : [];
-    return kept;
+    stored = found ? [masterKey(found)] : [];
+    return stored;
   };
   return {
     known,
@@ -53,7 +62,7 @@ export function createMasterKeys({ keys, file }: KeySource): MasterKeys {
   };
 }
 
-/** What says that a process lacks its key. */
+/** Returns the error for a process that lacks its key. */
 export function noKey(): HowdahError {
   return new HowdahError(
     'HWINV',
@@ -85,7 +94,10 @@ async function readKeyFile(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Whole or not at all, and never over one that is there: a link is made to a file that is written already. */
+/**
+ * Creates the key file completely or not at all, and never replaces an existing file. The key is
+ * written to another file first, and that file is then linked.
+ */
 async function makeKeyFile(file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const draft = `${file}.${randomBytes(6).toString('hex')}`;

@@ -4,26 +4,27 @@ import { createDataKeys, type DataKeys } from './data-keys.ts';
 import { open, placeOfSecret } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
-/** A value is asked for again after this: a new one is in use within a second. */
+/** The time for which a value is cached. A new value is in use within a second. */
 export const KEPT_MS = 500;
 
 /**
- * Reads secrets: `await readSecret(tenantId, 'openai')`. Many who ask for the same at once cost one query. A value
- * that is missing, sealed with a key this process lacks, or changed in its row is an outcome not worth another
- * attempt; a database that cannot be asked is one that is.
+ * Creates a reader of secrets: `await readSecret(tenantId, 'openai')`. Concurrent reads of the same
+ * secret cost one query. The outcome is not retryable if the value is missing, sealed with a key
+ * that this process lacks, or changed in its row. The outcome is retryable if the database cannot
+ * be reached.
  */
 export function createSecretReader(rows: SecretRows, masterKeys: MasterKeys): ReadSecret {
   const dataKeys = createDataKeys(rows, masterKeys);
-  const kept = new Map<string, Promise<Outcome<string>>>();
+  const cached = new Map<string, Promise<Outcome<string>>>();
   return (tenantId, name) => {
     const place = JSON.stringify([tenantId, name]);
-    const known = kept.get(place);
+    const known = cached.get(place);
     if (known) return known;
-    const asked = read(tenantId, name, rows, dataKeys);
-    kept.set(place, asked);
-    setTimeout(() => kept.delete(place), KEPT_MS).unref();
-    asked.then(({ ok }) => ok || kept.delete(place));
-    return asked;
+    const reading = read(tenantId, name, rows, dataKeys);
+    cached.set(place, reading);
+    setTimeout(() => cached.delete(place), KEPT_MS).unref();
+    reading.then(({ ok }) => ok || cached.delete(place));
+    return reading;
   };
 }
 
@@ -46,7 +47,7 @@ async function read(
   }
 }
 
-/** The value of a sealed secret. Throws `HWINV` when it does not open. */
+/** Returns the value of a sealed secret. Throws `HWINV` if the secret does not open. */
 export async function openSecret(secret: SealedSecret, dataKeys: DataKeys): Promise<string> {
   const plain = open(await dataKeys.open(secret.key), placeOfSecret(secret), secret);
   if (plain) return plain.toString('utf8');

@@ -7,10 +7,11 @@ import { openSecret } from './reader.ts';
 const BATCH = 100;
 
 /**
- * Makes the first master key of this process the one in use, and wraps every data key with it, each in a transaction
- * of its own. Processes that have both keys read at every moment. Interrupted, it goes on when it is called again.
- * Gives how many were wrapped anew. Throws `HWINV` when a key they are wrapped with is missing here, and `HWCNF`
- * while a live worker lacks the new key, unless `force` is set.
+ * Puts the first master key of this process in use, and wraps every data key with it, each in a
+ * transaction of its own. Processes that have both keys can read at every moment. An interrupted
+ * rotation continues when it is called again. Returns the number of data keys that were wrapped
+ * anew. Throws `HWINV` if this process lacks a master key of a data key. Throws `HWCNF` while a
+ * live worker lacks the new key, unless `force` is set.
  */
 export async function rotateMasterKey(
   rows: SecretRows,
@@ -38,8 +39,9 @@ export async function rotateMasterKey(
 }
 
 /**
- * Gives the tenant a new data key, seals its secrets with that in batches, and forgets the old one. Values are the same
- * and read at every moment. Gives how many were sealed anew.
+ * Gives the tenant a new data key, seals its secrets with the new key in batches, and removes the
+ * old key. Values do not change and can be read at every moment. Returns the number of secrets that
+ * were sealed anew.
  */
 export async function rotateDataKey(
   rows: SecretRows,

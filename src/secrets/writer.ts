@@ -4,18 +4,27 @@ import { createDataKeys, type DataKeys } from './data-keys.ts';
 import { placeOfSecret, seal, traitsOf } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
-/** A value has at most so many bytes. */
+/** The maximum size of a value, in bytes. */
 export const MAX_SECRET_BYTES = 64 * 1024;
-/** Somebody else is faster this often only when something is wrong. */
+/** The number of attempts. Another process wins this often only if something is wrong. */
 const ATTEMPTS = 10;
 
-/** Seals values here, in the process they were handed to; `put` writes what came of it, as whoever may. */
+/**
+ * A writer that seals values in this process. `put` writes the sealed value, as any role that may
+ * write it.
+ */
 export type SecretWriter = {
-  /** Gives the id of the secret. Throws `HWINV` for a value or a name that cannot be one, and what `put` throws. */
+  /**
+   * Returns the id of the secret. Throws `HWINV` for an invalid value or name, and the errors of
+   * `put`.
+   */
   set(tenantId: string, name: string, value: string, put: PutSecret): Promise<string>;
 };
 
-/** A writer with the master keys of this process; its first secret makes the tenant's data key. */
+/**
+ * Creates a writer with the master keys of this process. The first secret of a tenant creates the
+ * data key of the tenant.
+ */
 export function createSecretWriter(rows: SecretRows, masterKeys: MasterKeys): SecretWriter {
   const dataKeys = createDataKeys(rows, masterKeys);
   return {

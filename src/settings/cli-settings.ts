@@ -1,20 +1,20 @@
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 
-/** Whom commands ask that can do so over REST, instead of the database. */
+/** The server that commands use instead of the database, if they can work over REST. */
 export type CliSettings = Readonly<{
   apiUrl: string | undefined;
-  /** A token or an API key for it. */
+  /** A token or an API key for the server. */
   apiKey: string | undefined;
-  /** The profile to use; `none` for none. */
+  /** The profile to use; `none` for no profile. */
   profile: string | undefined;
-  /** Absolute: where profiles are kept. */
+  /** The absolute path of the file of profiles. */
   profileFile: string | undefined;
-  /** Whether a browser that is opened here is seen by who sits at this terminal. */
+  /** True if a browser that is opened here is visible to the person at this terminal. */
   hasDisplay: boolean;
 }>;
 
-/** The values with their fixes, as those of the configuration. */
+/** The variables with their fixes, in the form of the variables of the configuration. */
 export const cliVariables = {
   HOWDAH_API_URL: [
     z.url({ protocol: /^https?$/ }).optional(),
@@ -37,14 +37,16 @@ export function cliSettings(values: Values, env: Environment): CliSettings {
   };
 }
 
-/** Over ssh it would open on a screen elsewhere, or nowhere. */
+/**
+ * Returns whether a browser is visible here. Over ssh it would open on another screen, or on none.
+ */
 function hasDisplay(env: Environment): boolean {
   if (env.SSH_CONNECTION || env.SSH_TTY) return false;
   if (['darwin', 'win32'].includes(process.platform)) return true;
   return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY);
 }
 
-/** By the rules of XDG; undefined when the environment names no home. */
+/** Returns the path by the rules of XDG, or undefined if the environment names no home. */
 function profileFile(env: Environment): string | undefined {
   const named = [env.XDG_CONFIG_HOME, env.APPDATA].find((folder) => folder && isAbsolute(folder));
   const folder = named ?? (env.HOME && join(env.HOME, '.config'));

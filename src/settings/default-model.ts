@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { invalid } from './parse-variables.ts';
 
-/** The model of agents that name none. `apiKey` is a secret: hand it to the provider, never to a log. */
+/**
+ * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
+ * log.
+ */
 export type DefaultModel = Readonly<{
   provider: string;
   model: string;
@@ -9,7 +12,7 @@ export type DefaultModel = Readonly<{
   apiKey: string | undefined;
 }>;
 
-/** Which model that is, as `readConfig` reads it. */
+/** The variables of the default model, as `readConfig` reads them. */
 export const modelVariables = {
   OPENAI_API_KEY: [z.string().optional(), 'an API key'],
   OPENAI_BASE_URL: [z.url({ protocol: /^https?$/ }).optional(), 'an http or https URL'],
@@ -31,7 +34,10 @@ type Values = {
   [Name in keyof typeof modelVariables]: z.infer<(typeof modelVariables)[Name][0]>;
 };
 
-/** `OPENAI_*` wins over `LLM_*`; with neither, answers come from the local model that needs no key. */
+/**
+ * Returns the default model. `OPENAI_*` takes precedence over `LLM_*`. Without both, answers come
+ * from the local model, which needs no key.
+ */
 export function defaultModel(values: Values): DefaultModel {
   if (values.OPENAI_API_KEY || values.OPENAI_BASE_URL) {
     const { OPENAI_MODEL: model, OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = values;

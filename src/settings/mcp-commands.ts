@@ -1,15 +1,21 @@
 /** Commands that are MCP servers. */
 export type McpCommands = Readonly<{
-  /** Those that may be started; undefined: whichever the database's owner wrote. */
+  /**
+   * The commands that may be started; undefined allows all commands that the owner of the database
+   * wrote.
+   */
   commands: readonly string[] | undefined;
-  /** Of this process's environment, what each is given. */
+  /** The part of this process's environment that each command receives. */
   environment: Readonly<Record<string, string>>;
 }>;
 
-/** Where programs are, whose home it is and in which language they speak: nothing that could be a secret. */
+/**
+ * Variables for the place of programs, the home directory and the language. None of them could be a
+ * secret.
+ */
 const HANDED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 
-/** What the list of HOWDAH_MCP_COMMANDS says: nothing, `none`, or commands as they stand in rows. */
+/** Parses the list of HOWDAH_MCP_COMMANDS: empty, `none`, or commands as they are in rows. */
 export function mcpCommands(
   list: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -3,7 +3,10 @@ import { commaList } from './parse-variables.ts';
 
 const BYTES = 32;
 
-/** The 32 bytes of a master key written as base64 (either alphabet) or hex; undefined for anything else. */
+/**
+ * Parses the 32 bytes of a master key, written as base64 (either alphabet) or hex. Returns
+ * undefined for anything else.
+ */
 export function parseSecretKey(text: string): Buffer | undefined {
   if (/^[\da-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
   if (!/^[\w+/-]{43}=?$/.test(text)) return undefined;
@@ -11,7 +14,7 @@ export function parseSecretKey(text: string): Buffer | undefined {
   return bytes.length === BYTES ? bytes : undefined;
 }
 
-/** Several of them, as a variable of the environment has them. */
+/** A list of master keys in a variable of the environment. */
 export const secretKeyList = commaList
   .transform((list) => list.map(parseSecretKey))
   .pipe(z.array(z.custom<Buffer>(Buffer.isBuffer)));

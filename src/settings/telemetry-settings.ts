@@ -17,7 +17,7 @@ const flag = z
   .enum(['true', 'false', 'TRUE', 'FALSE', 'True', 'False'])
   .default('false')
   .transform((text) => text.toLowerCase() === 'true');
-/** `key=value,key=value`, the values percent-encoded, as W3C baggage has them. */
+/** Pairs `key=value,key=value` with percent-encoded values, as in W3C baggage. */
 const pairs = z
   .string()
   .default('')
@@ -79,34 +79,42 @@ type Values = {
   [N in keyof typeof telemetryVariables]: z.infer<(typeof telemetryVariables)[N][0]>;
 };
 
-/** Where traces go, and which. `headers` may hold a key: hand them to no log. */
+/**
+ * The destination and the sampling of traces. `headers` may hold a key, so they must not be logged.
+ */
 export type TracingSettings = Readonly<{
   url: string;
   headers: Readonly<Record<string, string>>;
   timeoutMs: number;
-  /** So long spans are collected before they are sent together. */
+  /** The time for which spans are collected before they are sent together. */
   delayMs: number;
-  /** What the process is, in OpenTelemetry's words. */
+  /** The attributes of the process, in OpenTelemetry's words. */
   resource: Readonly<Record<string, string>>;
-  /** The share of traces that begin here and are kept; whether a trace begun elsewhere is kept as it is there. */
+  /**
+   * The share of kept traces among the traces that begin here. With `followsParent`, a trace that
+   * began elsewhere is kept if it is kept there.
+   */
   share: number;
   followsParent: boolean;
-  /** A trace begun elsewhere is not gone on with: runs have their own, with a link to it. */
+  /**
+   * True if a trace that began elsewhere is not continued. Runs then have their own traces, with a
+   * link to that trace.
+   */
   linksCallers: boolean;
-  /** Texts of models and tools go along. */
+  /** True if texts of models and tools are included. */
   capturesContent: boolean;
 }>;
 
-/** What the environment says of logs, metrics and traces. */
+/** The settings of the environment for logs, metrics and traces. */
 export type TelemetrySettings = Readonly<{
   logLevel: z.infer<typeof logLevels>;
-  /** Undefined: pretty where a person looks at it. */
+  /** The format of the log; undefined means pretty if a person reads the log. */
   logFormat: 'json' | 'pretty' | undefined;
-  /** A port for metrics alone; undefined: only on that of the API. */
+  /** A port for metrics alone; undefined means only the port of the API. */
   metricsPort: number | undefined;
-  /** Who reads metrics brings it along: hand it to no log. */
+  /** The token that a reader of metrics must send. It must not be logged. */
   metricsToken: string | undefined;
-  /** Undefined: no traces. */
+  /** The settings of traces; undefined for no traces. */
   tracing: TracingSettings | undefined;
 }>;
 
@@ -144,7 +152,7 @@ function tracesAt({ OTEL_EXPORTER_OTLP_ENDPOINT: base }: Values): string | undef
   return base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/traces`;
 }
 
-/** OTEL_SERVICE_NAME before what the attributes say. */
+/** Returns the name of the service. OTEL_SERVICE_NAME takes precedence over the attributes. */
 function serviceName({ OTEL_SERVICE_NAME: name, OTEL_RESOURCE_ATTRIBUTES: more }: Values): string {
   return name === 'howdah' ? (more['service.name'] ?? name) : name;
 }

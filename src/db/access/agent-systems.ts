@@ -5,13 +5,16 @@ import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts
 export type Client = Pick<PoolClient, 'query'>;
 
 export type ApplyOptions = {
-  /** Tells what would be done and does nothing. */
+  /** True to report the changes without making them. */
   dryRun?: boolean;
-  /** Deletes what the system owns and its file no longer has. */
+  /** True to delete objects that the system owns and its file no longer has. */
   prune?: boolean;
 };
 
-/** What an apply did to one object; `before` and `after` are its entries as a file would have them. */
+/**
+ * The change that an apply made to one object. `before` and `after` are the entries of the object
+ * as a file would have them.
+ */
 export type Change = {
   kind:
     | 'system'
@@ -27,7 +30,7 @@ export type Change = {
   action: 'create' | 'change' | 'unchanged' | 'delete';
   before: JsonObject | null;
   after: JsonObject | null;
-  /** It belonged to nobody and is the system's now, or the other way round. */
+  /** A change of owner: an object without an owner now belongs to the system, or the reverse. */
   ownership?: 'taken' | 'released';
 };
 
@@ -38,13 +41,16 @@ export type Plan = {
   digest: string;
   dry_run: boolean;
   objects: Change[];
-  /** What the system owns and its file no longer has; pruning leaves nothing. */
+  /** Objects that the system owns and its file no longer has. Empty after pruning. */
   kept: Pick<Change, 'kind' | 'name'>[];
-  /** What was applied and could not be run as it is. */
+  /** Warnings about objects that were applied and could not be run as they are. */
   warnings: string[];
 };
 
-/** One statement: everything, or nothing with `HWINV`, `HWCNF` or `HWDEN` and all faults in `detail`. */
+/**
+ * Applies a document in one statement, either completely or not at all. Throws `HWINV`, `HWCNF` or
+ * `HWDEN` with all faults in `detail`.
+ */
 export async function applyDocument(
   client: Client,
   { document, source }: { document: unknown; source?: string },
@@ -61,11 +67,14 @@ export async function applyDocument(
 
 export type Export = {
   document: JsonObject;
-  /** What it still named though it was deleted, each where it stood. */
+  /** References to deleted objects, each with its path in the document. */
   left_out: { path: string; message: string }[];
 };
 
-/** A system as the content of its file; without a name, what no system owns. Throws `HWNTF`. */
+/**
+ * Exports a system as the content of its file. Without a name, exports the objects that no system
+ * owns. Throws `HWNTF`.
+ */
 export async function exportDocument(client: Client, name?: string): Promise<Export> {
   const { rows } = await client.query<{ export: Export }>(
     'select howdah_private.exported_system($1) as export',
@@ -74,7 +83,9 @@ export async function exportDocument(client: Client, name?: string): Promise<Exp
   return rows[0]?.export ?? { document: {}, left_out: [] };
 }
 
-/** The text a system was applied from; undefined where there is none of that name. */
+/**
+ * Reads the text from which a system was applied, or undefined if there is no system of that name.
+ */
 export async function systemSource(client: Client, name: string): Promise<string | undefined> {
   const { rows } = await client.query<{ source: string }>(
     `select s.source from howdah.agent_systems as s
@@ -84,7 +95,7 @@ export async function systemSource(client: Client, name: string): Promise<string
   return rows[0]?.source;
 }
 
-/** The names of the tenant's systems. */
+/** Lists the names of the tenant's systems. */
 export async function listSystems(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     'select s.name from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant() order by s.name',
@@ -92,7 +103,7 @@ export async function listSystems(client: Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** A transaction that acts for this tenant. */
+/** Runs `work` in a transaction that acts for this tenant. */
 export async function inTenant<T>(
   pool: Pool,
   tenantId: string,

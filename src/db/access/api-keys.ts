@@ -1,7 +1,7 @@
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import type { UserRole } from './subjects.ts';
 
-/** What stands behind a prefix, whether or not it may be used now. */
+/** The API key of a prefix, regardless of whether the key may be used now. */
 export type ApiKeyRow = Readonly<{
   id: string;
   tenant_id: string;
@@ -9,13 +9,13 @@ export type ApiKeyRow = Readonly<{
   /** SHA-256 of the secret. */
   hash: Buffer;
   role: UserRole;
-  /** null: all that the role may. */
+  /** The scopes of the key; null allows everything that the role allows. */
   scopes: string[] | null;
   expires_at: Date | null;
   state: 'good' | 'revoked' | 'expired' | 'inactive';
 }>;
 
-/** Of each prefix, in the same order, the key it belongs to; null for none. */
+/** Finds the key of each prefix, in the same order; null for a prefix without a key. */
 export async function findApiKeys(
   pool: Pool,
   prefixes: readonly string[],
@@ -36,7 +36,7 @@ export async function findApiKeys(
   return rows.map((row) => (row.id === null ? null : row));
 }
 
-/** Whether there is a key that somebody may log in with. */
+/** Returns whether there is a key that somebody may log in with. */
 export async function hasApiKeys(pool: Pool): Promise<boolean> {
   const { rows } = await pool.query<{ found: boolean }>(
     `select exists (
@@ -47,7 +47,10 @@ export async function hasApiKeys(pool: Pool): Promise<boolean> {
   return rows[0]?.found === true;
 }
 
-/** Writes down that keys were used; waits for nobody, and leaves alone what says so for the last minute. */
+/**
+ * Records the use of keys. Skips rows that others have locked, and keys whose use was recorded
+ * within the last minute.
+ */
 export async function noteUse(pool: Pool, ids: readonly string[]): Promise<void> {
   await pool.query(
     `with used as (
@@ -60,18 +63,18 @@ export async function noteUse(pool: Pool, ids: readonly string[]): Promise<void>
   );
 }
 
-/** What a key is to be; undefined as the default of create_api_key. */
+/** The properties of a new key. An undefined property has the default of create_api_key. */
 export type NewApiKey = Readonly<{
   tenantId: string;
   userId: string | undefined;
   name: string;
   role: UserRole | undefined;
   scopes: readonly string[] | undefined;
-  /** Seconds from now. */
+  /** The time until the key expires, in seconds. */
   expiresIn: number | undefined;
 }>;
 
-/** A key that was just made. `key` is a secret: show it once, to who asked for it. */
+/** A key that was just created. `key` is a secret: show it once, to the person who requested it. */
 export type MadeApiKey = Readonly<{
   id: string;
   key: string;
@@ -83,7 +86,7 @@ export type MadeApiKey = Readonly<{
   expires_at: Date | null;
 }>;
 
-/** Makes a key of a tenant, as its owner. Throws what create_api_key refuses. */
+/** Creates a key of a tenant, as its owner. Throws the errors of create_api_key. */
 export function createApiKey(pool: Pool, wanted: NewApiKey): Promise<MadeApiKey> {
   const { tenantId, userId, name, role = 'member', scopes, expiresIn } = wanted;
   return inTransaction(pool, async (client) => {
@@ -113,7 +116,7 @@ export type ListedApiKey = Readonly<{
   created_at: Date;
 }>;
 
-/** Keys of one tenant, or of all, the newest first. */
+/** Lists the keys of one tenant, or of all tenants, the newest first. */
 export async function listApiKeys(
   pool: Pool,
   tenantId: string | undefined,
@@ -136,7 +139,7 @@ export async function listApiKeys(
   return rows;
 }
 
-/** Takes a key back, by its id or its prefix. Undefined when there is none. */
+/** Revokes a key by its id or its prefix. Returns undefined if there is no such key. */
 export async function revokeApiKey(
   pool: Pool,
   key: Readonly<{ id: string } | { prefix: string }>,

@@ -2,15 +2,15 @@ import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Subject } from './subjects.ts';
 
-/** Why a request goes beyond a limit, as the database says it. */
+/** The reason why a request exceeds a limit, as the database reports it. */
 export type LimitRefusal = {
   message: string;
   hint: string;
-  /** Null as `retry_after_seconds`: the limit does not reset. */
+  /** `retry_after_seconds` is null if the limit does not reset. */
   detail: { [key: string]: Json; retry_after_seconds: number | null };
 };
 
-/** True for each tenant, in the given order, whose requests are counted. */
+/** Returns for each tenant, in the same order, whether its requests are counted. */
 export async function subjectsOfRequests(
   pool: Pool,
   tenants: readonly string[],
@@ -22,11 +22,17 @@ export async function subjectsOfRequests(
   return rows.map(({ counted }) => counted);
 }
 
-/** Attempts to count a batch. Two processes that count for the same limits in other orders deadlock. */
+/**
+ * The maximum number of attempts to count a batch. Two processes that count for the same limits in
+ * different orders deadlock.
+ */
 const ATTEMPTS = 5;
 const DEADLOCK = '40P01';
 
-/** Counts one request of each subject, in the same order; gives why it is refused, null when it is not. */
+/**
+ * Counts one request of each subject. Returns for each, in the same order, the reason for a
+ * rejection, or null if the request is not rejected.
+ */
 export async function countRequests(
   pool: Pool,
   subjects: readonly Subject[],
@@ -43,7 +49,7 @@ export async function countRequests(
     );
     return rows.map(({ refused }) => refused);
   } catch (error) {
-    // nothing of the batch was counted: Postgres rolled all of it back
+    // Nothing of the batch was counted, because Postgres rolled all of it back.
     const isDeadlock = (error as { code?: unknown }).code === DEADLOCK;
     if (!isDeadlock || attempts <= 1) throw error;
     return countRequests(pool, subjects, attempts - 1);

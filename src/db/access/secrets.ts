@@ -3,7 +3,10 @@ import type { PutSecret, SealedSecret, SecretRows, SecretTraits } from '../../co
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
 
-/** The rows behind secrets. Reading takes howdah_worker's rights, everything else the owner's. */
+/**
+ * Returns access to the rows of secrets. Reading needs the rights of howdah_worker, and everything
+ * else needs the rights of the owner.
+ */
 export function secretRowsOn(pool: Pool): SecretRows {
   const call = async <T>(name: string, ...values: unknown[]): Promise<T> => {
     const places = values.map((_, index) => `$${index + 1}`).join(', ');
@@ -27,7 +30,10 @@ export function secretRowsOn(pool: Pool): SecretRows {
   };
 }
 
-/** The statement that writes a sealed value as the role and tenant of whoever runs it. */
+/**
+ * Returns the statement that writes a sealed value, with the role and tenant of the session that
+ * runs it.
+ */
 export function putSecretStatement(secret: SealedSecret, traits: SecretTraits) {
   const { fingerprint, last_four } = traits;
   return {
@@ -36,13 +42,16 @@ export function putSecretStatement(secret: SealedSecret, traits: SecretTraits) {
   };
 }
 
-/** Writes sealed values of a tenant as the pool's own login. */
+/** Returns a function that writes sealed values of a tenant as the login of the pool. */
 export function putSecretOn(pool: Pool, tenantId: string): PutSecret {
   return (secret, traits) =>
     asTenant(pool, tenantId, putSecretStatement(secret, traits)) as Promise<string | null>;
 }
 
-/** Throws `HWNTF`, and `HWCNF` while a model names it and it is not forced. */
+/**
+ * Removes a secret. Throws `HWNTF`. Throws `HWCNF` while a model names the secret, unless `force`
+ * is set.
+ */
 export async function removeSecret(
   pool: Pool,
   tenantId: string,
@@ -53,7 +62,7 @@ export async function removeSecret(
   await asTenant(pool, tenantId, { text, values: [name, force] });
 }
 
-/** The secrets of a tenant with the models that name them. */
+/** Lists the secrets of a tenant, with the models that name them. */
 export function listSecrets(db: Queries, tenantId: string) {
   return db
     .selectFrom('secrets as s')
@@ -72,7 +81,10 @@ export function listSecrets(db: Queries, tenantId: string) {
     .execute();
 }
 
-/** What uses these secrets, but for what belongs to that agent system: the first of each. */
+/**
+ * Returns the first user of each of these secrets, except users that belong to the agent system
+ * `system`.
+ */
 export async function usersOfSecrets(
   pool: Pool,
   tenantId: string,
@@ -92,7 +104,7 @@ export async function usersOfSecrets(
   return rows;
 }
 
-/** The tenants that have a data key, so secrets, by their id. */
+/** Lists the ids of the tenants that have a data key, and therefore secrets. */
 export async function tenantsWithSecrets(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ tenant_id: string }>(
     'select k.tenant_id from howdah_private.data_keys as k where k.is_current order by k.tenant_id',

@@ -5,24 +5,32 @@ import type { UserRole } from '../schema.generated.ts';
 
 export type { UserRole } from '../schema.generated.ts';
 
-/** What `iss` and `aud` of every token say: it was made for Howdah. */
+/** The value of `iss` and `aud` in every token, which marks the token as made for Howdah. */
 export const TOKEN_PARTY = 'howdah';
 
-/** The roles a person may have in a tenant. They are none of the database: every request acts as howdah_app. */
+/**
+ * The roles that a person may have in a tenant. They are not database roles: every request acts as
+ * howdah_app.
+ */
 export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
 
-/** For whom a token or an API key speaks: a tenant, and one of its users unless it is for the tenant as a whole. */
+/**
+ * The subject of a token or an API key: a tenant, and one of its users unless the subject is the
+ * tenant as a whole.
+ */
 export type Subject = Readonly<{
   tenantId: string;
   userId: string | undefined;
-  /** The key, where it was one. */
+  /** The id of the API key, if the request used one. */
   apiKeyId?: string | undefined;
 }>;
 
-/** Whether somebody may still be answered: `unknown` when tenant, user or key are not there, or not active. */
+/**
+ * The status of a subject. `unknown` means that tenant, user or key do not exist or are not active.
+ */
 export type AccountStatus = 'good' | 'unknown' | 'revoked' | 'expired';
 
-/** Of each subject, in the same order, how it stands. */
+/** Returns the status of each subject, in the same order. */
 export async function accountStatuses(
   pool: Pool,
   subjects: readonly Subject[],
@@ -46,14 +54,14 @@ export async function accountStatuses(
       subjects.map(({ apiKeyId }) => apiKeyId ?? null),
     ],
   );
-  return rows.map(({ standing }) => standing);
+  return rows.map(({ standing: status }) => status);
 }
 
-/** Somebody who follows a run or a session, with the most his token or key says of his role. */
+/** A person who follows a run or a session, with the highest role that the token or key allows. */
 export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
-  Readonly<{ role: UserRole /** Of the run or session. */; id: string }>;
+  Readonly<{ role: UserRole /** The id of the run or session. */; id: string }>;
 
-/** Of each, in the same order, whether he may still see it. */
+/** Returns for each person, in the same order, whether the run or session is still visible. */
 export async function visibleTo(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
   const { rows } = await pool.query<{ sees: boolean }>(
     'select w.sees from howdah_private.visible_to($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
@@ -67,7 +75,7 @@ export async function visibleTo(pool: Pool, watching: readonly Watching[]): Prom
   return rows.map(({ sees }) => sees);
 }
 
-/** The tenant of this slug, or undefined. */
+/** Returns the tenant of this slug, or undefined. */
 export function findTenant(db: Queries, slug: string) {
   return db
     .selectFrom('tenants')
@@ -76,7 +84,7 @@ export function findTenant(db: Queries, slug: string) {
     .executeTakeFirst();
 }
 
-/** The tenant the login acts for, or undefined. */
+/** Returns the tenant that the login acts for, or undefined. */
 export function ownTenant(db: Queries) {
   return db
     .selectFrom('tenants')
@@ -85,13 +93,13 @@ export function ownTenant(db: Queries) {
     .executeTakeFirst();
 }
 
-/** Slugs in alphabetical order, at most so many. */
+/** Lists at most `limit` slugs of tenants in alphabetical order. */
 export async function listTenants(db: Queries, limit: number): Promise<string[]> {
   const rows = await db.selectFrom('tenants').select('slug').orderBy('slug').limit(limit).execute();
   return rows.map(({ slug }) => slug);
 }
 
-/** The user of this name in a tenant, or undefined. */
+/** Returns the user of this name in a tenant, or undefined. */
 export function findUser(db: Queries, tenantId: string, username: string) {
   return db
     .selectFrom('users')
@@ -101,7 +109,7 @@ export function findUser(db: Queries, tenantId: string, username: string) {
     .executeTakeFirst();
 }
 
-/** Names of a tenant's users in alphabetical order, at most so many. */
+/** Lists at most `limit` names of a tenant's users in alphabetical order. */
 export async function listUsers(db: Queries, tenantId: string, limit: number): Promise<string[]> {
   const rows = await db
     .selectFrom('users')
@@ -113,7 +121,7 @@ export async function listUsers(db: Queries, tenantId: string, limit: number): P
   return rows.map(({ username }) => username);
 }
 
-/** Which of a tenant and its user nobody may act for now. */
+/** Returns which of a tenant and its user is inactive, or undefined. */
 export async function inactiveOf(
   db: Queries,
   tenantId: string,
@@ -130,7 +138,10 @@ export async function inactiveOf(
   return active?.user === false ? 'user' : undefined;
 }
 
-/** Makes a user, unless there is one of that name: then nothing changes, his role neither. */
+/**
+ * Creates a user, unless there is a user of that name. An existing user is not changed and keeps
+ * its role.
+ */
 export async function createUser(
   db: Queries,
   user: { tenantId: string; username: string; role: UserRole },

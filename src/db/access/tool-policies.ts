@@ -1,6 +1,6 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What a run may call that has read something it is trusted less for than `min_trust`. */
+/** A rule for the calls of a run that has read content with less trust than `min_trust`. */
 export type ToolPolicy = {
   agent: string | null;
   tool: string | null;
@@ -10,10 +10,10 @@ export type ToolPolicy = {
   decision: 'allow' | 'ask' | 'deny';
 };
 
-/** Sets of policies that make sense together, as `howdah.use_tool_policies` knows them. */
+/** Consistent sets of policies that `howdah.use_tool_policies` knows. */
 export const PRESETS = ['strict', 'none'] as const;
 
-/** Those of the tenant the connection acts for, the most particular first. */
+/** Lists the policies of the tenant that the connection acts for, the most specific first. */
 export async function listPolicies(client: Pick<Pool, 'query'>): Promise<ToolPolicy[]> {
   const { rows } = await client.query(
     `select a.name as agent, t.name as tool, p.kind, p.effect, p.min_trust, p.decision

@@ -13,25 +13,31 @@ import {
 } from './find-pg-programs.ts';
 import { startProgram } from './pg-process.ts';
 
-/** What a file of pg_dump says of itself. */
+/** The description of a backup in a file of pg_dump. */
 export type Archive = {
   file: string;
   programs: ClientPrograms;
-  /** The version of the server it was made on, and its major. */
+  /** The version of the server that the backup was made on, and its major version. */
   server: string;
   serverMajor: number;
   createdAt: string;
-  /** The migrations in it. */
+  /** The migrations in the backup. */
   migrations: string[];
-  /** Roles that own something in it, or are granted something. */
+  /** Roles that own something in the backup, or are granted something. */
   roles: string[];
-  /** Its table of contents as pg_restore takes it, without our schemas, which are made before. */
+  /**
+   * The table of contents in the form that pg_restore takes, without our schemas, which are created
+   * before.
+   */
   list: string;
 };
 
 const BEGINNING = 'PGDMP';
 
-/** Reads the table of contents. Throws `HWNTF` for no file, `HWINV` for one that is no backup of Howdah, `EPOSTGRES` without pg_restore. */
+/**
+ * Reads the table of contents. Throws `HWNTF` when the file does not exist, `HWINV` when the file
+ * is no backup of Howdah, and `EPOSTGRES` without pg_restore.
+ */
 export async function readArchive(
   file: string,
   places: ProgramPlaces,
@@ -39,7 +45,8 @@ export async function readArchive(
   signal: AbortSignal,
 ): Promise<Archive> {
   await refuseOther(file);
-  // any pg_restore tells which one wrote it, and an older one says that it cannot read it
+  // Any pg_restore reports which version wrote the file. An older pg_restore reports that it cannot
+  // read the file.
   const any = await findPrograms(places, needOf(targetMajor));
   const contents = await listed(any, file, signal);
   const [, server = '', serverMajor = ''] =
@@ -105,12 +112,15 @@ async function migrationsIn(
   return rows.split('\n').flatMap((row) => row.split('\t')[1] ?? []);
 }
 
-/** The last word of an entry; pg_restore quotes nothing here, and roles with a space in their name are found by their grants alone. */
+/**
+ * Returns the last word of each entry. pg_restore quotes nothing here, so roles with a space in
+ * their name are found only by their grants.
+ */
 function ownersIn(lines: readonly string[]): string[] {
   return lines.flatMap((line) => /^\d+; \d+ \d+ .* (\S+)$/.exec(line)?.[1] ?? []);
 }
 
-/** To whom the grants in it are made: only these entries are read, which lie in the table of contents. */
+/** Returns the grantees. Reads only the entries with grants, which are in the table of contents. */
 async function granteesIn(
   programs: ClientPrograms,
   file: string,
@@ -128,7 +138,7 @@ async function granteesIn(
   }).then((names) => names.filter((name) => name !== 'PUBLIC'));
 }
 
-/** Hands a list of entries to pg_restore, which takes it as a file. */
+/** Writes a list of entries to a temporary file, because pg_restore takes the list as a file. */
 export async function withList<T>(list: string, work: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'howdah-'));
   try {

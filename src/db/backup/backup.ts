@@ -13,10 +13,10 @@ import {
 } from './find-pg-programs.ts';
 import { interrupted, startProgram, withPasswordFile } from './pg-process.ts';
 
-/** The schemas that hold the whole state of an installation. */
+/** The schemas with the whole state of an installation. */
 export const OUR_SCHEMAS = ['howdah', 'howdah_private', 'graphile_worker'] as const;
 
-/** A migration holds tables for itself: the backup waits for so long, and then says so. */
+/** The maximum wait for tables that a migration has locked. The backup then reports the lock. */
 const LOCK_WAIT_MS = 60_000;
 
 export type BackupRequest = Readonly<{
@@ -28,42 +28,43 @@ export type BackupRequest = Readonly<{
   signal: AbortSignal;
 }>;
 
-/** What was written, and what of the installation is elsewhere. */
+/** The written backup, and the parts of the installation that are elsewhere. */
 export type BackupReport = {
   file: string;
   bytes: number;
   seconds: number;
   server: string;
   pg_dump: string;
-  /** Null: all of the database. */
+  /** Null for the whole database. */
   schemas: string[] | null;
-  /** The last migration in it. */
+  /** The last migration in the backup. */
   migration: string;
   /** Runs that have not ended, by status. */
   live_runs: Record<string, number>;
   left_out: LeftOut;
 };
 
-/** What belongs to an installation and is not in the file. */
+/** The parts of an installation that are not in the file. */
 export type LeftOut = {
-  /** The fingerprints of the master keys that open the secrets in it. */
+  /** The fingerprints of the master keys that open the secrets in the file. */
   secret_keys: string[];
-  /** Tables that are watched, and functions that are tools, in schemas that are not in it. */
+  /** Watched tables, and functions of tools, in schemas that are not in the file. */
   watched_tables: string[];
   functions: string[];
-  /** Files of resources, which lie in a folder. */
+  /** The number of files of resources that are stored in a folder. */
   files: number;
-  /** Logins that are bound to tenants: the server has them, not the database. */
+  /** Logins that are bound to tenants. Logins belong to the server and not to the database. */
   logins: string[];
 };
 
 /**
- * Writes the database into one file by pg_dump, while everything goes on. What it holds is what the database held at one moment.
- * It has its name only when it is whole, and nobody else may read it. Throws `HWCNF` when there is such a file, `HWDEN` for a login
- * that row-level security keeps rows from, `EPOSTGRES` when pg_dump is missing, too old or fails.
+ * Writes the database into one file by pg_dump, while everything keeps running. The file contains
+ * the database as of one moment. The file gets its name only when it is whole, and nobody else may
+ * read it. Throws `HWCNF` when the file exists, `HWDEN` for a login whose rows row-level security
+ * limits, and `EPOSTGRES` when pg_dump is missing, too old or fails.
  */
 export async function backUp(request: BackupRequest): Promise<BackupReport> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const file = resolve(request.file);
   await refusePooler(request.url, 'howdah-backup');
   const client = createClient({ url: request.url, applicationName: 'howdah-backup' });
@@ -84,7 +85,7 @@ export async function backUp(request: BackupRequest): Promise<BackupReport> {
       await rename(part, file);
       await fsyncDirectory(file); // pg_dump has put the bytes on the disk
       return {
-        ...{ file, bytes: size, seconds: (performance.now() - begun) / 1000 },
+        ...{ file, bytes: size, seconds: (performance.now() - startedAt) / 1000 },
         ...{ server: server.version, pg_dump: programs.version },
         ...{ schemas: request.isWhole ? null : snapshot.schemas, migration: snapshot.migration },
         ...{ live_runs: snapshot.live_runs, left_out: snapshot.left_out },
@@ -108,7 +109,11 @@ async function readServer(client: Client): Promise<Server> {
   return rows[0] as Server;
 }
 
-/** pg_dump reads months of a table one by one, on which no policy lets even their owner see a row: it would refuse, or miss them. */
+/**
+ * Rejects a login that row-level security applies to. pg_dump reads the partitions of a table one
+ * by one, and on these no policy lets even their owner see a row. pg_dump would refuse, or miss the
+ * rows.
+ */
 function refuseBlind({ login, passes }: Server): void {
   if (passes) return;
   throw new HowdahError(
@@ -129,7 +134,10 @@ function refuseTaken(file: string): void {
   });
 }
 
-/** Beside its later name, so that it can take it. Ours alone from its first byte on: it holds what people said. */
+/**
+ * Creates the partial file in the folder of the final file, so that it can be renamed. Nobody else
+ * may read it from its first byte on, because it contains what people said.
+ */
 async function makePart(file: string): Promise<string> {
   refuseTaken(file);
   const part = `${file}.${process.pid}.part`;
@@ -152,7 +160,10 @@ type Snapshot = Pick<BackupReport, 'migration' | 'live_runs' | 'left_out'> & {
   schemas: string[];
 };
 
-/** Begins the transaction whose snapshot pg_dump takes, so that what is told of the file is what stands in it. */
+/**
+ * Begins the transaction whose snapshot pg_dump uses, so that the report describes the content of
+ * the file.
+ */
 async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
   await client.query('begin isolation level repeatable read read only');
   const { rows } = await client.query<Omit<Snapshot, 'schemas'> & { own: string[] }>(SNAPSHOT, [
@@ -163,7 +174,10 @@ async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot>
   return { ...snapshot, schemas: [...OUR_SCHEMAS, ...own] };
 }
 
-/** Schemas of functions that agent systems brought along are ours too. */
+/**
+ * Statement that reads the snapshot. Schemas of functions that agent systems brought along are ours
+ * too.
+ */
 const SNAPSHOT = `
   with own as (
     select distinct s.name::text as name from howdah.agent_systems as s

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** Where the client programs of PostgreSQL are looked for. */
+/** The places to search for the client programs of PostgreSQL. */
 export type ProgramPlaces = Readonly<{
-  /** The only place, when somebody has named it. */
+  /** The only place to search, when one is configured. */
   pgBin: string | undefined;
   path: readonly string[];
 }>;
@@ -14,21 +14,24 @@ export type ProgramPlaces = Readonly<{
 /** A folder with client programs of one version. */
 export type ClientPrograms = Readonly<{ folder: string; major: number; version: string }>;
 
-/** What is asked of them: pg_dump reads servers that are as old as itself or older, pg_restore files of such a pg_dump. */
+/**
+ * The requirements on the programs. pg_dump reads servers of its own version or older. pg_restore
+ * reads files of such a pg_dump.
+ */
 export type ProgramNeed = Readonly<{
   programs: readonly [ProgramName, ...ProgramName[]];
   atLeast: number;
-  /** What is of that major: `this server`. */
+  /** The thing with that major version: `this server`. */
   of: string;
-  /** Older ones will do where there are no others: the newest of them. */
+  /** Allows older programs where there are no others. The newest of them is used. */
   orOlder?: true;
-  /** For the hint: what does without them. */
+  /** Text for the hint about an alternative that does not need the programs. */
   without?: string;
 }>;
 
 type ProgramName = 'pg_dump' | 'pg_restore' | 'psql' | 'pgbench';
 
-/** Where packages of PostgreSQL put the programs of a major, one folder for each. */
+/** Folders where packages of PostgreSQL install the programs, one folder for each major version. */
 const INSTALLED: readonly [parent: string, below: string][] = [
   ['/usr/lib/postgresql', 'bin'],
   ['/opt/homebrew/opt', 'bin'],
@@ -38,8 +41,9 @@ const INSTALLED: readonly [parent: string, below: string][] = [
 ];
 
 /**
- * The programs that are nearest to what is needed: those of the same major, else the next newer ones, so that what they write can be
- * read by as many as possible. Throws `EPOSTGRES` with the versions there are and the fix when none will do.
+ * Returns the programs nearest to the requirement: the same major version, or else the next newer
+ * one, so that their output is readable by as many versions as possible. Throws `EPOSTGRES` with
+ * the found versions and the fix when no version is suitable.
  */
 export async function findPrograms(
   places: ProgramPlaces,
@@ -57,7 +61,7 @@ export async function findPrograms(
   throw tooOld(places, need, found);
 }
 
-/** The path of one of them. */
+/** Returns the path of a program. */
 export function program({ folder }: { folder: string }, name: ProgramName): string {
   return join(folder, process.platform === 'win32' ? `${name}.exe` : name);
 }
@@ -66,7 +70,7 @@ function foldersOf(path: readonly string[]): string[] {
   const installed = INSTALLED.flatMap(([parent, below]) =>
     entriesOf(parent).map((entry) => join(parent, entry, below)),
   );
-  // Red Hat's are called pgsql-18 and stand in /usr itself
+  // The folders of Red Hat have names such as pgsql-18 and are in /usr itself.
   const redHat = entriesOf('/usr')
     .filter((entry) => entry.startsWith('pgsql-'))
     .map((entry) => join('/usr', entry, 'bin'));
@@ -81,7 +85,7 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-/** Nothing for a folder whose program does not run. */
+/** Returns the version in a folder, or nothing for a folder whose program does not run. */
 async function versionIn(folder: string, need: ProgramNeed): Promise<ClientPrograms[]> {
   const [name] = need.programs;
   try {

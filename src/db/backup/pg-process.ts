@@ -5,16 +5,19 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** A program of PostgreSQL at work. */
+/** A running program of PostgreSQL. */
 export type Running = {
   child: ChildProcess;
-  /** Resolves when it has ended well. Throws `EPOSTGRES` with its last words, `EINTERRUPTED` when the signal ended it without a word. */
+  /**
+   * Resolves when the program has succeeded. Rejects with `EPOSTGRES` and its last output, or with
+   * `EINTERRUPTED` when the signal ended the program.
+   */
   ended: Promise<void>;
 };
 
-const KEPT_WORDS = 16_384;
+const MOST_CHARACTERS = 16_384;
 
-/** Starts a program; what it says on stderr is kept for the error, its end only. */
+/** Starts a program. The end of its stderr is kept for the error. */
 export function startProgram(
   file: string,
   args: readonly string[],
@@ -24,7 +27,7 @@ export function startProgram(
   const child = spawn(file, args, { stdio: [stdio.stdin, stdio.stdout, 'pipe'] });
   let words = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
-    words = (words + text).slice(-KEPT_WORDS);
+    words = (words + text).slice(-MOST_CHARACTERS);
   });
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop);
@@ -41,11 +44,13 @@ export function startProgram(
       );
     });
   }).finally(() => signal.removeEventListener('abort', stop));
-  ended.catch(() => {}); // whoever waits for it hears it; until then it is no stray rejection
+  // Callers that await `ended` see the error. Until then, its rejection must not count as
+  // unhandled.
+  ended.catch(() => {});
   return { child, ended };
 }
 
-/** Of what somebody stopped. */
+/** Returns the error of an interrupted program. */
 export function interrupted(): HowdahError {
   return new HowdahError('EINTERRUPTED', 'interrupted; nothing was left behind');
 }
@@ -72,7 +77,10 @@ function hintFor(words: string): string {
   return 'Its own words stand above.';
 }
 
-/** The URL for a program's command line, which everybody on the machine may read: its password goes into a file of ours. */
+/**
+ * Calls `work` with the URL for a program's command line, which everybody on the machine may read.
+ * The password therefore goes into a private file.
+ */
 export async function withPasswordFile<T>(
   url: string,
   work: (url: string) => Promise<T>,

@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 
-// What stands around the contents of a backup, in the transaction that brings them back.
+// SQL before and after the contents of a backup, in the transaction that restores them.
 
 /**
- * Before: the roles, by the words of the migrations that make them, and our schemas. Functions are handed to roles that may make
- * none there, for which an owner who is no superuser asks; `AFTER` takes that back.
+ * Returns the SQL before the contents: the roles, as the migrations create them, and our schemas.
+ * Functions are given to roles that may not create functions there, so an owner that is not a
+ * superuser needs these grants. `AFTER_CONTENTS` revokes them.
  */
 export function beforeContents(): string {
   return `
@@ -46,8 +47,9 @@ end $$;
 `;
 
 /**
- * For a copy beside the living first: nothing in it goes on by itself, and nothing goes out. Runs are paused as a person would;
- * what is told of runs, the first one tells.
+ * SQL that pauses a copy beside the original: nothing in the copy continues by itself, and nothing
+ * is sent. Runs are paused as a person would pause them. Only the first database delivers news of
+ * its runs.
  */
 export const PAUSED = `
 do $$
@@ -70,7 +72,7 @@ set status = 'failed', next_attempt_at = null, last_error = 'restored with --pau
 where status = 'pending';
 `;
 
-/** The blocks of the migrations that make roles and their memberships, in their order. */
+/** Returns the blocks of the migrations that create roles and their memberships, in their order. */
 function roleBlocks(): string[] {
   const folder = join(PACKAGE_ROOT, 'migrations');
   return readdirSync(folder)

@@ -13,7 +13,7 @@ import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
 export type RestoreRequest = Readonly<{
   url: string;
   file: string;
-  /** Nothing in it goes on by itself: for a copy beside the living first. */
+  /** True for a copy beside the original: nothing in the copy continues by itself. */
   isPaused: boolean;
   places: ProgramPlaces;
   /** The migrations this build knows. */
@@ -21,13 +21,14 @@ export type RestoreRequest = Readonly<{
   signal: AbortSignal;
 }>;
 
-/** What was brought back. */
+/** The description of a restored backup. */
 export type Restored = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string };
 
 /**
- * Brings a backup back in one transaction: a file that is cut off, or a process that is killed, leaves nothing. The schema is the one
- * of the backup; bringing it up to date is the caller's. Throws `HWCNF` for a database that has a Howdah, for a newer
- * schema and for roles that are not there, besides what reading the file throws.
+ * Restores a backup in one transaction: a truncated file or a killed process leaves nothing. The
+ * schema is that of the backup, and the caller brings it up to date. Throws `HWCNF` for a database
+ * that has a Howdah, for a newer schema and for missing roles. Also throws the errors of reading
+ * the file.
  */
 export async function restore(request: RestoreRequest): Promise<Restored> {
   const target = await onConnection(request.url, async (client) => {
@@ -107,7 +108,9 @@ async function refuseMissingRoles(client: Client, roles: readonly string[]): Pro
   );
 }
 
-/** pg_restore writes SQL, psql reads it; the commit is ours, and is said when pg_restore has come to its end. */
+/**
+ * Pipes the SQL of pg_restore into psql. The commit is ours and is sent when pg_restore has ended.
+ */
 async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive): Promise<void> {
   const { programs, file, list } = archive;
   await withPasswordFile(url, (address) =>
@@ -127,7 +130,7 @@ async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive)
         either,
       );
       const sink = psql.child.stdin as Writable;
-      sink.on('error', () => {}); // psql has ended, and says why
+      sink.on('error', () => {}); // psql has ended and reports why
       try {
         sink.write(beforeContents());
         await Promise.race([
@@ -146,7 +149,7 @@ async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive)
   );
 }
 
-/** What the programs themselves say of their end, but for those that were stopped. */
+/** Returns the errors of the programs, except of those that were stopped. */
 async function faults(running: readonly Running[]): Promise<unknown[]> {
   const ends = await Promise.allSettled(running.map(({ ended }) => ended));
   return ends.flatMap((end) =>

@@ -1,6 +1,6 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What stands in a database that was brought back. */
+/** The content of a restored database. */
 export type RestoredState = {
   live_runs: Record<string, number>;
   executions: number;
@@ -11,15 +11,15 @@ export type RestoredState = {
   waiting_jobs: number;
   schedules: number;
   webhooks: number;
-  /** Logins that are bound to a tenant and are not on this server. */
+  /** Logins that are bound to a tenant and do not exist on this server. */
   missing_logins: string[];
-  /** Watched tables that are not there, or without the trigger that watches. */
+  /** Watched tables that do not exist or lack the trigger of the watch. */
   unwatched_tables: string[];
-  /** Functions of tools that are not there. */
+  /** Functions of tools that do not exist. */
   missing_functions: string[];
 };
 
-/** New statistics: a backup brings none, and plans without them are bad ones. */
+/** Collects new statistics. A backup contains none, and plans without statistics are bad. */
 export async function analyze(pool: Pool): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(
     `select c.oid::regclass::text as name from pg_catalog.pg_class as c
@@ -29,7 +29,7 @@ export async function analyze(pool: Pool): Promise<void> {
   for (const { name } of rows) await pool.query(`analyze ${name}`);
 }
 
-/** Counts it: each row of the log has just been read anyway. */
+/** Counts the content. Each row of the log has just been read anyway. */
 export async function restoredState(pool: Pool): Promise<RestoredState> {
   return (await pool.query<RestoredState>(STATE)).rows[0] as RestoredState;
 }

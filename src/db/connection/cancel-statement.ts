@@ -59,9 +59,9 @@ export async function cancelStatement(client: PoolClient): Promise<void> {
 }
 
 /**
- * Cancels the statement of this connection at the server when the signal fires. Nothing of the
- * statement still runs there once its client has the error. Call the result when the work is over.
- * If the signal has fired by then, the connection is closed.
+ * Cancels the statement of this connection at the server when the signal fires. Once the client has
+ * the error, no part of the statement is still running at the server. Call the returned function
+ * when the work is over. If the signal has fired by then, the connection is closed.
  */
 export function cancelOnAbort(client: PoolClient, signal: AbortSignal): () => void {
   signal.throwIfAborted();

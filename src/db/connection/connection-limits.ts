@@ -1,14 +1,15 @@
 /**
- * The most connections to the primary that one process has, by its pools. What opens them takes its figure from here, and
- * so do `howdah doctor` and the table of docs/operations.md.
+ * The maximum number of connections to the primary that one process opens, by pool. The code that
+ * opens the connections, `howdah doctor` and the table of docs/operations.md take their figures
+ * from here.
  */
 export const MOST_CONNECTIONS = {
   api: {
     /** Transactions of requests. */
     requests: 10,
-    /** What is asked about a request before anybody is let in, each in one look-up for all who wait. */
+    /** Look-ups that authenticate a request. Each look-up serves all requests that wait for it. */
     login: 2,
-    /** LISTEN, and what subscribers read. */
+    /** LISTEN, and the reads for subscribers. */
     listen: 1,
   },
   worker: {
@@ -18,19 +19,22 @@ export const MOST_CONNECTIONS = {
     claims: 1,
     /** Tools and hooks written in SQL. */
     tools: 10,
-    /** Queries that models write: these may take long, and what commits shall not wait for them. */
+    /** Queries that models write. They may take long, and commits must not wait for them. */
     queries: 4,
-    /** Graphile Worker, its LISTEN among them. */
+    /** Graphile Worker, including its LISTEN connection. */
     queue: 8,
     notify: 1,
-    /** Shows that the worker is alive. */
+    /** The heartbeat of the worker. */
     presence: 1,
   },
-  /** Of a process of either kind, where it counts or traces. */
+  /** Either kind of process, if it records metrics or traces. */
   any: { metrics: 1, traces: 1 },
 } as const;
 
-/** All of an API process, of a worker, and of one that is both. What goes through a pooler is the pooler's. */
+/**
+ * Returns the maximum number of connections of an API process, a worker, or a process that is both.
+ * Requests through a pooler are not counted, because their connections belong to the pooler.
+ */
 export function mostConnections(
   parts: { api: boolean; worker: boolean },
   { isPooled = false } = {},

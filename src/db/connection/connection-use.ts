@@ -1,19 +1,25 @@
 import type { Pool } from './pool.ts';
 
-/** Who is connected to the server, and how many may be. */
+/** The connections to the server, and their limit. */
 export type ConnectionUse = {
-  /** For everybody who is no superuser. */
+  /** The maximum number of connections for roles that are not superusers. */
   allowed: number;
-  /** Processes of ours on this database: each listens on one connection, or shows by one that it is alive. */
+  /**
+   * Howdah processes on this database. Each API process has one LISTEN connection, and each worker
+   * has one heartbeat connection.
+   */
   apis: number;
   workers: number;
-  /** Of those, for transactions of requests: what processes have, or a pooler for them. */
+  /** Howdah connections for transactions of requests, opened by API processes or by a pooler. */
   requests: number;
-  /** Connections of everybody else, of other databases too. */
+  /** Connections of all other programs, including connections to other databases. */
   others: number;
 };
 
-/** Asks the server. Its own settings and other programs count: a maximum is shared by all of its databases. */
+/**
+ * Reads the use of connections from the server. Settings of the server and connections of other
+ * programs count, because all databases of the server share one maximum.
+ */
 export async function connectionUse(pool: Pool): Promise<ConnectionUse> {
   const { rows } = await pool.query<ConnectionUse>(
     `select current_setting('max_connections')::int

@@ -1,4 +1,7 @@
-/** Lets so many in at once at each place; the others wait, in their order. What `enter` gives is called to leave. */
+/**
+ * A semaphore for each place. A fixed number of callers may enter a place at once; the others wait
+ * in order of arrival. The caller leaves the place with the function that `enter` returns.
+ */
 export type KeyedSemaphore = { enter(place: string): Promise<() => void> };
 
 export function createKeyedSemaphore(atOnce: number): KeyedSemaphore {

@@ -1,6 +1,9 @@
 import type { Json } from '../../json/json.ts';
 
-/** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
+/**
+ * Parses JSON. A number that JavaScript cannot represent exactly (bigint, numeric) is returned as
+ * text with all its digits.
+ */
 export function parseLosslessJson(text: string): Json {
   return /[\d.]{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
 }
@@ -14,7 +17,10 @@ function digits(number: string): string {
   return withoutZeros(number.replace(/e.*$/i, '').replace(/[-.]/g, ''));
 }
 
-/** Without zeros at its ends; those at the end one by one, as an expression would look for the end again from each zero. */
+/**
+ * Removes the zeros at both ends. The zeros at the end are removed one by one, because a regular
+ * expression would search for the end again from each zero.
+ */
 export function withoutZeros(digits: string): string {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;

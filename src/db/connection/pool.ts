@@ -9,7 +9,10 @@ export type Notification = pg.Notification;
 /** A source of connections, such as a pool. */
 export type Connector = { connect(): Promise<PoolClient> };
 
-/** The roles a connection of ours may take; without one it stays the login itself (an owner). */
+/**
+ * The roles that a connection may take. Without a role, the connection remains the login itself (an
+ * owner).
+ */
 export type DatabaseRole = 'howdah_worker' | 'howdah_app' | 'howdah_authenticator';
 
 export type ConnectionOptions = {
@@ -19,24 +22,29 @@ export type ConnectionOptions = {
   role?: DatabaseRole;
   max?: number;
   /**
-   * Gives bigint and numeric as numbers where a number holds them to the last digit, else as text. Types of rows say text
-   * for both: what reads them goes through `Number()`.
+   * True to return bigint and numeric values as numbers, if a number represents all their digits,
+   * else as text. The types of rows declare text for both, so readers of these values call
+   * `Number()`.
    */
   numbers?: boolean;
-  /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
+  /** The settings at the start of each session, such as `{ synchronous_commit: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
   /**
-   * The URL is that of a pooler which gives a connection for each transaction: nothing is kept from one to the next. Role and
-   * settings are said at the start of each transaction, and a statement of its own that needs them becomes one.
+   * True if the URL is that of a pooler that assigns a connection to each transaction. No session
+   * state is kept between transactions. Each transaction sets role and settings at its start. A
+   * single statement that needs them runs in a transaction of its own.
    */
   isPooled?: boolean | undefined;
-  /** A statement without an answer for so long has lost its connection: it fails, and the connection is given up. */
+  /**
+   * The time limit for the answer to a statement, in milliseconds. After that time the connection
+   * counts as lost: the statement fails, and the connection is discarded.
+   */
   answerWithinMs?: number | undefined;
 };
 
 /**
- * For connections whose transactions hold rows that others wait for: the server ends them when their client is frozen, or
- * gone without a word.
+ * Settings for connections whose transactions hold rows that others wait for. The server ends such
+ * a connection if its client is frozen, or has disappeared without closing it.
  */
 export const GIVEN_UP_BY_SERVER = {
   idle_in_transaction_session_timeout: '10s',
@@ -65,7 +73,7 @@ function settingsOf({ role, settings }: ConnectionOptions): Record<string, strin
 }
 
 const { INT8, NUMERIC } = pg.types.builtins;
-/** So many decimal digits a double carries there and back. */
+/** The number of decimal digits that a double preserves in both directions. */
 const EXACT_DIGITS = 15;
 
 const getTypeParser: typeof pg.types.getTypeParser = (oid, format) => {
@@ -82,7 +90,10 @@ function exactNumber(text: string): number | string {
   return Number.isFinite(number) && digits.length <= EXACT_DIGITS ? number : text;
 }
 
-/** A pool whose idle connections may break without ending the process: the next query reports the loss. */
+/**
+ * Creates a pool. An idle connection may break without ending the process: the next query reports
+ * the loss.
+ */
 export function createPool(options: ConnectionOptions): Pool {
   const pool = new pg.Pool({ ...configOf(options), max: options.max ?? 4 });
   const clients = new Set<PoolClient>();
@@ -96,12 +107,15 @@ export function createPool(options: ConnectionOptions): Pool {
   return options.isPooled ? pooled(pool, settingsOf(options)) : keepingRefused(pool);
 }
 
-/** A statement that nobody has begun a transaction for gets one, where there are settings to say. */
+/**
+ * Adapts a pool to a pooler. A statement outside of a transaction runs in a transaction of its own,
+ * if there are settings to set.
+ */
 function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
   pool.on('connect', (client) => useTransactionPooling(client, settings));
   if (Object.keys(settings).length === 0) return keepingRefused(pool);
-  const query = (...asked: Parameters<Client['query']>) =>
-    inTransaction(pool, async (client) => client.query(...asked));
+  const query = (...args: Parameters<Client['query']>) =>
+    inTransaction(pool, async (client) => client.query(...args));
   return Object.assign(pool, { query });
 }
 
@@ -111,11 +125,11 @@ function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
  * everything anew.
  */
 export function keepingRefused(pool: Pool): Pool {
-  const query = async (...asked: Parameters<Client['query']>) => {
+  const query = async (...args: Parameters<Client['query']>) => {
     const client = await pool.connect();
     let isUsable = false;
     try {
-      const result = await client.query(...asked);
+      const result = await client.query(...args);
       isUsable = true;
       return result;
     } catch (error) {
@@ -130,12 +144,17 @@ export function keepingRefused(pool: Pool): Pool {
 
 const connected = new WeakMap<Pool, Set<PoolClient>>();
 
-/** Breaks all connections there are: whoever waits for an answer hears of the loss at once. */
+/**
+ * Breaks all open connections of the pool. Callers that wait for an answer get an error at once.
+ */
 export function breakConnections(pool: Pool): void {
   for (const client of connected.get(pool) ?? []) breakConnection(client);
 }
 
-/** Tears the connection down without a word to the server. Its statements fail with `reason`. */
+/**
+ * Closes the socket of the connection without a message to the server. The statements of the
+ * connection fail with `reason`.
+ */
 export function breakConnection(client: PoolClient, reason?: Error): void {
   const { connection } = client as unknown as {
     connection: { stream: { destroy(reason?: Error): void } };
@@ -154,8 +173,8 @@ export function createClient(options: ConnectionOptions): Client {
 }
 
 /**
- * Runs `work` in one transaction of one connection; rolls back and rethrows when it fails. `cleanUp` runs after it, whatever
- * happened, before the connection serves somebody else.
+ * Runs `work` in one transaction of one connection. Rolls back and rethrows if the transaction
+ * fails. `cleanUp` runs afterwards in every case, before another caller gets the connection.
  */
 export async function inTransaction<T>(
   pool: Connector,

@@ -3,23 +3,28 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
-/** A second connection that takes longer proves nothing: there may be no room for it. */
+/**
+ * The time limit for the second connection. A slower connection proves nothing, because the server
+ * may have no free connection.
+ */
 const SECOND_MS = 2_000;
 
 /**
- * Connects, and throws `HWINV` where a pooler answers that keeps no session for a connection: locks, LISTEN and settings of ours
- * would be somebody else's there. Most refuse the settings that a session begins with; some are told to let them pass unheard
- * (`ignore_startup_parameters`), so that a connection would have its login's rights instead of its role's.
+ * Connects, and throws `HWINV` if a pooler answers that keeps no session for a connection. Locks,
+ * LISTEN and settings of ours would affect other clients there. Most such poolers reject the
+ * settings at the start of a session. Some are configured to ignore the settings
+ * (`ignore_startup_parameters`), so that a connection would have the rights of its login instead of
+ * its role.
  */
 export async function refusePooler(url: string, applicationName: string): Promise<void> {
-  const said = randomUUID();
-  const settings = { 'howdah.session': said };
+  const marker = randomUUID();
+  const settings = { 'howdah.session': marker };
   try {
-    const heard = await onConnection({ url, applicationName, settings }, async (client) => {
+    const received = await onConnection({ url, applicationName, settings }, async (client) => {
       const { rows } = await client.query(`select current_setting('howdah.session', true) as said`);
       return rows[0].said;
     });
-    if (heard !== said) throw refused(url, 'lets no session begin with settings');
+    if (received !== marker) throw refused(url, 'lets no session begin with settings');
   } catch (error) {
     const isUnsupported = /unsupported startup parameter/.test(faultOf(error).message);
     throw isUnsupported ? refused(url, 'lets no session begin with settings', error) : error;
@@ -29,7 +34,10 @@ export async function refusePooler(url: string, applicationName: string): Promis
   }
 }
 
-/** Whether two connections that are there at once were given the same process, which a server never does. */
+/**
+ * Returns whether two simultaneous connections have the same server process, which never happens
+ * without a pooler.
+ */
 export function sharesBackends(url: string, applicationName: string): Promise<boolean> {
   const backend = async (client: Client): Promise<number> =>
     (await client.query('select pg_backend_pid() as pid')).rows[0].pid;

@@ -2,49 +2,60 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { breakConnections, createPool, type Pool } from './pool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
-/** So often it is looked at. */
+/** The pause between two checks of the replica. */
 const LOOK_MS = 1_000;
-/** A replica that does not say so soon how far it is counts as away. */
+/** The time limit for the replica to report its position. A slower replica counts as away. */
 const ANSWER_MS = 2_000;
-/** Longer than any statement of a request may take. */
+/** A time limit longer than that of any statement of a request. */
 const REQUEST_MS = 6_000;
-/** Between two questions of those who wait for it. */
+/** The pause between two reads of the position while callers wait for it. */
 const ASK_AGAIN_MS = 2;
-/** Farther behind than this it is not asked. */
+/** The lag above which the replica is not used. */
 const MOST_LAG_SECONDS = 10;
-/** Positions of the primary that are remembered: one for each look. */
+/** The number of positions of the primary that are remembered, one for each check. */
 const REMEMBERED = 60;
 
-/** Why a replica is not asked; undefined when it is. */
+/** The reason why a replica is not used; undefined if it is used. */
 export type ReplicaTrouble = 'away' | 'lagging' | 'promoted' | 'foreign';
 
 export type ReplicaOptions = {
   url: string;
-  /** Asked how far the writer is. */
+  /** The primary, which reports the position of the writer. */
   primary: Pool;
-  /** Connections of requests to it. */
+  /** The maximum number of connections to the replica for requests. */
   connections: number;
   settings: Readonly<Record<string, string>>;
   mostLagSeconds?: number;
-  /** A statement without an answer for so long has lost its connection. */
+  /**
+   * The time limit for the answer to a statement. After that time the connection counts as lost.
+   */
   answerWithinMs?: number;
   onChange(trouble: ReplicaTrouble | undefined): void;
 };
 
-/** A hot standby, and what is known of it. */
+/** A hot standby and its known state. */
 export type Replica = {
   /** Connections for requests. */
   readonly pool: Pool;
   readonly trouble: ReplicaTrouble | undefined;
-  /** How old the newest is that it shows, in seconds, to about one; undefined while it is away. */
+  /**
+   * The age of the newest data that the replica shows, in seconds, accurate to about one second;
+   * undefined while the replica is away.
+   */
   readonly lag: number | undefined;
   hasReached(position: bigint): boolean;
-  /** Whether it shows what was written up to here; waits for that, so long at most. */
+  /**
+   * Returns whether the replica shows everything that was written up to `position`. Waits for that
+   * for at most `ms`.
+   */
   reaches(position: bigint, ms: number): Promise<boolean>;
   close(): Promise<void>;
 };
 
-/** A place in the log of the writer (`16/B374D848`) as a number; undefined for what is none. */
+/**
+ * Converts a position in the log of the writer (`16/B374D848`) to a number. Returns undefined for
+ * any other text.
+ */
 export function positionOf(lsn: string): bigint | undefined {
   const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(lsn) ?? [];
   if (high === undefined || low === undefined) return undefined;
@@ -52,8 +63,9 @@ export function positionOf(lsn: string): bigint | undefined {
 }
 
 /**
- * Where the log of the writer ends: whatever was committed before stands before it. A commit that did not wait for its flush
- * (`synchronous_commit = off`) may stand behind what is written to the file.
+ * Reads the end of the log of the writer. Every earlier commit is before that position. A commit
+ * that did not wait for its flush (`synchronous_commit = off`) may be after the position that is
+ * written to the file, so the insert position is used then.
  */
 export async function writtenUpTo(primary: Pool): Promise<string> {
   const { rows } = await primary.query<{ lsn: string }>(
@@ -64,8 +76,9 @@ export async function writtenUpTo(primary: Pool): Promise<string> {
 }
 
 /**
- * Whether the primary may give what a replica did not: it was lost, it had to end the query so that it could go on with the log,
- * it was asked to write, or it has not heard yet of a row, a table or a function.
+ * Returns whether the primary may succeed where the replica failed. The replica may be lost, may
+ * have cancelled the query to continue with the log, may have been asked to write, or may not have
+ * received a row, a table or a function yet.
  */
 export function mayDoBetter(error: unknown): boolean {
   return (
@@ -78,7 +91,10 @@ export function mayDoBetter(error: unknown): boolean {
 
 type Look = { is_standby: boolean; replayed: string | null; system: string };
 
-/** Watches a replica from now on. It may be away, now or later: that is told, and never thrown. */
+/**
+ * Watches a replica from now on. The replica may be away at any time: `trouble` and `onChange`
+ * report that, and it is never thrown.
+ */
 export function watchReplica(options: ReplicaOptions): Replica {
   const { url, primary, connections, settings, mostLagSeconds = MOST_LAG_SECONDS } = options;
   const shared = { url, role: 'howdah_authenticator' } as const;
@@ -94,13 +110,13 @@ export function watchReplica(options: ReplicaOptions): Replica {
   let trouble: ReplicaTrouble | undefined = 'away';
   let replayed = 0n;
   let asking: Promise<void> | undefined;
-  /** It was waited for in vain: until then nobody waits again. */
+  /** The time until which no caller waits again, because an earlier wait timed out. */
   let isSlowUntil = 0;
 
   const become = (now: ReplicaTrouble | undefined) => {
     if (now === trouble || closing.signal.aborted) return;
     trouble = now;
-    if (now === 'away') breakConnections(pool); // whoever waits for an answer asks the primary
+    if (now === 'away') breakConnections(pool); // callers that wait for an answer ask the primary
     options.onChange(now);
   };
   const ask = async (): Promise<void> => {
@@ -178,7 +194,10 @@ async function systemOf(pool: Pool): Promise<{ lsn: string; system: string }> {
   return rows[0] as { lsn: string; system: string };
 }
 
-/** Seconds since the writer was where the replica is; none when that is where it was seen last. */
+/**
+ * Returns the seconds since the writer was at the position of the replica, or zero if that is the
+ * last known position of the writer.
+ */
 function lagOf(written: readonly { at: number; position: bigint }[], replayed: bigint): number {
   const ahead = written.find(({ position }) => position > replayed);
   return ahead ? (performance.now() - ahead.at) / 1000 : 0;

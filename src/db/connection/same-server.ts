@@ -1,7 +1,10 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from './pool.ts';
 
-/** Throws `HWINV` when the pooler leads elsewhere: what is looked up directly would not be what requests see. */
+/**
+ * Throws `HWINV` if the pooler leads to another database. Direct look-ups would then not match what
+ * requests see.
+ */
 export async function refuseOtherServer(direct: Pool, pooled: Pool): Promise<void> {
   const [one, other] = await Promise.all([direct, pooled].map(placeOf));
   if (one === other) return;

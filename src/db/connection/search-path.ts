@@ -1,14 +1,18 @@
 /** A pool or a connection. */
-type Asked = { query(text: string): Promise<{ rows: unknown[] }> };
+type Queryable = { query(text: string): Promise<{ rows: unknown[] }> };
 
-/** A schema of ours that comes first in the login's search path, and the statement that changes that. */
+/**
+ * A schema of ours that comes first in the search path of the login, and the statement that changes
+ * the search path.
+ */
 export type StrayPath = { schema: string; fix: string };
 
 /**
- * Where tables that this login makes without naming a schema land, when it is among ours: `"$user", public` begins with
- * `howdah` for a login of that name. Undefined when they land elsewhere.
+ * Returns the schema in which this login creates tables without a schema name, if the schema is one
+ * of ours. For a login named `howdah`, the search path `"$user", public` begins with that schema.
+ * Returns undefined for any other schema.
  */
-export async function strayPath(db: Asked): Promise<StrayPath | undefined> {
+export async function strayPath(db: Queryable): Promise<StrayPath | undefined> {
   const { rows } = await db.query(`
     select current_schema() as schema,
       format('alter role %I in database %I set search_path = public', session_user, current_database()) as fix
@@ -16,8 +20,11 @@ export async function strayPath(db: Asked): Promise<StrayPath | undefined> {
   return rows[0] as StrayPath | undefined;
 }
 
-/** The login's search path with our schema as its end: its tables need no prefix there, and hide none of anybody's. */
-export async function pathWithOurs(db: Asked): Promise<string> {
+/**
+ * Returns the search path of the login, with our schema at its end unless the path already contains
+ * it. Our tables need no prefix then, and hide no tables of others.
+ */
+export async function pathWithOurs(db: Queryable): Promise<string> {
   const { rows } = await db.query(`
     select case when p.path ~ '(^|[", ])howdah($|[", ])' then p.path else p.path || ', howdah' end as path
     from (select current_setting('search_path') as path) as p`);

@@ -1,4 +1,4 @@
-/** What an error of Postgres, of the network or of ours says, in one form. */
+/** The fields of an error of Postgres, of the network or of Howdah, in one form. */
 export type DatabaseFault = {
   code: string;
   message: string;
@@ -6,7 +6,7 @@ export type DatabaseFault = {
   detail: string | undefined;
 };
 
-/** Reads code, message, hint and detail off whatever was thrown. */
+/** Reads code, message, hint and detail from any thrown value. */
 export function faultOf(error: unknown): DatabaseFault {
   const fault = error as { code?: unknown; message?: unknown; hint?: unknown; detail?: unknown };
   return {
@@ -17,7 +17,9 @@ export function faultOf(error: unknown): DatabaseFault {
   };
 }
 
-/** True when the statement itself was refused: the same statement would be refused again. */
+/**
+ * Returns whether the statement itself was rejected. The same statement would be rejected again.
+ */
 export function isRefusal(error: unknown): boolean {
   const { code } = faultOf(error);
   return (
@@ -25,7 +27,10 @@ export function isRefusal(error: unknown): boolean {
   );
 }
 
-/** True when the database went away or could not be asked: whether it did the work is not known. */
+/**
+ * Returns whether the database was lost or could not be reached. It is not known whether the
+ * database did the work.
+ */
 export function isConnectionLoss(error: unknown): boolean {
   const { code, message } = faultOf(error);
   return (

@@ -1,6 +1,6 @@
 /**
- * JSON that Postgres can store: NUL and lone surrogates, which `jsonb` refuses, become U+FFFD. Models and tools
- * do send them.
+ * Serializes a value as JSON that Postgres can store. NUL and lone surrogates, which `jsonb`
+ * rejects, become U+FFFD. Models and tools do send these characters.
  */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value);
@@ -9,7 +9,7 @@ export function storableJson(value: unknown): string {
     : text;
 }
 
-/** Text that Postgres can store, likewise. */
+/** Replaces NUL and lone surrogates in a text, so that Postgres can store it. */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\u0000', '\ufffd');
 }

@@ -9,8 +9,8 @@ export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
 
 /**
  * The share of a pool's connections for each use. A call of a tool holds a connection while it
- * waits for the commit before its own. That commit may need a connection for its hooks, so hooks
- * always have some of their own.
+ * waits for the commit of the previous call. That commit may need a connection for its hooks, so
+ * some connections are reserved for hooks.
  */
 const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3 };
 

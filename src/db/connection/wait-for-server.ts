@@ -2,15 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { refusePooler } from './pooler-check.ts';
 import { faultOf } from './sqlstate.ts';
 
-/** Nobody answers yet, its name is not known yet, it is starting or ending, or has no connection left: all of it may pass. */
+/**
+ * Errors that may pass: the server does not answer yet, its name is not known yet, it is starting
+ * or stopping, or it has no free connection.
+ */
 const MAY_PASS =
   /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0[1-3]|53300)$/;
 const PAUSE_MS = 250;
 
 /**
- * Waits until the server takes a connection, for at most so many seconds, and says once that it
- * waits. Throws at once what waiting cannot mend, such as a refused login or a missing database.
- * Throws the rest when the time is over or `signal` fires.
+ * Waits until the server accepts a connection, for at most `seconds`, and reports once that it
+ * waits. Throws at once if waiting cannot help, such as for a rejected login or a missing database.
+ * Throws other errors when the time is over. Throws an abort error when `signal` fires.
  */
 export async function waitForServer(
   url: string,
@@ -40,7 +43,10 @@ async function refusal(url: string): Promise<unknown> {
   }
 }
 
-/** A name with several addresses is tried at each: what the first said stands for all. */
+/**
+ * Returns the code of an error. A name with several addresses is tried at each address, and the
+ * first error represents all of them.
+ */
 function codeOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? error.errors : [];
   return faultOf(first ?? error).code;

@@ -15,8 +15,9 @@ import { HowdahError } from '../../contracts/errors.ts';
 export type Account = Readonly<{ name: string; uid: number; gid: number }>;
 
 /**
- * The account to run the server of `dataDir` as: undefined for "whoever we are" when we are not root. For root the
- * owner of the data, else `postgres`, else `nobody` (as in the Node images, which have no postgres).
+ * Returns the account that runs the server of `dataDir`. Undefined means the current user, when
+ * that is not root. For root, returns the owner of the data, else `postgres`, else `nobody` (as in
+ * the Node images, which have no postgres).
  */
 export function serverAccount(dataDir: string): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -31,12 +32,15 @@ export function serverAccount(dataDir: string): Account | undefined {
   });
 }
 
-/** Makes the folder, enterable for `account`. Throws `EHOME` when it cannot be made or written. */
+/**
+ * Creates the folder so that `account` may enter it. Throws `EHOME` when the folder cannot be
+ * created or written.
+ */
 export function makeHome(home: string, account: Account | undefined): void {
   try {
     const missing = missingFolders(home);
     mkdirSync(home, { recursive: true, mode: account ? 0o755 : 0o700 });
-    // A strict umask of root's would lock the server's account out of what we just made.
+    // A strict umask of root would keep the server's account out of the new folders.
     if (account) for (const folder of missing) chmodSync(folder, 0o755);
     accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
@@ -48,7 +52,10 @@ export function makeHome(home: string, account: Account | undefined): void {
   }
 }
 
-/** Throws `EHOME`, with the fix, unless `account` may enter every folder above `path` and `path` itself. */
+/**
+ * Throws `EHOME`, with the fix, unless `account` may enter every folder above `path` and `path`
+ * itself.
+ */
 export function checkReachable(path: string, account: Account | undefined, what: string): void {
   if (account === undefined) return;
   const closed = withParents(path).find((folder) => !mayEnter(statSync(folder), account));
@@ -62,7 +69,10 @@ export function checkReachable(path: string, account: Account | undefined, what:
   });
 }
 
-/** The error for a data folder that is closed to us: PostgreSQL keeps its own at 0700. */
+/**
+ * Returns the error for a data folder that we may not read. PostgreSQL keeps its data folder at
+ * mode 0700.
+ */
 export function belongsToAnother(dataDir: string, cause: unknown): HowdahError {
   const message = `${dataDir} cannot be read: it, or a folder above it, belongs to another user.`;
   return new HowdahError('EHOME', message, {
@@ -77,7 +87,7 @@ function mayEnter(stats: Stats, account: Account): boolean {
   return (stats.mode & 0o001) !== 0;
 }
 
-/** From the root of the file system down to `path`. */
+/** Returns the folders from the root of the file system down to `path`. */
 function withParents(path: string): string[] {
   return path === parse(path).root ? [path] : [...withParents(dirname(path)), path];
 }

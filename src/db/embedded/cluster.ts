@@ -18,7 +18,10 @@ import { runProgram } from './program.ts';
 /** The owner of everything in the embedded server, and the name of its database. */
 export const ownerName = 'howdah';
 
-/** The owner's password, which stands in the data folder. Throws `EHOME` when it cannot be read. */
+/**
+ * Returns the owner's password, which is stored in the data folder. Throws `EHOME` when the
+ * password cannot be read.
+ */
 export function readPassword(dataDir: string): string {
   const file = join(dataDir, 'howdah.password');
   try {
@@ -36,8 +39,9 @@ export function readPassword(dataDir: string): string {
 }
 
 /**
- * Makes the data folder unless it is there. The cluster is built beside it and moved into place whole, password
- * included: a crash leaves no half of one, and of two processes doing this at once one wins and both go on with it.
+ * Creates the data folder unless it exists. The cluster is built beside the folder and moved into
+ * place whole, with the password. A crash therefore leaves no partial cluster. When two processes
+ * do this at once, one wins and both continue with its cluster.
  */
 export async function ensureCluster(
   dataDir: string,
@@ -111,8 +115,9 @@ async function buildCluster(
 }
 
 /**
- * Sorting by code point and Unicode case mapping, the same on every system. The second choice is for systems whose C
- * library has no C.UTF-8; PostgreSQL 15 and 16 have no builtin provider.
+ * Returns the locale options of initdb: sorting by code point and Unicode case mapping, the same on
+ * every system. The second choice is for systems whose C library has no C.UTF-8. PostgreSQL 15 and
+ * 16 have no builtin provider.
  */
 function locales(major: number): string[][] {
   if (major < 17) return [['--locale=C', '--lc-ctype=C.UTF-8'], ['--locale=C']];
@@ -132,7 +137,7 @@ function moveIntoPlace(building: string, dataDir: string): void {
   }
 }
 
-/** What processes left behind that were killed while they built. */
+/** Removes the files of processes that were killed while they built a cluster. */
 function removeAbandoned(dataDir: string): void {
   const home = dirname(dataDir);
   for (const name of readdirSync(home)) {
@@ -143,7 +148,10 @@ function removeAbandoned(dataDir: string): void {
   }
 }
 
-/** Best effort: an initdb whose starter was killed may still be writing; the next start gets the rest. */
+/**
+ * Removes a path if possible. An initdb whose parent was killed may still be writing. The next
+ * start removes the rest.
+ */
 function removeQuietly(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });

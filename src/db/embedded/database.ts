@@ -2,8 +2,9 @@ import { Client } from 'pg';
 import { HowdahError } from '../../contracts/errors.ts';
 
 /**
- * Makes the database that `url` names unless it is there, and sees to its search path; also the proof that the server lets
- * us in. Throws `EPOSTGRES` when it refuses the login, and what `pg` throws when the connection fails.
+ * Creates the database that `url` names unless it exists, and sets its search path. Success also
+ * proves that the server accepts the login. Throws `EPOSTGRES` when the server rejects the login,
+ * and the error of `pg` when the connection fails.
  */
 export async function ensureDatabase(url: string): Promise<void> {
   const code = await tryConnection(url);
@@ -20,8 +21,9 @@ export async function ensureDatabase(url: string): Promise<void> {
 }
 
 /**
- * The owner has the name of our schema, which by default would come first in its search path: what people make in psql would
- * land among our tables and go with them. A search path that somebody chose for the database stays.
+ * Sets the search path of the database. The owner has the name of our schema, which by default
+ * comes first in its search path. Objects created in psql would then be among our tables and be
+ * dropped with them. A search path that is already set for the database is kept.
  */
 async function ensureSearchPath(client: Client): Promise<void> {
   if (await hasSearchPath(client)) return;

@@ -1,8 +1,9 @@
 /**
- * The embedded PostgreSQL: a real server in `<home>/postgres`, started by `pg_ctl` and then on its own. It is no child
- * of ours and outlives whoever started it, so "start" mostly means "adopt the one that runs". There is no lock: the
- * cluster appears by one atomic rename, PostgreSQL itself lets only one postmaster into a folder, and whoever loses
- * that race finds the winner and adopts it.
+ * The embedded PostgreSQL: a real server in `<home>/postgres`. `pg_ctl` starts the server, which
+ * then runs on its own. The server is not a child of ours and outlives the process that started it,
+ * so "start" mostly means "adopt the running server". There is no lock: the cluster appears by one
+ * atomic rename, PostgreSQL itself allows only one postmaster per folder, and the process that
+ * loses that race finds the winner and adopts it.
  */
 import {
   closeSync,
@@ -25,29 +26,41 @@ import { ensureDatabase } from './database.ts';
 import { clearStale, findPostmaster, lastPort } from './postmaster.ts';
 import { runProgram } from './program.ts';
 
-/** `port` is a wish: when it is taken a free one is used. `log` hears what takes time, one line each. */
+/**
+ * Options of the embedded server. When `port` is taken, a free port is used. `log` receives one
+ * line for each action that takes time.
+ */
 export type EmbeddedOptions = {
   home: string;
   port?: number;
   log?: Log;
-  /** Instead of the ones npm installed; of any major from 15 on. */
+  /**
+   * The programs to use instead of the ones that npm installed, of any major version from 15 on.
+   */
   binaries?: Binaries;
 };
 
-/** A running server. `url` holds the owner's password; `adopted` says that somebody else started it. */
+/**
+ * A running server. `url` contains the owner's password. `adopted` is true if another process
+ * started the server.
+ */
 export type EmbeddedServer = Readonly<{ url: string; port: number; pid: number; adopted: boolean }>;
 
 type Log = (line: string) => void;
 type Launch = { dataDir: string; binaries: Binaries; account: Account | undefined };
 
-/** A killed postmaster's children need a moment to go; every other reason to fail is still there after these. */
+/**
+ * The pauses between attempts to start. The children of a killed postmaster need a moment to exit.
+ * Any other cause of failure still exists after these pauses.
+ */
 const pauses = [250, 500, 1000, 1000];
 const patience = 60_000;
 
 /**
- * Gives the server of `home` with its database `howdah`, starting it or making it first where needed. Safe to call
- * from any number of processes at once. Throws `EHOME` (the folder will not do) or `EPOSTGRES` (the server does not
- * start; `detail` has pg_ctl's output and the end of the server's log).
+ * Returns the server of `home` with its database `howdah`. Creates and starts the server where
+ * needed. Safe to call from any number of processes at once. Throws `EHOME` (the folder is not
+ * usable) or `EPOSTGRES` (the server does not start; `detail` has pg_ctl's output and the end of
+ * the server's log).
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const { log = () => {} } = options;
@@ -65,7 +78,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   }
 }
 
-/** Stops the server of `home`, open sessions included; true when there was one to stop. The data stays. */
+/**
+ * Stops the server of `home`, including open sessions. Returns true if a server was running. The
+ * data stays.
+ */
 export async function stopEmbedded(
   home: string,
   binaries: Binaries = embeddedBinaries(),
@@ -81,19 +97,25 @@ export async function stopEmbedded(
   });
 }
 
-/** The owner's URL of the server of `home`; null when it is not running. Starts nothing. */
+/**
+ * Returns the owner's URL of the server of `home`, or null when the server is not running. Starts
+ * nothing.
+ */
 export function embeddedUrl(home: string): string | null {
   const dataDir = dataFolder(home);
   const found = findPostmaster(dataDir);
   return found.state === 'ready' ? ownerUrl(dataDir, found.port) : null;
 }
 
-/** How the server of a home is; `busy`: it starts or stops. */
+/** The state of the server of a home. `busy`: the server starts or stops. */
 export type EmbeddedState =
   | { state: 'none' | 'stopped' | 'busy' }
   | { state: 'ready'; url: string };
 
-/** Looks at the server of `home`, and neither starts nor makes one. Throws `EHOME` when the folder is closed to us. */
+/**
+ * Returns the state of the server of `home`. Neither starts nor creates a server. Throws `EHOME`
+ * when we may not read the folder.
+ */
 export function lookAtEmbedded(home: string): EmbeddedState {
   const dataDir = dataFolder(home);
   const { state } = findPostmaster(dataDir);
@@ -104,8 +126,9 @@ export function lookAtEmbedded(home: string): EmbeddedState {
 }
 
 /**
- * The running server, proven by a connection; undefined when none runs. A postmaster that was just killed may for a
- * moment look alive and cut the connection, so only a refusal of our login is believed at once.
+ * Returns the running server, verified by a connection, or undefined when none runs. A postmaster
+ * that was just killed may look alive for a moment and close the connection, so only a rejected
+ * login ends the attempts at once.
  */
 async function open(
   dataDir: string,
@@ -127,7 +150,10 @@ async function open(
   }
 }
 
-/** Waits while the server is starting or stopping; clears what a dead one left. Undefined: none is running. */
+/**
+ * Waits while the server starts or stops, and clears what a dead server left. Returns undefined
+ * when no server is running.
+ */
 async function settle(
   dataDir: string,
   log: Log,
@@ -157,14 +183,18 @@ async function prepare(options: EmbeddedOptions): Promise<Launch> {
   return { dataDir, binaries, account };
 }
 
-/** Undefined when pg_ctl says that its own postmaster is up, else pg_ctl's words. */
+/**
+ * Starts the server once. Returns undefined when pg_ctl reports that its own postmaster is up, else
+ * the output of pg_ctl.
+ */
 async function launchOnce(launch: Launch, port: number): Promise<string | undefined> {
   const { dataDir, binaries, account } = launch;
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'max_connections=200',
-    'log_min_error_statement=panic', // a refused statement may hold the very key it was refused for
+    // A rejected statement may contain the very key that it was rejected for.
+    'log_min_error_statement=panic',
   ];
   const server = `-p ${port} ${settings.map((setting) => `-c ${setting}`).join(' ')}`;
   const wait = ['-w', '-t', String(patience / 1000)];
@@ -186,7 +216,10 @@ function isRunning(dataDir: string): boolean {
   return state === 'ready' || state === 'busy';
 }
 
-/** pg_ctl puts the folder between double quotes of a shell command, and into a file read by lines. */
+/**
+ * Rejects unsafe characters. pg_ctl puts the folder between double quotes of a shell command, and
+ * into a file read by lines.
+ */
 function checkName(home: string): void {
   if (process.platform === 'win32' || !/["$`\\\n]/.test(home)) return;
   throw new HowdahError('EHOME', `PostgreSQL cannot be started in ${JSON.stringify(home)}.`, {
@@ -223,7 +256,7 @@ function failureText(dataDir: string, output: string): string {
   return `${output.trim()}\n${logTail(join(dataDir, 'server.log'))}`.trim();
 }
 
-/** The last eight lines, without reading all of a file that may be large. */
+/** Returns the last eight lines without reading all of a file that may be large. */
 function logTail(path: string): string {
   if (!existsSync(path)) return '';
   const file = openSync(path, 'r');

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { belongsToAnother } from './account.ts';
 
 /**
- * What `postmaster.pid` tells, checked against the processes there are.
+ * The state that `postmaster.pid` describes, checked against the running processes.
  *
  * - `absent`: no file, or one still being written
  * - `stale`: its process is gone, a zombie, or another program that got the same pid
@@ -17,7 +17,10 @@ export type Postmaster =
   | { state: 'busy'; pid: number }
   | { state: 'ready'; pid: number; port: number };
 
-/** Looks at the server of a data folder; never waits. Throws `EHOME` when the folder is closed to us. */
+/**
+ * Returns the state of the server of a data folder, without waiting. Throws `EHOME` when we may not
+ * read the folder.
+ */
 export function findPostmaster(dataDir: string): Postmaster {
   const file = readPidFile(dataDir);
   const lines = file?.split('\n') ?? [];
@@ -29,16 +32,17 @@ export function findPostmaster(dataDir: string): Postmaster {
 }
 
 /**
- * Takes a stale pid file away: PostgreSQL itself would refuse to start while any process of the same user has that
- * pid. Moved first and read again, so that a file another process has written meanwhile goes back at once. Should
- * children of a killed postmaster still be there, the shared memory segment they hold refuses the start.
+ * Removes a stale pid file, because PostgreSQL itself would refuse to start while any process of
+ * the same user has that pid. The file is moved first and read again, so that a file that another
+ * process has written meanwhile is put back at once. If children of a killed postmaster still run,
+ * the start fails because of their shared memory segment.
  */
 export function clearStale(dataDir: string, file: string): void {
   const aside = join(dataDir, `postmaster.pid.${process.pid}`);
   try {
     renameSync(join(dataDir, 'postmaster.pid'), aside);
   } catch (error) {
-    // Somebody else has cleared it.
+    // Another process has cleared it.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
     throw error;
   }
@@ -46,7 +50,7 @@ export function clearStale(dataDir: string, file: string): void {
   else renameSync(aside, join(dataDir, 'postmaster.pid'));
 }
 
-/** The port of the last start, so that URLs stay good over a restart. */
+/** Returns the port of the last start, so that URLs stay valid after a restart. */
 export function lastPort(dataDir: string): number | undefined {
   try {
     const options = readFileSync(join(dataDir, 'postmaster.opts'), 'utf8');
@@ -71,13 +75,13 @@ function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it lives, as another user.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
   return process.platform !== 'linux' || processState(pid) !== 'Z';
 }
 
-/** `Z` is a zombie: killed, and not yet collected by its parent. */
+/** Returns the state of a process. `Z` is a zombie: killed, and not yet collected by its parent. */
 function processState(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -93,7 +97,8 @@ function isPostmasterOf(pid: number, dataDir: string): boolean {
   if (!basename(command[0] ?? '').startsWith('postgres')) return false;
   const real = realpathSync(dataDir);
   const named = command[command.indexOf('-D') + 1] ?? '';
-  // The working directory still tells when the folder was moved under a running server, but may be unreadable.
+  // The working directory is also right when the folder was moved under a running server, but may
+  // be unreadable.
   return realPath(named) === real || workingFolder(pid) === real;
 }
 
@@ -105,7 +110,10 @@ function procCommand(pid: number): string[] {
   }
 }
 
-/** macOS and BSD: one string, so the folder is taken up to the next option. */
+/**
+ * Returns the command on macOS and BSD. The output of ps is one string, so the folder is taken up
+ * to the next option.
+ */
 function psCommand(pid: number): string[] {
   try {
     const line = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });

@@ -2,17 +2,21 @@ import { spawn } from 'node:child_process';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Account } from './account.ts';
 
-/** How a program ended, and all it wrote. */
+/** The outcome of a program, and all its output. */
 export type ProgramResult = { ok: boolean; output: string };
 
-/** Runs one of PostgreSQL's programs to its end. Throws `EPOSTGRES` only when it cannot be run at all. */
+/**
+ * Runs one of PostgreSQL's programs to its end. Throws `EPOSTGRES` only when the program cannot be
+ * run at all.
+ */
 export function runProgram(
   file: string,
   args: readonly string[],
   account: Account | undefined,
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
-    // The working directory of root may be closed to the account; everything is passed as absolute paths.
+    // The account may not be allowed to enter the working directory of root. All paths are
+    // absolute.
     const user = account && { uid: account.uid, gid: account.gid };
     const child = spawn(file, args, { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], ...user });
     let output = '';
@@ -27,7 +31,8 @@ export function runProgram(
       reject(new HowdahError('EPOSTGRES', message, { hint, cause }));
     });
     child.on('close', (code) => resolve({ ok: code === 0, output }));
-    // Should the server hold on to pg_ctl's pipes (Windows), "close" would not come as long as it runs.
+    // If the server keeps pg_ctl's pipes open (Windows), "close" would not come while the server
+    // runs.
     child.on('exit', () => {
       setTimeout(() => {
         child.stdout.destroy();

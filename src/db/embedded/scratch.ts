@@ -8,8 +8,9 @@ import { embeddedBinaries } from './binaries.ts';
 import { startEmbedded, stopEmbedded } from './embedded.ts';
 
 /**
- * Gives `work` an empty database on a server of its own, in a temporary folder. Both are gone afterwards, whatever happens: also
- * when the process is ended in the middle, unless it is killed. Throws as `startEmbedded`.
+ * Calls `work` with an empty database on a new server, in a temporary folder. Both are removed
+ * afterwards, whatever happens, and also when the process is ended meanwhile, unless it is killed.
+ * Throws as `startEmbedded` does.
  */
 export async function withScratch<T>(work: (url: string) => Promise<T>): Promise<T> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'howdah-scratch-')));
@@ -18,7 +19,7 @@ export async function withScratch<T>(work: (url: string) => Promise<T>): Promise
   process.once('exit', removeNow);
   process.once('SIGHUP', hangUp);
   try {
-    if (process.getuid?.() === 0) chmodSync(home, 0o755); // the server runs as somebody else
+    if (process.getuid?.() === 0) chmodSync(home, 0o755); // the server runs as another user
     const { url } = await startEmbedded({ home }).catch(explained);
     return await work(url);
   } finally {
@@ -28,7 +29,10 @@ export async function withScratch<T>(work: (url: string) => Promise<T>): Promise
   }
 }
 
-/** It is no home of anybody that will not do. */
+/**
+ * Renames the variable in an `EHOME` error, because the unusable folder is in TMPDIR and not in a
+ * home.
+ */
 function explained(error: unknown): never {
   if (!(error instanceof HowdahError) || error.code !== 'EHOME') throw error;
   throw new HowdahError('EHOME', error.message.replace('HOWDAH_HOME', 'TMPDIR'), {
@@ -38,7 +42,7 @@ function explained(error: unknown): never {
   });
 }
 
-/** Nothing can be waited for any more. */
+/** Removes the server and its folder synchronously, because an exiting process cannot wait. */
 function removeAtOnce(home: string): void {
   try {
     const folder = join(home, 'postgres');

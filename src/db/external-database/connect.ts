@@ -6,12 +6,14 @@ import { faultOf } from '../connection/sqlstate.ts';
 import type { DatabaseUrl } from './database-url.ts';
 
 const CONNECT_MS = 5_000;
-/** Of one host, one after the other. */
+/** Maximum number of addresses of a host, which are tried one after the other. */
 const MOST_ADDRESSES = 3;
-/** What the server has to say after its time-out before the connection counts as lost. */
+/**
+ * The extra time to answer after the time-out of the server, before the connection counts as lost.
+ */
 const ANSWER_MS = 5_000;
 
-/** Finds where a connection may go: the addresses of a host, checked. */
+/** A function that returns the checked addresses of a host. */
 export type FindAddresses = (
   host: string,
   port: number,
@@ -19,8 +21,9 @@ export type FindAddresses = (
 ) => Promise<Outcome<string[]>>;
 
 /**
- * A connection of its own to another database, at an address that was checked. What goes wrong is said with the name of the
- * secret, and never with what stands in it: not even the server's own words, which name the user.
+ * Opens a new connection to another database, at a checked address. Errors contain the name of the
+ * secret and never its value. They also omit the server's own message, because that message names
+ * the user.
  */
 export async function connectExternal(
   url: DatabaseUrl,
@@ -35,7 +38,7 @@ export async function connectExternal(
   for (const address of found.value.slice(0, MOST_ADDRESSES)) {
     if (signal.aborted) break;
     const client = new pg.Client(configOf(url, address, timeoutMs));
-    client.on('error', () => {}); // the query that is under way hears of it
+    client.on('error', () => {}); // the pending query reports it
     try {
       await client.connect();
       return { ok: true, value: client };
@@ -66,7 +69,7 @@ function tlsOf(tls: DatabaseUrl['tls'], host: string): pg.ClientConfig['ssl'] {
   return {
     ...servername,
     rejectUnauthorized: tls !== 'require',
-    // the connection goes to an address; the certificate speaks of the name
+    // The connection uses an address, but the certificate is for the name.
     checkServerIdentity: (_address: string, certificate: PeerCertificate) =>
       tls === 'verify-full' ? checkServerIdentity(host, certificate) : undefined,
   };

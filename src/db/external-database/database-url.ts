@@ -2,7 +2,7 @@ import { hostOf } from '../../network/host-pattern.ts';
 
 export type Tls = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
-/** Which database, as whom, and how the connection is kept secret. */
+/** The database, the login and the TLS mode of a connection. */
 export type DatabaseUrl = {
   host: string;
   port: number;
@@ -15,9 +15,10 @@ export type DatabaseUrl = {
 const TLS: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'] satisfies Tls[];
 
 /**
- * Reads `postgresql://user:password@host:port/database?sslmode=verify-full`. All parts have to be there: what is not said would
- * be taken from the environment of this process. Nothing but `sslmode` may be said behind it: other settings name files of this
- * machine. Gives what is wrong as a sentence that holds no part of the URL.
+ * Parses `postgresql://user:password@host:port/database?sslmode=verify-full`. All parts are
+ * required, because a missing part would be taken from the environment of this process. Only the
+ * parameter `sslmode` is allowed, because other parameters name files of this machine. Returns an
+ * error as a sentence that contains no part of the URL.
  */
 export function parseDatabaseUrl(text: string): DatabaseUrl | string {
   const url = URL.parse(text.trim());

@@ -1,9 +1,9 @@
 import type { Client } from '../connection/pool.ts';
 
-/** The oldest server whose catalogue and JSON the checks can ask. */
+/** The oldest server version whose catalogue and JSON the checks can use. */
 const OLDEST = 120_000;
 
-/** Rights that reach further than tables: to files, programs, other sessions, or all that is written. */
+/** Roles with rights beyond tables: on files, programs, other sessions, or all written data. */
 const STRONG = [
   'pg_read_server_files',
   'pg_write_server_files',
@@ -36,8 +36,8 @@ const LOGIN = `
   from pg_roles as r where r.rolname = current_user`;
 
 /**
- * Why nothing is asked as this login: it may more than read. Undefined for one that may not. A table is named to who may read
- * its schema.
+ * Returns why the login is rejected: the login may do more than read. Returns undefined for a login
+ * that may only read. Names a table only if its schema is in `schemas`.
  */
 export async function faultOfLogin(
   client: Client,
@@ -52,7 +52,7 @@ export async function faultOfLogin(
   return faultOfServer(login.version, login.strength);
 }
 
-/** The same of what the server said. */
+/** Returns why a server version or the strength of a login is rejected, or undefined. */
 export function faultOfServer(version: number, strength: string | null): string | undefined {
   if (version < OLDEST) {
     return `its server is PostgreSQL ${Math.floor(version / 10_000)}, and has to be ${OLDEST / 10_000} or newer`;

@@ -10,12 +10,15 @@ import type { RowsRequest } from '../sql-tools/bounded-read.ts';
 import { failureOf } from '../sql-tools/sql-tool.ts';
 import { faultOfLogin } from './login.ts';
 
-/** The rules that ask a catalogue, as queries: `howdah_private.reading_rules()`. */
+/** The rules that need a catalogue, as queries: `howdah_private.reading_rules()`. */
 export type ReadingRules = { refused_calls: string; table_outside_schemas: string };
 
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** Reads with one SELECT, in a transaction that writes nothing and is undone. The connection is closed by the caller. */
+/**
+ * Reads with one SELECT, in a read-only transaction that is not committed. The caller closes the
+ * connection.
+ */
 export async function readExternal(
   client: Client,
   request: RowsRequest,
@@ -99,14 +102,17 @@ async function read(
 
 type PlanOf = { Plan: { 'Total Cost': number } };
 
-/** One statement and no more, whatever its text says: the simple protocol would take several. */
+/**
+ * Returns a query for the extended protocol, which accepts only one statement. The simple protocol
+ * would accept several.
+ */
 function extended(text: string): { text: string; queryMode: 'extended' } {
   return { text, queryMode: 'extended' };
 }
 
 /**
- * The query with every row as JSON, columns of one name kept apart, and null for the rows behind so many bytes: nothing larger
- * comes over the wire.
+ * Wraps a query. Each row becomes JSON, and columns with the same name are kept apart. Rows beyond
+ * the byte limit become null, so that nothing larger is sent over the network.
  */
 function bounded(text: string, rows: number, bytes: number): string {
   return `select case when b.sum <= ${bytes} then b.value end as value from (
@@ -136,7 +142,10 @@ function unfit(message: string): Outcome<never> {
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
-/** Which one is not told: who names a table is refused by the parser, so he did not. */
+/**
+ * Returns the error for a table outside of the schemas. The error does not name the table, because
+ * the query did not name it either: the parser rejects queries that name such a table.
+ */
 function outside(schemas: readonly string[]): Outcome<never> {
   const message = 'the query reads a table that is in none of the schemas this tool may read';
   const cause = { sqlstate: 'HWDEN', hint: `The schemas it may read: ${schemas.join(', ')}` };
@@ -157,7 +166,10 @@ const HINTS: Readonly<Record<string, string>> = {
   '57014': 'Ask for less: fewer rows, fewer joins, narrower conditions.',
 };
 
-/** What helps to mend the query, and where in it; of a connection that broke only that it did. */
+/**
+ * Returns the error with hints to correct the query and the position in the query. For a lost
+ * connection, returns only that.
+ */
 function explained(
   error: unknown,
   { query, limits }: RowsRequest,

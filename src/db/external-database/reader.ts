@@ -9,19 +9,20 @@ import { connectExternal, type FindAddresses } from './connect.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { type ReadingRules, readExternal } from './read.ts';
 
-/** What a tool asks of another database. */
+/** The queries of a tool in another database. */
 export type ExternalReader = {
   rows(request: RowsRequest): Promise<Outcome<Rows>>;
   tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
 };
 
-/** So many connections this process has to one database at a time. */
+/** Maximum number of connections of this process to one database. */
 const AT_ONCE = 2;
 
 /**
- * Reads in databases that are not ours: `readers(url, 'warehouse')`, the second being the name of the secret the URL stands in.
- * Every query has a connection of its own, which is closed after it: there is nobody over there to clean up a session. `pool`
- * is of our own database, where the rules are asked for.
+ * Creates readers of databases that are not ours: `readers(url, 'warehouse')`. The second argument
+ * is the name of the secret that contains the URL. Each query has its own connection, which is
+ * closed afterwards, because nothing in the other database cleans up a session. `pool` belongs to
+ * our own database, which provides the rules.
  */
 export function createExternalReader(pool: Pool, find: FindAddresses) {
   const turns = createKeyedSemaphore(AT_ONCE);
@@ -61,7 +62,10 @@ async function rulesOn(pool: Pool): Promise<ReadingRules> {
   return rows[0] as ReadingRules;
 }
 
-/** Ends the connection after the work, and tears it down when nobody waits any more. */
+/**
+ * Ends the connection after the work. Destroys the connection when the signal fires, because nobody
+ * waits any more.
+ */
 async function closing<T>(client: Client, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
   const abort = (): void => connection.stream.destroy();

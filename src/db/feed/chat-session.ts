@@ -5,7 +5,7 @@ import { findExecution, queriesOn, stepsAfter } from '../queries/queries.ts';
 import type { FollowedItem } from './follow-runs.ts';
 import type { RunListener } from './run-listener.ts';
 
-/** What a run asks a person. */
+/** A question of a run that a person has to answer. */
 export type OpenQuestion = {
   id: string;
   execution_id: string;
@@ -14,7 +14,10 @@ export type OpenQuestion = {
   options: string[] | null;
 };
 
-/** Begins a session with an agent, or goes on with one: the next message is then for that agent. Gives its id. */
+/**
+ * Starts a session with an agent, or makes an existing session continue with that agent from the
+ * next message on. Returns the id of the session.
+ */
 export async function openSession(pool: Pool, agent: string, id?: string): Promise<string> {
   const { rows } = id
     ? await pool.query('select s.id from howdah.switch_agent($1, $2) as s', [id, agent])
@@ -22,12 +25,15 @@ export async function openSession(pool: Pool, agent: string, id?: string): Promi
   return rows[0].id;
 }
 
-/** Says something in a session. Gives the run it began, or the live one it joined; the bell rings for it from its beginning. */
+/**
+ * Sends a message to a session. Returns the run that the message started, or the live run that it
+ * joined. The listener watches that run from its start.
+ */
 export async function sendMessage(
   pool: Pool,
   session: string,
   text: string,
-  bell: RunListener,
+  listener: RunListener,
 ): Promise<string> {
   return inTransaction(pool, async (client) => {
     const sent = await client.query(
@@ -35,36 +41,40 @@ export async function sendMessage(
       [session, text],
     );
     const { turns, live_execution_id } = sent.rows[0];
-    // of this transaction: nobody else begins a turn of the session meanwhile
-    const begun = await client.query(
+    // The query runs in the same transaction, so nobody else starts a turn of the session
+    // meanwhile.
+    const started = await client.query(
       `select e.id from howdah.executions as e
        where e.session_id = $1 and e.turn = $2 and e.created_at = now()`,
       [session, turns],
     );
-    const id: string = begun.rows[0]?.id ?? live_execution_id;
-    await bell.watch(client, id);
+    const id: string = started.rows[0]?.id ?? live_execution_id;
+    await listener.watch(client, id);
     return id;
   });
 }
 
-/** Says something in a new session that knows another one until the end of a turn. Gives both the session and its run. */
+/**
+ * Sends a message to a new session that contains another session up to the end of a turn. Returns
+ * the new session and its run.
+ */
 export async function forkSession(
   pool: Pool,
   from: { session: string; turn: number },
   text: string,
-  bell: RunListener,
+  listener: RunListener,
 ): Promise<{ session: string; run: string }> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query(
       'select s.id as session, s.live_execution_id as run from howdah.fork_session($1, $2, $3) as s',
       [from.session, text, from.turn],
     );
-    await bell.watch(client, rows[0].run);
+    await listener.watch(client, rows[0].run);
     return rows[0];
   });
 }
 
-/** How many turns a session has. */
+/** Returns the number of turns of a session. */
 export async function turnsOf(pool: Pool, session: string): Promise<number> {
   const { rows } = await pool.query('select s.turns from howdah.sessions as s where s.id = $1', [
     session,
@@ -72,7 +82,7 @@ export async function turnsOf(pool: Pool, session: string): Promise<number> {
   return rows[0]?.turns ?? 0;
 }
 
-/** The oldest open question of a run and those below it. */
+/** Returns the oldest open question of a run and the runs below it. */
 export async function openQuestion(pool: Pool, root: string): Promise<OpenQuestion | undefined> {
   const { rows } = await pool.query<OpenQuestion>(
     `select q.id, q.execution_id, q.kind, q.prompt, q.options from howdah.questions as q
@@ -82,7 +92,10 @@ export async function openQuestion(pool: Pool, root: string): Promise<OpenQuesti
   return rows[0];
 }
 
-/** Answers with a line of text; an approval is rejected with a reason by `reject REASON`. */
+/**
+ * Answers a question with a line of text. The line `reject REASON` rejects an approval with a
+ * reason.
+ */
 export async function answerQuestion(pool: Pool, question: OpenQuestion, line: string) {
   const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
   await (question.kind === 'approval' && reason
@@ -90,7 +103,7 @@ export async function answerQuestion(pool: Pool, question: OpenQuestion, line: s
     : pool.query('select howdah.answer_question($1, $2)', [question.id, line]));
 }
 
-/** The run whose turn it is in a session. */
+/** Returns the live run of a session. */
 export async function liveRun(pool: Pool, session: string): Promise<string | undefined> {
   const { rows } = await pool.query(
     'select s.live_execution_id as id from howdah.sessions as s where s.id = $1',
@@ -99,7 +112,7 @@ export async function liveRun(pool: Pool, session: string): Promise<string | und
   return rows[0]?.id ?? undefined;
 }
 
-/** Ends a run at once, when it has not ended. */
+/** Cancels a run at once, unless it has ended. */
 export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
   await pool.query('select howdah.cancel_execution($1)', [id]).catch((error) => {
     if (error.code !== 'HWTRM') throw error;
@@ -112,12 +125,13 @@ export type TurnEvent =
   | { type: 'question'; id: string; question: OpenQuestion };
 
 /**
- * The steps of a run after a cursor and each new one as it commits, before each the pieces of its answer as far as they were
- * heard; until it has ended or waits for a person: that is the last event. Also ends when the signal fires.
+ * Yields the steps of a run after a cursor, and each new step as it commits. Before each step,
+ * yields the received pieces of its answer. The last event tells that the run has ended or waits
+ * for a person. Also ends when `signal` fires.
  */
 export async function* followTurn(
   pool: Pool,
-  bell: RunListener,
+  listener: RunListener,
   id: string,
   after: number,
   signal: AbortSignal,
@@ -125,10 +139,11 @@ export async function* followTurn(
   const db = queriesOn(pool);
   let cursor = after;
   let isDue = true;
-  await bell.watch(pool, id);
+  await listener.watch(pool, id);
   while (!signal.aborted) {
     if (isDue) {
-      // both before the steps: what a question or the end belongs to is then told first
+      // Both are read before the steps, so that the steps before a question or the end are yielded
+      // first.
       const execution = await findExecution(db, id);
       const question = await openQuestion(pool, id);
       for (const step of await stepsAfter(db, id, cursor)) {
@@ -138,14 +153,14 @@ export async function* followTurn(
       if (execution?.completed_at) return yield { type: 'end', id, execution };
       if (question) return yield { type: 'question', id, question };
     }
-    isDue = (await bell.nextChanged([id])).length > 0;
-    for (const piece of bell.pieces()) {
+    isDue = (await listener.nextChanged([id])).length > 0;
+    for (const piece of listener.pieces()) {
       if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
     }
   }
 }
 
-/** What the runs of a session have used, with those below them. */
+/** The usage of the runs of a session, including the runs below them. */
 export type SessionUsage = {
   runs: number;
   tokens_in: number;
@@ -172,12 +187,12 @@ export async function sessionUsage(db: Client, session: string): Promise<Session
 
 export type SessionMessage = { turn: number; who: string; said: string };
 
-/** Where something was said: numbers that rise with the conversation. */
+/** The position of a message in a session. The numbers rise with the conversation. */
 export type SessionMessagePlace = { turn: number; seq: number };
 
 /**
- * The last $4 messages of people and agents in session $1, newest first: before seq $3 of turn $2,
- * or of the whole session when both are null.
+ * Statement that reads the last $4 messages of people and agents in session $1, newest first:
+ * before seq $3 of turn $2, or of the whole session when both are null.
  */
 const SAID = `select h.turn, h.seq, h.who, h.said from (
        select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
@@ -210,7 +225,7 @@ export async function lastMessages(
   return rows.reverse().map(({ turn, who, said }) => ({ turn, who, said }));
 }
 
-/** A page of what was said before a place, the newest first. */
+/** Returns a page of the messages before a position, newest first. */
 export function messagesBefore(
   db: Client,
   session: string,

@@ -4,13 +4,13 @@ import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { type Client, createClient, quoteName } from '../connection/pool.ts';
 
-/** Milliseconds between attempts to get the listening connection back. */
+/** Milliseconds between attempts to restore the listening connection. */
 const RECONNECT_MS = 250;
 
-/** A step as a feed carries it: the columns of `howdah.steps`, prices and times as text. */
+/** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
 export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
 
-/** Where a run stands. `marker` differs after every change a subscriber may want to see. */
+/** The state of a run. `marker` differs after every change that a subscriber may want to see. */
 export type RunState = {
   execution_id: string;
   status: ExecutionStatus;
@@ -18,7 +18,7 @@ export type RunState = {
   marker: string;
 };
 
-/** A place in the conversation of a session: a message of a turn. */
+/** A position in the conversation of a session: a message of a turn. */
 export type SessionPlace = { turn: number; seq: number };
 
 /**
@@ -28,15 +28,15 @@ export type SessionPlace = { turn: number; seq: number };
  */
 export type SessionCursor = SessionPlace & { lastWritten?: SessionPlace };
 
-/** A message as a feed carries it: the columns of `howdah.messages`, times as text. */
+/** A message in a feed: the columns of `howdah.messages`, with times as text. */
 export type SessionRow = SessionPlace & {
   session_id: string;
-  /** Cursor of a reader who has this message and all before it. */
+  /** Cursor of a reader that has this message and all messages before it. */
   cursor: SessionCursor;
   message: Readonly<Record<string, Json>>;
 };
 
-/** `turn.seq`, and behind it the last written message where that is another one: `3.1~2.4`. */
+/** Returns `turn.seq`. Appends the last written message if that is a different one: `3.1~2.4`. */
 export function sessionCursorText({ turn, seq, lastWritten }: SessionCursor): string {
   const furthest = `${turn}.${seq}`;
   const last = lastWritten && `${lastWritten.turn}.${lastWritten.seq}`;
@@ -51,46 +51,65 @@ type FoundMessage = Omit<SessionRow, 'cursor'> & {
   last_written_seq: number;
 };
 
-/** What came of asking somebody who gave no answer that counts; without a fault, he would not say. */
+/**
+ * A question whose recipient gave no valid answer. Without a fault, the recipient declined to
+ * answer.
+ */
 export type Unanswered = { execution_id: string; question_id: string; fault: string | null };
 
 export type FeedOptions = {
   url: string;
-  /** Somebody announced that this run, or this session, has something new. */
+  /** Called when a run or a session is announced to have something new. */
   onAnnounced(id: string): void;
-  /** A piece of an answer that streams; nothing brings back one that was lost. */
+  /** Called for each piece of a streamed answer. A lost piece is not sent again. */
   onTokens(piece: TokenPiece): void;
   onUnanswered(unanswered: Unanswered): void;
-  /** A tool says something while it works; nothing brings back what was lost. */
+  /** Called when a running tool reports something. A lost report is not sent again. */
   onNote(note: ToolNote): void;
-  /** The connection was lost and is back: announcements were missed, and registrations may be. */
+  /**
+   * Called when the lost connection is restored. Announcements were missed, and registrations may
+   * be lost.
+   */
   onReconnected(): void;
 };
 
-/** The database's side of the live feed. Calls fail while the connection is lost; `onReconnected` ends that. */
+/**
+ * The database side of the live feed. Calls fail while the connection is lost, until
+ * `onReconnected` is called.
+ */
 export type Feed = {
-  /** Whether its connection is there. */
+  /** True while the connection is open. */
   readonly isListening: boolean;
-  /** Registers as a listener to these runs or sessions, for two minutes; before the first read of their rows. */
+  /**
+   * Registers a listener to these runs or sessions for two minutes. Call it before the first read
+   * of their rows.
+   */
   watch(ids: readonly string[]): Promise<void>;
   unwatch(ids: readonly string[]): Promise<void>;
-  /** Of each run the steps after its cursor, in order, at most so many per pair. A run may stand here twice. */
+  /**
+   * Returns the steps of each run after its cursor, in order, at most `atMost` per pair. A run may
+   * appear twice in `cursors`.
+   */
   stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]>;
-  /** Runs that do not exist are left out. */
+  /** Returns the states of runs. Omits runs that do not exist. */
   states(ids: readonly string[]): Promise<RunState[]>;
-  /** For each cursor, by its place from one on, the messages of that session after it, in order, at most so many. */
+  /**
+   * Returns the messages of each session after its cursor, in order, at most `atMost` per cursor.
+   * `place` is the position of the cursor in `cursors`, starting at one.
+   */
   messagesAfter(
     cursors: readonly (readonly [string, SessionCursor])[],
     atMost: number,
   ): Promise<(SessionRow & { place: number })[]>;
-  /** The live run of each session, or null; sessions that do not exist are left out. */
+  /** Returns the live run of each session, or null. Omits sessions that do not exist. */
   liveRuns(ids: readonly string[]): Promise<Map<string, string | null>>;
   close(): Promise<void>;
 };
 
 /**
- * Opens the one connection of a process that listens to the feed, and reads on it. It lives through restarts of the
- * server: what was missed meanwhile is found by reading from the cursors.
+ * Opens the only connection of a process that listens to the feed, and reads on the same
+ * connection. The connection is restored after restarts of the server. Readers find missed rows by
+ * reading from their cursors.
  */
 export async function createFeed(options: FeedOptions): Promise<Feed> {
   const connection = new ListenConnection(options);
@@ -160,7 +179,7 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
   };
 }
 
-/** Listens to channels of this database; their names are for listeners to know alone. */
+/** Listens to channels of this database. Only listeners may know the names of the channels. */
 export async function listenTo(client: Client, names: readonly string[]): Promise<void> {
   const { rows } = await client.query<{ channel: string }>(
     'select howdah_private.channel(n.name) as channel from unnest($1::text[]) as n (name)',
@@ -169,7 +188,10 @@ export async function listenTo(client: Client, names: readonly string[]): Promis
   await client.query(rows.map(({ channel }) => `listen ${quoteName(channel)}`).join('; '));
 }
 
-/** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
+/**
+ * Parses a piece of a streamed answer from a worker. Returns undefined for any other payload on the
+ * channel.
+ */
 export function pieceOf(payload: string): TokenPiece | undefined {
   try {
     const { execution_id, seq, attempt, offset, text } = JSON.parse(payload);
@@ -182,7 +204,7 @@ export function pieceOf(payload: string): TokenPiece | undefined {
   }
 }
 
-/** The same of what a tool says while it works. */
+/** Parses a report of a running tool. Returns undefined for any other payload on the channel. */
 export function noteOf(payload: string): ToolNote | undefined {
   try {
     const note = JSON.parse(payload);
@@ -194,7 +216,7 @@ export function noteOf(payload: string): ToolNote | undefined {
   }
 }
 
-/** The same of who tells that a question was not answered. */
+/** Parses the notification of an unanswered question. Returns undefined for any other payload. */
 function unansweredOf(payload: string): Unanswered | undefined {
   try {
     const { execution_id, question_id, fault } = JSON.parse(payload);
@@ -205,13 +227,13 @@ function unansweredOf(payload: string): Unanswered | undefined {
   }
 }
 
-/** A listening connection that comes back when it is lost, until it is closed. */
+/** A listening connection that is restored when it is lost, until it is closed. */
 class ListenConnection {
   readonly #options: FeedOptions;
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** What is under way on the connection, which takes one query at a time. */
+  /** The query that the connection executes now. The connection takes one query at a time. */
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: FeedOptions) {

@@ -3,17 +3,21 @@ import type { Queries } from '../queries/queries.ts';
 import { openRunListener } from './run-listener.ts';
 import { endOf, LATE_MS, type LogFilter, type LoggedStep, loggedSteps } from './step-log.ts';
 
-/** Many steps at once are read at once; a look that takes long is not repeated at once. */
+/**
+ * The minimum pause between two reads. Many steps are read at once, and a read that takes long is
+ * not repeated immediately.
+ */
 const LEAST_PAUSE_MS = 50;
 const RESTS_PER_LOOK = 4;
-/** No step becomes readable so long after it was finished. */
+/** The age after which a finished step can no longer become readable. */
 export const FORGET_MS = 60_000;
 
 type Place = { db: Queries; url: string; signal: AbortSignal };
 
 /**
- * What `read` gives, then each new step as it commits, until the signal fires; of one run until it has ended. Reads the log by
- * itself, twice a second, and uses announcements only to do so at once. Steps that are read together come in the order of their time.
+ * Yields the result of `read`, then each new step as it commits, until the signal fires. With the
+ * id of a run, ends when the run has ended. Polls the log twice a second, and uses announcements
+ * only to read immediately. Steps of one read are ordered by time.
  */
 export async function* followLog(
   { db, url, signal }: Place,
@@ -23,17 +27,18 @@ export async function* followLog(
   const { id } = filter;
   const ids = id === undefined ? [] : [id];
   const known = new Known();
-  const bell = await openRunListener(url, ids, signal);
+  const listener = await openRunListener(url, ids, signal);
   try {
     let last = (await endOf(db, undefined)).now.getTime();
     const begin = last - LATE_MS;
-    // what was there is known, whether it is shown or not
+    // Mark all existing steps as known, whether they are shown or not.
     const before = { ...filter, errors: undefined, status: undefined };
     known.note(await loggedSteps(db, before, { since: new Date(begin) }));
     yield* known.note(await read());
     while (!signal.aborted) {
       const started = Date.now();
-      const { now, has_ended } = await endOf(db, id); // before the steps: its end is then not told too early
+      // Read this before the steps, so that the end of the run is not reported too early.
+      const { now, has_ended } = await endOf(db, id);
       const since = new Date(Math.max(begin, last - FORGET_MS));
       const span = { since, changedSince: new Date(last - LATE_MS), after: known.cursors() };
       yield* known.note(await loggedSteps(db, filter, span));
@@ -42,14 +47,14 @@ export async function* followLog(
       last = now.getTime();
       const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_LOOK);
       await pause(rest, undefined, { signal }).catch(() => {});
-      await bell.nextChanged(ids);
+      await listener.nextChanged(ids);
     }
   } finally {
-    await bell.close();
+    await listener.close();
   }
 }
 
-/** The last step that was seen of each run. */
+/** The last known step of each run. */
 export class Known {
   readonly #seen = new Map<string, { seq: number; at: number }>();
 

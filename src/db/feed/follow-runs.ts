@@ -13,18 +13,21 @@ import { openRunListener } from './run-listener.ts';
 
 export type FollowedItem =
   | { type: 'step'; id: string; step: Step }
-  /** Nothing of the run goes on before a person has answered these; each is given once. */
+  /**
+   * The run does not continue until a person has answered these questions. Each is yielded once.
+   */
   | { type: 'questions'; id: string; questions: Question[] }
-  /** A limit is reached: the run goes on by itself once there is room. Said once. */
+  /** A limit is reached. The run continues by itself once there is room. Yielded once. */
   | { type: 'limited'; id: string }
   | { type: 'end'; id: string; execution: Execution };
 
-/** A tool says something while it works. */
+/** A report of a running tool. */
 export type Noted = { type: 'note'; id: string; note: ToolNote };
 
 /**
- * The steps of the runs after a cursor, then each new one as it commits, what they wait for people for, then each run's end. Reads the log by itself
- * and uses announcements only to do so at once. Ends when all runs have, or when the signal fires.
+ * Yields the steps of the runs after a cursor, then each new step as it commits, the questions that
+ * the runs wait for, and the end of each run. Polls the log, and uses announcements only to read
+ * immediately. Ends when all runs have ended, or when the signal fires.
  */
 export function followExecutions(
   url: string,
@@ -48,20 +51,20 @@ export async function* followExecutions(
 ): AsyncGenerator<FollowedItem | Noted> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
-  const bell = await openRunListener(url, ids, signal, { notes });
+  const listener = await openRunListener(url, ids, signal, { notes });
   const cursors = new Map(ids.map((id) => [id, after]));
-  const told = new Set<string>();
+  const reported = new Set<string>();
   try {
     let due: Iterable<string> = ids;
     while (cursors.size > 0 && !signal.aborted) {
-      for (const note of bell.notes()) yield { type: 'note', id: note.execution_id, note };
+      for (const note of listener.notes()) yield { type: 'note', id: note.execution_id, note };
       for (const id of due) {
-        yield* readOn(db, id, cursors, told);
+        yield* readOn(db, id, cursors, reported);
       }
-      due = await bell.nextChanged([...cursors.keys()]);
+      due = await listener.nextChanged([...cursors.keys()]);
     }
   } finally {
-    await bell.close();
+    await listener.close();
     await pool.end();
   }
 }
@@ -70,22 +73,23 @@ async function* readOn(
   db: Queries,
   id: string,
   cursors: Map<string, number>,
-  told: Set<string>,
+  reported: Set<string>,
 ): AsyncGenerator<FollowedItem> {
   const cursor = cursors.get(id);
   if (cursor === undefined) {
     return;
   }
-  const execution = await findExecution(db, id); // before the steps: its end is then not told too early
+  // Read the run before its steps, so that its end is not reported too early.
+  const execution = await findExecution(db, id);
   for (const step of await stepsAfter(db, id, cursor)) {
     cursors.set(id, step.seq);
     yield { type: 'step', id, step };
   }
   if (execution?.status === 'waiting') {
-    yield* askedBy(db, id, told);
+    yield* newQuestions(db, id, reported);
   }
-  if (execution?.waiting_for === 'quota' && !told.has(id)) {
-    told.add(id);
+  if (execution?.waiting_for === 'quota' && !reported.has(id)) {
+    reported.add(id);
     yield { type: 'limited', id };
   }
   if (!execution || execution.completed_at) {
@@ -96,13 +100,17 @@ async function* readOn(
   }
 }
 
-/** What it waits for people for, each question once. */
-async function* askedBy(db: Queries, id: string, told: Set<string>): AsyncGenerator<FollowedItem> {
-  const questions = (await questionsInTheWay(db, id)).filter((one) => !told.has(one.id));
+/** Yields the open questions of a run, each question once. */
+async function* newQuestions(
+  db: Queries,
+  id: string,
+  reported: Set<string>,
+): AsyncGenerator<FollowedItem> {
+  const questions = (await questionsInTheWay(db, id)).filter((one) => !reported.has(one.id));
   if (questions.length > 0) {
     yield { type: 'questions', id, questions };
     for (const { id: shown } of questions) {
-      told.add(shown);
+      reported.add(shown);
     }
   }
 }

@@ -1,16 +1,16 @@
 import type { Answering, TokenPiece, TokenSink } from '../../contracts/runs/step.ts';
 
-/** How long who comes late waits for what was said until then, at most. */
-const ASK_MS = 300;
+/** The maximum time that a late listener waits for the buffered start of an answer. */
+const CHECK_MS = 300;
 
-type Kept = { id: string; said: string[]; isHeard: boolean; say(text: string): void };
+type BufferedAnswer = { id: string; said: string[]; isHeard: boolean; say(text: string): void };
 
 export type LateListenerBuffer = {
   open(answer: Answering): TokenSink;
   close(): void;
 };
 
-/** Passes on what is said of an answer, with the place of each piece in it. */
+/** Passes on the text of an answer, with the offset of each piece in the answer. */
 export function withOffsets(
   answer: Answering,
   tell: (piece: TokenPiece) => void,
@@ -23,45 +23,46 @@ export function withOffsets(
 }
 
 /**
- * Keeps answers that nobody listened to when they began, for as long as they stream: who comes in the middle of one is told
- * it from its beginning. `watched` gives those of the runs that somebody listens to by now; it is asked for all answers
- * at once, and only while there is something to tell.
+ * Buffers answers that had no listener when they started, for as long as they stream. A listener
+ * that arrives in the middle of an answer receives the answer from its start. `watched` returns
+ * those of the runs that have a listener now. It is called once for all answers, and only while
+ * there is text to pass on.
  */
 export function createLateListenerBuffer(
   watched: (ids: string[]) => Promise<readonly string[]>,
   tell: (piece: TokenPiece) => void,
 ): LateListenerBuffer {
-  const kept = new Set<Kept>();
+  const buffered = new Set<BufferedAnswer>();
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
-  const askLater = (): void => {
-    timer ??= isClosed ? undefined : setTimeout(() => void ask(), ASK_MS);
+  const checkLater = (): void => {
+    timer ??= isClosed ? undefined : setTimeout(() => void check(), CHECK_MS);
   };
-  const ask = async (): Promise<void> => {
-    const due = [...kept].filter(({ said }) => said.length > 0);
+  const check = async (): Promise<void> => {
+    const due = [...buffered].filter(({ said }) => said.length > 0);
     const ids = due.map(({ id }) => id);
     const heard = new Set(due.length > 0 ? await watched(ids).catch(() => []) : []);
     for (const entry of due) {
-      if (!kept.has(entry) || !heard.has(entry.id)) continue; // it may have ended meanwhile
-      kept.delete(entry);
+      if (!buffered.has(entry) || !heard.has(entry.id)) continue; // its answer may have ended
+      buffered.delete(entry);
       entry.isHeard = true;
       entry.say(entry.said.join(''));
     }
     timer = undefined;
-    if ([...kept].some(({ said }) => said.length > 0)) askLater();
+    if ([...buffered].some(({ said }) => said.length > 0)) checkLater();
   };
   return {
     open(answer) {
       const say = withOffsets(answer, tell);
-      const entry: Kept = { id: answer.execution_id, said: [], isHeard: false, say };
-      kept.add(entry);
+      const entry: BufferedAnswer = { id: answer.execution_id, said: [], isHeard: false, say };
+      buffered.add(entry);
       return {
         say(text) {
           if (entry.isHeard) return say(text);
           entry.said.push(text);
-          askLater();
+          checkLater();
         },
-        end: () => void kept.delete(entry),
+        end: () => void buffered.delete(entry),
       };
     },
     close() {

@@ -5,29 +5,35 @@ import { createPool } from '../connection/pool.ts';
 import { storableJson } from '../connection/storable-json.ts';
 import { createLateListenerBuffer, withOffsets } from './late-listener-buffer.ts';
 
-/** Milliseconds during which announcements of the same moment are gathered. */
+/** Milliseconds during which announcements are collected into one batch. */
 const GATHER_MS = 3;
-/** Tokens are for eyes: they may wait a little longer and travel together. */
+/**
+ * Milliseconds during which tokens are collected. Tokens are only displayed, so they may wait a
+ * little longer and share a batch.
+ */
 const GATHER_TOKENS_MS = 30;
-/** A NOTIFY carries 8,000 bytes at most; JSON may write one character as six, and the ids want their part. */
+/**
+ * Maximum length of a piece. A NOTIFY carries at most 8,000 bytes. JSON may encode one character as
+ * six, and the ids need space.
+ */
 const PIECE_CHARACTERS = 1_200;
 
 export type Notifier = {
-  /** Tells whoever listens that this run has something new. Never waits, never fails. */
+  /** Tells all listeners that this run has something new. Never waits and never fails. */
   announce(executionId: string): void;
-  /** Passes on an answer while it streams, from its beginning also to who comes later; lost without harm. */
+  /** Streams an answer. Late listeners receive it from its start. A lost piece does no harm. */
   stream: OpenSink;
-  /** Passes on what a tool says while it works; lost without harm. */
+  /** Passes on a report of a running tool. A lost report does no harm. */
   tell(note: ToolNote): void;
-  /** Asks workers with room to look for due runs. Resolves when that is done. Never fails. */
+  /** Asks workers with free slots to look for due runs. Resolves when that is done. Never fails. */
   announceDueRuns(): Promise<void>;
   close(): Promise<void>;
 };
 
 /**
- * Announces ids on one connection with `synchronous_commit = off`, many at a time: NOTIFY takes a lock of
- * the whole cluster until its commit is flushed, so it must neither flush nor happen once per step. A lost
- * announcement costs listeners latency only: they read rows from their cursors.
+ * Announces ids in batches on one connection with `synchronous_commit = off`. NOTIFY takes a lock
+ * of the whole cluster until its commit is flushed, so it must neither flush nor run once per step.
+ * A lost announcement costs listeners only latency, because they read rows from their cursors.
  */
 export function createNotifier(url: string, answerWithinMs?: number): Notifier {
   const pool = createPool({
@@ -45,37 +51,43 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     await pool.query('select howdah_private.announce_tokens($1)', [storableJson(notes)]);
   });
   const announced = gather<string>(GATHER_MS, async (ids) => {
-    await Promise.all([streamed.sendNow(), noted.sendNow()]); // what belongs to a step comes before the step
+    // Send what belongs to a step before the step.
+    await Promise.all([streamed.sendNow(), noted.sendNow()]);
     await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
   });
-  const unheard = createLateListenerBuffer(async (ids) => {
-    const asked = 'select id from howdah_private.watched_among($1) as w (id)';
-    const { rows } = await pool.query<{ id: string }>(asked, [ids]);
+  const lateListeners = createLateListenerBuffer(async (ids) => {
+    const text = 'select id from howdah_private.watched_among($1) as w (id)';
+    const { rows } = await pool.query<{ id: string }>(text, [ids]);
     return rows.map(({ id }) => id);
   }, streamed.add);
   let announcing = Promise.resolve();
   return {
     announce: announced.add,
     stream: (answer, isHeard) =>
-      isHeard ? { say: withOffsets(answer, streamed.add), end: () => {} } : unheard.open(answer),
+      isHeard
+        ? { say: withOffsets(answer, streamed.add), end: () => {} }
+        : lateListeners.open(answer),
     tell: noted.add,
     announceDueRuns() {
-      const asked = pool.query('select howdah_private.announce_due_runs()');
-      announcing = asked.then(
+      const announcement = pool.query('select howdah_private.announce_due_runs()');
+      announcing = announcement.then(
         () => {},
         () => {},
       );
       return announcing;
     },
     async close() {
-      unheard.close();
+      lateListeners.close();
       await Promise.all([announced.over(), streamed.over(), noted.over(), announcing]);
       await pool.end();
     },
   };
 }
 
-/** Collects for a moment, sends all at once, one sending at a time. What fails is forgotten. */
+/**
+ * Collects items for a moment and sends them in one batch, one batch at a time. A failed batch is
+ * dropped.
+ */
 function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
   let pending: T[] = [];
   let busy: Promise<void> | undefined;
@@ -105,7 +117,9 @@ function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
   };
 }
 
-/** Pieces of one answer become one, in order, cut where they would not fit a notification. */
+/**
+ * Joins the pieces of one answer in order, and splits them where they would not fit a notification.
+ */
 function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
   const result: TokenPiece[] = [];
   const open = new Map<string, TokenPiece>();
@@ -127,7 +141,7 @@ function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
   return result;
 }
 
-/** Cut between characters, never inside one. */
+/** Splits a text between characters, never inside one. */
 function chunks(text: string): string[] {
   const characters = [...text];
   const count = Math.ceil(characters.length / (PIECE_CHARACTERS / 2));

@@ -5,33 +5,40 @@ import { createClient, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { listenTo, noteOf, pieceOf } from './feed.ts';
 
-/** Announcements may be lost; the log is read at least this often. */
+/** The maximum time between two reads of the log, since announcements may be lost. */
 const POLL_MS = 500;
-/** A registration lasts two minutes. */
+/** The time between two renewals of a registration, which lasts two minutes. */
 const RENEW_MS = 60_000;
-/** A direct login of a tenant is told no announcements: it reads the log only. */
+/**
+ * The error code for a direct login of a tenant. Such a login receives no announcements and only
+ * reads the log.
+ */
 const NO_RIGHTS = '42501';
 
-/** Tells when something new can be read of runs. */
+/** A listener that reports when runs have something new to read. */
 export type RunListener = {
   /**
-   * Registers for a run, on the caller's connection: in the transaction that begins the run, nothing of it is missed. Does
-   * nothing for a login that is told no announcements.
+   * Registers a run on the caller's connection. In the transaction that starts the run, nothing of
+   * the run is missed. Does nothing for a login that receives no announcements.
    */
   watch(client: Pick<Pool, 'query'>, id: string): Promise<void>;
   /**
-   * Waits until something is announced, for a while at most. Gives which of these runs are due to be read: those announced,
-   * none when pieces of answers or notes of tools came, all when nothing was heard for a while.
+   * Waits for an announcement, at most for a while. Returns those of these runs that are due to be
+   * read: the announced runs, no run when only pieces of answers or notes of tools arrived, all
+   * runs when nothing arrived for a while.
    */
   nextChanged(ids: readonly string[]): Promise<string[]>;
-  /** The pieces of answers that came since it was asked last. */
+  /** Returns the pieces of answers that arrived since the last call. */
   pieces(): TokenPiece[];
-  /** What tools said while they work, since it was asked last. */
+  /** Returns the notes of running tools that arrived since the last call. */
   notes(): ToolNote[];
   close(): Promise<void>;
 };
 
-/** A bell of one connection, for runs known now and for those it is told to watch. `signal` ends all waiting. */
+/**
+ * Opens a listener on its own connection, for these runs and for those that `watch` adds. `signal`
+ * ends all waiting.
+ */
 export async function openRunListener(
   url: string,
   ids: readonly string[],

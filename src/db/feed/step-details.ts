@@ -1,20 +1,23 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** A step whose story is asked for; `after` is the last message of its run that is known, undefined when none is. */
+/**
+ * A step whose details are requested. `after` is the last known message of its run, or undefined
+ * when none is known.
+ */
 export type StepRow = { id: string; seq: number; after: number | undefined };
 
-/** What a step says beyond its row. */
+/** The details of a step beyond its row. */
 export type StepDetails = {
   agent: string | null;
   messages: { seq: number; role: string; content: string | null; tool_calls: Json }[];
-  /** Of a step that asks people. */
+  /** The question of a step that asks people. */
   question: (JsonObject & { status: string }) | null;
 };
 
-const NO_STORY: StepDetails = { agent: null, messages: [], question: null };
+const NO_DETAILS: StepDetails = { agent: null, messages: [], question: null };
 
-/** The stories of many steps, in the order they were asked for. */
+/** Returns the details of many steps, in the order of the steps. */
 export async function stepDetails(pool: Pool, steps: readonly StepRow[]): Promise<StepDetails[]> {
   const { rows } = await pool.query<{ place: number; story: StepDetails }>(
     'select place, story from howdah_private.stream_step_details($1, $2, $3)',
@@ -24,6 +27,6 @@ export async function stepDetails(pool: Pool, steps: readonly StepRow[]): Promis
       steps.map(({ after }) => after ?? null),
     ],
   );
-  const told = new Map(rows.map(({ place, story }) => [place, story]));
-  return steps.map((_step, index) => told.get(index + 1) ?? NO_STORY);
+  const found = new Map(rows.map(({ place, story: details }) => [place, details]));
+  return steps.map((_step, index) => found.get(index + 1) ?? NO_DETAILS);
 }

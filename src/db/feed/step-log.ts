@@ -3,11 +3,13 @@ import type { JsonObject } from '../../json/json.ts';
 import type { Queries } from '../queries/queries.ts';
 import type { ExecutionStatus } from '../schema.generated.ts';
 
-/** A step as a line of a log: what happened, in which run, how long it took and what it cost; nothing of what was said. */
+/**
+ * A step as a line of a log: the event, its run, its duration and its cost, without any content.
+ */
 export type LoggedStep = {
   execution_id: string;
   seq: number;
-  /** The name of the agent or workflow that runs. */
+  /** The name of the agent or workflow of the run. */
   agent: string | null;
   kind: string;
   name: string | null;
@@ -20,7 +22,10 @@ export type LoggedStep = {
   error: JsonObject | null;
 };
 
-/** Which runs: one, those of a session, else those of a tenant; all that is said has to be so. */
+/**
+ * A filter of runs: one run, those of a session, or else those of a tenant. All conditions must be
+ * true.
+ */
 export type LogFilter = {
   id?: string | undefined;
   session?: string | undefined;
@@ -28,32 +33,41 @@ export type LogFilter = {
   agent?: string | undefined;
   workflow?: string | undefined;
   status?: readonly ExecutionStatus[] | undefined;
-  /** Only steps that failed, were tried again, or were stopped by a guard. */
+  /** Selects only steps that failed, were retried, or were stopped by a guard. */
   errors?: true | undefined;
 };
 
 export type Span = {
   since: Date;
-  /** Only of runs that have changed since; a little before `since`, unless said. */
+  /**
+   * Selects only runs that have changed since this time. The default is a little before `since`.
+   */
   changedSince?: Date;
-  /** Of these runs only what comes after that step. */
+  /** Selects only the steps of these runs that come after the step with this number. */
   after?: ReadonlyMap<string, number>;
   limit?: number | undefined;
-  /** Only what stands before this one in the log: the next page. */
+  /** Selects only steps before this one in the log: the next page. */
   before?: LogPlace | undefined;
-  /** The oldest of them, and not the newest, where there are more than `limit`. */
+  /** Selects the oldest steps instead of the newest when there are more than `limit`. */
   isOldest?: true;
 };
 
-/** Where a step stands in the log, with its time as Postgres writes it: a `Date` has no microseconds. */
+/**
+ * The position of a step in the log. The time is the text that Postgres writes, because a `Date`
+ * has no microseconds.
+ */
 export type LogPlace = Pick<LoggedStep, 'execution_id' | 'seq'> & { finished_at: string };
 
-/** A transaction may have begun so long before what it wrote can be read: a run is as old as that says. */
+/**
+ * The maximum delay between the start of a transaction and the time when its rows are readable.
+ * Times of runs may be that old.
+ */
 export const LATE_MS = 30_000;
 
 /**
- * The newest steps of these runs, the oldest of them first. Steps have no index by time and need none: those since a time are of
- * runs that are live, or that ended since, and both have one.
+ * Returns the newest steps of these runs, oldest first. Steps have no index by time and need none.
+ * The steps since a time belong to runs that are live or ended since, and both kinds of runs have
+ * an index.
  */
 export async function loggedSteps(
   db: Queries,
@@ -64,7 +78,10 @@ export async function loggedSteps(
   return span.isOldest ? rows : rows.toReversed();
 }
 
-/** The statement for it: the newest come first, unless the oldest are asked for. */
+/**
+ * Builds the statement of `loggedSteps`. The newest steps come first, unless the oldest are
+ * requested.
+ */
 export function stepLog(
   filter: LogFilter,
   { since, changedSince, after = new Map(), limit, before, isOldest }: Span,
@@ -96,7 +113,10 @@ function isBefore({ finished_at, execution_id, seq }: LogPlace): RawBuilder<unkn
   return sql`(s.finished_at, s.execution_id, s.seq) < (${finished_at}::timestamptz, ${execution_id}::uuid, ${seq}::int)`;
 }
 
-/** No step of a run before one that comes earlier in it, whatever the clocks of two workers say. */
+/**
+ * The order of steps by time that keeps the steps of a run in sequence, even if the clocks of two
+ * workers differ.
+ */
 const OLDEST_FIRST = sql`
   max(s.finished_at) over (partition by s.execution_id order by s.seq), s.execution_id, s.seq`;
 
@@ -110,7 +130,7 @@ function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
     select e.id::uuid as id, e.tenant_id, e.agent_id, e.workflow_id, coalesce(h.step_count, e.step_count) as step_count
     from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id`;
   if (id !== undefined) return sql`${from} where e.id = ${id}`;
-  const asked = [
+  const conditions = [
     sql`e.tenant_id = ${tenant}`,
     ...(agent === undefined ? [] : [sql`e.agent_id = ${agent}::uuid`]),
     ...(workflow === undefined ? [] : [sql`e.workflow_id = ${workflow}::uuid`]),
@@ -118,7 +138,7 @@ function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
       ? []
       : [sql`e.status = any (${[...status]}::howdah.execution_status[])`]),
   ];
-  const where = sql`where ${sql.join(asked, sql` and `)}`;
+  const where = sql`where ${sql.join(conditions, sql` and `)}`;
   if (session !== undefined) return sql`${from} ${where} and e.session_id = ${session}`;
   return sql`
     ${from} ${where} and e.status in ${LIVE} and coalesce(h.updated_at, e.updated_at) >= ${since}
@@ -126,7 +146,7 @@ function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
     ${from} ${where} and e.completed_at >= ${since}`;
 }
 
-/** Whether a run has ended, and what time the database has. */
+/** Returns whether a run has ended, and the time of the database. */
 export async function endOf(
   db: Queries,
   id: string | undefined,

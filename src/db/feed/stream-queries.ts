@@ -2,9 +2,12 @@ import type { Pool } from '../connection/pool.ts';
 import { jsonRows } from '../queries/json-rows.ts';
 import { runCounter } from '../queries/run-counters.ts';
 
-/** Reads of an owner about runs that are followed, many at a time; whether somebody may see them has been decided. */
+/** Queries of the owner for followed runs, many at a time. Access has been checked before. */
 
-/** The runs of these ids, in their order, by a select list over `t`; undefined where there is none. */
+/**
+ * Returns the runs with these ids, in their order, by a select list over `t`. Returns undefined for
+ * a run that does not exist.
+ */
 export async function runsOf<T extends { id: string }>(
   pool: Pool,
   ids: readonly string[],
@@ -15,7 +18,7 @@ export async function runsOf<T extends { id: string }>(
   return ids.map((id) => found.get(id));
 }
 
-/** Of each run the ids of those right below it that have not ended. */
+/** Returns the ids of the direct children of each run that have not ended. */
 export async function liveChildrenOf(pool: Pool, ids: readonly string[]): Promise<string[][]> {
   const { rows } = await pool.query<{ id: string; parent: string }>(
     `select e.id::uuid::text as id, e.parent_execution_id::text as parent from howdah.executions as e
@@ -35,7 +38,7 @@ export type Turn = {
   has_ended: boolean;
 };
 
-/** Of each session the run of that turn, or of the first one after it that there is. */
+/** Returns for each session the run of that turn, or of the first existing turn after it. */
 export async function turnsFrom(
   pool: Pool,
   places: readonly { id: string; turn: number }[],

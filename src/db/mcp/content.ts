@@ -4,8 +4,9 @@ import type { PoolClient } from '../connection/pool.ts';
 type Client = Pick<PoolClient, 'query'>;
 
 /**
- * What a tool that a run called without a model gave beside texts: blocks, with files by the ids of their resources. None where it gave
- * no such thing, and where a filter has written the answer otherwise.
+ * Returns the content other than text that a tool returned when a run called it without a model.
+ * The result consists of blocks that refer to files by the ids of their resources. Empty where
+ * there is no such content, and where a filter has changed the answer.
  */
 export async function contentGiven(client: Client, executionId: string): Promise<JsonObject[]> {
   const { rows } = await client.query<{ content: JsonObject[] }>(
@@ -25,7 +26,7 @@ export async function contentGiven(client: Client, executionId: string): Promise
 
 export type FileBytes = { type: string; bytes: Buffer | null };
 
-/** Files of the tenant that whoever asks may see, by their ids. */
+/** Returns those files of the tenant that the caller may see, by their ids. */
 export async function filesById(
   client: Client,
   ids: readonly string[],

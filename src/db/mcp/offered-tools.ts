@@ -11,11 +11,11 @@ export type OfferedTool = {
   name: string;
   description: string;
   parameters: JsonObject;
-  /** The tool that is called without a model: it takes the arguments themselves. */
+  /** The tool that is called without a model. Such a tool receives the arguments directly. */
   calls: string | null;
 };
 
-/** What whoever asks may run, by the names of the tools, behind one. */
+/** Returns the agents and workflows that the caller may run, ordered by tool name, after a name. */
 export async function offeredTools(
   client: Client,
   after: string | undefined,
@@ -28,7 +28,7 @@ export async function offeredTools(
   return rows;
 }
 
-/** The tool of this name, if he may run what it stands for. */
+/** Returns the tool with this name, if the caller may run its agent or workflow. */
 export async function offeredTool(client: Client, tool: string): Promise<OfferedTool | undefined> {
   const { rows } = await client.query<OfferedTool>(
     'select * from howdah_private.offered_tools(tool => $1)',
@@ -37,7 +37,7 @@ export async function offeredTool(client: Client, tool: string): Promise<Offered
   return rows[0];
 }
 
-/** Whether he may run anything, and so answer anything. */
+/** Returns whether the caller may run anything, and so answer anything. */
 export async function mayRun(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ may: boolean }>(
     `select howdah_private.may('executions', 'run') as may`,
@@ -45,7 +45,7 @@ export async function mayRun(client: Client): Promise<boolean> {
   return rows[0]?.may === true;
 }
 
-/** Begins a run; gives its id. Throws what the insert is refused with. */
+/** Starts a run and returns its id. Throws the error of a refused insert. */
 export async function startRun(
   client: Client,
   { kind, id }: Pick<OfferedTool, 'kind' | 'id'>,
@@ -59,7 +59,9 @@ export async function startRun(
   return (rows[0] as { id: string }).id;
 }
 
-/** What it waits for, if it waits; undefined when there is no such run. */
+/**
+ * Returns the status of a run and what the run waits for, or undefined when there is no such run.
+ */
 export async function standOf(
   client: Client,
   id: string,
@@ -80,7 +82,7 @@ export async function cancelRun(client: Client, id: string): Promise<void> {
   });
 }
 
-/** The living run that was begun with these words in its metadata. */
+/** Returns the live run whose metadata contains this metadata. */
 export async function findLive(client: Client, metadata: JsonObject): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
     `select e.id::uuid::text as id from howdah.executions as e
@@ -91,7 +93,7 @@ export async function findLive(client: Client, metadata: JsonObject): Promise<st
   return rows[0]?.id;
 }
 
-/** A question, and the run that nobody began for another one, to which it belongs. */
+/** A question and the root run that it belongs to. */
 export type AskedQuestion = { id: string; root_execution_id: string; kind: string };
 
 export async function findQuestion(client: Client, id: string): Promise<AskedQuestion | undefined> {
@@ -103,7 +105,7 @@ export async function findQuestion(client: Client, id: string): Promise<AskedQue
   return rows[0];
 }
 
-/** Answers it, whatever its kind is. Throws what SQL refuses. */
+/** Answers a question of any kind. Throws the errors of SQL. */
 export async function answer(
   client: Client,
   id: string,
@@ -117,7 +119,7 @@ export async function answer(
   ]);
 }
 
-/** The steps of a run, without what they say. */
+/** Returns the steps of a run without their content. */
 export async function outlineOf(client: Client, id: string, atMost: number): Promise<JsonObject[]> {
   const { rows } = await client.query<JsonObject>(
     `select s.seq, s.kind, s.name, s.error, s.tokens_in, s.tokens_out, s.finished_at
@@ -149,7 +151,7 @@ export async function listPrompts(
   return rows;
 }
 
-/** The prompt of this name. Throws `HWNTF`. */
+/** Returns the prompt with this name. Throws `HWNTF`. */
 export async function findPrompt(client: Client, name: string): Promise<PromptRow> {
   const { rows } = await client.query<PromptRow>(
     'select p.name, p.description, p.variables from howdah.prompts as p where p.id = howdah.prompt($1)',
@@ -158,7 +160,7 @@ export async function findPrompt(client: Client, name: string): Promise<PromptRo
   return rows[0] as PromptRow;
 }
 
-/** Its text with these values. Throws `HWINV`. */
+/** Renders the text of a prompt with these values. Throws `HWINV`. */
 export async function renderPrompt(
   client: Client,
   name: string,

@@ -2,7 +2,7 @@ import type { PoolClient } from '../connection/pool.ts';
 
 type Client = Pick<PoolClient, 'query'>;
 
-/** A file with an address; of those that share one the newest. */
+/** The newest file with an address. */
 export type AddressedRow = {
   id: string;
   uri: string;
@@ -14,10 +14,10 @@ export type AddressedRow = {
 export type AddressedFile = AddressedRow & { bytes: Buffer | null };
 
 const OUTLINE = `r.id, r.uri, r.name, r.type, r.size::float8 as size, r.metadata ->> 'description' as description`;
-/** What has a {name} in its address is a template, when it is a text. */
+/** Condition for a template: a text file with a {name} in its address. */
 const IS_TEMPLATE = `r.uri ~ '[{].+[}]' and howdah_private.is_text_type(r.type)`;
 
-/** Files that can be read as they are, by their addresses. */
+/** Returns the files that are not templates, ordered by address. */
 export async function addressedFiles(
   client: Client,
   after: string | undefined,
@@ -33,7 +33,7 @@ export async function addressedFiles(
   return rows;
 }
 
-/** Files whose addresses have places for words, by their addresses. */
+/** Returns the files whose addresses have placeholders, ordered by address. */
 export async function addressTemplates(
   client: Client,
   after: string | undefined,
@@ -49,7 +49,7 @@ export async function addressTemplates(
   return rows;
 }
 
-/** The newest file of exactly this address. */
+/** Returns the newest file with exactly this address. */
 export async function fileAt(client: Client, uri: string): Promise<AddressedFile | undefined> {
   const { rows } = await client.query<AddressedFile>(
     `select ${OUTLINE}, r.bytes from howdah.resources as r
@@ -60,7 +60,7 @@ export async function fileAt(client: Client, uri: string): Promise<AddressedFile
   return rows[0];
 }
 
-/** The newest files of these addresses, each in a word that differs once there is a newer one. */
+/** Returns a mark of the newest file of each address. A mark changes when a newer file exists. */
 export async function fileMarks(
   client: Client,
   uris: readonly string[],

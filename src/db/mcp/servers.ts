@@ -2,7 +2,10 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import { storableJson } from '../connection/storable-json.ts';
 
-/** Lets agents have a tool as its server describes it now, or only as the digest says. Throws `HWNTF`, and `HWCNF` when it is another by now. */
+/**
+ * Gives agents access to a tool as its server describes it now, or only if the description has this
+ * digest. Throws `HWNTF`, and `HWCNF` when the digest differs.
+ */
 export async function acceptMcpTool(
   client: Pick<Pool, 'query'>,
   { server, tool, digest }: { server: string; tool: string; digest?: string | undefined },
@@ -14,7 +17,10 @@ export async function acceptMcpTool(
   return rows[0];
 }
 
-/** What the database tells of an MCP server, and what is told it; the types are those of who asks. */
+/**
+ * Creates the calls that read and record MCP servers in the database. The caller provides the type
+ * of a server.
+ */
 export function mcpRowsOn<Server extends { id: string; revision: string }>(pool: Pool) {
   const call = async <T>(text: string, ...values: unknown[]): Promise<T> =>
     (await pool.query<{ result: T }>(`select howdah_private.${text} as result`, values)).rows[0]
@@ -50,7 +56,7 @@ export function mcpRowsOn<Server extends { id: string; revision: string }>(pool:
     },
     fail: ({ id, revision }: Server, reason: string): Promise<void> =>
       call('record_mcp_failure($1, $2, $3)', id, revision, reason),
-    /** A file that came with a result; gives the id of its row. */
+    /** Stores a file that came with a result. Returns the id of its row. */
     keep: (
       executionId: string,
       file: { name: string; type: string; bytes: Buffer; origin: JsonObject },
@@ -63,7 +69,7 @@ export function mcpRowsOn<Server extends { id: string; revision: string }>(pool:
         file.bytes,
         storableJson(file.origin),
       ),
-    /** The server a job is about; the next attempt stands in the queue. */
+    /** Begins the discovery of the server of a job. The next attempt is already in the queue. */
     begin: async (tenantId: string, id: string, attempt: number): Promise<Server | undefined> =>
       (await call<Server | null>('begin_discovery($1, $2, $3)', tenantId, id, attempt)) ??
       undefined,

@@ -3,7 +3,10 @@ import { runCounter } from '../queries/run-counters.ts';
 
 type Client = Pick<PoolClient, 'query'>;
 
-/** How runs stand, in a word that differs after each step, by their ids; those that whoever asks may not see are left out. */
+/**
+ * Returns a mark of each run, by id. A mark differs after each step. Omits runs that the caller may
+ * not see.
+ */
 export async function marksOf(
   client: Client,
   ids: readonly string[],
@@ -17,10 +20,10 @@ export async function marksOf(
   return new Map(rows.map(({ id, mark }) => [id, mark]));
 }
 
-/** Marks of what is listed, each another one once its list is. */
+/** Marks of the lists. A mark changes when its list changes. */
 export type ListMarks = Readonly<Record<'tools' | 'prompts' | 'resources', string>>;
 
-/** The marks of the lists as whoever asks has them now. */
+/** Returns the current marks of the lists for the caller. */
 export async function listMarks(client: Client): Promise<ListMarks> {
   const { rows } = await client.query<ListMarks>(
     `select
@@ -37,7 +40,10 @@ export async function listMarks(client: Client): Promise<ListMarks> {
   return rows[0] as ListMarks;
 }
 
-/** Of a session, by its digest: the least grave log message its client wants; null when it never said. */
+/**
+ * Returns the lowest level of log messages that the client of a session wants. Returns null when
+ * the client has not set a level. `session` is the digest of the session.
+ */
 export async function logLevelOf(client: Client, session: string): Promise<string | null> {
   const { rows } = await client.query<{ level: string | null }>(
     'select howdah_private.mcp_log_level($1) as level',
@@ -50,7 +56,10 @@ export async function setLogLevel(client: Client, session: string, level: string
   await client.query('select howdah_private.set_mcp_log_level($1, $2)', [session, level]);
 }
 
-/** The session's client hears of the run of this id, or the file of this address, from this mark on. Throws `HWINV` when it hears of too many. */
+/**
+ * Subscribes the client of a session to the run with this id or the file with this address, from
+ * this mark on. Throws `HWINV` for too many subscriptions.
+ */
 export async function subscribe(
   client: Client,
   session: string,
@@ -73,10 +82,10 @@ export async function unsubscribe(
 }
 
 export type SessionOf = { tenantId: string; session: string };
-/** Marks by the ids of runs and the addresses of files, as they were when they were asked for. */
+/** Marks at the time of subscription, by the ids of runs and the addresses of files. */
 export type Subscriptions = ReadonlyMap<string, string>;
 
-/** What clients of these sessions want to hear of, in the same order. */
+/** Returns the subscriptions of the clients of these sessions, in the same order. */
 export async function subscriptionsOf(
   pool: Pool,
   sessions: readonly SessionOf[],

@@ -4,17 +4,17 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { QueryPool } from '../sql-tools/query-pool.ts';
 
-/** A query may take so long, and give so much. */
+/** The maximum time and result size of a query. */
 const TIMEOUT_MS = 10_000;
 const MOST_ROWS = 100;
 const MOST_BYTES = 1_048_576;
 
 type Rule = { id: string; tenant_id: string; query: string | null; found: Json[] | null };
 
-/** What a rule found, or why it could not be asked. */
+/** The rows that a rule found, or the error of its query. */
 type Found = { rows: Json[]; error: string | null };
 
-/** The rule as it is now; nothing when it is gone or switched off. */
+/** Returns the current rule. Returns undefined when the rule is deleted or inactive. */
 export async function beginAlert(
   pool: Pool,
   rule: { id: string; tenant_id: string },
@@ -26,7 +26,10 @@ export async function beginAlert(
   return rows[0]?.rule ?? undefined;
 }
 
-/** Asks it, with the rights of its tenant and none of the engine's, and has the database judge what was found. */
+/**
+ * Runs the query of a rule with the rights of its tenant and none of the engine's. The database
+ * then evaluates the rows.
+ */
 export async function checkAlert(
   pool: Pool,
   queries: Pick<QueryPool, 'rows'>,
@@ -67,7 +70,7 @@ async function ask(
     : { rows: [], error: whyNot(outcome.error, query) };
 }
 
-/** With how it may be read, where it may not. */
+/** Returns the message of a failed query. If access was denied, adds how to get access. */
 function whyNot({ message, cause }: RunError, query: string): string {
   if (!isJsonObject(cause ?? null) || (cause as JsonObject).sqlstate !== '42501') return message;
   const [, ofOwners] = /\bhowdah\.(violations|alerts)\b/i.exec(query) ?? [];
@@ -77,7 +80,7 @@ function whyNot({ message, cause }: RunError, query: string): string {
   return way ? `${message}. ${way}` : message;
 }
 
-/** A rule, and what was found last. */
+/** A rule with its last result. */
 export type AlertRule = {
   name: string;
   state: string;
@@ -88,7 +91,9 @@ export type AlertRule = {
   last_error: string | null;
 };
 
-/** Those of the tenant the connection acts for, what needs somebody first. */
+/**
+ * Returns the rules of the tenant that the connection acts for, those that need attention first.
+ */
 export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule[]> {
   const { rows } = await client.query(
     `select r.name, r.state, r.found_rows, r.changed_at as since, r.interval_seconds, r.is_active, r.last_error
@@ -98,7 +103,7 @@ export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule
   return rows;
 }
 
-/** Makes the usual ones, where there are none of their names. */
+/** Creates the usual rules whose names do not exist yet. */
 export async function useAlerts(client: Pick<Pool, 'query'>, webhookId?: string): Promise<void> {
   await client.query('select from howdah.use_alert_rules($1)', [webhookId ?? null]);
 }

@@ -1,7 +1,7 @@
 import type { ChainEnd, Checkpoint } from '../../contracts/audit-checkpoint.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** Chains whose end has no checkpoint yet. */
+/** Returns the chains whose end has no checkpoint yet. */
 export async function dueCheckpoints(pool: Pool): Promise<ChainEnd[]> {
   const { rows } = await pool.query(
     'select tenant_id, seq::float8 as seq, hash from howdah_private.due_checkpoints()',
@@ -13,12 +13,12 @@ export async function keepCheckpoints(pool: Pool, checkpoints: Checkpoint[]): Pr
   await pool.query('select howdah_private.keep_checkpoints($1)', [JSON.stringify(checkpoints)]);
 }
 
-/** Keeps those of them that the database has not and its log bears out. */
+/** Stores those of the checkpoints that the database lacks and that its log confirms. */
 export async function restoreCheckpoints(pool: Pool, checkpoints: Checkpoint[]): Promise<void> {
   await pool.query('select howdah_private.restore_checkpoints($1)', [JSON.stringify(checkpoints)]);
 }
 
-/** The checkpoints kept in the database. */
+/** Returns the checkpoints stored in the database. */
 export async function listCheckpoints(pool: Pool): Promise<Checkpoint[]> {
   const { rows } = await pool.query(
     `select tenant_id, seq::float8 as seq, encode(hash, 'hex') as hash, encode(hmac, 'hex') as hmac, signed_by
@@ -28,8 +28,9 @@ export async function listCheckpoints(pool: Pool): Promise<Checkpoint[]> {
 }
 
 /**
- * Which database of which server it is; a copy that is made by SQL, template or restore is another one, a standby that takes
- * over is not. Undefined where nobody may ask.
+ * Returns an identity of the database and its server. A copy made by SQL, template or restore has a
+ * different identity. A standby that takes over has the same identity. Returns undefined when the
+ * login may not read it.
  */
 export async function databaseIdentity(pool: Pool): Promise<string | undefined> {
   try {

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** What is in the way of new rows. */
+/** Problems that prevent new rows. */
 export type AuditGaps = {
-  /** Triggers that do not fire, or are gone, each with its table. */
+  /** Triggers that do not fire or do not exist, each with its table. */
   disarmed: string[];
-  /** Where sessions are told to fire none: `database` or `role`, with its name. */
+  /** Settings that disable triggers in sessions: `database` or `role`, with its name. */
   replicas: string[];
-  /** Notes that never became rows. */
+  /** The number of notes that never became rows. */
   unchained: number;
 };
 
-/** Compares the triggers there are with those of `sql/schema.sql`, which is what a migration makes. */
+/** Compares the existing triggers with those of `sql/schema.sql`, which a migration creates. */
 export async function auditGaps(pool: Pool): Promise<AuditGaps> {
   const { rows } = await pool.query(
     `select array(

@@ -6,38 +6,42 @@ import {
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { databaseIdentity } from './audit-checkpoints.ts';
 
-/** What can be wrong with an audit log. */
+/** A fault of an audit log. */
 export type AuditFault = 'changed' | 'missing' | 'reordered' | 'forged' | 'truncated';
 
-/** The audit log of one tenant as it was found. */
+/** The result of checking the audit log of one tenant. */
 export type AuditedChain = {
   tenant_id: string;
-  /** Null for a tenant that is gone, and for what belongs to no tenant. */
+  /** Null for a tenant that no longer exists, and for rows that belong to no tenant. */
   slug: string | null;
   rows: number;
-  /** Whether a checkpoint speaks of it. */
+  /** The last row that has a checkpoint in the database, or null without checkpoints. */
   checkpoint: number | null;
-  /** The first row that is not as it was, and what is wrong, in words. */
+  /** The first invalid row, with the fault and its description. */
   broken?: { seq: number; fault: AuditFault; found: string };
 };
 
-/** The audit logs of a database beside checkpoints from outside. */
+/** The audit logs of a database, compared with checkpoints from outside. */
 export type AuditedLogs = {
   chains: AuditedChain[];
   anchored: SortedCheckpoints;
-  /** The first one of each tenant that another database wrote and this one's log does not bear out. */
+  /**
+   * The first checkpoint of each tenant that another database wrote and that contradicts the log of
+   * this database.
+   */
   unlike: Pick<Contradiction, 'tenant_id' | 'seq'>[];
 };
 
-/** The checks of `auditLogs` without checkpoints from outside. */
+/** Runs the checks of `auditLogs` without checkpoints from outside. */
 export async function verifyAudit(pool: Pool): Promise<AuditedChain[]> {
   return (await auditLogs(pool, [])).chains;
 }
 
 /**
- * Checks every row of every tenant's audit log: that it is as it was written, that it follows the one before, that the end
- * is there, and that checkpoints (those of the database and `anchored`, from outside) find the rows they name. Asks the
- * database for nothing but SHA-256: a function of its schema could have been replaced.
+ * Checks every row of every tenant's audit log. A row must be unchanged and follow the previous
+ * row. The end of the log must exist. Checkpoints, both those of the database and `anchored` from
+ * outside, must match the rows they name. Uses only SHA-256 of the database, because a function of
+ * its schema could have been replaced.
  */
 export async function auditLogs(pool: Pool, anchored: Checkpoint[]): Promise<AuditedLogs> {
   const database = await databaseIdentity(pool);
@@ -74,12 +78,15 @@ type ScannedChain = {
   is_moved: boolean;
 };
 
-/** As howdah_private.audit_hash says it. */
+/** The hashed content of a row, as in howdah_private.audit_hash. */
 const CONTENT = `jsonb_build_array(
   l.tenant_id, l.seq, l.id, extract(epoch from l.created_at), l.actor, l.user_id, l.login, l.api_key_id, l.client,
   l.action, l.object, l.object_id, encode(l.before_digest, 'hex'), encode(l.after_digest, 'hex'), l.changed, l.detail)`;
 
-/** What retention took from the beginning: it leaves a row that says how far, and the hash of the last row it took. */
+/**
+ * The rows that retention erased from the beginning of a log. Retention leaves a row with the last
+ * erased sequence number and the hash of that row.
+ */
 const ERASED = `erased as (
     select distinct on (l.tenant_id) l.tenant_id, (l.detail ->> 'through')::bigint as seq,
       decode(l.detail ->> 'hash', 'hex') as hash
@@ -87,7 +94,7 @@ const ERASED = `erased as (
     order by l.tenant_id, l.seq desc
   )`;
 
-/** First each row by itself, then each beside the one before. */
+/** Statement that checks each row by itself, and then each row against the previous one. */
 const SCAN = `
   with ${ERASED},
   rows as (
@@ -135,7 +142,7 @@ const SCAN = `
 const FILE = 'the file';
 type Contradiction = { tenant_id: string; seq: number; is_missing: boolean; place: string };
 
-/** The first checkpoint of each tenant that the log does not bear out. */
+/** Returns the first checkpoint of each tenant that contradicts the log. */
 async function contradicted(
   client: PoolClient,
   anchored: Checkpoint[],
@@ -191,7 +198,10 @@ function inside(chain: ScannedChain): Broken | undefined {
     : { seq, fault: 'changed', found: `row ${seq} was changed after it was written` };
 }
 
-/** The head is moved with every row that is appended, so it knows what the last one was. */
+/**
+ * Checks the end of a log against its head. Every append updates the head, so the head names the
+ * last row.
+ */
 function atTheEnd({ last_seq, head_seq, is_head }: ScannedChain): Broken | undefined {
   const last = last_seq ?? 0;
   if (head_seq === null) {

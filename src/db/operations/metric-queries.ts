@@ -1,6 +1,6 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What metrics ask of the database. */
+/** Creates the queries of metrics. */
 export function figuresOn(pool: Pool) {
   return {
     async figures() {
@@ -11,7 +11,7 @@ export function figuresOn(pool: Pool) {
       }>('select name, labels, value from howdah_private.metrics()');
       return rows;
     },
-    /** Per million tokens, by model. */
+    /** Returns prices per million tokens, by model. */
     async prices(modelIds: readonly string[]) {
       const { rows } = await pool.query<{ id: string; input: number; output: number }>(
         `select id, coalesce(input_price, 0)::float8 as input, coalesce(output_price, 0)::float8 as output

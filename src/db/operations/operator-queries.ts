@@ -10,7 +10,10 @@ export type Alert = {
   runbook: string;
 };
 
-/** What needs an operator, the worst first; broken promises, for which whole logs are read, only when asked for. */
+/**
+ * Returns the alerts that need an operator, most severe first. Broken promises are included only on
+ * request, because finding them reads whole logs.
+ */
 export async function listInstallationAlerts(
   pool: Pick<Pool, 'query'>,
   { withPromises }: { withPromises: boolean },
@@ -23,7 +26,7 @@ export async function listInstallationAlerts(
   return rows;
 }
 
-/** What the server counts of this database, as far as this login may see it. */
+/** Server statistics of this database, as far as this login may see them. */
 export type ServerFigures = {
   connections: number;
   connections_limit: number;
@@ -67,7 +70,10 @@ export async function serverFigures(pool: Pick<Pool, 'query'>): Promise<ServerFi
  */
 const HIDDEN = '<insufficient privilege>';
 
-/** The slowest statements; undefined where the extension pg_stat_statements is not there, or not loaded. */
+/**
+ * Returns the slowest statements. Returns undefined when the extension pg_stat_statements does not
+ * exist or is not loaded.
+ */
 export async function slowStatements(
   pool: Pick<Pool, 'query'>,
   most: number,
@@ -78,7 +84,7 @@ export async function slowStatements(
   );
   const [found] = rows;
   if (!found) return undefined;
-  // not every login may read the setting that loads the library, but the view tells every login
+  // Not every login may read the setting that loads the library, but the view tells every login.
   const slow = await pool
     .query<SlowStatement>(
       `select s.calls, round(s.mean_exec_time::numeric, 1) as mean_ms, round((s.total_exec_time / 1000)::numeric, 1) as total_s,

@@ -1,6 +1,6 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What traces ask of the database; the type of a run is that of who asks. */
+/** Creates the queries of traces. The caller provides the type of a run. */
 export function traceRowsOn<Run>(pool: Pool) {
   const read = async (ids: string, values: unknown[]): Promise<Run[]> => {
     const { rows } = await pool.query(

@@ -1,11 +1,11 @@
 import type { PoolClient } from '../connection/pool.ts';
 
-/** What runs statements in the transaction of a request. */
+/** A client that runs statements in the transaction of a request. */
 export type Client = Pick<PoolClient, 'query'>;
 
 /**
- * The rows of a statement as Postgres writes them as JSON: numbers are numbers, times are ISO 8601, and no column has to be
- * known twice. The statement may change rows and give them back.
+ * Reads the rows of a statement as Postgres writes them as JSON. Numbers are numbers, times are ISO
+ * 8601, and no column has to be declared twice. The statement may change rows and return them.
  */
 export async function jsonRows<T>(
   client: Client,
@@ -22,10 +22,10 @@ export async function jsonRows<T>(
 /** A page of rows. `isCut` means that more rows were read than fit. */
 export type JsonPage<T> = { rows: T[]; isCut: boolean };
 
-/** Bytes of JSON after which a page ends. */
+/** The number of bytes of JSON after which a page ends. */
 export const PAGE_BYTES = 1_000_000;
 
-/** Rows that are fetched at first, and how many times as many each time after. */
+/** The number of rows of the first fetch, and the factor by which each fetch grows. */
 const FIRST_FETCH = 10;
 const GROWTH = 10;
 
@@ -66,10 +66,10 @@ export async function jsonPage<T>(
   }
 }
 
-/** Names of cursors differ within a transaction. */
+/** A counter for the names of cursors, which must differ within a transaction. */
 let cursors = 0;
 
-/** The first of them. */
+/** Reads the first row of a statement, as `jsonRows` does. */
 export async function jsonRow<T>(
   client: Client,
   text: string,

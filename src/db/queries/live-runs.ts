@@ -1,6 +1,6 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** Live runs of one status, and for how many seconds the one that is due for longest has been. */
+/** The live runs of one status, and the number of seconds since the oldest of them was due. */
 export type QueueRow = {
   status: string;
   waiting_for: string | null;
@@ -19,7 +19,10 @@ export type LiveRun = {
   seconds: number;
 };
 
-/** The live runs this login sees: how many of each status, and those that are live for longest. */
+/**
+ * Reads the live runs that this login sees: the number of runs of each status, and the
+ * longest-lived runs.
+ */
 export async function liveRuns(
   pool: Pool,
   most: number,

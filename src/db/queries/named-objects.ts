@@ -1,17 +1,20 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** A kind of rows that people list and look at by a name. */
+/** A kind of rows that people list and look up by name. */
 export type NamedKind = keyof typeof KINDS;
 
 type Row = Readonly<Record<string, unknown>>;
 type Client = Pick<Pool, 'query'>;
 
-/** Select lists over `t`; a row is told in lists by `list`, alone by both. */
+/**
+ * The SQL of a kind, with select lists over `t`. A list of rows shows `list`. A single row shows
+ * `list` and `show`.
+ */
 type Kind = Readonly<{
   table: string;
   list: string;
   show: string;
-  /** What people call it by; the id is known as well. */
+  /** The column that people use as the name. The id is accepted as well. */
   name?: string;
   joins?: string;
   living?: string;
@@ -107,14 +110,14 @@ const rowsOf = ({ table, joins = '', living = 'true' }: Kind, columns: string) =
    where t.tenant_id = howdah.current_tenant() and ${living}`;
 const nameOf = ({ name = 'name' }: Kind) => `t.${name}`;
 
-/** The rows of a tenant, by their names. */
+/** Reads the rows of a tenant, ordered by name. */
 export async function listNamed(client: Client, kind: NamedKind): Promise<Row[]> {
   const of = kindOf(kind);
   const { rows } = await client.query(`${rowsOf(of, of.list)} order by ${nameOf(of)}, t.id`);
   return rows;
 }
 
-/** Their names alone. */
+/** Reads only the names of the rows. */
 export async function namesOf(client: Client, kind: NamedKind): Promise<string[]> {
   const of = kindOf(kind);
   const { rows } = await client.query<{ name: string }>(
@@ -123,7 +126,7 @@ export async function namesOf(client: Client, kind: NamedKind): Promise<string[]
   return rows.map(({ name }) => name);
 }
 
-/** The row of this name or id, with all that is told of one. */
+/** Reads the row with this name or id, with all columns of a single row. */
 export async function findNamed(
   client: Client,
   kind: NamedKind,

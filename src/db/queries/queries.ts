@@ -5,12 +5,12 @@ import { type RunCounter, runCounter } from './run-counters.ts';
 
 export type Queries = Kysely<DB>;
 
-/** Typed queries over the public schema, on a pool of the caller. */
+/** Creates typed queries over the public schema, on a pool of the caller. */
 export function queriesOn(pool: Pool): Queries {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) }).withSchema('howdah');
 }
 
-/** The same on one connection, within whatever transaction its caller has begun. */
+/** Creates typed queries on one connection, within any transaction that the caller has begun. */
 export function queriesWithin(client: Pick<PoolClient, 'query'>): Queries {
   const connection = { query: client.query.bind(client), release() {} };
   const pool = { connect: async () => connection, end: async () => {} };
@@ -19,7 +19,10 @@ export function queriesWithin(client: Pick<PoolClient, 'query'>): Queries {
 
 const ownTenant = sql<string>`howdah.current_tenant()`;
 
-/** A run as one document, in the bytes Postgres gives it: on one line, or for people; whole, or redacted. Throws `HWNTF`. */
+/**
+ * Exports a run as one document, in the bytes that Postgres returns: on one line or formatted for
+ * people, whole or redacted. Throws `HWNTF`.
+ */
 export async function exportRun(
   db: Queries,
   id: string,
@@ -31,7 +34,9 @@ export async function exportRun(
   return rows[0]?.run ?? '';
 }
 
-/** What an agent is by a version, the current one unless it is named. Throws `HWNTF`. */
+/**
+ * Reads the definition of an agent in a version, by default the current version. Throws `HWNTF`.
+ */
 export async function findDefinition(
   db: Queries,
   agent: string,
@@ -46,7 +51,10 @@ export async function findDefinition(
   return rows[0]?.definition;
 }
 
-/** The living agents of the tenant, else of the one the login acts for, with model, version and number of tools. */
+/**
+ * Lists the agents of a tenant that are not deleted, with model, version and number of tools.
+ * Without `tenantId`, the tenant is that of the login.
+ */
 export function listAgents(db: Queries, tenantId?: string) {
   return db
     .selectFrom('agents as a')
@@ -62,7 +70,7 @@ export function listAgents(db: Queries, tenantId?: string) {
     .execute();
 }
 
-/** The tools of the tenant. */
+/** Lists the tools of the tenant. */
 export function listTools(db: Queries) {
   return db
     .selectFrom('tools as t')
@@ -79,14 +87,14 @@ export type OfferedTool = {
   function: { name: string; description: string; parameters: unknown };
 };
 
-/** The tools of an agent as its models are told them. Throws `HWNTF` when there is no such agent. */
+/** Lists the tools of an agent as its models see them. Throws `HWNTF` if there is no such agent. */
 export async function toolsOfAgent(db: Queries, agent: string): Promise<OfferedTool[]> {
   const { rows } = await sql<{ tools: OfferedTool[] }>`
     select howdah.agent_tool_list(${agent}) as tools`.execute(db);
   return rows[0]?.tools ?? [];
 }
 
-/** The tenant's model for agents that name none, as one line for people. */
+/** Describes the tenant's model for agents that name no model, in one line for people. */
 export async function describeDefaultModel(db: Queries): Promise<string> {
   const row = await db
     .selectFrom('models')
@@ -103,22 +111,22 @@ export async function describeDefaultModel(db: Queries): Promise<string> {
 }
 
 export type ExecutionFilter = {
-  /** Instead of the tenant the login acts for. */
+  /** The tenant of the executions, by default the tenant of the login. */
   tenantId?: string | undefined;
-  /** Those that are one of these. */
+  /** The statuses of the executions. */
   status?: readonly ExecutionStatus[] | undefined;
   agent?: string | undefined;
   workflow?: string | undefined;
   since?: Date | undefined;
   until?: Date | undefined;
-  /** Only what is older than this one. */
+  /** The id of an execution. Only older executions are listed. */
   before?: string | undefined;
   limit: number;
 };
 
 const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
 
-/** The newest executions of a tenant. */
+/** Lists the newest executions of a tenant. */
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
@@ -157,7 +165,10 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
   return query.execute();
 }
 
-/** One execution whole, or undefined. By a function, since a guest may not read each column of the table. */
+/**
+ * Reads all columns of one execution, or undefined. Uses a function, because a guest may not read
+ * each column of the table.
+ */
 export function findExecution(db: Queries, id: string) {
   return db
     .selectFrom(sql<Selectable<DB['executions']>>`howdah_private.execution_row(${id})`.as('e'))
@@ -174,7 +185,7 @@ export function findExecution(db: Queries, id: string) {
 
 export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
 
-/** A run and all below it, parents before their children. */
+/** Lists a run and all runs below it, parents before their children. */
 export function treeOf(db: Queries, rootExecutionId: string) {
   return db
     .selectFrom('execution_tree')
@@ -189,7 +200,7 @@ export function treeOf(db: Queries, rootExecutionId: string) {
 
 export type TreeNode = Awaited<ReturnType<typeof treeOf>>[number];
 
-/** The steps of a run after a cursor, each with what was said in it. */
+/** Lists the steps of a run after a cursor, each with the text of its messages. */
 export function stepsAfter(db: Queries, executionId: string, after: number, most?: number) {
   return db
     .selectFrom('steps as s')
@@ -230,7 +241,7 @@ export function stepsAfter(db: Queries, executionId: string, after: number, most
 
 export type Step = Awaited<ReturnType<typeof stepsAfter>>[number];
 
-/** How many worker processes are alive by their heartbeat. */
+/** Counts the worker processes that are alive by their heartbeat. */
 export async function countWorkers(db: Queries): Promise<number> {
   const { rows } = await sql<{ workers: string }>`
     select count(*) as workers from howdah_private.workers
@@ -238,14 +249,14 @@ export async function countWorkers(db: Queries): Promise<number> {
   return Number(rows[0]?.workers);
 }
 
-/** The same question for a login that may not count them. */
+/** Returns whether any worker is alive, for a login that may not count workers. */
 export async function isAnyWorkerAlive(db: Queries): Promise<boolean> {
   const { rows } = await sql<{ is_alive: boolean }>`
     select howdah_private.is_any_worker_alive() as is_alive`.execute(db);
   return rows[0]?.is_alive === true;
 }
 
-/** Broken promises; empty, if all is well. */
+/** Lists the violated guarantees. The list is empty if all is well. */
 export function listViolations(db: Queries) {
   return db.selectFrom('violations').selectAll().execute();
 }

@@ -7,7 +7,7 @@ import type { Queries } from './queries.ts';
 
 export type QuestionFilter = { isOpen: boolean; limit: number };
 
-/** The newest questions of the tenant, all of them or those nobody has answered. */
+/** Lists the newest questions of the tenant, either all or only the open questions. */
 export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
   let query = db
     .selectFrom('questions as q')
@@ -27,13 +27,16 @@ export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
   return query.execute();
 }
 
-/** Whether there is such a question for this login. */
+/** Returns whether this login sees a question with this id. */
 export async function isThereQuestion(db: Queries, id: string): Promise<boolean> {
   const row = await db.selectFrom('questions').select('id').where('id', '=', id).executeTakeFirst();
   return row !== undefined;
 }
 
-/** The ids of what a run asks, or one below it where it is the root, the oldest first; undefined when there is no such run. */
+/**
+ * Returns the ids of the open questions of a run, the oldest first. For a root run, they include
+ * the questions of all runs below it. Returns undefined if there is no such run.
+ */
 export async function openQuestionsOf(db: Queries, runId: string): Promise<string[] | undefined> {
   const { rows } = await sql<{ ids: string[] }>`
     select array(
@@ -46,7 +49,7 @@ export async function openQuestionsOf(db: Queries, runId: string): Promise<strin
   return rows[0]?.ids;
 }
 
-/** What is asked by a run or one below it. */
+/** A question of a run, or of a run below it. */
 export type Question = {
   id: string;
   kind: QuestionKind;
@@ -55,14 +58,15 @@ export type Question = {
   options: string[] | null;
   schema: JsonObject | null;
   tool_call: JsonObject | null;
-  /** What the call would do, where it could be tried. */
+  /** The effects of the call, if it could be tried. */
   preview: Preview | null;
   expires_at: Date | null;
 };
 
 /**
- * What a run and those below it ask, once nothing of it goes on by itself: no part of it is at work, due or waiting
- * for anything but a person. Empty before.
+ * Returns the open questions of a run and of all runs below it, once only a person can continue the
+ * run. No part of the run is then running, due or waiting for anything but a person. Returns no
+ * questions before.
  */
 export async function questionsInTheWay(db: Queries, executionId: string): Promise<Question[]> {
   const { rows } = await sql<Question>`
@@ -83,7 +87,7 @@ export async function questionsInTheWay(db: Queries, executionId: string): Promi
   return rows;
 }
 
-/** The row of an answered question, as SQL gives it back. */
+/** The row of an answered question, as SQL returns it. */
 export type Answered = {
   id: string;
   status: string;
@@ -91,17 +95,23 @@ export type Answered = {
   root_execution_id: string;
 };
 
-/** Answers a question of any kind. Throws what SQL refuses: HWNTF, HWCNF, HWINV, HWDEN. */
+/**
+ * Answers a question of any kind. Throws the errors of the SQL function: HWNTF, HWCNF, HWINV,
+ * HWDEN.
+ */
 export function answerQuestion(pool: Pool, id: string, text: string | null, data?: Json) {
   return only(pool, 'select * from howdah.answer_question($1, $2, $3)', [id, text, json(data)]);
 }
 
-/** Allows a call, with other arguments if given; `remember` makes that stick. Throws as `answerQuestion`. */
+/**
+ * Approves a call, with other arguments if there are `args`. `remember` extends the approval to
+ * later calls. Throws the same errors as `answerQuestion`.
+ */
 export function approve(pool: Pool, id: string, remember: string | null, args?: Json) {
   return only(pool, 'select * from howdah.approve($1, $2, $3)', [id, remember, json(args)]);
 }
 
-/** Refuses a call; the model is told the reason. Throws as `answerQuestion`. */
+/** Rejects a call. The model receives the reason. Throws the same errors as `answerQuestion`. */
 export function reject(pool: Pool, id: string, reason: string | null) {
   return only(pool, 'select * from howdah.reject($1, $2)', [id, reason]);
 }

@@ -1,19 +1,22 @@
 import { quoteName } from '../connection/pool.ts';
 import { type Client, type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
 
-/** A table as a list of rows that programs read and write one by one. */
+/** A table as a collection of rows that programs read and write one by one. */
 export type Collection = Readonly<{
-  /** Of the schema `howdah`. */
+  /** The name of a table of the schema `howdah`. */
   table: string;
-  /** What is shown of a row, as a select list over `t`. */
+  /** The columns that are shown of a row, as a select list over `t`. */
   shown: string;
-  /** What its tag is made of, an expression over `t`; all that is shown when left out. */
+  /**
+   * The value from which the tag is made, as an expression over `t`. The default is all that is
+   * shown.
+   */
   stamp?: string;
-  /** Which rows there are, where some are kept that were deleted. */
+  /** The condition for rows that are not deleted, if deleted rows are kept. */
   living?: string;
 }>;
 
-/** A row as it is shown, and the tag of this state of it. */
+/** A row as it is shown, and the tag of its state. */
 export type Shown = { row: Record<string, unknown> & { id: string }; tag: string };
 
 /** A condition with one place for its value, such as `t.name = ?`. */
@@ -43,7 +46,7 @@ export function listRows(
   return jsonPage(client, text, values);
 }
 
-/** The row of this id, when there is one that the caller sees. */
+/** Reads the row of this id, or undefined if the caller sees no such row. */
 export async function findRow(
   client: Client,
   collection: Collection,
@@ -60,7 +63,7 @@ export async function findRow(
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Makes a row; what is not named takes its default. Gives the id. */
+/** Inserts a row. A column that is not named takes its default. Returns the id. */
 export async function insertRow(
   client: Client,
   { table }: Collection,
@@ -79,8 +82,9 @@ export async function insertRow(
 }
 
 /**
- * Changes a row, and gives the columns in `defaults` their default. False when there is none, or none with this tag:
- * the tag is compared in the statement itself, so of two who have the same one only the first changes the row.
+ * Changes a row, and sets the columns in `defaults` to their default. Returns false if there is no
+ * such row, or if its tag is another. The statement itself compares the tag, so of two callers with
+ * the same tag only the first changes the row.
  */
 export async function updateRow(
   client: Client,
@@ -106,14 +110,17 @@ export async function updateRow(
   return rowCount === 1;
 }
 
-/** A row is written as it is, so that it has changed for others too when something that it shows has. */
+/**
+ * Writes a row unchanged, so that others see a changed row when something that it shows has
+ * changed.
+ */
 export async function touchRow(client: Client, { table }: Collection, id: string): Promise<void> {
   await client.query(`update howdah.${quoteName(table)} as t set name = t.name where t.id = $1`, [
     id,
   ]);
 }
 
-/** Deletes a row; false as above. */
+/** Deletes a row. Returns false if there is no such row. */
 export async function deleteRow(
   client: Client,
   collection: Collection,
@@ -126,7 +133,7 @@ export async function deleteRow(
   return rowCount === 1;
 }
 
-/** Holds a row for the rest of the transaction, in the state that has this tag. */
+/** Locks a row for the rest of the transaction, if its state has this tag. Returns false if not. */
 export async function holdRow(
   client: Client,
   collection: Collection,
@@ -141,7 +148,10 @@ export async function holdRow(
   return rowCount === 1;
 }
 
-/** What waits for the commit happens now, as versions of agents do: what is read after it is what was committed. */
+/**
+ * Runs what would wait for the commit, such as the creation of versions of agents. Later reads then
+ * see what will be committed.
+ */
 export async function settle(client: Client): Promise<void> {
   await client.query('set constraints all immediate');
 }

@@ -3,7 +3,7 @@ import type { Pool } from '../connection/pool.ts';
 
 type Client = Pick<Pool, 'query'>;
 
-/** A run of a schedule out of turn. */
+/** Starts a run of a schedule outside of its times. */
 export async function runSchedule(
   client: Client,
   id: string,
@@ -14,7 +14,7 @@ export async function runSchedule(
   return rows[0];
 }
 
-/** Pauses a schedule, or lets it go on. Throws `HWDEN` when this login may only read it. */
+/** Pauses or resumes a schedule. Throws `HWDEN` if this login may only read the schedule. */
 export async function setScheduleActive(
   client: Client,
   id: string,

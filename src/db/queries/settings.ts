@@ -1,9 +1,12 @@
 import { type Client, jsonRows } from './json-rows.ts';
 
-/** A number the engine goes by: what holds for the tenant now, who said so, and what may be set. */
+/**
+ * A numeric setting of the engine: its value for the tenant, the source of the value, and the
+ * allowed values.
+ */
 export type Setting = {
   key: string;
-  /** Null: nothing is limited. */
+  /** The current value; null means no limit. */
   value: number | null;
   source: 'tenant' | 'system' | 'default';
   default_value: number | null;
@@ -12,17 +15,20 @@ export type Setting = {
   description: string;
 };
 
-/** Of the tenant, or of all tenants that have none of their own. */
+/** The scope of a setting: the tenant, or all tenants that have no setting of their own. */
 export type SettingScope = 'tenant' | 'system';
 
-/** All there are, or the one of a key. */
+/** Lists all settings, or only the setting of `key`. */
 export function listSettings(client: Client, key?: string): Promise<Setting[]> {
   const text = `select v.key, v.value, v.source, v.default_value, v.minimum, v.maximum, v.description
     from howdah.setting_values as v where $1::text is null or v.key = $1 order by v.key`;
   return jsonRows(client, text, [key ?? null]);
 }
 
-/** `value` is JSON. Throws `HWINV` for a key there is none of and a value that it may not have, `HWDEN`. */
+/**
+ * Sets a setting to `value`, which is JSON. Throws `HWINV` for an unknown key or a value that is
+ * not allowed. Throws `HWDEN`.
+ */
 export async function putSetting(
   client: Client,
   key: string,
@@ -41,7 +47,7 @@ export async function putSetting(
   );
 }
 
-/** False when there was no such row. */
+/** Removes a setting. Returns false if there was no such row. */
 export async function removeSetting(
   client: Client,
   key: string,

@@ -1,30 +1,33 @@
 import type { Client } from '../connection/pool.ts';
 
-/** So many rows are counted, then there are "at least so many": whoever only looks never waits for a long count. */
+/**
+ * The maximum number of rows that are counted. A larger count is shown as "at least" this number,
+ * so that an overview never waits for a long count.
+ */
 export const MOST_COUNTED = 10_000;
-/** So many of the newest runs of the last day are looked through for failed ones. */
+/** The number of newest runs of the last day that are searched for failed runs. */
 const NEWEST = 1_000;
 
-/** How things are with a tenant, at a glance. */
+/** The figures of a tenant for an overview. */
 export type Figures = {
   is_worker_alive: boolean;
-  /** Live runs, up to `MOST_COUNTED` of them. */
+  /** The number of live runs by status, up to `MOST_COUNTED` runs. */
   live: Record<string, number>;
-  /** Of the newest runs that are below no other and began in the last day. */
+  /** The number of failed runs among the newest runs of the last day, without runs below others. */
   failed: number;
   newest_failed: string | null;
-  /** Open ones, up to `MOST_COUNTED`. */
+  /** The number of open questions, up to `MOST_COUNTED`. */
   questions: number;
   newest_question: { id: string; kind: string; prompt: string } | null;
-  /** Of the newest run. */
+  /** The agent of the newest run. */
   agent: string | null;
-  /** The one named default, of agents that name none. */
+  /** The model named `default`, for agents that name no model. */
   model: { provider: string; model: string } | null;
-  /** Whether there is a model of a server. */
+  /** True if there is a model of a server. */
   has_llm: boolean;
 };
 
-/** The tenant this session acts for; undefined for none. */
+/** Reads the tenant that this session acts for, or undefined if there is none. */
 export async function ownTenant(
   client: Pick<Client, 'query'>,
 ): Promise<{ id: string; slug: string } | undefined> {
@@ -34,7 +37,10 @@ export async function ownTenant(
   return rows[0];
 }
 
-/** Its figures in one round trip; each looks at a bounded number of rows, by an index. */
+/**
+ * Reads the figures of a tenant in one round trip. Each figure reads a bounded number of rows, by
+ * an index.
+ */
 export async function statusFigures(
   client: Pick<Client, 'query'>,
   tenantId: string,
@@ -85,7 +91,7 @@ const FIGURES = `
       select from howdah.models as m where m.tenant_id = $1 and m.purpose = 'llm' and m.provider <> 'local'
     ) as has_llm`;
 
-/** How many workers are alive by their heartbeat; for owners. */
+/** Counts the workers that are alive by their heartbeat; for owners. */
 export async function workersAlive(client: Pick<Client, 'query'>): Promise<number> {
   const { rows } = await client.query<{ workers: number }>(
     `select count(*)::int as workers from howdah_private.workers as w

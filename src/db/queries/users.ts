@@ -2,13 +2,19 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { UserRole } from '../schema.generated.ts';
 
-/** What becomes of a person's runs. */
+/** The treatment of a person's runs at an erasure. */
 export type ErasureMode = 'anonymise' | 'delete';
 
-/** How many rows of each kind it was, and files outside of the database that are still to be removed. */
+/**
+ * The number of erased rows of each kind, and the files outside of the database that are still to
+ * be removed.
+ */
 export type Erased = Record<string, number | string> & { files: string[] };
 
-/** Everything about a person, one JSON document each; whole, or redacted. Throws `HWNTF` when there is no such user. */
+/**
+ * Exports all data of a person as JSON documents, whole or redacted. Throws `HWNTF` if there is no
+ * such user.
+ */
 export async function exportUserData(
   pool: Pool,
   userId: string,
@@ -21,7 +27,10 @@ export async function exportUserData(
   return rows.map(({ line }) => line);
 }
 
-/** Erases a person's data. Throws `HWCNF` while a run of his is live, unless those are cancelled. */
+/**
+ * Erases a person's data. Throws `HWCNF` while a run of the person is live, unless live runs are
+ * cancelled.
+ */
 export async function eraseUser(
   client: Pick<Pool, 'query'>,
   user: { id: string; mode: ErasureMode; cancelLive: boolean },
@@ -34,7 +43,7 @@ export async function eraseUser(
   return rows[0].erased;
 }
 
-/** Makes a user of the tenant. Throws `23505` when there is one of that name. */
+/** Creates a user of the tenant. Throws `23505` if there is a user of that name. */
 export async function makeUser(
   client: Pick<Pool, 'query'>,
   user: { username: string; role: UserRole; email?: string | undefined },
@@ -46,7 +55,7 @@ export async function makeUser(
   ]);
 }
 
-/** Lets a user in, or nobody in as that user. Throws `HWDEN` when this login may only see it. */
+/** Allows a user to log in, or prevents it. Throws `HWDEN` if this login may only see the user. */
 export async function setUserActive(
   client: Pick<Pool, 'query'>,
   id: string,

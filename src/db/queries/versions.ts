@@ -1,11 +1,11 @@
 import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** What has versions. */
+/** The kinds of objects that have versions. */
 export const versionedKinds = ['agent', 'workflow', 'prompt', 'skill'] as const;
 export type VersionedKind = (typeof versionedKinds)[number];
 
-/** Something that has versions, by its id. */
+/** An object that has versions, by its id. */
 export type Versioned = { kind: VersionedKind; id: string; name: string };
 
 export type VersionRow = {
@@ -24,7 +24,7 @@ export type VersionChange = {
   operation: Json;
 };
 
-/** What of the tenant is called that, in the order of `versionedKinds`. */
+/** Finds the objects of the tenant with this name, in the order of `versionedKinds`. */
 export async function findVersioned(pool: Pool, name: string): Promise<Versioned[]> {
   const each = versionedKinds.map(
     (kind, place) => `select ${place} as place, '${kind}' as kind, id, name from howdah.${kind}s
@@ -37,7 +37,7 @@ export async function findVersioned(pool: Pool, name: string): Promise<Versioned
   return rows;
 }
 
-/** The newest first. */
+/** Lists the versions of an object, the newest first. */
 export async function listVersions(pool: Pool, { kind, id }: Versioned): Promise<VersionRow[]> {
   const labels =
     kind === 'skill'
@@ -52,7 +52,10 @@ export async function listVersions(pool: Pool, { kind, id }: Versioned): Promise
   return rows;
 }
 
-/** From one version to another, by number or label; to the last one by default. Throws `HWNTF`. */
+/**
+ * Returns the changes from one version to another, by number or label. The default of `to` is the
+ * last version. Throws `HWNTF`.
+ */
 export async function diffVersions(
   pool: Pool,
   { kind, id }: Versioned,
@@ -66,7 +69,10 @@ export async function diffVersions(
   return rows;
 }
 
-/** Makes it what it was by that version; gives the number of the version it has now. Throws `HWNTF` and `HWCNF`. */
+/**
+ * Restores an object to the state of a version. Returns the number of its new version. Throws
+ * `HWNTF` and `HWCNF`.
+ */
 export async function restoreVersion(
   pool: Pool,
   { kind, id }: Versioned,
@@ -80,7 +86,7 @@ export async function restoreVersion(
   return rows[0].version;
 }
 
-/** Names a version, or moves the name to it. Throws `HWNTF`. */
+/** Labels a version, or moves the label to this version. Throws `HWNTF`. */
 export async function labelVersion(
   pool: Pool,
   { kind, id }: Versioned & { kind: Exclude<VersionedKind, 'skill'> },

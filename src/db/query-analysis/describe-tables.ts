@@ -9,15 +9,15 @@ import type { JsonObject } from '../../json/json.ts';
 import { quoteName, quoteText } from '../connection/pool.ts';
 import type { ReadQuery } from './parse.ts';
 
-/** How a query of ours is run: with the rights of those of models, in whatever database. */
+/** A function that runs a query of ours with the rights of queries of models, in any database. */
 export type ReadOurs = (
   request: ReadRequest & { query: string },
   parsed: ReadQuery,
 ) => Promise<Outcome<Rows>>;
 
-/** Tables one description has at most. */
+/** The maximum number of tables in one description. */
 const MOST_TABLES = 200;
-/** Of so many tables that were asked for by name, values are looked at. */
+/** The maximum number of tables, requested by name, whose values are sampled. */
 const MOST_SAMPLED = 5;
 const SAMPLED_ROWS = 30;
 const SAMPLES = 3;
@@ -25,8 +25,10 @@ const SAMPLE_CHARACTERS = 40;
 const SAMPLE_LIMITS = { rows: SAMPLED_ROWS, bytes: 1_000_000, cost: 100_000, timeoutMs: 2_000 };
 
 /**
- * The tables a query may read, as howdah_reader sees them and in the schemas of the request; those of `names` (`orders`,
- * `shop.orders`), or all without any. Values come from rows the reader may read, so they are of its tenant where rows are.
+ * Describes the tables that a query may read, as howdah_reader sees them, in the schemas of the
+ * request. Returns the tables in `names` (`orders`, `shop.orders`), or all tables if there are no
+ * names. Sample values come from rows that the reader may read, so they belong to its tenant where
+ * rows have a tenant.
  */
 export async function describeTables(
   read: ReadOurs,
@@ -43,7 +45,10 @@ export async function describeTables(
   return { ok: true, value: tables };
 }
 
-/** Where values cannot be had soon, of a view that reckons for long, there are none. */
+/**
+ * Adds sample values to the columns. Adds none if values cannot be read soon, such as from a slow
+ * view.
+ */
 async function addSamples(
   read: ReadOurs,
   request: ReadRequest,
@@ -53,8 +58,8 @@ async function addSamples(
     ({ name }) => `left(${quoteName(name)}::text, ${SAMPLE_CHARACTERS + 1}) as ${quoteName(name)}`,
   );
   const text = `select ${columns.join(', ')} from ${quoteName(table.schema)}.${quoteName(table.name)} limit ${SAMPLED_ROWS}`;
-  const asked = { ...request, limits: SAMPLE_LIMITS, query: text };
-  const found = await read(asked, { text, calls: [], tables: [] });
+  const sampleRequest = { ...request, limits: SAMPLE_LIMITS, query: text };
+  const found = await read(sampleRequest, { text, calls: [], tables: [] });
   if (!found.ok) return;
   for (const column of table.columns) column.samples = samplesOf(found.value.rows, column);
 }
@@ -68,7 +73,10 @@ function samplesOf(rows: readonly JsonObject[], { name }: ReadableColumn): strin
     );
 }
 
-/** How many rows there are is not said of a table that shows each tenant its own: it would count those of others. */
+/**
+ * Returns the query for the tables. It has no row estimate for a table with row-level security,
+ * because the estimate would count the rows of other tenants.
+ */
 function tablesQuery(schemas: readonly string[], names: readonly string[]): string {
   const list = (texts: readonly string[]) => `array[${texts.map(quoteText).join(', ')}]::text[]`;
   const named = `lower(c.relname) = any (${list(names)}) or lower(n.nspname || '.' || c.relname) = any (${list(names)})`;

@@ -1,11 +1,12 @@
 import type { RunError } from '../../contracts/errors.ts';
 
-/** Not allowed, not there, a policy that asks itself. */
+/** The errors for a missing privilege, a missing table, and a policy that queries itself. */
 const NAMING = ['42501', '42P01', '42P17'];
 
 /**
- * Postgres names what a view, a policy or a function behind the query reads, too. A name that is not in the query itself is
- * not told: whoever wrote that may not see it.
+ * Replaces the message of an error that reveals a hidden name. Postgres also names objects that a
+ * view, a policy or a function behind the query reads. A name that is not in the query itself is
+ * hidden, because the author of the query may not see it.
  */
 export function withoutHiddenNames(error: RunError, sqlstate: string, query: string): RunError {
   if (!NAMING.includes(sqlstate) || namesIn(error.message).every((name) => isIn(name, query))) {
@@ -15,7 +16,10 @@ export function withoutHiddenNames(error: RunError, sqlstate: string, query: str
   return { ...error, message, cause: { sqlstate } };
 }
 
-/** In quotes; of what is forbidden the last word, which has some only where it needs them. */
+/**
+ * Returns the quoted names of a message. An error for a missing privilege has its name as the last
+ * word, with quotes only if the name needs them.
+ */
 function namesIn(message: string): string[] {
   const quoted = [...message.matchAll(/["«“„]([^"»”“]+)["»”“]/g)].map(([, name]) => name as string);
   return quoted.length > 0 ? quoted : [message.split(' ').at(-1) as string];

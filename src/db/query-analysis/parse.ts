@@ -4,21 +4,27 @@ import type { JsonObject } from '../../json/json.ts';
 import { type Call, createWalk, Refusal, type TableName } from './query-walker.ts';
 
 export type ReadQuery = {
-  /** The one SELECT, without the semicolon and what surrounds it. */
+  /** The single SELECT, without the semicolon and the surrounding text. */
   text: string;
-  /** Functions, operators and fields it names, for the catalogue to judge; null: it is ours, and reads the system. */
+  /**
+   * Functions, operators and fields that the query names, for a check by the catalogue; null for a
+   * query of ours, which reads the system.
+   */
   calls: Call[] | null;
   /** Tables that the query names; the catalogue counts the tables behind them. */
   tables: TableName[];
 };
 
-/** Longer is no question; and what the parser is given stays within its stack. */
+/**
+ * The maximum length of a query. A longer text is not a question, and the limit keeps the parser
+ * within its stack.
+ */
 const MOST_CHARACTERS = 20_000;
 
 /**
- * Looks at a query with the parser of Postgres: it has to be one SELECT (VALUES, TABLE, WITH … SELECT) that writes and locks
- * nothing and names tables of `schemas` only; null means of any but those of the system. What it names is judged by its
- * tree, never by its text.
+ * Parses a query with the parser of Postgres. The query must be one SELECT (VALUES, TABLE, WITH …
+ * SELECT) that writes and locks nothing. It may name only tables of `schemas`; null allows all
+ * schemas except those of the system. The names are checked in the parse tree, never in the text.
  */
 export async function parseQuery(
   query: string,
@@ -28,7 +34,7 @@ export async function parseQuery(
     return refused(`a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`);
   }
   try {
-    const { parse } = await import('libpg-query'); // it takes as long as all the rest of a command to load
+    const { parse } = await import('libpg-query'); // takes as long to load as the rest of a command
     if (query.trim() === '') return refused('it is empty', 'Give one SELECT.'); // the parser throws
     const { stmts = [] } = (await parse(query)) as unknown as { stmts?: JsonObject[] };
     const [only] = stmts;
@@ -44,7 +50,10 @@ export async function parseQuery(
   }
 }
 
-/** Lengths of the parser count bytes; no length means to the end. */
+/**
+ * Returns the text of a statement. The parser counts lengths in bytes. A missing length means up to
+ * the end of the text.
+ */
 function textOf(query: string, { stmt_location = 0, stmt_len }: JsonObject): string {
   const start = Number(stmt_location);
   const end = stmt_len === undefined ? undefined : start + Number(stmt_len);
@@ -58,12 +67,15 @@ function failed(error: unknown, query: string): Outcome<never> {
     const at = sqlDetails.cursorPosition;
     return refused(sqlDetails.message, undefined, { sqlstate: '42601', ...placeOf(query, at) });
   }
-  // nested more deeply than a stack holds, there or here
+  // The query is nested more deeply than the stack of the parser or of this process allows.
   const reason = `it could not be read: ${(error as Error).message}`;
   return refused(reason, 'Write it shorter, and with fewer levels, by WITH.');
 }
 
-/** Where in the query, for people and models, from 1 as Postgres counts; `at` counts characters (code points) from 0. */
+/**
+ * Returns the position in the query for people and models, counted from 1 as in Postgres. `at`
+ * counts characters (code points) from 0.
+ */
 export function placeOf(query: string, at: number): JsonObject {
   const before = [...query].slice(0, at).join('');
   const line = before.split('\n').length;
@@ -72,7 +84,10 @@ export function placeOf(query: string, at: number): JsonObject {
   return { position: at + 1, line, column, ...(near === '' ? {} : { near }) };
 }
 
-/** The error for a query that was not sent to the database, which its author may mend. */
+/**
+ * Returns the error for a query that was not sent to the database. The author of the query may
+ * correct it.
+ */
 export function refused(reason: string, hint?: string, cause: JsonObject = {}): Outcome<never> {
   const details: JsonObject = { ...cause, ...(hint ? { hint } : {}) };
   const error: RunError = {

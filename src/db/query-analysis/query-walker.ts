@@ -1,7 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /**
- * What a query calls; without a schema it is found by the search path. A field may be a function: `(5).pg_sleep` sleeps.
+ * A function, operator or field that a query calls. A name without a schema is found by the search
+ * path. A field may be a function: `(5).pg_sleep` sleeps.
  */
 export type Call = { name: string; schema: string | null; kind: 'function' | 'operator' | 'field' };
 
@@ -33,7 +34,7 @@ const COUNTED: Readonly<Record<keyof typeof BOUNDS, string>> = {
   sorts: 'window functions and sorted or distinct aggregates',
 };
 
-/** Why a query is not run. */
+/** The reason why a query is not run. */
 export class Refusal extends Error {
   readonly hint: string | undefined;
 
@@ -43,7 +44,10 @@ export class Refusal extends Error {
   }
 }
 
-/** All there may be in a query. What is not named here writes, locks, or is not known to do neither. */
+/**
+ * All kinds of nodes that a query may contain. Any other node writes, locks, or is not known to do
+ * neither.
+ */
 const NODES = new Set(
   `SelectStmt ResTarget ColumnRef A_Star String Integer Float Boolean BitString A_Const A_Expr BoolExpr FuncCall
   TypeCast TypeName NullTest BooleanTest CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink A_ArrayExpr A_Indirection
@@ -131,7 +135,8 @@ export function createWalk(schemas: readonly string[] | null): Walk {
     if (key === 'typeName' && isJsonObject(found)) typeName(found);
     if (key === 'func' && isJsonObject(found) && found.funcname) judge.FuncCall?.(found);
     if (key === 'useOp' || key === 'operName') call('operator', found);
-    if (/^[lr]arg$/.test(key) && isJsonObject(found)) countSelect(found); // a part of UNION, or a side of a join
+    // A part of UNION, or a side of a join.
+    if (/^[lr]arg$/.test(key) && isJsonObject(found)) countSelect(found);
     value(found);
   };
 
@@ -187,7 +192,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
       tables.push({ name: String(relname), schema: schemaname ? String(schemaname) : null });
       const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
       if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
-      // every table of the system is found without its schema, whatever the search path says
+      // Every system table is found without its schema, regardless of the search path.
       if (schemaname) allow(String(schemaname), whole);
       else if (/^pg_/.test(String(relname))) allow('pg_catalog', whole);
     },
@@ -202,7 +207,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
       if (!SAMPLES.includes(name)) throw new Refusal(`it samples by ${name}`, SAMPLES.join(' or '));
     },
     A_Expr: ({ name, kind }) => {
-      // of the others (IN, BETWEEN, LIKE …) the name is the grammar's
+      // For the other kinds (IN, BETWEEN, LIKE …) the grammar sets the name.
       if (['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_OP_ALL'].includes(String(kind)))
         call('operator', name);
     },
@@ -217,13 +222,13 @@ export function createWalk(schemas: readonly string[] | null): Walk {
   return { calls, tables, statement };
 }
 
-/** `DeleteStmt` → `DELETE`, for people. */
+/** Converts the kind of a node to words for people: `DeleteStmt` → `DELETE`. */
 function wordsOf(kind: string): string {
   const words = kind.replace(/Stmt$/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
   return words === '' ? 'nothing' : words.toUpperCase();
 }
 
-/** The names of a list of the parser, such as `[{"String": {"sval": "shop"}}]`. */
+/** Returns the names in a list of the parser, such as `[{"String": {"sval": "shop"}}]`. */
 function namesOf(list: Json | undefined): string[] {
   return (Array.isArray(list) ? list : []).flatMap((entry) => {
     const string = isJsonObject(entry) ? entry.String : undefined;

@@ -6,42 +6,63 @@ import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { ensureArchive } from './ensure-archive.ts';
 
-/** What became of a month: it is dropped, or stays for reasons in words. */
+/** The outcome for a month: the month is dropped, or stays for the reasons in `blockers`. */
 export type MonthOutcome = {
-  /** As `2026-03`. */
+  /** The month in the form `2026-03`. */
   month: string;
   dropped: boolean;
   runs: number | null;
   blockers: string[];
   archive: string | null;
-  /** The archive in whose place it stands since that one is not whole; it is left where it is. */
+  /**
+   * The archive that the new archive replaces because the old one is not whole. The old one is left
+   * where it is.
+   */
   replaced: string | null;
-  /** Of the statements that take locks: how long the one that succeeded took, in milliseconds, and how often it was tried. */
+  /**
+   * The statements that take locks: the duration of the successful attempt in milliseconds, and the
+   * number of attempts.
+   */
   locks: { statement: string; ms: number; attempts: number }[];
 };
 
-/** What is done with a month, in this order: each is a transaction or more of its own, and goes on where an interrupted one ended. */
+/**
+ * A step of dropping a month, in this order. Each step has one or more transactions of its own, and
+ * continues where an interrupted step ended.
+ */
 export type MonthStep = 'clear' | 'freeze' | 'count' | 'archive' | 'beside' | 'detach' | 'drop';
 
 export type MonthOptions = {
   url: string;
-  /** Told as each step of a month begins; detach and drop begin for each of its three tables. What it throws stops all. */
+  /**
+   * Called when a step of a month begins. Detach and drop begin once for each of the three tables.
+   * An error thrown here stops everything.
+   */
   onStep?: (step: MonthStep, month: string, table?: string) => void;
-  /** Where months are archived before they go; without one they are not. */
+  /**
+   * The folder where months are archived before they are dropped. Without a folder, months are not
+   * archived.
+   */
   archiveFolder?: string | undefined;
-  /** How long a lock is tried for again and again until the rest is left to the next time; two minutes. */
+  /**
+   * The time after which a lock is no longer retried and the rest is left to the next call. The
+   * default is two minutes.
+   */
   patienceMs?: number;
 };
 
 const ONE_AT_A_TIME = `hashtextextended('howdah.months', 0)`;
-/** Whoever comes behind a lock that waits, waits as well: so long at most. */
+/** The maximum wait for a lock. Sessions behind a waiting lock wait as well. */
 const LOCK_TIMEOUT_MS = 100;
 const PAUSE_MS = 250;
 
-/** Closed: counted, so that it goes whatever holds it now. */
+/**
+ * A month before the last one. A closed month has been counted, so it is dropped whatever would
+ * keep it now.
+ */
 type OldMonth = { month: string; is_closed: boolean; runs: number | null; blockers: string[] };
 
-/** The months before the last one, and why each stays. */
+/** Returns the months before the last one, and why each month stays. */
 export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth[]> {
   const { rows } = await client.query(
     `select to_char(m.month, 'YYYY-MM') as month, m.is_closed, m.runs::float8 as runs, m.blockers
@@ -51,21 +72,24 @@ export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth
 }
 
 /**
- * Drops the months whose runs nobody keeps any more, and goes on with those that were begun before. Nobody is kept waiting for
- * longer than a tenth of a second by it: a lock that is not there by then is given up and tried again. Undefined when somebody else is at it.
- * Throws `HWDEN` for a login that is no owner.
+ * Drops the months whose runs nobody keeps any more, and continues with months whose drop was begun
+ * before. Each attempt to get a lock ends after a tenth of a second and is repeated later, so that
+ * nobody waits longer. Returns undefined when another process drops months. Throws `HWDEN` for a
+ * login that is not an owner.
  */
 export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] | undefined> {
   await refusePooler(options.url, 'howdah-months');
   const client = createClient({ url: options.url, applicationName: 'howdah-months' });
-  client.on('error', () => {}); // the next statement says so
+  // The next statement reports the error.
+  client.on('error', () => {});
   await client.connect();
   try {
     await becomeOwner(client);
     const { rows } = await client.query(`select pg_try_advisory_lock(${ONE_AT_A_TIME}) as is_mine`);
     if (!rows[0].is_mine) return undefined;
     await client.query(`set lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
-    // no lock is held for as long as a disk takes to flush: what a crash undoes is done again, and dropping a table flushes all before it
+    // Do not hold locks while the disk flushes. Changes that a crash undoes are made again, and
+    // dropping a table flushes all earlier changes.
     await client.query('set synchronous_commit = off');
     const outcomes: MonthOutcome[] = [];
     for (const month of await oldMonths(client)) {
@@ -82,7 +106,10 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
   }
 }
 
-/** The month that somebody long at work keeps from being detached: until he ends no other one can be. */
+/**
+ * Returns the month whose detach waits for a long transaction. No other month can be detached until
+ * that transaction ends.
+ */
 async function detachedHalfway(client: Client): Promise<string | undefined> {
   const { rows } = await client.query(
     `select to_char(m.month, 'YYYY-MM') as month from howdah_private.closed_months as m
@@ -141,20 +168,27 @@ async function dropMonth(
   } catch (error) {
     const { code, message } = faultOf(error);
     if (code !== 'HWCNF' && code !== 'HWINV' && code !== '55P03') throw error;
-    outcome.blockers = [message]; // somebody is in the way: the next time goes on from here
+    // Another session is in the way. The next call continues from here.
+    outcome.blockers = [message];
     await reopen(client, day);
   }
   return outcome;
 }
 
-/** A month that is frozen and stays goes on as before; one that is counted is not touched. Left to the next time when somebody is in the way. */
+/**
+ * Unfreezes a frozen month that stays. A counted month does not change. When another session is in
+ * the way, the next call unfreezes the month.
+ */
 async function reopen(client: Client, day: string): Promise<void> {
   await client.query('select howdah_private.unfreeze_month($1)', [day]).catch((error) => {
     if (faultOf(error).code !== '55P03') throw error;
   });
 }
 
-/** One partition at a time: while one is detached halfway, its table allows no other. */
+/**
+ * Detaches and drops one partition at a time, because a table with a pending detach allows no other
+ * detach.
+ */
 async function detachAndDrop(
   client: Client,
   day: string,
@@ -172,7 +206,7 @@ async function detachAndDrop(
       );
       const { is_attached, is_pending } = state.rows[0];
       if (!is_attached) break;
-      // what was interrupted is finished: begun anew it would be refused
+      // Finish an interrupted detach, because a new detach would be refused.
       await locked(
         `alter table ${parent} detach partition ${name} ${is_pending ? 'finalize' : 'concurrently'}`,
       ).catch(async (error) => {
@@ -185,14 +219,18 @@ async function detachAndDrop(
       `select c.conname from pg_constraint as c where c.conrelid = $1::regclass and c.contype = 'f' order by 1`,
       [name],
     );
-    // each needs the table it refers to: never two at once, one held while the other is waited for
+    // Each constraint needs the table it refers to. Drop them one by one, so that no lock is held
+    // while another is awaited.
     for (const { conname } of keys.rows)
       await locked(`alter table ${name} drop constraint ${pg.escapeIdentifier(conname)}`);
     await locked(`drop table ${name}`);
   }
 }
 
-/** Tries a statement until its locks are there. A detaching that was given up is to be finished instead, so it is tried once. */
+/**
+ * Retries a statement until it gets its locks. A concurrent detach is tried once, because an
+ * abandoned detach has to be finished instead.
+ */
 async function patiently(
   client: Client,
   outcome: MonthOutcome,

@@ -3,15 +3,18 @@ import type { Client } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { archiveMonth, checkArchive } from './write-archive.ts';
 
-/** Where a closed month is archived, and the archive that this one replaces since it is not whole. */
+/**
+ * The archive of a closed month, and the archive that it replaces because the old one is not whole.
+ */
 export type KeptArchive = { archive: string | null; replaced: string | null };
 
 type Found = { archive: string | null; is_cleared: boolean; tables: number };
 
 /**
- * Sees to it that a closed month has a whole archive before anything of it goes on going, when it has one or is to have one. One that is broken or
- * lost is replaced by another beside it while everything is still there, and left as it is: part of it may be what somebody needs. Throws `HWCNF`
- * or `HWINV` when there is none to trust: the month stays.
+ * Ensures that a closed month has a whole archive before more of its data is deleted, if the month
+ * has an archive or is to have one. While all data still exists, a broken or lost archive is
+ * replaced by another one beside it. The broken archive is left as it is, because part of it may be
+ * needed. Throws `HWCNF` or `HWINV` when there is no reliable archive. The month then stays.
  */
 export async function ensureArchive(
   client: Client,
@@ -50,7 +53,10 @@ async function write(client: Client, month: string, folder: string): Promise<str
   return archive;
 }
 
-/** Nothing of a month goes as long as its archive is not whole, or has other runs: fewer are there only when some were erased since. */
+/**
+ * Throws when the archive is not whole, is of another month, or has fewer runs than the database.
+ * The database may have fewer runs, because some may have been erased since.
+ */
 async function refuseUnarchived(
   client: Client,
   archive: string,

@@ -1,9 +1,12 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Writes a name of a file or folder to the disk, so that it outlives a loss of power as its bytes do. */
+/**
+ * Flushes the name of a file or folder to the disk, so that the name survives a loss of power as
+ * the bytes do.
+ */
 export async function fsyncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // where folders cannot be opened
+  if (process.platform === 'win32') return; // folders cannot be opened there
   const folder = await open(dirname(path), 'r');
   await folder.sync().finally(() => folder.close());
 }

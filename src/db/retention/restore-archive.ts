@@ -7,19 +7,21 @@ import { type ArchivedTable, checkArchive, linesOf } from './write-archive.ts';
 const ROWS_AT_ONCE = 200;
 const CHARACTERS_AT_ONCE = 16_000_000;
 
-/** Where an archive was restored to, and the rows of each table. */
+/** The schema of a restored archive, and the number of rows of each table. */
 export type Restored = {
   month: string;
   schema: string;
   tables: Record<string, number>;
-  /** Runs of people who were erased since; they and what belongs to them are left out of it. */
+  /** The number of runs of people who were erased since. These runs and their data are omitted. */
   erased: number;
 };
 
 /**
- * Puts the rows of an archive into tables of a schema of its own, for reading: not among the runs, since these count in the
- * figures already, and policies say that they are gone. The files are checked first; all of it is one transaction. Only the
- * owner may read the schema: whoever else is given rights on it, by default or by hand, sees no row. Throws `HWCNF` when there is such a schema, `HWINV` for an archive that is not whole.
+ * Restores the rows of an archive into tables of a new schema, for reading. The rows are not
+ * restored among the runs, because the figures count them already and policies say that they are
+ * gone. Checks the files first. Uses one transaction. Only the owner may read the schema. Other
+ * roles see no rows, even if they have rights on the schema by default or by a grant. Throws
+ * `HWCNF` when the schema exists, and `HWINV` for an archive that is not whole.
  */
 export async function restoreArchive(
   pool: Pool,
@@ -56,7 +58,7 @@ async function readTable(
   const target = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
   const definitions = [];
   for (const { name, type } of columns) {
-    // a type that is gone since: the value as it stands in the file
+    // If the type no longer exists, keep the value as it is in the file.
     const known = await client.query('select to_regtype($1)::text as type', [type]);
     definitions.push(`${pg.escapeIdentifier(name)} ${known.rows[0].type ?? 'json'}`);
   }
@@ -83,8 +85,9 @@ async function readTable(
 }
 
 /**
- * Takes out the runs of people who were erased since: their row is gone, or has the name that erasure gives. Where the tenant is not
- * there either it is another database, which knows nothing of them.
+ * Deletes the runs of people who were erased since. The row of such a person does not exist or has
+ * the name that erasure sets. If the tenant does not exist either, this is another database, which
+ * knows nothing of these people.
  */
 async function leaveOutErased(
   client: PoolClient,

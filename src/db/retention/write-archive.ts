@@ -10,10 +10,10 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Client } from '../connection/pool.ts';
 import { fsyncDirectory } from './fsync-directory.ts';
 
-/** One connection: the rows are read in a transaction. */
+/** A single connection, because the rows are read in a transaction. */
 type Session = Pick<Client, 'query'>;
 
-/** One file of an archive: the rows of a table, a JSON object each, with gzip. */
+/** A file of an archive: the rows of a table as one JSON object each, compressed with gzip. */
 export type ArchivedTable = {
   table: string;
   file: string;
@@ -23,19 +23,22 @@ export type ArchivedTable = {
   columns: { name: string; type: string }[];
 };
 
-/** What `manifest.json` says of an archive. */
+/** The content of `manifest.json` of an archive. */
 export type Manifest = {
   format: 'howdah-archive';
   version: 1;
-  /** As `2026-03`. */
+  /** The month in the form `2026-03`. */
   month: string;
-  /** The last migration of the database it was taken from. */
+  /** The last migration of the database that the archive was made from. */
   schema: string;
   archived_at: string;
   tables: ArchivedTable[];
 };
 
-/** With their order. Of files the contents that stand in the database; those in a folder stay where they are. */
+/**
+ * The archived tables with their order. Of files, only contents stored in the database are
+ * archived. Files in a folder stay there.
+ */
 const ORDERS: Record<string, string> = {
   executions: 't.id',
   steps: 't.execution_id, t.seq',
@@ -46,14 +49,16 @@ const ORDERS: Record<string, string> = {
   resources: 't.id',
 };
 const TABLES = Object.keys(ORDERS);
-/** Rows may hold a megabyte each, files 8. */
+/** Returns the number of rows to fetch at once. A row may have a megabyte, a file 8. */
 const rowsAtOnce = (table: string) => (table === 'resources' ? 4 : 200);
 const MANIFEST = 'manifest.json';
 
 /**
- * Writes the runs of a month, and the questions, approvals, feedback and files of these, into a folder of its own below `folder`, as one snapshot, and reads it back: counts and digests
- * must agree before it gets its name. Contents that were erased are erased here too; secrets stand in other tables and are in none of it. Gives
- * the path of that folder. Throws `HWNTF` for a month that is not there.
+ * Writes the runs of a month, with their questions, approvals, feedback and files, into a new
+ * folder below `folder`. All rows are from one snapshot. Reads the archive back: counts and digests
+ * must match before the folder gets its name. Erased contents are erased here too. Secrets are in
+ * other tables and not in the archive. Returns the path of the folder. Throws `HWNTF` for a month
+ * that does not exist.
  */
 export async function archiveMonth(
   client: Session,
@@ -63,7 +68,8 @@ export async function archiveMonth(
   const suffix = month.replace('-', '_');
   await refuseMissing(client, month, `howdah_private.executions_${suffix}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // drawn by lot and nobody else's: in a folder that others may write to, a name they know may be a link of theirs
+  // The name is random and the folder belongs to nobody else. In a folder that others may write to,
+  // a known name may be a link of theirs.
   const part = await mkdtemp(join(folder, `${month}.part-`));
   try {
     await client.query('begin isolation level repeatable read read only');
@@ -118,7 +124,7 @@ async function writeTable(
   const hash = createHash('sha256');
   let [rows, bytes] = [0, 0];
   await client.query(
-    // of the table, not of its partition, in which nobody sees a row
+    // Read the table and not its partition, in which nobody sees a row.
     `declare archived no scroll cursor for select row_to_json(t)::text as line from howdah.${table} as t
      where t.${id} >= (select b.first_id from howdah_private.month_bounds('${month}-01') as b)
        and t.${id} < (select b.next_id from howdah_private.month_bounds('${month}-01') as b)
@@ -155,7 +161,10 @@ async function writeTable(
   return { table, file, rows, bytes, sha256: hash.digest('hex'), columns: columns.rows };
 }
 
-/** An archive gets its name when it is whole, and takes nobody's: there may be an older one of that month, which may be the only one. */
+/**
+ * Gives an archive its name once the archive is whole. Never replaces an older archive of that
+ * month, because that may be the only one.
+ */
 async function settle(part: string, wanted: string): Promise<string> {
   await fsyncDirectory(join(part, MANIFEST));
   for (let n = 1; ; n++) {
@@ -168,7 +177,7 @@ async function settle(part: string, wanted: string): Promise<string> {
     try {
       await rename(part, name);
     } catch (error) {
-      // by another process, since a moment
+      // Another process has just taken the name.
       if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
       throw error;
     }
@@ -177,7 +186,10 @@ async function settle(part: string, wanted: string): Promise<string> {
   }
 }
 
-/** Reads an archive as a whole: every file has the digest and the rows that its manifest says. Throws `HWINV` naming the file that has not. */
+/**
+ * Reads a whole archive and checks that every file has the digest and the rows of its manifest.
+ * Throws `HWINV` with the name of the invalid file.
+ */
 export async function checkArchive(folder: string): Promise<Manifest> {
   const manifest = await readManifest(folder);
   for (const { file, sha256, rows } of manifest.tables) {
@@ -210,7 +222,7 @@ async function readManifest(folder: string): Promise<Manifest> {
   return manifest;
 }
 
-/** The lines of a file with gzip; what breaks in reading it breaks whoever reads them. */
+/** Returns the lines of a file with gzip. A read error rejects the iteration. */
 export function linesOf(path: string): AsyncIterable<string> {
   const source = createReadStream(path);
   const plain = createGunzip();

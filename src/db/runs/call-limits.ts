@@ -1,22 +1,25 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What is about to be called: a tool, or a model. */
+/** The tool or the model of a call that is about to be made. */
 export type Called = {
   tool?: { id: string; name: string };
   model?: { id: string | null; model: string };
 };
 
 /**
- * Whether a call may be made: `free` when no limit is about it, `begun` when it counts from now on, `full` when it may not begin now,
- * `stale` when the run is not this worker's.
+ * The decision about a call. `free`: no limit applies. `begun`: the call counts from now on.
+ * `full`: the call may not begin now. `stale`: the run does not belong to this worker.
  */
 export type BegunCall = {
   outcome: 'free' | 'begun' | 'full' | 'stale';
-  /** Of one that has begun. */
+  /** The id of a call that has begun. */
   call_id: string | null;
 };
 
-/** Asks to make a call. With `parks` a run that may not is noted as waiting for it, and has to park. */
+/**
+ * Requests a call. With `parks`, a run whose call may not begin is recorded as waiting for the
+ * limit, and has to park.
+ */
 export async function beginCall(
   pool: Pool,
   worker: string,
@@ -33,7 +36,7 @@ export async function beginCall(
   return rows[0];
 }
 
-/** The call has ended, and used so many tokens. */
+/** Ends a call that used this number of tokens. */
 export async function endCall(pool: Pool, call_id: string, tokens: number): Promise<void> {
   await pool.query({
     name: 'end_call',

@@ -1,15 +1,15 @@
 import type { CallRules } from '../../contracts/runs/action.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** What holds for the next calls of a run, as it stood when its tenant's definitions were at this stamp. */
+/** The rules for the next calls of a run, as of the definitions of its tenant at this stamp. */
 export type StampedRules = {
   rules: CallRules;
   stamp: number;
-  /** It holds for every root run of the same version and user. */
+  /** True if the rules apply to every root run of the same version and user. */
   is_shared: boolean;
 };
 
-/** What holds for the next calls of these runs, as it stands now. */
+/** Returns the current rules for the next calls of these runs. */
 export async function callRules(
   pool: Pool,
   ids: readonly string[],

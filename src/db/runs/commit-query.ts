@@ -1,17 +1,19 @@
 import type { NewMessage, StepRecord, Transition } from '../../contracts/runs/step.ts';
 import { storableJson, storableText } from '../connection/storable-json.ts';
 
-/** Version of the calls between worker and database; a release that changes them counts on. */
+/**
+ * Version of the calls between worker and database. A release that changes the calls increments it.
+ */
 export const PROTOCOL = 1;
 
-/** The commit of one run: steps after the `after`-th, and perhaps a change of status. */
+/** The commit of one run: the steps after the step `after`, and optionally a change of status. */
 export type Commit = {
   id: string;
   fence: number;
   after: number;
   steps: StepRecord[];
   to?: Transition | undefined;
-  /** It concerns other rows too: a parent, a question, a child, a wake-up. */
+  /** True if the commit also concerns other rows: a parent, a question, a child or a wake-up. */
   more?: boolean;
 };
 
@@ -19,8 +21,8 @@ export type Commit = {
 type Column = string | null;
 
 /**
- * Makes the call of `commit_steps` for these commits: one array per column, in the order of the
- * function's parameters. Runs are sorted by id, which is the order in which the database locks them.
+ * Returns the call of `commit_steps` for these commits: one array per column, in the order of the
+ * function's parameters. Runs are sorted by id, because the database locks them in that order.
  */
 export function commitQuery(
   worker: string,
@@ -39,11 +41,16 @@ export function commitQuery(
 /** The steps and messages of all commits. */
 type Rows = {
   steps: StepRecord[];
-  /** The run of each step, as an index from 1, and the step's place among those of its run. */
+  /**
+   * The run of each step, as an index from 1, and the position of the step among those of its run.
+   */
   stepRuns: number[];
   stepPositions: number[];
   messages: NewMessage[];
-  /** The step of each message, as an index from 1, and the message's place among those of its run. */
+  /**
+   * The step of each message, as an index from 1, and the position of the message among those of
+   * its run.
+   */
   messageSteps: number[];
   messagePositions: number[];
 };
@@ -88,7 +95,7 @@ function runColumns(runs: readonly Commit[]): Column[] {
   ];
 }
 
-/** The part of a commit that concerns other rows. */
+/** Returns the part of a commit that concerns other rows. */
 function effectsOf({ id, fence, after, to, steps }: Commit) {
   return {
     id,
@@ -133,7 +140,10 @@ function stepColumns(rows: Rows): Column[] {
   ];
 }
 
-/** An array of values that need no quotes in the text of an array: numbers, ids, names of enums, times. */
+/**
+ * Returns an array of values that need no quotes in the text of an array: numbers, ids, names of
+ * enums, times.
+ */
 function unquotedArray<Row>(
   rows: readonly Row[],
   read: (row: Row) => string | number | null | undefined,
@@ -151,7 +161,7 @@ function textArray<Row>(
   });
 }
 
-/** A value whose JSON is null is no value, as for every column of JSON. */
+/** Returns an array of JSON. A JSON null is no value, as for every column of JSON. */
 function jsonArray<Row>(rows: readonly Row[], read: (row: Row) => unknown): Column {
   return arrayOf(rows, (row) => {
     const text = storableJson(read(row) ?? null);

@@ -5,7 +5,7 @@ import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';
 import { boundQuery, inSandbox } from '../sql-tools/sql-sandbox.ts';
 
-/** What the database said of a call: as `HookAnswer` of the runtime. */
+/** The result of a hook call in the database, as `HookAnswer` of the runtime. */
 export type SqlHookAnswer =
   | { did: 'answer'; answer: unknown }
   | { did: 'refuse'; message: string }
@@ -15,8 +15,9 @@ const RIGHTS =
   'Hooks have the rights of howdah_app: grant it what the function reads and writes, or make it security definer.';
 
 /**
- * Calls a hook with the rights of the application, in the transaction that will commit its step. What a hook wrote that
- * failed or refused is undone. Throws what is no fault of the hook: the connection is lost, or there was a deadlock.
+ * Calls a hook with the rights of the application, in the transaction that will commit its step.
+ * Undoes the writes of a hook that failed or refused. Throws errors that are not faults of the
+ * hook: a lost connection or a deadlock.
  */
 export async function callSqlHook(
   client: PoolClient,
@@ -54,10 +55,13 @@ export async function callSqlHook(
   }
 }
 
-/** Where a run stands when hooks are about to be called. */
+/** The state of a run when its hooks are about to be called. */
 export type HookedRun = { step_count: number; is_owned: boolean; has_inbox: boolean };
 
-/** Opens the transaction of hooks and their step; undefined when the run belongs to somebody else. */
+/**
+ * Begins the transaction of hooks and their step. Returns undefined when the run belongs to another
+ * worker.
+ */
 export async function beginHooks(
   database: Pool | PoolClient,
   worker: string,
@@ -71,7 +75,7 @@ export async function beginHooks(
   return rows[0];
 }
 
-/** A run that was ended from outside, whose hooks are still to be called. */
+/** A run that was ended from outside and whose hooks have not been called yet. */
 export type EndedRun = {
   tenant_id: string;
   execution_id: string;
@@ -79,7 +83,7 @@ export type EndedRun = {
   hooks: HookRow[] | null;
 };
 
-/** Takes it, for the transaction that calls them. */
+/** Claims an ended run, for the transaction that calls its hooks. */
 export async function takeEnded(client: PoolClient, id: string): Promise<EndedRun | undefined> {
   const { rows } = await client.query('select * from howdah_private.claim_ended_run($1)', [id]);
   return rows[0];

@@ -2,7 +2,7 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** A model of a tenant that answers, as it is now. */
+/** Returns the current version of a tenant's model that answers. */
 export async function modelNamed(
   pool: Pool,
   tenantId: string,

@@ -17,19 +17,25 @@ export type FilterPlace = (typeof filterPlaces)[number];
 export const filterActions = ['flag', 'redact', 'block'] as const;
 export type FilterAction = (typeof filterActions)[number];
 
-/** Where something is about to leave a run: a place, or the arguments of a tool, whose place the database knows. */
+/**
+ * The place through which a value is about to leave a run, or the tool whose arguments the value
+ * is. The database knows the place of a tool.
+ */
 export type Outlet = FilterPlace | { kind: string; name: string };
 
-/** What filters found; of a blocked value the last of them says which one blocked it. */
+/** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
 export type FilterHit = { filter: string; action: FilterAction };
 
-/** A value as the filters of its tenant leave it. */
+/** A value after the filters of its tenant. */
 export type Filtered = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
 
-/** Longer no text may take to be looked through: it is blocked then. */
+/** The maximum time to scan a text. A text that takes longer is blocked. */
 const TIMEOUT_MS = 2_000;
 
-/** Cancelled, too deep, or too large: what could not be looked through is not let out. */
+/**
+ * The error codes of a value that could not be scanned because the scan was cancelled or the value
+ * is too deep or too large. Such a value is blocked.
+ */
 const UNSEEN = /^(57014|54)/;
 
 export async function filtered(
@@ -64,7 +70,7 @@ export async function filtered(
   }
 }
 
-/** What must not leave a run of an agent, or of any. */
+/** A rule for values that must not leave the runs of one agent, or of any agent. */
 export type OutputFilter = {
   name: string;
   agent: string | null;
@@ -76,7 +82,9 @@ export type OutputFilter = {
 
 type Client = Pick<Pool, 'query'>;
 
-/** Those of the tenant the connection acts for; with a name, that one. */
+/**
+ * Returns the filters of the tenant that the connection acts for, or only the one with this name.
+ */
 export async function listFilters(client: Client, name?: string): Promise<OutputFilter[]> {
   const { rows } = await client.query(
     `select f.name, a.name as agent, f.pattern, f.places::text[] as places, f.action, f.is_active
@@ -88,7 +96,10 @@ export async function listFilters(client: Client, name?: string): Promise<Output
   return rows;
 }
 
-/** Without places it looks everywhere. Throws `HWNTF` for an agent that is not there, `HWCNF` for a name that is taken. */
+/**
+ * Adds a filter. Without places, the filter applies to all places. Throws `HWNTF` for an agent that
+ * does not exist, and `HWCNF` for a name that is taken.
+ */
 export async function addFilter(
   client: Client,
   filter: Pick<OutputFilter, 'name' | 'pattern' | 'action'> & {
@@ -104,7 +115,7 @@ export async function addFilter(
   );
 }
 
-/** False when there is none of this name. */
+/** Removes a filter. Returns false when no filter has this name. */
 export async function removeFilter(client: Client, name: string): Promise<boolean> {
   const { rowCount } = await client.query(
     'delete from howdah.output_filters where name = $1 and tenant_id = howdah.current_tenant()',
@@ -113,7 +124,7 @@ export async function removeFilter(client: Client, name: string): Promise<boolea
   return rowCount === 1;
 }
 
-/** What they would make of a text. */
+/** Returns the result of the filters for a text. */
 export async function tryFilters(
   client: Client,
   text: string,

@@ -8,9 +8,12 @@ import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 
 export type ResourceOptions = {
-  /** Where the files lie that rows name by `storage_path`; without one only content in the database is read. */
+  /**
+   * The folder of the files that rows name by `storage_path`. Without a folder, only content in the
+   * database is read.
+   */
   folder?: string | undefined;
-  /** Larger content is refused before it is read. */
+  /** The maximum size. Larger content is refused before it is read. */
   maxBytes?: number | undefined;
 };
 
@@ -21,8 +24,9 @@ type Row = Omit<Resource, 'bytes'> & {
 };
 
 /**
- * The content of a resource of this tenant; its hash is checked again, wherever it lies. What is missing, altered or too
- * large is an outcome that says so by name; an unreachable database is thrown.
+ * Reads the content of a resource of this tenant and verifies its hash, wherever the content is
+ * stored. Returns an error that names the file when the content is missing, altered or too large.
+ * Throws when the database is unreachable.
  */
 export async function loadResource(
   pool: Pool,
@@ -75,17 +79,19 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
   }
 }
 
-/** What trying again does not change. */
+/** The error codes for which a retry does not help. */
 const LASTING = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENXIO']);
 
-/** Where the path really leads, all links followed; undefined when that is outside of the folder. */
+/** Resolves all links of the path. Returns undefined when the target is outside of the folder. */
 async function pathBelow(folder: string, path: string): Promise<string | undefined> {
   const root = await realpath(folder);
   const target = await realpath(resolve(root, path));
   return target.startsWith(root.endsWith(sep) ? root : root + sep) ? target : undefined;
 }
 
-/** Without waiting for a pipe, and without following a link that has come in between. */
+/**
+ * Reads a file without waiting for a pipe, and without following a link that was created meanwhile.
+ */
 async function readWhole(path: string, row: Row): Promise<Outcome<Buffer>> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
   const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -4,7 +4,9 @@ import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';
 
-/** The files of runs as the database finds and keeps them (howdah_private.call_files, store_files). */
+/**
+ * Creates the access to the files of runs in the database (howdah_private.call_files, store_files).
+ */
 export function runFilesOn(
   pool: Pool,
   load: (tenantId: string, id: string) => ReturnType<RunFiles['load']>,
@@ -14,7 +16,7 @@ export function runFilesOn(
       const { rows } = await pool.query(`select howdah_private.${text} as result`, values);
       return { ok: true, value: rows[0].result };
     } catch (error) {
-      return { ok: false, error: toldOf(error) };
+      return { ok: false, error: runErrorOf(error) };
     }
   };
   return (tenantId, executionId) => ({
@@ -32,8 +34,11 @@ export function runFilesOn(
   });
 }
 
-/** A rule of ours is told with its hint; anything else may be otherwise in a moment. */
-function toldOf(error: unknown) {
+/**
+ * Returns the error for a run. An error of our own rules carries its hint and is final. Any other
+ * error may be temporary.
+ */
+function runErrorOf(error: unknown) {
   const { code, message, hint } = faultOf(error);
   return /^HW/.test(code)
     ? {

@@ -8,7 +8,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { type Commit, commitQuery, PROTOCOL } from './commit-query.ts';
 
-/** A run this worker now owns, with all it needs to go on. */
+/** A run that this worker now owns, with all data needed to continue it. */
 export type ClaimedRun = {
   execution_id: string;
   fence: number;
@@ -18,47 +18,61 @@ export type ClaimedRun = {
   session_id: string | null;
   root_execution_id: string;
   is_child: boolean;
-  /** It takes back what another run did. */
+  /** True if the run undoes the effects of another run. */
   is_compensation: boolean;
   metadata: JsonObject;
   step_count: number;
   exhausted: StopReason | null;
   active_ms_left: number;
   watched: boolean;
-  /** Workers died with this run: say so before doing what may kill this one (`beginRisk`). */
+  /**
+   * True if workers died with this run. Call `beginRisk` before anything that may kill this worker.
+   */
   is_suspect: boolean;
   messages_at_retry: number;
-  /** By model: our estimate of the shortest request that it refused as too long. */
+  /** The estimated size of the shortest request that a model refused as too long, by model. */
   refused: Record<string, number>;
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
-  /** How far the least is trusted that it has read. */
+  /** The lowest trust of the content that the run has read. */
   trust: Trust;
-  /** Its tenant has filters: what it says is looked through before it is recorded. */
+  /** True if the tenant has filters. All output is then filtered before it is recorded. */
   is_filtered: boolean;
-  /** Calls of its tenant may be limited: each is asked for before it is made. */
+  /** True if calls of the tenant may be limited. Each call is then requested before it is made. */
   are_calls_limited: boolean;
-  /** Of its tenant, as they are now; null when there are none. */
+  /** The current settings of the tenant, or null when there are none. */
   settings: RunSettings | null;
-  /** No worker has added a step to it yet. */
+  /** True if no worker has added a step yet. */
   is_new: boolean;
-  /** Of a workflow's run: what it was told to do, text and data apart. */
+  /** The task of a workflow's run, with text and data apart. */
   task: { input: string; data: Json } | null;
-  /** How it differs from its version. */
+  /** The differences between the run and its version. */
   overrides: Overrides | null;
-  /** The same for runs for whose calls the same holds; null for one that is like no other. */
+  /**
+   * A value shared by all runs with the same call rules, or null for a run that shares its rules
+   * with no other.
+   */
   alike: string | null;
-  /** Of its tenant and agent, in the order they are called; null when there are none. */
+  /** The hooks of the tenant and the agent in call order, or null when there are none. */
   hooks: HookRow[] | null;
 };
 
-/** `inbox`: the run was not completed, since something came for it; nothing was written. */
+/**
+ * The result of a commit. `inbox`: nothing was written and the run was not completed, because
+ * something arrived in its inbox.
+ */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
-/** Looked at once for all runs of a statement: few set anything. */
+/**
+ * The settings column. The check runs once for all runs of a statement, because few tenants have
+ * settings.
+ */
 const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_private.run_settings(execution_id) end as settings`;
-/** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
+/**
+ * Columns are listed by name, because a newer schema may add columns, and the result of a prepared
+ * statement must not change.
+ */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
   messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited,
@@ -66,12 +80,12 @@ const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, ses
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota, rules_stamp, are_calls_limited,
   ${SETTINGS}`;
-/** What came for a run from outside, as it stands in its log now. */
+/** The items that arrived for a run from outside, as they are now in its log. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 
 /**
- * Claims those of the runs that are due and free; the others are simply not among the result. In the place of some there may
- * be runs of other tenants, whose turn it is: `after` is the tenant served last.
+ * Claims those of the runs that are due and free. The result omits the others. The result may
+ * instead contain runs of other tenants whose turn it is. `after` is the tenant served last.
  */
 export async function claimExecutions(
   pool: Pool,
@@ -92,7 +106,10 @@ export async function claimExecutions(
   }));
 }
 
-/** Whoever wrote the step may have had another clock. */
+/**
+ * Converts the due time to the clock of this process, because the writer of the step may have had
+ * another clock.
+ */
 function dueByOwnClock({ due_in_ms, ...step }: LoggedStep & { due_in_ms?: number }): LoggedStep {
   return due_in_ms === undefined || !isJsonObject(step.output)
     ? step
@@ -110,7 +127,8 @@ export async function commitSteps(
   commits: readonly Commit[],
 ): Promise<Map<string, CommitResult>> {
   const { rows } = await database.query({
-    // not under a name that SQL of others, which shares a transaction with its commit, might have given away
+    // The statement has no name here: SQL of others shares the transaction of this commit, and
+    // might have prepared a statement of that name.
     ...('release' in database ? {} : { name: 'commit_steps' }),
     ...commitQuery(worker, commits, COMMITTED),
   });
@@ -126,7 +144,10 @@ export async function commitSteps(
   );
 }
 
-/** Takes what came for a run into its log; gives what is new there, undefined when the run is not ours any more. */
+/**
+ * Moves the items that arrived for a run into its log. Returns the new entries, or undefined when
+ * the run no longer belongs to this worker.
+ */
 export async function takeInbox(
   pool: Pool,
   worker: string,
@@ -141,7 +162,10 @@ export async function takeInbox(
   return rows[0];
 }
 
-/** Notes that a suspect begins something that may kill this process. False when the run is not ours any more. */
+/**
+ * Records that a suspect run begins something that may kill this process. Returns false when the
+ * run no longer belongs to this worker.
+ */
 export async function beginRisk(
   pool: Pool,
   worker: string,
@@ -199,7 +223,10 @@ export async function releaseAll(pool: Pool, worker: string): Promise<void> {
   await pool.query('select howdah_private.release_executions($1, null, false)', [worker]);
 }
 
-/** Hands back what this worker owns but for these: what was claimed when the answer to a claim is lost is not known. */
+/**
+ * Releases all runs of this worker except `held`. The claimed runs are unknown when the answer to a
+ * claim is lost.
+ */
 export async function releaseUnheld(
   pool: Pool,
   worker: string,
@@ -208,19 +235,19 @@ export async function releaseUnheld(
   await pool.query('select howdah_private.release_unknown($1, $2)', [worker, held]);
 }
 
-/** Whether the worker still owns the run. */
+/** Returns whether the worker still owns the run. */
 export async function stillOwns(pool: Pool, worker: string, id: string): Promise<boolean> {
   const { rows } = await pool.query('select howdah_private.lost_runs($1, $2)', [worker, [id]]);
   return rows.length === 0;
 }
 
-/** The definition a run pinned; it never changes. */
+/** Returns the agent version that a run pinned. The version never changes. */
 export async function loadVersion(pool: Pool, id: string): Promise<AgentDefinition> {
   const { rows } = await pool.query('select howdah_private.agent_version($1) as definition', [id]);
   return rows[0].definition;
 }
 
-/** What whoever began a run gave it beside its text. */
+/** Returns the data that the caller gave a run beside its text. */
 export async function inputDataOf(pool: Pool, id: string): Promise<Json> {
   const { rows } = await pool.query('select howdah_private.input_data($1) as data', [id]);
   return rows[0].data;

@@ -1,6 +1,9 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** How many runs of a tenant are at work, over all workers, what its share weighs, and whether one more is due. */
+/**
+ * The load of a tenant: its running runs on all workers, the weight of its share, and whether
+ * another run is due.
+ */
 export type TenantLoad = {
   tenant_id: string;
   at_work: number;
@@ -9,7 +12,9 @@ export type TenantLoad = {
   other_workers: number;
 };
 
-/** The shares of these tenants and of some that have due runs, in turn after `after`. */
+/**
+ * Returns the load of these tenants and of some tenants that have due runs, in turn after `after`.
+ */
 export async function tenantLoad(
   pool: Pool,
   tenants: readonly string[],

@@ -14,29 +14,33 @@ import { chanceFunctions, SAMPLE_TEXTS } from './seeded-random.ts';
 
 export type HistoryOptions = {
   executions: number;
-  /** Mean number of steps of a run, from 2 on. */
+  /** Mean number of steps of a run, at least 2. */
   steps: number;
   days: number;
   tenants: number;
   /** Agents of each tenant. */
   agents: number;
   seed: number;
-  /** When the history ends. The same options and the same end give the same rows. */
+  /** The end of the history. The same options and the same end produce the same rows. */
   until: Date;
 };
 
 export type HistoryCounts = { executions: number; steps: number; messages: number };
 
-/** Runs of one transaction: a tenth of a gigabyte at ten steps each, and long enough apart for sessions to have turns. */
+/**
+ * Number of runs in one transaction: a tenth of a gigabyte at ten steps each, and long enough apart
+ * for sessions to have turns.
+ */
 const BATCH = 10_000;
 const DAY_MS = 86_400_000;
-/** Connections that write at once. */
+/** Number of connections that write at once. */
 const WRITERS = 2;
 
 /**
- * Writes finished runs with their logs, conversations and sessions into the past: by plain inserts of an owner, who may write
- * finished runs as they are. Every constraint and trigger holds. Each batch commits; `onProgress` is told how
- * many rows there are by then. Throws `HWDEN` for anybody but an owner, `HWCNF` where there are runs already unless `append`.
+ * Writes finished runs with their logs, conversations and sessions into the past. Uses plain
+ * inserts of an owner, who may write finished runs as they are. Every constraint and trigger
+ * applies. Each batch commits and then reports the number of rows to `onProgress`. Throws `HWDEN`
+ * for anybody but an owner, and `HWCNF` when there are runs already, unless `append`.
  */
 export async function generateHistory(
   url: string,
@@ -66,7 +70,7 @@ export async function generateHistory(
           onProgress({ ...counts });
         }
       } catch (error) {
-        next = options.executions; // the other writers stop after the batch they are in
+        next = options.executions; // the other writers stop after their current batch
         throw error;
       } finally {
         client.release(true);
@@ -80,7 +84,7 @@ export async function generateHistory(
   }
 }
 
-/** Waits for all of them, so that nobody still writes when the first failure is told. */
+/** Waits for all writers, so that nobody still writes when the first failure is reported. */
 async function settleAll(works: Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') {
@@ -103,7 +107,10 @@ async function refuseUnlessFit(pool: Pool, append: boolean): Promise<void> {
   }
 }
 
-/** Tenants, people, models, agents. In one transaction, at whose end the agents get their versions. */
+/**
+ * Creates tenants, people, models and agents in one transaction. Its commit gives the agents their
+ * versions.
+ */
 async function arrange(pool: Pool, options: HistoryOptions): Promise<void> {
   await inTransaction(
     pool,

@@ -1,10 +1,11 @@
 import { TEXTS } from './seeded-random.ts';
 
 /**
- * The runs of one batch, numbered $1 … $2 - 1 of $3 that lie in the $5 days before $4; $6 is the mean number of tool calls, $7
- * and $8 count the tenants and each one's agents. Every twentieth run is the child of the one before it. Two fifths of the
- * others are turns of sessions: a batch is a day or so, and the turns of a session stand a fiftieth of a batch apart. The
- * days have a wave: most happens at the hour that $4 has.
+ * Statement that creates the runs of one batch: those with the numbers $1 … $2 - 1 of $3 runs in
+ * the $5 days before $4. $6 is the mean number of tool calls. $7 and $8 are the numbers of tenants
+ * and of agents per tenant. Every twentieth run is the child of the previous run. Two fifths of the
+ * others are turns of sessions: a batch is about a day, and the turns of a session are a fiftieth
+ * of a batch apart. The load of a day has a wave, with its peak at the hour of $4.
  */
 export const SAMPLE_RUNS = `
   insert into sample_runs
@@ -90,9 +91,11 @@ export const SAMPLE_SESSIONS = `
   group by r.session_id`;
 
 /**
- * The steps of the batch, then its runs with their sums. A log reads: a failed attempt, if there was one; then model, tool, model,
- * tool, …; then the last answer and the output, or the error. A child stands in the first round, as child_started and
- * child. So what a step is follows from its number alone: `place` is that number without the steps of attempt and child.
+ * Statement that writes the steps of the batch, and then its runs with their sums. A log has this
+ * order: a failed attempt, if there was one; then model, tool, model, tool, …; then the last answer
+ * and the output, or the error. A child belongs to the first round, as child_started and child. A
+ * step therefore depends only on its number. `place` is that number without the steps of the
+ * attempt and the child.
  */
 export const SAMPLE_STEPS_AND_EXECUTIONS = `
   with logged as (
@@ -178,7 +181,10 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
     'retryable', false, 'message', 'the run stopped: ' || r.stop_reason) as error) as e on true
   order by r.n`;
 
-/** Message 1 is the input; then answer and result of each round by turns, and the last answer. */
+/**
+ * Statement that writes the messages. Message 1 is the input. The answer and the result of each
+ * round follow in turn, and then the last answer.
+ */
 export const SAMPLE_MESSAGES = `
   insert into howdah.messages (
     execution_id, seq, id, tenant_id, session_id, step_seq, role, content, tool_calls, tool_call_id, agent_id, trust,
@@ -215,7 +221,10 @@ export const SAMPLE_MESSAGES = `
   join sample_tools as t on t.no = pg_temp.tool_of(r.n, k.round)
   left join sample_runs as b on b.parent_id = r.id`;
 
-/** `share`: how much of its time a call takes; so some tools are slower than others. */
+/**
+ * Statement that creates the tools. `share` is the part of its step that a call takes, so some
+ * tools are slower than others.
+ */
 export const SAMPLE_TOOLS = `
   create temp table sample_tools as
   select t.no::int, t.name, 0.1 + 0.07 * t.no as share

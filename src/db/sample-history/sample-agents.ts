@@ -1,4 +1,4 @@
-/** Whole numbers. */
+/** The size of the sample cast, in whole numbers. */
 export type CastSize = { tenants: number; agents: number };
 
 const sampleTenants = (tenants: number): string => `create temp table sample_tenants as
@@ -8,8 +8,8 @@ const sampleTenants = (tenants: number): string => `create temp table sample_ten
      or t.slug in (select 'sample-' || i from generate_series(2, ${tenants}) as i)`;
 
 /**
- * Who plays in the sample history of each tenant: users, models with prices, agents. Made again they stay what they are, so
- * that a second history joins the first.
+ * Returns the statements that create the cast of each tenant: users, models with prices, agents.
+ * Existing rows stay as they are, so that a second history joins the first.
  */
 export const sampleCast = ({ tenants, agents }: CastSize): string[] => [
   `insert into howdah.tenants (slug, name)
@@ -38,7 +38,10 @@ export const sampleCast = ({ tenants, agents }: CastSize): string[] => [
    on conflict do nothing`,
 ];
 
-/** What the statements of a batch look up, on a connection of its own, once the agents have their versions. */
+/**
+ * Returns the statements that create the lookup tables of a batch. Each connection runs them, once
+ * the agents have their versions.
+ */
 export const sampleTables = ({ tenants, agents }: CastSize): string[] => [
   sampleTenants(tenants),
   `create temp table sample_agents as

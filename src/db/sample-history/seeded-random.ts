@@ -1,6 +1,7 @@
 /**
- * Everything in a sample history is a function of the seed and of the number of a run, so that it comes out the same
- * whoever writes which part of it. `chance` gives 0 ≤ x < 1 and is one expression, which Postgres inlines.
+ * Returns functions of the seed and the number of a run. Everything in a sample history derives
+ * from them, so that the result is the same whichever writer writes which part. `chance` returns 0
+ * ≤ x < 1 and is one expression, which Postgres inlines.
  */
 export function chanceFunctions(seed: number): string {
   return `
@@ -20,7 +21,10 @@ export function chanceFunctions(seed: number): string {
       as 'select 1 + floor(12 * power((hashint8extended(n * 4096 + round, 33) & 65535) / 65536.0::float8, 2))::int'`;
 }
 
-/** As many texts as a run may draw from; their lengths are log-normal around 160 characters, the longest 8,000. */
+/**
+ * Number of texts that a run may draw from. Their lengths are log-normal around 160 characters, at
+ * most 8,000.
+ */
 export const TEXTS = 4096;
 
 export const SAMPLE_TEXTS = `

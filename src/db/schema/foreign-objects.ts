@@ -1,16 +1,17 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Client } from '../connection/pool.ts';
 
-/** The roles that own what we make. */
+/** A pattern for the roles that own our objects. */
 export const OUR_ROLES =
   '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer)$';
 
 /**
- * Throws `HWCNF`, naming them, when there are tables, views, functions or types in our schemas that are not ours: they would go
- * with the schemas. Whatever we make belongs to one of our roles.
+ * Throws `HWCNF` if there are tables, views, functions or types in our schemas that are not ours.
+ * The error names these objects, because they would be dropped with the schemas. Every object of
+ * ours belongs to one of our roles.
  */
 export async function refuseForeignObjects(client: Client): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(STRANGERS);
+  const { rows } = await client.query<{ name: string }>(FOREIGN_OBJECTS);
   if (rows.length === 0) return;
   const names = rows.map(({ name }) => name);
   const shown = names.slice(0, 10).join(', ');
@@ -25,7 +26,10 @@ export async function refuseForeignObjects(client: Client): Promise<void> {
   );
 }
 
-/** Throws `HWCNF`, naming them, when views of others select from views of ours that would have to be dropped. */
+/**
+ * Throws `HWCNF` if views of others select from views of ours that would have to be dropped. The
+ * error names the views.
+ */
 export async function refuseViewsOnOurs(client: Client): Promise<void> {
   const { rows } = await client.query<{ name: string; on: string }>(VIEWS_ON_OURS);
   if (rows.length === 0) return;
@@ -52,7 +56,7 @@ const VIEWS_ON_OURS = `
     and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}' and pg_get_userbyid(o.relowner) !~ '${OUR_ROLES}'
   order by 1, 2`;
 
-const STRANGERS = `
+const FOREIGN_OBJECTS = `
   with ours as (
     select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private', 'graphile_worker')
   ),

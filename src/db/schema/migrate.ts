@@ -11,24 +11,28 @@ import { boundWaits, withTableLocks } from './table-locks.ts';
 
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
-/** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
+/**
+ * A function that updates the schema of Graphile Worker. The caller provides it, because only
+ * workers/ knows that package.
+ */
 export type MigrateQueue = (url: string) => Promise<void>;
 
 export type MigrationStatus = {
   applied: string[];
   pending: string[];
-  /** Applied by a newer release: this one does not know what they made. */
+  /** Migrations applied by a newer release. This release does not know what they made. */
   newer: string[];
   sql: 'current' | 'outdated';
 };
 
 /**
- * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
- * one transaction, so that a failure anywhere in them leaves nothing behind. Without a new migration, only the
- * files of `sql/` that have changed are applied. Safe when several processes
- * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
+ * Applies missing migrations and changed files of `sql/`. Roles and schemas come first, then the
+ * schema of the queue, then all migrations and `sql/` in one transaction, so that a failure in this
+ * transaction leaves nothing behind. Without a new migration, only the changed files of `sql/` are
+ * applied. Several processes may migrate at once, because they wait for each other. The schema of a
+ * newer release is not changed. Returns the names of the applied migrations.
  *
- * Throws `HWCNF` when others hold our tables for longer than `patienceMs`, which is two minutes.
+ * Throws `HWCNF` if others hold our tables for longer than `patienceMs`, two minutes by default.
  */
 export async function migrateUp(
   url: string,
@@ -36,7 +40,7 @@ export async function migrateUp(
   patienceMs?: number,
 ): Promise<string[]> {
   if (isUpToDate(await migrationStatus(url))) {
-    return []; // an advisory lock can be held by anybody: only who has something to do waits for it
+    return []; // anybody can hold an advisory lock: wait for it only if there is work to do
   }
   return withMigrator(url, async (client) => {
     const before = await status(client);
@@ -70,9 +74,10 @@ export async function migrateUp(
 }
 
 /**
- * Undoes the last migration, or all of them. Replaceable objects go first, since they may use what
- * the migration made; the next `migrateUp`, of this release or of an older one, makes its own again.
- * Throws `HWCNF` when views of others stand on ours, and when all would go and something in our schemas is not ours.
+ * Undoes the last migration, or all of them. Replaceable objects are dropped first, because they
+ * may use what the migration made. The next `migrateUp`, of this release or an older one, creates
+ * its own objects again. Throws `HWCNF` if views of others depend on ours. With `all`, also throws
+ * `HWCNF` if there are objects in our schemas that are not ours.
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
@@ -97,17 +102,26 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
   });
 }
 
-/** Which migrations stand in the database, which are missing, and whether `sql/` was applied as it is here. */
+/**
+ * Returns the applied and the missing migrations, and whether the applied `sql/` is that of this
+ * release.
+ */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return onConnection(url, status);
 }
 
-/** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
+/**
+ * Returns whether there is nothing to apply. A newer release keeps what this release calls. The
+ * older `sql/` would break what the newer release calls.
+ */
 function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
   return pending.length === 0 && (sql === 'current' || newer.length > 0);
 }
 
-/** The first migration makes roles; what a login lacks for that is said in words. */
+/**
+ * Rethrows an error. The first migration creates roles, so a login without the privilege for that
+ * gets an explanation.
+ */
 function explainRefusal(error: unknown): never {
   const { code, message, detail } = faultOf(error);
   if (code !== '42501') {
@@ -123,7 +137,7 @@ function explainRefusal(error: unknown): never {
   });
 }
 
-/** One at a time. */
+/** Runs `work` while no other process migrates. */
 async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   await refusePooler(url, 'howdah-migrate');
   return onConnection(url, async (client) => {
@@ -178,8 +192,9 @@ async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Prom
 }
 
 /**
- * node-pg-migrate begins and commits on its own, also on a client that is in a transaction already; those
- * three words are swallowed here, so that the transaction around it stays the only one.
+ * Runs migrations inside the open transaction. node-pg-migrate sends `begin`, `commit` and
+ * `rollback` itself, even on a client that is already in a transaction. These statements are
+ * ignored here, so that the outer transaction remains the only one.
  */
 async function run(client: Client, direction: 'up' | 'down', count: number): Promise<string[]> {
   const query = client.query.bind(client);

@@ -2,13 +2,13 @@ import type { SqlError } from 'libpg-query';
 import type { JsonObject } from '../../json/json.ts';
 import { placeOf } from '../query-analysis/parse.ts';
 
-/** `create function …` as it stands in a text of SQL, with what `comment on function` says of it there. */
+/** A `create function` statement in an SQL text, with the text of its `comment on function`. */
 export type FunctionText = {
-  /** Without its schema. */
+  /** The name without its schema. */
   name: string;
   definition: string;
   comment?: string;
-  /** Counted from one. */
+  /** The position in the text, counted from one. */
   line: number;
   column: number;
 };
@@ -17,12 +17,13 @@ export type FunctionFault = { line: number; column: number; message: string };
 
 type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number };
 
-/** Most faults reported for one text. */
+/** The maximum number of faults reported for one text. */
 const MOST_FAULTS = 20;
 
 /**
- * The functions of a text, which may hold nothing but `create function` and `comment on function`: what else it did would
- * be done as the owner of the database, unseen. Looked at with the parser of Postgres; never run here. Never throws.
+ * Returns the functions of a text. The text may contain only `create function` and `comment on
+ * function`, because any other statement would run unseen as the owner of the database. The text is
+ * read with the parser of Postgres and is not run here. Never throws.
  */
 export async function functionsIn(
   text: string,
@@ -77,15 +78,18 @@ function commented(kind: string | undefined, content: JsonObject | undefined): s
   return lastName(ObjectWithArgs?.objname);
 }
 
-/** Lengths of the parser count bytes; no length means to the end. */
+/**
+ * Returns the text of a statement. The parser counts lengths in bytes. A missing length means up to
+ * the end of the text.
+ */
 function definitionOf(bytes: Buffer, { stmt_location = 0, stmt_len }: Statement): string {
   const end = stmt_len === undefined ? undefined : stmt_location + stmt_len;
   return bytes.subarray(stmt_location, end).toString('utf8').trim();
 }
 
 /**
- * Returns a function that gives the place of a statement, after the white space before it. Call it
- * in the order of the text, which is read once.
+ * Returns a function that returns the position of a statement, after the white space before it.
+ * Call that function in the order of the text, because the text is read once.
  */
 function placesIn(bytes: Buffer): (location: number) => { line: number; column: number } {
   let at = 0;

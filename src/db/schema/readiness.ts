@@ -8,8 +8,9 @@ const OUTDATED = 'The schema is older than this release. Run: npx howdah migrate
 const MISSING = 'The database is not migrated. Run: npx howdah migrate up';
 
 /**
- * Whether the database answers an owner and has all that this release makes; more than that, of a newer release, does no
- * harm. Throws what node-pg throws when it does not answer.
+ * Returns a check whether the database answers an owner and has all migrations of this release.
+ * Further migrations, of a newer release, do no harm. The check throws the error of node-pg if the
+ * database does not answer.
  */
 export function schemaProbe(pool: Pool): () => Promise<Found[]> {
   const known = knownMigrations();
@@ -36,7 +37,10 @@ async function appliedMigrations(pool: Pool): Promise<Set<string> | undefined> {
   }
 }
 
-/** The same for a connection that may not look at migrations: whether the schema is there at all. */
+/**
+ * Returns a check for a connection that may not read migrations. It checks only whether the schema
+ * exists.
+ */
 export function presenceOfSchema(pool: Pool): () => Promise<Found[]> {
   return async () => {
     const { rows } = await pool.query(

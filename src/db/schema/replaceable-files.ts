@@ -20,7 +20,7 @@ export type Choice = {
   changesTables: boolean;
 };
 
-/** The replaceable objects in the order in which they are applied. */
+/** Returns the files of `sql/` in the order in which they are applied. */
 export function replaceableFiles(): SqlFile[] {
   return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
@@ -30,7 +30,7 @@ export function replaceableFiles(): SqlFile[] {
     .map((path) => ({ path, text: readFileSync(join(PACKAGE_ROOT, path), 'utf8') }));
 }
 
-/** The digest of each file. */
+/** Returns the digest of each file. */
 export function digestsOf(files: readonly SqlFile[]): Digests {
   return new Map(
     files.map(({ path, text }) => [path, createHash('sha256').update(text).digest('hex')]),
@@ -52,9 +52,10 @@ export function chooseAll(files: readonly SqlFile[]): Choice {
 }
 
 /**
- * Chooses the files whose text has changed since they were applied. Loops over the catalogue make
- * triggers and policies of whatever exists, so they are chosen together, when one of these changes:
- * a file that makes triggers or policies, the grants, or a function that a loop calls.
+ * Chooses the files whose text has changed since they were applied. Loops over the catalogue create
+ * triggers and policies for all existing objects. The loops are therefore chosen together, if one
+ * of these changes: a file that creates triggers or policies, the grants, or a function that a loop
+ * calls.
  */
 export function chooseChanged(files: readonly SqlFile[], applied: Digests): Choice {
   const digests = digestsOf(files);
@@ -75,7 +76,10 @@ export function chooseChanged(files: readonly SqlFile[], applied: Digests): Choi
   };
 }
 
-/** Routines and views by name, and triggers as `name on table`, that the text of a file makes. */
+/**
+ * Returns the names of the objects that a file creates: routines and views by name, triggers as
+ * `name on table`.
+ */
 export function namesMadeBy({ text }: SqlFile): string[] {
   const objects = text.matchAll(/^create (?:or replace )?(?:function|procedure|view) ([\w.]+)/gm);
   const triggers = text.matchAll(
@@ -91,7 +95,10 @@ function makesTableObjects({ path, text }: SqlFile): boolean {
   return /^sql.[34]0_/.test(path) || /^create (or replace )?(constraint )?trigger/m.test(text);
 }
 
-/** Makes objects, grants or comments of what the catalogue has. `97_watches.sql` changes tables of others alone. */
+/**
+ * Returns whether a file creates objects, grants or comments for the contents of the catalogue.
+ * `97_watches.sql` is excluded, because it changes only tables of others.
+ */
 function isLoop({ path, text }: SqlFile): boolean {
   return /^do \$\$/m.test(text) && !path.endsWith('97_watches.sql');
 }

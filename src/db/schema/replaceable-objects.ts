@@ -12,12 +12,15 @@ import {
   type SqlFile,
 } from './replaceable-files.ts';
 
-/** "cannot change return type of existing function" and its kin; "cannot drop columns from view" and its. */
+/**
+ * Errors such as "cannot change return type of existing function" and "cannot drop columns from
+ * view".
+ */
 const CANNOT_REPLACE = new Set<unknown>(['42P13', '42P16']);
-/** "cannot drop … because other objects depend on it". */
+/** The error "cannot drop … because other objects depend on it". */
 const STILL_NEEDED = '2BP01';
 
-/** The digests of the files that were applied. Empty before the first time. */
+/** Reads the digests of the applied files. The result is empty before the first time. */
 export async function appliedDigests(client: Client): Promise<Digests> {
   const { rows } = await client.query<{ path: string; digest: string }>(
     'select path, digest from howdah_private.applied_sql',
@@ -26,9 +29,10 @@ export async function appliedDigests(client: Client): Promise<Digests> {
 }
 
 /**
- * Applies the chosen files of `sql/`. Some changes cannot replace an object in place: other results or arguments of a
- * function, other columns of a view. When others depend on such an object, everything replaceable is dropped first and made
- * anew, for which `lockTables` locks all tables. Throws `HWCNF` when views of others depend on what would have to go.
+ * Applies the chosen files of `sql/`. Some changes cannot replace an object in place: other results
+ * or arguments of a function, other columns of a view. If others depend on such an object, all
+ * replaceable objects are dropped and created again, for which `lockTables` locks all tables.
+ * Throws `HWCNF` if views of others depend on an object that would have to be dropped.
  */
 export async function applyReplaceable(
   client: Client,
@@ -71,8 +75,9 @@ async function noteApplied(client: Client, digests: Digests): Promise<void> {
 }
 
 /**
- * Grants and seeds come last, since they touch the catalogue rows of everything that still stands; seeds behind the grants,
- * since a changed row fires triggers, which need rights on what is new.
+ * Applies definitions first, then grants and seeds. Grants and seeds come last, because they touch
+ * the catalogue rows of all remaining objects. Seeds come after the grants, because a changed row
+ * fires triggers, and these need privileges on new objects.
  */
 async function applyInOrder(client: Client, choice: Choice): Promise<void> {
   const isDefinition = ({ path }: SqlFile): boolean => !/^sql.[89]/.test(path);
@@ -88,7 +93,7 @@ async function applyInOrder(client: Client, choice: Choice): Promise<void> {
   ]);
 }
 
-/** A routine, trigger or view: `stamp` is another after each `create or replace`. */
+/** A routine, trigger or view. `stamp` changes with each `create or replace`. */
 type ReplaceableObject = {
   oid: number;
   name: string;
@@ -98,8 +103,9 @@ type ReplaceableObject = {
 };
 
 /**
- * Every routine, trigger and view of ours, triggers with their functions marked `ofTable`. What others have put into our
- * schemas, or hung onto our tables, belongs to them.
+ * Returns all routines, triggers and views of ours. `ofTable` marks triggers and their functions.
+ * Objects that others have created in our schemas or on our tables belong to others, and are not
+ * returned.
  */
 async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> {
   const { rows } = await client.query(
@@ -125,8 +131,9 @@ async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> 
 }
 
 /**
- * Drops what stood before, was not written again, and is not made by a skipped file: it is not in `sql/` any more. What a
- * default, a domain or a trigger of a partition needs stays. All objects of one name are made by one file.
+ * Drops objects that existed before, were not written again and are not made by a skipped file,
+ * because they are no longer in `sql/`. An object that a default, a domain or a trigger of a
+ * partition needs remains. One file makes all objects of one name.
  */
 async function dropLeftOver(
   client: Client,
@@ -156,7 +163,10 @@ async function applyFiles(client: Client, files: readonly SqlFile[]): Promise<vo
   }
 }
 
-/** What cannot be replaced because of one function is tried again without that one, where nothing else needs it. */
+/**
+ * Applies a file. If a function cannot be replaced, the function is dropped and the file is
+ * retried, unless other objects need the function.
+ */
 async function applyFile(client: Client, { path, text }: SqlFile): Promise<void> {
   for (const dropped = new Set<string>(); ; ) {
     try {
@@ -178,7 +188,7 @@ async function applyFile(client: Client, { path, text }: SqlFile): Promise<void>
   }
 }
 
-/** Undoes what failed, then that. */
+/** Rolls back the failed file, then runs `drop`. Returns whether `drop` succeeded. */
 async function isDropped(client: Client, drop: string): Promise<boolean> {
   await client.query('rollback to savepoint file');
   return client.query(drop).then(
@@ -188,8 +198,9 @@ async function isDropped(client: Client, drop: string): Promise<boolean> {
 }
 
 /**
- * Drops every view, trigger, policy and function of ours; what a default, a domain or a view of others needs stays. Functions
- * that others were parsed with go after those, so it is gone over until nothing more can be dropped.
+ * Drops all views, triggers, policies and functions of ours. An object that a default, a domain or
+ * a view of others needs remains. A function on which parsed functions depend can only be dropped
+ * after them, so the loop repeats until no more objects can be dropped.
  */
 export async function dropReplaceable(client: Client): Promise<void> {
   await client.query(`do $$

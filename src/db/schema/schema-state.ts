@@ -1,23 +1,26 @@
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** Whether a schema of ours is there, and what this login is to it. */
+/** The state of our schema, and the rights of this login on it. */
 export type SchemaState = {
   isThere: boolean;
   isOwner: boolean;
-  /** It may at least be bound to a tenant. */
+  /** True if the login may at least be bound to a tenant. */
   isGuest: boolean;
   login: string;
 };
 
-/** Asks before anything is done, so that a login without rights learns it in words. */
-export async function schemaState(db: Asked): Promise<SchemaState> {
+/** Reads the state before any change, so that a login without rights gets a clear error. */
+export async function schemaState(db: Queryable): Promise<SchemaState> {
   return (await db.query(STATE)).rows[0] as SchemaState;
 }
 
 /** A pool or a connection. */
-type Asked = { query(text: string): Promise<{ rows: unknown[] }> };
+type Queryable = { query(text: string): Promise<{ rows: unknown[] }> };
 
-/** By the catalogue alone, which everybody may read: `to_regclass` wants rights on the schema. */
+/**
+ * A query of the catalogue alone, which every login may read. `to_regclass` would need rights on
+ * the schema.
+ */
 const STATE = `
   select m.oid is not null as "isThere", m.oid is null or has_table_privilege(m.oid, 'select') as "isOwner",
     current_user as login, exists (
@@ -28,7 +31,9 @@ const STATE = `
   left join pg_namespace as n on n.nspname = 'howdah_private'
   left join pg_class as m on m.relnamespace = n.oid and m.relname = 'migrations'`;
 
-/** Throws `HWCNF` when a newer release has been here, naming what it made. */
+/**
+ * Throws `HWCNF` if a newer release has migrated this database, with the names of its migrations.
+ */
 export function refuseNewer(newer: readonly string[]): void {
   if (newer.length > 0) {
     throw new HowdahError('HWCNF', 'the schema of this database is newer than this program', {
@@ -38,10 +43,16 @@ export function refuseNewer(newer: readonly string[]): void {
   }
 }
 
-/** The first migration of previews. 0.1.0 replaced them all, so that a schema of theirs is that of no release. */
+/**
+ * The first migration of previews. Release 0.1.0 replaced all of their migrations, so a schema of a
+ * preview belongs to no release.
+ */
 const OF_PREVIEWS = '0001_schemas_and_roles';
 
-/** Throws `HWCNF` when a preview of before 0.1.0 applied these migrations: no release can change what it made. */
+/**
+ * Throws `HWCNF` if a preview before 0.1.0 applied these migrations, because no release can change
+ * what it made.
+ */
 export function refusePreview(applied: readonly string[], what: string): void {
   if (applied.includes(OF_PREVIEWS)) {
     throw new HowdahError(
@@ -57,7 +68,7 @@ export function refusePreview(applied: readonly string[], what: string): void {
   }
 }
 
-/** Throws `HWDEN` for a login that may not even look at what was applied. */
+/** Throws `HWDEN` for a login that may not even read which migrations were applied. */
 export function refuseGuest({ isOwner, login }: SchemaState): void {
   if (!isOwner) {
     throw new HowdahError('HWDEN', `the login ${login} does not look after the schema`, {

@@ -3,17 +3,22 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Client } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 
-/** How long we stand in the way before we have what we wait for, since everybody who asks waits behind us. */
+/**
+ * The time limit for our wait for all locks, because all other sessions wait behind us meanwhile.
+ */
 const WAITED_MS = { first: 200, more: 10, most: 400 };
-/** Of a lock that is wanted later. Shorter than deadlock_timeout, which is a second unless somebody changed it. */
+/**
+ * The time limit for a later lock. It is shorter than deadlock_timeout, which is one second by
+ * default.
+ */
 const MOST_WAITED_LATER_MS = 500;
-/** Between two attempts those who waited behind us have their turn. */
+/** The pause between two attempts, in which sessions that waited behind us proceed. */
 const PAUSE_MS = { least: 200, more: 200 };
 const PATIENCE_MS = 120_000;
 
-/** lock_not_available, deadlock_detected. */
-const GIVEN_UP = new Set<unknown>(['55P03', '40P01']);
-/** How a statement_timeout ends: query_canceled. */
+/** The errors lock_not_available and deadlock_detected. */
+const RETRYABLE = new Set<unknown>(['55P03', '40P01']);
+/** The error after a statement_timeout: query_canceled. */
 const TOO_LONG = '57014';
 
 class TablesInUse extends Error {}
@@ -24,9 +29,11 @@ const OURS = `
     and c.relkind in ('r', 'p') and c.relowner = 'howdah_owner'::regrole`;
 
 /**
- * Locks all tables of ours, before anything is done: policies and triggers need every one of them in the end. A wait that is given
- * up here costs nothing; one in the middle would throw the work away, and under a steady load that would go on for ever.
- * Bounds all waits together and not each of them, since who holds the first tables stops all who want them.
+ * Locks all tables of ours before any change, because policies and triggers need all of them in the
+ * end. A wait that is abandoned here costs nothing. A wait that is abandoned later would lose the
+ * work, and this would repeat for ever under a steady load. The limit applies to all waits together
+ * and not to each wait, because a session that holds the first tables stops all sessions that want
+ * them.
  */
 async function lockTables(client: Client, attempt: number): Promise<void> {
   const { first, more, most } = WAITED_MS;
@@ -52,10 +59,11 @@ export async function boundWaits(client: Client): Promise<void> {
 }
 
 /**
- * Others go on while we migrate, and hold locks that we need. We give up a wait before the deadlock detector
- * would, so that it is never their transaction that fails, and try again as a whole.
+ * Runs `migrate`, and retries it as a whole if a lock is not free in time. Other sessions continue
+ * while we migrate, and hold locks that we need. We abandon a wait before the deadlock detector
+ * would, so that the transaction of another session never fails.
  *
- * Throws `HWCNF` with who is in the way when nobody has let us for `patienceMs`.
+ * Throws `HWCNF` with the sessions that hold the tables if no attempt succeeds within `patienceMs`.
  */
 export async function withTableLocks<T>(
   client: Client,
@@ -68,14 +76,14 @@ export async function withTableLocks<T>(
       return await migrate(() => lockTables(client, attempt));
     } catch (error) {
       const cause = error instanceof HowdahError ? error.cause : error;
-      if (!(error instanceof TablesInUse || GIVEN_UP.has(faultOf(cause).code))) throw error;
+      if (!(error instanceof TablesInUse || RETRYABLE.has(faultOf(cause).code))) throw error;
       if (performance.now() > end) throw await inTheWay(client, error);
       await delay(PAUSE_MS.least + Math.random() * PAUSE_MS.more);
     }
   }
 }
 
-/** In words who holds the tables, the longest first. */
+/** Returns an error that names the sessions that hold the tables, the longest transaction first. */
 async function inTheWay(client: Client, cause: unknown): Promise<HowdahError> {
   const { rows } = await client.query<{ pid: number; words: string }>(
     `select a.pid, format('%s (%s, in a transaction for %s s)', a.pid, coalesce(nullif(a.application_name, ''), 'without a name'),

@@ -1,12 +1,15 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** Something in the catalogue that lets a tenant see more than its rows, and the statement that mends it. */
+/**
+ * A gap in the catalogue that lets a tenant see more than its own rows, and the statement that
+ * closes the gap.
+ */
 export type Gap = { object: string; fault: string; fix: string };
 
 /**
  * Finds gaps of the isolation of tenants in the catalogue: row-level security that is off or does
- * not hold for the owner; a policy of others that adds rows; a view that reads as its owner; a
- * watched table that SQL of tools may read.
+ * not apply to the owner; a policy of others that adds rows; a view that reads as its owner;
+ * missing privileges of howdah_writer on a watched table; a privilege of howdah_tool on a column.
  */
 export async function isolationGaps(pool: Pool): Promise<Gap[]> {
   const { rows } = await pool.query<Gap>(`

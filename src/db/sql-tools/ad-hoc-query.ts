@@ -3,28 +3,32 @@ import pg from 'pg';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 
 export type AskAs = {
-  /** For a login that may choose one. */
+  /** The tenant, for a login that may choose a tenant. */
   tenantId?: string;
-  /** Instead of the login's own rights, for one that may take others. */
+  /** A role that replaces the rights of the login, for a login that may take this role. */
   role?: 'howdah_app' | 'howdah_analyst';
   isReadOnly: boolean;
-  /** So many rows are kept; the others are only counted. */
+  /** The maximum number of rows that are returned. Further rows are only counted. */
   mostRows?: number | undefined;
-  /** What takes longer is ended by the server; else what holds for its login. */
+  /**
+   * The time limit after which the server ends the statement. By default, the limit of the login
+   * applies.
+   */
   seconds?: number | undefined;
 };
 
 export type AdHocQuery = {
   rows: Record<string, unknown>[];
-  /** How many there were. */
+  /** The number of all rows, including rows that are not returned. */
   count: number;
-  /** What it was, in a word of Postgres: `SELECT`, `INSERT`. */
+  /** The kind of statement in the word of Postgres, such as `SELECT` or `INSERT`. */
   command: string;
 };
 
 /**
- * One statement somebody typed, in a transaction of its own. The extended protocol takes no second statement, so none ends
- * the transaction and goes on with the rights of the login.
+ * Runs one statement that a person typed, in a transaction of its own. The extended protocol
+ * accepts no second statement. No statement can therefore end the transaction and continue with the
+ * rights of the login.
  */
 export async function adHocQuery(
   pool: Pool,
@@ -55,7 +59,7 @@ export async function adHocQuery(
   }
 }
 
-/** The statement's rows, of which no more are held than are asked for. */
+/** Runs the statement, and holds no more than `most` of its rows in memory. */
 async function ask(client: PoolClient, text: string, most = Number.POSITIVE_INFINITY) {
   const getTypeParser: typeof pg.types.getTypeParser = (oid, format) =>
     OF_NO_ZONE.has(oid) ? (text: string) => text : client.getTypeParser(oid, format);
@@ -77,13 +81,13 @@ async function ask(client: PoolClient, text: string, most = Number.POSITIVE_INFI
   return { rows, count, fields, command };
 }
 
-/** A day is the same day wherever it is read. */
+/** Types without a time zone, whose values stay text. A day is the same day wherever it is read. */
 const OF_NO_ZONE: ReadonlySet<number> = new Set([
   pg.types.builtins.DATE,
   pg.types.builtins.TIMESTAMP,
 ]);
 
-/** Columns of the same name are told apart by a number. */
+/** Adds a number to names that occur before, so that all names are distinct. */
 function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();
   return names.map((name) => {

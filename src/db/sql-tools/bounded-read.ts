@@ -31,7 +31,10 @@ const SETTINGS = [
   .map((setting) => `set local ${setting}`)
   .join('; ');
 
-/** What ends the transaction: nothing is written in it, and what only acts at a commit shall not. */
+/**
+ * A value that is thrown to end the transaction. Nothing is written in the transaction, and actions
+ * that happen only at a commit must not happen.
+ */
 const READ = Symbol('read');
 
 /**
@@ -44,7 +47,7 @@ export async function readRows(pool: Pool, request: RowsRequest): Promise<Outcom
   return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
 }
 
-/** The same without the parser: for queries that are ours. */
+/** Reads the rows of a query that is parsed already, or of a query of ours. */
 export async function readBound(
   pool: Pool,
   request: RowsRequest,
@@ -79,7 +82,8 @@ async function refusedCalls(
   { schemas }: RowsRequest,
   calls: ReadQuery['calls'],
 ): Promise<Outcome<never> | undefined> {
-  // the parser reads strings so; what one of both takes for a string the other shall not take for SQL
+  // Makes Postgres read strings as the parser does. Otherwise one of them could take as SQL what
+  // the other takes as a string.
   await client.query('set transaction read only; set local standard_conforming_strings = on');
   if (!calls || calls.length === 0) return undefined;
   const { rows } = await client.query<{ name: string; reason: string }>(
@@ -91,9 +95,9 @@ async function refusedCalls(
 }
 
 /**
- * Most tables of one plan. Views and partitions are planned with all tables behind them, each with
- * its policies. The planner takes memory in the square of their number, and no limit of Postgres
- * bounds that, so they are counted before the query is planned.
+ * The maximum number of tables in one plan. Views and partitions are planned with all tables behind
+ * them, each with its policies. The planner takes memory in the square of their number, and no
+ * limit of Postgres bounds that, so the tables are counted before the query is planned.
  */
 const MOST_PLANNED = 300;
 
@@ -158,7 +162,10 @@ const HINTS: Readonly<Record<string, string>> = {
   '57014': ASK_FOR_LESS,
 };
 
-/** Of two of our tables not every column may be read, and so not `*`. */
+/**
+ * Returns our hint for an error. Two of our tables have columns that may not be read, so `*` may
+ * not be read from these tables.
+ */
 function hintOf(code: string | undefined, message: string): string | undefined {
   const [, table] = /^permission denied for table (agents|executions)$/.exec(message) ?? [];
   const hint = HINTS[code ?? ''];
@@ -167,7 +174,10 @@ function hintOf(code: string | undefined, message: string): string | undefined {
     : hint;
 }
 
-/** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
+/**
+ * Returns an error that helps to correct the query, with the hint of Postgres or ours, and the
+ * position in the query.
+ */
 function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
   const { code, message, hint = hintOf(code, message) } = faultOf(error);
   const exhausted = EXHAUSTED[code];
@@ -188,7 +198,10 @@ function explained(error: unknown, { query, limits, signal }: RowsRequest, text:
   return { ...failure, cause };
 }
 
-/** Postgres counts from the beginning of what it was given, where the text stands in the middle of ours. */
+/**
+ * Returns the position of an error in the query. Postgres counts from the beginning of the
+ * statement that it received, which contains the text in the middle.
+ */
 function place(error: unknown, query: string, text: string): JsonObject {
   const { internalPosition, internalQuery = '' } = error as { [key: string]: string | undefined };
   const [sent, said] = [internalQuery.indexOf(text), query.indexOf(text)];
@@ -197,7 +210,7 @@ function place(error: unknown, query: string, text: string): JsonObject {
   return at < 0 || at > lengthOf(text) ? {} : placeOf(query, at + lengthOf(query.slice(0, said)));
 }
 
-/** In characters, as Postgres counts them. */
+/** Returns the length in characters, as Postgres counts them. */
 function lengthOf(text: string): number {
   return [...text].length;
 }

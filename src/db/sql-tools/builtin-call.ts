@@ -16,10 +16,13 @@ export type BuiltinCall = {
   configuration: JsonObject;
 };
 
-/** What came of it: its end, or how long it has to wait for it at most. */
+/** The outcome of a call: its end, or the longest time that the call waits for its end. */
 export type BuiltinOutcome = ToolOutcome | { waits_ms: number };
 
-/** Built-in tools that are functions of our own schema: how they are called there, and with what. */
+/**
+ * Built-in tools that are functions of our own schema, each with its statement and the values of
+ * the statement.
+ */
 const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof BuiltinCall)[]]>> = {
   todo: ['select howdah_private.call_todo($1, $2) as value', 'execution_id', 'args'],
   load_skill: ['select howdah_private.call_load_skill($1, $2) as value', 'execution_id', 'args'],
@@ -60,14 +63,15 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
   ],
 };
 
-/** True for a built-in tool that runs in the transaction that commits its step. */
+/** Returns whether a built-in tool runs in the transaction that commits its step. */
 export function isDatabaseBuiltin(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name);
 }
 
 /**
- * Calls a built-in tool of the database and commits its step in one transaction. `begin` is called first and waits for
- * the run's turn to commit: the tool may lock the run's row, so no other commit of the run may be waiting for that.
+ * Calls a built-in tool of the database and commits its step in one transaction. `begin` is called
+ * first and waits for the run's turn to commit. The tool may lock the row of the run, so no other
+ * commit of the run may be waiting for that row.
  */
 export async function callBuiltinInCommit(
   pool: Pool,
@@ -83,8 +87,8 @@ export async function callBuiltinInCommit(
     }
     await client.query('savepoint call');
     const outcome = await outcomeOf(client, { ...call, args });
-    const isKept = !('ok' in outcome) || outcome.ok;
-    await client.query(isKept ? 'release savepoint call' : 'rollback to savepoint call');
+    const isReleased = !('ok' in outcome) || outcome.ok;
+    await client.query(isReleased ? 'release savepoint call' : 'rollback to savepoint call');
     await commit(client, outcome);
   };
   await begin();
@@ -113,7 +117,10 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
   }
 }
 
-/** What the model is told of a refusal; anything else is no answer of the tool. */
+/**
+ * Returns the error that a model receives for a rejected call. Rethrows any other error, because it
+ * is no answer of the tool.
+ */
 function refusalOf(error: unknown): RunError {
   const { code, message, hint } = faultOf(error);
   if (!/^HW/.test(code)) {

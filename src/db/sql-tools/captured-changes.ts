@@ -4,32 +4,44 @@ import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';
 
-/** A table that a call changed, with the rows it replaced or removed as they were, and those it wrote as they are. */
+/**
+ * A table that a call changed. `before` has the replaced or removed rows in their old state, and
+ * `after` has the written rows in their new state.
+ */
 export type TableChange = {
   schema: string;
   name: string;
   /** The columns of its primary key. */
   key: string[];
-  /** As Postgres counts them: a row that was written twice counts twice. */
+  /** The counts of Postgres. A row that was written twice counts twice. */
   inserted: number;
   updated: number;
   deleted: number;
-  /** Row-level security holds for who called: rows may have been changed that he may not see. */
+  /**
+   * True if row-level security applies to the caller. The call may have changed rows that the
+   * caller may not see.
+   */
   has_policies: boolean;
   left_out: LeftOut | null;
   before?: JsonObject[];
   after?: JsonObject[];
 };
 
-/** What a call gave and changed, seen from within its transaction, with its own rights. */
+/** The result and the changes of a call, read within its transaction and with its own rights. */
 export type CapturedChanges = { value: Json; tables: TableChange[]; altered: string[] };
 
-/** Of one table so many rows and bytes are told; one of more bytes is not looked through. */
+/**
+ * The maximum number of rows and bytes that are reported of one table. A table of more than
+ * `scanned` bytes is not read.
+ */
 const BOUNDS = { rows: 1_000, bytes: 1_048_576, scanned: 536_870_912 };
 
 type Found = Omit<CapturedChanges, 'value'> & { results: (string | null)[] };
 
-/** Runs a statement of one column in the sandbox, `$1` being the argument; gives its rows, and what it changed. */
+/**
+ * Runs a statement of one column in the sandbox, with the argument as `$1`. Returns its rows and
+ * its changes.
+ */
 export async function capturingQuery(
   client: PoolClient,
   statement: string,

@@ -7,12 +7,13 @@ import type { CapturedChanges } from './captured-changes.ts';
 import { FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
 
-/** What undoes a call that was only tried. */
+/** A value that is thrown to undo a call that was only tried. */
 const TRIED = Symbol('tried');
 
 /**
- * Makes a call twice, each in a transaction of its own that is undone, over the same rows: the second sees by the snapshot of
- * the first. So whatever differs between the two is new with each call, a key, a time, chance, and nobody else's doing.
+ * Makes a call twice over the same rows, each in a transaction of its own that is undone. The
+ * second call reads by the snapshot of the first. A difference between the two calls is therefore
+ * new with each call, such as a key, a time or a random number, and no effect of other sessions.
  */
 export async function dryRuns(
   pool: Pool,
@@ -27,7 +28,7 @@ export async function dryRuns(
     });
     return { ok: true, value: [first, second as CapturedChanges] };
   } catch (error) {
-    if (isConnectionLoss(error) && !isShort(error)) throw error; // it says nothing of the call
+    if (isConnectionLoss(error) && !isShort(error)) throw error; // says nothing about the call
     return { ok: false, error: failureOf(error, call) };
   } finally {
     leave();
@@ -35,8 +36,8 @@ export async function dryRuns(
 }
 
 /**
- * Whether a transaction can undo what the function does, as far as its language says: one in a language that is not trusted (C,
- * Python) may reach files, programs and other servers.
+ * Returns whether a transaction can undo what the function does, as far as its language shows. A
+ * function in an untrusted language (C, Python) may reach files, programs and other servers.
  */
 export async function canBeUndone(pool: Pool, fn: SqlToolCall['fn']): Promise<boolean> {
   const { rows } = await pool.query<{ is_trusted: boolean | null }>(
@@ -46,10 +47,13 @@ export async function canBeUndone(pool: Pool, fn: SqlToolCall['fn']): Promise<bo
      where n.nspname = $1 and p.proname = $2`,
     [fn.schema, fn.function],
   );
-  return rows[0]?.is_trusted ?? true; // calling what is not there fails
+  return rows[0]?.is_trusted ?? true; // a call of a missing function fails
 }
 
-/** `then` is done while the transaction is still there and the call is undone already. */
+/**
+ * Tries a call and undoes it. `then` runs after the call is undone, while the transaction is still
+ * open.
+ */
 async function tryCall(
   pool: Pool,
   call: SqlToolCall,
@@ -87,15 +91,16 @@ async function undone(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-const rooms = new WeakMap<Pool, KeyedSemaphore>();
+const semaphores = new WeakMap<Pool, KeyedSemaphore>();
 
 /**
- * Each holds a connection while it waits for another one: if too many did, no connection would be left for any of them. Others
- * hold one and wait for none.
+ * Limits how many dry runs are made at once. Each dry run holds a connection while it waits for
+ * another connection. If too many did, no connection would be left for any of them. Other callers
+ * hold one connection and wait for no other.
  */
 function enter(pool: Pool): Promise<() => void> {
-  const turns =
-    rooms.get(pool) ?? createKeyedSemaphore(Math.max(1, Math.floor(pool.options.max / 3)));
-  rooms.set(pool, turns);
-  return turns.enter('');
+  const semaphore =
+    semaphores.get(pool) ?? createKeyedSemaphore(Math.max(1, Math.floor(pool.options.max / 3)));
+  semaphores.set(pool, semaphore);
+  return semaphore.enter('');
 }

@@ -1,23 +1,28 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { breakConnection, type PoolClient } from '../connection/pool.ts';
 
-/** How much may be read. */
+/** Limits on the data that may be read. */
 export type ReadBounds = Readonly<{
   /** Bytes that the server sends. */
   bytes: number;
-  /** Commas in them: reading a JSON text or an array takes as long as it has values. */
+  /**
+   * Commas in these bytes, because the time to read a JSON text or an array grows with its values.
+   */
   values?: number;
-  /** Columns of rows, each as often as the result shows its row: a row may be part of many others. */
+  /**
+   * Columns of rows, counted as often as the result shows their row. A row may be part of many
+   * others.
+   */
   cells?: number;
 }>;
 
 const COMMA = 0x2c;
 
 /**
- * Counts what the server sends on the connections of one request. A row may hold many megabytes, and
- * its size is unknown until it arrives. So bytes are counted as they arrive, before they are parsed.
- * Beyond a bound the connections are destroyed: their statements fail with `HWINV`, and the server
- * rolls back their transactions.
+ * Counts the data that the server sends on the connections of one request. A row may have many
+ * megabytes, and its size is unknown until it arrives. Bytes are therefore counted as they arrive,
+ * before they are parsed. Beyond a limit the connections are destroyed: their statements fail with
+ * `HWINV`, and the server rolls back their transactions.
  */
 export class ReadBudget {
   readonly #bounds: ReadBounds;
@@ -40,12 +45,15 @@ export class ReadBudget {
     return this.#bytes;
   }
 
-  /** Throws `HWINV` when more was read already than is allowed. */
+  /** Throws `HWINV` if more was read than is allowed. */
   throwIfSpent(): void {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Counts what arrives on a connection until the result is called. May destroy the connection. */
+  /**
+   * Counts the data that arrives on a connection until the returned function is called. May destroy
+   * the connection.
+   */
   watch(client: PoolClient): () => void {
     const { stream } = (client as unknown as { connection: Wire }).connection;
     const count = (chunk: Buffer) => this.#count(chunk);
@@ -57,7 +65,7 @@ export class ReadBudget {
     };
   }
 
-  /** Counts columns of rows before the result is made. Throws `HWINV` when there are too many. */
+  /** Counts columns of rows before the result is made. Throws `HWINV` if there are too many. */
   countCells(count: number): void {
     const { cells } = this.#bounds;
     this.#cells += count;
@@ -65,7 +73,7 @@ export class ReadBudget {
     this.throwIfSpent();
   }
 
-  /** Begins to count anew, for the next event of a subscription. */
+  /** Resets the counts, for the next event of a subscription. */
   reset(): void {
     this.#bytes = 0;
     this.#values = 0;
@@ -91,7 +99,8 @@ export class ReadBudget {
     });
     this.#refusal = error;
     for (const client of this.#clients) {
-      client.query = (() => Promise.reject(error)) as PoolClient['query']; // also the rollback that follows
+      // The rollback that follows is rejected too.
+      client.query = (() => Promise.reject(error)) as PoolClient['query'];
       breakConnection(client, error);
     }
   }

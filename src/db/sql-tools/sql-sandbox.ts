@@ -1,8 +1,8 @@
 import { type PoolClient, quoteText } from '../connection/pool.ts';
 
 /**
- * For whom SQL that is not ours runs: a tenant, and the user of the run that causes it. With
- * `isUserless` the SQL acts for no user.
+ * The tenant for which SQL that is not ours runs, and the run that causes it. The SQL acts for the
+ * user of that run. With `isUserless` the SQL acts for no user.
  */
 export type BoundTo = {
   tenantId: string;
@@ -24,18 +24,25 @@ const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
 
 const ANSWER_MS = 5_000;
 
-/** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
+/**
+ * Returns the time limit of the client for a statement that runs a user's code. The limit is longer
+ * than the time-out, because the server ends the statement at the time-out and then reports it.
+ */
 export function answeredAfter(timeoutMs: number): object {
-  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // no type of pg knows it
+  return { query_timeout: Math.min(timeoutMs + ANSWER_MS, 2 ** 31 - 1) }; // the types of pg omit it
 }
 
-/** What a statement may leave in the session that outlives its transaction: nothing of it reaches the next call. */
+/**
+ * Commands that remove all session state that outlives a transaction, so that none of it reaches
+ * the next call.
+ */
 export const FORGET_SESSION =
   'reset role; reset all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()';
 
 /**
- * Everything a statement may leave in the session that would act within the transaction: cursors, prepared statements under
- * the names of ours, types and tables that stand before all others, settings. None of these commands looks up a name.
+ * Commands that remove all session state that would act within the transaction: cursors, prepared
+ * statements under the names of ours, types and tables that come before all others, settings. None
+ * of these commands looks up a name.
  */
 const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
 
@@ -66,7 +73,10 @@ export async function inSandbox<T>(
   }
 }
 
-/** From here on the transaction has the rights of `role`; gives what `check_leftovers` asks for. */
+/**
+ * Gives the transaction the rights of `role` from here on. Returns the state that `check_leftovers`
+ * needs.
+ */
 export async function enterSandbox(
   client: PoolClient,
   boundTo: BoundTo,
@@ -83,7 +93,9 @@ export async function enterSandbox(
   return rows[0]?.state ?? '';
 }
 
-/** Runs one statement of a column of text in there, `$1` being the argument; gives its rows. */
+/**
+ * Runs one statement of a text column in the sandbox, with the argument as `$1`. Returns its rows.
+ */
 export async function boundQuery(
   client: PoolClient,
   statement: string,

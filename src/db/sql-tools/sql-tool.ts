@@ -17,28 +17,34 @@ export type SqlFunction = {
 };
 
 export type SqlToolCall = {
-  /** The run it is called in, for whose tenant and with whose user's rights it runs. */
+  /**
+   * The run of the call. The function runs for the tenant of the run, with the rights of its user.
+   */
   boundTo: BoundTo & { executionId: string };
   fn: SqlFunction;
   args: JsonObject;
   timeoutMs: number;
-  /** Abandons the call: nothing of it is committed. */
+  /** A signal that abandons the call, so that nothing of the call is committed. */
   signal: AbortSignal;
-  /** Looks at what the call did before it is committed, and throws `NotAsShown` where nothing of it shall be. */
+  /**
+   * Checks the changes of the call before they are committed. Throws `NotAsPreviewedError` if
+   * nothing may be committed.
+   */
   check?: ((watched: CapturedChanges) => void) | undefined;
 };
 
-/** The call did something else than whoever allowed it was shown, and is undone. */
+/** The error of a call that did something else than its preview showed. The call is undone. */
 export class NotAsPreviewedError extends Error {}
 
-/** What is done first in the transaction of a call, as the worker. */
+/** A function that runs first in the transaction of a call, as the worker. */
 export type BeforeCall = (client: PoolClient) => Promise<JsonObject | undefined>;
 
 /**
- * Calls the function and commits its step in one transaction: begin, savepoint, role and time-out, call,
- * `commit`, commit. So the effect and the log of it exist together or not at all; when `commit` throws, because
- * another worker owns the run by now, the effect is rolled back. A failing call is rolled back to the savepoint and its
- * error is what gets committed. `before` gives the arguments; none when there is nothing to call any more.
+ * Calls the function and commits its step in one transaction: begin, savepoint, role and time-out,
+ * call, `commit`, commit. The effect and its log therefore exist together or not at all. If
+ * `commit` throws because another worker owns the run by now, the effect is rolled back. A failing
+ * call is rolled back to the savepoint, and its error is committed. `before` returns the arguments,
+ * or undefined if there is nothing left to call.
  */
 export async function callInCommit(
   pool: Pool,
@@ -59,10 +65,16 @@ export async function callInCommit(
 const RIGHTS =
   'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
 
-/** Serialization failure and deadlock: the call lost to another one, is undone, and may win the next time. */
+/**
+ * The errors serialization failure and deadlock. The call lost to another call and is undone, and
+ * it may succeed the next time.
+ */
 const LOST_RACES = ['40001', '40P01'];
 
-/** The database is short of something (disk, memory, connections): the call is not to blame, and soon is too soon. */
+/**
+ * Errors for a shortage in the database (disk, memory, connections). The call is not the cause, and
+ * an immediate retry is too soon.
+ */
 const SHORTAGE = /^53/;
 const AFTER_SHORTAGE_MS = 10_000;
 
@@ -95,7 +107,7 @@ async function plainValue(client: PoolClient, call: SqlToolCall): Promise<Json> 
   return valueIn(fn, await boundQuery(client, statement, storableJson(args), timeoutMs));
 }
 
-/** Calls it within the sandbox, and tells what that changed. */
+/** Calls the function within the sandbox. Returns its result and its changes. */
 export async function watchedCall(client: PoolClient, call: SqlToolCall): Promise<CapturedChanges> {
   const { fn, args, timeoutMs } = call;
   const statement = statementOf(fn, args, await typesOf(client, fn));
@@ -136,8 +148,9 @@ export function failureOf(
 const typeNames = new Map<string, string>();
 
 /**
- * The types of the arguments as Postgres itself writes them, by how the definition has them. They go into the text of a
- * statement, so nothing that is no type may come through here, whoever wrote the definition.
+ * Returns the types of the arguments as Postgres writes them, by their text in the definition. The
+ * types become part of the text of a statement. A text that is not a type must therefore not pass,
+ * regardless of who wrote the definition.
  */
 async function typesOf(client: PoolClient, fn: SqlFunction): Promise<ReadonlyMap<string, string>> {
   const unknown = fn.arguments.map(({ type }) => type).filter((type) => !typeNames.has(type));
@@ -156,23 +169,24 @@ async function typesOf(client: PoolClient, fn: SqlFunction): Promise<ReadonlyMap
 }
 
 /**
- * The arguments travel as one JSON document, so that every type of Postgres arrives as itself. `r.*` is the whole
- * result, where a bare `r` might be a column or an argument of that name.
+ * Returns the statement that calls the function. The arguments are sent as one JSON document, so
+ * that values of every type of Postgres arrive unchanged. `r.*` is the whole result, while a bare
+ * `r` might be a column or an argument of that name.
  */
 function statementOf(
   fn: SqlFunction,
   args: JsonObject,
   types: ReadonlyMap<string, string>,
 ): string {
-  const given = fn.arguments.filter((argument) => Object.hasOwn(args, argument.name));
-  const columns = given
+  const passed = fn.arguments.filter((argument) => Object.hasOwn(args, argument.name));
+  const columns = passed
     .map((argument) => `${quoteName(argument.name)} ${types.get(argument.type)}`)
     .join(', ');
-  const named = given
+  const named = passed
     .map((argument) => `${quoteName(argument.name)} => a.${quoteName(argument.name)}`)
     .join(', ');
   const source =
-    given.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
+    passed.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
   const value = `case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text`;
   return `select ${value} as value from ${source} cross join lateral ${target} as r`;

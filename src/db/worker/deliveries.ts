@@ -2,7 +2,7 @@ import type { Pool } from '../connection/pool.ts';
 
 type Client = Pick<Pool, 'query'>;
 
-/** What a webhook was told, or could not be. */
+/** A delivery to a webhook, or an attempt to deliver. */
 export type Delivery = {
   id: string;
   url: string;
@@ -25,7 +25,7 @@ export type DeliveryFilter = {
   limit: number;
 };
 
-/** The newest deliveries of the tenant. */
+/** Returns the newest deliveries of the tenant. */
 export async function listDeliveries(
   client: Client,
   { webhookId, status, limit }: DeliveryFilter,
@@ -40,7 +40,7 @@ export async function listDeliveries(
   return rows;
 }
 
-/** Tells it once more, under the same id. Throws `HWNTF`. */
+/** Delivers again under the same id. Throws `HWNTF`. */
 export async function redeliver(client: Client, id: string): Promise<Delivery> {
   const { rows } = await client.query(`select ${SHOWN} from howdah.redeliver($1) as d`, [id]);
   return rows[0];

@@ -45,7 +45,10 @@ export async function ensureMonths(
   }
 }
 
-/** Whether a job is due, also one that somebody is just doing; of a worker that is there for some runs only, a run of those. */
+/**
+ * Returns whether a job is due, including jobs that are being worked on. For a worker with a scope,
+ * returns whether a run in its scope is due.
+ */
 export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
   const { rows } = await pool.query('select howdah_private.has_due_work($1) as has_due_work', [
     worker,
@@ -103,7 +106,10 @@ async function retainTenant(
 const ERASED_AT_ONCE = 100;
 const PARTS_AT_ONCE = 10;
 
-/** Erases what tenants do not keep beyond the end of a run, some of it; one worker at a time does, the others come back. */
+/**
+ * Erases data that tenants do not keep beyond the end of a run, a limited number of batches per
+ * call. Only one worker at a time does this. Calls of other workers return at once.
+ */
 export async function eraseEnded(pool: Pool): Promise<void> {
   for (let part = 0; part < PARTS_AT_ONCE; part += 1) {
     const { rows } = await pool.query('select howdah_private.erase_ended($1) as done', [
@@ -113,7 +119,9 @@ export async function eraseEnded(pool: Pool): Promise<void> {
   }
 }
 
-/** Lets the models named `default` follow the environment, except where a person has edited them. */
+/**
+ * Updates the models named `default` from the environment, except where a person has edited them.
+ */
 export async function syncDefaultModel(
   pool: Pool,
   model: { provider: string; model: string },
@@ -124,7 +132,10 @@ export async function syncDefaultModel(
   ]);
 }
 
-/** Of these names those of the default tenant's tools that are not written in code: their rows are kept. */
+/**
+ * Returns which of these names belong to tools of the default tenant that are not written in code.
+ * The rows of those tools are kept.
+ */
 export async function namesOfOthers(pool: Pool, names: readonly string[]): Promise<string[]> {
   const { rows } = await pool.query<{ name: string }>(
     `select t.name from howdah.tools as t join howdah.tenants as n on n.id = t.tenant_id
@@ -134,7 +145,9 @@ export async function namesOfOthers(pool: Pool, names: readonly string[]): Promi
   return rows.map(({ name }) => name);
 }
 
-/** Writes the tools registered in code as rows of the default tenant, so that agents can be given them. */
+/**
+ * Writes the tools registered in code as rows of the default tenant, so that agents can use them.
+ */
 export async function syncCustomTools(pool: Pool, tools: readonly CustomTool[]): Promise<void> {
   const rows = tools.map(({ name, description, parameters, effect = 'idempotent' }) => ({
     name,

@@ -1,12 +1,16 @@
 import type { Pool } from '../connection/pool.ts';
 
-/** What the database tells of deliveries, and what is told it; the types are those of who asks. */
+/**
+ * Creates the calls that begin and end deliveries in the database. The caller provides the types.
+ */
 export function deliveriesOn<
   Delivery extends { id: string; attempt: number },
   Result extends { status: number | null; error: string | null; retryAfterMs: number | null },
 >(pool: Pool) {
   return {
-    /** The attempt that begins; nothing when it is over, or somebody else is at it. */
+    /**
+     * Begins an attempt. Returns undefined when the delivery is over or another worker handles it.
+     */
     begin: async (id: string): Promise<Delivery | undefined> => {
       const text = 'select howdah_private.begin_delivery($1) as delivery';
       const { rows } = await pool.query<{ delivery: Delivery | null }>(text, [id]);

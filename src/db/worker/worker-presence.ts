@@ -6,7 +6,9 @@ import { listenTo } from '../feed/feed.ts';
 import { PROTOCOL } from '../runs/commit-query.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
-/** A heartbeat had no answer: other statements under way may have been lost as silently. */
+/**
+ * The error of a heartbeat without an answer. Other pending statements may be lost in the same way.
+ */
 export class SilentDatabaseError extends Error {}
 
 /** The time without an answer after which a worker's presence is lost. The reaper waits longer. */
@@ -14,11 +16,11 @@ const ANSWER_MS = 8_000;
 
 export type Presence = {
   readonly worker: string;
-  /** The worker's row says it is alive; false when somebody has declared it dead. */
+  /** Sends a heartbeat. Returns false when another process has declared the worker dead. */
   beat(): Promise<boolean>;
-  /** Hands everything back and forgets the worker. */
+  /** Releases all runs and deletes the worker. */
   leave(): Promise<void>;
-  /** Lets go of the connection without a word, as a crash would. */
+  /** Closes the connection without releasing anything, as a crash would. */
   close(): Promise<void>;
 };
 
@@ -27,23 +29,24 @@ export type PresenceOptions = {
   worker: string;
   poolId: string;
   release: string;
-  /** The runs it is there for; all when absent. */
+  /** The runs that the worker accepts. All runs when absent. */
   scope?: WorkerScope | undefined;
   /** Returns the fingerprints of the worker's master keys. */
   masterKeys(): Promise<string[]>;
-  /** A run of some worker was cancelled. */
+  /** Called when a run of some worker was cancelled. */
   onControl(executionId: string): void;
-  /** A worker without room has taken a wake-up. */
+  /** Called when a worker without room has taken a wake-up. */
   onDueRuns(): void;
-  /** The database offers these runs to this worker. */
+  /** Called when the database offers these runs to this worker. */
   onOffer(executionIds: string[]): void;
-  /** The session, and with it the presence, is lost. */
+  /** Called when the session, and with it the presence, is lost. */
   onLost(reason: Error): void;
 };
 
 /**
- * Registers a worker on a connection of its own, whose advisory lock is its presence, and listens there for
- * control messages. Must be a direct connection, not one through a transaction pooler.
+ * Registers a worker on its own connection and listens there for control messages. The advisory
+ * lock of the connection is the presence of the worker. The connection must be direct and not go
+ * through a transaction pooler.
  */
 export async function registerWorkerPresence(options: PresenceOptions): Promise<Presence> {
   const client = createClient({
@@ -74,7 +77,8 @@ export async function registerWorkerPresence(options: PresenceOptions): Promise<
     reported = await options.masterKeys().catch(() => []);
     await answered(register(client, options, reported));
   } catch (error) {
-    await close(); // or the lock would be there, and nobody who beats
+    // Otherwise the lock would exist without heartbeats.
+    await close();
     throw error;
   }
   return {
@@ -90,7 +94,7 @@ export async function registerWorkerPresence(options: PresenceOptions): Promise<
       return (await answered(client.query(text, [options.worker]))).rows[0].alive;
     },
     async leave() {
-      // first as a hand-over, so that leaving is not counted against the runs; then for good
+      // Hand over first, so that leaving is not counted against the runs. Then delete the worker.
       const handOver = 'select howdah_private.release_executions($1, null, false)';
       await answered(client.query(handOver, [options.worker]));
       await answered(client.query('select howdah_private.forget_worker($1)', [options.worker]));
@@ -100,7 +104,7 @@ export async function registerWorkerPresence(options: PresenceOptions): Promise<
   };
 }
 
-/** Most runs of an offer. Every login may send one, of any length. */
+/** Maximum number of runs in an offer. Every login may send an offer of any length. */
 const MOST_OFFERED = 4;
 
 function offeredIds(payload: string): string[] {
@@ -156,7 +160,10 @@ export async function returnWakeUps(pool: Pool, executionIds: string[]): Promise
   await pool.query('select howdah_private.return_wake_ups($1)', [executionIds]);
 }
 
-/** Gives runs that are due but have no wake-up one again. Gives how many there were: zero, if all is well. */
+/**
+ * Enqueues missing wake-ups of due runs. Returns the number of missing wake-ups, which is normally
+ * zero.
+ */
 export async function healQueue(pool: Pool): Promise<number> {
   const { rows } = await pool.query('select howdah_private.repair_queue() as healed');
   return rows[0].healed;
@@ -173,8 +180,8 @@ export async function admitParked(
 }
 
 /**
- * Counts the usage of a new limit again. While a transaction older than `after` is open, a job tries
- * again later.
+ * Counts the usage of a new limit again. While a transaction older than `after` is open, a job
+ * tries again later.
  */
 export async function recountLimit(pool: Pool, limit: string, after?: string): Promise<void> {
   await pool.query('select howdah_private.recount_limit($1, $2)', [limit, after ?? null]);
@@ -188,8 +195,9 @@ export async function deliverMail(pool: Pool, agent: string, tenant: string): Pr
 const BATCHES_PER_TICK = 100;
 
 /**
- * Fires schedules that are due. One worker at a time does, the others come back at once. Each batch
- * is a transaction of its own. The schedules left after many batches wait for the next tick.
+ * Fires schedules that are due. Only one worker at a time does this. Calls of other workers return
+ * at once. Each batch has its own transaction. After the maximum number of batches, the remaining
+ * schedules wait for the next tick.
  */
 export async function fireSchedules(pool: Pool): Promise<void> {
   for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
@@ -198,12 +206,12 @@ export async function fireSchedules(pool: Pool): Promise<void> {
   }
 }
 
-/** Handles questions past their deadline. One worker at a time does. */
+/** Handles questions past their deadline. Only one worker at a time does this. */
 export async function expireQuestions(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.run_timers('questions')`);
 }
 
-/** Enqueues checks of the alert rules that are due. One worker at a time does. */
+/** Enqueues checks of the alert rules that are due. Only one worker at a time does this. */
 export async function enqueueAlerts(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.run_timers('alerts')`);
 }

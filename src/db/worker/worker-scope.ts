@@ -1,10 +1,13 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** The runs a worker is there for: those of these tenants, or of these agents and workflows of them with all that is below. */
+/**
+ * The runs that a worker accepts: those of these tenants, or those of these agents and workflows of
+ * the tenants with all runs below them.
+ */
 export type WorkerScope = { tenants: string[]; members: string[] | null };
 
-/** One thing a worker is told to be there for: by its name (of a tenant its slug), or its id. */
+/** A term of a scope: a name (for a tenant its slug) or an id. */
 export type ScopeTerm = { kind: 'tenant' | 'agent' | 'workflow'; name: string };
 
 type Member = { id: string; tenant_id: string };
@@ -12,8 +15,9 @@ type Member = { id: string; tenant_id: string };
 const MOST_NAMES = 10;
 
 /**
- * The ids of what is named. Agents and workflows are looked for in the tenants named beside them, else in the one the login
- * acts for; by its id one is found in any. Throws `HWNTF`, saying which there are. Undefined when nothing is named.
+ * Returns the ids of the named tenants, agents and workflows. Names of agents and workflows are
+ * resolved in the tenants of the terms, or else in the tenant of the login. Ids are resolved in any
+ * tenant. Throws `HWNTF` with the existing names. Returns undefined without terms.
  */
 export async function resolveScope(
   pool: Pool,
@@ -57,16 +61,16 @@ async function membersNamed(
   tenants: readonly string[],
 ): Promise<Member[]> {
   const there = `from ${TABLES[term.kind]} as m where m.deleted_at is null`;
-  const given = tenants.length === 0 ? null : tenants;
+  const tenantIds = tenants.length === 0 ? null : tenants;
   const inTenants = 'm.tenant_id = any (coalesce($1::uuid[], array[howdah.current_tenant()]))';
   const { rows } = await pool.query<Member>(
     `select m.id, m.tenant_id ${there} and (
        (m.name = $2 and ${inTenants}) or (m.id::text = $2 and m.tenant_id = any (coalesce($1::uuid[], array[m.tenant_id]))))`,
-    [given, term.name],
+    [tenantIds, term.name],
   );
   return rows.length > 0
     ? rows
-    : refuse(pool, term, `select distinct m.name ${there} and ${inTenants}`, [given]);
+    : refuse(pool, term, `select distinct m.name ${there} and ${inTenants}`, [tenantIds]);
 }
 
 async function refuse(

@@ -7,20 +7,26 @@ type Answer =
   | { table: string; statement: string; argument: JsonObject };
 
 const WRITE_MS = 10_000;
-/** The role that holds the columns of all tenants' watches; nothing else runs as this role. */
+/**
+ * The role that has the rights on the columns of all tenants' watches. Nothing else runs as this
+ * role.
+ */
 const WRITER = 'howdah_writer';
-/** Nobody's: what the table's own triggers do then reaches no tenant's rows. */
+/** A tenant id that belongs to nobody, so that triggers of the table reach no rows of a tenant. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** Begins an attempt, the next of which stands in the queue; false when there is nothing to be written. */
+/**
+ * Begins an attempt. The next attempt is already in the queue. Returns false when there is nothing
+ * to write.
+ */
 export async function beginWriteBack(pool: Pool, executionId: string): Promise<boolean> {
   const text = 'select howdah_private.begin_write_back($1) as begun';
   return (await pool.query<{ begun: boolean }>(text, [executionId])).rows[0]?.begun ?? false;
 }
 
 /**
- * Writes the answer of a run into the row it is about, and notes it in the same commit. What passes by itself is thrown; what
- * the table refuses is noted.
+ * Writes the answer of a run into its row, and records the result in the same commit. Throws
+ * temporary errors. Records errors of the table.
  */
 export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): Promise<void> {
   return inTransaction(
