@@ -82,7 +82,8 @@ parentPort?.on('message', async (command: ApiCommand) => {
 });
 
 async function start({ url, config, terminal, metricsType }: ApiThreadData): Promise<void> {
-  const secretKeys = config.secretKeys.map((key) => Buffer.from(key)); // copied between threads as plain bytes
+  // Buffers are copied between threads as plain bytes.
+  const secretKeys = config.secretKeys.map((key) => Buffer.from(key));
   const own = { ...config, secretKeys };
   const metrics = metricsType === undefined ? undefined : metricsOfProcess(metricsType);
   api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });

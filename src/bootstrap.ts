@@ -20,10 +20,13 @@ export type { Extensions } from './open-worker.ts';
 export { masterKeysOf } from './serve-api.ts';
 export { openTelemetry } from './telemetry.ts';
 
-/** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
+/**
+ * The database of a process: the one that DATABASE_URL names, else the embedded one, which is
+ * started if necessary.
+ */
 export type Database = { url: string; isEmbedded: boolean };
 
-/** Finds or starts the database. `talk` is told what takes a moment. */
+/** Finds or starts the database. `talk` receives a line for each action that takes time. */
 export async function openDatabase(
   config: Config,
   talk: (line: string) => void,
@@ -37,7 +40,7 @@ export async function openDatabase(
 
 /** Loads the packages of a worker while the database opens, then resolves as `opening` does. */
 export async function loadWorkerAndAwait<T>(opening: Promise<T>): Promise<T> {
-  opening.catch(() => {}); // it is awaited below
+  opening.catch(() => {}); // awaited below
   await nextTurn(); // loading blocks this thread: initdb starts first
   await loadWorker();
   return opening;
@@ -45,7 +48,9 @@ export async function loadWorkerAndAwait<T>(opening: Promise<T>): Promise<T> {
 
 const loadWorker = () => import('./open-worker.ts');
 
-/** Starts a worker with the providers of this environment. Its packages are loaded with the call. */
+/**
+ * Starts a worker with the providers of this environment. Its packages are loaded with the call.
+ */
 export async function loadAndOpenWorker(...worker: Parameters<OpenWorker>): Promise<Worker> {
   return (await loadWorker()).openWorker(...worker);
 }
@@ -53,7 +58,10 @@ type OpenWorker = Awaited<ReturnType<typeof loadWorker>>['openWorker'];
 
 const WAIT_SECONDS = 20;
 
-/** The same, once it takes connections: a given one may be started later than we are. */
+/**
+ * Opens the database as `openDatabase` does, and waits until it takes connections. A database of
+ * DATABASE_URL may be started later than this process.
+ */
 export async function awaitDatabase(
   config: Config,
   talk: (line: string) => void,
@@ -65,7 +73,7 @@ export async function awaitDatabase(
   return database;
 }
 
-/** Brings the schema up to date. Gives the migrations applied. */
+/** Migrates the schema to the latest version. Returns the applied migrations. */
 export function migrateDatabase(url: string): Promise<string[]> {
   return migrateUp(url, async (queueUrl) => {
     const { migrateQueue } = await import('../workers/migrate-queue.ts');
@@ -75,18 +83,18 @@ export function migrateDatabase(url: string): Promise<string[]> {
 
 /** A running Howdah. */
 export type Howdah = {
-  /** The database it works on: the owner's URL. */
+  /** The database that Howdah works on, as the owner's URL. */
   databaseUrl: string;
   isEmbedded: boolean;
-  /** The model of agents that name none, in words. */
+  /** The description of the model for agents that name none. */
   model: string;
-  /** Where the API listens, undefined without one. */
+  /** The URL of the API, or undefined without an API. */
   apiUrl: string | undefined;
-  /** Runs this process holds. */
+  /** Returns the number of runs in this process. */
   inFlight(): number;
-  /** Resolves when its worker holds nothing and nothing is due any more, or when the signal fires. */
+  /** Resolves when the worker has no runs and nothing is due any more, or when the signal fires. */
   untilIdle(signal: AbortSignal): Promise<void>;
-  /** Drains worker and API, closes both; an embedded Postgres goes on running. */
+  /** Drains the worker and the API, and closes both. An embedded Postgres continues to run. */
   close(): Promise<void>;
 };
 
@@ -95,16 +103,19 @@ const STARTING = [{ name: 'presence', ok: false, reason: 'This worker is startin
 /** The parts of a Howdah, with the thread of its API where it has one. */
 type Parts = { api: boolean; worker: boolean; thread: LoadedThread | undefined };
 
-/** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
+/**
+ * Opens the database, migrates it, and starts the requested parts. Closes everything again when a
+ * part fails to start.
+ */
 export async function openHowdah(
   config: Config,
   parts: { api: boolean; worker: boolean },
   talk: (line: string) => void,
   extensions: Extensions = {},
 ): Promise<Howdah> {
-  const giveUp = new AbortController(); // a wait left behind would keep the process alive
+  const giveUp = new AbortController(); // a pending wait would keep the process alive
   const opening = awaitDatabase(config, talk, extensions.waitSeconds, giveUp.signal);
-  opening.catch(() => {}); // it is awaited below, unless the thread fails before
+  opening.catch(() => {}); // awaited below, unless the thread fails before
   let thread: LoadedThread | undefined;
   try {
     thread = parts.api && parts.worker ? loadApiThread() : undefined;
@@ -136,8 +147,10 @@ async function openParts(
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
-    const given = { ...extensions, scope, tools: tools?.all() ?? [] };
-    worker = parts.worker ? await loadAndOpenWorker(url, config, telemetry, given) : undefined;
+    const workerExtensions = { ...extensions, scope, tools: tools?.all() ?? [] };
+    worker = parts.worker
+      ? await loadAndOpenWorker(url, config, telemetry, workerExtensions)
+      : undefined;
     if (worker) tools?.follow(worker);
     return {
       databaseUrl: url,

@@ -15,60 +15,80 @@ import {
   telemetryVariables,
 } from './settings/telemetry-settings.ts';
 
-/** Environment variables as the process (or a test) has them. An empty string counts as unset. */
+/** Environment variables of the process or of a test. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment says, checked and with the defaults of contract section 2 filled in. */
+/**
+ * The configuration from the environment, validated and with the defaults of contract section 2.
+ */
 export type Config = Readonly<{
-  /** Undefined: Howdah runs its own PostgreSQL in `home`. Connections here are sessions of their own. */
+  /**
+   * The database server. Undefined: Howdah runs its own PostgreSQL in `home`. Each connection is a
+   * session of its own.
+   */
   databaseUrl: string | undefined;
-  /** A pooler that gives a connection for each transaction: for the requests of the API. */
+  /** A pooler that assigns a connection to each transaction, for the requests of the API. */
   poolerUrl: string | undefined;
-  /** A hot standby: for what the API only reads. */
+  /** A hot standby, for data that the API only reads. */
   replicaUrl: string | undefined;
   /** 0 takes any free port. */
   port: number;
   host: string;
-  /** Where others reach this server, without a slash at its end. */
+  /** The URL at which others reach this server, without a slash at its end. */
   publicUrl: string | undefined;
-  /** Absolute. */
+  /** An absolute path. */
   home: string;
-  /** Absolute: where files lie that rows of howdah.resources name by their path. */
+  /** The absolute path of the files that rows of howdah.resources name by their path. */
   resourceFolder: string;
-  /** Absolute: where months are archived before they are dropped; without one they are not. */
+  /**
+   * The absolute path where months are archived before they are dropped. Without a path, months are
+   * not archived.
+   */
   archiveFolder: string | undefined;
   auth: 'none' | 'required';
-  /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
+  /** The secret that signs tokens (HS256), at least 32 bytes. Must never be logged. */
   jwtSecret: string | undefined;
-  /** The keys that secrets are encrypted with, the one in use first: hand them to no log. */
+  /** The keys that encrypt secrets, the current one first. Must never be logged. */
   secretKeys: readonly Buffer[];
-  /** Absolute: where a key is kept when there are none; undefined where HOST is no loopback address. */
+  /**
+   * The absolute path of the key file that is used when there are no keys. Undefined where HOST is
+   * not a loopback address.
+   */
   secretKeyFile: string | undefined;
-  /** Where the keys are that somebody else signs tokens with (RS256, ES256). */
+  /** The URL of the keys with which another party signs tokens (RS256, ES256). */
   jwksUrl: string | undefined;
-  /** Origins whose pages may ask the API, besides its own. */
+  /** Origins whose pages may call the API, besides its own. */
   corsOrigins: readonly string[];
-  /** Whether the schema may be asked about, and GraphiQL is there. */
+  /** True if introspection of the schema is allowed and GraphiQL is available. */
   graphqlIntrospection: boolean;
-  /** Absolute: the operations that run, when no others do. */
+  /** The absolute path of the allowed operations. If set, no other operations run. */
   graphqlOperations: string | undefined;
-  /** `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach all the same. */
+  /**
+   * `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach
+   * nevertheless.
+   */
   egressAllow: readonly string[];
-  /** Which commands may be started as MCP servers, and with what. */
+  /** The commands that may be started as MCP servers, and their settings. */
   mcp: McpCommands;
   defaultModel: DefaultModel;
-  /** Where workers of this process fail on purpose; for tests. */
+  /** The point where workers of this process fail on purpose, for tests. */
   failpoint: ArmedFailpoint | undefined;
-  /** Most streams, sockets and waits of one tenant, and of one user, in one API process. */
+  /**
+   * Maximum number of streams, sockets and waits of one tenant, and of one user, in one API
+   * process.
+   */
   tenantStreams: number;
   userStreams: number;
-  /** Runs in flight per worker. */
+  /** Maximum number of runs in flight per worker. */
   workerConcurrency: number;
-  /** The folder of pg_dump and its like; undefined: they are looked for. */
+  /** The folder of pg_dump and similar programs. Undefined: the folder is searched for. */
   pgBin: string | undefined;
-  /** The folders programs are looked for in. */
+  /** The folders where programs are searched for. */
   path: readonly string[];
-  /** By `npx howdah` or `npm start`, so by somebody at a terminal or a script, who ends npm to end it. */
+  /**
+   * True if started by `npx howdah` or `npm start`: somebody at a terminal or a script ends npm to
+   * end the process.
+   */
   isStartedByNpm: boolean;
 }> &
   TelemetrySettings &
@@ -76,7 +96,10 @@ export type Config = Readonly<{
 
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 
-/** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
+/**
+ * The schema of each variable with its fix. A fix completes the sentence "Set NAME to …" and never
+ * repeats the value.
+ */
 export const variables = {
   DATABASE_URL: [
     postgresUrl,
@@ -171,8 +194,8 @@ type Name = keyof typeof variables;
 type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
 
 /**
- * The configuration that `env` describes. Throws `HWINV` naming the variable and the fix, never its value:
- * a mistyped line may well hold a secret.
+ * Returns the configuration that `env` describes. Throws `HWINV` with the name of the variable and
+ * the fix, never with its value, because a mistyped line may contain a secret.
  */
 export function readConfig(env: Environment): Config {
   const values = readVariables(env);
@@ -208,7 +231,8 @@ export function readConfig(env: Environment): Config {
     secretKeyFile: onLoopback ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
     jwksUrl: values.HOWDAH_JWKS_URL,
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
-    // whoever asks for tokens serves others, who are told nothing of the schema unless the environment says so
+    // A server that requires tokens serves others, who see nothing of the schema unless the
+    // environment allows it.
     graphqlIntrospection:
       (values.HOWDAH_GRAPHQL_INTROSPECTION ?? (auth === 'none' ? 'on' : 'off')) === 'on',
     graphqlOperations:
@@ -229,14 +253,15 @@ export function readConfig(env: Environment): Config {
 }
 
 /**
- * The configuration of this process: `overrides` (command-line flags) before the real environment
- * before a `.env` file in `folder`. With `ownEnvironment` the one place that reads `process.env`.
+ * Returns the configuration of this process. `overrides` (command-line flags) take precedence over
+ * the real environment, which takes precedence over a `.env` file in `folder`. Only this function
+ * and `ownEnvironment` read `process.env`.
  */
 export function loadConfig(overrides: Environment = {}, folder: string = process.cwd()): Config {
   return readConfig({ ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) });
 }
 
-/** A copy of this process's environment, for a program that it starts. */
+/** Returns a copy of this process's environment, for a program that the process starts. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };
 }

@@ -28,7 +28,10 @@ function refuseUnknownProvider(config: Config): void {
   }
 }
 
-/** A model whose URL stands in the environment is reached as any OpenAI-compatible server is. */
+/**
+ * Returns the default model as a row. A model whose URL is in the environment is reached like any
+ * OpenAI-compatible server.
+ */
 export function defaultModelRow(config: Config): { provider: string; model: string } {
   const { provider, model, baseUrl } = config.defaultModel;
   return { provider: baseUrl === undefined ? provider : 'openai', model };

@@ -50,21 +50,27 @@ export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';
 export { defineTool, type ToolSpec } from './tools/custom/define-tool.ts';
 
-/** What `start` runs; everything else comes from the environment, as on the command line. */
+/** Options of `start`. All other settings come from the environment, as on the command line. */
 export type StartOptions = {
   /** Tools written in TypeScript: each becomes a row of howdah.tools with kind `custom`. */
   tools?: readonly CustomTool[];
-  /** Agents written in TypeScript, for those with `engine = 'custom'`: see docs/engines.md. */
+  /** Agents written in TypeScript, for agents with `engine = 'custom'`: see docs/engines.md. */
   engines?: readonly CustomEngine[];
-  /** Called when runs do something: see docs/hooks.md. Every worker of the database is started with them. */
+  /**
+   * Hooks that are called at events of runs: see docs/hooks.md. All workers of the database must be
+   * started with the same hooks.
+   */
   hooks?: Hooks;
-  /** Undefined: DATABASE_URL, else the embedded Postgres. */
+  /** The URL of the database. Undefined: DATABASE_URL, else the embedded Postgres. */
   databaseUrl?: string;
   api?: boolean;
   worker?: boolean;
 };
 
-/** Starts Howdah in this process: database, API and worker. Throws `HowdahError` with a hint when it cannot. */
+/**
+ * Starts Howdah in this process: database, API and worker. Throws `HowdahError` with a hint on
+ * failure.
+ */
 export async function start(options: StartOptions = {}): Promise<Howdah> {
   const config = loadConfig(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {});
   const { api = true, worker = true, tools = [], engines = [], hooks = {} } = options;

@@ -24,11 +24,11 @@ export type Extensions = ToolSources & {
   waitSeconds?: number;
   /** Seconds in which the API reports not ready and still answers, before it closes; 0. */
   drainSeconds?: number;
-  /** Limits the worker to these tenants, agents or workflows. Empty: it takes all runs. */
+  /** Limits the worker to these tenants, agents or workflows. Empty: the worker takes all runs. */
   only?: readonly ScopeTerm[];
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
-  /** The same limit, with ids in the place of names. */
+  /** The limit of `only`, with ids instead of names. */
   scope?: WorkerScope | undefined;
 };
 

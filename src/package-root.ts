@@ -2,21 +2,30 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of this package, where `migrations/` and `sql/` stand: above `src` in a checkout, above `dist` when packed. */
+/**
+ * The folder of this package with `migrations/` and `sql/`: above `src` in a checkout, above `dist`
+ * when packed.
+ */
 export const PACKAGE_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 
-/** The version of this release, as package.json has it. */
+/** Returns the version of this release from package.json. */
 export function releaseVersion(): string {
   const file = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
   return (JSON.parse(file) as { version: string }).version;
 }
 
-/** The file of the module `name` beside the one at `url`, to start a process with: .ts in a checkout, .js when packed. */
+/**
+ * Returns the file of the module `name` beside the module at `url`, to start a process with: .ts in
+ * a checkout, .js when packed.
+ */
 export function moduleBeside(url: string, name: string): string {
   return fileURLToPath(new URL(`${name}${extname(url)}`, url));
 }
 
-/** Whether this process was started with the module at `url`; `import.meta.main` says so only from Node 24.2 on. */
+/**
+ * Returns whether this process was started with the module at `url`. `import.meta.main` exists only
+ * from Node 24.2 on.
+ */
 export function isEntry(url: string): boolean {
   const entry = process.argv[1];
   return entry !== undefined && existsSync(entry) && realpathSync(entry) === fileURLToPath(url);

@@ -18,18 +18,24 @@ import type { EndedRun } from './telemetry/traces/run-spans.ts';
 
 const { any: MOST } = MOST_CONNECTIONS;
 
-/** What a process says of itself: logs always, metrics where somebody can read them, traces where the environment says so. */
+/**
+ * The telemetry of a process: logs always, metrics where they can be read, and traces where the
+ * environment enables them.
+ */
 export type Telemetry = {
   log: Logger;
   metrics: Metrics | undefined;
-  /** Of this process, as its own port says it; the API has one of its own. */
+  /** The readiness of the process, as its own port reports it. The API has its own readiness. */
   readiness: Readiness;
   forWorker: Pick<WorkerOptions, 'log' | 'observe' | 'metrics' | 'onSecret'>;
-  /** Sends what is left, closes the port of metrics. */
+  /** Sends pending data and closes the port of metrics. */
   close(): Promise<void>;
 };
 
-/** Metrics are only counted where they are served: by the API, or on a port of their own. */
+/**
+ * Opens the telemetry of a process. Metrics are counted only where they are served: by the API, or
+ * on a port of their own.
+ */
 export async function openTelemetry(
   url: string,
   config: Config,
@@ -74,7 +80,7 @@ export function openLog(url: string, config: Config, terminal: Terminal) {
   return { redaction, log: createLog({ ...config, ...terminal, redaction }) };
 }
 
-/** What is loaded for metrics is loaded here, by processes that have some. */
+/** Loads and opens metrics. Their packages are loaded here, only by processes with metrics. */
 async function openMetrics(url: string, config: Config, log: Logger, readiness: Readiness) {
   const { createMetrics } = await import('./telemetry/metrics.ts');
   const pool = createPool({
@@ -98,7 +104,7 @@ async function openMetrics(url: string, config: Config, log: Logger, readiness: 
   };
 }
 
-/** The same for traces. */
+/** Loads and opens traces. Their packages are loaded here, only by processes with traces. */
 async function openTracing(url: string, settings: TracingSettings, log: Logger) {
   const { createTracing } = await import('./telemetry/traces/tracing.ts');
   const pool = createPool({
@@ -128,7 +134,10 @@ async function serve(
   return startMetricsServer(options);
 }
 
-/** What stands in no line of the log, whoever writes it: all that this process was given as a secret. */
+/**
+ * Returns the secrets that no line of the log may contain: all that this process received as a
+ * secret.
+ */
 function secretsOf(url: string, config: Config): (string | undefined)[] {
   const { password } = new URL(url);
   return [

@@ -9,7 +9,7 @@ const MOST_PAUSE_MS = 1_000;
 export type LookResult = 'found' | 'nothing' | 'no_room';
 
 export type DueRunPoller = {
-  /** Looks, since something may be due. */
+  /** Looks for due runs, since there may be some. */
   nudge(): void;
   /** Looks if there was no room for what may be due. Call when a run has left. */
   room(): void;

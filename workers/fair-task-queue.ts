@@ -1,23 +1,25 @@
 import { ReturnTimes } from './return-times.ts';
 import { TenantSemaphore } from './tenant-semaphore.ts';
 
-/** Something a job is about. */
+/** The subject of a job. */
 export type TenantJob = { id: string; tenant_id: string };
 
 /**
- * What is done of it: `begin` while its job runs, so that a failure there is the job's; `go` beside the job. Undefined: there
- * is nothing to be done any more. Before it is done `begin` sees to it that another process tries again, should this one die.
+ * The handler of a task. `begin` runs within the job, so that its failure is a failure of the job.
+ * It returns undefined when nothing is left to do. Before the work starts, `begin` ensures that
+ * another process tries again if this process dies. `go` runs outside of the job.
  */
 export type TaskHandler<StartedJob> = {
   begin(job: TenantJob): Promise<StartedJob | undefined>;
   go(started: StartedJob): Promise<void>;
 };
 
-/** So many of a tenant are remembered here; those beyond only come again. */
+/** Maximum number of waiting jobs per tenant. Further jobs only return to the queue later. */
 const MOST_WAITING = 1_000;
 /**
- * Errands that may take long, so many at once, and of one tenant no more than its part. Who finds no room waits here, and is started
- * as soon as there is some, in the order they came; and as this process may end before, its job comes again.
+ * A queue of tasks that may take long. Limits the tasks that run at once, in all and per tenant.
+ * Tasks without a free slot wait here and start in order of arrival. Their jobs also return to the
+ * queue later, because this process may end before.
  */
 export class FairTaskQueue<StartedJob> {
   readonly #slots: TenantSemaphore;
@@ -38,7 +40,9 @@ export class FairTaskQueue<StartedJob> {
     this.#returnTimes = new ReturnTimes(now);
   }
 
-  /** Begins it; or says when its job is to come again, for want of room. */
+  /**
+   * Starts the task of a job. Without a free slot, returns the time at which the job has to return.
+   */
   async submit(job: TenantJob): Promise<Date | undefined> {
     if (!this.#slots.enter(job.tenant_id)) return this.#wait(job);
     this.#waiting.get(job.tenant_id)?.delete(job.id);
@@ -68,7 +72,10 @@ export class FairTaskQueue<StartedJob> {
       .finally(() => this.#leave(job));
   }
 
-  /** Whoever waits and may is next, one of each tenant in turn. What cannot be started comes again with its job. */
+  /**
+   * Starts the next waiting task that has a free slot, in turn by tenant. The job of a task that
+   * cannot start returns later.
+   */
   #leave({ tenant_id }: TenantJob): void {
     this.#slots.leave(tenant_id);
     for (const [tenant, waiting] of this.#waiting) {

@@ -8,10 +8,11 @@ type Connected = (
 ) => void;
 
 /**
- * The same pool, for Graphile Worker alone, which has two habits when connections are lost. Refused by a server that is
- * starting up it waits for 3 to 4.5 s, and longer each time; it comes back at its next poll when the refusal has no code it
- * knows. And when its LISTEN fails while it shuts down it releases that connection twice, where nobody catches that pg
- * throws at the second time: the process would end.
+ * Adapts a pool for Graphile Worker, which handles lost connections badly in two cases. When a
+ * starting server refuses a connection, Graphile Worker waits for 3 to 4.5 s, and longer each time.
+ * If the error has no code that Graphile Worker knows, it retries at its next poll. When its LISTEN
+ * fails while it shuts down, it releases that connection twice. pg throws at the second release,
+ * nobody catches the error, and the process would end.
  */
 export function adaptPoolForGraphile(pool: Pool): Pool {
   const inner = pool.connect.bind(pool) as () => Promise<PoolClient>;

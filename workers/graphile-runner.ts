@@ -15,36 +15,42 @@ import { filterNotifications, latestBreakingMigration } from './notification-fil
 import { cronItems } from './task-list.ts';
 
 const RETURN_MS = 250;
-/** Longer than a statement whose connection has been lost may still be under way. */
+/** The delay of an unlock, longer than a statement on a lost connection may continue to run. */
 const UNLOCK_MS = 500;
 
 /**
  * A crash of the database may undo that a job was locked, completed or postponed: the job comes
- * again, as after a crash of the worker. The work of a job commits on other connections. A
- * durable completion implies a durable claim, whose WAL is before it. Cron jobs may be lost within a
- * second of their time, until the next time.
+ * again, as after a crash of the worker. The work of a job commits on other connections. A durable
+ * completion implies a durable claim, whose WAL is before it. Cron jobs may be lost within a second
+ * of their time, until the next time.
  */
 const NO_FLUSH = { synchronous_commit: 'off' };
 
 export type QueueOptions = {
-  /** Opens connections for it: how they are named, and how many at most. */
+  /** Opens a pool with this application name and maximum number of connections. */
   open(applicationName: string, max: number, settings?: Record<string, string>): Pool;
-  /** Jobs at once, and so connections. A run leaves its slot as soon as it is claimed. */
+  /**
+   * The number of jobs at once, and so of connections. A run leaves its slot as soon as it is
+   * claimed.
+   */
   slots: number;
   tasks: TaskList;
   log: Log;
-  /** Somebody added jobs. */
+  /** Called when jobs were added. */
   onNews(): void;
-  /** Wake-ups are taken under another pool id from now on; what the old pool has locked must be unlocked. */
+  /**
+   * Called when wake-ups are taken under another pool id from now on. Jobs locked by the old pool
+   * must be unlocked.
+   */
   onReplaced(): void;
 };
 
 export type Queue = {
   /** The name under which Graphile Worker locks jobs. */
   readonly poolId: string;
-  /** Its connections. */
+  /** The connections of the queue. */
   readonly pool: Pool;
-  /** Whether it looks for jobs; not while it stops, or is started again. */
+  /** True while the queue looks for jobs. False while it stops or is started again. */
   readonly isTaking: boolean;
   stop(): Promise<void>;
 };
@@ -52,15 +58,15 @@ export type Queue = {
 type Running = { runner: Runner; poolId: string; pool: Pool };
 
 /**
- * Takes wake-ups from the queue. Two things happen to Graphile Worker when a connection is lost. It shuts itself down
- * when it cannot say that a job is done: then another one is started in its place. And a job it has locked without
- * hearing of it would stay locked for hours: then all that its pool has locked is unlocked. That wakes some runs twice,
- * which does nothing.
+ * Takes wake-ups from the queue. Handles two consequences of a lost connection for Graphile Worker.
+ * It shuts itself down when it cannot report that a job is done: another one is then started in its
+ * place. A job that it has locked without receiving the answer would stay locked for hours: all
+ * jobs that its pool has locked are then unlocked. That wakes some runs twice, which does nothing.
  */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
   let stopped = false;
   let replacing: Promise<void> | undefined;
-  /** Pools that may hold jobs nobody knows of. */
+  /** Pools that may have locked jobs without knowing. */
   const suspects = new Set<string>();
 
   const replace = async (): Promise<void> => {
@@ -123,8 +129,8 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 }
 
 /**
- * Resolves when the first search for a job was answered. Completion batching is set to 0 on purpose: without it 0.18
- * forgets completions while it stops.
+ * Resolves when the first search for a job was answered. Completion batching is set to 0 on
+ * purpose, because 0.18 otherwise forgets completions while it stops.
  */
 async function startRunner(
   options: QueueOptions,
@@ -163,7 +169,8 @@ async function startRunner(
     await pool.end();
     throw error;
   });
-  void runner.promise.catch(() => {}).then(() => pool.end()); // how it ended is told by its events
+  // The events report how the runner ended.
+  void runner.promise.catch(() => {}).then(() => pool.end());
   events.once('pool:gracefulShutdown', onShutdown);
   const readMigration = latestBreakingMigration(pool).then(
     (id) => {
@@ -182,8 +189,9 @@ async function startRunner(
 }
 
 /**
- * How the first search for a job ended. A runner asks for the ids of its tasks only then, and keeps that answer or that
- * failure for good: one whose first search fails would never find a job.
+ * Resolves with the error of the first search for a job, or with undefined. A runner requests the
+ * ids of its tasks only then, and keeps the answer or the failure for ever. A runner whose first
+ * search fails would never find a job.
  */
 function firstSearch(events: WorkerEvents): Promise<Error | undefined> {
   return new Promise((resolve) => {
@@ -206,7 +214,10 @@ async function areUnlocked({ open, log }: QueueOptions, poolIds: string[]): Prom
   }
 }
 
-/** Graphile Worker speaks of every job; here that is worth a debug line, except for what went wrong. */
+/**
+ * Creates the logger of Graphile Worker, which logs every job. Errors and warnings become warnings,
+ * and everything else has the level trace.
+ */
 function workerLogger(log: Log): Logger {
   return new Logger((scope) => (level, message) => {
     if (level === 'error' || level === 'warning') {

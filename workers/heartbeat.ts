@@ -29,35 +29,36 @@ export type HeartbeatOptions = {
   release: string;
   scope?: WorkerScope | undefined;
   masterKeys(): Promise<string[]>;
-  /** The folder in which files lie. A worker without one deletes no files. */
+  /** The folder of the files of resources. A worker without a folder deletes no files. */
   resourceFolder?: string | undefined;
   log: Log;
   onControl(executionId: string): void;
   onDueRuns(): void;
   onOffer(executionIds: string[]): void;
   /**
-   * A new identity: at the start, and again after the old one was lost; null in between. Whatever the old one owned is
-   * not ours.
+   * Called with a new identity at the start, and again after the old one was lost, with null in
+   * between. This worker no longer owns anything that the old identity owned.
    */
   onWorker(id: string | null): void;
-  /** Others were found dead, or runs without a wake-up. */
+  /** Called when dead workers, or runs without a wake-up, were found. */
   onRecovered(reason: 'dead_worker' | 'lost_wake_up', count: number): void;
-  /** No connection to the database can be trusted to have an answer on its way. */
+  /** Called when no connection to the database can be trusted to receive an answer. */
   onSilence(): void;
 };
 
 export type Heartbeat = {
-  /** Whether the database was told so a moment ago. */
+  /** True while the database counts this worker as alive. */
   readonly isAlive: boolean;
-  /** Begins a new life, as if the old one had been lost. */
+  /** Replaces the identity, as if the presence had been lost. */
   renew(reason: string): void;
   stop(): Promise<void>;
 };
 
 /**
- * Keeps this process known as alive, and looks after the others: every worker is a reaper. When its presence is
- * lost (the database restarted, the network was cut, it was frozen for too long) it lets go of everything and
- * comes back under a new identity; the old one is reaped like any dead worker.
+ * Keeps this worker registered as alive and looks after the other workers: every worker is a
+ * reaper. When the presence is lost (the database restarted, the network was cut, the process was
+ * frozen for too long), the worker releases everything and returns under a new identity. The old
+ * identity is reaped like any dead worker.
  */
 export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
   const { pool, log } = options;
@@ -111,7 +112,10 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     }
   };
 
-  /** Logs why a chore failed. Without a presence the log already says that the database is away. */
+  /**
+   * Logs why a chore failed. Without a presence, the log already reports that the database is
+   * unreachable.
+   */
   const reporting = (failure: string, chore: () => Promise<void>) => async (): Promise<void> => {
     try {
       await chore();
@@ -196,7 +200,10 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
   };
 }
 
-/** Repeats a chore, never two at a time; gives the way to stop it, which waits for the one under way. */
+/**
+ * Repeats a chore, never two at a time. Returns a function that stops the repetition and waits for
+ * the current chore.
+ */
 function every(ms: number, chore: () => Promise<void>): () => Promise<void> {
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;

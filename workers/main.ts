@@ -49,42 +49,60 @@ import { untilIdle } from './until-idle.ts';
 export type WorkerOptions = {
   url: string;
   provider(model: ModelRef): Outcome<ModelProvider>;
-  /** What secrets are opened with; without, models that name one fail and say so. */
+  /**
+   * The keys that open secrets. Without them, models that name a secret fail with an error that
+   * says so.
+   */
   masterKeys?: MasterKeys;
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
-  /** How MCP servers and other databases are reached from here; without, those of the public internet and no commands. */
+  /**
+   * The access to MCP servers and other databases. Without it, only those of the public internet
+   * are reachable, and no commands are started.
+   */
   mcp?: McpAccess;
-  /** Hooks written in TypeScript, called for every run this worker holds. */
+  /** Hooks written in TypeScript, called for every run of this worker. */
   hooks?: Hooks;
-  /** The runs it is there for; all when absent. */
+  /** The runs that the worker accepts. All runs when absent. */
   scope?: WorkerScope | undefined;
   /** Runs in flight at once. */
   concurrency: number;
   release: string;
-  /** Where the files of resources lie; without one only content in the database is given to models. */
+  /**
+   * The folder of the files of resources. Without a folder, models receive only content in the
+   * database.
+   */
   resourceFolder?: string;
-  /** Where months are archived before they are dropped; without one they are not. */
+  /**
+   * The folder where months are archived before they are dropped. Without a folder, months are not
+   * archived.
+   */
   archiveFolder?: string | undefined;
-  /** Where checkpoints of the audit log go besides the database. */
+  /** The destination of checkpoints of the audit log besides the database. */
   audit?: AuditAnchor;
-  /** A connection to the database that does not answer for so long is given up; 30 s. */
+  /**
+   * The time without an answer after which a connection to the database is closed. The default is
+   * 30 s.
+   */
   answerWithinMs?: number;
-  /** Wake-ups and chores at once, each with a connection; 8. */
+  /** The number of wake-ups and chores at once, each with a connection. The default is 8. */
   wakeUpSlots?: number;
   log: Log;
-  /** Looks at what runs do. */
+  /** Observes runs. */
   observe?: ObserveRun | undefined;
   metrics?: WorkerMetrics | undefined;
-  /** Every value of a secret that is read here: it is to stand in no log. */
+  /** Called with every secret value that is read here. No log may contain such a value. */
   onSecret?(value: string): void;
 };
 
-/** What a worker tells metrics beside its runs. */
+/** The metrics that a worker reports besides its runs. */
 export type WorkerMetrics = Pick<Metrics, 'recovered' | 'watchPool' | 'watchWorker'>;
 
-/** What MCP servers need besides their rows: the guard of requests, and of commands what may be started with which environment. */
+/**
+ * The requirements of MCP servers besides their rows: the guard of requests, the commands that may
+ * be started, and their environment.
+ */
 export type McpAccess = Omit<McpTransportOptions, 'readSecret'>;
 
 const NO_WAYS: McpAccess = {
@@ -95,13 +113,21 @@ const NO_WAYS: McpAccess = {
 
 export type Worker = {
   readonly inFlight: number;
-  /** Whether the database knows it as alive, and whether it takes wake-ups. */
+  /**
+   * Returns whether the database counts the worker as alive, and whether the worker takes wake-ups.
+   */
   checks(): readonly Check[];
-  /** From now on calls of custom tools go to these, by their names; their rows are whoever's who calls this. */
+  /**
+   * Replaces the custom tools by these, by name, from now on. The caller is responsible for their
+   * rows.
+   */
   replaceTools(tools: readonly CustomTool[]): void;
-  /** Resolves when nothing is held and nothing is due any more, or when the signal fires. */
+  /** Resolves when the worker has no runs and nothing is due any more, or when the signal fires. */
   untilIdle(signal: AbortSignal): Promise<void>;
-  /** Drains: what is in the air may commit for `graceMs`, the rest is handed to other workers. */
+  /**
+   * Drains the worker: runs in flight may commit for `graceMs`, and the rest is handed to other
+   * workers.
+   */
   stop(graceMs?: number): Promise<void>;
 };
 
@@ -110,11 +136,14 @@ const ANSWER_MS = 30_000;
 const SERVER_SHARE = 0.8;
 /** The pause between two requests to other workers to look for due runs. */
 const ASK_OTHERS_MS = 100;
-/** A worker with a scope finds within this time what becomes due by the clock. */
+/** The time within which a worker with a scope finds runs that become due by the clock. */
 const SCOPED_LOOK_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
 
-/** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
+/**
+ * Starts a worker, which takes wake-ups, owns runs, and sends heartbeats. Resolves when the worker
+ * is ready.
+ */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { url, log, metrics } = options;
   const { answerWithinMs = ANSWER_MS } = options;
@@ -125,10 +154,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       settings: { ...GIVEN_UP_BY_SERVER, ...settings },
     });
   const engineSettings = {
-    // these statements touch few rows, whatever the planner guesses: compiling costs more than it saves
+    // These statements touch few rows, whatever the planner guesses. Compiling costs more than it
+    // saves.
     jit: 'off',
-    // the server ends a statement before the client gives up: a commit is never repeated while its
-    // first attempt runs
+    // The server ends a statement before the client gives up, so a commit is never repeated while
+    // its first attempt runs.
     statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
   };
   const pool = open('howdah-worker', MOST.commits, engineSettings);
@@ -273,12 +303,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         signal,
       ),
     async stop(graceMs = 10_000) {
-      const looked = lookOut?.stop();
+      const pollerStopped = lookOut?.stop();
       const drained = runtime.drain(graceMs);
       const isOver = new AbortController(); // a timer left behind would keep the process alive
       const stopped = Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
       await runAll([
-        () => settleAll([stopped.finally(() => isOver.abort()), drained, looked]),
+        () => settleAll([stopped.finally(() => isOver.abort()), drained, pollerStopped]),
         () => mcp.close(),
         () => presence.stop(),
         () =>

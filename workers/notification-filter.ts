@@ -4,22 +4,25 @@ import { throttle } from '../src/concurrency/throttle.ts';
 import type { Notification, Pool, PoolClient } from '../src/db/connection/pool.ts';
 
 /**
- * How long `jobs:insert` is held back. A new run is offered to a worker, which claims it within this
- * time as a rule (sql/10_private/queue/offer_runs.sql). A search before that takes its wake-up for
- * nothing.
+ * The delay of `jobs:insert`. A new run is offered to a worker, which usually claims it within this
+ * time (sql/10_private/queue/offer_runs.sql). An earlier search would take the wake-up of the run
+ * for nothing.
  */
-const JOBS_HOLD_MS = 5;
+const JOBS_DELAY_MS = 5;
 /**
- * The pause between a pass of `jobs:insert` and the next notification that counts; a pass makes each
- * slot of the queue search once or twice.
+ * The pause between a passed `jobs:insert` and the next notification that counts. A passed
+ * notification makes each slot of the queue search once or twice.
  */
 const JOBS_PAUSE_MS = 5;
 /** The pause between two reads of the table of migrations. */
 const MIGRATIONS_PAUSE_MS = 1_000;
-/** Most jobs announced at once; no queue has as many slots. */
+/** Maximum number of jobs announced at once. No queue has as many slots. */
 const MOST_JOBS = 10_000;
 
-/** Returns the number of a breaking migration made since the queue was started, if there is one. */
+/**
+ * A function that returns the number of a breaking migration made since the queue was started, if
+ * there is one.
+ */
 export type FindBreakingMigration = () => Promise<number | undefined>;
 
 /**
@@ -57,7 +60,7 @@ export function filterClient(
 
   let jobs = 0;
   const announceJobs = throttle(JOBS_PAUSE_MS, async () => {
-    await delay(JOBS_HOLD_MS, undefined, { ref: false });
+    await delay(JOBS_DELAY_MS, undefined, { ref: false });
     const count = jobs;
     jobs = 0;
     if (count > 0) pass('jobs:insert', { count });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** The tenant of a job. Jobs of an earlier release have none and share one part. */
 const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
 
-/** What the job `advance` carries: which run to wake. */
+/** Payload of the job `advance`: the run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
 /** Payload of the job `admit`: the limit that may have room, and for a limit of keys the key. */
@@ -13,31 +13,37 @@ export const admitPayload = z.object({
   subject_id: z.guid().nullish(), // a hash of a concurrency key, without the bits of a version
 });
 
-/** Payload of the job `recount_limit`: a new limit, and the transaction after which all others see it. */
+/**
+ * Payload of the job `recount_limit`: a new limit, and the transaction after which all others see
+ * it.
+ */
 export const recountLimitPayload = z.object({
   id: z.uuid(),
   tenant_id: z.uuid(),
   after: z.string().regex(/^\d+$/).optional(),
 });
 
-/** What the job `deliver_mail` carries: whose mailbox holds something that its runs may wait for. */
+/**
+ * Payload of the job `deliver_mail`: the agent whose mailbox contains messages that its runs may
+ * wait for.
+ */
 export const deliverMailPayload = z.object({ agent_id: z.uuid(), tenant_id: z.uuid() });
 
-/** What the job `discover_tools` carries: which MCP server to ask, and how often that was tried. */
+/** Payload of the job `discover_tools`: the MCP server to query, and the number of the attempt. */
 export const discoverToolsPayload = z.object({
   id: z.uuid(),
   tenant_id: z.uuid(),
   attempt: z.int().positive(),
 });
 
-/** What the job `execution_complete` carries: which row of ended_runs. */
+/** Payload of the job `execution_complete`: the row of ended_runs. */
 export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
 
-/** What the job `deliver` carries: which webhook delivery is due. */
+/** Payload of the job `deliver`: the webhook delivery that is due. */
 export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
-/** What the job `write_back` carries: whose answer goes into a watched table. */
+/** Payload of the job `write_back`: the run whose answer is written into a watched table. */
 export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
 
-/** What the job `check_alert` carries: which alert rule is due. */
+/** Payload of the job `check_alert`: the alert rule that is due. */
 export const checkAlertPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });

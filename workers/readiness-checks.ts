@@ -1,6 +1,6 @@
 import type { Check } from '../src/telemetry/readiness.ts';
 
-/** Whether a worker gets runs. */
+/** Returns the checks of whether a worker gets runs. */
 export function readinessChecks(
   presence: { isAlive: boolean },
   queue: { isTaking: boolean },

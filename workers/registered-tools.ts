@@ -5,21 +5,24 @@ import { namesOfOthers, syncCustomTools } from '../src/db/worker/maintenance.ts'
 import { openToolFolder } from '../src/tools/custom/tool-folder.ts';
 import type { Worker } from './main.ts';
 
-/** Where a worker has tools in TypeScript from. */
+/** The sources of a worker's tools in TypeScript. */
 export type ToolSources = {
   tools?: readonly CustomTool[];
-  /** A folder of files that export tools; `watch`: what changes is loaded anew. */
+  /** A folder of files that export tools. With `watch`, changed files are loaded again. */
   toolFolder?: { path: string; watch: boolean };
 };
 
-/** The tools of a worker: those of the program, and those of its folder as they are now. */
+/** The tools of a worker: those of the program, and the current tools of its folder. */
 export type RegisteredTools = {
   all(): readonly CustomTool[];
   follow(worker: Worker): void;
   close(): void;
 };
 
-/** Their rows are written before a run can call them. `talk` is told what was loaded and what is wrong with a file. */
+/**
+ * Opens the tools of a worker. Their rows are written before a run can call them. `talk` receives a
+ * line for each loaded tool file and for each problem with a file.
+ */
 export async function openTools(
   url: string,
   { tools = [], toolFolder }: ToolSources,

@@ -22,7 +22,7 @@ import { recountLimitTask } from './tasks/recount-limit.ts';
 import { retentionTask } from './tasks/retention.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 
-/** Every job there is, by name. */
+/** Returns all tasks by job name. */
 export function taskList(
   runtime: Runtime,
   pools: { pool: Pool; sqlToolPool: Pool; queries: QueryPool },
@@ -48,12 +48,15 @@ export function taskList(
   };
 }
 
-/** For a worker that is there for some runs only: wake-ups are left to others, since most are not of its runs. */
+/**
+ * Returns the tasks without wake-ups, for a worker with a scope. Other workers take the wake-ups,
+ * since most belong to runs outside of the scope.
+ */
 export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
   return others;
 }
 
-/** Chores by the clock. */
+/** Returns the chores that run by the clock. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
     { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
@@ -61,7 +64,7 @@ export function cronItems(): ParsedCronItem[] {
       task: 'retention',
       match: '41 3 * * *',
       identifier: 'retention',
-      // half an hour of attempts, then the alert jobs_given_up; the next night begins anew
+      // Retry for half an hour. Then the alert jobs_given_up fires. The next night starts anew.
       options: { maxAttempts: 8 },
     },
     { task: 'audit_checkpoints', match: '*/5 * * * *', identifier: 'audit_checkpoints' },

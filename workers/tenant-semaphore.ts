@@ -1,6 +1,9 @@
 import { PrioritySemaphore } from '../src/runtime/scheduling/priority-semaphore.ts';
 
-/** So many at once, and of one tenant no more than its part: whose work does not end holds up its own, not everybody's. */
+/**
+ * A semaphore with a limit in all and a limit per tenant, so that a tenant whose work does not end
+ * delays only its own work.
+ */
 export class TenantSemaphore {
   readonly #slots: PrioritySemaphore;
   readonly #ofOneTenant: number;
@@ -11,7 +14,7 @@ export class TenantSemaphore {
     this.#ofOneTenant = ofOneTenant;
   }
 
-  /** False when there is no room: then nothing is to be left. */
+  /** Takes a slot. Returns false when there is no slot. `leave` must not be called in that case. */
   enter(tenant: string): boolean {
     const busy = this.#busy.get(tenant) ?? 0;
     if (busy >= this.#ofOneTenant || this.#slots.reserve(1) === 0) return false;

@@ -3,8 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 const LOOK_MS = 100;
 
 /**
- * Resolves when this process does nothing and nothing is due. A run has its place here before its wake-up is done, and what it
- * wakes it wakes before it leaves: so where nobody was before the look at the jobs and nobody is after it, nothing is on its way.
+ * Resolves when this process is idle and nothing is due. A run takes its slot here before its
+ * wake-up is done, and wakes other runs before it leaves. If the process is idle both before and
+ * after the check for due jobs, nothing is pending.
  */
 export async function untilIdle(
   hasDue: () => Promise<boolean>,

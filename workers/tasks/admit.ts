@@ -3,7 +3,10 @@ import type { Pool } from '../../src/db/connection/pool.ts';
 import { admitParked } from '../../src/db/worker/worker-presence.ts';
 import { admitPayload } from '../payloads.ts';
 
-/** A run has stopped working or a limit was raised: runs that wait for room at the limit go on. */
+/**
+ * Creates the task that admits runs waiting at a limit, when a run has stopped working or the limit
+ * was raised.
+ */
 export function admitTask(pool: Pool): Task {
   return async (payload) => {
     const { id, tenant_id, subject_id } = admitPayload.parse(payload);

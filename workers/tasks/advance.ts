@@ -6,11 +6,12 @@ import type { Runtime } from '../../src/runtime/runtime.ts';
 import { advancePayload } from '../payloads.ts';
 
 /**
- * A wake-up, not a lease: the handler ends when the run is claimed, not when it is over. Doing it twice, or for a
- * run that somebody owns, does nothing.
+ * Creates the task that wakes a run. A wake-up is not a lease: the handler ends when the run is
+ * claimed, not when the run is over. A second wake-up, or one for a run with an owner, does
+ * nothing.
  */
 export function advanceTask(pool: Pool, runtime: Runtime, ready: Promise<void>): Task {
-  // all that wait for room are turned away at once: one statement returns their wake-ups
+  // All jobs that wait for room are rejected at once, so one statement returns their wake-ups.
   const returnWakeUp = createBatchLoader<string, void>(async (ids) => {
     await returnWakeUps(pool, ids);
     return [];

@@ -18,18 +18,22 @@ import {
   restoreCheckpoints,
 } from '../../src/db/operations/audit-checkpoints.ts';
 
-/** Where checkpoints go besides the database, and what they are signed with. */
+/** The destination of checkpoints besides the database, and the keys that sign them. */
 export type AuditAnchor = {
-  /** Without one they are logged and kept in the database alone. */
+  /** The file of checkpoints. Without a file, they are only logged and stored in the database. */
   file?: string | undefined;
-  /** The one in use first; asked each time, since it may be made while this process runs. */
+  /**
+   * Returns the keys, the current one first. Called each time, because a key may be created while
+   * this process runs.
+   */
   keys?: () => Promise<readonly CheckpointKey[]>;
 };
 
 /**
- * Says how far each audit log is, in places that whoever can rewrite the database does not reach: a file and the log of
- * this process. They come before the database, so that a crash in between makes a line twice and never none; what it left
- * out in the database, the next process puts there when it begins.
+ * Creates the task that records how far each audit log is, in places that somebody who can rewrite
+ * the database does not reach: a file and the log of this process. These are written before the
+ * database, so that a crash in between repeats a line and never omits one. Checkpoints missing in
+ * the database are then restored by the next process when it begins.
  */
 export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, log: Logger): Task {
   let isRestored = file === undefined;
@@ -60,7 +64,10 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
   };
 }
 
-/** The last checkpoint of each tenant in the file, of those with a signature of ours that are of no other database. */
+/**
+ * Returns the last checkpoint of each tenant in the file. Only checkpoints with a signature of ours
+ * that belong to no other database count.
+ */
 async function lastOf(
   file: string,
   keys: readonly CheckpointKey[],

@@ -13,8 +13,9 @@ import { checkAlertPayload } from '../payloads.ts';
 const ROOM = { atOnce: 3, ofOneTenant: 1 };
 
 /**
- * An alert rule is due. It is asked beside the job, since a query may be slow, and wake-ups shall not wait for that; should this
- * process end before, it is asked the next time.
+ * Creates the task that checks an alert rule that is due. The rule is checked outside of the job,
+ * because a query may be slow and must not delay wake-ups. If this process ends before, the rule is
+ * checked the next time.
  */
 export function checkAlertTask(
   { pool, queries }: { pool: Pool; queries: QueryPool },

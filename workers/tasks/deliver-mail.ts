@@ -3,7 +3,10 @@ import type { Pool } from '../../src/db/connection/pool.ts';
 import { deliverMail } from '../../src/db/worker/worker-presence.ts';
 import { deliverMailPayload } from '../payloads.ts';
 
-/** Somebody wrote to an agent in a transaction that may not lock the runs which wait for that. */
+/**
+ * Creates the task that delivers messages to the mailbox of an agent. The transaction that wrote
+ * them could not lock the runs that wait for them.
+ */
 export function deliverMailTask(pool: Pool): Task {
   return async (payload) => {
     const { agent_id, tenant_id } = deliverMailPayload.parse(payload);

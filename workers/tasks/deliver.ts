@@ -5,12 +5,16 @@ import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts'
 import { FairTaskQueue } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';
 
-/** So many receivers are told at once; whose receivers do not answer holds up his own, not everybody's. */
+/**
+ * The limits of deliveries at once. A tenant whose receivers do not answer delays only its own
+ * deliveries.
+ */
 const ROOM = { atOnce: 32, ofOneTenant: 8 };
 
 /**
- * A webhook is due. It is sent beside the job, since a receiver that does not answer would keep wake-ups waiting; should this
- * process end before, the job that `begin` left in the queue tries again.
+ * Creates the task that sends a webhook delivery that is due. The delivery is sent outside of the
+ * job, because a receiver that does not answer would delay wake-ups. If this process ends before,
+ * the job that `begin` left in the queue tries again.
  */
 export function deliverTask(
   deliveries: Deliveries<Delivery, DeliveryResult>,

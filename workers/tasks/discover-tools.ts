@@ -4,12 +4,13 @@ import type { McpPool } from '../../src/tools/mcp/pool.ts';
 import type { McpServer } from '../../src/tools/mcp/server.ts';
 import { discoverToolsPayload } from '../payloads.ts';
 
-/** So many servers are asked at once. */
+/** Maximum number of servers queried at once. */
 const AT_ONCE = 4;
 
 /**
- * An MCP server is new or changed: it is asked what it offers. Not within the job, since a server that does not answer would
- * keep wake-ups waiting; should this process end before, the job that `begin` left in the queue asks again.
+ * Creates the task that queries a new or changed MCP server for its tools. The query runs outside
+ * of the job, because a server that does not answer would delay wake-ups. If this process ends
+ * before, the job that `begin` left in the queue tries again.
  */
 export function discoverToolsTask(
   mcp: Pick<McpPool, 'discover'>,

@@ -7,15 +7,15 @@ import { ReturnTimes } from '../return-times.ts';
 import { TenantSemaphore } from '../tenant-semaphore.ts';
 
 /**
- * Jobs that call hooks at the same time. Each holds one of the eight slots of the queue, which
- * wake-ups of all tenants need.
+ * Limits of the jobs that call hooks at once. Each job uses one of the eight slots of the queue,
+ * which wake-ups of all tenants need.
  */
 const ROOM = { atOnce: 3, ofOneTenant: 2 };
 
 /**
- * Calls the hooks of a run that was ended from outside: cancelled, expired, poisoned. They are
- * called once, since their effects commit with their row. A job that finds no slot returns to the
- * queue and holds no slot while it waits.
+ * Creates the task that calls the hooks of a run that was ended from outside: cancelled, expired,
+ * poisoned. Each hook is called once, because its effects commit with its row. A job that finds no
+ * slot returns to the queue and occupies no slot while it waits.
  */
 export function executionCompleteTask(pool: Pool): Task {
   const slots = new TenantSemaphore(ROOM.atOnce, ROOM.ofOneTenant);

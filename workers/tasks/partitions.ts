@@ -7,9 +7,9 @@ import { ensurePartitions } from '../../src/db/worker/maintenance.ts';
 const AGAIN_MS = 60_000;
 
 /**
- * Creates the partitions of the coming year, which is no work on most days. When another session
- * holds a table for long, the task does not queue behind it and block others. It tries again in a
- * minute.
+ * Creates the task that creates the partitions of the coming months, which is no work on most days.
+ * When another session locks a table for long, the task does not queue behind that session and
+ * block others. It tries again in a minute.
  */
 export function partitionsTask(pool: Pool, log: Logger): Task {
   return async (_payload, { addJob }) => {

@@ -6,9 +6,11 @@ import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-month
 import { retain } from '../../src/db/worker/maintenance.ts';
 
 /**
- * Drops the months that nobody keeps any more, then erases and deletes what the tenants' policies no longer keep; without a policy it reads
- * an empty table. A worker whose login is no owner leaves months to `howdah retention`, and says so when there is one. An error of
- * the months or of a tenant stops nothing else. It is logged, and the job is tried again.
+ * Creates the task of retention. Drops the months that nobody keeps any more, then erases and
+ * deletes what the policies of the tenants no longer keep. Without a policy it reads an empty
+ * table. A worker whose login is not an owner leaves months to `howdah retention`, and logs that
+ * when there is a month to drop. An error of the months or of a tenant stops nothing else. The
+ * error is logged, and the job is tried again.
  */
 export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Task {
   return async () => {

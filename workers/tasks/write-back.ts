@@ -7,14 +7,15 @@ import { FairTaskQueue, type TenantJob } from '../fair-task-queue.ts';
 import { writeBackPayload } from '../payloads.ts';
 
 /**
- * Answers that are written at the same time. Each holds one of the connections that SQL tools need
- * too.
+ * Limits of the answers that are written at once. Each uses one of the connections that SQL tools
+ * need too.
  */
 const ROOM = { atOnce: 3, ofOneTenant: 2 };
 
 /**
- * Writes the answer of a run into the row it is about. Beside the job, since a row may be locked and a table slow, and wake-ups shall
- * not wait for that; should this process end before, the job that `beginWriteBack` left in the queue tries again.
+ * Creates the task that writes the answer of a run into its row. The answer is written outside of
+ * the job, because a locked row or a slow table must not delay wake-ups. If this process ends
+ * before, the job that `beginWriteBack` left in the queue tries again.
  */
 export function writeBackTask(
   { pool, sqlToolPool }: { pool: Pool; sqlToolPool: Pool },
