@@ -19,18 +19,19 @@ import {
 } from './hook-verdict.ts';
 import { runEndHooks } from './run-end-hooks.ts';
 
-/** A step after its hooks; `error` when the run fails with it. */
+/** A step after its hooks. `error` is set when the run fails with this step. */
 type Revised = { step: StepRecord | undefined; error?: RunError };
 
 /**
- * Shows a draft to hooks; gives what is committed instead: annotated, with other arguments, with a call that is refused
- * answered by its refusal. When a hook fails, what happened stays in the draft, what was only about to begin does not,
- * and the run fails with an error that names the hook.
+ * Shows a draft to hooks and returns the draft that is committed instead. Hooks may annotate steps
+ * and change arguments. A refused call is answered by its refusal. When a hook fails, steps that
+ * have happened stay in the draft, steps that were about to start are dropped, and the run fails
+ * with an error that names the hook.
  */
 export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const steps: StepRecord[] = [];
-  for (const [index, given] of draft.steps.entries()) {
-    const { step, error } = await reviseStep(given, hooks, facts);
+  for (const [index, original] of draft.steps.entries()) {
+    const { step, error } = await reviseStep(original, hooks, facts);
     steps.push(...(step ? [step] : []));
     if (error) {
       const others = draft.steps.slice(index + 1).filter(hasHappened);
@@ -40,26 +41,31 @@ export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Fact
   return runEndHooks({ ...draft, steps }, hooks, facts);
 }
 
-/** False for what a failing run does not begin, and for the word that all is well. */
+/**
+ * Returns false for steps that a failing run does not start, and for the step that reports success.
+ */
 function hasHappened(step: StepRecord): boolean {
   return !events.isCallBegun(step) && step.kind !== 'question' && step.kind !== 'output';
 }
 
-async function reviseStep(given: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
-  if (events.isBeginning(given)) {
-    return begin(given, hooks, facts);
+async function reviseStep(original: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  if (events.isBeginning(original)) {
+    return begin(original, hooks, facts);
   }
-  const begun = events.isCallBegun(given)
-    ? await applyHookChangesToCall(given, hooks, facts)
-    : { step: given };
-  if (begun.step?.kind !== 'tool') {
-    return begun.step ? reviseMessages(begun.step, hooks, facts) : begun;
+  const checked = events.isCallBegun(original)
+    ? await applyHookChangesToCall(original, hooks, facts)
+    : { step: original };
+  if (checked.step?.kind !== 'tool') {
+    return checked.step ? reviseMessages(checked.step, hooks, facts) : checked;
   }
-  const after = await reviseResult(begun.step, hooks, facts);
+  const after = await reviseResult(checked.step, hooks, facts);
   return after.error || !after.step ? after : reviseMessages(after.step, hooks, facts);
 }
 
-/** Without a step when it is not allowed: the run has not begun then, and is asked about again when it is retried. */
+/**
+ * Calls the hooks of the start of a run. Returns no step when a hook does not allow the start. The
+ * run has then not started, and the hooks are called again when it is retried.
+ */
 async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   let noted = step;
   for (const event of [events.beforeRun(facts), events.afterSetup(facts)]) {
@@ -73,8 +79,9 @@ async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Re
 }
 
 /**
- * A call that may be made keeps its step, with the arguments the hooks want; one that is refused becomes its result. No step
- * when a hook failed: nothing has begun.
+ * Calls the hooks before a call. A call that may be made keeps its step, with the arguments that
+ * the hooks want. A refused call becomes its result. Returns no step when a hook failed, because
+ * nothing has started.
  */
 export async function applyHookChangesToCall(
   step: StepRecord,
@@ -96,7 +103,10 @@ export async function applyHookChangesToCall(
   return { step: call };
 }
 
-/** What a hook wants to be called with must be what the tool takes. */
+/**
+ * Checks that the arguments that a hook wants satisfy the schema of the tool. Otherwise returns a
+ * failure of the hook.
+ */
 async function fitting(
   hook: CallableHook,
   call: StepRecord,
@@ -147,7 +157,10 @@ function refusedCall(call: StepRecord, error: RunError): StepRecord {
   };
 }
 
-/** The call was made, and its result stays in the log whatever a hook says; a refusal is what the model is told. */
+/**
+ * Calls the hooks after a call. The call was made, so its result stays in the log whatever a hook
+ * answers. After a refusal, the model reads the refusal.
+ */
 async function reviseResult(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   const heard = await hear(step, events.toolAfter(facts, step), hooks);
   if (heard.verdict?.did === 'fail') {
@@ -157,16 +170,19 @@ async function reviseResult(step: StepRecord, hooks: HookSet, facts: Facts): Pro
     return heard;
   }
   const { error } = heard.verdict;
-  const messages = step.messages?.map((message) => toldInstead(message, error));
+  const messages = step.messages?.map((message) => withError(message, error));
   const known = { ...heard.step, error: step.error ?? error };
   return { step: messages ? { ...known, messages } : known };
 }
 
-function toldInstead(message: NewMessage, error: RunError): NewMessage {
+function withError(message: NewMessage, error: RunError): NewMessage {
   return { ...message, content: resultText({ ok: false, error }) };
 }
 
-/** A message that is refused is not told, and the run fails; a call keeps a result, so that it is never made again. */
+/**
+ * Calls the hooks for the messages of a step. A refused message is not sent, and the run fails. A
+ * call keeps a result, so that the call is never made again.
+ */
 async function reviseMessages(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   let noted = step;
   const messages = step.messages ?? [];
@@ -174,17 +190,17 @@ async function reviseMessages(step: StepRecord, hooks: HookSet, facts: Facts): P
     const heard = await hear(noted, events.messageSent(facts, message), hooks);
     if (heard.verdict) {
       const error = refusing(heard.verdict, `a message (${message.role})`);
-      const instead = message.role === 'tool' ? [toldInstead(message, error)] : [];
-      const told =
+      const instead = message.role === 'tool' ? [withError(message, error)] : [];
+      const sentMessages =
         heard.verdict.did === 'fail' ? messages : messages.toSpliced(index, 1, ...instead);
-      return { step: { ...heard.step, messages: told }, error };
+      return { step: { ...heard.step, messages: sentMessages }, error };
     }
     noted = heard.step;
   }
   return { step: noted };
 }
 
-/** Asks the hooks of an event until one does not allow it. */
+/** Calls the hooks of an event until one of them does not allow the event. */
 async function hear(
   step: StepRecord,
   event: HookEvent,

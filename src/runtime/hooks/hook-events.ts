@@ -4,23 +4,23 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 
-/** Steps on their way into the log, and what becomes of the run with them. */
+/** Steps to be logged, with the transition of the run that they cause. */
 export type Draft = { steps: StepRecord[]; to?: Transition | undefined };
 
 /** A transition that ends the run. */
 export type Ending = Extract<Transition, { status: 'completed' | 'failed' }>;
 
-/** What events tell beside the step. */
+/** Data of events beside the step. */
 export type Facts = { context: RunContext; definition: AgentDefinition; input: string | null };
 
-/** The step with which a run begins whose hooks want to hear of it. */
+/** First step of a run whose hooks are called at its start. */
 export const BEGINNING: StepRecord = { kind: 'guard', name: 'before_run' };
 
 export function isBeginning(step: StepRecord): boolean {
   return step.kind === BEGINNING.kind && step.name === BEGINNING.name;
 }
 
-/** A tool is about to be called: by this worker, or as a run below. */
+/** Returns true when a tool is about to be called, by this worker or as a child run. */
 export function isCallBegun(step: StepRecord): boolean {
   return step.kind === 'tool_started' || step.kind === 'child_started';
 }
@@ -29,7 +29,7 @@ export function isEnding(to: Transition | undefined): to is Ending {
   return to?.status === 'completed' || to?.status === 'failed';
 }
 
-/** The draft of a run that fails because of a hook. */
+/** Creates the draft of a run that fails because of a hook. */
 export function failing(steps: StepRecord[], error: RunError): Draft {
   return {
     steps: [...steps, { kind: 'error', error }],
@@ -37,7 +37,7 @@ export function failing(steps: StepRecord[], error: RunError): Draft {
   };
 }
 
-/** Which events the commit of a draft is. */
+/** Returns the events that the commit of a draft causes. */
 export function eventsIn({ steps, to }: Draft): Set<HookEventName> {
   const events = new Set<HookEventName>();
   for (const step of steps) {
@@ -49,7 +49,7 @@ export function eventsIn({ steps, to }: Draft): Set<HookEventName> {
   return isEnding(to) ? events.add('execution_complete') : events;
 }
 
-function told<E extends HookEventName>(event: E, { context, definition }: Facts) {
+function commonFields<E extends HookEventName>(event: E, { context, definition }: Facts) {
   const { agent, workflow } = definition; // a workflow's definition has the form of an agent's
   const names = workflow
     ? { agent: null, workflow: agent.name }
@@ -58,13 +58,13 @@ function told<E extends HookEventName>(event: E, { context, definition }: Facts)
 }
 
 export function beforeRun(facts: Facts): HookEvents['before_run'] {
-  return { ...told('before_run', facts), input: facts.input };
+  return { ...commonFields('before_run', facts), input: facts.input };
 }
 
 export function afterSetup(facts: Facts): HookEvents['after_setup'] {
   const { agent, models, tools } = facts.definition;
   return {
-    ...told('after_setup', facts),
+    ...commonFields('after_setup', facts),
     instruction: agent.instruction,
     models: models.map(({ name, provider, model }) => ({ name, provider, model })),
     tools: tools.map(({ name, kind, effect, requires_approval }) => ({
@@ -79,7 +79,7 @@ export function afterSetup(facts: Facts): HookEvents['after_setup'] {
 export function messageSent(facts: Facts, message: NewMessage): HookEvents['message_sent'] {
   const { role, content, tool_calls, tool_call_id } = message;
   return {
-    ...told('message_sent', facts),
+    ...commonFields('message_sent', facts),
     role,
     content,
     tool_calls: tool_calls ?? [],
@@ -89,7 +89,7 @@ export function messageSent(facts: Facts, message: NewMessage): HookEvents['mess
 
 export function toolBefore(facts: Facts, step: StepRecord): HookEvents['tool_before'] {
   return {
-    ...told('tool_before', facts),
+    ...commonFields('tool_before', facts),
     tool: step.name ?? '',
     call_id: step.call_id ?? '',
     arguments: (step.input ?? {}) as JsonObject,
@@ -98,7 +98,7 @@ export function toolBefore(facts: Facts, step: StepRecord): HookEvents['tool_bef
 
 export function toolAfter(facts: Facts, step: StepRecord): HookEvents['tool_after'] {
   return {
-    ...told('tool_after', facts),
+    ...commonFields('tool_after', facts),
     tool: step.name ?? '',
     call_id: step.call_id ?? '',
     arguments: step.input ?? null,
@@ -108,7 +108,7 @@ export function toolAfter(facts: Facts, step: StepRecord): HookEvents['tool_afte
 }
 
 export function executionComplete(facts: Facts, to: Ending): HookEvents['execution_complete'] {
-  const end = told('execution_complete', facts);
+  const end = commonFields('execution_complete', facts);
   const { status, stop_reason } = to;
   return to.status === 'completed'
     ? { ...end, status, stop_reason, output: to.output, output_data: to.output_data, error: null }

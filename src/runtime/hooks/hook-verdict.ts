@@ -2,36 +2,36 @@ import type { HookEvent, HookEventName } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
-/** What calling a hook gave: its answer as it came, its refusal, or its failure. */
+/** Result of calling a hook: its raw answer, its refusal, or its failure. */
 export type HookAnswer =
   | { did: 'answer'; answer: unknown }
   | { did: 'refuse'; message: string }
   | { did: 'fail'; message: string; cause?: JsonObject };
 
-/** A hook, wherever it runs. */
+/** A hook of this process or of the database. */
 export type CallableHook = {
-  /** For messages: `shop.check`. */
+  /** Name in error messages, for example `shop.check`. */
   name: string;
   event: HookEventName;
   call(event: HookEvent): Promise<HookAnswer>;
 };
 
-/** The hooks a draft is shown to, in order. */
+/** Hooks to which a draft is shown, in order. */
 export type HookSet = {
   of(event: HookEventName): readonly CallableHook[];
-  /** Undoes what hooks wrote since `mark`. */
+  /** Marks the point to which `undo` takes back what hooks wrote. */
   mark(): Promise<void>;
   undo(): Promise<void>;
 };
 
-/** What a hook said, when it said anything that makes sense. */
+/** Checked answer of a hook. */
 export type HookVerdict =
   | { did: 'allow'; annotate: JsonObject; arguments?: JsonObject }
   /** `error` names the hook: a refusal has the code `rejected`, a failure `internal`. */
   | { did: 'refuse'; error: RunError }
   | { did: 'fail'; error: RunError };
 
-/** A verdict that does not let things go on. */
+/** Verdict that does not allow the step or the event. */
 export type Objection = Exclude<HookVerdict, { did: 'allow' }>;
 
 /** Calls a hook and reads its answer. */
@@ -47,7 +47,7 @@ export async function callHook(hook: CallableHook, event: HookEvent): Promise<Ho
   }
 }
 
-/** A failure of the hook that somebody else noticed. */
+/** Creates the verdict of a hook that failed, with an error that names the hook. */
 export function failed(hook: CallableHook, message: string, cause?: JsonObject): HookVerdict {
   const sentence = `the hook ${hook.name} (${hook.event}) failed: ${message}`;
   return { did: 'fail', error: errorOf(hook, 'internal', sentence, cause) };
@@ -84,7 +84,10 @@ function read(hook: CallableHook, answer: unknown): HookVerdict {
   return { did: 'allow', annotate: annotate ?? {}, ...(args ? { arguments: args } : {}) };
 }
 
-/** As JSON can carry it: hooks in TypeScript may return anything. */
+/**
+ * Converts an answer to JSON, because hooks in TypeScript may return anything. Returns undefined
+ * when that is not possible.
+ */
 function asJson(answer: unknown): Json | undefined {
   try {
     return JSON.parse(JSON.stringify(answer) ?? 'null');
@@ -93,7 +96,10 @@ function asJson(answer: unknown): Json | undefined {
   }
 }
 
-/** The error of a run that a refusal ends names the hook, as that of a failure does. */
+/**
+ * Returns the error of a run that a hook ends. The error of a refusal names the hook, as the error
+ * of a failure does.
+ */
 export function refusing(verdict: Objection, what: string): RunError {
   const { did, error } = verdict;
   const { hook, event } = error.cause as { hook: string; event: string };

@@ -10,11 +10,14 @@ import { type Draft, failing } from './hook-events.ts';
 import type { RunHooks } from './run-hooks.ts';
 
 const RETRY_MS = 200;
-/** Hooks that lock what others lock may meet in a deadlock; who always does is at fault. */
+/**
+ * Maximum number of deadlocks in one commit. Hooks that lock the same rows as others may deadlock;
+ * a hook that always deadlocks is at fault.
+ */
 const DEADLOCKS = 5;
 
 export type HookedCommitterOptions = {
-  /** For steps that no hook of the database is called for. */
+  /** Committer of steps for which no hook of the database is called. */
   inner: Committer;
   hooks: RunHooks;
   pool: Pool;
@@ -24,8 +27,9 @@ export type HookedCommitterOptions = {
 };
 
 /**
- * Commits the steps of a run with hooks: those that hooks of the database are called for alone, each in the transaction
- * in which its hooks write. The answer says what was committed, which may be something else than was asked for.
+ * Creates a committer of the steps of a run with hooks. Steps for which hooks of the database are
+ * called are committed alone, each in the transaction in which its hooks write. The result contains
+ * what was committed, which may differ from what was requested.
  */
 export function createHookedCommitter(options: HookedCommitterOptions): Committer {
   const { inner, hooks } = options;
@@ -42,14 +46,18 @@ export function createHookedCommitter(options: HookedCommitterOptions): Committe
       const revised = hooks.concern(draft) ? await hooks.reviseOn(client, draft) : draft;
       const result = await inner.commitOn(client, { ...commit, ...revised });
       if (result.outcome !== 'committed' && hooks.lockRows) {
-        throw new Error(MEDDLING.message); // who took the run over is found out by the commit that says so
+        // the commit that reports this error finds out whether another worker took the run over
+        throw new Error(MEDDLING.message);
       }
       return { ...revised, ...result };
     },
   };
 }
 
-/** Rolls the transaction back: what hooks wrote belongs to a step that was not written. */
+/**
+ * Error that rolls the transaction back, because what hooks wrote belongs to a step that was not
+ * written.
+ */
 class NotWritten extends Error {
   readonly result: CommitResult;
   readonly isOurs: boolean;
@@ -61,7 +69,10 @@ class NotWritten extends Error {
   }
 }
 
-/** Sent again when its outcome is unknown, until it is known; what an earlier attempt has written stands. */
+/**
+ * Commits steps in a transaction of their own. Repeats the commit until its outcome is known. What
+ * an earlier attempt has written stays.
+ */
 async function commitAlone(
   commit: Commit,
   tenant: string,
@@ -87,7 +98,7 @@ async function commitAlone(
   return STALE;
 }
 
-/** The attempts at one commit: only the last one that came so far can have been written. */
+/** Attempts at one commit. Only the last attempt that reached the commit can have been written. */
 class Attempts {
   readonly #commit: Commit;
   readonly #options: HookedCommitterOptions;
@@ -117,8 +128,9 @@ class Attempts {
 }
 
 /**
- * The run was ours when its hooks were called, and then its step could not be written. Either somebody else changed it in
- * between, or a hook did, whose change is undone by now: that run would never get on.
+ * Handles a step that could not be written, although the run was ours when its hooks were called.
+ * Either somebody else changed the run in between, or a hook did. The change of a hook is undone by
+ * now, and such a run would never make progress, so the run fails.
  */
 async function blame(
   commit: Commit,

@@ -5,17 +5,20 @@ import type { CallableHook, HookAnswer } from './hook-verdict.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** How hooks of this process are called in messages. */
+/** Name of the hooks of this process in error messages. */
 const NAME = 'of this worker';
 
-/** The hooks a program gave to its worker. Throws when one of them is for no event. */
+/**
+ * Returns the hooks that a program gave to its worker. Throws when one of the hooks is for an
+ * unknown event.
+ */
 export function inProcessHooks(hooks: Hooks, timeoutMs = TIMEOUT_MS): CallableHook[] {
   return Object.entries(hooks)
     .filter(([, run]) => run !== undefined)
     .map(([event, run]) => ({
       name: NAME,
       event: known(event),
-      call: (told) => callOwn(run as (event: HookEvent) => unknown, told, timeoutMs),
+      call: (hookEvent) => callOwn(run as (event: HookEvent) => unknown, hookEvent, timeoutMs),
     }));
 }
 

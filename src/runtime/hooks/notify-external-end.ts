@@ -4,7 +4,10 @@ import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
 import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
-/** Calls the hooks of a run that was ended from outside. They cannot undo that: what they say goes into its metrics. */
+/**
+ * Calls the hooks of a run that was ended from outside. The hooks cannot undo the end, so their
+ * answers go into the metrics of the run.
+ */
 export function notifyExternalEnd(pool: Pool, id: string): Promise<void> {
   return inTransaction(
     pool,

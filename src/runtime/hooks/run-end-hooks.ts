@@ -12,8 +12,9 @@ import {
 import { type CallableHook, callHook, type HookSet, refusing } from './hook-verdict.ts';
 
 /**
- * Tells hooks of the end of a run. One that fails or refuses turns a success into a failure, and all are told of that
- * end instead; an end that is no success it cannot change, and what it said goes into the metrics.
+ * Calls the hooks of the end of a run. A hook that fails or refuses turns a success into a failure,
+ * and all hooks are then called for that end instead. A hook cannot change an end that is no
+ * success, and its answer goes into the metrics.
  */
 export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const { to } = draft;
@@ -32,10 +33,10 @@ export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): P
   return { ...draft, to: withMetrics(to, metricsOf(heard)) };
 }
 
-/** What hooks said of an end. */
+/** Answers of hooks to an end. */
 export type EndHookResult = { annotations: JsonObject; errors: RunError[] };
 
-/** Calls all of them, whatever one says. */
+/** Calls all hooks, whatever any of them answers. */
 export async function tellEnd(
   hooks: readonly CallableHook[],
   event: ExecutionComplete,
@@ -52,7 +53,10 @@ export async function tellEnd(
   return heard;
 }
 
-/** As it stands in `executions.metrics`; empty when nothing was said. */
+/**
+ * Returns the answers in the form of `executions.metrics`. The result is empty when no hook said
+ * anything.
+ */
 export function metricsOf({ annotations, errors }: EndHookResult): JsonObject {
   return {
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),

@@ -18,13 +18,16 @@ import { type CallableHook, callHook, type HookSet } from './hook-verdict.ts';
 import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
-/** Those of this process that are called when it is committed, since nothing can be refused any more. */
+/**
+ * Events for which hooks of this process are called after the commit, because nothing can be
+ * refused any more.
+ */
 const AFTERWARDS: readonly HookEventName[] = ['tool_after', 'execution_complete'];
 
 export type RunHooksOptions = {
   claimed: ClaimedRun;
   definition: AgentDefinition;
-  /** Of this process. */
+  /** Hooks of this process. */
   own: readonly CallableHook[];
   /** Adds to the metrics of the run after its end. */
   note(metrics: ReturnType<typeof metricsOf>): Promise<void>;
@@ -50,14 +53,15 @@ export class RunHooks {
     this.#note = note;
   }
 
-  /** The run is new, and somebody wants to hear of it before anything else happens. */
+  /** True when the run is new and some hook is to be called before anything else happens. */
   get wantBeginning(): boolean {
     return this.#isNew && (this.hear('before_run') || this.hear('after_setup'));
   }
 
   /**
-   * Hooks of the database may lock rows until their step commits. A call in SQL that holds some while it waits for its
-   * turn to commit would wait for ever for a step whose hook wants them: so it waits for its turn first.
+   * True when there are hooks of the database: they may lock rows until their step commits. A call
+   * in SQL may hold such rows while it waits for its turn to commit. It would wait forever for a
+   * step whose hook needs these rows. Such a call therefore waits for its turn first.
    */
   get lockRows(): boolean {
     return this.#rows.length > 0;
@@ -67,44 +71,47 @@ export class RunHooks {
     return [...this.#rows, ...this.#own].some((hook) => hook.event === event);
   }
 
-  /** Some hook of the database is called in the transaction of this draft. */
+  /** Returns true when some hook of the database is called in the transaction of this draft. */
   concern(draft: Draft): boolean {
     const events = eventsIn(draft);
     return this.#rows.some(({ event }) => events.has(event));
   }
 
-  /** What hooks of this process make of it. */
+  /** Applies the hooks of this process to a draft. */
   reviseHere(draft: Draft): Promise<Draft> {
     return applyHookChanges(draft, this.#before(), this.#facts);
   }
 
-  /** What hooks of the database make of it, in its transaction. */
+  /** Applies the hooks of the database to a draft, in the transaction of the draft. */
   reviseOn(client: PoolClient, draft: Draft): Promise<Draft> {
     return applyHookChanges(draft, sqlHooks(client, this.#rows), this.#facts);
   }
 
   /**
-   * Asks about a call that is made in this transaction. The draft is the beginning of the call, to be made and not
-   * logged; or what is to be committed instead of it.
+   * Calls the hooks before a call that is made in this transaction. Returns the start of the call,
+   * which is made and not logged, or what is to be committed instead of the call.
    */
   async askBefore(client: PoolClient, call: StepRecord): Promise<Draft> {
-    let asked = call;
+    let current = call;
     for (const hooks of [this.#before(), sqlHooks(client, this.#rows)]) {
-      const { step, error } = await applyHookChangesToCall(asked, hooks, this.#facts);
+      const { step, error } = await applyHookChangesToCall(current, hooks, this.#facts);
       if (!step || step.kind === 'tool') {
         return error ? failing([], error) : { steps: step ? [step] : [] };
       }
-      asked = step;
+      current = step;
     }
-    return { steps: [asked] };
+    return { steps: [current] };
   }
 
-  /** Tells the hooks of this process what has been committed, in order; nobody waits for them here. */
+  /**
+   * Calls the hooks of this process for steps that have been committed, in order. Does not wait for
+   * the hooks.
+   */
   tell({ steps, to }: Draft): void {
     const results = steps.filter(({ kind }) => kind === 'tool');
-    const told: HookEvent[] = results.map((step) => toolAfter(this.#facts, step));
-    if (told.length > 0 && this.#own.some(({ event }) => event === 'tool_after')) {
-      this.#fault = this.#fault.then(async (fault) => fault ?? (await this.#tellAll(told)));
+    const toolEvents: HookEvent[] = results.map((step) => toolAfter(this.#facts, step));
+    if (toolEvents.length > 0 && this.#own.some(({ event }) => event === 'tool_after')) {
+      this.#fault = this.#fault.then(async (fault) => fault ?? (await this.#tellAll(toolEvents)));
     }
     if (isEnding(to) && this.#own.some(({ event }) => event === 'execution_complete')) {
       const end = executionComplete(this.#facts, to);
@@ -117,12 +124,15 @@ export class RunHooks {
     }
   }
 
-  /** Resolves when all that was told has been heard; with an error the run has to fail with. */
+  /**
+   * Resolves when all hooks called by `tell` have returned. The result is the error with which the
+   * run has to fail, if there is one.
+   */
   heard(): Promise<RunError | undefined> {
     return this.#fault;
   }
 
-  /** Notes failures that cannot fail the run any more. */
+  /** Records failures that cannot fail the run any more. */
   note(errors: RunError[]): Promise<void> {
     return this.#note(metricsOf({ annotations: {}, errors }));
   }

@@ -3,7 +3,7 @@ import type { PoolClient } from '../../db/connection/pool.ts';
 import { callSqlHook } from '../../db/runs/hooks.ts';
 import type { CallableHook, HookSet } from './hook-verdict.ts';
 
-/** The hooks of the database, to be called in a transaction. */
+/** Returns the hooks of the database, which are called in the transaction of the client. */
 export function sqlHooks(client: PoolClient, rows: readonly HookRow[]): HookSet {
   const hooks: CallableHook[] = rows.map((row) => ({
     name: row.function,

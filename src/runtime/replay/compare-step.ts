@@ -8,21 +8,21 @@ import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messageText } from './format-divergence.ts';
 
-/** The first thing in which a step made now differs from the recorded one. */
+/** First field in which a new step differs from the recorded step. */
 export type Difference = { field: string; recorded: Json; now: Json };
 
 /**
- * Made anew with every run: ids of questions and children, and how long chance had a run wait. What a call was found to do
- * is not found out again.
+ * Fields that are new in every run: ids of questions and children, and random delays. The result of
+ * a dry run is not determined again.
  */
 const ALWAYS_NEW: Partial<Record<string, { input?: string[]; output?: string[] }>> = {
   question: { input: ['question_id', 'dry_run'] },
   child_started: { output: ['execution_id'] },
   retry: { output: ['delay_ms', 'not_before'] },
-  handoff: { output: ['agent_id', 'from', 'to'] }, // the database says it
+  handoff: { output: ['agent_id', 'from', 'to'] }, // added by the database
 };
 
-/** Whether both are the same move: they may still differ in what they say. */
+/** Returns true when both steps are the same action. Their contents may still differ. */
 export function isSameMove(made: StepRecord, recorded: ExportedStep | undefined): boolean {
   return (
     recorded !== undefined &&
@@ -32,7 +32,10 @@ export function isSameMove(made: StepRecord, recorded: ExportedStep | undefined)
   );
 }
 
-/** Undefined when the step says what the recorded one says. */
+/**
+ * Returns the first difference between a new step and the recorded step. Returns undefined when the
+ * steps are equal.
+ */
 export function differenceOf(
   made: StepRecord,
   recorded: ExportedStep,
@@ -87,13 +90,13 @@ function questionFields(
   run: ExportedRun,
 ): [string, unknown, unknown][] {
   const id = isJsonObject(recorded.input) ? recorded.input.question_id : undefined;
-  const asked = run.questions.find((one) => one.id === id);
-  if (!question || !asked) {
+  const recordedQuestion = run.questions.find((one) => one.id === id);
+  if (!question || !recordedQuestion) {
     return [];
   }
   const made = question as unknown as JsonObject;
   return ['schema', 'options', 'tool_call', 'required_role', 'default_answer', 'escalate_to'].map(
-    (field) => [`question's ${field}`, asked[field], made[field]],
+    (field) => [`question's ${field}`, recordedQuestion[field], made[field]],
   );
 }
 
@@ -103,11 +106,13 @@ function childFields(
   run: ExportedRun,
 ): [string, unknown, unknown][] {
   const id = isJsonObject(recorded.output) ? recorded.output.execution_id : undefined;
-  const begun = run.children.find(({ execution }) => execution.id === id);
-  return child && begun ? [["child's agent", firstAgentOf(begun), child.agent_id]] : [];
+  const recordedChild = run.children.find(({ execution }) => execution.id === id);
+  return child && recordedChild
+    ? [["child's agent", firstAgentOf(recordedChild), child.agent_id]]
+    : [];
 }
 
-/** Whose run it was when it began. */
+/** Returns the id of the agent that had the run when it started. */
 function firstAgentOf({ steps, execution }: ExportedRun): string {
   const output = steps.find(({ kind }) => kind === 'handoff')?.output as Handoff | undefined;
   return output?.from?.agent_id ?? execution.agent_id;

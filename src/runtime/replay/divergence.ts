@@ -1,16 +1,16 @@
 import type { StepKind } from '../../contracts/runs/step.ts';
 
-/** A place where the run went another way than its record. */
+/** A place where the replay differs from the record. */
 export type Divergence = {
   execution_id: string;
-  /** The recorded step, or the one that would have been next. */
+  /** Sequence number of the recorded step, or of the step that would have been next. */
   seq: number;
-  /** Its kind; `end` where the record has no step but an end or a wait. */
+  /** Kind of the step. `end` where the record has no step but an end or a wait. */
   kind: StepKind | 'end';
-  /** What the record says. */
+  /** Description of what the record contains. */
   recorded: string;
-  /** What happened now. */
+  /** Description of what happened in the replay. */
   now: string;
-  /** Of a model that was sent something else: what, as a unified diff. */
+  /** Unified diff of the request, when a model was sent a different request. */
   diff?: string;
 };

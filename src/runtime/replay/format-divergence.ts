@@ -10,7 +10,7 @@ import { asStoredText } from './record/as-stored-json.ts';
 
 const LONGEST = 300;
 
-/** JSON or text on one line, cut where it gets long. */
+/** Renders JSON or text on one line, truncated when it is long. */
 export function abbreviate(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
   const line = text.replaceAll(/\s+/g, ' ');
@@ -20,7 +20,7 @@ export function abbreviate(value: unknown): string {
 type AnyStep = Pick<ExportedStep, 'kind'> &
   Partial<Pick<StepRecord, 'name' | 'input' | 'output' | 'error'>>;
 
-/** A step as a person would name it: `a call of lookup {"id":1}`. */
+/** Describes a step for people, for example `a call of lookup {"id":1}`. */
 export function stepText(step: AnyStep, messages: readonly Message[] = []): string {
   const { kind, name } = step;
   switch (kind) {
@@ -57,7 +57,7 @@ function saidText([message]: readonly Message[]): string {
   return message ? `: ${abbreviate(message.content)}` : '';
 }
 
-/** What a commit does to the run besides its steps. */
+/** Describes what a commit does to the run besides its steps. */
 export function moveText(to: Transition): string {
   switch (to.status) {
     case 'completed':
@@ -73,7 +73,7 @@ export function moveText(to: Transition): string {
   }
 }
 
-/** How the recorded run stands. */
+/** Describes the status of the recorded run. */
 export function statusText(run: ExportedExecution): string {
   switch (run.status) {
     case 'completed':
@@ -87,7 +87,7 @@ export function statusText(run: ExportedExecution): string {
   }
 }
 
-/** What a message says, as steps compare it. */
+/** Returns the fields of a message that are compared. */
 export function messageText(message: Message | ExportedMessage | undefined): Json {
   if (!message) {
     return null;

@@ -10,13 +10,14 @@ import { asStoredJson } from './record/as-stored-json.ts';
 import type { RunRecording } from './record/run-recording.ts';
 
 /**
- * Stands where the database stands: it takes commits, compares them with the record and answers as the database did.
- * Each step is judged from the record before it, so one divergence does not bring others with it.
+ * Takes the place of the database: accepts commits, compares them with the record, and answers as
+ * the database did. Each step is judged on the basis of the recorded steps before it, so one
+ * divergence does not cause others.
  */
 export class ReplayChecker {
   readonly divergences: Divergence[] = [];
   readonly #record: RunRecording;
-  /** Steps of the record that lie behind. */
+  /** Number of recorded steps that have been passed. */
   position: number;
 
   constructor(record: RunRecording) {
@@ -24,7 +25,10 @@ export class ReplayChecker {
     this.position = record.start;
   }
 
-  /** Whether there is nothing more to judge: the record ends here, and it was no worker that waits or goes on. */
+  /**
+   * True when nothing is left to judge: the record ends here. When the recorded run waits for an
+   * answer or for a child, that wait must have been judged as well.
+   */
   get isOver(): boolean {
     const { status, waiting_for } = this.#record.run.execution;
     const isParked =
@@ -34,14 +38,17 @@ export class ReplayChecker {
 
   #isEndJudged = false;
 
-  /** What was made instead of the next recorded step, which is then taken as it stands. */
+  /**
+   * Notes what was made instead of the next recorded step, and continues as if the recorded step
+   * had been made.
+   */
   wentElsewhere(now: string): void {
     this.note(now);
     this.#isEndJudged = this.#record.isOver(this.position);
     this.position = this.#record.behindOutside(this.position + (this.#isEndJudged ? 0 : 1));
   }
 
-  /** Notes a divergence at the next recorded step; the first one counts. */
+  /** Notes a divergence at the next recorded step. Only the first divergence at a step counts. */
   note(now: string, recorded = this.#recordedText(), diff?: string): void {
     const { run, steps } = this.#record;
     const seq = this.#record.seqAt(this.position);
@@ -81,7 +88,7 @@ export class ReplayChecker {
     }
   }
 
-  /** Whether the run stays held after a commit that ends here. */
+  /** Judges the transition of a commit. Returns true when the run stays held after the commit. */
   #moved(to: Transition | undefined): boolean {
     const { run, steps } = this.#record;
     const next = steps[this.position];
@@ -106,7 +113,10 @@ export class ReplayChecker {
     return to === undefined && !isOutsideNext && !this.isOver;
   }
 
-  /** An end stands in the row of the run or, when somebody retried it, in the step that says so. */
+  /**
+   * Compares the end of the run. The recorded end is in the row of the run or, when somebody
+   * retried the run, in the step of the retry.
+   */
   #compareEnd(to: Extract<Transition, { status: 'completed' | 'failed' }>): void {
     const { run, steps } = this.#record;
     const next = steps[this.position];
@@ -125,7 +135,10 @@ export class ReplayChecker {
     return (status === 'completed' || status === 'failed') && steps.at(-1)?.worker !== null;
   }
 
-  /** Something came before the run could be completed: the database then wrote nothing. */
+  /**
+   * Returns true when something arrived before the run could be completed. The database then wrote
+   * nothing.
+   */
   #cameMeanwhile(steps: number): boolean {
     const places = Array.from({ length: Math.max(steps - 1, 0) }, (_, i) => this.position + i + 1);
     return places.some((place) => this.#record.isOutside(place));

@@ -11,25 +11,37 @@ import { ReplayChecker } from './replay-checker.ts';
 import { ReplayedRun } from './replayed-run.ts';
 
 export type ReplayOptions = {
-  /** Instead of the definition the run had, as `agent_versions.definition` holds it; children, and agents it was handed to, keep theirs. */
+  /**
+   * Definition to use instead of the definition of the run, in the form of
+   * `agent_versions.definition`. Children, and agents to which the run was handed over, keep their
+   * definitions.
+   */
   definition?: AgentDefinition;
 };
 
 export type Replay = {
   equal: boolean;
-  /** Recorded steps that were judged, those of children too. */
+  /** Number of recorded steps that were judged, including the steps of children. */
   steps: number;
-  /** In the order of the record; children come after the run they belong to. */
+  /**
+   * Divergences in the order of the record. The divergences of children come after those of their
+   * parent run.
+   */
   divergences: Divergence[];
 };
 
-/** Claims in a row that bring the record no further: a wait for a time, a worker that died. */
+/**
+ * Maximum number of consecutive claims without progress in the record. Such a claim is a wait for a
+ * time, or a worker that died.
+ */
 const MOST_IDLE_CLAIMS = 5;
 
 /**
- * Plays an exported run again: the loop of a worker, with the recorded answers of models, tools, people and children. It
- * writes nothing and reaches nothing. Where the run goes another way than its record, that is a divergence; the record
- * is taken as it stands there, so that each further one is a finding of its own. Throws `HWINV` for what is no exported run.
+ * Replays an exported run: runs the loop of a worker with the recorded answers of models, tools,
+ * people and children. A replay writes nothing and contacts nothing. A difference between the
+ * replay and the record is a divergence. After a divergence the replay continues from the record,
+ * so that each further divergence is a finding of its own. Throws `HWINV` for a value that is no
+ * exported run.
  */
 export async function replayRun(exported: unknown, options: ReplayOptions = {}): Promise<Replay> {
   const run = readExportedRun(exported);
@@ -43,7 +55,10 @@ export async function replayRun(exported: unknown, options: ReplayOptions = {}):
   };
 }
 
-/** Of a workflow's run its members' are played again; who came when is for their own order to say. */
+/**
+ * Result for the run of a workflow. Only the runs of its members are replayed; the order in which
+ * members answered is given by their own runs.
+ */
 const NOT_PLAYED: Pick<Replay, 'steps' | 'divergences'> = { steps: 0, divergences: [] };
 
 async function replayOwn(
@@ -60,7 +75,10 @@ async function replayOwn(
   };
 }
 
-/** A document from which steps were cut at the end says nothing against itself but by their count. */
+/**
+ * Returns a divergence when the number of steps is wrong. Only this number shows that steps were
+ * removed from the end of a document.
+ */
 function gaps({ execution, steps }: ExportedRun): Divergence[] {
   const { id, step_count } = execution;
   return steps.length === step_count
@@ -85,7 +103,7 @@ async function play(
   while (!judge.isOver) {
     const { position } = judge;
     const recorded = record.definitionAt(position);
-    const isOwn = recorded === record.run.definition; // and no other agent has it
+    const isOwn = recorded === record.run.definition; // and the run was not handed to another agent
     const definition = isOwn ? (instead ?? recorded) : recorded;
     const run = new ReplayedRun(record, judge, definition);
     await advance(run, recordedWorld(record, judge, run), () => false);
@@ -96,7 +114,10 @@ async function play(
   }
 }
 
-/** The document of `howdah.export_run`, looked at just enough to be sure that it is one. */
+/**
+ * Reads a document of `howdah.export_run`. Checks only enough to be sure that the value is such a
+ * document.
+ */
 export function readExportedRun(value: unknown): ExportedRun {
   if (!isJsonObject(value) || value.format !== 'howdah-run' || value.version !== 1) {
     throw noRun('format and version are not "howdah-run" and 1');

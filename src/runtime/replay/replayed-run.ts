@@ -7,7 +7,7 @@ import { RecordedOrder } from './record/recorded-order.ts';
 import type { RunRecording } from './record/run-recording.ts';
 import type { ReplayChecker } from './replay-checker.ts';
 
-/** A run held as a worker holds it, on its record instead of a database. */
+/** A run that is held as by a worker, with its record in place of a database. */
 export class ReplayedRun extends HeldRun {
   readonly #record: RunRecording;
   readonly #judge: ReplayChecker;
@@ -31,7 +31,7 @@ export class ReplayedRun extends HeldRun {
         beginCall: async () => ({ outcome: 'free', call_id: null }),
         endCall: async () => {},
         rulesOf: async () => record.rulesAt(judge.position),
-        capableAgents: async () => [], // a workflow's run is not played
+        capableAgents: async () => [], // the run of a workflow is not replayed
         filtered: async (_id, outlet, value, callId) =>
           recordedFilterResult(record, judge.position, value, callId, outlet),
       },
@@ -59,7 +59,7 @@ export class ReplayedRun extends HeldRun {
     return isWritten;
   }
 
-  /** Waits for the turn of a call the record has no result of. */
+  /** Waits for the turn of a call that has no recorded result. */
   async turnOf(callId: string): Promise<'next' | 'forced' | 'gone'> {
     return this.isHeld ? this.#order.turnOf(callId) : 'gone';
   }

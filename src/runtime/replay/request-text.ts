@@ -8,7 +8,10 @@ import { toolSchemas } from '../model-calls/plan-model-call.ts';
 import { summaryRequest } from '../model-calls/summarize.ts';
 import { abbreviate } from './format-divergence.ts';
 
-/** What an action would send to its model; undefined when it asks none. Files are still only named. */
+/**
+ * Returns the request that an action would send to its model, or undefined when the action calls no
+ * model. Files are only references at this point.
+ */
 export function requestOf(action: Action, definition: AgentDefinition): ModelRequest | undefined {
   switch (action.type) {
     case 'call_model':
@@ -25,7 +28,10 @@ export function requestOf(action: Action, definition: AgentDefinition): ModelReq
   }
 }
 
-/** A request as text, for people and for a diff: everything a model is told, and nothing else. */
+/**
+ * Renders a request as text, for people and for a diff. The text contains everything that the model
+ * reads, and nothing else.
+ */
 export function requestText(request: ModelRequest): string {
   const { model, tools, output_schema } = request;
   return [
@@ -50,7 +56,7 @@ function messageLines(message: Message): string {
   ].join('\n');
 }
 
-/** The model a request goes to, and what it was last told. */
+/** Describes a request by its model and its last message. */
 export function askedText({ model, messages }: ModelRequest): string {
   const last = messages.at(-1);
   return `the model ${model.name} was asked${last ? `, after ${last.role}: ${abbreviate(last.content && unmarkExternal(last.content))}` : ''}`;

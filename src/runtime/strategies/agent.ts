@@ -13,8 +13,9 @@ import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
 import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
- * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
- * without a call. Pure: the same definition and state give the same action.
+ * Returns the next action in the loop of a single agent: call the model, run the tools that the
+ * model calls, and call the model again with their results, until it answers without a call. Pure:
+ * the same definition and state give the same action.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const planned = planCalls(definition, state);
@@ -26,12 +27,12 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     ? conclude(definition, state, last)
     : (stopAtLimit(state) ??
         stopLoop(state) ??
-        stopUntold(definition) ??
+        failOnIncompletePrompt(definition) ??
         nextModelCall(definition, state, planModelCall));
 }
 
-/** Its prompt lacks a value: it would not know what it is for. */
-function stopUntold({ agent }: AgentDefinition): Action | undefined {
+/** Fails a run whose prompt lacks a value, because the agent would not know its task. */
+function failOnIncompletePrompt({ agent }: AgentDefinition): Action | undefined {
   return agent.prompt_fault === undefined ? undefined : fail('error', agent.prompt_fault);
 }
 
@@ -39,7 +40,7 @@ export function stopAtLimit({ exhausted }: RunState): Action | undefined {
   return exhausted ? fail(exhausted, limitMessage(exhausted)) : undefined;
 }
 
-/** Calls that are made again and again and teach nothing: the model is told once, then the run is stopped. */
+/** Warns the model once about repeated calls that bring nothing new, and then stops the run. */
 function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined {
   const verdict = loopVerdict(messages, messages_at_retry);
   switch (verdict.kind) {
@@ -52,7 +53,10 @@ function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined
   }
 }
 
-/** Calls whose turn it is are made, a handoff last; when all the others wait for somebody, so does the run. */
+/**
+ * Returns the action that makes the calls that are due, a handoff last. When all other calls wait
+ * for somebody, the run waits too.
+ */
 export function goOn(planned: readonly PlannedCall[]): Action {
   const others = planned.filter(({ plan }) => plan.do !== 'hand_over');
   const due = others.length > 0 ? others : planned;
@@ -60,8 +64,8 @@ export function goOn(planned: readonly PlannedCall[]): Action {
   if (ready.length > 0) {
     return { type: 'call_tools', calls: ready.map(({ open }) => open.call) };
   }
-  const isAsked = planned.some(({ plan }) => plan.do === 'wait' && plan.for === 'question');
-  return { type: 'wait', for: isAsked ? 'question' : 'child' };
+  const isQuestionOpen = planned.some(({ plan }) => plan.do === 'wait' && plan.for === 'question');
+  return { type: 'wait', for: isQuestionOpen ? 'question' : 'child' };
 }
 
 function conclude(definition: AgentDefinition, state: RunState, last: Message): Action {
@@ -94,7 +98,7 @@ function isRepair(message: Message): boolean {
   return message.role === 'user' && (message.content ?? '').startsWith(REPAIR_OPENING);
 }
 
-/** `isMendable` is false when the schema is at fault and not the answer. */
+/** A parsed answer. `isMendable` is false when the schema is at fault and not the answer. */
 type Parsed = { value: Json; faults: string[]; isMendable: boolean };
 
 function parseOutput(schema: JsonSchema, text: string): Parsed {

@@ -4,8 +4,9 @@ import { conditionFault, isConditionTrue } from '../teams/condition.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /**
- * One member after the other: each is told what the one before answered, or with `cumulative` the task and all answers so
- * far. With `stop_when` the first answer it holds for is the chain's.
+ * Returns the next action of a chain, which runs its members one after the other. Each member reads
+ * the answer of the member before or, with `cumulative`, the task and all answers so far. With
+ * `stop_when`, the first answer that satisfies the condition is the answer of the chain.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
@@ -22,7 +23,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     const id = String(index + 1);
     const task = tasks.get(id);
     if (!task) {
-      const input = toldNext(inputOf(state), answers, configuration.cumulative === true);
+      const input = nextInput(inputOf(state), answers, configuration.cumulative === true);
       return begin(state, [taskFor(id, member, input)]);
     }
     if (task.state !== 'answered') {
@@ -45,7 +46,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return finish(last?.output ?? '', last?.data ?? null);
 }
 
-function toldNext(
+function nextInput(
   input: string,
   answers: readonly { member: string; task: Task }[],
   isCumulative: boolean,

@@ -3,8 +3,9 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 
 /**
- * Takes back what another run did: its calls stand in the second message, the newest first, and are made one after the
- * other. No model is asked. The run fails when one of them could not be made, and says which.
+ * Returns the next action of a run that takes back what another run did. Its calls are in the
+ * second message, the newest first, and are made one after the other. No model is called. The run
+ * fails when a call could not be made, and its error names the call.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const [first] = planCalls(definition, state);

@@ -9,12 +9,15 @@ import {
 } from '../teams/evaluator-verdict.ts';
 import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
-/** `shown` is what the deciding model was shown, when it gave the verdict. */
+/**
+ * One round. `shown` is the text that the deciding model read, when that model gave the verdict.
+ */
 type Round = { answer: Task; verdict: EvaluatorVerdict; shown?: string };
 
 /**
- * A generator answers, an evaluator judges, and what it found wanting goes back to the generator, until the answer is good
- * enough or the rounds are used up: then the best one so far counts.
+ * Returns the next action of an evaluator-optimizer workflow. A generator answers, an evaluator
+ * judges the answer, and its feedback goes back to the generator. This is repeated until the answer
+ * is good enough or the rounds are used up: then the best answer so far counts.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
@@ -27,7 +30,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   for (let round = 1; round <= most; round += 1) {
     const answer = tasks.get(`generate:${round}`);
     if (!answer) {
-      const task = taskFor(`generate:${round}`, generator, toldGenerator(state, rounds.at(-1)));
+      const task = taskFor(`generate:${round}`, generator, generatorInput(state, rounds.at(-1)));
       return begin(state, [task]);
     }
     if (answer.state !== 'answered') {
@@ -59,7 +62,7 @@ type Judging = {
   enough: number;
 };
 
-/** The round with its verdict, or what has to be done to have it. */
+/** Returns the round with its verdict, or the action that is needed to get the verdict. */
 function judged(
   definition: AgentDefinition,
   state: RunState,
@@ -72,20 +75,20 @@ function judged(
   }
   const review = tasksOf(state).get(`evaluate:${round}`);
   if (!review) {
-    const told = [
+    const prompt = [
       `Judge this answer by: ${rubric}`,
       `The task:\n${inputOf(state)}`,
       `The answer:\n${answer.output}`,
       `Answer with JSON alone: ${EXAMPLE}`,
     ].join('\n\n');
-    return begin(state, [taskFor(`evaluate:${round}`, evaluator, told)]);
+    return begin(state, [taskFor(`evaluate:${round}`, evaluator, prompt)]);
   }
   if (review.state !== 'answered') {
     return review.state === 'live'
       ? WAIT
       : fail('member_failed', `${evaluator.name} gave no verdict: ${review.error}`);
   }
-  // a verdict in words is made a structured one by the deciding model, never guessed at
+  // the deciding model turns a verdict in words into a structured one; it is never guessed
   const verdict = verdictIn(review, enough);
   const both = `The answer:\n${answer.output}\n\nWhat was said of it:\n${review.output}`;
   return verdict ? { answer, verdict } : byModel(definition, state, judging, both);
@@ -93,7 +96,10 @@ function judged(
 
 const EXAMPLE = '{"score": 0.7, "passed": false, "feedback": "what has to change"}';
 
-/** The deciding model sees one answer after the other, each after its verdict on the one before. */
+/**
+ * Gets the verdict of the deciding model. The model reads one answer after the other, each after
+ * its verdict on the answer before.
+ */
 function byModel(
   definition: AgentDefinition,
   state: RunState,
@@ -115,7 +121,7 @@ function byModel(
     : decide(definition, state, decider);
 }
 
-function toldGenerator(state: RunState, last: Round | undefined): string {
+function generatorInput(state: RunState, last: Round | undefined): string {
   return last
     ? [
         inputOf(state),

@@ -5,8 +5,9 @@ import { answerOf } from '../teams/join-answers.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /**
- * Members are nodes, edges say who is next, with a condition over what a member answered. The answer is that of the members
- * after which nobody came.
+ * Returns the next action of a graph workflow. Members are nodes. Edges determine the next member,
+ * by a condition on the answer of a member. The answer of the workflow is that of the members after
+ * which no member came.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
@@ -24,11 +25,11 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   }
   const missing = walked.visits.filter(({ id }) => !tasks.has(id));
   if (missing.length > 0) {
-    const given = missing.flatMap(({ id, node, input }) => {
+    const newTasks = missing.flatMap(({ id, node, input }) => {
       const member = memberNamed(team, node);
       return member ? [taskFor(id, member, input)] : [];
     });
-    return begin(state, given);
+    return begin(state, newTasks);
   }
   return walked.isOver ? ending(walked, tasks) : WAIT;
 }

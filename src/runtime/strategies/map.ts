@@ -9,11 +9,14 @@ import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 
-/** So many items one run may have; more are several runs. */
+/** Maximum number of items of one run. More items need several runs. */
 const MOST = 10_000;
 const AT_ONCE = 8;
 
-/** The worker is given each item of a list; the results are in the order of the items, null where there is none. */
+/**
+ * Returns the next action of a map workflow, which gives each item of a list to the worker. The
+ * results are in the order of the items, with null where there is none.
+ */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const [worker] = members as [Member];
@@ -31,7 +34,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const policy = policyOf(configuration, 'fail');
   const missing = items.flatMap((item, at) => {
     const id = String(at + 1);
-    return tasks.has(id) ? [] : [taskFor(id, worker, told(item, state, configuration))];
+    return tasks.has(id) ? [] : [taskFor(id, worker, inputOfItem(item, state, configuration))];
   });
   const named = items.flatMap((_item, at) => {
     const task = tasks.get(String(at + 1));
@@ -41,7 +44,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return pendingAction(state, tasksOfItems, AT_ONCE) ?? results(named);
 }
 
-/** The rows of the query, once they were read, or the list that came with the run. */
+/**
+ * Returns the rows of the query, or the list that came with the run. Returns an action when the
+ * rows have not been read, or when there is no list.
+ */
 function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | Action {
   if (typeof query !== 'string') {
     return Array.isArray(task?.data)
@@ -58,7 +64,7 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
   return read.error ? refused(read.error) : (read.output as Json[]);
 }
 
-/** What Postgres said of the query, where, and what to do. */
+/** Fails the run with the error that Postgres reported for the query, its position and its hint. */
 function refused({ message, cause = null }: RunError): Action {
   const known: JsonObject = isJsonObject(cause) ? cause : {};
   const place = 'line' in known ? `, line ${known.line}, column ${known.column}` : '';
@@ -72,8 +78,8 @@ function results(named: readonly NamedTask[]): Action {
   return finish(JSON.stringify(all), all);
 }
 
-/** The item, after what is to be done with it; or what the template makes of both. */
-function told(item: Json, state: RunState, { template }: JsonObject): string {
+/** Returns the input of an item: the item after the task, or what the template makes of both. */
+function inputOfItem(item: Json, state: RunState, { template }: JsonObject): string {
   const input = state.task?.input ?? '';
   const text = typeof item === 'string' ? item : JSON.stringify(item);
   if (typeof template === 'string') {

@@ -17,18 +17,20 @@ import {
   WAIT,
 } from '../teams/tasks.ts';
 
-/** What a member is to do; the tasks of one step are done at the same time. */
+/** A task of a member. The tasks of one step are done at the same time. */
 type PlannedTask = { id: string; member: string; task: string };
 type Plan = { number: number; steps: PlannedTask[][]; answer: string | undefined };
 
 const MAX_PLANS = 5;
 const MAX_TASKS = 50;
-/** As many characters of a result as the deciding model is told. */
-const TOLD = 8_000;
+/** Maximum length of a result that the deciding model reads, in characters. */
+const RESULT_CHARACTERS = 8_000;
 
 /**
- * A model plans, members work, the model hears what came of it, and plans on or answers. A full plan has all steps, an
- * iterative one the next alone. A task that fails ends its plan: the model plans anew with what it knows now.
+ * Returns the next action of an orchestrator workflow. A model plans, members work, and the model
+ * reads their results and plans again or answers. A full plan has all steps; an iterative plan has
+ * only the next step. A task that fails ends its plan: the model makes a new plan with what it
+ * knows now.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
@@ -54,7 +56,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return decide(definition, state, decider);
 }
 
-/** Undefined when the plan is over: all was done, or something failed. */
+/**
+ * Returns the next action of a plan. Returns undefined when the plan is over, because everything
+ * was done or something failed.
+ */
 function carryOut(
   plan: Plan,
   team: Team,
@@ -95,23 +100,23 @@ function beginStep(
     );
   }
   const at_once = team.configuration.max_concurrency as number | undefined;
-  const given = step.flatMap(({ id, member, task }): NewTask[] => {
+  const newTasks = step.flatMap(({ id, member, task }): NewTask[] => {
     const found = memberNamed(team, member);
     return found ? [taskFor(id, found, task)] : [];
   });
   const decision = decisionOf(plan);
-  const isTold = state.attempts.some(({ call_id }) => call_id === decision.call_id);
-  return begin(state, given, {
+  const isLogged = state.attempts.some(({ call_id }) => call_id === decision.call_id);
+  return begin(state, newTasks, {
     wakes_on: 'last',
     ...(at_once ? { at_once } : {}),
-    ...(isTold ? {} : { decision }),
+    ...(isLogged ? {} : { decision }),
   });
 }
 
-/** A plan stands in the log before its first tasks. */
+/** Returns the decision that logs a plan before its first tasks. */
 function decisionOf({ number, steps }: Plan): TeamDecision {
-  const told = steps.map((step) => step.map(({ member, task }) => ({ member, task })));
-  return { name: 'plan', call_id: `plan.${number}`, output: { plan: number, steps: told } };
+  const taskLists = steps.map((step) => step.map(({ member, task }) => ({ member, task })));
+  return { name: 'plan', call_id: `plan.${number}`, output: { plan: number, steps: taskLists } };
 }
 
 function plansOf(decisions: readonly Decision[]): Plan[] {
@@ -154,17 +159,17 @@ function deciderOf(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>
 }
 
 function outcomeOf(plan: Plan | undefined, tasks: ReadonlyMap<string, Task>): string {
-  const told = (plan?.steps.flat() ?? []).map(({ id, member, task }) => {
+  const results = (plan?.steps.flat() ?? []).map(({ id, member, task }) => {
     const done = tasks.get(id);
     const result =
       done?.state === 'answered'
-        ? truncateMiddle(done.output, TOLD)
+        ? truncateMiddle(done.output, RESULT_CHARACTERS)
         : done
           ? `(failed: ${done.error})`
           : '(not begun)';
     return `${member} — ${truncateMiddle(task, 200)}\n${result}`;
   });
-  return told.join('\n\n') || 'Nothing was done.';
+  return results.join('\n\n') || 'Nothing was done.';
 }
 
 function planTool(team: Team, isIterative: boolean): ToolSchema {
@@ -196,7 +201,7 @@ function planTool(team: Team, isIterative: boolean): ToolSchema {
   };
 }
 
-/** When no plan may be made any more. */
+/** Returns the tool that is offered when no plan may be made any more. */
 function answerTool({ name }: ToolSchema): ToolSchema {
   return {
     name,

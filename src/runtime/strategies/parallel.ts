@@ -19,7 +19,10 @@ import {
 
 const AGGREGATED = 'aggregate';
 
-/** All members are given the same task at once; one answer is made of theirs by a member, by a template, or by joining them. */
+/**
+ * Returns the next action of a parallel workflow, which gives all members the same task at once.
+ * Their answers become one answer by a member, by a template, or by joining them.
+ */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const { configuration } = team;
@@ -52,8 +55,8 @@ function fanIn(
     );
   }
   if (!aggregated) {
-    const told = typeof template === 'string' ? filled : `${inputOf(state)}\n\n${outputs}`;
-    return begin(state, [taskFor(AGGREGATED, aggregator, told)], { wakes_on: 'each' });
+    const input = typeof template === 'string' ? filled : `${inputOf(state)}\n\n${outputs}`;
+    return begin(state, [taskFor(AGGREGATED, aggregator, input)], { wakes_on: 'each' });
   }
   if (aggregated.state === 'live') {
     return WAIT;

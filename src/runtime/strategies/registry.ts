@@ -13,10 +13,13 @@ import { next as router } from './router.ts';
 import { next as tool } from './tool.ts';
 import { next as voting } from './voting.ts';
 
-/** Decides the next thing to do from definition and state alone: the same two give the same action, without any I/O. */
+/**
+ * A function that decides the next action from definition and state alone. The same definition and
+ * state give the same action, without any I/O.
+ */
 export type Strategy = (definition: AgentDefinition, state: RunState) => Action;
 
-/** The strategy a run follows. */
+/** Returns the strategy that a run follows. */
 export function strategyOf(
   run: { is_compensation: boolean },
   { workflow, models }: AgentDefinition,

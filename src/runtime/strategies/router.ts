@@ -27,8 +27,9 @@ import {
 } from '../teams/tasks.ts';
 
 /**
- * The members who were chosen are given the task; by a model, by the words the task has in common with them, or by how near
- * it is to what is said of them.
+ * Returns the next action of a router workflow, which gives the task to the chosen members. Members
+ * are chosen by a model, by the words that the task has in common with them, or by the similarity
+ * of the task to their descriptions.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const team = collectAnswers(definition.workflow as Team, state);
@@ -40,15 +41,15 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return choice;
   }
   if (choice.members.length === 0) {
-    return isTold(state) ? NOT_SURE : { ...NOT_SURE, decision: routed(choice.decision) };
+    return isDecisionLogged(state) ? NOT_SURE : { ...NOT_SURE, decision: routed(choice.decision) };
   }
   const tasks = tasksOf(state);
   const missing = choice.members.filter(({ name }) => !tasks.has(name));
   if (missing.length > 0) {
-    const given = missing.map((member) => taskFor(member.name, member, inputOf(state)));
-    return begin(state, given, {
+    const newTasks = missing.map((member) => taskFor(member.name, member, inputOf(state)));
+    return begin(state, newTasks, {
       wakes_on: 'failure',
-      ...(isTold(state) ? {} : { decision: routed(choice.decision) }),
+      ...(isDecisionLogged(state) ? {} : { decision: routed(choice.decision) }),
     });
   }
   const named = choice.members.flatMap(({ name }) => {
@@ -62,8 +63,11 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
 }
 
-/** Whether the decision stands in the log, as it does from the moment anything came of it. */
-function isTold({ attempts }: RunState): boolean {
+/**
+ * Returns true when the log contains the decision, which is logged with the first thing that comes
+ * of it.
+ */
+function isDecisionLogged({ attempts }: RunState): boolean {
   return attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
 }
 
@@ -73,7 +77,7 @@ function routed(output: RoutingDecision): TeamDecision {
 
 type Choice = { members: Member[]; decision: RoutingDecision };
 
-/** Who is to do it, or what has to be done to know. */
+/** Returns the chosen members, or the action that is needed to choose them. */
 function choose(definition: AgentDefinition, team: Team, state: RunState): Choice | Action {
   const { configuration } = team;
   const most = Number(configuration.top_k ?? 1);
@@ -109,10 +113,13 @@ const NOT_SURE = fail(
 
 type Pick = RoutingDecision['chosen'][number];
 
-/** As long as the text of an embedding may be, in characters: what more is said would make models refuse it. */
+/**
+ * Maximum length of a text for an embedding, in characters, because models would refuse a longer
+ * text.
+ */
 const READ = 4_000;
 
-/** By what a model for embeddings said of task and members, which is asked for once. */
+/** Chooses members by the scores of an embedding model, which is called once. */
 function byNearness(
   definition: AgentDefinition,
   team: Team,
@@ -134,7 +141,8 @@ function byNearness(
     return overLimit(state.exhausted);
   }
   return nextModelCall(definition, state, (_definition, _state, model, attempt) => {
-    const most = Math.min(READ, 2 * (model.context_tokens ?? READ)); // a token may be as short as two letters
+    // a token may be as short as two letters
+    const most = Math.min(READ, 2 * (model.context_tokens ?? READ));
     const query = truncateMiddle(inputOf(state), most);
     const texts = team.members.map((member) => {
       return { member: member.name, text: truncateMiddle(memberDescriptions(member), most) };
@@ -148,7 +156,10 @@ const REASONS = {
   embedding: 'the task is nearest to what is said of them',
 };
 
-/** Those that are sure enough, else the fallback; nobody, when there is none. */
+/**
+ * Returns the members with enough confidence, or else the fallback. Returns no member when there is
+ * no fallback.
+ */
 function sureEnough(
   method: RoutingDecision['method'],
   picks: readonly Pick[],

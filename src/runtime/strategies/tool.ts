@@ -7,7 +7,10 @@ import { RETRIED } from '../tool-plans/open-calls.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import { goOn, stopAtLimit } from './agent.ts';
 
-/** An agent that is one tool: it is called with what the run was told, and its result is the answer. Its failure is the run's. */
+/**
+ * Returns the next action of an agent that is one tool. The tool is called with the input of the
+ * run, and its result is the answer. A failure of the tool is the failure of the run.
+ */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const planned = planCalls(definition, state);
   if (planned.length > 0) {
@@ -21,7 +24,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   );
 }
 
-/** Undefined where the run was retried by hand since: then the call is made again. */
+/**
+ * Returns the end of the run. Returns undefined when the run was retried by hand after the call
+ * failed: the call is then made again.
+ */
 function resultOf(
   call_id: string | null | undefined,
   output: string,
@@ -38,7 +44,7 @@ function resultOf(
     : { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } };
 }
 
-/** A result that is an object or a list is data, too. */
+/** Returns a result as data when it is an object or a list, or else null. */
 function dataIn(output: string): Json {
   try {
     const value: Json = JSON.parse(output);

@@ -6,7 +6,10 @@ import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish } from '../teams/tasks.ts';
 
-/** All members answer the same question; the answer most of them gave is the workflow's. */
+/**
+ * Returns the next action of a voting workflow. All members answer the same question, and the
+ * answer that most of them gave is the answer of the workflow.
+ */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const policy = policyOf(configuration, 'ignore');
@@ -20,7 +23,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   return elected(counted, configuration.ties === 'fail');
 }
 
-/** What was voted for, as its first voter wrote it, and how much speaks for it; in the order it first came up. */
+/**
+ * An answer that was voted for, as its first voter wrote it, with its points. Candidates are in the
+ * order of their first votes.
+ */
 type Candidate = { output: string; data: Json; points: number; voters: string[] };
 
 function countVotes(votes: readonly NamedTask[], weighted: readonly Member[]): Candidate[] {
@@ -32,7 +38,10 @@ function countVotes(votes: readonly NamedTask[], weighted: readonly Member[]): C
   return [...candidates.values()];
 }
 
-/** Borda's count: of n places the first is worth n points, the last one. A vote is a list, the best first. */
+/**
+ * Counts ranked votes by the Borda count: of n places, the first is worth n points and the last is
+ * worth one. A vote is a list, the best first.
+ */
 function countRanks(votes: readonly NamedTask[]): Candidate[] {
   const candidates = new Map<string, Candidate>();
   const lists = votes.map(({ name, task }) => ({ name, list: listOf(resultOf(task)) }));
@@ -45,7 +54,7 @@ function countRanks(votes: readonly NamedTask[]): Candidate[] {
   return [...candidates.values()];
 }
 
-/** A list as data, as JSON, or as lines of text. */
+/** Reads a list from data, from JSON, or from lines of text. */
 function listOf(value: Json): Json[] {
   if (Array.isArray(value)) {
     return value;
@@ -79,7 +88,10 @@ function add(
   });
 }
 
-/** Answers are equal that differ in spaces, case or a full stop at the end only. */
+/**
+ * Returns the key of an answer. Answers that differ only in spaces, case or a full stop at the end
+ * have the same key.
+ */
 function keyOf(output: string, data: Json): string {
   return data !== null && typeof data === 'object'
     ? JSON.stringify(data)

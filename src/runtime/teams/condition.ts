@@ -5,9 +5,12 @@ import { isOutOfTime } from '../../concurrency/within-time.ts';
 import type { Json } from '../../json/json.ts';
 import type { Task } from './tasks.ts';
 
-/** Patterns and lists in lists may take for ever; anything else takes as long as it is. */
+/**
+ * Calls whose time is not bounded: patterns, and lists in lists. The time of any other condition
+ * depends only on its length.
+ */
 const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
-/** Most characters of a condition that is evaluated without a thread. */
+/** Maximum length of a condition that is evaluated without a thread, in characters. */
 const SHORT = 1_000;
 
 type Answer = { output: string; data: Json; member: string };
@@ -27,9 +30,9 @@ const PARSE: Offloadable<[condition: string], string | undefined> = {
 };
 
 /**
- * Whether a condition holds for what a member answered: an expression of CEL over `output` (its text), `data` (what it
- * answered as data) and `member` (its name). It reaches nothing outside, and what takes too long is not
- * decided.
+ * Evaluates a condition on the answer of a member. The condition is an expression of CEL over
+ * `output` (the text of the answer), `data` (the answer as data) and `member` (the name of the
+ * member). The condition reaches nothing outside. A condition that takes too long is not decided.
  */
 export function isConditionTrue(condition: string, task: Task, member: string): Verdict {
   const answer: Answer = { output: task.output, data: task.data as Json, member };
@@ -65,7 +68,10 @@ function withinDeadline<T>(work: () => T): T | undefined {
   }
 }
 
-/** What is wrong with a condition by itself; undefined when it can be asked. */
+/**
+ * Returns what is wrong with a condition by itself, or undefined when the condition can be
+ * evaluated.
+ */
 export function conditionFault(condition: string): string | undefined {
   const fault =
     condition.length <= SHORT

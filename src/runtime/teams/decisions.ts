@@ -8,23 +8,28 @@ import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
- * What a workflow's deciding model decided, in order: the arguments of its call, checked against the tool's schema. It is
- * never read out of free text; an answer that is JSON by itself counts as such arguments.
+ * A decision of the deciding model of a workflow: the arguments of its call, checked against the
+ * schema of the tool. A decision is never read from free text. An answer that is JSON by itself
+ * counts as such arguments.
  */
 export type Decision = { message: LoggedMessage; value: JsonObject; faults: string[] };
 
-/** A conversation with the deciding model: it always has one tool to call, and is told what came of each decision. */
+/**
+ * A conversation with the deciding model. The model always has one tool to call, and reads the
+ * outcome of each decision.
+ */
 export type Decider = {
   tool: ToolSchema;
-  /** What it is offered now, when that is less. */
+  /** Tool that the model is offered now, when that is less than `tool`. */
   offered?: ToolSchema;
-  /** What it decides about, for its first message. */
+  /** Description of what the model decides about, for its first message. */
   about: string;
   task: string;
-  /** What came of its n-th decision that fitted. */
+  /** Returns the outcome of the n-th decision that satisfied the schema. */
   outcome(index: number): string;
 };
 
+/** Returns the decisions of the deciding model, in order. */
 export function decisionsOf({ messages }: RunState, { tool }: Decider): Decision[] {
   return messages
     .filter(({ role }) => role === 'assistant')
@@ -46,10 +51,13 @@ function parsed(text: string): Json {
   }
 }
 
-/** Answers in a row that are no decision; after the last one the run fails. A retry by hand counts anew. */
+/**
+ * Maximum number of consecutive answers that are no valid decision; after the last one the run
+ * fails. A retry by hand starts the count anew.
+ */
 const TRIES = 3;
 
-/** Asks for the next decision, or for the last one again when it did not fit. */
+/** Requests the next decision, or the last one again when it did not satisfy the schema. */
 export function decide(definition: AgentDefinition, state: RunState, decider: Decider): Action {
   const decisions = decisionsOf(state, decider);
   const spoiled = decisions
@@ -63,7 +71,7 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
     const message = `the deciding model gave no decision that fits: ${last.faults.join('; ')}`;
     return stopped('error', 'invalid_output', message);
   }
-  if (last && last.faults.length > 0 && !isTold(state, last)) {
+  if (last && last.faults.length > 0 && !isRefusalLogged(state, last)) {
     return { type: 'guard', name: 'decision', message: replyTo(last.faults, decider.tool) };
   }
   const messages = conversation(definition, decider, decisions);
@@ -84,8 +92,11 @@ function replyTo(faults: readonly string[], { name }: ToolSchema): string {
   return `${REFUSED}: ${faults.join('; ')}. Call ${name} again.`;
 }
 
-/** The log says of a decision that was refused why it was, before another one is asked for. */
-function isTold({ messages }: RunState, last: Decision): boolean {
+/**
+ * Returns true when the log contains the reason why a decision was refused. The reason is logged
+ * before another decision is requested.
+ */
+function isRefusalLogged({ messages }: RunState, last: Decision): boolean {
   return messages
     .slice(messages.indexOf(last.message))
     .some(({ role, content }) => role === 'user' && content?.startsWith(REFUSED));

@@ -2,9 +2,9 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import type { Task } from './tasks.ts';
 
-/** What an evaluator says of an answer. */
+/** Verdict of an evaluator on an answer. */
 export type EvaluatorVerdict = {
-  /** From 0 to 1. */
+  /** Score from 0 to 1. */
   score: number;
   isGoodEnough: boolean;
   feedback: string;
@@ -21,7 +21,10 @@ export const VERDICT_SCHEMA: JsonSchema = {
   additionalProperties: false,
 };
 
-/** The verdict in an evaluator's answer, when it is structured: data, or JSON alone. */
+/**
+ * Returns the verdict in the answer of an evaluator, when the answer is structured: data, or JSON
+ * alone.
+ */
 export function verdictIn({ data, output }: Task, enough: number): EvaluatorVerdict | undefined {
   const value = isJsonObject(data) ? data : parsed(output);
   return isJsonObject(value) &&

@@ -2,14 +2,17 @@ import type { ChildWake } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Task } from './tasks.ts';
 
-/** What becomes of the whole when members fail. */
+/** Policy for the whole workflow when members fail. */
 export type FailurePolicy = 'fail' | 'ignore' | 'quorum';
 
 export function policyOf({ on_failure }: JsonObject, otherwise: FailurePolicy): FailurePolicy {
   return (on_failure as FailurePolicy | undefined) ?? otherwise;
 }
 
-/** Under `fail` the first failure decides; otherwise only the last end does. */
+/**
+ * Returns which ends of children wake the run. Under `fail` the first failure decides; otherwise
+ * only the last end does.
+ */
 export function wakesOn(policy: FailurePolicy): ChildWake {
   return policy === 'fail' ? 'failure' : 'last';
 }

@@ -4,29 +4,31 @@ import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, isConditionTrue } from './condition.ts';
 import { inputOf, type Task } from './tasks.ts';
 
-/** A member at work in a graph, for the first time or again. */
+/** One execution of a member in a graph, the first one or a repeated one. */
 export type Visit = { id: string; node: string; input: string };
 
 export type GraphTraversal = {
   visits: Visit[];
-  /** Visits after which nobody came, in the order they ended. */
+  /** Visits after which no other visit came, in the order in which they ended. */
   ends: Visit[];
-  /** Nothing is at work and nothing is to begin. */
+  /** True when nothing is running and nothing is to start. */
   isOver: boolean;
 };
 
-/** Why the walk ends without an answer. */
+/** Reason why the traversal ends without an answer. */
 type Fault = { fault: string; code: 'member_failed' | 'invalid_condition' | 'limit_reached' };
 
-/** What an edge carries to its node once a member has answered. */
+/** Output that an edge carries to its node once a member has answered. */
 type Token = { from: string; to: string; output: string };
 
 const MAX_VISITS = 10;
 
 /**
- * Walks the graph from its start along the ends of visits, in the order the log has them; so the same log always gives the
- * same visits, however its workers read it. A node with several edges to it begins after each of them that fires (`any`), or
- * when all have (`all`) or nothing is at work any more that could still fire one.
+ * Walks the graph from its start along the ends of visits, in the order of the log. The same log
+ * therefore always gives the same visits, however its workers read the log. A node with several
+ * incoming edges starts in one of two ways. With `any`, the node starts after each edge that fires.
+ * With `all`, it starts when all edges have fired, or when nothing is running any more that could
+ * still fire an edge.
  */
 export function traverseGraph(
   team: Team,
@@ -47,7 +49,10 @@ export function traverseGraph(
   return walker.fault ?? walker.result();
 }
 
-/** Ids of visits in the order they ended; those that a retry by hand lets begin again end later. */
+/**
+ * Returns the ids of visits in the order in which they ended. Visits that start again after a retry
+ * by hand end later.
+ */
 function endsOf({ attempts }: RunState): string[] {
   const ends = new Set<string>();
   for (const { kind, call_id } of attempts) {
@@ -92,7 +97,10 @@ class Walker {
     }
   }
 
-  /** A member has answered: its edges fire, and whoever has all he waits for begins. */
+  /**
+   * Handles the answer of a member: fires its edges, and starts each node that has everything it
+   * waits for.
+   */
   end(id: string, task: Task): void {
     const visit = this.#visits.get(id);
     if (!visit || this.fault || !this.#live.delete(id)) {
@@ -156,7 +164,7 @@ class Walker {
       for (const token of ready.values()) {
         this.#waiting.splice(this.#waiting.indexOf(token), 1);
       }
-      this.#visit(to, told([...ready.values()]));
+      this.#visit(to, joinOutputs([...ready.values()]));
     }
   }
 
@@ -190,7 +198,10 @@ function edgesOf({ configuration }: Team): Edge[] {
   });
 }
 
-/** Asked before anybody has worked: which condition cannot be decided at all. */
+/**
+ * Returns the fault of the first condition that cannot be decided at all. Called before any member
+ * has worked.
+ */
 export function faultOfEdges(team: Team): string | undefined {
   for (const [at, { when }] of edgesOf(team).entries()) {
     const fault = when === undefined ? undefined : conditionFault(when);
@@ -201,8 +212,8 @@ export function faultOfEdges(team: Team): string | undefined {
   return undefined;
 }
 
-/** One answer as it is, several under their names. */
-function told(tokens: readonly Token[]): string {
+/** Returns one answer unchanged, or several answers under the names of their members. */
+function joinOutputs(tokens: readonly Token[]): string {
   const [first, second] = tokens;
   return first && !second
     ? first.output

@@ -2,15 +2,15 @@ import type { Action } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
 import { finish, type Task } from './tasks.ts';
 
-/** A member by its name, and what came of its task. */
+/** Task of a member, with the name of the member. */
 export type NamedTask = { name: string; task: Task };
 
-/** The answers under their names, one after the other. */
+/** Joins the answers one after the other, each under the name of its member. */
 export function joinAnswers(named: readonly NamedTask[]): string {
   return named.map(({ name, task }) => `${name}:\n${task.output}`).join('\n\n');
 }
 
-/** One answer is the whole one; several are joined. */
+/** Finishes the run with its answer: one answer unchanged, or several answers joined. */
 export function answerOf(named: readonly NamedTask[]): Action {
   const [first, second] = named;
   return first && !second

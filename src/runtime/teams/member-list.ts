@@ -2,10 +2,10 @@ import type { Member, Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 
-/** As many characters of what a member says of itself as a deciding model reads. */
+/** Maximum length of the description of a member that a deciding model reads, in characters. */
 const READ = 1_000;
 
-/** The members as a deciding model is told of them. */
+/** Describes the members for a deciding model. */
 export function describe({ members }: Team): string {
   return members
     .map(({ name, description = '', capabilities = [], domain, question }) => {
@@ -17,15 +17,15 @@ export function describe({ members }: Team): string {
     .join('\n');
 }
 
-/** The step that keeps who could do the task. */
+/** Step that stores which agents could do the task. */
 export const ROSTER = { name: 'capable_agents', call_id: 'roster' } as const;
 
-/** The step that says whom a task was given to, and why. */
+/** Name of the step that records to whom a task was given, and why. */
 export const DECISION = 'route';
 
 /**
- * The team with the agents it found besides the members listed, which come first and keep their names; undefined while
- * nobody has looked.
+ * Returns the team with the agents that were found in addition to the listed members. Listed
+ * members come first and keep their names. Returns undefined while no search has been made.
  */
 export function collectAnswers(team: Team, { attempts }: RunState): Team | undefined {
   if (team.configuration.members !== 'capable') {

@@ -14,17 +14,17 @@ import { blockedBy } from '../owned-run/output-filter.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
 import { type Answer, childOutcome, RETRIED } from '../tool-plans/open-calls.ts';
 
-/** What a member was given to do, and what came of it. */
+/** Task of a member, with its outcome. */
 export type Task = {
   state: 'live' | 'answered' | 'failed';
   /** The answer as text and, when the member gave one, as data. */
   output: string;
   data: Json;
-  /** Why there is none. */
+  /** Reason why there is no answer. */
   error: string;
 };
 
-/** The tasks of a run by id, as its log tells them. */
+/** Returns the tasks of a run by id, as the log of the run records them. */
 export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
   const tasks = new Map<string, Task>();
   for (const note of attempts) {
@@ -63,7 +63,10 @@ function ended(end: Json): Task {
     : { state: 'failed', output: '', data: null, error: message };
 }
 
-/** Whoever retries a run by hand wants what failed to be tried again; what was answered stays. */
+/**
+ * Removes the tasks without an answer, because a retry by hand is to repeat what failed. Answered
+ * tasks stay.
+ */
 function forgetUnanswered(tasks: Map<string, Task>): void {
   for (const [id, { state }] of tasks) {
     if (state !== 'answered') {
@@ -72,12 +75,15 @@ function forgetUnanswered(tasks: Map<string, Task>): void {
   }
 }
 
-/** What the run was told to do. */
+/** Returns the input of the run. */
 export function inputOf({ messages }: RunState): string {
   return messages[0]?.content ?? '';
 }
 
-/** A task for a member; a person is asked what his question says, with what he is to look at in its place. */
+/**
+ * Creates a task for a member. A person is asked the question of the member, with the input filled
+ * into its template.
+ */
 export function taskFor(id: string, member: Member, input: string): NewTask {
   const { name, agent_id, workflow_id, question, configuration } = member;
   if (question) {
@@ -99,8 +105,8 @@ export function memberNamed({ members }: Team, name: string): Member | undefined
 }
 
 /**
- * Most members that begin with one commit: a commit of thousands would make the runs of others
- * wait.
+ * Maximum number of members that start with one commit, because a commit of thousands would make
+ * the runs of others wait.
  */
 export const MOST_MEMBERS_PER_COMMIT = 100;
 
@@ -122,7 +128,7 @@ export function begin(
 
 export const WAIT = { type: 'wait', for: 'child' } as const satisfies Action;
 
-/** The end of a run that may use no more. */
+/** Returns the end of a run whose limit is used up. */
 export function overLimit(reason: StopReason): Action {
   const message = `the run and its members have used up the limit ${reason}`;
   return { type: 'fail', stop_reason: reason, error: error('limit_reached', message) };
@@ -132,7 +138,10 @@ export function finish(output: string, data: Json = null): Action {
   return { type: 'finish', output, output_data: data };
 }
 
-/** Why a workflow has no answer, in a code of its own: only `member_failed` is the fault of a member. */
+/**
+ * Returns the end of a workflow without an answer. The reason has a code of its own: only
+ * `member_failed` is the fault of a member.
+ */
 export function fail(
   code: RunError['code'],
   message: string,

@@ -25,8 +25,8 @@ import { requestApproval, requestApprovalAgain } from './request-approval.ts';
 import { commitResult, settleCalls, startChild } from './settle-calls.ts';
 
 /**
- * Goes on with the calls at the same time; what comes of each is committed when it arrives. When nothing is in the air
- * any more and some call is to be tried again only later, the run is parked until then.
+ * Continues the calls concurrently, and commits each result when it arrives. When no call is in
+ * progress and some call is to be retried only later, the run is parked until then.
  */
 export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
   if (nameTools(run.definition, calls)) {
@@ -55,17 +55,20 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
   }
 }
 
-/** Stands for a moment nobody knows: when a limit lets the call begin. */
+/** Placeholder for the unknown time at which a limit lets the call start. */
 const AT_LIMIT = Number.POSITIVE_INFINITY;
 
-/** Returns those of the calls for which something is to be done now. */
+/** Returns the calls for which something is to be done now. */
 async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
   const plans = await plansOf(run);
   const ids = new Set(plans.flatMap(({ open, plan }) => (isLater(plan) ? [] : [open.call.id])));
   return calls.filter(({ id }) => ids.has(id));
 }
 
-/** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
+/**
+ * Advances one call until it has a result or has to wait. Returns the time of its next attempt, or
+ * 0 when there is none.
+ */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
   for (;;) {
     const plans = await plansOf(run);
@@ -84,7 +87,7 @@ async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<num
 
 type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
 
-/** Nothing to be done about this call now. */
+/** Returns true when there is nothing to do about this call now. */
 function isLater(plan: CallPlan): plan is Later {
   return plan.do === 'wait' || plan.do === 'hand_over';
 }
@@ -117,30 +120,31 @@ async function perform(
 type Run = Extract<CallPlan, { do: 'run' }>;
 
 /**
- * Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. And not
- * before the limits of the tool let it.
+ * Makes a call, but not before the time that the previous attempt set, whichever worker made that
+ * attempt. The time is read from the log, because a timer may be lost. The call also waits until
+ * the limits of the tool allow it.
  */
 async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Promise<number> {
   if (open.notBefore > Date.now()) {
     return open.notBefore;
   }
-  const begun = await run.limits.begin({ tool: plan.tool });
-  if (begun === 'full') {
+  const slot = await run.limits.begin({ tool: plan.tool });
+  if (slot === 'full') {
     return AT_LIMIT;
   }
-  if (begun === 'stale') {
+  if (slot === 'stale') {
     run.relinquish();
     return 0;
   }
   try {
     return await attempt(plan, open, run, world);
   } finally {
-    await begun.end();
+    await slot.end();
   }
 }
 
 async function attempt(
-  { tool, args: asked_args, approval }: Run,
+  { tool, args: requested_args, approval }: Run,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -148,17 +152,17 @@ async function attempt(
   const started_at = new Date().toISOString();
   const look = open.isBegun
     ? NOTHING_FOUND
-    : await run.applyOutputFilters(tool, asked_args, open.call.id);
+    : await run.applyOutputFilters(tool, requested_args, open.call.id);
   if (look.isBlocked) {
-    await rejectCall(tool.name, asked_args, look, open, run, started_at);
+    await rejectCall(tool.name, requested_args, look, open, run, started_at);
     return 0;
   }
-  const args = look === NOTHING_FOUND ? asked_args : (look.value as JsonObject);
+  const args = look === NOTHING_FOUND ? requested_args : (look.value as JsonObject);
   const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
-  const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
+  const record = (outcome: ToolOutcome, started: StepRecord): StepRecord[] => {
     const by = { random: world.random, settings: run.limits.settings };
-    const step = toolCallRecord(tool, open, outcome, begun, started_at, by);
+    const step = toolCallRecord(tool, open, outcome, started, started_at, by);
     due = retryAt(step);
     return [step, ...limitGuard(tool, step), ...look.guards];
   };
@@ -183,7 +187,7 @@ async function attempt(
   }
   const input = await beginCall(intent, leavesIntent(tool), open, run);
   if (!input) {
-    return 0; // refused, or not ours any more
+    return 0; // refused, or the run is no longer held
   }
   await failpoint('tool.before');
   const outcome = await invokeTool(tool, input, intent.idempotency_key ?? '', open, run, world);
@@ -191,19 +195,20 @@ async function attempt(
   if (run.abort.signal.aborted) {
     return 0; // the run is no longer held: nothing may be committed
   }
-  const begun = { ...intent, input };
+  const started = { ...intent, input };
   const end =
     'ok' in outcome
       ? { outcome, guards: [] }
       : await questionForElicitation(outcome.asks, tool, open, input, run);
-  await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, begun)]);
+  await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, started)]);
   return due;
 }
 
 /**
- * The beginning of a call is committed when its effect must not be lost sight of, or when hooks are asked about it: they
- * may change the arguments, or refuse. Gives the arguments of the call that may be made. One that was begun before, by a
- * worker that is gone, has been asked about.
+ * Commits the start of a call when the log must not lose track of its effect, or when hooks check
+ * the call: hooks may change the arguments, or refuse the call. Returns the arguments of the call
+ * that may be made. A call that was started before, by a worker that is gone, was already checked
+ * by the hooks.
  */
 async function beginCall(
   intent: StepRecord,
@@ -218,6 +223,6 @@ async function beginCall(
     return intent.input as JsonObject;
   }
   await run.commit([intent]);
-  const begun = openCalls(run.state).find(({ call }) => call.id === open.call.id);
-  return run.isHeld && begun?.isBegun ? (begun.begunWith as JsonObject) : undefined;
+  const started = openCalls(run.state).find(({ call }) => call.id === open.call.id);
+  return run.isHeld && started?.isBegun ? (started.begunWith as JsonObject) : undefined;
 }

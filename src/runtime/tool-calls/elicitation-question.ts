@@ -9,14 +9,19 @@ import { isAskedBack, type OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
 
-/** A server that says something else each time would ask for ever. */
+/**
+ * Maximum number of questions in one call, because a server that asks something else each time
+ * would ask forever.
+ */
 const MOST = 10;
 
 type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
 
 /**
- * The question a call was given up for: while it is open the run waits as a row, and with its answer the call is made again. People read
- * what filters let out of it; the guard of one that is blocked stands before the end of the call.
+ * Returns the question for which a call was abandoned. While the question is open, the run waits as
+ * a row of the database. With the answer, the call is made again. People read the question as the
+ * output filters leave it. When a filter blocks the question, the guard step comes before the end
+ * of the call.
  */
 export async function questionForElicitation(
   { elicitation, prompt, schema, options }: AskedBack,
@@ -33,12 +38,12 @@ export async function questionForElicitation(
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guards: [] };
   }
-  const told = { prompt, schema, options } as {
+  const content = { prompt, schema, options } as {
     prompt: string;
     schema: JsonObject;
     options: string[];
   };
-  const look = await run.applyOutputFilters('question', told, open.call.id);
+  const look = await run.applyOutputFilters('question', content, open.call.id);
   if (look.isBlocked) {
     const error = blockedCall('people were not asked what its server wants to know', look.filter);
     return { outcome: { ok: false, error }, guards: look.guards };

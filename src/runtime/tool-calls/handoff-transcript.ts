@@ -5,10 +5,13 @@ import { buildMessages } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 
-/** Something that was said, or asked of a tool. */
+/** A message of the conversation, or a call of a tool, as text. */
 export type Said = { by: string; text: string };
 
-/** All that whoever is given the run will read, earlier turns as well; calls that are about to be made have no results. */
+/**
+ * Returns everything that the next agent of the run will read, including earlier turns. Calls that
+ * are about to be made have no results.
+ */
 export function handoffTranscript({ definition, state }: HeldRun): Said[] {
   return buildMessages(definition, state).flatMap((message) => {
     if (message.role === 'system' || isUnanswered(message, state.messages)) return [];
@@ -20,26 +23,32 @@ export function handoffTranscript({ definition, state }: HeldRun): Said[] {
   });
 }
 
-/** What stands for the conversation from here on: the same in words, as filters left it. */
+/**
+ * Adds to a guard step the message that replaces the conversation from here on: the text of the
+ * conversation as the filters left it.
+ */
 export function withTranscript(
   of: readonly Said[],
   guard: StepRecord,
   { definition, state }: HeldRun,
 ): StepRecord {
-  const told = of.map(({ by, text }) => (by === '' ? text : `${by}: ${text}`)).join('\n\n');
+  const transcript = of.map(({ by, text }) => (by === '' ? text : `${by}: ${text}`)).join('\n\n');
   const seqs = buildMessages(definition, state).map(
     ({ seq, covers_to_seq }) => seq ?? covers_to_seq ?? 0,
   );
   const message = {
     role: 'user',
-    content: told.startsWith(SUMMARY_OPENING) ? told : SUMMARY_OPENING + told,
+    content: transcript.startsWith(SUMMARY_OPENING) ? transcript : SUMMARY_OPENING + transcript,
     covers_from_seq: 0,
     covers_to_seq: Math.max(...seqs),
   } as const;
   return { ...guard, trust: state.trust, messages: [message] };
 }
 
-/** The text that says there is no result stands for one that may come yet. */
+/**
+ * Returns true for a placeholder text that says that there is no result, because the result may
+ * still arrive.
+ */
 function isUnanswered(
   { role, tool_call_id }: LoggedMessage,
   logged: readonly LoggedMessage[],
@@ -47,7 +56,7 @@ function isUnanswered(
   return role === 'tool' && !logged.some((one) => one.tool_call_id === tool_call_id);
 }
 
-/** Of a file its id: what is in it stays where it is. */
+/** Returns the texts of a message. A file is represented by its id; its content is left out. */
 function textsOf({ content, parts }: LoggedMessage): string[] {
   const others = (parts ?? []).map(({ type, text, resource_id }: JsonObject) => {
     if (type === 'text') return String(text);
@@ -58,7 +67,7 @@ function textsOf({ content, parts }: LoggedMessage): string[] {
   );
 }
 
-/** Arguments without the escapes in which something could hide. */
+/** Returns arguments without escapes, because text could hide in escapes. */
 function plain(args: string): string {
   try {
     return JSON.stringify(JSON.parse(args));

@@ -9,7 +9,7 @@ import { handoffTranscript, withTranscript } from './handoff-transcript.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
-/** The handoffs of the last answer, once nothing else of it is left to do. */
+/** Returns the handoffs of the last answer, once nothing else of the answer is left to do. */
 export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
   const planned = await plansOf(run);
   const handoffs = planned.filter((one): one is Handoff => one.plan.do === 'hand_over');
@@ -17,23 +17,25 @@ export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
 }
 
 /**
- * Filters look through what the other agent will read: in a conversation in which something is withheld its words as filters leave them
- * stand for it, and where they let nothing out the model is told, and goes on itself.
+ * Gives the run to another agent, with one commit. The run is then released: the worker that claims
+ * it next, perhaps this one, reads the version that has the run now. The result is therefore the
+ * same whether this worker dies here or not.
  *
- * Gives the run to another agent, with one commit. Then it is let go: whoever claims it next, perhaps this very worker,
- * reads the version that has it now, so it is the same whether a worker dies here or not.
+ * The output filters check everything that the other agent will read. When the filters withhold
+ * something, the text that they leave replaces the conversation. When a filter blocks the handoff,
+ * the model is told so, and the run continues with its present agent.
  */
 export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
   const [first, ...late] = handoffs;
   if (!first) return;
   const { plan, open } = first;
-  const given = { arguments: plan.args, conversation: handoffTranscript(run) };
-  const look = await run.applyOutputFilters('message', given, open.call.id);
+  const content = { arguments: plan.args, conversation: handoffTranscript(run) };
+  const look = await run.applyOutputFilters('message', content, open.call.id);
   if (look.isBlocked) {
     return rejectCall(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
   }
   const { arguments: args, conversation } = look.value;
-  const isAsItWas = canonicalJson(look.value) === canonicalJson(given);
+  const isAsItWas = canonicalJson(look.value) === canonicalJson(content);
   const guards = isAsItWas
     ? look.guards
     : look.guards.map((guard) => withTranscript(conversation, guard, run));
@@ -46,9 +48,13 @@ export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Pr
 }
 
 const WITHHELD = { message: '[withheld]' };
-const TOLD = 'The conversation was handed over: whoever reads this has it now and goes on with it.';
+const HANDOFF_RESULT =
+  'The conversation was handed over: whoever reads this has it now and goes on with it.';
 
-/** Who had the run and who has it now the database adds: it knows the versions. */
+/**
+ * Creates the step of a handoff. The database adds the previous agent and the new agent, because it
+ * knows the versions.
+ */
 function handedOver({ open, plan }: Handoff): StepRecord {
   const { tool, args } = plan;
   const { reason = args.message ?? null } = args;
@@ -59,7 +65,12 @@ function handedOver({ open, plan }: Handoff): StepRecord {
     input: args,
     output: { agent_id: tool.agent_id ?? null, reason },
     messages: [
-      { role: 'tool', content: TOLD, tool_call_id: open.call.id, parent_seq: open.asked_seq },
+      {
+        role: 'tool',
+        content: HANDOFF_RESULT,
+        tool_call_id: open.call.id,
+        parent_seq: open.asked_seq,
+      },
     ],
   };
 }

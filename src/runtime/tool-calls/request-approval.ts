@@ -14,18 +14,21 @@ import { questionStep, toolStartedStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { policyVerdict } from '../tool-plans/tool-policy.ts';
 
-/** Leave that is never leave for what then happens is not asked for any more. */
+/**
+ * Maximum number of approval questions for a call whose effects never are those that were approved.
+ */
 const MOST_TIMES = 3;
 
 type Asking = Pick<Extract<CallPlan, { do: 'ask' }>, 'tool' | 'args' | 'question'>;
 
 /**
- * Asks people whether a call may be made, and shows them what it would do where that can be tried. When trying fails, so
- * would the call: then its error is its result and nobody is asked; nor is anybody asked about what filters would not let
- * out. Gives the moment of the next attempt, 0 without.
+ * Asks people whether a call may be made, and shows them its effects where a dry run is possible.
+ * When the dry run fails, the call would fail too: its error becomes its result, and nobody is
+ * asked. Nobody is asked about a call that the output filters block. Returns the time of the next
+ * attempt, or 0 when there is none.
  */
 export async function requestApproval(
-  { tool, args: asked_args, question: first }: Asking,
+  { tool, args: requested_args, question: first }: Asking,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -34,9 +37,9 @@ export async function requestApproval(
     return open.notBefore;
   }
   const started_at = new Date().toISOString();
-  const look = await run.applyOutputFilters(tool, asked_args, open.call.id);
+  const look = await run.applyOutputFilters(tool, requested_args, open.call.id);
   if (look.isBlocked) {
-    await rejectCall(tool.name, asked_args, look, open, run, started_at);
+    await rejectCall(tool.name, requested_args, look, open, run, started_at);
     return 0;
   }
   const args = look.value;
@@ -46,7 +49,7 @@ export async function requestApproval(
       : first;
   const tried = await previewCall(tool, args, run, world);
   if (run.abort.signal.aborted) {
-    return 0; // not ours any more: nothing may be committed
+    return 0; // the run is no longer held: nothing may be committed
   }
   if (tried && !tried.ok) {
     return tell(tool, args, tried.error, started_at, open, run, world);
@@ -64,7 +67,11 @@ export async function requestApproval(
   return 0;
 }
 
-/** What people cannot see, and nobody compares later, they are told of in words: leave is for whatever the call does there. */
+/**
+ * Adds a preview to a question. The prompt names the tables that the preview leaves out, because
+ * people cannot see their changes and nobody compares these later. An approval covers whatever the
+ * call does in these tables.
+ */
 function shown(question: Asking['question'], preview: Preview): Asking['question'] {
   const hidden = preview.tables.filter(({ left_out }) => left_out).map(({ table }) => table);
   const words = `What it changes in ${hidden.join(', ')} is counted, but neither shown whole nor compared when the call is made.`;
@@ -74,7 +81,7 @@ function shown(question: Asking['question'], preview: Preview): Asking['question
 
 const NOT_TRIED = { digest: null, ignored: { columns: {}, result: [] } };
 
-/** The call turned out to do something else than what was allowed, and was undone. */
+/** Asks again about a call that did something else than what was approved, and was undone. */
 export function requestApprovalAgain(
   tool: ToolDefinition,
   args: JsonObject,

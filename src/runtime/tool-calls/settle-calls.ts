@@ -13,13 +13,16 @@ import { policyGuard } from '../tool-plans/tool-policy.ts';
 type Tell = Extract<CallPlan, { do: 'tell' }>;
 type Spawn = Extract<CallPlan, { do: 'spawn' }>;
 
-/** Children that begin at the same time. The filters of a tenant take a statement for each. */
+/**
+ * Maximum number of children that start at the same time. The filters of a tenant need a statement
+ * for each child.
+ */
 const MOST_AT_ONCE = 16;
 
 /**
- * Settles the calls that call nothing, all with one commit: records results that are known, as the
- * ends of children, and begins children. A commit for each would plan all calls anew a thousand
- * times where an answer has a thousand calls. Stops when the run is no longer held.
+ * Settles the calls that call nothing, all with one commit: records results that are known, such as
+ * the ends of children, and starts children. With a commit for each call, an answer with a thousand
+ * calls would plan all calls a thousand times. Stops when the run is no longer held.
  */
 export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Promise<void> {
   const ids = new Set(calls.map(({ id }) => id));
@@ -41,7 +44,7 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
   if (records.length > 0 && !isOver()) await run.commit(records);
 }
 
-/** Returns the steps that give the model a result that is known. */
+/** Returns the steps that give the model a known result. */
 export function commitResult(
   { name, input, outcome }: Tell,
   open: OpenCall,
@@ -52,14 +55,17 @@ export function commitResult(
   return [{ ...step, trust: outcome.trust ?? 'system' }, ...policyGuard(outcome)];
 }
 
-/** Returns the steps that begin the child of a call, or those that say why it was not let out. */
+/**
+ * Returns the steps that start the child of a call, or the steps that report that the output
+ * filters blocked it.
+ */
 export async function startChild(
-  { tool, message: asked }: Spawn,
+  { tool, message: requested }: Spawn,
   open: OpenCall,
   run: HeldRun,
 ): Promise<StepRecord[]> {
   const call_id = open.call.id;
-  const look = await run.applyOutputFilters(tool, { message: asked }, call_id);
+  const look = await run.applyOutputFilters(tool, { message: requested }, call_id);
   if (look.isBlocked) return callRejection(tool.name, { message: '[withheld]' }, look, open);
   const { agent_id, workflow_id, configuration } = tool;
   const { message } = look.value;

@@ -9,7 +9,11 @@ import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 
 export const NOTHING_FOUND = { isBlocked: false, value: null, guards: [] } as const;
 
-/** People are asked what filters let out; so is the client of a run, who makes its calls himself. */
+/**
+ * Asks people a question as the output filters leave it. A call of a client tool is a question to
+ * the client of the run, which makes the call itself. Rejects the call when a filter blocks the
+ * question.
+ */
 export async function askUser(
   tool: ToolDefinition,
   question: Omit<NewQuestion, 'id'>,
@@ -31,7 +35,7 @@ export async function askUser(
   if (look.isBlocked) {
     return rejectCall(tool.name, { question: '[withheld]' }, look, open, run, started_at);
   }
-  const told = look.value
+  const filteredFields = look.value
     ? {
         prompt: String(look.value.prompt),
         ...(options ? { options: look.value.options as string[] } : {}),
@@ -40,10 +44,13 @@ export async function askUser(
           : {}),
       }
     : {};
-  await run.commit([questionStep({ ...question, ...told } as typeof question), ...look.guards]);
+  await run.commit([
+    questionStep({ ...question, ...filteredFields } as typeof question),
+    ...look.guards,
+  ]);
 }
 
-/** The model is told that its call was not let out. */
+/** Commits the steps that tell the model that the output filters blocked its call. */
 export async function rejectCall(
   name: string,
   args: Json,
@@ -57,7 +64,7 @@ export async function rejectCall(
 
 type Blocked = { filter: string; guards: StepRecord[] };
 
-/** Returns the steps that tell the model that its call was not let out. */
+/** Returns the steps that tell the model that the output filters blocked its call. */
 export function callRejection(
   name: string,
   args: Json,
@@ -70,12 +77,15 @@ export function callRejection(
   return [{ ...step, trust: 'system' }, ...guards];
 }
 
-/** The files of a run, of which those that are text are looked through before they are kept. */
+/**
+ * Wraps the files of a run, so that the output filters check each file before it is stored. The
+ * content of a file is checked only when it is text.
+ */
 export function filteredFiles(files: RunFiles, call_id: string, run: HeldRun): RunFiles {
   return {
     ...files,
     async keep(made, origin) {
-      const kept: (typeof made)[number][] = [];
+      const filtered: (typeof made)[number][] = [];
       for (const file of made) {
         const content = textOf(file.bytes);
         const look = await run.applyOutputFilters('file', { name: file.name, content }, call_id);
@@ -84,16 +94,16 @@ export function filteredFiles(files: RunFiles, call_id: string, run: HeldRun): R
           return { ok: false, error: blockedCall(`${file.name} was not kept`, look.filter) };
         }
         const { name, content: text } = look.value;
-        kept.push({ ...file, name, bytes: text === null ? file.bytes : Buffer.from(text) });
+        filtered.push({ ...file, name, bytes: text === null ? file.bytes : Buffer.from(text) });
       }
-      return files.keep(kept, origin);
+      return files.keep(filtered, origin);
     },
   };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Null of what is no text. */
+/** Decodes bytes as UTF-8, or returns null when they are not text. */
 function textOf(bytes: Buffer): string | null {
   try {
     const text = utf8.decode(bytes);

@@ -8,16 +8,17 @@ import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { mcpHost } from './mcp-host.ts';
 
-/** Notes of one call; what is beyond is not told. */
+/** Maximum number of notes of one call. Further notes are dropped. */
 const MOST_NOTES = 500;
-/** Of one note: a NOTIFY carries 8,000 bytes. */
+/** Maximum length of one note, in characters, because a NOTIFY carries 8,000 bytes. */
 const NOTE_CHARACTERS = 1_000;
 const TOKENS = 1_000;
 const NOTHING: JsonSchema = { type: 'object', properties: {}, required: [] };
 
 /**
- * Runs a tool that may speak while it works. Where it asks what nobody has answered yet, the call is
- * given up for the question, and `abort` ends what it began.
+ * Runs a tool that may report and ask questions while it works. When the tool asks a question that
+ * nobody has answered yet, the call is abandoned for that question, and `abort` ends the work that
+ * it started.
  */
 export async function runInteractiveTool(
   tool: ToolDefinition,
@@ -29,8 +30,8 @@ export async function runInteractiveTool(
   work: (context: ToolContext & ToolIo) => Promise<ToolOutcome>,
 ): Promise<McpOutcome> {
   const { promise: asks, resolve } = Promise.withResolvers<{ asks: AskedBack }>();
-  const giveUp = (asked: AskedBack): Promise<never> => {
-    resolve({ asks: asked });
+  const giveUp = (question: AskedBack): Promise<never> => {
+    resolve({ asks: question });
     abort();
     return new Promise(() => {});
   };
@@ -44,15 +45,15 @@ function talkOf(
   call_id: string,
   run: HeldRun,
   world: World,
-  giveUp: (asked: AskedBack) => Promise<never>,
+  giveUp: (question: AskedBack) => Promise<never>,
 ): ToolIo {
   const host = mcpHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };
   let notes = 0;
   const mayTell = () => !signal.aborted && ++notes <= MOST_NOTES;
   const ask = async (message: string, schema: JsonSchema, more: Partial<Elicitation> = {}) => {
-    const asked = { server: name, isTool: true, message, schema, ...more } as const;
-    const answer = host.elicit(asked);
+    const elicitation = { server: name, isTool: true, message, schema, ...more } as const;
+    const answer = host.elicit(elicitation);
     return 'action' in answer ? answer : giveUp(answer);
   };
   return {
@@ -60,8 +61,8 @@ function talkOf(
       if (!LOG_LEVELS.includes(level) || !mayTell()) return;
       const text = JSON.stringify(data) ?? 'null';
       const isShort = text.length <= NOTE_CHARACTERS;
-      const told = isShort ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
-      run.tell({ ...about, type: 'log', level, data: told });
+      const note = isShort ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
+      run.tell({ ...about, type: 'log', level, data: note });
     },
     progress(progress, total, message) {
       if (!Number.isFinite(progress) || !mayTell()) return;
@@ -81,8 +82,8 @@ function talkOf(
       if (typeof model === 'string') {
         const found = await world.modelNamed(tenant_id, model);
         if (!found.ok) throw new Error(found.error.message);
-        const asked = { server: name, model: found.value, ...sampled(request) };
-        const answer = await host.sample(asked, signal);
+        const sampling = { server: name, model: found.value, ...sampled(request) };
+        const answer = await host.sample(sampling, signal);
         if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error);
         return { content: answer.value.content ?? '', model };
       }
@@ -95,7 +96,7 @@ function talkOf(
   };
 }
 
-/** What stands for a model's answer. */
+/** Schema of the answer that people give in place of a model. */
 const ANSWER: JsonSchema = {
   type: 'object',
   properties: { content: { type: 'string' }, model: { type: 'string' } },
@@ -103,15 +104,18 @@ const ANSWER: JsonSchema = {
 };
 
 function sampled({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
-  const told = messages.map(({ role, content }) => ({ role, content: String(content) }));
+  const sampledMessages = messages.map(({ role, content }) => ({ role, content: String(content) }));
   return {
-    messages: system === undefined ? told : [{ role: 'system' as const, content: system }, ...told],
+    messages:
+      system === undefined
+        ? sampledMessages
+        : [{ role: 'system' as const, content: system }, ...sampledMessages],
     max_tokens,
     ...(temperature === undefined ? {} : { temperature }),
   };
 }
 
-/** The same as MCP has it. */
+/** Converts a request to the form that MCP defines. */
 function samplingOf({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
   return {
     messages: messages.map(({ role, content }) => ({

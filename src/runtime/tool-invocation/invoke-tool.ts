@@ -40,12 +40,18 @@ import { filteredFiles } from './filtered-output.ts';
 import { runInteractiveTool } from './interactive-tool.ts';
 import { mcpHost } from './mcp-host.ts';
 
-/** Tools that are functions of the database run in the transaction that commits their step. */
+/**
+ * Returns true for a tool that is a function of the database. Such a tool runs in the transaction
+ * that commits its step.
+ */
 export function isCommittedWithItsCall(tool: ToolDefinition): boolean {
   return tool.kind === 'sql' || (tool.kind === 'builtin' && isDatabaseBuiltin(tool.name));
 }
 
-/** A call may take its tool's time-out, but no longer than the run has left. */
+/**
+ * Returns the timeout of a call in milliseconds: the timeout of its tool, but no more than the time
+ * that the run has left.
+ */
 function timeOut(tool: ToolDefinition, run: HeldRun): number {
   return Math.min(tool.timeout_ms, run.timeLeft);
 }
@@ -70,7 +76,7 @@ export async function invokeTool(
     signal: time.signal,
     ...(traceparent ? { traceparent } : {}),
   };
-  // what has returned hears nothing of the end of its run
+  // a call that has returned is not notified of the end of its run
   return callTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
 }
 
@@ -116,7 +122,7 @@ async function callTool(
 }
 
 async function read(
-  { model: name, request_params, ...asked }: Reading,
+  { model: name, request_params, ...request }: Reading,
   { tenant_id, signal }: ToolContext,
   call_id: string,
   run: HeldRun,
@@ -125,7 +131,7 @@ async function read(
   const found = await world.modelNamed(tenant_id, name);
   if (!found.ok) return found;
   const model = { ...found.value, request_params };
-  return callNestedModel({ ...asked, model, told: () => ({}) }, signal, call_id, run, world);
+  return callNestedModel({ ...request, model, told: () => ({}) }, signal, call_id, run, world);
 }
 
 function notHere(tool: ToolDefinition): ToolOutcome {
@@ -145,17 +151,19 @@ type Allowed = {
 };
 
 /**
- * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
- * hooks left it: it is in no log, since it commits with its end. Gives how long the call has to wait for its end, in
- * milliseconds, and 0 when it has ended; undefined when it was undone, since it is not what was shown to whoever allowed it.
+ * Makes a call and commits its step in one transaction; see `callInCommit`. The argument `started`
+ * of `record` is the start of the call as hooks left it. The start is in no log, because it commits
+ * with the end of the call. Returns the milliseconds that the call has to wait for its end, and 0
+ * when the call has ended. Returns undefined when the call was undone, because its effects were not
+ * those that the approver was shown.
  */
 export async function invokeInTransaction(
   { tool, intent, isAllowed, shown }: Allowed,
   run: HeldRun,
   world: World,
-  record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord[],
+  record: (outcome: ToolOutcome, started: StepRecord) => StepRecord[],
 ): Promise<number | undefined> {
-  let begun = intent;
+  let started = intent;
   let waits_ms = 0;
   if (world.standIn) {
     if (isAllowed && world.wasAskedAgain?.(intent.call_id ?? '')) return undefined;
@@ -175,12 +183,12 @@ export async function invokeInTransaction(
   };
   const ask = async (client: PoolClient) => {
     const { steps, to } = await (run.hooks as RunHooks).askBefore(client, intent);
-    begun = steps[0] ?? intent;
-    return begun.kind === intent.kind ? argsOf(begun) : void (await write(client, steps, to));
+    started = steps[0] ?? intent;
+    return started.kind === intent.kind ? argsOf(started) : void (await write(client, steps, to));
   };
   const commit = (client: PoolClient, outcome: BuiltinOutcome) => {
     waits_ms = 'ok' in outcome ? 0 : outcome.waits_ms;
-    return write(client, 'ok' in outcome ? record(outcome, begun) : []);
+    return write(client, 'ok' in outcome ? record(outcome, started) : []);
   };
   const before = run.hooks && ask;
   const user = { tenant: run.context.tenant_id, signal: run.abort.signal };
@@ -207,11 +215,14 @@ export async function invokeInTransaction(
   return waits_ms;
 }
 
-function argsOf(begun: StepRecord): JsonObject {
-  return begun.input as JsonObject;
+function argsOf(start: StepRecord): JsonObject {
+  return start.input as JsonObject;
 }
 
-/** A call of a tool in SQL as the database makes it; one that was shown to somebody has to be what was shown. */
+/**
+ * Builds the database call of a tool in SQL. When effects were shown to an approver, the call fails
+ * unless its effects are the same.
+ */
 export function sqlCall(
   tool: ToolDefinition,
   args: JsonObject,

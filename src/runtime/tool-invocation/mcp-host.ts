@@ -19,18 +19,21 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import type { Answer } from '../tool-plans/open-calls.ts';
 import { isAskedBack } from '../tool-plans/open-calls.ts';
 
-/** Answers of a model that the server of one call is given. */
+/** Maximum number of model answers for the server of one call. */
 const MOST_ANSWERS = 10;
-/** Refusals of one call that go into the log. */
+/** Maximum number of refusals of one call that are logged. */
 const MOST_REFUSALS = 10;
 const LOGGED_CHARACTERS = 4_000;
 
-/** What the server of a call may want of the run: each attempt of a call has one of these. */
+/**
+ * Creates the host that serves the requests of a tool's server to the run. Each attempt of a call
+ * has its own host.
+ */
 export function mcpHost(call_id: string, run: HeldRun, world: World): McpHost {
   let answers = 0;
   let refusals = 0;
   let turn: Promise<unknown> = Promise.resolve();
-  const asked = new Map<string, number>();
+  const countsByKey = new Map<string, number>();
   return {
     sample(sampling, signal) {
       answers += 1;
@@ -38,15 +41,15 @@ export function mcpHost(call_id: string, run: HeldRun, world: World): McpHost {
         const message = `a model answers at most ${MOST_ANSWERS} times in one call`;
         return Promise.resolve(no('limit_reached', message));
       }
-      // one after the other: what one used is known before the next begins
+      // sequential, so that the usage of one sample is known before the next one starts
       const mine = turn.then(() => sample(sampling, signal, call_id, run, world));
       turn = mine.catch(() => {});
       return mine;
     },
     elicit(elicitation) {
       const key = keyOf(elicitation);
-      const nth = asked.get(key) ?? 0;
-      asked.set(key, nth + 1);
+      const nth = countsByKey.get(key) ?? 0;
+      countsByKey.set(key, nth + 1);
       const answer = answersTo(key, call_id, run.state.attempts)[nth];
       return answer ? elicited(answer) : questionOf(elicitation, key);
     },
@@ -71,7 +74,7 @@ function sample(
     max_tokens,
     ...(temperature === undefined ? {} : { temperature }),
   };
-  const asked = {
+  const request = {
     model: { ...model, request_params },
     messages,
     output_schema: null,
@@ -84,7 +87,7 @@ function sample(
       content: truncateMiddle(content ?? '', LOGGED_CHARACTERS),
     }),
   };
-  return callNestedModel(asked, signal, call_id, run, world);
+  return callNestedModel(request, signal, call_id, run, world);
 }
 
 function no(code: RunError['code'], message: string): { ok: false; error: RunError } {
@@ -97,7 +100,10 @@ function keyOf({ message, schema, url }: Elicitation): string {
     .digest('hex');
 }
 
-/** What people answered to the same question of this call, in order: a server may ask it more than once. */
+/**
+ * Returns the answers of people to the same question of this call, in order. A server may ask the
+ * same question more than once.
+ */
 function answersTo(key: string, call_id: string, notes: readonly StepNote[]): Answer[] {
   const questions = new Set<Json | undefined>();
   const answers: Answer[] = [];
@@ -123,7 +129,10 @@ function elicited({ answer, data, status }: Answer): Elicited {
   return { action: 'accept', content: isJsonObject(data) ? data : {} };
 }
 
-/** Who asks stands before what is asked, which is nobody's words of ours. */
+/**
+ * Builds the question to people. The name of the server stands before its message, because the
+ * message is not our own text.
+ */
 function questionOf(
   { server, message, schema, url, isTool, sampling }: Elicitation,
   elicitation: string,

@@ -11,12 +11,13 @@ import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { sqlCall } from './invoke-tool.ts';
 
-/** What is shown of a call that was tried, and by what it will be known to be the same. */
+/** Preview of a call, with the dry run by which the same effects are recognized later. */
 export type CallPreview = { preview: Preview; dryRun: DryRun };
 
 /**
- * What a call would do, found out by making and undoing it. Undefined where that says nothing: of tools that are no function
- * of the database, that are set not to be tried or cannot be undone, and where hooks may still change the call.
+ * Previews the effects of a call by making the call and undoing it. Returns undefined where a
+ * preview would say nothing: for tools that are no function of the database, that are configured
+ * not to be tried or that cannot be undone, and where hooks may still change the call.
  */
 export async function previewCall(
   tool: ToolDefinition,

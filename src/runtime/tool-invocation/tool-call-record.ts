@@ -15,7 +15,7 @@ import { isCommittedWithItsCall } from './invoke-tool.ts';
 
 type Means = { random: World['random']; settings: RunSettings };
 
-/** What goes into the log of an attempt that was begun like this. */
+/** Creates the step that records an attempt, from the step of its start. */
 export function toolCallRecord(
   tool: ToolDefinition,
   open: OpenCall,
@@ -37,7 +37,10 @@ export function toolCallRecord(
   return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, by);
 }
 
-/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
+/**
+ * Creates the step of a failed attempt: a question when the effect is unknown, a retry when another
+ * attempt is worthwhile, or else the result of the call.
+ */
 function failedAttempt(
   tool: ToolDefinition,
   open: OpenCall,
@@ -58,18 +61,24 @@ function failedAttempt(
   }
   const delay_ms = backOff(error, attempt, random, settings);
   const not_before = new Date(Date.now() + delay_ms).toISOString();
-  const { kind: _, messages: __, trust: ___, ...attempted } = result; // no model is told
+  const { kind: _, messages: __, trust: ___, ...attempted } = result; // not reported to the model
   return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
 }
 
-/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
+/**
+ * Returns the guard step of a call that one of our own limits rejected, so that the log shows the
+ * limit.
+ */
 export function limitGuard({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
   return kind === 'builtin' && error?.code === 'limit_reached'
     ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
     : [];
 }
 
-/** The moment before which no further attempt is made. */
+/**
+ * Returns the time before which no further attempt is made, in milliseconds since the epoch.
+ * Returns 0 for a step that is no retry.
+ */
 export function retryAt({ kind, output }: StepRecord): number {
   const { not_before } = (output ?? {}) as { not_before?: string };
   return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;

@@ -7,8 +7,9 @@ import { readable } from './tool-call-plan.ts';
 import type { PolicyVerdict } from './tool-policy.ts';
 
 /**
- * May it be called? Once more, where it turned out to do something else than what was allowed; and why, where a policy wants
- * that to be asked.
+ * Builds the question whether a call may be made. When the call turned out to do something else
+ * than what was approved before, the question says so. When a policy requires the approval, the
+ * question gives the reason.
  */
 export function approvalQuestion(
   tool: ToolDefinition,

@@ -6,7 +6,11 @@ import type { Answer, OpenCall } from './open-calls.ts';
 import { type CallPlan, tellError } from './tool-call-plan.ts';
 import { denial, policyVerdict } from './tool-policy.ts';
 
-/** A tool that was taken away since, or that a policy denies the run; what has begun already is seen to its end. */
+/**
+ * Rejects a call of a tool that was withdrawn since, or that a policy denies to the run. Returns
+ * undefined when the call is allowed, or when the call has already started: a started call is
+ * completed.
+ */
 export function rejectWithdrawn(
   tool: ToolDefinition,
   args: JsonObject,
@@ -30,7 +34,10 @@ export function rejectWithdrawn(
   return tellError(tool.name, args, { code: 'rejected', message, retryable: false, cause });
 }
 
-/** Undefined when the call may be made. */
+/**
+ * Returns the question or the error of a call that needs approval. Returns undefined when the call
+ * may be made.
+ */
 export function requireApproval(
   tool: ToolDefinition,
   args: JsonObject,
@@ -53,15 +60,18 @@ export function requireApproval(
       'user',
     );
   }
-  const isAsked = tool.requires_approval || state.rules.asked.includes(tool.name);
+  const needsApproval = tool.requires_approval || state.rules.asked.includes(tool.name);
   const verdict = isStarted(open) ? undefined : policyVerdict(tool, state);
-  if (!verdict && (!isAsked || state.rules.approved.includes(tool.name))) {
+  if (!verdict && (!needsApproval || state.rules.approved.includes(tool.name))) {
     return undefined;
   }
   return { do: 'ask', tool, args, question: approvalQuestion(tool, args, open, verdict) };
 }
 
-/** It was allowed to begin: what the run has read since does not change that. */
+/**
+ * Returns true when the call was already allowed to start. Data that the run has read since then
+ * does not withdraw that permission.
+ */
 function isStarted({ isBegun, answers, isWithChild, childEnd }: OpenCall): boolean {
   const isSeen = answers.effect !== undefined || answers.question !== undefined;
   return isBegun || isSeen || isWithChild || childEnd !== undefined;

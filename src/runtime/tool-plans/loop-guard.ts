@@ -2,57 +2,72 @@ import type { LoggedMessage, Message, ToolCall } from '../../contracts/runs/mess
 import { isSummary } from '../messages/message-groups.ts';
 import { MessageMemo } from '../messages/message-memo.ts';
 
-/** How a warning of this guard begins, so that it is known again in the log. */
+/** Opening words of a warning of this guard, by which the warning is recognized in the log. */
 export const LOOP_WARNING = 'You are repeating yourself';
 
-/** How the guard of structured output begins: no person said it either. */
+/**
+ * Opening words of a message of the guard for structured output. A person did not write that
+ * message either.
+ */
 export const REPAIR_OPENING = 'Your answer does not satisfy the required JSON Schema';
 
-/** The times of a call, its first one counted, at which the model is told, and at which the run is stopped. */
+/**
+ * Numbers of equal calls, including the first one, at which the model is warned and at which the
+ * run is stopped.
+ */
 const WARN_AT = 5;
 const STOP_AT = 6;
 
-/** `warn`: to be logged as a user message of the run. `stop`: the sentence the run fails with. */
+/**
+ * Result of the check. The message of `warn` is logged as a user message of the run. The message of
+ * `stop` is the error with which the run fails.
+ */
 export type LoopVerdict = { kind: 'ok' } | { kind: 'warn' | 'stop'; message: string };
 
-/** What is known of the walk so far: a finished call is the same when name, arguments and result are. */
+/**
+ * State of the scan so far. Two finished calls are equal when their name, arguments and result are
+ * equal.
+ */
 type Walk = {
   /** The index of the first message that counts. */
   from: number;
   /** Calls without a result so far, by id. */
   open: Map<string, ToolCall>;
-  /** By the text of a result, the calls that gave it. */
+  /** Calls that returned a result, by the text of the result. */
   seen: Map<string, Set<string>>;
-  /** The times of every call that came again since something new was learnt, with its first time. */
+  /**
+   * Number of times that each repeated call was made since the last new information, including the
+   * first time.
+   */
   times: Map<string, { name: string; count: number }>;
   isWarned: boolean;
 };
 
-/** A run is looked at before each of its steps. */
+/** Cache of the scans, because a run is checked before each of its steps. */
 const walks = new MessageMemo<Walk>();
 
 /**
- * Whether a run goes round in circles: whether it makes calls again of which it knows the result. A result not seen
- * before is something new, and so is what a person says; both set every count back. So polling ends no run while
- * what it sees changes, and a cycle ends at the round at which its calls reach the limit. `from` is the index of the
- * first message that counts.
+ * Checks whether a run repeats itself: whether it repeats calls whose result it already knows. A
+ * result that was not seen before is new information, and so is a message from a person. Both reset
+ * all counts. Polling therefore ends no run while its results change, and a cycle ends in the round
+ * in which its calls reach the limit. `from` is the index of the first message that counts.
  */
 export function loopVerdict(messages: readonly LoggedMessage[], from: number): LoopVerdict {
-  if (messages.length < WARN_AT) return { kind: 'ok' }; // and nothing is kept of short runs
+  if (messages.length < WARN_AT) return { kind: 'ok' }; // scans of short runs are not cached
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
-    const message = `the run was stopped because it repeated itself: ${told(times)}, each time with the same arguments and the same result, and learnt nothing new. Say in the agent's instruction when to stop or what to do instead, or start the run again with a message that helps it on`;
+    const message = `the run was stopped because it repeated itself: ${describeCalls(times)}, each time with the same arguments and the same result, and learnt nothing new. Say in the agent's instruction when to stop or what to do instead, or start the run again with a message that helps it on`;
     return { kind: 'stop', message };
   }
   if (most >= WARN_AT && !isWarned) {
-    const message = `${LOOP_WARNING}: ${told(times)}, each time with the same arguments and the same result. The same call again will give nothing new. Use other arguments or another tool, or answer now with what you know and say what is missing. If you go on like this you will be stopped.`;
+    const message = `${LOOP_WARNING}: ${describeCalls(times)}, each time with the same arguments and the same result. The same call again will give nothing new. Use other arguments or another tool, or answer now with what you know and say what is missing. If you go on like this you will be stopped.`;
     return { kind: 'warn', message };
   }
   return { kind: 'ok' };
 }
 
-/** Goes on with the walk of the step before. */
+/** Continues the scan of the previous step. */
 function walk(messages: readonly LoggedMessage[], from: number): Walk {
   const known = walks.find(messages);
   const isSame = known?.value.from === from;
@@ -114,7 +129,10 @@ function learn(state: Walk): void {
   state.isWarned = false;
 }
 
-/** Arguments as text that is the same whatever the order of keys and the white space; what is no JSON as it stands. */
+/**
+ * Returns arguments as text that does not depend on the order of keys or on white space. Text that
+ * is not JSON is returned unchanged.
+ */
 function canonical(text: string): string {
   try {
     return JSON.stringify(inKeyOrder(JSON.parse(text.trim() === '' ? '{}' : text)));
@@ -137,8 +155,8 @@ function inKeyOrder(value: unknown): unknown {
   );
 }
 
-/** "look was called 3 times and find 2 times". */
-function told(times: Walk['times']): string {
+/** Returns a description such as "look was called 3 times and find 2 times". */
+function describeCalls(times: Walk['times']): string {
   const most = new Map<string, number>();
   for (const { name, count } of times.values()) {
     most.set(name, Math.max(count, most.get(name) ?? 0));

@@ -5,7 +5,10 @@ import type { DryRun } from '../../contracts/runs/preview.ts';
 import type { QuestionKind } from '../../contracts/runs/step.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 
-/** What a person said to a question about a call, or what counts since the deadline passed (`expired`). */
+/**
+ * Answer of a person to a question about a call, or the answer that applies once the deadline has
+ * passed (`expired`).
+ */
 export type Answer = {
   answer: string;
   data: Json;
@@ -13,37 +16,37 @@ export type Answer = {
   status?: 'answered' | 'expired';
 };
 
-/** A call that has no result yet, and what the log says of it. */
+/** A call that has no result yet, with the information that the log has about it. */
 export type OpenCall = {
   call: ToolCall;
-  /** How many of the same calls stand before it in the same answer. */
+  /** Number of equal calls before this one in the same answer. */
   copies: number;
-  /** The message that asked for it. */
+  /** Sequence number of the message that requested the call. */
   asked_seq: number;
-  /** It was begun, and nobody has seen its end. */
+  /** True when the call was started and nobody has seen its end. */
   isBegun: boolean;
-  /** The arguments it was begun with. */
+  /** Arguments with which the call was started. */
   begunWith: Json | undefined;
-  /** A person has been asked and has not answered. */
+  /** Kind of the question that a person has been asked and has not answered. */
   question: QuestionKind | undefined;
   answers: Partial<Record<QuestionKind, Answer>>;
-  /** What it did when it was tried, with the last question whether it may be made. */
+  /** Result of the dry run that was shown with the last approval question. */
   dryRun: DryRun | undefined;
-  /** How often that was asked since the run was last retried by hand. */
+  /** Number of approval questions since the run was last retried by hand. */
   timesAsked: number;
-  /** A run below this one is at work on it. */
+  /** True while a child run works on the call. */
   isWithChild: boolean;
-  /** How that run ended. */
+  /** End of that child run. */
   childEnd: Json | undefined;
   /** Failed attempts since the run was last retried by hand. */
   failures: RunError[];
-  /** The next attempt is not made before this moment, in milliseconds of the epoch. */
+  /** Time before which the next attempt is not made, in milliseconds since the epoch. */
   notBefore: number;
 };
 
 /**
- * Calls of the last answer that have no result yet, in the order they were asked for. Reads each call
- * and each note once, since an answer may have thousands of calls.
+ * Returns the calls of the last answer that have no result yet, in the order in which they were
+ * requested. Reads each call and each note once, since an answer may have thousands of calls.
  */
 export function openCalls(state: RunState): OpenCall[] {
   const at = state.messages.findLastIndex((message) => message.role === 'assistant');
@@ -81,7 +84,7 @@ function newCall(call: ToolCall, copies: number, asked_seq: number): OpenCall {
   };
 }
 
-/** Adds to the calls what the log says of each. */
+/** Adds the notes of the log to the calls. */
 function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
   const byId = Map.groupBy(calls, ({ call }) => call.id);
   for (const note of notes) {
@@ -93,7 +96,7 @@ function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
   }
 }
 
-/** The name of the step `retry_execution` leaves. */
+/** Name of the step that `retry_execution` records. */
 export const RETRIED = 'retry_execution';
 
 function add(open: OpenCall, note: StepNote): void {
@@ -101,7 +104,7 @@ function add(open: OpenCall, note: StepNote): void {
     case 'tool_started':
       open.isBegun = true;
       open.begunWith = note.input;
-      delete open.answers.effect; // it was about the call before
+      delete open.answers.effect; // that answer was about the previous start of the call
       break;
     case 'retry':
       open.isBegun = false;
@@ -124,7 +127,10 @@ function add(open: OpenCall, note: StepNote): void {
   }
 }
 
-/** Leave that was given for something else is none; what a server asks back is given up for it, and made again with the answer. */
+/**
+ * Records an open question. An approval that was given for something else no longer counts. A call
+ * whose server asks a question is abandoned, and made again with the answer.
+ */
 function questioned(open: OpenCall, note: StepNote): void {
   const { name, input } = note;
   open.question = name as QuestionKind;
@@ -136,7 +142,7 @@ function questioned(open: OpenCall, note: StepNote): void {
   }
 }
 
-/** Asked in the middle of a call, by the server that works on it. */
+/** Returns true for a question that the server of a call asked during the call. */
 export function isAskedBack({ kind, input }: StepNote): boolean {
   return kind === 'question' && isJsonObject(input) && typeof input.elicitation === 'string';
 }
@@ -150,7 +156,10 @@ function answered(open: OpenCall, note: StepNote): void {
   }
 }
 
-/** What was asked and who worked on it was withdrawn with the run; that the call was begun is not forgotten. */
+/**
+ * Clears the question and the child run, which were withdrawn with the run. Does not clear that the
+ * call was started.
+ */
 function forget(open: OpenCall): void {
   open.question = undefined;
   open.timesAsked = 0;
@@ -164,13 +173,13 @@ function notBefore(output: Json): number {
   return Number.isNaN(at) ? 0 : at;
 }
 
-/** The message of a child's end, and whether it is an answer. */
+/** Reads the end of a child run: whether it is an answer, its value, and its error message. */
 export function childOutcome(end: Json): { isAnswer: boolean; value: Json; message: string } {
-  const told = isJsonObject(end) ? end : {};
-  const error = isJsonObject(told.error) ? told.error : {};
+  const result = isJsonObject(end) ? end : {};
+  const error = isJsonObject(result.error) ? result.error : {};
   return {
-    isAnswer: told.status === 'completed',
-    value: told.output_data ?? told.output ?? null,
-    message: String(error.message ?? `its run ended as ${told.status}`),
+    isAnswer: result.status === 'completed',
+    value: result.output_data ?? result.output ?? null,
+    message: String(error.message ?? `its run ended as ${result.status}`),
   };
 }

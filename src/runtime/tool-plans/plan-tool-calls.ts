@@ -24,10 +24,13 @@ import { schemaErrors } from './validate-json.ts';
 
 type Planned = { definition: AgentDefinition; state: RunState; calls: readonly PlannedCall[] };
 
-/** The last plans of a run, by its first message: each step asks for them several times. */
+/**
+ * Cache of the last plans of a run, by the first message of the run. Each step requests the plans
+ * several times.
+ */
 const known = new WeakMap<LoggedMessage, Planned>();
 
-/** The plans of all calls without a result. Pure: what the log says decides. */
+/** Returns the plans of all calls without a result. Pure: the log determines the plans. */
 export function planCalls(definition: AgentDefinition, state: RunState): readonly PlannedCall[] {
   const [first] = state.messages;
   const before = first && known.get(first);
@@ -45,7 +48,7 @@ export function plansOf(run: HeldRun): readonly PlannedCall[] | Promise<readonly
   return offloadForRun(run, () => planCalls(definition, state));
 }
 
-/** The same call in one answer so often; the next time it is no call but a loop. */
+/** Maximum number of equal calls in one answer. A further equal call is rejected as a loop. */
 const COPIES = 5;
 
 function planCall(definition: AgentDefinition, state: RunState, open: OpenCall): CallPlan {
@@ -81,11 +84,13 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   );
 }
 
-/** A call that may be made: with the arguments of whoever approved it, if they gave their own. */
-function approved(tool: ToolDefinition, asked: JsonObject, open: OpenCall): CallPlan {
+/**
+ * Plans a call that may be made. Uses the arguments of the approver, if the approver changed them.
+ */
+function approved(tool: ToolDefinition, requested: JsonObject, open: OpenCall): CallPlan {
   const edited = editedArguments(open);
   if (!edited) {
-    return effectOf(tool, asked, open) ?? workOf(tool, asked, open);
+    return effectOf(tool, requested, open) ?? workOf(tool, requested, open);
   }
   const error = misfit(tool, edited);
   return error
@@ -98,7 +103,7 @@ function editedArguments({ answers }: OpenCall): JsonObject | undefined {
   return isJsonObject(edited) ? edited : undefined;
 }
 
-/** Whether any of the calls is one of a tool: then what holds for them is asked for first. */
+/** Returns true when any of the calls names a tool. The rules of the tools are then read first. */
 export function nameTools(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
   return calls.some(({ name }) => findTool(definition, name) !== undefined);
 }
@@ -115,7 +120,10 @@ function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError 
   return { code: 'unknown_tool', message, retryable: false };
 }
 
-/** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
+/**
+ * Returns the error of arguments that do not satisfy the schema of the tool. A schema that is
+ * itself invalid is also an error: no model can repair the schema, but a model may avoid the tool.
+ */
 function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   try {
     const faults = schemaErrors(tool.parameters, args);
@@ -127,14 +135,18 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   }
 }
 
-/** Calls of this tool are begun with a step of their own: their effect must not be lost sight of. */
+/**
+ * Returns true when the start of a call is committed as a step of its own, because the log must not
+ * lose track of the effect of the call.
+ */
 export function leavesIntent(tool: ToolDefinition): boolean {
   return tool.effect === 'once' || tool.compensation !== undefined;
 }
 
 /**
- * A call that must not be made twice and has begun: a person says what became of it. Tools in SQL never need that, and
- * one that may be repeated is, under the same key.
+ * Plans a call that was started before. When the call must not be made twice, a person says what
+ * became of it. Tools in SQL never need this question. A call that may be repeated is made again
+ * with the same key. Returns undefined when the call may be made.
  */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
@@ -157,7 +169,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   return undefined;
 }
 
-function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPlan {
+function workOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan {
   const isAskUser = tool.kind === 'builtin' && tool.name === 'ask_user';
   if (isAskUser || tool.kind === 'client') {
     const reply = open.answers.question;
@@ -165,7 +177,7 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
       ? {
           do: 'tell',
           name: tool.name,
-          input: given,
+          input: args,
           outcome: {
             ok: true,
             value: reply.data ?? reply.answer,
@@ -175,37 +187,45 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
       : {
           do: 'ask',
           tool,
-          args: given,
-          question: questionForCall('question', tool, open, given, promptOf(tool, given)),
+          args,
+          question: questionForCall('question', tool, open, args, promptOf(tool, args)),
         };
   }
   if (tool.kind === 'agent' && tool.configuration.handoff === true) {
-    return { do: 'hand_over', tool, args: given };
+    return { do: 'hand_over', tool, args };
   }
   if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined
-      ? { do: 'spawn', tool, message: messageOf(given) }
-      : childEnded(tool, given, open.childEnd);
+      ? { do: 'spawn', tool, message: messageOf(args) }
+      : childEnded(tool, args, open.childEnd);
   }
-  const approval = approvalFor(given, open);
-  return { do: 'run', tool, args: given, ...(approval ? { approval } : {}) };
+  const approval = approvalFor(args, open);
+  return { do: 'run', tool, args, ...(approval ? { approval } : {}) };
 }
 
-/** Returns undefined when nobody was asked, or nothing could be shown. */
+/**
+ * Returns the approval of a call. Returns undefined when nobody was asked, or nothing could be
+ * shown.
+ */
 function approvalFor(args: JsonObject, open: OpenCall): Approval | undefined {
   const shown = open.answers.approval && open.dryRun;
   if (editedArguments(open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';
   return shown?.digest ? { shown } : undefined;
 }
 
-/** A client's call is a question too: whoever may answer the run's questions may give its result. */
-function promptOf({ kind, name }: ToolDefinition, given: JsonObject): string {
+/**
+ * Returns the prompt of a question. A call of a client tool is a question too: everybody who may
+ * answer the questions of the run may give its result.
+ */
+function promptOf({ kind, name }: ToolDefinition, args: JsonObject): string {
   return kind === 'client'
     ? `The client of this run is to call ${name} and to answer with its result.`
-    : String(given.question);
+    : String(args.question);
 }
 
-/** A sub-agent is told its message; whatever else its tool declares it gets as JSON. */
+/**
+ * Returns the input of a sub-agent: its message, or all arguments as JSON when there are others.
+ */
 export function messageOf(args: JsonObject): string {
   const { message, ...others } = args;
   return typeof message === 'string' && Object.keys(others).length === 0

@@ -4,8 +4,9 @@ import { isJsonObject, type JsonObject, type JsonSchema } from '../../json/json.
 import type { OpenCall } from './open-calls.ts';
 
 /**
- * A question about a call. What the tool's configuration says under `question` goes with it: `schema` (of an answer to
- * ask_user), `expires_in_seconds`, `default_answer`, `required_role`, `escalate_to`.
+ * Builds a question about a call. Adds the settings under `question` of the tool's configuration:
+ * `schema` (of an answer to ask_user), `expires_in_seconds`, `default_answer`, `required_role`,
+ * `escalate_to`.
  */
 export function questionForCall(
   kind: QuestionKind,
@@ -23,7 +24,9 @@ export function questionForCall(
   return { ...question, ...shapeOf(kind, tool, args), ...timesAndPeople(kind, settings(tool)) };
 }
 
-/** What a person is asked who is a member of a workflow; `prompt` as it was filled in. */
+/**
+ * Builds the question for a person who is a member of a workflow. `prompt` is the filled template.
+ */
 export function questionForMember(
   settings: JsonObject,
   call_id: string,
@@ -40,7 +43,7 @@ export function questionForMember(
   };
 }
 
-/** What an answer may be. */
+/** Returns the schema and the options of an answer. */
 function shapeOf(
   kind: QuestionKind,
   tool: ToolDefinition,
@@ -48,7 +51,8 @@ function shapeOf(
 ): Pick<NewQuestion, 'schema' | 'options'> {
   switch (kind) {
     case 'approval':
-      return { schema: tool.parameters, options: ['approve', 'reject'] }; // edited arguments have to fit as well
+      // edited arguments must satisfy the schema as well
+      return { schema: tool.parameters, options: ['approve', 'reject'] };
     case 'effect':
       return { options: ['done', 'again', 'give_up'] };
     case 'question': {

@@ -9,7 +9,7 @@ import type { OpenCall } from './open-calls.ts';
 
 const ERROR_CHARACTERS = 4_000;
 
-/** The beginning of a call. */
+/** Creates the step that records the start of a call. */
 export function toolStartedStep(
   tool: ToolDefinition,
   input: JsonObject,
@@ -27,7 +27,9 @@ export function toolStartedStep(
   };
 }
 
-/** A question to people. `about` says what it is, where that is not seen by its kind. */
+/**
+ * Creates the step of a question to people. `about` describes the question where its kind does not.
+ */
 export function questionStep(
   question: Omit<NewQuestion, 'id'>,
   about: JsonObject = {},
@@ -47,7 +49,10 @@ export function questionStep(
   };
 }
 
-/** The end of a call, with what the model is told of it: as much as its tool allows, else as settings say. */
+/**
+ * Creates the step of the end of a call, with the result as the model reads it. The length of the
+ * result is limited by the tool, or else by the settings.
+ */
 export function toolResultStep(
   open: OpenCall,
   name: string,
@@ -79,7 +84,10 @@ export function toolResultStep(
   };
 }
 
-/** An error is a sentence; what is longer is a result by another way. */
+/**
+ * Truncates the message of an error. An error is a sentence; a longer text is a result that was
+ * returned as an error.
+ */
 function shortened(error: RunError): RunError {
   return error.message.length > ERROR_CHARACTERS
     ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }

@@ -8,16 +8,21 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { OpenCall } from './open-calls.ts';
 
-/** What is to be done about a call next. */
+/** Next action for a call. */
 export type CallPlan =
-  /** Somebody has it: a person or a child. */
+  /** The call waits for a person or for a child run. */
   | { do: 'wait'; for: 'question' | 'child' }
-  /** The result is known without calling anything; without a trust of its own it is our own word. */
+  /**
+   * A result that is known without calling anything. Without a trust of its own, the result is
+   * trusted as `system`.
+   */
   | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
-  /** `args`: what leave is asked for to call it with. */
+  /** A question to ask. `args` are the arguments of the call that the question is about. */
   | { do: 'ask'; tool: ToolDefinition; args: JsonObject; question: Omit<NewQuestion, 'id'> }
   | { do: 'spawn'; tool: ToolDefinition; message: string }
-  /** The whole run goes to another agent, once nothing else of this answer is left to do. */
+  /**
+   * A handoff of the whole run to another agent, once nothing else of this answer is left to do.
+   */
   | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
   /** A call to run. `approval` is set when a person allowed the call. */
   | { do: 'run'; tool: ToolDefinition; args: JsonObject; approval?: Approval };
@@ -30,12 +35,12 @@ export type Approval = { shown: DryRun } | 'edited';
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
 
-/** The model is told an error; without a trust it is our own word. */
+/** Plans an error as the result of a call. Without a trust, the error is trusted as `system`. */
 export function tellError(name: string, input: Json, error: RunError, trust?: Trust): CallPlan {
   return { do: 'tell', name, input, outcome: { ok: false, error, ...(trust ? { trust } : {}) } };
 }
 
-/** Arguments within a sentence; the question carries them whole. */
+/** Renders arguments for use within a sentence. The question contains the complete arguments. */
 export function readable(args: JsonObject): string {
   return truncateMiddle(JSON.stringify(args), 2_000);
 }

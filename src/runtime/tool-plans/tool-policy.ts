@@ -7,10 +7,13 @@ import { isTrustedAsFar } from '../../contracts/runs/trust.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { reasonOfTrust } from '../owned-run/trust.ts';
 
-/** What a policy wants of a call, and why. */
+/** Decision of a policy about a call, with the reason. */
 export type PolicyVerdict = { decision: 'ask' | 'deny'; text: string; reason: JsonObject };
 
-/** Undefined where the run may call the tool as far as policies go, or somebody has allowed it for runs like this. */
+/**
+ * Returns the decision of a policy about a call. Returns undefined when no policy restricts the
+ * call, or when somebody has approved the tool for runs with this level of trust.
+ */
 export function policyVerdict(tool: ToolDefinition, state: RunState): PolicyVerdict | undefined {
   const { rules, trust } = state;
   const decision = rules.decided[tool.name]?.[trust];
@@ -22,7 +25,7 @@ export function policyVerdict(tool: ToolDefinition, state: RunState): PolicyVerd
   return { decision, text, reason: { policy: decision, trust, ...source } };
 }
 
-/** What the model is told of a call that a policy denies. */
+/** Returns the error that the model reads when a policy denies a call. */
 export function denial(tool: ToolDefinition, { text, reason }: PolicyVerdict): RunError {
   return {
     code: 'rejected',
@@ -41,7 +44,7 @@ function isDenial(outcome: ToolOutcome): outcome is ToolOutcome & { ok: false } 
   return isJsonObject(cause) && cause.policy === 'deny' && cause.sqlstate === 'HWDEN';
 }
 
-/** A policy that denied a call has spoken. */
+/** Returns the guard step of a call that a policy denied, or nothing for other outcomes. */
 export function policyGuard(outcome: ToolOutcome): StepRecord[] {
   return isDenial(outcome)
     ? [{ kind: 'guard', name: 'tool_policy', output: { message: outcome.error.message } }]

@@ -17,7 +17,10 @@ import type { Json, JsonSchema } from '../../json/json.ts';
 // time is bounded by the sizes of schema and value also runs here. Everything else is tried here
 // for a moment and then runs in a thread within the tenant's budget: see `offload`.
 
-/** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
+/**
+ * Options of Ajv. With `addUsedSchema: false`, schemas are not stored by their `$id`, because two
+ * schemas may share an `$id`.
+ */
 const OPTIONS = {
   allErrors: true,
   strict: false,
@@ -29,21 +32,26 @@ const OPTIONS = {
 const CHECK_MS = 250;
 const COMPILE_MS = 1_000;
 /**
- * Keywords that may make a check of a short value endless. Without them a check takes at most
- * schema times value.
+ * Keywords that may make the check of a short value endless. Without them, the time of a check is
+ * at most proportional to the size of the schema times the size of the value.
  */
 const MAY_NOT_END =
   /"(pattern|patternProperties|format|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
-/** Most characters of a schema that is compiled here, which takes some milliseconds. */
+/**
+ * Maximum length of a schema that is compiled here, in characters. Compiling it takes some
+ * milliseconds.
+ */
 const SMALL_SCHEMA = 4_000;
-/** Most characters of a schema that is compiled at all. */
+/** Maximum length of a schema that is compiled at all, in characters. */
 const LARGEST_SCHEMA = 1_000_000;
 /**
  * The largest value checked here against a small schema: its values plus its characters divided by
  * 100.
  */
 const SMALL_VALUE = 500;
-/** Most compiled schemas in the cache, and most characters of their texts. */
+/**
+ * Maximum number of compiled schemas in the cache, and maximum length of their texts in characters.
+ */
 const MOST_COMPILED = 300;
 const MOST_COMPILED_TEXT = 2_000_000;
 const MOST_FAULTS = 20;
@@ -55,8 +63,8 @@ export type ValidationResult = { faults: string[] } | { schema_fault: string };
 type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
 
 /**
- * Schemas by object, since versions keep theirs. The cache above is by text, since clients send
- * schemas with each request.
+ * Cache by schema object, because versions keep their schema objects. The cache `compiled` is by
+ * text, because clients send schemas with each request.
  */
 const entries = new WeakMap<JsonSchema, Entry>();
 const compiled = new Map<string, Compiled>();
@@ -187,11 +195,11 @@ function compileText(text: string): Compiled {
   }
 }
 
-/** Generators still write draft 7 and older, and say so in `$schema`. */
+/** Compiles a schema. Generators still write draft 7 and older, and declare it in `$schema`. */
 function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validators) {
   const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
   const validate = ajv.compile(schema);
-  ajv.removeSchema(); // else it would keep every schema
+  ajv.removeSchema(); // otherwise Ajv would keep every schema
   return validate;
 }
 

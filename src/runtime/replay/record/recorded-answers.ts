@@ -10,7 +10,7 @@ import { asStoredJson } from './as-stored-json.ts';
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
 
-/** What a model said, when the step is what came of asking one. */
+/** Returns the outcome of a model call, when the step records one. */
 export function modelOutcome(
   step: ExportedStep,
   [message]: readonly ExportedMessage[],
@@ -32,23 +32,23 @@ export function modelOutcome(
   return (isAttempt || isSummary) && step.error ? { ok: false, error: step.error } : undefined;
 }
 
-/** What a tool gave, when the step is what came of calling one. */
+/** Returns the outcome of a tool call, when the step records one. */
 export function toolOutcome(
   step: ExportedStep,
   [message]: readonly ExportedMessage[],
 ): ToolOutcome | undefined {
-  const told = parsed(message?.content);
+  const sent = parsed(message?.content);
   if (step.kind === 'tool') {
     const besides = {
       ...(message?.trust ? { trust: message.trust } : {}),
       ...(message?.parts ? { parts: message.parts as ResourcePart[] } : {}),
     };
     return step.error
-      ? { ok: false, error: errorAsTold(step.error, told), ...besides }
+      ? { ok: false, error: errorAsSent(step.error, sent), ...besides }
       : {
           ok: true,
           ...textOf(step.output, message),
-          value: valueAsTold(step.output, told),
+          value: valueAsSent(step.output, sent),
           ...besides,
         };
   }
@@ -56,26 +56,34 @@ export function toolOutcome(
   return isFailure && step.error ? { ok: false, error: step.error } : undefined;
 }
 
-/** Whether nobody saw the end of the call: it gave no answer, or its worker died. */
+/**
+ * Returns true when nobody saw the end of the call: the call gave no answer, or its worker died.
+ */
 export function isUnknownEffect(step: ExportedStep): boolean {
   return step.kind === 'question' && step.name === 'effect';
 }
 
-/** Some tools tell a model more readably what they gave; what was told as JSON, whole or cut off, comes from the output again. */
+/**
+ * Returns the more readable text that some tools send to a model in place of their output. Text
+ * that is JSON, complete or truncated, is made from the output again.
+ */
 function textOf(output: Json, message: ExportedMessage | undefined): { text?: string } {
   const content = message?.content;
   const isReadable = typeof output === 'object' && content != null && !/^[[{]/.test(content);
   return isReadable ? { text: content } : {};
 }
 
-/** `jsonb` orders keys; the model was told them as the tool gave them. */
-function valueAsTold(output: Json, told: Json | undefined): Json {
-  return told !== undefined && isSameJson(asStoredJson(told), output) ? told : output;
+/**
+ * Returns an output with its keys in the order in which the tool gave them to the model, because
+ * `jsonb` reorders keys.
+ */
+function valueAsSent(output: Json, sent: Json | undefined): Json {
+  return sent !== undefined && isSameJson(asStoredJson(sent), output) ? sent : output;
 }
 
-/** The step keeps less of a long error than the model was told. */
-function errorAsTold(error: RunError, told: Json | undefined): RunError {
-  const said = isJsonObject(told) && isJsonObject(told.error) ? (told.error as JsonObject) : {};
+/** Restores a long error as the model read it, because the step keeps less of a long error. */
+function errorAsSent(error: RunError, sent: Json | undefined): RunError {
+  const said = isJsonObject(sent) && isJsonObject(sent.error) ? (sent.error as JsonObject) : {};
   const { message, details } = said;
   return {
     ...error,

@@ -5,10 +5,16 @@ import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts'
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';
 
-/** The steps that say with what a call was made, or asked about. */
+/**
+ * Kinds of steps that contain the arguments with which a call was made, or the question about a
+ * call.
+ */
 const MADE: readonly StepKind[] = ['tool', 'question', 'child_started', 'handoff'];
 
-/** What filters left of an answer or a call, which is what was recorded: the guard behind it says what they found. */
+/**
+ * Returns what the filters left of an answer or a call, which is what was recorded. The guard step
+ * after it contains what the filters found.
+ */
 export function recordedFilterResult(
   record: RunRecording,
   position: number,
@@ -42,36 +48,48 @@ function foundBy(guards: readonly ExportedStep[]): Pick<Filtered, 'hits' | 'plac
   return { hits, place };
 }
 
-/** Behind a question stands what filters found in it, not in the arguments of the call that asked it. */
+/**
+ * Returns true for a guard step after a question with what the filters found in the question, and
+ * not in the arguments of the call.
+ */
 function isOfQuestion({ output }: ExportedStep): boolean {
   return isJsonObject(output) && output.place === 'question';
 }
 
-/** What another agent was told: where the message behind it stands for the conversation, that. */
+/**
+ * Returns what the next agent of a handoff read: the message after the handoff, when that message
+ * replaces the conversation.
+ */
 function handedOver(
   { input }: ExportedStep,
   guards: readonly ExportedStep[],
   value: Json,
   record: RunRecording,
 ): Json {
-  const [told] = guards.flatMap((guard) => record.messagesOf(guard));
-  return told ? { arguments: input, conversation: [{ by: '', text: told.content }] } : value;
+  const [replacement] = guards.flatMap((guard) => record.messagesOf(guard));
+  return replacement
+    ? { arguments: input, conversation: [{ by: '', text: replacement.content }] }
+    : value;
 }
 
-/** With what it was made, or asked about. */
+/**
+ * Returns the arguments with which a call was made, or the content of the question about the call.
+ */
 function recorded(
   { kind, input }: ExportedStep,
   questions: RunRecording['run']['questions'],
 ): Json {
   const { question_id } = isJsonObject(input) ? input : {};
-  const asked = questions.find(({ id }) => id === question_id);
-  if (kind !== 'question' || !asked) {
+  const question = questions.find(({ id }) => id === question_id);
+  if (kind !== 'question' || !question) {
     return input;
   }
-  const { prompt, options, tool_call, schema } = asked as unknown as NewQuestion;
+  const { prompt, options, tool_call, schema } = question as unknown as NewQuestion;
   if (isJsonObject(input) && 'elicitation' in input) {
     return { prompt, options: options ?? null, schema: schema ?? null } as JsonObject;
   }
   const args = (tool_call as JsonObject | undefined)?.arguments ?? null;
-  return asked.kind === 'approval' ? args : { prompt, options: options ?? null, arguments: args };
+  return question.kind === 'approval'
+    ? args
+    : { prompt, options: options ?? null, arguments: args };
 }

@@ -2,12 +2,17 @@ const QUIET_TURNS = 3;
 
 type Waiting = { callId: string; resolve(turn: Turn): void };
 
-/** `next`: the record says it is this call's turn. `forced`: it never will be, since nothing else happens any more. */
+/**
+ * Result of waiting for a turn. `next`: it is the turn of the call according to the record.
+ * `forced`: its turn will never come, because nothing else happens any more. `gone`: the claim has
+ * ended.
+ */
 export type Turn = 'next' | 'forced' | 'gone';
 
 /**
- * Calls that run side by side come back in an order of their own: here they are held until it is their turn by the
- * record. Nothing in a replay takes time, so when some turns of the event loop bring nothing new, nothing will.
+ * Makes concurrent calls return in the recorded order: each call is held until its turn. Nothing in
+ * a replay takes time. Therefore, when a few turns of the event loop bring nothing new, nothing new
+ * will come.
  */
 export class RecordedOrder {
   readonly #isTurnOf: (callId: string) => boolean;
@@ -30,7 +35,7 @@ export class RecordedOrder {
     });
   }
 
-  /** The record went on: whoever is next now is let in. */
+  /** Lets the next call continue after the record has advanced. */
   moved(): void {
     this.#events += 1;
     const next = this.#waiting.find(({ callId }) => this.#isTurnOf(callId));
@@ -41,7 +46,7 @@ export class RecordedOrder {
     }
   }
 
-  /** Nothing more is made here: all that wait are let go. */
+  /** Releases all waiting calls, because nothing more is made here. */
   end(): void {
     for (const one of this.#waiting.splice(0)) {
       one.resolve('gone');

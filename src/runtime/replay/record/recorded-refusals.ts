@@ -2,21 +2,24 @@ import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/expo
 import type { LoggedMessage } from '../../../contracts/runs/message.ts';
 import { isJsonObject } from '../../../json/json.ts';
 
-/** Why the call was refused whose first step this is, if its tool had been withdrawn. */
+/**
+ * Returns the reason why a call was refused whose tool had been withdrawn. The step is the first
+ * step of the call.
+ */
 export function reasonOf({ error }: ExportedStep): string | undefined {
   const cause = error?.cause;
   return isJsonObject(cause ?? null) ? (cause as { withdrawn?: string }).withdrawn : undefined;
 }
 
-/** What a policy said of the call whose first step this is. */
+/** Returns the decision of a policy about a call. The step is the first step of the call. */
 export function policyOf({ kind, input, error }: ExportedStep): 'ask' | 'deny' | undefined {
-  const asked = isJsonObject(input) && kind === 'question' ? input.reason : undefined;
-  const cause = asked ?? error?.cause ?? null;
+  const questionReason = isJsonObject(input) && kind === 'question' ? input.reason : undefined;
+  const cause = questionReason ?? error?.cause ?? null;
   const policy = isJsonObject(cause) ? cause.policy : undefined;
   return policy === 'ask' || policy === 'deny' ? policy : undefined;
 }
 
-/** A message as a claim tells it: what it does not have is absent. */
+/** Returns a message in the form that a claim has. Fields without a value are absent. */
 export function recordedRefusal(message: ExportedMessage): LoggedMessage {
   const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
   const { covers_from_seq, covers_to_seq } = message;

@@ -1,10 +1,10 @@
 import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { RunSettings } from '../../../contracts/runs/run-settings.ts';
 
-/** A result that was told whole is told whole again. */
+/** Limit for a result that was sent whole, so that the result is sent whole again. */
 const MOST_BYTES = 1_048_576;
 
-/** The settings a step was made under, as far as it tells of them. */
+/** Returns the settings under which a step was made, as far as the step shows them. */
 export function recordedSettings(
   { input }: Pick<ExportedStep, 'input'>,
   [message]: readonly Pick<ExportedMessage, 'content'>[],

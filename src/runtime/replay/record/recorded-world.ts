@@ -7,6 +7,7 @@ import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { RunFiles } from '../../../contracts/runs/run-files.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
+import { unifiedDiff } from '../unified-diff.ts';
 import type { World } from '../../environment/world.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
@@ -16,12 +17,14 @@ import { stepText } from '../format-divergence.ts';
 import type { ReplayChecker } from '../replay-checker.ts';
 import type { ReplayedRun } from '../replayed-run.ts';
 import { askedText, requestOf, requestText } from '../request-text.ts';
-import { unifiedDiff } from '../unified-diff.ts';
 import { asStoredText } from './as-stored-json.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
 import type { RunRecording } from './run-recording.ts';
 
-/** Models and tools that answer from the record. Nothing here reaches a network or a database, and nothing waits. */
+/**
+ * Creates a world whose models and tools answer from the record. Nothing here reaches a network or
+ * a database, and nothing waits.
+ */
 export function recordedWorld(record: RunRecording, judge: ReplayChecker, run: ReplayedRun): World {
   const provider: ModelProvider = {
     name: 'record',
@@ -75,7 +78,10 @@ async function answer(
   return outcome;
 }
 
-/** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
+/**
+ * Returns the request that the model must have been sent according to the record. The same pure
+ * functions compute the request, from the recorded definition.
+ */
 async function recordedRequest(record: RunRecording, position: number): Promise<string> {
   const { execution } = record.run;
   const { overrides } = record.claimAt(position);
@@ -95,7 +101,10 @@ async function recordedRequest(record: RunRecording, position: number): Promise<
   return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';
 }
 
-/** A call by its id; one whose end nobody saw ends this claim as it ended that worker. */
+/**
+ * Returns the recorded outcome of a call, by the id of the call. A call whose end nobody saw ends
+ * this claim, as it ended that worker.
+ */
 async function callRecorded(
   tool: ToolDefinition,
   args: JsonObject,
@@ -122,7 +131,10 @@ async function callRecorded(
   return GONE;
 }
 
-/** Answers its server asked of a model, and what was refused it, stand in the log before the call's end: taken as they are. */
+/**
+ * Returns the next step of a call after the answers of models, and the refusals, for the server of
+ * the call. These steps come before the end of the call in the log, and are committed unchanged.
+ */
 async function behindItsOwn(
   callId: string,
   record: RunRecording,
@@ -139,7 +151,9 @@ async function behindItsOwn(
   }
 }
 
-/** What files hold is not in a record: their ids stand for it. */
+/**
+ * Returns a file whose content is its id, because a record does not contain the contents of files.
+ */
 async function fileOf(id: string): Promise<{ ok: true; value: Resource }> {
   const bytes = Buffer.from(id);
   return { ok: true, value: { name: id, type: 'text/plain', is_text: true, bytes, sha256: '' } };

@@ -24,44 +24,47 @@ import { RETRIED } from '../../tool-plans/open-calls.ts';
 import { policyOf, reasonOf, recordedRefusal } from './recorded-refusals.ts';
 import { recordedSettings } from './recorded-settings.ts';
 
-/** Guards that are the database's word that a limit is used up. */
+/** Guards by which the database reports that a limit is used up. */
 const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
 
 /**
- * A recorded run, read from a position in its log: the number of steps that lie behind. It answers what the database
- * would have answered there.
+ * A recorded run, read from a position in its log. A position is the number of steps before it. The
+ * class answers what the database would have answered there.
  */
 export class RunRecording {
   readonly run: ExportedRun;
   readonly steps: readonly ExportedStep[];
 
   constructor(run: ExportedRun) {
-    const told = (definition: AgentDefinition): AgentDefinition =>
+    const filled = (definition: AgentDefinition): AgentDefinition =>
       fillPromptTemplate(definition, run.execution.input_data ?? null);
     this.run = {
       ...run,
-      definition: told(run.definition),
+      definition: filled(run.definition),
       ...(run.handoffs
-        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: told(one.definition) })) }
+        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: filled(one.definition) })) }
         : {}),
     };
     this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);
   }
 
-  /** The definition the run has there: each handoff gives it another one. */
+  /** Returns the definition that the run has at a position. Each handoff changes the definition. */
   definitionAt(position: number): AgentDefinition {
     const last = this.steps[position - 1]?.seq ?? 0;
     const { handoffs = [], definition } = this.run;
     return handoffs.findLast(({ seq }) => seq <= last)?.definition ?? definition;
   }
 
-  /** Where the run itself began: behind what a fork copied, and what came before the first step of a worker. */
+  /**
+   * Position at which the run itself started: after the steps that a fork copied, and after the
+   * steps that came before the first step of a worker.
+   */
   get start(): number {
     const { forked_from_seq: copied } = this.run.execution;
     return this.behindOutside(copied === null ? 0 : copied + 1);
   }
 
-  /** The position behind all that came from outside there. */
+  /** Returns the position after all steps that came from outside at this position. */
   behindOutside(position: number): number {
     let behind = position;
     while (this.isOutside(behind)) {
@@ -70,7 +73,7 @@ export class RunRecording {
     return behind;
   }
 
-  /** Whether the next step there came from outside: no worker made it. */
+  /** Returns true when the next step came from outside: no worker made it. */
   isOutside(position: number): boolean {
     return this.steps[position]?.worker === null;
   }
@@ -88,7 +91,7 @@ export class RunRecording {
     return position >= this.steps.length;
   }
 
-  /** The seq of the next step, or the one behind the last. */
+  /** Returns the sequence number of the next step, or the number after that of the last step. */
   seqAt(position: number): number {
     return this.steps[position]?.seq ?? (this.steps.at(-1)?.seq ?? 0) + 1;
   }
@@ -97,14 +100,14 @@ export class RunRecording {
     return this.run.messages.filter((message) => message.step_seq === step.seq);
   }
 
-  /** The next step about a call, at the position or behind it. */
+  /** Returns the next step of a worker about a call, at the position or after it. */
   nextOf(callId: string, position: number): ExportedStep | undefined {
     return this.steps
       .slice(position)
       .find((step) => step.call_id === callId && step.worker !== null);
   }
 
-  /** What people were asked for the server of a call, if the step is that question. */
+  /** Returns what people were asked for the server of a call, if the step is that question. */
   askedBackBy({ kind, input }: ExportedStep): AskedBack | undefined {
     const { elicitation, question_id } = isJsonObject(input) ? input : {};
     const question = this.run.questions.find(({ id }) => id === question_id);
@@ -113,20 +116,23 @@ export class RunRecording {
       : undefined;
   }
 
-  /** The limit that is used up, as the next step tells. */
+  /** Returns the limit that is used up, as the next step reports it. */
   exhaustedAt(position: number): StopReason | null {
     const next = this.steps[position];
     const isLimit = next?.kind === 'guard' && next.error && LIMITS.includes(next.name ?? '');
     return isLimit && !this.isOutside(position) ? (next.name as StopReason) : null;
   }
 
-  /** What held for the tools there, as the first step of the next call of each tells. */
+  /**
+   * Returns the rules of the tools at a position, as the first step of the next call of each tool
+   * shows them.
+   */
   rulesAt(position: number): CallRules {
     const tools = this.definitionAt(position).tools.flatMap((tool) =>
       tool.compensation ? [tool, tool.compensation] : [tool],
     );
     const approved: string[] = [];
-    const asked: string[] = [];
+    const needApproval: string[] = [];
     const withdrawn: Record<string, string> = {};
     const decided: Record<string, CallRules['decided'][string]> = {};
     for (const tool of tools) {
@@ -134,11 +140,12 @@ export class RunRecording {
       const reason = first && reasonOf(first);
       const policy = first && policyOf(first);
       if (policy) decided[tool.name] = { user: policy, internal: policy, external: policy };
-      else if (first?.kind === 'question' && first.name === 'approval') asked.push(tool.name);
+      else if (first?.kind === 'question' && first.name === 'approval')
+        needApproval.push(tool.name);
       else if (first && tool.requires_approval) approved.push(tool.name);
       if (reason) withdrawn[tool.name] = reason;
     }
-    return { approved, asked, withdrawn, decided, approved_for: {} };
+    return { approved, asked: needApproval, withdrawn, decided, approved_for: {} };
   }
 
   #firstOfNext(tool: ToolDefinition, position: number): ExportedStep | undefined {
@@ -155,7 +162,7 @@ export class RunRecording {
       .find(({ call_id }) => call_id !== null && calls.has(call_id) && !seen.has(call_id));
   }
 
-  /** What a claim there would give a worker. */
+  /** Returns the claim that a worker would get at a position. */
   claimAt(position: number): ClaimedRun {
     const { execution, history } = this.run;
     return {
@@ -191,23 +198,26 @@ export class RunRecording {
     };
   }
 
-  /** As far as what was committed there tells of them. */
+  /** Returns the settings at a position, as far as the step committed there shows them. */
   settingsAt(position: number): RunSettings {
     const next = this.steps[position];
     return next ? recordedSettings(next, this.messagesOf(next)) : {};
   }
 
-  /** What its worker was told there, as howdah_private.agent_overrides says it. */
+  /**
+   * Returns the overrides that the worker got at a position, by the rule of
+   * howdah_private.agent_overrides.
+   */
   #overridesAt(position: number): Overrides | null {
     const { overrides, client_tools } = this.run.execution;
     const last = this.steps[position - 1]?.seq ?? 0;
     const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
-    const { model: _, request_params: __, ...kept } = overrides ?? {};
-    const said = { ...(isHandedOver ? kept : overrides), ...(client_tools && { client_tools }) };
+    const { model: _, request_params: __, ...others } = overrides ?? {};
+    const said = { ...(isHandedOver ? others : overrides), ...(client_tools && { client_tools }) };
     return Object.keys(said).length > 0 ? said : null;
   }
 
-  /** The state a strategy would look at there, with the definition the run had. */
+  /** Returns the state that a strategy would see at a position, with the definition of the run. */
   stateAt(position: number): RunState {
     const { agent } = this.definitionAt(position);
     const state = foldLog(this.claimAt(position), agent.use_history);
@@ -219,7 +229,10 @@ export class RunRecording {
     return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(recordedRefusal);
   }
 
-  /** What it was when the run began, lowered by all that its log tells it has read. */
+  /**
+   * Returns the trust at the start of the run, lowered by everything that the run has read
+   * according to its log.
+   */
   #trustAt(position: number): Trust {
     const { execution, messages } = this.run;
     const past = this.steps.slice(0, position);
@@ -227,8 +240,8 @@ export class RunRecording {
     const read = messages
       .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
       .map(({ trust }) => trust);
-    const begun = execution.input_trust ?? 'user';
-    return lowestTrust(begun, ...read, ...past.map(trustOfEnd));
+    const initialTrust = execution.input_trust ?? 'user';
+    return lowestTrust(initialTrust, ...read, ...past.map(trustOfEnd));
   }
 
   #messagesAtRetry(position: number): number {
