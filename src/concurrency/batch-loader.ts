@@ -1,8 +1,8 @@
 /**
  * Returns a function that loads one value by its key. `load` is called for many keys at once: while
  * one call is under way, the keys of all others are collected for the next. So each value is read
- * after it was asked for, and `load` needs one connection. `load` returns the values in the order of
- * the keys. If it rejects, all keys of that call reject.
+ * after it was requested, and `load` needs one connection. `load` returns the values in the order
+ * of the keys. If it rejects, all keys of that call reject.
  */
 export function createBatchLoader<Key, Value>(
   load: (keys: Key[]) => Promise<readonly Value[]>,

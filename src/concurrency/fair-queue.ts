@@ -1,7 +1,7 @@
 import { type Budget, type KeyAccount, KeyAccounts } from './key-accounts.ts';
 
 export type FairQueueOptions = {
-  /** Places: the most holders at the same time. */
+  /** The number of places, which limits the entries at work at the same time. */
   places: number;
   /** Most places of one key; undefined for all. */
   max_per_key?: number | undefined;
@@ -73,7 +73,7 @@ export class FairQueue {
     return this.#waiting;
   }
 
-  /** True when a key with no entry here would be refused. */
+  /** True when a key with no entry here would be rejected. */
   get isFull(): boolean {
     const { places, waiting } = this.#options;
     const isTaken = this.#taken >= places && this.#waiting >= (waiting?.most ?? Infinity);
@@ -231,7 +231,7 @@ export class FairQueue {
 
   /**
    * Returns the newest entry of the key with the most waiting entries. Among equals it prefers the
-   * newcomer's key and user.
+   * key and the user of the new entry.
    */
   #newestOfMost(key: string, state: KeyAccount<Entry>, user: string): Entry | undefined {
     const [, { users }] = largestBy(

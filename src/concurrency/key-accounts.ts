@@ -49,7 +49,7 @@ export class KeyAccounts<Entry extends { charged_at_start: number }> {
         const [oldest] = state.working;
         least = Math.min(least, oldest ? oldest.charged_at_start : state.charged);
       } else {
-        state.charged = Math.max(this.#floor, state.charged - passed); // an idle key works off its debt
+        state.charged = Math.max(this.#floor, state.charged - passed); // an idle key pays its debt
       }
     }
     if (Number.isFinite(least)) this.#floor = Math.max(this.#floor, least);

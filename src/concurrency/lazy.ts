@@ -1,6 +1,6 @@
 /** A value that is loaded with its first use. */
 export type Lazy<T> = {
-  /** Loads the value with the first call. Rejects when the load fails; the next call loads again. */
+  /** Loads the value with the first call. Rejects if the load fails; the next call loads again. */
   get(): Promise<T>;
   /** Resolves with undefined when nothing was loaded or the load failed. Never rejects. */
   ifLoaded(): Promise<T | undefined>;

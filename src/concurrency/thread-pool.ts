@@ -32,7 +32,7 @@ export type ThreadPoolOptions = {
   heap_mb?: number;
   /** The processor time of one key; undefined for no limit. */
   budget?: Budget;
-  /** Most waiting calls of one key; further calls are refused. */
+  /** Most waiting calls of one key; further calls are rejected. */
   max_waiting?: number;
 };
 

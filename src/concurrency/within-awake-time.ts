@@ -1,7 +1,7 @@
 const TICKS = 8;
 
 /**
- * Returns the result of `work`. Throws `late()` when it has not settled after `ms` during which this
+ * Returns the result of `work`. Throws `late()` if it has not settled after `ms` during which this
  * process was awake. After a busy or frozen period, timers fire before the process reads what
  * arrived meanwhile, so such a gap counts as one tick.
  */

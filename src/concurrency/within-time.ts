@@ -10,8 +10,8 @@ const MOST_ATTEMPTS = 4;
  * Runs a pure function that may never end, and stops it after some time. Also stops a regular
  * expression. Costs a tenth of a millisecond. Throws `ERR_SCRIPT_EXECUTION_TIMEOUT`.
  *
- * The limit is real time. A process that was frozen, or a crowded machine, may have given the thread
- * little of it: then the function runs again, unless it has used half of the time on a processor.
+ * The limit is real time. A process that was frozen, or a busy machine, may have given the thread
+ * little of it. The function then runs again, unless it has used half of the time on a processor.
  */
 export function withinTime<T>(ms: number, call: () => T): T {
   const before = usedMs();

@@ -1,33 +1,42 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 
-/** How far the audit log of a tenant was at some time: its last row, by its hash in hex. */
+/** The end of a tenant's audit log at some time: its last row, identified by its hash in hex. */
 export type ChainEnd = Readonly<{ tenant_id: string; seq: number; hash: string }>;
 
-/** A kept end, signed where there was a key: the HMAC in hex, and which key it was. In a file beside which database it is of. */
+/**
+ * A stored end of an audit log. If there was a key, it has an HMAC in hex and the name of the key.
+ * In a file it also names its database.
+ */
 export type Checkpoint = ChainEnd &
   Readonly<{ hmac?: string | null; signed_by?: string | null; database?: string | undefined }>;
 
-/** What checkpoints are signed with. */
+/** The key with which checkpoints are signed. */
 export type CheckpointKey = Readonly<{ name: string; bytes: Buffer }>;
 
-/** The file in the home folder of an installation that its workers append checkpoints to. */
+/**
+ * Returns the path of the file in the home folder of an installation to which workers append
+ * checkpoints.
+ */
 export function checkpointFile(home: string): string {
   return join(home, 'audit-checkpoints.jsonl');
 }
 
-/** The key for checkpoints that follows from a secret key of an installation. */
+/** Derives the key for checkpoints from a secret key of an installation. */
 export function checkpointKey(secretKey: Uint8Array): CheckpointKey {
   const bytes = Buffer.from(hkdfSync('sha256', secretKey, '', 'howdah audit checkpoints', 32));
   return { bytes, name: createHash('sha256').update(bytes).digest('hex').slice(0, 16) };
 }
 
-/** The checkpoint of an end; without a key it is not signed. */
+/** Creates the checkpoint of an end. Without a key, the checkpoint is not signed. */
 export function sealed(end: ChainEnd, key: CheckpointKey | undefined): Checkpoint {
   return key ? { ...end, hmac: hmacOf(end, key).toString('hex'), signed_by: key.name } : end;
 }
 
-/** Whether the signature is the one its key gives; undefined where that cannot be said: unsigned, or by none of the keys. */
+/**
+ * Returns whether a signature matches its key. Returns undefined if this cannot be decided: the
+ * checkpoint is unsigned, or its key is not among `keys`.
+ */
 export function isGenuine(
   checkpoint: Checkpoint,
   keys: readonly CheckpointKey[],
@@ -36,29 +45,35 @@ export function isGenuine(
   if (!checkpoint.hmac || !key) {
     return undefined;
   }
-  const given = Buffer.from(checkpoint.hmac, 'hex');
-  const wanted = hmacOf(checkpoint, key);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  const signature = Buffer.from(checkpoint.hmac, 'hex');
+  const expected = hmacOf(checkpoint, key);
+  return signature.length === expected.length && timingSafeEqual(signature, expected);
 }
 
 function hmacOf({ tenant_id, seq, hash }: ChainEnd, key: CheckpointKey): Buffer {
   return createHmac('sha256', key.bytes).update(`${tenant_id}:${seq}:${hash}`).digest();
 }
 
-/** The chain of what belongs to no tenant; the same in every database. */
+/** The tenant id of the chain for rows without a tenant; the same in every database. */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** Checkpoints of a file, by whose they are. */
+/** The checkpoints of a file, grouped by their origin. */
 export type SortedCheckpoints = {
-  /** This database's. */
+  /** Checkpoints of this database. */
   ours: Checkpoint[];
-  /** Of another one with tenants of this one: what it was copied or restored from, or a copy of it. */
+  /**
+   * Checkpoints of another database with tenants of this one: the source from which it was copied
+   * or restored, or a copy of it.
+   */
   kin: Checkpoint[];
-  /** Of one that shares nothing but the folder. */
+  /** Checkpoints of a database that shares nothing but the folder. */
   strangers: Checkpoint[];
 };
 
-/** Of lines without a database, as they were written before, all are this one's when one is about a tenant of it. */
+/**
+ * Groups checkpoints by their origin. Earlier releases wrote lines without a database. All of these
+ * count as this database's if one of them is about a tenant of it.
+ */
 export function sortCheckpoints(
   checkpoints: readonly Checkpoint[],
   database: string | undefined,
@@ -75,12 +90,15 @@ export function sortCheckpoints(
   return sorted;
 }
 
-/** One line of the file that checkpoints are appended to. */
+/** Returns one line of the file to which checkpoints are appended. */
 export function checkpointLine(checkpoint: Checkpoint, at: Date): string {
   return `${JSON.stringify({ at: at.toISOString(), ...checkpoint })}\n`;
 }
 
-/** The checkpoints of such a file, and how many lines are none: a crash may have cut one off. */
+/**
+ * Reads such a file. Returns its checkpoints and the number of unreadable lines, since a crash may
+ * have cut one off.
+ */
 export function readCheckpoints(text: string): { checkpoints: Checkpoint[]; unreadable: number } {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const checkpoints = lines.flatMap(checkpointOf);

@@ -2,9 +2,9 @@ import type { JsonObject } from '../json/json.ts';
 
 export type ReadLimits = {
   rows: number;
-  /** Of all rows together, as JSON. */
+  /** Most bytes of all rows together, as JSON. */
   bytes: number;
-  /** As Postgres estimates it, in its own units; null: no limit. */
+  /** The highest cost as Postgres estimates it, in its own units; null for no limit. */
   cost: number | null;
   timeoutMs: number;
 };
@@ -29,17 +29,25 @@ export const QUERY_DEFAULTS: QuerySettings = {
   timeout_ms: 10_000,
 };
 
-/** What a query that is not ours may read, and for whom. */
+/** A read by a query that Howdah did not write: its scope and its limits. */
 export type ReadRequest = {
-  /** The run it is for: with the rights of whom it was begun for, in its tenant. */
+  /**
+   * The tenant and the run of the query. The query has the rights of the user for whom the run was
+   * started.
+   */
   boundTo: { tenantId: string; executionId?: string };
-  /** Where its tables may be, in the order they are found in; null: wherever howdah_reader may read but in the system. */
+  /**
+   * The schemas of the tables, in search order; null for all that howdah_reader may read, except
+   * those of the system.
+   */
   schemas: readonly string[] | null;
   limits: ReadLimits;
   signal: AbortSignal;
 };
 
-/** `cut_by` is what there are more rows than. */
+/**
+ * The rows of a query. `cut_by` is the limit that the query exceeded; null if it returned all rows.
+ */
 export type Rows = { rows: JsonObject[]; cut_by: 'rows' | 'bytes' | null };
 
 /** A column as a query may name it. */
@@ -51,7 +59,7 @@ export type ReadableColumn = {
   is_required: boolean;
   /** `schema.table.column` of a foreign key. */
   refers_to: string | null;
-  /** Values it has, in a table that was asked for by name. */
+  /** Sample values of the column, if its table was requested by name. */
   samples?: string[];
 };
 
@@ -60,7 +68,7 @@ export type ReadableTable = {
   name: string;
   is_view: boolean;
   comment: string | null;
-  /** Postgres' guess; null where it has none, or where it would count the rows of others. */
+  /** The estimate of Postgres; null if there is none, or if it would count the rows of others. */
   row_estimate: number | null;
   columns: ReadableColumn[];
 };

@@ -1,6 +1,7 @@
 /**
- * Named places at which a worker can be made to fail, one at every point where a crash could leave something half done.
- * A test goes through all of them: a new commit point belongs in this list.
+ * The named places at which a worker can be made to fail. There is one at every point where a crash
+ * could leave work half done. A test covers all of them, so every new commit point belongs in this
+ * list.
  */
 export const FAILPOINTS = [
   'claim.after',
@@ -21,7 +22,10 @@ export const FAILPOINTS = [
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 
-/** What happens there: the process is killed, an error is thrown, nothing goes on, or it goes on later. */
+/**
+ * The action at a failpoint: the process is killed, an error is thrown, the work hangs, or it
+ * continues after a delay.
+ */
 export type FailpointAction =
   | { do: 'kill' }
   | { do: 'error' }
@@ -30,7 +34,10 @@ export type FailpointAction =
 
 export type ArmedFailpoint = { name: Failpoint; nth: number; action: FailpointAction };
 
-/** `name[:nth]:kill|error|hang|delay=ms`; undefined when the text is none. `nth` counts from 1, and is 1. */
+/**
+ * Parses `name[:nth]:kill|error|hang|delay=ms`. Returns undefined if the text is not a failpoint.
+ * `nth` counts from 1, and defaults to 1.
+ */
 export function parseFailpoint(text: string): ArmedFailpoint | undefined {
   const match = /^([a-z._]+)(?::([1-9]\d{0,8}))?:(kill|error|hang|delay=(\d{1,7}))$/.exec(text);
   const name = FAILPOINTS.find((one) => one === match?.[1]);

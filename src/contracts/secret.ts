@@ -1,42 +1,57 @@
 import type { Outcome } from './errors.ts';
 
-/** Bytes that only the holder of a key can read, as JSON carries them: base64. The ciphertext ends with its tag. */
+/**
+ * Bytes that only the owner of a key can read, in base64 for JSON. The ciphertext ends with its
+ * tag.
+ */
 export type Sealed = { nonce: string; ciphertext: string };
 
-/** The key that a tenant's secrets are sealed with, itself sealed with the master key of this fingerprint. */
+/**
+ * The key that seals a tenant's secrets. It is itself sealed with the master key of the fingerprint
+ * `wrapped_by`.
+ */
 export type WrappedKey = Sealed & { id: string; tenant_id: string; wrapped_by: string };
 
-/** A secret as the database holds it, together with the data key it is sealed with. */
+/** A secret as stored in the database, with the data key that seals it. */
 export type SealedSecret = Sealed & {
   id: string;
   tenant_id: string;
   name: string;
-  /** Rises with each new value. */
+  /** The version, which rises with each new value. */
   version: number;
   key: WrappedKey;
 };
 
-/** The next value of a name: under which id and version, and with which key; null where the tenant has none yet. */
+/**
+ * The id, the version and the key for the next value of a name. The key is null if the tenant has
+ * none yet.
+ */
 export type SecretSlot = { id: string; version: number; key: WrappedKey | null };
 
-/** Fingerprints of the master keys: the one in use, and all that something is still sealed with. */
+/** Fingerprints of master keys: the current one, and all that still seal something. */
 export type MasterKeyState = { current: string | null; needed: string[] };
 
-/** What may be shown of a value. */
+/** The properties of a value that may be shown. */
 export type SecretTraits = { fingerprint: string; last_four: string | null };
 
-/** The rows behind secrets. Everything in them is sealed; no plain value goes this way. */
+/**
+ * Access to the stored secrets. Everything in them is sealed; no plain value passes through this
+ * interface.
+ */
 export type SecretRows = {
   find(tenantId: string, name: string): Promise<SealedSecret | undefined>;
   slot(tenantId: string, name: string): Promise<SecretSlot>;
-  /** A new id, for a key. */
+  /** Creates a new id for a key. */
   newId(): Promise<string>;
   masterKeys(): Promise<MasterKeyState>;
-  /** Makes the first master key known; gives the one that counts. */
+  /** Registers the first master key. Returns the fingerprint of the master key that counts. */
   adoptMasterKey(fingerprint: string): Promise<string>;
-  /** Throws `HWCNF` while a live worker lacks the key, unless forced. */
+  /**
+   * Switches to another master key. Throws `HWCNF` while a live worker lacks the key, unless
+   * forced.
+   */
   switchMasterKey(fingerprint: string, force: boolean): Promise<void>;
-  /** False when somebody else was faster. */
+  /** Adds a data key. Returns false if another process was faster. */
   addDataKey(key: WrappedKey, replacing: boolean): Promise<boolean>;
   toRewrap(most: number): Promise<WrappedKey[]>;
   rewrap(key: WrappedKey, before: string): Promise<boolean>;
@@ -45,11 +60,17 @@ export type SecretRows = {
   dropUnusedDataKeys(tenantId: string): Promise<number>;
 };
 
-/** Writes a sealed value as whoever may; undefined when it must be sealed again for another version or key. */
+/**
+ * Writes a sealed value with the rights of the caller. Returns undefined if the value must be
+ * sealed again for another version or key.
+ */
 export type PutSecret = (
   secret: SealedSecret,
   traits: SecretTraits,
 ) => Promise<string | null | undefined>;
 
-/** The value of a tenant's secret. What stands in its way is an outcome that names the secret and never its value. */
+/**
+ * Reads the value of a tenant's secret. A failure is an outcome that names the secret and never its
+ * value.
+ */
 export type ReadSecret = (tenantId: string, name: string) => Promise<Outcome<string>>;

@@ -12,22 +12,23 @@ export type PgError = {
   constraint?: string;
 };
 
-/** A refusal as ours are told: by one of our codes. */
+/** A rejection in the form of Howdah's own errors, with one of Howdah's codes. */
 export type Words = { code: string; message: string; hint?: string; detail?: JsonObject };
 
 /**
- * What Postgres refuses by itself, a duplicate, an id that names nothing, a value that is none, in the terms of
- * `sql/ERRORS.md`: the same on every interface but psql. Undefined when it is nothing that whoever asked has caused.
+ * Translates an error that Postgres raises by itself into the terms of `sql/ERRORS.md`: a
+ * duplicate, an unknown id, an invalid value. The translation is the same on every interface but
+ * psql. Returns undefined if the caller did not cause the error.
  */
 export function translatePostgresError(error: PgError): Words | undefined {
   const words = postgresWords[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
-  const { detail, ...told } = words(error);
+  const { detail, ...rest } = words(error);
   const where = { ...whereOf(error), ...detail };
-  return { ...told, ...(Object.keys(where).length > 0 && { detail: where }) };
+  return { ...rest, ...(Object.keys(where).length > 0 && { detail: where }) };
 }
 
-/** Sentences for unique constraints whose columns alone do not say what to change. */
+/** Messages for unique constraints whose columns alone do not say what to change. */
 const duplicates: Readonly<Record<string, Words>> = {
   limits_tenant_id_scope_subject_id_key_metric_period_key: {
     code: 'HWCNF',
@@ -71,7 +72,10 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
   }),
 };
 
-/** Written in the operation itself; in variables it is found before the database sees it. */
+/**
+ * Describes a character that cannot be stored. The character was written in the operation itself;
+ * in variables it is found before the database sees it.
+ */
 function unstorable(): Words {
   return {
     code: 'HWINV',
@@ -80,7 +84,7 @@ function unstorable(): Words {
   };
 }
 
-/** Class 22: Postgres says itself what is wrong with a value. */
+/** Describes an invalid value (class 22). The message of Postgres says what is wrong with it. */
 function badValue({ message }: PgError): Words {
   return { code: 'HWINV', message };
 }
@@ -93,7 +97,10 @@ function again(): Words {
   };
 }
 
-/** A row that others need cannot go; a row cannot name one that does not exist. */
+/**
+ * Describes a row that cannot be removed because other rows refer to it, or a reference to a row
+ * that does not exist.
+ */
 function foreignKey(error: PgError): Words {
   if (error.code === '23001' || /^(update or )?delete/.test(error.message)) {
     return {
@@ -110,7 +117,7 @@ function foreignKey(error: PgError): Words {
   };
 }
 
-/** Only tables that everybody knows. */
+/** Returns the table and the constraint, but only for tables of the public schema. */
 function whereOf({ schema, table, constraint }: PgError): JsonObject {
   return schema === 'howdah' && table
     ? { table, ...(constraint !== undefined && { constraint }) }
@@ -122,8 +129,9 @@ function wordsOf(error: PgError): string {
 }
 
 /**
- * `Key (tenant_id, name)=(…) already exists.` gives `name`. Postgres tells no key of a table with policies; there the
- * constraint is called after its columns: `models_tenant_id_name_key`.
+ * Returns the columns of a key: `name` for `Key (tenant_id, name)=(…) already exists.` For a table
+ * with policies, Postgres does not report the key. The constraint is then named after its columns:
+ * `models_tenant_id_name_key`.
  */
 function columnsOf({ detail, constraint = '', table }: PgError): string {
   const columns = /^Key \(([^)]*)\)/.exec(detail ?? '')?.[1]?.split(', ') ?? [];

@@ -6,7 +6,10 @@ import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom/custom.ts';
 import { answerOf, messagesFromEngine } from './answer.ts';
 
-/** Functions of this process. They end when their signal fires, whether they listen to it or not. */
+/**
+ * Creates the provider of engines that are functions of this process. A call ends when its signal
+ * fires, whether or not the function listens to the signal.
+ */
 export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelProvider {
   return {
     name: `${ENGINE_PREFIX}custom`,
@@ -19,9 +22,14 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
         return failed('invalid_request', message);
       }
       const { input } = run;
-      const told = { input, messages: messagesFromEngine(request.messages), request_params };
+      const engineRequest = {
+        input,
+        messages: messagesFromEngine(request.messages),
+        request_params,
+      };
       const onToken = (text: string) => emitToken(context, text);
-      const answer = () => engine.answer(told, { ...run, signal, onToken }) as Promise<Json> | Json;
+      const answer = () =>
+        engine.answer(engineRequest, { ...run, signal, onToken }) as Promise<Json> | Json;
       const call = { name: model, description: '', parameters: {}, run: answer };
       const outcome = await runCustomTool(call, {}, { ...run, signal });
       if (!outcome.ok) return outcome;

@@ -1,6 +1,6 @@
 import type { RunError } from '../contracts/errors.ts';
 
-/** A failure on the way out, as that of a model: there is no tool that failed. */
+/** Converts a failure of an outgoing request into one of a model, since no tool has failed. */
 export function sendable(error: RunError): RunError {
   return error.code === 'tool_failed' ? { ...error, code: 'invalid_request' } : error;
 }

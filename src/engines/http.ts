@@ -21,8 +21,10 @@ import { sendable } from './failures.ts';
 const EXCERPT_CHARACTERS = 400;
 
 /**
- * An agent behind a URL. It is sent a POST of `{execution_id, session_id, root_execution_id, agent_id, input, messages, metadata}`
- * with an `Idempotency-Key`, and answers `{output, usage?: {tokens_in, tokens_out}}`. Never retries: that is the runtime's.
+ * Creates the provider of agents behind a URL. The agent receives a POST of `{execution_id,
+ * session_id, root_execution_id, agent_id, input, messages, metadata}` with an `Idempotency-Key`,
+ * and answers `{output, usage?: {tokens_in, tokens_out}}`. The provider never retries, because the
+ * runtime does.
  */
 export function httpEngine(egress: Egress): ModelProvider {
   return {
@@ -57,7 +59,7 @@ function requestOf(
   if (run) headers.set('idempotency-key', run.idempotency_key);
   if (key !== undefined) headers.set('authorization', `Bearer ${key.trim()}`);
   const body = JSON.stringify({
-    ...(run ? told(run) : {}),
+    ...(run ? runFields(run) : {}),
     messages: messagesFromEngine(messages),
     ...(output_schema ? { output_schema } : {}),
   });
@@ -65,7 +67,7 @@ function requestOf(
   return { ok: true, value: { url, method: 'POST', headers, body, signal, redirect: 'manual' } };
 }
 
-function told(run: EngineRun): { [field: string]: Json } {
+function runFields(run: EngineRun): { [field: string]: Json } {
   const { execution_id, session_id, root_execution_id, agent_id, input, metadata } = run;
   return { execution_id, session_id, root_execution_id, agent_id, input, metadata };
 }

@@ -8,7 +8,10 @@ import { sendable } from './failures.ts';
 
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** An agent of somebody else's that speaks OpenAI's chat completions: reached under guard, and never with our own key. */
+/**
+ * Creates the provider of external agents with OpenAI's chat completions. Their requests pass the
+ * guard of outgoing requests, and never contain Howdah's own key.
+ */
 export function openaiEngine(egress: Egress): ModelProvider {
   return {
     name: `${ENGINE_PREFIX}openai`,

@@ -7,10 +7,13 @@ import { httpEngine } from './http.ts';
 import { openaiEngine } from './openai.ts';
 import { toolEngine } from './tool.ts';
 
-/** The engines of this process, by the provider a definition names. */
+/** The engines of this process, by the provider that a definition names. */
 export type Engines = ReadonlyMap<string, ModelProvider>;
 
-/** Every engine: those of other programs behind the guard of outgoing requests, and the functions registered in code. */
+/**
+ * Creates all engines: those of other programs behind the guard of outgoing requests, and the
+ * functions registered in code.
+ */
 export function createEngines(
   custom: readonly CustomEngine[],
   options: Pick<EgressOptions, 'allowPrivate'>,
@@ -25,7 +28,7 @@ export function createEngines(
   return new Map(engines.map((engine) => [engine.name, engine]));
 }
 
-/** The engine of a definition's model; undefined where that is no engine. */
+/** Returns the engine of a definition's model, or undefined if the model is no engine. */
 export function findEngine(engines: Engines, model: ModelRef): Outcome<ModelProvider> | undefined {
   const engine = engines.get(model.provider);
   if (engine || !model.provider.startsWith(ENGINE_PREFIX)) {

@@ -2,7 +2,10 @@ import { TOOL_PROVIDER } from '../contracts/agents/engine.ts';
 import type { ModelProvider } from '../contracts/agents/model.ts';
 import { failed } from '../providers/failure.ts';
 
-/** Stands in for a model: what the run was told is the arguments of the call. What comes of it is the answer (strategies/tool.ts). */
+/**
+ * A provider that takes the place of a model. The input of the run becomes the arguments of the
+ * call, and the result of the call is the answer (strategies/tool.ts).
+ */
 export const toolEngine: ModelProvider = {
   name: TOOL_PROVIDER,
   async generate({ model, messages, tools }) {
@@ -11,9 +14,9 @@ export const toolEngine: ModelProvider = {
       const message = `the agent is to call ${name}, which it is not given or which is not active: give it the tool in agent_tools`;
       return failed('invalid_request', message);
     }
-    const asked = messages.findLast(({ role }) => role === 'user');
+    const question = messages.findLast(({ role }) => role === 'user');
     const id = `call_${messages.filter(({ role }) => role === 'user').length}`;
-    const call = { id, name, arguments: asked?.content?.trim() || '{}' };
+    const call = { id, name, arguments: question?.content?.trim() || '{}' };
     const usage = { tokens_in: 0, tokens_out: 0 };
     return {
       ok: true,

@@ -1,11 +1,11 @@
 import { isJsonObject, type Json } from './json.ts';
 
-/** JSON with its keys in one order, as `jsonb` compares it; what is absent is null. */
+/** Returns JSON with its keys in one order, as `jsonb` compares it. An absent value is null. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted((value ?? null) as Json));
 }
 
-/** Whether two values are the same to `jsonb`. */
+/** Returns whether two values are equal to `jsonb`. */
 export function isSameJson(one: unknown, other: unknown): boolean {
   return canonicalJson(one) === canonicalJson(other);
 }

@@ -1,13 +1,13 @@
-/** Any value JSON can carry. */
+/** Any value that JSON can represent. */
 export type Json = string | number | boolean | null | Json[] | JsonObject;
 
 /** A JSON object. */
 export type JsonObject = { [key: string]: Json };
 
-/** A JSON Schema (draft 2020-12) as it stands in a `jsonb` column. */
+/** A JSON Schema (draft 2020-12), as stored in a `jsonb` column. */
 export type JsonSchema = JsonObject;
 
-/** True for a plain JSON object (not null, not an array). */
+/** Returns whether a value is a plain JSON object (not null, not an array). */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

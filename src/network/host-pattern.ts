@@ -1,15 +1,18 @@
-/** `host`, `host:port` or `*.host` as an operator writes them; without a port, any port. */
+/**
+ * A pattern of hosts as an operator writes it: `host`, `host:port` or `*.host`. Without a port it
+ * matches any port.
+ */
 export type HostPattern = Readonly<{
-  /** As WHATWG URLs spell it: lower case, punycode, IPv6 without brackets. */
+  /** The host as WHATWG URLs spell it: lower case, punycode, IPv6 without brackets. */
   host: string;
-  /** `*.example.com`: every name below `host`, not `host` itself. */
+  /** True for `*.example.com`: every name below `host`, but not `host` itself. */
   wildcard: boolean;
   port: number | null;
 }>;
 
 const PATTERN = /^(\*\.)?(\[[\da-f.:]+\]|[^\s:[\]/?#@\\*]+)(?::(\d{1,5}))?$/i;
 
-/** Null when the text is no such pattern. */
+/** Parses a host pattern. Returns null if the text is not a pattern. */
 export function parseHostPattern(text: string): HostPattern | null {
   const [, star, host, port] = PATTERN.exec(text) ?? [];
   const url = host === undefined ? null : URL.parse(`http://${host}/`);
@@ -18,12 +21,15 @@ export function parseHostPattern(text: string): HostPattern | null {
   return { host: hostOf(url), wildcard: star !== undefined, port: number };
 }
 
-/** The host of a URL as patterns spell it: no brackets around IPv6, no dot of the root at the end. */
+/**
+ * Returns the host of a URL as patterns spell it: without brackets around IPv6 and without a dot at
+ * the end.
+ */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
-/** Whether one of the patterns names this host and port. */
+/** Returns whether one of the patterns matches this host and port. */
 export function isListed(patterns: readonly HostPattern[], host: string, port: number): boolean {
   return patterns.some(
     (pattern) =>

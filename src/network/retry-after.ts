@@ -1,18 +1,18 @@
 const DAY_MS = 86_400_000;
 
 /**
- * Milliseconds the server asks us to wait, from `retry-after-ms`, `Retry-After` (seconds or an HTTP
- * date) or `x-ratelimit-reset` (seconds, or an epoch in s or ms); at most a day. Undefined when it
- * does not say, or says nonsense.
+ * Returns the milliseconds that a server asks to wait, at most a day. The headers are
+ * `retry-after-ms`, `Retry-After` (seconds or an HTTP date) and `x-ratelimit-reset` (seconds, or an
+ * epoch in s or ms). Returns undefined if they are absent or make no sense.
  */
 export function retryAfterMs(headers: Headers | undefined, now = Date.now()): number | undefined {
-  const told = (name: string) => headers?.get(name)?.trim() || undefined;
-  const asked =
-    numeric(told('retry-after-ms')) ??
-    scaled(numeric(told('retry-after')), 1000) ??
-    dated(told('retry-after'), now) ??
-    reset(numeric(told('x-ratelimit-reset')), now);
-  return asked === undefined ? undefined : Math.ceil(Math.min(Math.max(asked, 0), DAY_MS));
+  const header = (name: string) => headers?.get(name)?.trim() || undefined;
+  const waitMs =
+    numeric(header('retry-after-ms')) ??
+    scaled(numeric(header('retry-after')), 1000) ??
+    dated(header('retry-after'), now) ??
+    reset(numeric(header('x-ratelimit-reset')), now);
+  return waitMs === undefined ? undefined : Math.ceil(Math.min(Math.max(waitMs, 0), DAY_MS));
 }
 
 function numeric(text: string | undefined): number | undefined {
@@ -23,7 +23,7 @@ const scaled = (value: number | undefined, by: number) =>
   value === undefined ? undefined : value * by;
 
 function dated(text: string | undefined, now: number): number | undefined {
-  // `Date.parse` takes "-5" for a year: a date has letters.
+  // `Date.parse` reads "-5" as a year, but a date has letters.
   if (text === undefined || !/[a-z]/i.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : at - now;

@@ -5,13 +5,13 @@ import type { Pool } from '../db/connection/pool.ts';
 import type { Retry } from './environment/statement-retries.ts';
 import type { World } from './environment/world.ts';
 
-/** What a worker's runtime works with, and whom it tells. */
+/** The resources and callbacks of a worker's runtime. */
 export type RuntimeOptions = {
   pool: Pool;
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
   world: World;
-  /** Runs in flight at once; a wake-up beyond it waits. */
+  /** Most runs in flight at once. Further wake-ups wait. */
   capacity: number;
   announce(executionId: string): void;
   stream: OpenSink;
@@ -21,8 +21,8 @@ export type RuntimeOptions = {
   onError(error: unknown, executionId: string, tenantId: string): void;
   /** Called when a wake-up finds no free slot. Ask other workers to look for due runs. */
   onFull?(): void;
-  /** Called when a slot comes free. Repeat a look that had no room. */
+  /** Called when a slot comes free. Repeat a search that had no room. */
   onRoom?(): void;
-  /** Looks at the runs that are held. */
+  /** Observes the runs that this process owns. */
   observe?: ObserveRun | undefined;
 };

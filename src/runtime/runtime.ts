@@ -18,10 +18,13 @@ import { PrioritySemaphore } from './scheduling/priority-semaphore.ts';
 /** Shared, because creating an error captures a stack trace. */
 const RUN_OVER = new DOMException('the run is over for this worker', 'AbortError');
 
-/** After a fault: what caused it may still be there. */
+/** The pause after a fault, since its cause may still be there. */
 const PAUSE_MS = 250;
 
-/** Holds the runs of one worker process: thousands of them, each a promise that waits for a model or a tool. */
+/**
+ * The runs of one worker process: thousands of them, each a promise that waits for a model or a
+ * tool.
+ */
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
@@ -29,7 +32,7 @@ export class Runtime {
   readonly #offered = new Set<string>();
   readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
   readonly #slots: PrioritySemaphore;
-  readonly #crowd: FairShareScheduler;
+  readonly #scheduler: FairShareScheduler;
   readonly #over = new AbortController();
   readonly #runs: HeldRunFactory;
   readonly #claimer: Claimer;
@@ -50,13 +53,13 @@ export class Runtime {
       claims: options.claims,
       held: () => this.#held.keys(),
       reserve: (most) => this.#slots.reserve(most),
-      more: (left) => this.#holdMore(left),
+      more: (left) => this.#acceptBatch(left),
       sleep,
       isDraining,
       signal: this.#over.signal,
       retries: this.#retries,
     });
-    this.#crowd = new FairShareScheduler({
+    this.#scheduler = new FairShareScheduler({
       slots: this.#slots,
       held: () => this.#heldByTenant(),
       shares: (tenants) => tenantLoad(options.pool, tenants, this.#claimer.served),
@@ -72,7 +75,7 @@ export class Runtime {
     this.#runs = new HeldRunFactory(options, committer, () => this.#claimer.worker);
   }
 
-  /** Under which id runs are claimed now. */
+  /** The id under which runs are claimed now. */
   get worker(): string {
     return this.#claimer.worker;
   }
@@ -81,7 +84,7 @@ export class Runtime {
     return this.#held.size;
   }
 
-  /** Whether it holds no run, and none is on its way to it. */
+  /** True if this process owns no run, and none is about to arrive. */
   get isIdle(): boolean {
     return this.#slots.areFree;
   }
@@ -91,7 +94,10 @@ export class Runtime {
     return this.#retries.failing;
   }
 
-  /** Under which id runs are claimed; null while there is none. What the id before held is dropped and handed back. */
+  /**
+   * Sets the id under which runs are claimed, or null while there is none. The runs of the id
+   * before are dropped and released.
+   */
   setWorker(id: string | null): void {
     for (const { run } of this.#held.values()) {
       run.relinquish();
@@ -100,22 +106,23 @@ export class Runtime {
   }
 
   /**
-   * Claims the run if it is due and free, or the one whose turn it is, and goes on with it; resolves when that is decided. At
-   * capacity the smaller priority is let in first. False when it drains or had no room: then somebody else must be woken.
+   * Claims the run if it is due and free, or the run whose turn it is, and continues it. Resolves
+   * once this is decided. At capacity the smaller priority enters first. Returns false if the
+   * process drains or had no room; another worker must then be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
-    // late wake-up of a run that an offer brought: it must not wait here, in a slot of the queue
+    // a late wake-up of a run that came by an offer must not wait here, in a slot of the queue
     const isHere = this.#held.has(executionId) || this.#offered.has(executionId);
     if (isHere && !this.#slots.hasRoom) return false;
     const isIn = this.#slots.acquire(priority);
     this.#callOthersIfShort();
-    if (this.#slots.waiting > 0) this.#crowd.watch();
+    if (this.#slots.waiting > 0) this.#scheduler.watch();
     if (!(await isIn)) {
       return false;
     }
     try {
       const claimed = await this.#claimer.claim(executionId);
-      await (claimed ? this.#hold(claimed) : this.#leave());
+      await (claimed ? this.#acceptRun(claimed) : this.#leave());
       return !this.#draining;
     } catch (error) {
       this.#leave();
@@ -123,7 +130,7 @@ export class Runtime {
     }
   }
 
-  /** Claims runs that the database has offered, as far as there is room. Does not fail. */
+  /** Claims runs that the database has offered, as far as there is room. Never rejects. */
   async takeOffer(executionIds: readonly string[]): Promise<void> {
     const ids = executionIds.filter((id) => !this.#held.has(id) && !this.#offered.has(id));
     await Promise.all(ids.map((id) => this.#takeOffered(id)));
@@ -136,17 +143,20 @@ export class Runtime {
     try {
       await this.#slots.acquire(0);
       claimed = await this.#claimer.claim(id, 'offer');
-      await (claimed ? this.#hold(claimed) : this.#leave());
+      await (claimed ? this.#acceptRun(claimed) : this.#leave());
     } catch (error) {
       this.#leave();
-      // a claim that is refused is refused again when the wake-up comes, which reports it
+      // a rejected claim is rejected again at the wake-up, which reports it
       if (claimed) this.#options.onError(error, claimed.execution_id, claimed.tenant_id);
     } finally {
       this.#offered.delete(id);
     }
   }
 
-  /** A claim reserves all slots for a moment: a wake-up that comes then is likely to get one. */
+  /**
+   * Calls other workers if more wake-ups wait than reserved slots may come free. A claim reserves
+   * all slots for a moment, so a wake-up that comes then is likely to get one.
+   */
   #callOthersIfShort(): void {
     if (this.#slots.areShort) this.#options.onFull?.();
   }
@@ -156,13 +166,19 @@ export class Runtime {
     this.#options.onRoom?.();
   }
 
-  /** The run is said to be cancelled or taken over, as anybody could: when it is, what it has in the air is aborted. */
+  /**
+   * Aborts the calls of a run that is reported as cancelled or taken over. Anybody may send such a
+   * report, so the database is asked first.
+   */
   async abort(executionId: string): Promise<void> {
     const run = this.#held.get(executionId)?.run;
     if (run && (await this.#claimer.hasLost(executionId))) run.relinquish();
   }
 
-  /** Takes no more; lets what is in the air commit for up to `graceMs`, then hands all runs back. */
+  /**
+   * Accepts no more runs. Calls in flight may commit for up to `graceMs`, then all runs are
+   * released.
+   */
   async drain(graceMs: number): Promise<void> {
     const { world } = this.#options;
     this.#draining = true;
@@ -177,20 +193,23 @@ export class Runtime {
     this.#over.abort();
   }
 
-  /** Runs that came without a wake-up of their own; the room that nobody came for is free again. */
-  #holdMore({ runs, kept }: ClaimedBatch): void {
-    this.#slots.settle(kept, runs.length);
-    if (kept > runs.length) this.#options.onRoom?.(); // a look meanwhile had no room
+  /**
+   * Accepts runs that came without a wake-up of their own. Frees the reserved slots that were not
+   * used.
+   */
+  #acceptBatch({ runs, kept: reservedSlots }: ClaimedBatch): void {
+    this.#slots.settle(reservedSlots, runs.length);
+    if (reservedSlots > runs.length) this.#options.onRoom?.(); // a search meanwhile had no room
     this.#callOthersIfShort();
     for (const run of runs) {
-      this.#hold(run).catch((error) => {
+      this.#acceptRun(run).catch((error) => {
         this.#leave();
         this.#options.onError(error, run.execution_id, run.tenant_id);
       });
     }
   }
 
-  async #hold(claimed: ClaimedRun): Promise<void> {
+  async #acceptRun(claimed: ClaimedRun): Promise<void> {
     try {
       await this.#begin(claimed);
     } finally {
@@ -210,7 +229,7 @@ export class Runtime {
     }
     const observer = await this.#runs.observerOf(claimed, definition);
     if (owner !== this.#claimer.worker) {
-      this.#leave(); // handed back with all the others
+      this.#leave(); // released with all the others
       return;
     }
     const run = this.#runs.create(claimed, definition, observer);
@@ -219,26 +238,29 @@ export class Runtime {
     }
     const done = this.#live(run, claimed, owner).finally(() => {
       if (this.#held.get(run.id)?.run === run) {
-        this.#held.delete(run.id); // and not the same run, claimed again meanwhile
+        this.#held.delete(run.id); // not if the same run was claimed again meanwhile
       }
       this.#leave();
     });
     this.#held.set(run.id, { run, done });
   }
 
-  /** A fault that is not the database's counts as a crash: a run that causes one each time must end some day. */
+  /**
+   * Advances a run until it ends or is released. A fault that is not the database's counts as a
+   * crash, because a run that causes one each time must end some day.
+   */
   async #live(run: HeldRun, claimed: ClaimedRun, owner: string): Promise<void> {
     const { world, onError } = this.#options;
     const tenant = run.context.tenant_id;
     const since = performance.now();
     let isFault = false;
     try {
-      let steps = -1; // it gives way to nobody before its first
+      let steps = -1; // a run is not preempted before its first step
       await advance(run, world, () => {
         steps += 1;
         return (
           this.#draining ||
-          (steps > 0 && this.#crowd.shouldPreempt(tenant, performance.now() - since))
+          (steps > 0 && this.#scheduler.shouldPreempt(tenant, performance.now() - since))
         );
       });
     } catch (error) {
@@ -246,7 +268,7 @@ export class Runtime {
       onError(error, run.id, tenant);
       await world.sleep(PAUSE_MS, run.abort.signal);
     }
-    run.abort.abort(RUN_OVER); // other calls may still be in the air
+    run.abort.abort(RUN_OVER); // other calls may still be in flight
     if (run.isHeld) {
       run.isHeld = false;
       await this.#claimer.handBack(claimed, owner, isFault);

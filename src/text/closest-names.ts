@@ -1,10 +1,13 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Most names that are compared, and the longest of them. */
+/** Most names that are compared, and the length of the longest one. */
 const MOST_NAMES = 1_000;
 const LONGEST_NAME = 200;
 
-/** Of the names those that may have been meant, the nearest first: a third of the word may be wrong, or it is a part of a name. */
+/**
+ * Returns the names that may have been meant, the nearest first. A third of the word may be wrong,
+ * or the word is a part of a name.
+ */
 export function closestNames(word: string, names: readonly string[], most = 3): string[] {
   const said = word.slice(0, 64).toLowerCase();
   return names
@@ -17,7 +20,10 @@ export function closestNames(word: string, names: readonly string[], most = 3): 
     .map(({ name }) => name);
 }
 
-/** Models leave out or add what stands before and after: `search` for `kb__search`. */
+/**
+ * Returns the distance between a word and a name. A part of a name counts as near, because models
+ * leave out or add what precedes and follows: `search` for `kb__search`.
+ */
 function offBy(said: string, name: string): number {
   const isPart = said.length > 2 && (name.includes(said) || said.includes(name));
   return isPart ? 1 : distance(said, name);

@@ -1,19 +1,25 @@
 import type { Json } from '../json/json.ts';
 
-/** Longer words and lines are cut: what is wrong stands at their ends. */
+/**
+ * Most characters of a word, a line and a text. Longer ones are cut in the middle, because the
+ * fault is at their ends.
+ */
 const MOST_WORD = 300;
 const MOST_LINE = 2_000;
 const MOST_TEXT = 20_000;
 
-/** Controls, and marks that hide or turn around what stands beside them; not those that scripts and emoji are written with. */
+/**
+ * Control characters, and marks that hide or reorder the text beside them. Marks that scripts and
+ * emoji need are excluded.
+ */
 const HIDDEN = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /**
- * A sentence that may quote what somebody sent, as it can be told on a terminal, in a log and in an answer: what is not seen is
- * written as an escape, and nothing is longer than a person reads.
+ * Returns a text that can be shown on a terminal, in a log and in an answer, though it may quote
+ * input. Invisible characters are escaped, and no part is longer than a person reads.
  */
 export function displayable(text: string): string {
-  const start = text.length > MOST_TEXT ? cut(text, MOST_TEXT) : text; // before it is looked at letter by letter
+  const start = text.length > MOST_TEXT ? cut(text, MOST_TEXT) : text; // cut before it is searched
   return start
     .replace(/\S{301,}/g, (word) => cut(word, MOST_WORD))
     .replace(/[^\n]{2001,}/g, (line) => cut(line, MOST_LINE))
@@ -21,10 +27,13 @@ export function displayable(text: string): string {
     .toWellFormed();
 }
 
-/** What in a detail is for people too. */
+/** The fields of a detail that are for people, too. */
 const SENTENCES = new Set(['message', 'hint']);
 
-/** The same of the texts in a detail, which is for programs: they are as they were, but not longer. */
+/**
+ * Truncates the texts of a detail. They are unchanged otherwise, because a detail is for programs.
+ * Only field names and sentences for people become displayable.
+ */
 export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
   if (typeof detail === 'string') return (detail.length > most ? cut(detail, most) : detail) as T;
   if (typeof detail !== 'object' || detail === null) return detail;
@@ -38,7 +47,7 @@ export function displayableDetail<T extends Json | undefined>(detail: T, most = 
   ) as T;
 }
 
-/** The same value as JSON in which nothing is hidden either, for who reads it on a terminal. */
+/** Returns a value as JSON without hidden characters, for readers on a terminal. */
 export function displayableJson(value: unknown): string {
   return JSON.stringify(value).replace(HIDDEN, (character) =>
     [...Array(character.length).keys()]
@@ -47,7 +56,7 @@ export function displayableJson(value: unknown): string {
   );
 }
 
-/** Its beginning and its end. */
+/** Truncates a text to its beginning and its end. */
 function cut(text: string, most: number): string {
   const end = Math.floor(most / 10);
   return `${text.slice(0, most - end - 1).replace(/[\ud800-\udbff]$/, '')}…${text.slice(-end).replace(/^[\udc00-\udfff]/, '')}`;

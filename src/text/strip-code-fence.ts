@@ -1,4 +1,4 @@
-/** A model's answer without the block of Markdown that some put their JSON into. */
+/** Removes the Markdown code fence that some models put around their JSON. */
 export function stripCodeFence(text: string): string {
   const whole = text.trim();
   const [head = ''] = /^```(?:json)?/.exec(whole) ?? [];

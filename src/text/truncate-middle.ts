@@ -1,10 +1,13 @@
-/** The head and the tail of a text, `limit` characters with the note that says how many are gone between them. */
+/**
+ * Truncates the middle of a text. Returns its head and tail: `limit` characters, together with a
+ * note that says how many were removed between them.
+ */
 export function truncateMiddle(text: string, limit: number): string {
   if (text.length <= limit) {
     return text;
   }
   const half = Math.max(0, Math.floor((limit - note(text.length).length) / 2));
-  // Half of a surrogate pair is no character, and some providers refuse it.
+  // Half of a surrogate pair is no character, and some providers reject it.
   const head = text.slice(0, half).replace(/[\ud800-\udbff]$/, '');
   const tail = text.slice(text.length - half).replace(/^[\udc00-\udfff]/, '');
   return head + note(text.length - head.length - tail.length) + tail;
@@ -14,7 +17,10 @@ function note(cut: number): string {
   return `\n[… ${cut} characters are cut out here …]\n`;
 }
 
-/** The largest whole number from `low` to `high` that fits, where smaller ones fit better; else `low`. */
+/**
+ * Returns the largest integer from `low` to `high` that fits, or `low` if none fits. Smaller
+ * numbers must fit better.
+ */
 export function largest(low: number, high: number, fits: (limit: number) => boolean): number {
   let best = low;
   let above = high + 1;

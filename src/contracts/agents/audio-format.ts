@@ -7,7 +7,10 @@ const FORMATS: Readonly<Record<string, 'wav' | 'mp3'>> = {
   'audio/mp3': 'mp3',
 };
 
-/** What OpenAI calls a sound of this type; undefined of what models do not hear. */
+/**
+ * Returns OpenAI's name of an audio type, or undefined for a type that models do not accept as
+ * audio.
+ */
 export function soundFormat(type: string): 'wav' | 'mp3' | undefined {
   return FORMATS[type.replace(/;.*/, '').trim().toLowerCase()];
 }

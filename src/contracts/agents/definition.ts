@@ -10,11 +10,11 @@ export type ToolKind =
   | 'agent'
   | 'workflow'
   | 'custom'
-  /** Of one run: whoever began it makes the call himself. */
+  /** A tool of one run. The client that started the run makes its calls. */
   | 'client';
 export type ToolEffect = 'pure' | 'idempotent' | 'once';
 
-/** A tool as a version pins it. */
+/** A tool as an agent version pins it. */
 export type ToolDefinition = {
   id: string;
   name: string;
@@ -26,18 +26,18 @@ export type ToolDefinition = {
   effect: ToolEffect;
   timeout_ms: number;
   requires_approval: boolean;
-  /** Of kind agent or workflow: whose run does the work. */
+  /** The agent or workflow whose run does the work, for the kinds `agent` and `workflow`. */
   agent_id?: string | null;
   workflow_id?: string | null;
-  /** Of kind mcp: the server that does the work. */
+  /** The MCP server that does the work, for the kind `mcp`. */
   server_id?: string;
-  /** The tool that takes a finished call back when its run fails or is cancelled. */
+  /** The tool that reverts a finished call when its run fails or is cancelled. */
   compensation?: ToolDefinition;
 };
 
 /**
- * The whole of an agent as `agent_versions.definition` holds it: what a run needs, by value.
- * A version never changes, so a worker may keep it for ever.
+ * A complete agent, as stored in `agent_versions.definition`: everything that a run needs, by
+ * value. A version never changes, so a worker may cache it for ever.
  */
 export type AgentDefinition = {
   agent: {
@@ -46,38 +46,50 @@ export type AgentDefinition = {
     system_prompt: string | null;
     use_history: boolean;
     output_schema: JsonSchema | null;
-    /** Absent in versions of releases that had only `none`. */
+    /** Absent in versions from releases that knew only the policy `none`. */
     context_policy?: 'trim' | 'summarize' | 'none';
-    /** What it is told before its instruction, to be filled in for each run. */
+    /** The prompt in front of the agent's instruction, filled in for each run. */
     prompt?: PromptDefinition;
-    /** Why its prompt could not be filled in for this run. */
+    /** The reason why the prompt could not be filled in for this run. */
     prompt_fault?: string;
-    /** Absent where its models answer; else the one model of the definition is the engine. */
+    /**
+     * The engine that answers in place of models; it is the only model of the definition. Absent if
+     * the agent's models answer.
+     */
     engine?: 'http' | 'openai' | 'custom';
   };
-  /** In the order of use: the default first, then the fallbacks. */
+  /** The models in order of use: the default first, then the fallbacks. */
   models: ModelRef[];
   tools: ToolDefinition[];
-  /** The agent's MCP servers. `tools` contains the tools they offered when the version was made. */
+  /**
+   * The agent's MCP servers. `tools` contains the tools that they offered when the version was
+   * created.
+   */
   servers?: { id: string; name: string; allowed_tools: string[] | null }[];
-  /** What it may read by `load_skill`, in the order it is told of it. */
+  /**
+   * The skills that the agent may read with `load_skill`, in the order in which they are listed for
+   * the agent.
+   */
   skills?: SkillDefinition[];
-  /** Of a workflow, whose run it is then: `agent` and `models` are those of its deciding model. */
+  /**
+   * The workflow, if this is the definition of one. `agent` and `models` are then those of its
+   * deciding model.
+   */
   workflow?: Team;
 };
 
-/** A prompt as a version pins it, with the values the agent gives. */
+/** A prompt as an agent version pins it, with the values that the agent sets. */
 export type PromptDefinition = {
   id: string;
   name: string;
   version: number;
-  /** `{{name}}` stands where the value of a variable goes. */
+  /** The text. `{{name}}` is replaced by the value of the variable. */
   template: string;
   variables: Record<string, JsonSchema>;
   values: JsonObject;
 };
 
-/** A skill as a version pins it; its text stands in the version of the skill. */
+/** A skill as an agent version pins it. Its text is stored in the version of the skill. */
 export type SkillDefinition = {
   id: string;
   version_id: string;
@@ -86,21 +98,26 @@ export type SkillDefinition = {
   description: string;
 };
 
-/** How one run differs from its agent: what whoever begins it says, or the configuration of the tool or member it is of. */
+/**
+ * The differences between a run and its agent. They come from the caller that starts the run, or
+ * from the configuration of the tool or member that the run belongs to.
+ */
 export type Overrides = {
-  /** Instead of the agent's own instruction. */
+  /** The instruction in place of the agent's own. */
   mission_override?: string;
-  /** Of the agent's tools only these, by name. */
+  /** The names of the only tools of the agent that the run may use. */
   allowed_tools?: string[];
-  /** The answer is to be plain text. */
+  /** True if the answer must be plain text. */
   suppress_markdown?: boolean;
-  /** False: it is told what it was told before below the same root, or in the same session. */
+  /**
+   * False if the run sees the earlier conversation below the same root run, or in the same session.
+   */
   ephemeral?: false;
-  /** Asked in place of the agent's models. */
+  /** The model that is called in place of the agent's models. */
   model?: ModelRef;
-  /** Over those of the model that is asked. */
+  /** Parameters that override those of the called model. */
   request_params?: JsonObject;
-  /** Tools that whoever began the run calls himself. */
+  /** Tools whose calls are made by the client that started the run. */
   client_tools?: ClientTool[];
 };
 
@@ -118,18 +135,18 @@ export type WorkflowType =
 
 export type Team = {
   type: WorkflowType;
-  /** As `howdah.workflow_schema(type)` says. */
+  /** The configuration, which satisfies `howdah.workflow_schema(type)`. */
   configuration: JsonObject;
-  /** In their order. */
+  /** The members, in their order. */
   members: Member[];
 };
 
-/** An agent, a workflow or a person, by the name it has within its workflow. */
+/** A member of a workflow: an agent, a workflow or a person, with a name within the workflow. */
 export type Member = {
   name: string;
   agent_id?: string;
   workflow_id?: string;
-  /** What the person is asked. */
+  /** The question to the person. */
   question?: JsonObject;
   description?: string;
   capabilities?: string[];

@@ -4,7 +4,10 @@ import type { Role, ToolCall } from '../runs/message.ts';
 import type { RunContext, StopReason } from '../runs/step.ts';
 import type { ToolEffect, ToolKind } from './definition.ts';
 
-/** When hooks are called, the same in SQL (`howdah.hook_event`) and TypeScript. */
+/**
+ * The events for which hooks are called. The list is the same in SQL (`howdah.hook_event`) and
+ * TypeScript.
+ */
 export const HOOK_EVENTS = [
   'before_run',
   'after_setup',
@@ -15,8 +18,8 @@ export const HOOK_EVENTS = [
 ] as const;
 export type HookEventName = (typeof HOOK_EVENTS)[number];
 
-/** What every event tells: its name, and whose run it is. */
-type Told<E extends HookEventName> = RunContext & {
+/** The fields of every event: its name and its run. */
+type EventBase<E extends HookEventName> = RunContext & {
   event: E;
   /** The agent's name, null in the run of a workflow. */
   agent: string | null;
@@ -24,33 +27,38 @@ type Told<E extends HookEventName> = RunContext & {
   workflow: string | null;
 };
 
-/** A run is about to begin: nothing has been asked of a model yet. */
-export type BeforeRun = Told<'before_run'> & { input: string | null };
+/** The event before a run starts: no model has been called yet. */
+export type BeforeRun = EventBase<'before_run'> & { input: string | null };
 
-/** Right after `before_run`: what the run will work with. */
-export type AfterSetup = Told<'after_setup'> & {
+/**
+ * The event right after `before_run`, with the instruction, the models and the tools of the run.
+ */
+export type AfterSetup = EventBase<'after_setup'> & {
   instruction: string;
   models: { name: string; provider: string; model: string }[];
   tools: { name: string; kind: ToolKind; effect: ToolEffect; requires_approval: boolean }[];
 };
 
-/** A step adds a message: an answer of the model, the result of a tool, the word of a guard. */
-export type MessageSent = Told<'message_sent'> & {
+/**
+ * The event of a step that adds a message: an answer of the model, the result of a tool, or the
+ * message of a guard.
+ */
+export type MessageSent = EventBase<'message_sent'> & {
   role: Role;
   content: string | null;
   tool_calls: ToolCall[];
   tool_call_id: string | null;
 };
 
-/** A tool is about to be called; the arguments satisfy its schema. */
-export type ToolBefore = Told<'tool_before'> & {
+/** The event before a tool is called. The arguments satisfy the schema of the tool. */
+export type ToolBefore = EventBase<'tool_before'> & {
   tool: string;
   call_id: string;
   arguments: JsonObject;
 };
 
-/** The step of a call is committed: what the tool gave, or why it gave nothing. */
-export type ToolAfter = Told<'tool_after'> & {
+/** The event after the step of a call is committed, with the result of the tool or its error. */
+export type ToolAfter = EventBase<'tool_after'> & {
   tool: string;
   call_id: string;
   arguments: Json;
@@ -58,8 +66,8 @@ export type ToolAfter = Told<'tool_after'> & {
   error: RunError | null;
 };
 
-/** The run ends. */
-export type ExecutionComplete = Told<'execution_complete'> & {
+/** The event at the end of a run. */
+export type ExecutionComplete = EventBase<'execution_complete'> & {
   status: 'completed' | 'failed' | 'cancelled';
   stop_reason: StopReason;
   output: string | null;
@@ -77,24 +85,32 @@ export type HookEvents = {
 };
 export type HookEvent = HookEvents[HookEventName];
 
-/** What a hook may answer; nothing means: go on. */
+/** The reply of a hook. Without a reply the run continues. */
 export type HookReply = {
-  /** Goes into `steps.annotations`; of `execution_complete` into `executions.metrics.annotations`. */
+  /**
+   * Annotations for `steps.annotations`, or for `executions.metrics.annotations` if the event is
+   * `execution_complete`.
+   */
   annotate?: JsonObject;
 };
-/** `arguments` replaces those of the call; they must satisfy the tool's schema. */
+/**
+ * A reply to `tool_before`. `arguments` replaces the arguments of the call, and must satisfy the
+ * schema of the tool.
+ */
 export type ToolBeforeReply = HookReply & { arguments?: JsonObject };
 
 type Answer<Reply> = Reply | null | undefined | undefined;
 type Hook<Event, Reply> = (event: Event) => Answer<Reply> | Promise<Answer<Reply>>;
 
 /**
- * Hooks of this process, called for every run its worker holds. Throw a `HowdahError` with the code `HWDEN` to refuse;
- * anything else that is thrown, an answer that is none, or five seconds without one fail the run.
+ * The hooks of this process, called for every run that its worker owns. To reject, a hook throws a
+ * `HowdahError` with the code `HWDEN`. Any other error, an invalid reply, or five seconds without a
+ * reply fails the run.
  *
- * `before_run`, `after_setup`, `message_sent` and `tool_before` are called before what they tell is committed, and once
- * more when it has to be tried again. `tool_after` and `execution_complete` are called when it has been committed: they
- * can refuse nothing, and what they annotate is dropped; a `tool_after` that throws fails the run.
+ * `before_run`, `after_setup`, `message_sent` and `tool_before` are called before their event is
+ * committed, and again when the event has to be retried. `tool_after` and `execution_complete` are
+ * called after the commit. They cannot reject anything, and their annotations are dropped. A
+ * `tool_after` that throws fails the run.
  */
 export type Hooks = {
   before_run?: Hook<BeforeRun, HookReply>;
@@ -105,10 +121,10 @@ export type Hooks = {
   execution_complete?: Hook<ExecutionComplete, void>;
 };
 
-/** A hook of the database, as a claim gives it. */
+/** A hook of the database, as a claim returns it. */
 export type HookRow = {
   event: HookEventName;
-  /** With its schema, quoted as SQL needs it. */
+  /** The name of the function with its schema, quoted for SQL. */
   function: string;
   timeout_ms: number;
 };

@@ -4,52 +4,59 @@ import type { Message } from '../runs/message.ts';
 import type { ModelAnswer, ModelRef } from './model.ts';
 import type { ToolOutcome } from './tool.ts';
 
-/** What a server asks a model, as far as it is passed on. */
+/** The part of a server's sampling request that is passed on to a model. */
 export type Sampling = {
   server: string;
   model: ModelRef;
   messages: Message[];
-  /** Of the answer, at most. */
+  /** Most tokens of the answer. */
   max_tokens: number;
   temperature?: number;
 };
 
-/** What a server asks people, in its words: by a form, or to open a page. */
+/**
+ * A question of a server to people, in the server's words. People fill in a form or open a page.
+ */
 export type Elicitation = {
   server: string;
   message: string;
   schema: JsonSchema;
   url?: string;
-  /** It is a tool of a project that asks: `server` is its name. */
+  /** Set if a tool of a project asks, not a server. `server` is then the name of the tool. */
   isTool?: true;
-  /** What a model is asked, as MCP has it: the answer of a model is wanted. */
+  /** The sampling request as MCP defines it, if the answer of a model is wanted. */
   sampling?: JsonObject;
 };
 
-/** In the schema of a question: what a model is asked, where a model's answer is wanted. */
+/**
+ * The field in the schema of a question that contains the sampling request, if the answer of a
+ * model is wanted.
+ */
 export const SAMPLING = 'x-sampling';
 
-/** What people said to it. */
+/** The answer of people to an elicitation. */
 export type Elicited = { action: 'accept'; content: JsonObject } | { action: 'decline' | 'cancel' };
 
 /** A question that has to be answered before the call can be made again. */
 export type AskedBack = {
-  /** The same for the same words and the same form. */
+  /** A key that is the same for the same words and the same form. */
   elicitation: string;
   prompt: string;
   schema: JsonSchema;
   options: string[];
 };
 
-/** The end of a call, or what people have to be asked first. */
+/** The outcome of a call, or a question that people have to answer first. */
 export type McpOutcome = ToolOutcome | { asks: AskedBack };
 
-/** What an MCP server may want of the run whose call it serves. */
+/** The services that a run offers to the MCP server of its call. */
 export type McpHost = {
-  /** An answer of a model, paid by the run and logged before it is given. */
+  /**
+   * Returns the answer of a model. The run pays for the answer and logs it before it is returned.
+   */
   sample(sampling: Sampling, signal: AbortSignal): Promise<Outcome<ModelAnswer>>;
-  /** What was answered, or the question that is to be asked. */
+  /** Returns the answer, or the question that has to be asked. */
   elicit(elicitation: Elicitation): Elicited | AskedBack;
-  /** Something it asked for was refused: the log says so. */
+  /** Logs that a request of the server was rejected. */
   refused(name: string, output: Json): Promise<void>;
 };

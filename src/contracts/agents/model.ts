@@ -4,24 +4,25 @@ import type { Message, ToolCall } from '../runs/message.ts';
 import type { EngineRun } from './engine.ts';
 
 /**
- * A model as a pinned version names it. `base_url` null means the environment's URL; the key is the value of the secret
- * named, else the environment's at the environment's URL, else none.
+ * A model as a pinned version refers to it. If `base_url` is null, the URL of the environment is
+ * used. The key is the value of the named secret. Without a secret, the key of the environment is
+ * used at the URL of the environment, and no key elsewhere.
  */
 export type ModelRef = {
-  /** Null for an engine whose usage nobody prices. */
+  /** The id of the model; null for an engine whose usage has no price. */
   id: string | null;
   name: string;
   provider: string;
   model: string;
   base_url: string | null;
-  /** Absent where the model names none. */
+  /** The name of the secret; absent if the model names none. */
   secret_name?: string;
   context_tokens: number | null;
-  /** It is shown images that tools bring; absent where it is not. */
+  /** Set if the model receives images that tools return. */
   images?: true;
-  /** Sounds likewise. */
+  /** Set if the model receives audio that tools return. */
   audio?: true;
-  /** Passed through to the provider (temperature, max_tokens, …). */
+  /** Parameters passed through to the provider (temperature, max_tokens, …). */
   request_params: JsonObject;
 };
 
@@ -32,15 +33,20 @@ export type ModelRequest = {
   model: ModelRef;
   messages: Message[];
   tools: ToolSchema[];
-  /** The tool that has to be called. */
+  /** The name of the tool that the model has to call. */
   tool_choice?: string;
-  /** When set the answer's content must be JSON that satisfies it (checked by the runtime, not the provider). */
+  /**
+   * The schema of the answer, if any. The content of the answer must be JSON that satisfies it. The
+   * runtime checks this, not the provider.
+   */
   output_schema: JsonSchema | null;
 };
 
 export type FinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter';
 
-/** Tokens as the provider counted them; an estimate (bytes / 4) where it did not say. */
+/**
+ * The tokens as counted by the provider, or an estimate (bytes / 4) if the provider reports none.
+ */
 export type Usage = { tokens_in: number; tokens_out: number };
 
 export type ModelAnswer = {
@@ -53,30 +59,33 @@ export type ModelAnswer = {
 export type ModelCallContext = {
   /** Fires on cancel, drain and time-out: the call must end at once with code `cancelled`. */
   signal: AbortSignal;
-  /** Text as it streams in. Ephemeral: what counts is the answer. */
+  /** Receives the text as it streams in. The text is ephemeral; only the answer counts. */
   onToken?: (text: string) => void;
-  /** The value of the model's secret, in place of any other key: for the wire alone, never for a text. */
+  /**
+   * The value of the model's secret, which replaces any other key. It is sent to the provider, and
+   * must not appear in any text.
+   */
   key?: string;
-  /** Where the run is traced: the header of this name, for the request (W3C Trace Context). */
+  /** The `traceparent` header for the request, if the run is traced (W3C Trace Context). */
   traceparent?: string;
-  /** The tenant of the run, for its turn and budget where a call uses this process. */
+  /** The tenant of the run, whose turn and budget apply to a call that uses this process. */
   tenant_id?: string;
-  /** For engines: which run asks, and what it was told to do. */
+  /** The run that requests the answer, with its input; for engines only. */
   run?: EngineRun;
 };
 
 export type EmbedRequest = { model: ModelRef; texts: string[] };
 
-/** A vector for each text, in their order; their length is the model's. */
+/** The vectors of the texts, in the order of the texts. The model determines their length. */
 export type Embeddings = { vectors: number[][]; usage: Usage };
 
 /**
- * One vendor. `generate` and `embed` never throw and never retry: every failure is a `RunError`, retries are
- * the runtime's and stand in the log. It touches no database.
+ * A vendor of models. `generate` and `embed` never throw and never retry: every failure is a
+ * `RunError`. The runtime retries, and logs each retry. A provider does not access the database.
  */
 export type ModelProvider = {
   readonly name: string;
   generate(request: ModelRequest, context: ModelCallContext): Promise<Outcome<ModelAnswer>>;
-  /** Absent where the vendor has no embeddings, as engines have none. */
+  /** Computes embeddings. Absent if the vendor has none; engines have none. */
   embed?(request: EmbedRequest, context: ModelCallContext): Promise<Outcome<Embeddings>>;
 };

@@ -1,11 +1,11 @@
-/** A file as a row of `howdah.resources` describes it, with its content, whose hash has been checked. */
+/** A file from `howdah.resources` with its content. The hash of the content has been checked. */
 export type Resource = {
   name: string;
-  /** Its MIME type in lower case, perhaps with parameters: `text/csv; charset=utf-8`. */
+  /** The MIME type in lower case, perhaps with parameters: `text/csv; charset=utf-8`. */
   type: string;
-  /** By its type; the bytes may still not be UTF-8. */
+  /** True if the type is a text type. The bytes may still not be UTF-8. */
   is_text: boolean;
   bytes: Buffer;
-  /** In hex. */
+  /** The SHA-256 hash in hex. */
   sha256: string;
 };

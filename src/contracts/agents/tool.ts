@@ -7,29 +7,37 @@ import type { Trust } from '../runs/trust.ts';
 import type { ModelAnswer } from './model.ts';
 import type { ToolIo } from './tool-io.ts';
 
-/** What a tool may know of the call it serves. */
+/** The context of a tool call. */
 export type ToolContext = RunContext & {
-  /** Stays the same over every retry of this call: `execution:seq:call`. */
+  /** The key of this call, `execution:seq:call`. It is the same for every retry of the call. */
   idempotency_key: string;
   /** Fires on cancel, drain and the tool's time-out. */
   signal: AbortSignal;
-  /** Where the run is traced: the header of this name, for requests the tool makes (W3C Trace Context). */
+  /**
+   * The `traceparent` header for requests of the tool, if the run is traced (W3C Trace Context).
+   */
   traceparent?: string;
 };
 
-/** The same for a tool written in TypeScript, which may speak while it works. */
+/** The context of a tool written in TypeScript, which may communicate while it works. */
 export type CustomContext = ToolContext & ToolIo;
 
 /**
- * A tool written in TypeScript and registered in code (`kind = 'custom'`). Arguments arrive already
- * checked against `parameters`. A thrown error becomes `tool_failed` for the model, one with the `code` `invalid_arguments`
- * that. An error with `retryable: true` is worth another attempt: the call is made up to four times before the model hears of
- * it, under the same idempotency key. Such an error may have a `code` (`rate_limited`, `overloaded`, `unreachable`, `timeout`:
- * two attempts, else `tool_failed`) and `retry_after_ms`, before which there is no other attempt:
+ * A tool written in TypeScript and registered in code (`kind = 'custom'`). Its arguments have
+ * already been checked against `parameters`. A thrown error becomes `tool_failed` for the model; an
+ * error with the `code` `invalid_arguments` keeps this code.
  *
- *     throw Object.assign(new Error('slow down'), { retryable: true, code: 'rate_limited', retry_after_ms: 1500 });
+ * An error with `retryable: true` is retried. The call is made up to four times, under the same
+ * idempotency key, before the model receives the error. Such an error may have a `code`
+ * (`rate_limited`, `overloaded`, `unreachable`, `timeout`); otherwise it is `tool_failed`. A call
+ * with `timeout` is made twice. An error may also have `retry_after_ms`, before which there is no
+ * other attempt:
  *
- * A tool whose effect is `once` is never called again after `unreachable` or `timeout`: a person is asked.
+ *     const options = { retryable: true, code: 'rate_limited', retry_after_ms: 1500 };
+ *     throw Object.assign(new Error('slow down'), options);
+ *
+ * A tool with the effect `once` is never called again after `unreachable` or `timeout`: a person is
+ * asked.
  */
 export type CustomTool = {
   name: string;
@@ -40,23 +48,29 @@ export type CustomTool = {
 };
 
 /**
- * `text` is what the model is told instead of the value, which the log keeps; `trust` how far a tool knows its result is trusted; `parts` what a
- * model that can see is shown besides, as the resources they are kept as.
+ * The outcome of a tool call. The model receives `text` in place of the value, which the log
+ * stores. `trust` is the trust level of the result, if the tool knows it. `parts` are files for
+ * models that accept them, as stored resources.
  */
 export type ToolOutcome = (
   | { ok: true; value: Json; text?: string }
   | { ok: false; error: RunError }
 ) & { trust?: Trust; parts?: ResourcePart[] };
 
-/** What a tool of our own may ask for beside: secrets of the run's tenant and files of the run, which no tool of others is given. */
+/**
+ * The context of a built-in tool. It adds secrets of the run's tenant and files of the run, which
+ * no other tool receives.
+ */
 export type BuiltinContext = ToolContext & {
   readSecret(name: string): Promise<Outcome<string>>;
   files: RunFiles;
-  /** Has another model of the run's tenant read something: without tools, paid by the run, in its log. */
+  /**
+   * Calls another model of the run's tenant, without tools. The run pays for the call and logs it.
+   */
   secondModel(reading: Reading): Promise<Outcome<ModelAnswer>>;
 };
 
-/** What another model is asked: `model` is its name, `input` what the log tells. */
+/** A request to another model. `model` is its name, and `input` is written to the log. */
 export type Reading = {
   model: string;
   request_params: JsonObject;
@@ -66,8 +80,9 @@ export type Reading = {
 };
 
 /**
- * A tool of Howdah's own that is run in the worker's process: as a custom tool, but it is given its row's configuration, and its
- * failures are outcomes. Its name, description and parameters stand in SQL (`howdah_private.builtin_tools`).
+ * A built-in tool that runs in the worker process. Unlike a custom tool, it receives the
+ * configuration of its row, and its failures are outcomes. Its name, description and parameters are
+ * defined in SQL (`howdah_private.builtin_tools`).
  */
 export type BuiltinTool = {
   name: string;

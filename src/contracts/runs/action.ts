@@ -6,61 +6,84 @@ import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ChildWake, LoggedStep, StopReason } from './step.ts';
 import type { Trust } from './trust.ts';
 
-/** A step as a strategy looks at it. */
+/** A step as a strategy sees it. */
 export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
 
-/** What a run has been told and what it tried since: everything a strategy may look at. */
+/**
+ * The state of a run: its conversation, and the attempts since. A strategy may read nothing else.
+ */
 export type RunState = {
-  /** Earlier turns of the session, empty when the agent does not use history. */
+  /** Earlier turns of the session; empty if the agent does not use history. */
   readonly history: readonly Message[];
   /** The run's own conversation; the first message is the input. */
   readonly messages: readonly LoggedMessage[];
-  /** Of a workflow's run, whose `attempts` are its whole log: what it was told to do, text and data apart. */
+  /**
+   * The task of a workflow's run, as text and as data. The `attempts` of such a run are its whole
+   * log.
+   */
   readonly task?: { input: string; data: Json } | null;
-  /** What was tried after the last model answer: failed attempts, guards, calls begun, questions and answers. */
+  /**
+   * The steps after the last model answer: failed attempts, guards, started calls, questions and
+   * answers.
+   */
   readonly attempts: readonly StepNote[];
   /** A used-up limit that forbids another model call. */
   readonly exhausted: StopReason | null;
-  /** Messages there were when the run was last retried by hand: guards look only at what came after. */
+  /**
+   * The number of messages when the run was last retried by hand. Guards consider only later
+   * messages.
+   */
   readonly messages_at_retry: number;
-  /** By model: our estimate of the shortest request that it refused as too long, in this run or the turns before. */
+  /**
+   * The estimated tokens, by model, of the shortest request that the model rejected as too long, in
+   * this run or in earlier turns.
+   */
   readonly refused: Readonly<Record<string, number>>;
-  /** As they stood when calls were last made. */
+  /** The rules at the time of the last calls. */
   readonly rules: CallRules;
-  /** How far the least is trusted that it has read. */
+  /** The lowest trust level of anything that the run has read. */
   readonly trust: Trust;
 };
 
-/** What holds for calls now beside the version of the run, by names of its tools. */
+/** The current rules for calls besides the version of the run, by the names of its tools. */
 export type CallRules = {
-  /** Their calls need no approval any more. */
+  /** Tools whose calls need no approval any more. */
   readonly approved: readonly string[];
-  /** Their calls need one, whatever the version says. */
+  /** Tools whose calls need an approval, whatever the version says. */
   readonly asked: readonly string[];
-  /** They may not be called any more; why. */
+  /** Tools that may not be called any more, with the reason. */
   readonly withdrawn: Readonly<Record<string, string>>;
-  /** By trust of the run what policies say of their calls; what is not there is allowed. */
+  /**
+   * The decisions of policies about the calls of a tool, by the trust level of the run. A call
+   * without a decision is allowed.
+   */
   readonly decided: Readonly<Record<string, Partial<Record<Trust, 'ask' | 'deny'>>>>;
-  /** Their calls need not be asked about for a policy, in runs that are trusted that far at least. */
+  /**
+   * Tools whose calls need no approval by a policy, with the lowest trust level of the run for
+   * which this applies.
+   */
   readonly approved_for: Readonly<Record<string, Trust>>;
 };
 
-/** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
+/**
+ * The next action of a run. A strategy decides it from the definition and the state alone, without
+ * any I/O.
+ */
 export type Action =
   | {
       type: 'call_model';
       model: ModelRef;
       attempt: number;
       messages: Message[];
-      /** The one tool that is offered and has to be called, instead of the definition's. */
+      /** The only tool that is offered and has to be called, in place of the definition's tools. */
       decision?: ToolSchema;
     }
-  /** The conversation outgrows the model: what stands from one message to another is summed up first. */
+  /** Summarizes a range of messages first, because the conversation is too long for the model. */
   | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
   | { type: 'call_tools'; calls: ToolCall[] }
-  /** The rows of a query of the workflow's are read, as many as there may be. */
+  /** Reads the rows of a workflow's query, up to `most`. */
   | { type: 'read_rows'; query: string; most: number }
-  /** How near texts are to another is asked of a model for embeddings. */
+  /** Compares texts with a query by means of a model for embeddings. */
   | {
       type: 'embed';
       model: ModelRef;
@@ -68,44 +91,47 @@ export type Action =
       query: string;
       texts: { member: string; text: string }[];
     }
-  /** Who could do the task is looked up. */
+  /** Looks up the agents that could do the task. */
   | { type: 'find_members' }
-  /** Members of a workflow begin, each with its task. */
+  /** Starts members of a workflow, each with its task. */
   | {
       type: 'begin_members';
       tasks: NewTask[];
       wakes_on?: ChildWake;
       at_once?: number;
-      /** Why it is these. */
+      /** The decision that chose these members. */
       decision?: TeamDecision;
-      /** True while more members are to begin; the run does not wait yet. */
+      /** True while more members have to start; the run does not wait yet. */
       goes_on?: true;
     }
-  /** Nothing can be done before a person has answered or a child has ended. */
+  /** Waits until a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
-  /** A guard speaks: its message is told to the model, which then goes on. */
+  /** Sends the message of a guard to the model, which then continues. */
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
   | {
       type: 'fail';
       stop_reason: StopReason;
       error: RunError;
-      /** What was decided, when that is why nothing comes of it. */
+      /** The decision, if it is the reason for the failure. */
       decision?: TeamDecision;
     };
 
-/** What a workflow decided, as it stands in its log before what comes of it. */
+/** A decision of a workflow. The log contains it before its effects. */
 export type TeamDecision =
   | { name: 'route'; call_id: 'route'; output: RoutingDecision }
   | { name: 'plan'; call_id: `plan.${number}`; output: PlanDecision };
 
-/** Tasks to be done in steps, those of one step at the same time. */
+/** A plan of tasks in steps. The tasks of one step run at the same time. */
 export type PlanDecision = { plan: number; steps: { member: string; task: string }[][] };
 
-/** How near the task is to what is said of each member, by the cosine of their vectors: the output of a model step. */
+/**
+ * The similarity of the task to the description of each member, as the cosine of their vectors. It
+ * is the output of a model step.
+ */
 export type Nearness = { dimensions: number; scores: { member: string; score: number }[] };
 
-/** Whom a router gives a task to, and who else could have had it. */
+/** The members to which a router gives a task, and the candidates it had. */
 export type RoutingDecision = {
   method: 'llm' | 'lexical' | 'embedding';
   chosen: { member: string; confidence: number; reason?: string }[];
@@ -113,7 +139,7 @@ export type RoutingDecision = {
   candidates: { member: string; score?: number }[];
 };
 
-/** What a member is given to do; `id` is unique within the run, and says its place in it. */
+/** A task for a member. `id` is unique within the run, and gives the place of the task in it. */
 export type NewTask = {
   id: string;
   member: string;

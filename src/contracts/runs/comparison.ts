@@ -1,7 +1,13 @@
-/** A text that two runs have otherwise, cut around the place where it parts; JSON is as its text. Null where a run has none. */
+/**
+ * A text that differs between two runs, truncated around the first difference. JSON is compared as
+ * text. Null if a run has no such text.
+ */
 export type TextDifference = { field: string; a: string | null; b: string | null };
 
-/** A step that only one of two logs has, or that says something else in each; `a` and `b` are its places there. */
+/**
+ * A step that only one of two logs has, or that differs between them. `a` and `b` are its places in
+ * the logs.
+ */
 export type StepChange = {
   what: 'changed' | 'only_a' | 'only_b';
   a: number | null;
@@ -11,7 +17,7 @@ export type StepChange = {
   differences: TextDifference[];
 };
 
-/** One of two runs, in figures; those with `total_` have the runs below it in them. */
+/** The figures of one of two runs. Those with `total_` include the runs below it. */
 export type RunFigures = {
   execution_id: string;
   agent: string | null;
@@ -23,7 +29,9 @@ export type RunFigures = {
   stop_reason: string | null;
   is_erased: boolean;
   created_at: string;
-  /** From its start to its end, waiting and all; null while it has none. */
+  /**
+   * Seconds from the start of the run to its end, including waiting; null while the run has no end.
+   */
   seconds: number | null;
   steps: number;
   model_calls: number;
@@ -35,7 +43,7 @@ export type RunFigures = {
   total_tokens_in: number;
   total_tokens_out: number;
   total_cost: number;
-  /** The runs right below it, by name and status. */
+  /** The runs directly below it, by name and status. */
   children: {
     agent: string | null;
     workflow: string | null;
@@ -45,13 +53,13 @@ export type RunFigures = {
   }[];
 };
 
-/** In what two runs differ, as `howdah.compare_executions` tells it. */
+/** The differences between two runs, as returned by `howdah.compare_executions`. */
 export type Comparison = {
-  /** They began, went on and ended alike. */
+  /** True if the runs started, continued and ended in the same way. */
   is_same: boolean;
   a: RunFigures;
   b: RunFigures;
-  /** So many first steps are the same because a fork copied them. */
+  /** The number of first steps that are the same because a fork copied them. */
   shared_steps: number;
   began: TextDifference[];
   steps: {
@@ -59,10 +67,10 @@ export type Comparison = {
     changed: number;
     only_a: number;
     only_b: number;
-    /** The first step that differs; null when none does. */
+    /** The first step that differs; null if there is none. */
     parts_at: number | null;
     changes: StepChange[];
-    /** So many changes more are not told. */
+    /** The number of further changes that are not listed. */
     left_off: number;
   };
   ended: TextDifference[];

@@ -5,26 +5,29 @@ import type { LoggedMessage, Message } from './message.ts';
 import type { ExecutionStatus, LoggedStep, StopReason } from './step.ts';
 import type { Trust } from './trust.ts';
 
-/** A step as `howdah.export_run` gives it. */
+/** A step as exported by `howdah.export_run`. */
 export type ExportedStep = LoggedStep & {
   effect: ToolEffect | null;
   idempotency_key: string | null;
   tokens_in: number;
   tokens_out: number;
-  /** Null when it came from outside: an answer, an input, the end of a child, what a control left. */
+  /**
+   * The worker; null if the step came from outside: an answer, an input, the end of a child, or the
+   * effect of a control.
+   */
   worker: string | null;
 };
 
 export type ExportedMessage = LoggedMessage & { seq: number; parent_seq?: number | null };
 
-/** The row of the run; more columns stand in it than a replay reads. */
+/** The row of the run. The document has more columns than a replay reads. */
 export type ExportedExecution = {
   id: string;
   agent_id: string;
   session_id: string | null;
   root_execution_id: string;
   forked_from_seq: number | null;
-  /** Steps it had when it was exported. */
+  /** The number of steps at the time of the export. */
   step_count: number;
   compensates_execution_id: string | null;
   status: ExecutionStatus;
@@ -35,31 +38,34 @@ export type ExportedExecution = {
   output_data: Json;
   error: RunError | null;
   metadata: JsonObject;
-  /** Whose words its input is; absent in exports of before. */
+  /** The trust level of the input; absent in older exports. */
   input_trust?: Trust;
-  /** Absent in exports of before. */
+  /** The client tools of the run; absent in older exports. */
   client_tools?: ClientTool[] | null;
-  /** Absent in exports of before. */
+  /** The overrides of the run; absent in older exports. */
   overrides?: Overrides | null;
 };
 
-/** A run as one document: what `howdah.export_run(id)` gives and a replay reads. */
+/** A run as one document, exported by `howdah.export_run(id)` and read by a replay. */
 export type ExportedRun = {
   format: 'howdah-run';
   version: 1;
-  /** What it lacks of what was said, by an export with `redact` or by erasure; absent where it is whole. */
+  /**
+   * The reason why contents are missing: an export with `redact`, or an erasure. Absent if the
+   * document is complete.
+   */
   contents?: 'redacted' | 'erased';
   execution: ExportedExecution;
   agent: { name: string; version: number };
-  /** The version the run had pinned when it began. */
+  /** The version that the run pinned when it started. */
   definition: AgentDefinition;
-  /** Who had the run from a step on; absent where it was never handed over. */
+  /** The agents that took over the run, each from a step on. Absent if it was never handed over. */
   handoffs?: {
     seq: number;
     agent: { name: string; version: number };
     definition: AgentDefinition;
   }[];
-  /** What the session had said before. */
+  /** The earlier messages of the session. */
   history: Message[];
   steps: ExportedStep[];
   messages: ExportedMessage[];

@@ -3,20 +3,25 @@ import type { Trust } from './trust.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
-/** A call a model asks for. `arguments` is the raw JSON text the model wrote: it may be invalid. */
+/**
+ * A call that a model requests. `arguments` is the raw JSON text of the model; it may be invalid.
+ */
 export type ToolCall = { id: string; name: string; arguments: string };
 
 /** A file of the database as a part of a message. */
 export type ResourcePart = {
   type: 'resource';
   resource_id: string;
-  /** A sound that a tool brought: for models that hear. Without it an image, or any file that somebody gave. */
+  /**
+   * Set for audio that a tool returned, which only models that accept audio receive. Absent for an
+   * image, or for any file that somebody attached.
+   */
   media?: 'audio';
 };
 
 /**
- * One message of a conversation, in the words of OpenAI's chat format.
- * `parts` holds what plain text cannot (images, files), as OpenAI content parts.
+ * A message of a conversation in OpenAI's chat format. `parts` holds what plain text cannot
+ * (images, files), as OpenAI content parts.
  */
 export type Message = {
   role: Role;
@@ -26,14 +31,22 @@ export type Message = {
   tool_call_id?: string | null;
 };
 
-/** A message with what the log knows of it; one that covers a range is a summary and stands for it. */
+/**
+ * A message with its data from the log. A message that covers a range is a summary and replaces the
+ * range.
+ */
 export type LoggedMessage = Message & {
-  /** 1, 2, 3 … within the run; what the worker adds itself counts on. */
+  /**
+   * The number of the message within the run, from 1. Messages that the worker adds itself continue
+   * the numbers.
+   */
   seq?: number;
   step_seq?: number | null;
-  /** Of a summary: the messages it stands for; from 0 means what was before the run as well. */
+  /**
+   * The range of messages that a summary replaces. A range from 0 includes what was before the run.
+   */
   covers_from_seq?: number | null;
   covers_to_seq?: number | null;
-  /** Where it is lower than a person's or a model's. */
+  /** The trust level, if it is lower than that of a person or a model. */
   trust?: Trust | null;
 };

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
 
-/** What one row was and is; only one of both where it came or went. */
+/** A row before and after a change. An inserted or a deleted row has only one of the two. */
 export type ChangedRow = { before?: JsonObject; after?: JsonObject };
 
 export type ChangedTable = {
@@ -9,37 +9,48 @@ export type ChangedTable = {
   inserted: number;
   updated: number;
   deleted: number;
-  /** The first of them; long values are shortened. */
+  /** The first changed rows; long values are truncated. */
   rows: ChangedRow[];
-  /** So many more rows were changed. */
+  /** The number of further changed rows. */
   more_rows: number;
   /**
-   * Why there are rows that are not shown: `rights` of the run's user, `size` of a table that is too large to be looked through, `rows`:
-   * too many were changed. These are not compared with what the call does in the end, but for their number.
+   * The reason why some rows are not shown. Only the number of such rows is compared with the
+   * effect of the real call.
+   * - `rights`: those of the run's user do not suffice
+   * - `size`: the table is too large to be searched
+   * - `rows`: too many rows were changed
    */
   left_out?: LeftOut;
 };
 
 export type LeftOut = 'rights' | 'size' | 'rows';
 
-/** What a call would do, as people are shown it with the question whether it may: `questions.preview`. */
+/**
+ * The effects of a call, shown to people with the question for its approval: `questions.preview`.
+ */
 export type Preview = {
-  /** What the call gave, as JSON; cut off where it is long. */
+  /** The result of the call as JSON, truncated if it is long. */
   result: string;
   tables: ChangedTable[];
-  /** Tables and the like that it made, changed, dropped or truncated. */
+  /** Tables and other objects that the call created, altered, dropped or truncated. */
   altered: string[];
-  /** What was another value when it was tried a second time, such as a key or a time: `shop.orders.id`, `result.id`. */
+  /**
+   * Fields with another value in a second trial, such as a key or a time: `shop.orders.id`,
+   * `result.id`.
+   */
   new_each_time: string[];
 };
 
-/** By what a call is known to do what was shown. Stands in the log, with the question. */
+/**
+ * The data that shows whether a call does what its preview showed. The log stores it with the
+ * question.
+ */
 export type DryRun = {
-  /** Null where it was not tried. */
+  /** The digest of the effects; null if the call was not tried. */
   digest: string | null;
-  /** What is not compared, since it is new each time. */
+  /** The fields that are not compared, since they are new each time. */
   ignored: Ignored;
-  /** What it was called with. */
+  /** The arguments of the call. */
   arguments: JsonObject;
 };
 

@@ -3,20 +3,23 @@ import type { Resource } from '../agents/resource.ts';
 import type { Outcome } from '../errors.ts';
 import type { Trust } from './trust.ts';
 
-/** A file as a tool made it. */
+/** A file that a tool created. */
 export type MadeFile = { name: string; type: string; bytes: Buffer };
 
-/** What is told of a file that is kept: `bytes` says how many. */
+/** The description of a stored file. `bytes` is its size. */
 export type KeptFile = { id: string; name: string; type: string; bytes: number };
 
-/** A file of the conversation that a call named. */
+/** A file of the conversation that a call refers to. */
 export type GivenFile = { id: string; name: string; bytes: number; trust: Trust };
 
-/** The files of one run, for tools of our own. None of these throws, except `load` when the database is not reached. */
+/**
+ * The files of one run, for built-in tools. No function throws, except `load` if the database
+ * cannot be reached.
+ */
 export type RunFiles = {
-  /** Each by its name or its id. */
+  /** Finds each file by its name or its id. */
   find(words: readonly string[]): Promise<Outcome<GivenFile[]>>;
   load(id: string): Promise<Outcome<Resource>>;
-  /** All of them or none; what the same call kept before is not kept again. */
+  /** Stores all files or none. A file that the same call has stored before is not stored again. */
   keep(files: readonly MadeFile[], origin: JsonObject): Promise<Outcome<KeptFile[]>>;
 };

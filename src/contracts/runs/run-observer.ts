@@ -2,26 +2,29 @@ import type { AgentDefinition } from '../agents/definition.ts';
 import type { Message } from './message.ts';
 import type { ExecutionStatus, RunContext, StepRecord, Transition } from './step.ts';
 
-/** A run as those are told of it who only look: metrics, logs, traces. */
+/** A run as described to observers: metrics, logs, traces. */
 export type ObservedRun = { context: RunContext; definition: AgentDefinition; isChild: boolean };
 
-/** What one commit wrote, and what the run is now. */
+/** The content of one commit, and the status of the run after it. */
 export type ObservedCommit = {
   steps: readonly StepRecord[];
   to: Transition | undefined;
   status: ExecutionStatus;
 };
 
-/** Told of one run while this process holds it. It never throws, and nobody waits for it. */
+/** An observer of one run while this process owns it. It never throws, and nobody waits for it. */
 export type RunObserver = {
   committed(commit: ObservedCommit): void;
-  /** A model is asked: what its request carries as `traceparent`, where there is a trace. */
+  /**
+   * Called with each call of a model. Returns the `traceparent` of the request, if there is a
+   * trace.
+   */
   modelAsked?(operation: 'chat' | 'embeddings', messages?: readonly Message[]): string | undefined;
-  /** A tool is called: the same for the requests it makes. */
+  /** Called with each call of a tool. Returns the `traceparent` for the requests of the tool. */
   toolCalled?(callId: string): string | undefined;
 };
 
-/** Begins to look at a run that was claimed; undefined: nobody wants to. */
+/** Starts to observe a claimed run. Returns undefined if nobody observes it. */
 export type ObserveRun = (
   run: ObservedRun,
 ) => RunObserver | undefined | Promise<RunObserver | undefined>;

@@ -1,8 +1,13 @@
-/** Numbers a worker goes by while it has a run, by their names in `howdah.settings`; one that is absent has its default. */
+/**
+ * The settings for a run that a worker owns, by their names in `howdah.settings`. An absent setting
+ * has its default.
+ */
 export type RunSettings = {
-  /** Of a result the model is told, of a tool that says nothing itself. */
+  /**
+   * Most bytes of a tool result that is sent to the model, for a tool without a limit of its own.
+   */
   tool_result_bytes?: number;
-  /** Of one model, before the next one of the agent is asked. */
+  /** Attempts of one model before the next model of the agent is called. */
   model_attempts?: number;
   backoff_initial_seconds?: number;
   backoff_max_seconds?: number;

@@ -46,7 +46,7 @@ export type StopReason =
   | 'expired'
   | 'poison';
 
-/** A step on its way into the log; the database gives it its `seq`, cost and worker. */
+/** A step for the log. The database assigns its `seq`, cost and worker. */
 export type StepRecord = {
   kind: StepKind;
   name?: string | null;
@@ -54,7 +54,7 @@ export type StepRecord = {
   call_id?: string;
   effect?: ToolEffect;
   idempotency_key?: string;
-  /** Of a call that begins: the message that asked for it. */
+  /** The message that requested the call, for a call that starts. */
   asked_seq?: number;
   input?: Json;
   output?: Json;
@@ -63,29 +63,32 @@ export type StepRecord = {
   tokens_in?: number;
   tokens_out?: number;
   started_at?: string;
-  /** What hooks noted about it. */
+  /** Annotations of hooks. */
   annotations?: JsonObject;
   /** Messages this step adds to the conversation, in order. */
   messages?: NewMessage[];
-  /** A question to people that is asked with this step. */
+  /** A question to people, asked with this step. */
   question?: NewQuestion;
-  /** A run below this one that begins with this step. */
+  /** A child run that starts with this step. */
   child?: NewChild;
-  /** Of what the run reads by it: a tool's result without one is external; an answer of an engine that is somebody else's says so. */
+  /**
+   * The trust level of what the run reads by this step. A tool result without a level is external.
+   * An answer of somebody else's engine is marked as external.
+   */
   trust?: Trust;
 };
 
-/** A message on its way into the log; the database gives it its `seq`. */
+/** A message for the log. The database assigns its `seq`. */
 export type NewMessage = Message & {
-  /** Of a tool's result the message that asked for the call; else the one before. */
+  /** The message that requested the call, for a tool result; otherwise the message before. */
   parent_seq?: number;
   covers_from_seq?: number;
   covers_to_seq?: number;
 };
 
-/** A row of `howdah.questions` to be. */
+/** A new row of `howdah.questions`. */
 export type NewQuestion = {
-  /** Made here (uuid v7), so that a commit sent twice asks once. */
+  /** The id (uuid v7), created here so that a commit that is sent twice asks once. */
   id: string;
   kind: QuestionKind;
   call_id: string;
@@ -97,18 +100,23 @@ export type NewQuestion = {
   expires_in_ms?: number;
   default_answer?: string;
   escalate_to?: string;
-  /** What the call would do. */
+  /** The effects of the call. */
   preview?: Preview;
-  /** Of an approval that a policy asks for: how far the run is trusted, and what made it so. */
+  /** The trust level of the run and the reason for it, for an approval that a policy requires. */
   reason?: JsonObject;
-  /** Whose words the prompt is, when it is nobody's of ours. */
+  /** Set if the text of the prompt comes from outside. */
   trust?: 'external';
 };
 
-/** `question`: the agent wants to know; `approval`: may it; `effect`: did it, nobody saw the end of the call. */
+/**
+ * The kind of a question.
+ * - `question`: the agent needs information
+ * - `approval`: the agent needs permission
+ * - `effect`: the outcome of a call is unknown, because nobody saw its end
+ */
 export type QuestionKind = 'question' | 'approval' | 'effect';
 
-/** A run to be, for one tool call of its parent, or for one task of a workflow. */
+/** A new run for one tool call of its parent, or for one task of a workflow. */
 export type NewChild = {
   id: string;
   agent_id?: string;
@@ -119,17 +127,23 @@ export type NewChild = {
   budget?: JsonObject;
 };
 
-/** Which ends of children a workflow's run wants to hear of while it waits: each, failures and the last, or the last. */
+/**
+ * The ends of children that wake the run of a workflow while it waits: each end, failures and the
+ * last end, or the last end.
+ */
 export type ChildWake = 'each' | 'failure' | 'last';
 
-/** What a commit may do to the run besides logging: end it, or park it. */
+/** The change of a run by a commit besides logging: the run ends or is parked. */
 export type Transition =
   | {
       status: 'completed';
       stop_reason: 'final_answer';
       output: string;
       output_data: Json;
-      /** Goes into `executions.metrics`; `finish_reason` `length` says that the answer was cut off. */
+      /**
+       * Values for `executions.metrics`. The `finish_reason` `length` means that the answer was cut
+       * off.
+       */
       metrics?: JsonObject;
     }
   | { status: 'failed'; stop_reason: StopReason; error: RunError; metrics?: JsonObject }
@@ -138,17 +152,17 @@ export type Transition =
       status: 'waiting';
       waiting_for: 'question' | 'child' | 'quota';
       wakes_on?: ChildWake;
-      /** Of the members that begin with this commit, so many may be at work at once. */
+      /** Most members at work at the same time, of those that start with this commit. */
       members_at_once?: number;
     }
   /**
-   * The run continues at once. The other fields apply to the members that begin with this commit,
+   * The run continues at once. The other fields apply to the members that start with this commit,
    * as above.
    */
   | { status: 'running'; wakes_on?: ChildWake; members_at_once?: number }
   | { status: 'paused' };
 
-/** A step as it stands in the log. */
+/** A step as stored in the log. */
 export type LoggedStep = {
   seq: number;
   kind: StepKind;
@@ -159,57 +173,66 @@ export type LoggedStep = {
   error: RunError | null;
 };
 
-/** What a claim or a commit tells the worker of the run it holds. */
+/** The state of a run that a claim or a commit returns to its worker. */
 export type Control = {
   status: ExecutionStatus;
-  /** Steps committed so far: the `seq` of the last one. */
+  /** The number of committed steps, which is the `seq` of the last one. */
   step_count: number;
-  /** A limit that forbids another model call, if one is used up. */
+  /** A limit that forbids another model call; null if none is used up. */
   exhausted: StopReason | null;
   /** Milliseconds of active time left, null when unlimited. */
   active_ms_left: number | null;
-  /** Somebody subscribed: announce what is committed. */
+  /** True if the run has a subscriber, so that commits are announced. */
   watched: boolean;
-  /** Something came from outside that is not in the log yet. */
+  /** True if something arrived from outside that is not in the log yet. */
   has_inbox: boolean;
-  /** Somebody asked the run to pause: it parks once nothing is in the air. */
+  /** True if a pause was requested. The run is parked once no call is in flight. */
   is_pause_requested: boolean;
-  /** A limit is reached: no model may be called, the run waits until there is room. */
+  /** True if a limit is reached. No model may be called, and the run waits until there is room. */
   over_quota: boolean;
-  /** Calls of its tenant may be limited: each is asked for before it is made. */
+  /** True if calls of the tenant may be limited. Each call is then requested before it is made. */
   are_calls_limited: boolean;
-  /** Of its tenant, as they are now; null when there are none. */
+  /** The present settings of the tenant; null if there are none. */
   settings: RunSettings | null;
-  /** While it is the same, so is what holds for the run's calls; null when nobody looked. */
+  /**
+   * The stamp of the rules for the run's calls. While it is unchanged, so are the rules. Null if it
+   * was not read.
+   */
   rules_stamp: number | null;
 };
 
-/** A piece of an answer while it streams; ephemeral, replaced by the committed message. */
+/** A piece of a streamed answer. It is ephemeral, and the committed message replaces it. */
 export type TokenPiece = {
   execution_id: string;
-  /** The step the answer will be. */
+  /** The `seq` of the step that the answer will be. */
   seq: number;
-  /** A client throws away what it has of the step when this changes. */
+  /** The attempt. When it changes, a client discards what it has of the step. */
   attempt: number;
-  /** UTF-16 units of the answer before it: who has fewer has missed a piece. Older workers do not say. */
+  /**
+   * The number of UTF-16 units of the answer before the piece. A client with fewer has missed a
+   * piece. Older workers do not send it.
+   */
   offset?: number;
   text: string;
 };
 
-/** Which answer of a run streams. */
+/** The identity of a streamed answer. */
 export type Answering = Pick<TokenPiece, 'execution_id' | 'seq' | 'attempt'>;
 
-/** Where one answer goes while it streams. */
+/** The sink of one answer while it streams. */
 export type TokenSink = {
   say(text: string): void;
-  /** It has ended, or was given up. */
+  /** Ends the stream, because the answer has ended or was given up. */
   end(): void;
 };
 
-/** Takes an answer that begins. `isHeard`: somebody listens now; else it is kept for whoever comes before it ends. */
+/**
+ * Opens the sink of an answer that starts. `isHeard` means that a subscriber listens now. Otherwise
+ * the answer is buffered for subscribers that come before it ends.
+ */
 export type OpenSink = (answer: Answering, isHeard: boolean) => TokenSink | undefined;
 
-/** Who and what a run belongs to, as tools may need it. */
+/** The ids and metadata of a run, as tools may need them. */
 export type RunContext = {
   execution_id: string;
   tenant_id: string;

@@ -1,6 +1,6 @@
 import type { Json } from '../../json/json.ts';
 
-/** An event as Server-Sent Events carry it. */
+/** An event of Server-Sent Events. */
 export type StreamEvent = {
   event:
     | 'thought'
@@ -10,9 +10,12 @@ export type StreamEvent = {
     | 'token'
     | 'complete'
     | 'error'
-    /** Of the log of many runs alone. */
+    /** An event of the log of many runs alone. */
     | 'step';
-  /** Where to go on behind it; what has none comes again, or not at all. */
+  /**
+   * The position to continue from after this event. An event without an id is sent again, or not at
+   * all.
+   */
   id?: string;
   data: Readonly<Record<string, Json>>;
 };

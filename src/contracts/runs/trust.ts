@@ -1,8 +1,11 @@
-/** How far the origin of a text is trusted, highest first: as `howdah.trust`. `external` may say anything. */
+/**
+ * The trust levels for the origin of a text, highest first, as in `howdah.trust`. A text of the
+ * level `external` may say anything.
+ */
 export const TRUSTS = ['system', 'user', 'internal', 'external'] as const;
 export type Trust = (typeof TRUSTS)[number];
 
-/** The lowest of them; what is missing lowers nothing. */
+/** Returns the lowest trust level. A missing level is ignored. */
 export function lowestTrust(first: Trust, ...others: (Trust | null | undefined)[]): Trust {
   return others.reduce<Trust>(
     (lowest, one) => (one && TRUSTS.indexOf(one) > TRUSTS.indexOf(lowest) ? one : lowest),
@@ -10,7 +13,10 @@ export function lowestTrust(first: Trust, ...others: (Trust | null | undefined)[
   );
 }
 
-/** Whether what was said of texts of one trust holds for texts of another, which are trusted as far or further. */
+/**
+ * Returns whether texts of the level `trust` are trusted as far as texts of the level `as`, or
+ * further. What was decided for `as` then applies to `trust`.
+ */
 export function isTrustedAsFar(trust: Trust, as: Trust): boolean {
   return TRUSTS.indexOf(trust) <= TRUSTS.indexOf(as);
 }

@@ -4,8 +4,8 @@ import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /**
- * The rows of a table before and after, side by side where their key is the same. Without a key nobody can tell which became
- * which: then a row went and another one came.
+ * Pairs the rows of a table before and after a call by their key. Without a key the rows cannot be
+ * matched. Each row then counts as deleted or inserted.
  */
 export function changedRows({ key, before = [], after = [] }: TableChange): ChangedRow[] {
   const left = new Map(after.map((row, at) => [keyOf(key, row) ?? `${at}`, row]));

@@ -6,7 +6,10 @@ import type { JsonObject } from '../../json/json.ts';
 import { changedRows } from './changed-rows.ts';
 import { leavesOf, nameOf } from './volatile-fields.ts';
 
-/** The same for two calls that give and change the same, but for what is ignored. */
+/**
+ * Returns a digest of the result and the changes of a call, without the ignored fields. Two calls
+ * with the same effects have the same digest.
+ */
 export function digestOf({ value, tables, altered }: CapturedChanges, ignored: Ignored): string {
   const said = {
     result: leavesOf(value)
@@ -18,17 +21,23 @@ export function digestOf({ value, tables, altered }: CapturedChanges, ignored: I
   return createHash('sha256').update(canonicalJson(said)).digest('hex');
 }
 
-/** Of too many rows only some are told, and not always the same. */
+/**
+ * Returns the part of one table. If too many rows were changed, rows are left out, because only
+ * some of them are captured, and not always the same.
+ */
 function tableIn(table: TableChange, ignored: readonly string[]): unknown {
   const { inserted, updated, deleted, left_out } = table;
   const rows = left_out === 'rows' ? [] : changedRows(table);
-  const told = rows.map((row) => canonicalJson(without(row, ignored))).sort();
-  return [nameOf(table), inserted, updated, deleted, told];
+  const texts = rows.map((row) => canonicalJson(without(row, ignored))).sort();
+  return [nameOf(table), inserted, updated, deleted, texts];
 }
 
-/** What a row was before is never by chance. */
+/**
+ * Removes the ignored columns of the row after the change. The row before is complete, because its
+ * values are never random.
+ */
 function without(row: ChangedRow, ignored: readonly string[]): ChangedRow {
   if (!row.after) return row;
-  const kept = Object.entries(row.after).filter(([column]) => !ignored.includes(column));
-  return { ...row, after: Object.fromEntries(kept) as JsonObject };
+  const entries = Object.entries(row.after).filter(([column]) => !ignored.includes(column));
+  return { ...row, after: Object.fromEntries(entries) as JsonObject };
 }

@@ -11,7 +11,7 @@ const MOST_BYTES = 32_768;
 const VALUE_CHARACTERS = 200;
 const RESULT_CHARACTERS = 2_000;
 
-/** What a person is shown of a call that was tried: so much as can be read. */
+/** Returns the preview of a tried call for a person, truncated to a readable size. */
 export function previewOf(watched: CapturedChanges, ignored: Ignored): Preview {
   let room = MOST_BYTES;
   const tables = watched.tables.map((table): ChangedTable => {
@@ -37,7 +37,9 @@ export function previewOf(watched: CapturedChanges, ignored: Ignored): Preview {
   };
 }
 
-/** By the rows themselves where all of them are known, else as Postgres counts. */
+/**
+ * Counts the changes by the rows themselves if all of them are known, otherwise as Postgres counts.
+ */
 function countsOf(
   table: TableChange,
   rows: readonly ChangedRow[],

@@ -3,12 +3,15 @@ import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-c
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
-/** What differs between two calls over the same rows: it will be another value with the real call, too. */
+/**
+ * Returns the fields that differ between two calls over the same rows. They will have another value
+ * with the real call, too.
+ */
 export function volatileFields(first: CapturedChanges, second: CapturedChanges): Ignored {
   const others = new Map(second.tables.map((table) => [nameOf(table), table]));
   const columns = first.tables.flatMap((table): [string, string[]][] => {
     const name = nameOf(table);
-    if (table.left_out === 'rows') return []; // some of them, and not always the same
+    if (table.left_out === 'rows') return []; // only some rows, and not always the same
     const differing = columnsThatDiffer(table.after ?? [], others.get(name)?.after ?? []);
     return differing.length > 0 ? [[name, differing]] : [];
   });
@@ -25,7 +28,10 @@ export function nameOf({ schema, name }: TableChange): string {
 
 type Leaf = { path: string; pattern: string; value: Json };
 
-/** Every value of a result that is no list and no object; the pattern is the same for all entries of a list. */
+/**
+ * Returns every value of a result that is no list and no object. The pattern is the same for all
+ * entries of a list.
+ */
 export function leavesOf(value: Json, path = 'result', pattern = path): Leaf[] {
   if (Array.isArray(value)) {
     return value.flatMap((entry, at) => leavesOf(entry, `${path}.${at}`, `${pattern}.*`));
@@ -41,7 +47,7 @@ function columnsThatDiffer(one: readonly JsonObject[], other: readonly JsonObjec
   return namesThatDiffer(one.flatMap(Object.entries), other.flatMap(Object.entries));
 }
 
-/** The names whose values are not the same on both sides, in whatever order they come. */
+/** Returns the names whose values differ between the sides, regardless of their order. */
 function namesThatDiffer(
   one: readonly [name: string, value: Json][],
   other: readonly [name: string, value: Json][],

@@ -1,17 +1,24 @@
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 
-/** Attempts of one model before the next one of the agent is asked, unless settings say otherwise, and of one tool call before it has failed. */
+/**
+ * Attempts of one model before the next model of the agent is called, unless settings say
+ * otherwise. Also the attempts of one tool call before it fails.
+ */
 export const ATTEMPTS = 4;
-/** Back-offs longer than this park the run: it then costs a row, not memory. */
+/** The longest back-off in memory. A longer one parks the run, which then costs a row instead. */
 export const PARK_AFTER_MS = 2_000;
-/** A model that wants to be left alone for longer is asked after the others of the agent. */
+/**
+ * The longest wait of a model that keeps its turn. A model that requires a longer wait is called
+ * after the other models of the agent.
+ */
 export const PATIENCE_MS = 30_000;
 const DEFAULTS = { backoff_initial_seconds: 0.5, backoff_max_seconds: 30 };
 
 /**
- * Milliseconds to wait after the `attempt`-th failure (1 = first): full jitter under a bound that doubles from
- * 0.5 s to 30 s, or as settings say, and never less than the other side asked for.
+ * Returns the milliseconds to wait after the `attempt`-th failure (1 = first). The wait has full
+ * jitter under a bound that doubles from 0.5 s to 30 s, or as settings say. It is never shorter
+ * than the server asked for.
  */
 export function backOff(
   error: RunError,
@@ -28,8 +35,9 @@ export function backOff(
 }
 
 /**
- * How often a call that fails like this is made. Waiting helps against a rate limit, an overload, a network; a call that
- * took all its time takes it again, so only once more; nothing helps against a refusal.
+ * Returns how often a call that fails like this is made. Waiting helps against a rate limit, an
+ * overload or a network failure. A call that timed out takes all its time again, so it is made only
+ * once more. Nothing helps against a rejection.
  */
 export function triesOf(error: Pick<RunError, 'code' | 'retryable'>, most = ATTEMPTS): number {
   return error.retryable ? Math.min(FEWER[error.code] ?? most, most) : 1;

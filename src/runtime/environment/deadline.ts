@@ -1,16 +1,20 @@
-/** Time for one piece of work of a run. */
+/** A time limit for one piece of work of a run. */
 export type Deadline = {
-  /** Fires when the time is over, with a `TimeoutError`, or when the run's own signal does. */
+  /** Fires when the time is over, with a `TimeoutError`, or when the run's own signal fires. */
   readonly signal: AbortSignal;
-  /** The work is done: nothing fires any more, and nothing is held. */
+  /**
+   * Ends the time limit when the work is done. Nothing fires any more, and no timer or listener is
+   * left.
+   */
   clear(): void;
   /** Aborts the work now. */
   abort(): void;
 };
 
 /**
- * What `AbortSignal.any([signal, AbortSignal.timeout(ms)])` gives, for work that ends: each of those leaves a timer and weak
- * references behind, which is felt at thousands of calls a second.
+ * Creates a time limit for work that ends. The signal is like `AbortSignal.any([signal,
+ * AbortSignal.timeout(ms)])`. Each of those leaves a timer and weak references behind, which is
+ * noticeable at thousands of calls a second.
  */
 export function deadline(signal: AbortSignal, ms: number): Deadline {
   const own = new AbortController();

@@ -10,7 +10,10 @@ export function armFailpoint(failpoint: ArmedFailpoint | undefined): void {
   hits = 0;
 }
 
-/** To be awaited at the place of that name: nothing happens there, but at the armed one at its nth time. */
+/**
+ * Acts as the failpoint of that name. Nothing happens unless the failpoint is armed and this is its
+ * nth time. The caller must await the result.
+ */
 export function failpoint(name: Failpoint): Promise<void> | undefined {
   if (armed?.name !== name) {
     return undefined;
@@ -19,7 +22,7 @@ export function failpoint(name: Failpoint): Promise<void> | undefined {
   return hits === armed.nth ? fail(armed) : undefined;
 }
 
-/** A sink of tokens in which the failpoint in the middle of a stream lies. */
+/** Adds the failpoint in the middle of a stream to a sink of tokens. */
 export function midStream(
   sink: ((text: string) => void) | undefined,
 ): ((text: string) => void) | undefined {
@@ -32,12 +35,12 @@ export function midStream(
   };
 }
 
-/** The failpoint before a commit. */
+/** Acts as the failpoint before a commit. */
 export function beforeCommit(to: Transition | undefined): Promise<void> | undefined {
   return failpoint(isEnd(to) ? 'finish.before' : 'step.commit.before');
 }
 
-/** The failpoints behind a commit, by what it did. */
+/** Acts as the failpoints after a commit, depending on its effect. */
 export async function afterCommit(
   records: readonly StepRecord[],
   to: Transition | undefined,

@@ -14,12 +14,16 @@ import type { JsonObject } from '../../json/json.ts';
 import type { CustomTools } from '../../tools/custom/custom.ts';
 import type { McpPool } from '../../tools/mcp/pool.ts';
 
-/** All that a run touches beside its own log; tests give their own. */
+/**
+ * The environment of a run: everything that it uses besides its own log. Tests provide their own.
+ */
 export type World = {
-  /** With the key of the tenant's secret, where the model names one. */
+  /**
+   * Returns the provider of a model, with the key of the tenant's secret if the model names one.
+   */
   provider(model: ModelRef, tenantId: string): Outcome<ModelProvider>;
   customTools: CustomTools;
-  /** Howdah's own tools that run in this process, by name. */
+  /** The built-in tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;
   /** The tools of MCP servers. */
   mcp: Pick<McpPool, 'call'>;
@@ -31,28 +35,31 @@ export type World = {
   querySettings(tenantId: string): Promise<Outcome<QuerySettings>>;
   /** Hooks written in TypeScript; those of the database come with each run. */
   hooks: Hooks;
-  /** Answers every call in place of its tool, as a replay does; workers have none. */
+  /** Answers every call in place of its tool, as a replay does. Absent in workers. */
   standIn?: (
     tool: ToolDefinition,
     args: JsonObject,
     idempotency_key: string,
   ) => Promise<McpOutcome>;
-  /** Then says of a call that was allowed whether it turned out to do something else than what was shown. */
+  /**
+   * Returns whether an approved call turned out to do something else than what was shown. Absent
+   * unless `standIn` is set.
+   */
   wasAskedAgain?: (callId: string) => boolean;
-  /** A model of the tenant by its name, for tools of our own. */
+  /** Finds a model of the tenant by its name, for built-in tools. */
   modelNamed(tenantId: string, name: string): Promise<Outcome<ModelRef>>;
-  /** A secret of the tenant, for tools of our own. */
+  /** Reads a secret of the tenant, for built-in tools. */
   readSecret: ReadSecret;
-  /** The content of a resource of the tenant. */
+  /** Loads the content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
-  /** The files of a run, for tools of our own. */
+  /** Returns the files of a run, for built-in tools. */
   filesOf(tenantId: string, executionId: string): RunFiles;
   random(): number;
   /** Resolves after the time, or at once when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 };
 
-/** Waits; ends early, without a word, when the signal fires. */
+/** Waits for some time. Resolves early when the signal fires. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (ms <= 0 || signal.aborted) {

@@ -15,9 +15,10 @@ import { runQueryAction } from './run-query-action.ts';
 import { decided, startMembers } from './start-members.ts';
 
 /**
- * The pipe: fold → next → perform → commit, until the run has ended, is parked, or is not ours any more.
- * Every action commits what came of it, and every commit folds it into the state. `isDraining` is asked between
- * two actions: the run is then left for another worker exactly where its log ends.
+ * Advances a run: fold → next → perform → commit, until the run has ended, is parked, or belongs to
+ * another worker. Every action commits its result, and every commit folds it into the state.
+ * `isDraining` is called between two actions. If it returns true, the run is left for another
+ * worker exactly where its log ends.
  */
 export async function advance(
   run: HeldRun,
@@ -36,7 +37,10 @@ export async function advance(
   await run.hooks?.heard();
 }
 
-/** Hooks of this process hear of a step when it is committed; one that throws then fails the run. */
+/**
+ * Fails the run if one of this process' hooks has thrown. These hooks are called when a step is
+ * committed.
+ */
 async function objected(run: HeldRun): Promise<void> {
   const error = await run.hooks?.heard();
   if (error) {
@@ -54,7 +58,7 @@ async function prepare(run: HeldRun): Promise<void> {
   }
 }
 
-/** What somebody asked of the run meanwhile comes first: to pause, or to hear what came for it. */
+/** Handles requests from outside first: pauses the run, or takes what came for it. */
 function parked(run: HeldRun): Promise<unknown> | undefined {
   if (run.isPauseRequested) {
     return run.commit([], { status: 'paused' });
@@ -108,9 +112,10 @@ function fail(
 }
 
 /**
- * What was thrown is no outcome but a fault: a run that was taken over is let go; content the database refuses,
- * or a mistake in our own code, ends the run with an error that says so; a lost connection or a deadlock hands the
- * run back, so that its log is read again.
+ * Handles a thrown error, which is a fault and no outcome. A run that was taken over is left alone.
+ * Content that the database rejects, or a mistake in Howdah's own code, ends the run with an error
+ * that says so. After a lost connection or a deadlock the run is released, so that its log is read
+ * again.
  */
 async function recover(error: unknown, run: HeldRun): Promise<void> {
   if (error instanceof StaleRunError || run.abort.signal.aborted) {

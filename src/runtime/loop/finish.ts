@@ -7,7 +7,10 @@ import type { FilterResult } from '../owned-run/output-filter.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
 
-/** Ends the run with its answer. That of a workflow, and of a tool called without a model, has passed no filter yet. */
+/**
+ * Ends the run with its answer. The answer of a workflow, or of a tool called without a model, has
+ * not passed a filter yet.
+ */
 export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
   const isOfTool = run.definition.models[0]?.provider === TOOL_PROVIDER;
   const look =
@@ -26,7 +29,10 @@ export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
   });
 }
 
-/** What an agent answers is its last message already; a workflow says what its members' answers came to, a tool what it gave. */
+/**
+ * Returns the output step. The answer of an agent is its last message already. The answer of a
+ * workflow or of a tool is added as a message.
+ */
 function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): StepRecord {
   return definition.workflow || isOfTool
     ? { kind: 'output', messages: [{ role: 'assistant', content: output }] }

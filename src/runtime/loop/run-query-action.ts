@@ -51,7 +51,7 @@ export async function runQueryAction(
   }
   const outcome = whole(answer, most);
   if (signal.aborted) {
-    return; // not ours any more
+    return; // the run is not owned any more
   }
   await run.commit([
     {
@@ -65,7 +65,7 @@ export async function runQueryAction(
   ]);
 }
 
-/** Returns whether a failed query may succeed soon: a database comes back, a refusal stays. */
+/** Returns whether a failed query may succeed soon: a database comes back, a rejection stays. */
 function isWorthAnother(
   answer: Outcome<Rows>,
   attempt: number,
@@ -74,7 +74,7 @@ function isWorthAnother(
   return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
 }
 
-/** Refuses an incomplete set of rows, which would be another task. */
+/** Rejects an incomplete set of rows, which would be another task. */
 function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
   if (!outcome.ok) return outcome;
   const { rows, cut_by } = outcome.value;

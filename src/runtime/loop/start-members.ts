@@ -8,14 +8,14 @@ import { questionStep } from '../tool-plans/step-records.ts';
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 
 /**
- * Begins members with one commit. The run then waits for them, unless others are to begin first.
+ * Starts members with one commit. The run then waits for them, unless others have to start first.
  */
 export async function startMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { wakes_on, at_once, goes_on } = action;
   const { tasks, guards } = await letOut(action.tasks, run);
-  const records = [...decided(action), ...tasks.map(begun), ...guards];
+  const records = [...decided(action), ...tasks.map(startStep), ...guards];
   if (tasks.length === 0) {
-    await run.commit(records); // all were blocked: whoever planned them hears of that
+    await run.commit(records); // all were blocked, and the model that planned them receives this
     return;
   }
   const rules = {
@@ -26,26 +26,27 @@ export async function startMembers(action: BeginMembers, run: HeldRun): Promise<
     await run.commit(records, { status: 'running', ...rules });
     return;
   }
-  const isAllAsked = tasks.every(({ question }) => question);
+  const areAllQuestions = tasks.every(({ question }) => question);
   await run.commit(records, {
     status: 'waiting',
-    waiting_for: isAllAsked ? 'question' : 'child',
+    waiting_for: areAllQuestions ? 'question' : 'child',
     ...rules,
   });
 }
 
 /**
- * What a model has made up for members to do, as filters leave it. The others are told what people, rows and answers say, which was looked
- * through where it was said. The guard of a task that was blocked is its end.
+ * Applies the output filters to tasks that a model has made up. Other tasks consist of text from
+ * people, rows and answers, which was filtered at its origin. The guard of a blocked task is its
+ * end.
  */
 async function letOut(
-  given: readonly NewTask[],
+  plannedTasks: readonly NewTask[],
   run: HeldRun,
 ): Promise<{ tasks: NewTask[]; guards: StepRecord[] }> {
   const tasks: NewTask[] = [];
   const guards: StepRecord[] = [];
   const isMadeUp = run.definition.workflow?.type === 'orchestrator';
-  for (const task of given) {
+  for (const task of plannedTasks) {
     const outlet = task.question ? 'question' : 'message';
     const look = isMadeUp ? await run.applyOutputFilters(outlet, task.input, task.id) : null;
     guards.push(...(look?.guards ?? []));
@@ -54,12 +55,12 @@ async function letOut(
   return { tasks, guards };
 }
 
-/** What a workflow decided, as a step of its log. */
+/** Returns the decision of a workflow as a step of its log. */
 export function decided({ decision }: { decision?: TeamDecision }): StepRecord[] {
   return decision ? [{ kind: 'tool', ...decision, trust: 'system' }] : [];
 }
 
-function begun(task: NewTask): StepRecord {
+function startStep(task: NewTask): StepRecord {
   const { id: call_id, member, question, input } = task;
   const { agent_id, workflow_id, overrides, budget } = task;
   if (question) {

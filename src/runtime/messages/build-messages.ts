@@ -7,9 +7,10 @@ import { MessageMemo } from './message-memo.ts';
 import { skillList } from './skills.ts';
 
 /**
- * What a model is sent: the prompt, earlier turns, then the run's own conversation. Every call is followed by its
- * results, and a summary stands where the first message stood that it covers. The run's own messages keep their
- * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either. What others wrote is marked.
+ * Builds the messages for a model: the prompt, earlier turns, then the run's own conversation.
+ * Every call is followed by its results. A summary takes the place of the first message that it
+ * covers. The run's own messages keep their `seq`, and a summary keeps the range that it covers (0
+ * to 0 is the history). No other message has either. Text from outside is marked.
  */
 export function buildMessages(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { messages, history } = state;
@@ -17,7 +18,7 @@ export function buildMessages(definition: AgentDefinition, state: RunState): Log
   if (!messages.some(isSummary)) {
     conversations.keep(messages, { definition, history, sent });
   }
-  return [...sent]; // the caller may change its own
+  return [...sent]; // the caller may change its copy
 }
 
 type Conversation = {
@@ -26,12 +27,12 @@ type Conversation = {
   sent: readonly LoggedMessage[];
 };
 
-/** Each request repeats the request before and adds to it. */
+/** Conversations as sent. Each request repeats the request before and adds to it. */
 const conversations = new MessageMemo<Conversation>();
 
 /**
- * Continues the conversation of the step before. Undefined when there is none, or when what came
- * since changes what was sent before: a summary, or a result of an earlier call.
+ * Continues the conversation of the step before. Returns undefined if there is none, or if a later
+ * message changes what was sent before: a summary, or a result of an earlier call.
  */
 function extendConversation(
   definition: AgentDefinition,
@@ -64,7 +65,10 @@ function buildConversation(definition: AgentDefinition, state: RunState): Logged
   return [...system, ...summarized(history, state.messages).flat().map(markUntrusted)];
 }
 
-/** The runs a history consists of: numbers begin again with each. A history without numbers is taken as one. */
+/**
+ * Splits a history into runs, because each run starts its numbers again. A history without numbers
+ * counts as one run.
+ */
 function turnsOf(history: readonly LoggedMessage[]): LoggedMessage[][] {
   const turns: LoggedMessage[][] = [];
   let last = Number.POSITIVE_INFINITY;
@@ -80,7 +84,10 @@ function turnsOf(history: readonly LoggedMessage[]): LoggedMessage[][] {
   return turns;
 }
 
-/** Numbers count within a run: to the next one all that was before is number 0. */
+/**
+ * Removes the numbers of a group, which count within its run. For the next run, everything before
+ * is number 0.
+ */
 function asHistory(group: MessageGroup): MessageGroup {
   const [first, ...rest] = group.map(({ seq, ...message }): LoggedMessage => {
     return isSummary(message) ? { ...message, covers_from_seq: 0, covers_to_seq: 0 } : message;
@@ -88,10 +95,13 @@ function asHistory(group: MessageGroup): MessageGroup {
   return first ? [first, ...rest] : group;
 }
 
-/** Something a summary may stand for, with its numbers: the history is number 0. */
+/** A group that a summary may cover, with its numbers. The history is number 0. */
 type Place = { group: MessageGroup; seqs: number[]; summary: LoggedMessage | undefined };
 
-/** The groups of a run behind those before it; what summaries cover is replaced by them. The last of them wins. */
+/**
+ * Returns the earlier groups and those of a run. Summaries replace the groups that they cover; the
+ * last summary wins.
+ */
 function summarized(
   earlier: readonly MessageGroup[],
   run: readonly LoggedMessage[],
@@ -120,17 +130,20 @@ function summarized(
       return [one.group];
     }
     const all = covered.get(one.summary) ?? [];
-    return all[0] === one ? [[spoken(one.summary, all)]] : [];
+    return all[0] === one ? [[summaryMessage(one.summary, all)]] : [];
   });
 }
 
-/** The turns that a summary in the first turn stands for are not read any more: it holds their place itself. */
+/**
+ * Returns the summary in the first turn that covers the turns before it, if any. Those turns are
+ * not read any more, so the summary takes their place.
+ */
 function unread(first: readonly LoggedMessage[]): MessageGroup[] {
   const summary = first.find(({ covers_from_seq }) => covers_from_seq === 0);
   return summary ? [[summary]] : [];
 }
 
-/** Messages folded ahead of the log have no number yet: they count on from the last that has one. */
+/** Numbers messages that were folded ahead of the log. They count on from the last number. */
 function countedOn(run: readonly LoggedMessage[]): LoggedMessage[] {
   let last: number | undefined;
   return run.map((message) => {
@@ -139,7 +152,10 @@ function countedOn(run: readonly LoggedMessage[]): LoggedMessage[] {
   });
 }
 
-/** One message of a group is enough; but a summary cannot stand for what was said after it. */
+/**
+ * Returns whether a summary covers a group. One covered message of the group is enough, but a
+ * summary cannot cover what was said after it.
+ */
 function covers(summary: LoggedMessage, seqs: readonly number[]): boolean {
   const { covers_from_seq: from, covers_to_seq: to, seq: own = Number.POSITIVE_INFINITY } = summary;
   return (
@@ -148,7 +164,7 @@ function covers(summary: LoggedMessage, seqs: readonly number[]): boolean {
   );
 }
 
-function spoken({ content }: LoggedMessage, places: readonly Place[]): LoggedMessage {
+function summaryMessage({ content }: LoggedMessage, places: readonly Place[]): LoggedMessage {
   const seqs = places.flatMap((place) => place.seqs);
   const text = content ?? '';
   return {

@@ -6,39 +6,59 @@ import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
 import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
 
 export type FitOptions = {
-  /** The model's window, null when unknown: then everything is sent until a provider refuses it. */
+  /**
+   * The context window of the model; null if unknown. Everything is then sent until a provider
+   * rejects it.
+   */
   contextTokens: number | null;
-  /** Tokens kept for the answer: `answerReserve`. */
+  /** Tokens reserved for the answer: `answerReserve`. */
   reserve: number;
-  /** What the tools' schemas take: `estimateTokens([], tools)`. */
+  /** Tokens of the tools' schemas: `estimateTokens([], tools)`. */
   toolTokens: number;
   policy: 'trim' | 'summarize' | 'none';
-  /** The estimate, tools included, of the last request that was refused as too long; the next is at most 70 % of it. */
+  /**
+   * The estimate, tools included, of the last request that was rejected as too long. The next
+   * request has at most 70 % of it.
+   */
   tooLongAt?: number;
 };
 
 /**
- * What to do with a conversation: send these messages, of which `left_out` are missing; or first have `messages`
- * summarized, and log the summary as one that covers `from_seq` to `to_seq`.
+ * The decision about a conversation.
+ * - `send`: send these messages, of which `left_out` are missing
+ * - `summarize`: first have `messages` summarized, and log the summary as one that covers
+ *   `from_seq` to `to_seq`
  */
 export type Fitted =
   | { kind: 'send'; messages: LoggedMessage[]; left_out: number }
   | { kind: 'summarize'; from_seq: number; to_seq: number; messages: LoggedMessage[] };
 
-/** What every message takes beside its text. */
+/** Tokens of a message besides its text. */
 const MESSAGE_TOKENS = 4;
-/** An image, a file, a sound: what it really takes only its vendor knows, but not what its base64 takes. */
+/**
+ * Tokens of an image, a file or audio. Only the vendor knows the real number, but it is not that of
+ * the base64.
+ */
 const PART_TOKENS = 1_000;
-/** A provider's own count was above ours by an unknown amount. */
+/**
+ * The share of a rejected request that may be sent next. The provider's own count was above the
+ * estimate by an unknown amount.
+ */
 const AFTER_REFUSAL = 0.7;
 const SUMMARIZE_ABOVE = 0.8;
 const SUMMARIZE_TO = 0.4;
-/** A summary never covers the last groups of the run: the model is in the middle of them. */
+/**
+ * The number of last groups of a run that a summary never covers, because the model is in the
+ * middle of them.
+ */
 const NEWEST_GROUPS = 2;
-/** A tool result is never cut below this. */
+/** The least length of a truncated tool result, in characters. */
 const RESULT_CHARACTERS = 200;
 
-/** Tokens of a request as far as one can tell without its vendor: bytes / 4, and a fixed number for what is no text. */
+/**
+ * Estimates the tokens of a request without its vendor: bytes / 4, and a fixed number for each part
+ * that is no text.
+ */
 export function estimateTokens(
   messages: readonly Message[],
   tools: readonly ToolSchema[] = [],
@@ -52,15 +72,16 @@ function messageTokens({ role, content, parts, tool_calls }: Message): number {
   const texts = (parts ?? []).flatMap(({ type, text }) =>
     type === 'text' && typeof text === 'string' && text !== content ? [text] : [],
   );
-  // Only a user's images are sent.
+  // Only images of users are sent.
   const others = role === 'user' ? (parts ?? []).filter(({ type }) => type !== 'text').length : 0;
   const text = (content ?? '') + texts.join('') + calls;
   return MESSAGE_TOKENS + textTokens(text) + others * PART_TOKENS;
 }
 
 /**
- * Tokens to keep for the answer: what the model's parameters allow it, else a quarter of the window, at most 4,096.
- * Never more than half: some models may answer as much as their whole window.
+ * Returns the tokens to reserve for the answer: the limit of the model's parameters, or a quarter
+ * of the window, at most 4,096. Never returns more than half of the window, because some models may
+ * answer as much as their whole window.
  */
 export function answerReserve(parameters: JsonObject, contextTokens: number | null): number {
   const { max_completion_tokens, max_tokens } = parameters;
@@ -70,11 +91,13 @@ export function answerReserve(parameters: JsonObject, contextTokens: number | nu
 }
 
 /**
- * Makes a conversation (`conversation`) fit a model's window. Pure: the same messages and options give the same.
+ * Makes a conversation fit a model's window. Pure: the same messages and options give the same
+ * result.
  *
- * `trim` keeps the system message, the run's task and the newest groups, and drops whole groups from the oldest on;
- * summaries go last. A note stands in their place. If the newest answer alone is too large its longest tool
- * results lose their middle. What even then is too long is sent all the same: the provider has the last word.
+ * `trim` keeps the system message, the run's task and the newest groups. It drops whole groups, the
+ * oldest first and summaries last, and puts a note in their place. If the newest answer alone is
+ * too large, its longest tool results are truncated in the middle. What is still too long is sent
+ * all the same, because the provider has the last word.
  */
 export function fit(messages: readonly LoggedMessage[], options: FitOptions): Fitted {
   if (options.policy === 'none') {
@@ -86,7 +109,7 @@ export function fit(messages: readonly LoggedMessage[], options: FitOptions): Fi
   return decision ?? trim(groups, room);
 }
 
-/** What the messages alone may take. */
+/** Returns the tokens that the messages alone may take. */
 function roomFor({ contextTokens, reserve, toolTokens, tooLongAt }: FitOptions): number {
   const window = contextTokens === null ? Number.POSITIVE_INFINITY : contextTokens - reserve;
   const refused = (tooLongAt ?? Number.POSITIVE_INFINITY) * AFTER_REFUSAL;
@@ -107,7 +130,10 @@ function trim(groups: readonly MessageGroup[], room: number): Fitted {
   return sendable(groups, drop(groups, [...early, ...late], room), room);
 }
 
-/** In the order of dropping. `late` goes only when not even shorter results help: what the newest answer began. */
+/**
+ * Returns the groups that may be dropped, in the order of dropping. `late` groups start with the
+ * newest answer, and are dropped only if shorter results do not help.
+ */
 function droppable(groups: readonly MessageGroup[]): Record<'early' | 'late', MessageGroup[]> {
   const body = bodyOf(groups);
   const task = taskOf(body);
@@ -123,13 +149,13 @@ function droppable(groups: readonly MessageGroup[]): Record<'early' | 'late', Me
   };
 }
 
-/** All but the system messages at the beginning. */
+/** Returns all groups but the system messages at the beginning. */
 function bodyOf(groups: readonly MessageGroup[]): readonly MessageGroup[] {
   const start = groups.findIndex(([first]) => first.role !== 'system');
   return start < 0 ? [] : groups.slice(start);
 }
 
-/** The first thing the run was told, or the summary that stands for it. */
+/** Returns the first message to the run, or the summary that covers it. */
 function taskOf(body: readonly MessageGroup[]): MessageGroup | undefined {
   const said = body.filter(([first]) => first.role === 'user');
   return said.find((group) => !isHistory(group)) ?? said[0];
@@ -139,7 +165,7 @@ function isHistory([first]: MessageGroup): boolean {
   return (first.seq ?? first.covers_to_seq ?? 0) === 0;
 }
 
-/** As many of `order`, from its beginning, as it takes to fit. */
+/** Returns the groups to drop: as many from the beginning of `order` as it takes to fit. */
 function drop(
   groups: readonly MessageGroup[],
   order: readonly MessageGroup[],
@@ -159,7 +185,10 @@ function drop(
   return dropped;
 }
 
-/** What is left, with a note in the place of the first that is not; shorter results, then no note, if it must be. */
+/**
+ * Returns the remaining messages, with a note in the place of the first dropped one. If they do not
+ * fit, results are truncated, and then the note is omitted.
+ */
 function sendable(
   groups: readonly MessageGroup[],
   dropped: ReadonlySet<MessageGroup>,
@@ -189,7 +218,7 @@ function note(count: number): Message {
   };
 }
 
-/** Cuts the longest results, all to the same length, by no more than it takes. */
+/** Truncates the longest results to the same length, by no more than it takes. */
 function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
   if (estimateTokens(messages) <= room) {
     return messages;
@@ -207,7 +236,10 @@ function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
   return cut(largest(RESULT_CHARACTERS, longest, (limit) => estimateTokens(cut(limit)) <= room));
 }
 
-/** The oldest groups, as many as it takes to be well below the window; undefined when none may be covered. */
+/**
+ * Selects the oldest groups for a summary, as many as it takes to be well below the window. Returns
+ * undefined if there is room, or if no group may be covered.
+ */
 function summarize(groups: readonly MessageGroup[], room: number): Fitted | undefined {
   let left = tokensOf(groups);
   if (left <= room * SUMMARIZE_ABOVE) {
@@ -233,7 +265,10 @@ function summarize(groups: readonly MessageGroup[], room: number): Fitted | unde
     : undefined;
 }
 
-/** A summary of nothing but a summary wins nothing, and would be made again and again. */
+/**
+ * Returns whether a summary of these groups is of use. A summary of nothing but a summary gains
+ * nothing, and would be made again and again.
+ */
 function isWorthIt(groups: readonly MessageGroup[]): boolean {
   return groups.length > 1 || groups.some(([first]) => !isSummary(first));
 }

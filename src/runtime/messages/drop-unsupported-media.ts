@@ -1,10 +1,16 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 
-/** Images and sounds of tools that one request shows, the newest ones; of others the text says where they are kept. */
+/**
+ * Most images and sounds of tools in one request, the newest ones. For others, the text says where
+ * they are stored.
+ */
 const MOST_SHOWN = 5;
 
-/** The messages as this model sees them: of what it cannot see or hear it is told by the text of the results alone. */
+/**
+ * Returns the messages without media that the model does not accept. The model then receives only
+ * the text of the results.
+ */
 export function dropUnsupportedMedia(
   { images, audio }: ModelRef,
   messages: readonly Message[],
@@ -15,9 +21,9 @@ export function dropUnsupportedMedia(
     if (message.role !== 'tool' || !message.parts?.length) return message;
     const { parts, ...rest } = message;
     const known = parts.filter(({ media }) => (media === 'audio' ? audio : images));
-    const kept = room > 0 ? known.slice(-room) : [];
-    room -= kept.length;
-    return kept.length > 0 ? { ...rest, parts: kept } : rest;
+    const newest = room > 0 ? known.slice(-room) : [];
+    room -= newest.length;
+    return newest.length > 0 ? { ...rest, parts: newest } : rest;
   };
   return messages.toReversed().map(shown).toReversed();
 }

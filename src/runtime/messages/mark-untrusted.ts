@@ -1,10 +1,16 @@
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import { markExternal } from '../../text/untrusted-text.ts';
 
-/** A message of the log never changes, and every request says all that were before it. */
+/**
+ * Messages as sent, by logged message. A message of the log never changes, and every request
+ * repeats all messages before it.
+ */
 const known = new WeakMap<LoggedMessage, LoggedMessage>();
 
-/** A message as models are sent it: what a tool brought from outside is marked as data. What the log keeps is not. */
+/**
+ * Returns a message as it is sent to models. A tool result from outside is marked as data. The log
+ * stores it without marks.
+ */
 export function markUntrusted(logged: LoggedMessage): LoggedMessage {
   if (!logged.trust) {
     return logged;
@@ -14,10 +20,10 @@ export function markUntrusted(logged: LoggedMessage): LoggedMessage {
     return before;
   }
   const { trust, ...message } = logged;
-  const told =
+  const markedMessage =
     trust === 'external' && message.role === 'tool' && message.content !== null
       ? { ...message, content: markExternal(message.content, message.tool_call_id ?? '') }
       : message;
-  known.set(logged, told);
-  return told;
+  known.set(logged, markedMessage);
+  return markedMessage;
 }

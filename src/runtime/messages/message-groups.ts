@@ -1,12 +1,18 @@
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 
-/** How every summary begins when a model is told it. */
+/** The beginning of every summary that is sent to a model. */
 export const SUMMARY_OPENING = 'Summary of the conversation so far:\n';
 
-/** What must stay together: an assistant message with the results of all its calls, or any other message alone. */
+/**
+ * Messages that must stay together: an assistant message with the results of all its calls, or any
+ * other message alone.
+ */
 export type MessageGroup = readonly [LoggedMessage, ...LoggedMessage[]];
 
-/** What a model is told of a call that nothing was ever logged for: providers refuse a call left open. */
+/**
+ * The result that a model receives for a call without a logged one, because providers reject a call
+ * that is left open.
+ */
 export const NO_RESULT =
   'There is no result of this call: the run was cut off before one was recorded. It may or may not have taken effect.';
 
@@ -17,24 +23,25 @@ export function isSummary(message: LoggedMessage): boolean {
 type Slots = { message: LoggedMessage; results: (LoggedMessage | undefined)[] };
 
 /**
- * Results are logged as they arrive, and other messages between them. Here each stands behind the answer that asked
- * for it, in the order of the calls; what came in between follows. A call without a result gets `NO_RESULT`, and a
- * result without a call is left out.
+ * Groups messages. Results are logged as they arrive, with other messages between them. Here each
+ * result follows the answer that requested it, in the order of the calls. Messages in between
+ * follow the results. A call without a result gets `NO_RESULT`, and a result without a call is left
+ * out.
  */
 export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
   const groups: Slots[] = [];
   // Earlier turns may have used the same ids: a result belongs to the last answer that did.
-  const asked = new Map<string, Slots>();
+  const groupByCall = new Map<string, Slots>();
   for (const message of messages) {
     if (message.role === 'tool') {
-      takeResult(asked.get(message.tool_call_id ?? ''), message);
+      takeResult(groupByCall.get(message.tool_call_id ?? ''), message);
       continue;
     }
     const calls = callsOf(message);
     const group: Slots = { message, results: calls.map(() => undefined) };
     groups.push(group);
     for (const { id } of calls) {
-      asked.set(id, group);
+      groupByCall.set(id, group);
     }
   }
   return groups.map(closed);

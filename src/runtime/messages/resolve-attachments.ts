@@ -4,21 +4,25 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 
-/** Gives the content of a resource by its id. */
+/** Loads the content of a resource by its id. */
 export type LoadResource = (id: string) => Promise<Outcome<Resource>>;
 
-/** A file larger than this is not given to a model. */
+/** Most bytes of a file that is sent to a model. */
 export const MAX_FILE_BYTES = 20 * 1024 * 1024;
-/** All files of one request together. */
+/** Most bytes of all files of one request together. */
 export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
-/** As much as an input may have. */
+/** Most bytes of a text file, the same as for an input. */
 export const MAX_TEXT_BYTES = 1024 * 1024;
 
 /**
- * The messages with every part `{type: 'resource', resource_id}` in the form that models know: an image as a data URL, a
- * sound of a tool as one, a text as text under its name, anything else as a file. Files are read one after the other, so that their sum is bounded.
- * One that cannot be had is the error of the request; where nobody could mend it, `isBeyondMending`, it becomes a remark: in a
- * turn before, and in the result of a tool.
+ * Replaces every part `{type: 'resource', resource_id}` by the form that models know. An image
+ * becomes a data URL, and a sound of a tool an audio part. A text file becomes a text under its
+ * name, and any other file a file part. Files are read one after the other, so that their sum is
+ * bounded.
+ *
+ * A file that cannot be loaded is the error of the request. If nobody could fix this
+ * (`isBeyondMending`), as in an earlier turn or in the result of a tool, a remark replaces the
+ * file.
  */
 export async function resolveParts(
   messages: readonly Message[],
@@ -34,14 +38,16 @@ export async function resolveParts(
     }
     const parts: JsonObject[] = [];
     for (const part of message.parts) {
-      const told: Outcome<JsonObject> = isResource(part)
+      const replacement: Outcome<JsonObject> = isResource(part)
         ? await partOf(part, load, budget)
         : { ok: true, value: part };
-      if (!told.ok && (told.error.retryable || !isBeyondMending(message))) {
-        return told;
+      if (!replacement.ok && (replacement.error.retryable || !isBeyondMending(message))) {
+        return replacement;
       }
       parts.push(
-        told.ok ? told.value : text(`[a file of this message is left out: ${told.error.message}]`),
+        replacement.ok
+          ? replacement.value
+          : text(`[a file of this message is left out: ${replacement.error.message}]`),
       );
     }
     resolved.push({ ...message, parts });
@@ -49,7 +55,7 @@ export async function resolveParts(
   return { ok: true, value: resolved };
 }
 
-/** `load`, but what `owner` got once it does not ask for again; what failed is asked for again. */
+/** Returns `load` with a cache for `owner`. A load that failed is repeated. */
 export function cachedLoader(owner: object, load: LoadResource): LoadResource {
   return async (id) => {
     const known = loaded.get(owner) ?? new Map<string, Resource>();
@@ -66,7 +72,10 @@ export function cachedLoader(owner: object, load: LoadResource): LoadResource {
   };
 }
 
-/** Goes with its owner: a run that is parked or over holds no files. */
+/**
+ * Loaded resources by owner. An entry ends with its owner, so a run that is parked or over keeps no
+ * files.
+ */
 const loaded = new WeakMap<object, Map<string, Resource>>();
 
 function isResource(part: JsonObject): boolean {

@@ -1,11 +1,14 @@
 import type { AgentDefinition, ToolDefinition } from '../../contracts/agents/definition.ts';
 
-/** The tool that gives the text of a skill. */
+/** Returns whether a tool is the one that returns the text of a skill. */
 export function isLoadSkill({ kind, name }: Pick<ToolDefinition, 'kind' | 'name'>): boolean {
   return kind === 'builtin' && name === 'load_skill';
 }
 
-/** What an agent is told of its skills: one line for each. Nothing, where it may not read them. */
+/**
+ * Returns the list of an agent's skills for its prompt, one line each. Returns undefined if it has
+ * none or may not read them.
+ */
 export function skillList({ skills = [], tools }: AgentDefinition): string | undefined {
   if (skills.length === 0 || !tools.some(isLoadSkill)) {
     return undefined;

@@ -1,6 +1,9 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
 
-/** Fills `{{name}}` and `{{name.key}}` in. A name that says nothing is left as it stands, where somebody will see it. */
+/**
+ * Replaces `{{name}}` and `{{name.key}}` by their values. A name without a value is left as it is,
+ * where somebody will see it.
+ */
 export function fillTemplate(template: string, values: Readonly<Record<string, Json>>): string {
   return template.replaceAll(/\{\{([^{}]+)\}\}/g, (written, path: string) => {
     const value = valueAt(values, path.trim());
@@ -8,7 +11,7 @@ export function fillTemplate(template: string, values: Readonly<Record<string, J
   });
 }
 
-/** Names may have dots in them: the longest one that is there counts. */
+/** Returns the value of a path. Names may contain dots; the longest name that exists counts. */
 function valueAt(values: Readonly<Record<string, Json>>, path: string): Json | undefined {
   if (Object.hasOwn(values, path)) {
     return values[path];

@@ -25,7 +25,7 @@ const FILTERED: RunError = {
 
 type CallModel = Extract<Action, { type: 'call_model' }>;
 
-/** Asks the model once and commits what came of it: an answer, or one failed attempt. */
+/** Calls the model once and commits the result: an answer, or one failed attempt. */
 export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
   const found = world.provider(action.model, run.context.tenant_id);
@@ -34,7 +34,7 @@ export async function callModel(action: CallModel, run: HeldRun, world: World): 
     ? await ask(found.value, action, run, world, time.signal).finally(time.clear)
     : found;
   if (run.abort.signal.aborted) {
-    return; // not ours any more: nothing may be committed
+    return; // the run is not owned any more: nothing may be committed
   }
   if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
     await commitFailedAttempt(action, run, world, FILTERED, started_at);
@@ -55,13 +55,13 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Outcome<ModelAnswer>> {
   const load = cachedLoader(run, (id) => world.loadResource(run.context.tenant_id, id));
-  const told = await resolveParts(
+  const resolvedMessages = await resolveParts(
     dropUnsupportedMedia(action.model, action.messages),
     load,
     (message) => isOfEarlierTurn(message) || message.role === 'tool',
   );
-  if (!told.ok) {
-    return told;
+  if (!resolvedMessages.ok) {
+    return resolvedMessages;
   }
   const sink = run.tokenSink(action.attempt);
   const onToken = midStream(sink?.say);
@@ -72,7 +72,7 @@ async function ask(
     .generate(
       {
         model: action.model,
-        messages: told.value,
+        messages: resolvedMessages.value,
         tools: action.decision ? [action.decision] : toolSchemas(run.definition),
         ...(action.decision ? { tool_choice: action.decision.name } : {}),
         output_schema: run.definition.agent.output_schema,
@@ -90,7 +90,10 @@ async function ask(
   return outcome;
 }
 
-/** Of an engine: who asks it. Another attempt has the same key, since no message came between. */
+/**
+ * Returns the run that calls an engine. Another attempt has the same key, since no message came
+ * between.
+ */
 async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: EngineRun }> {
   const { provider } = action.model;
   if (!provider.startsWith(ENGINE_PREFIX)) {
@@ -102,12 +105,12 @@ async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: Engin
   return { run: { ...run.context, input: messages[0]?.content ?? '', idempotency_key } };
 }
 
-/** Only the run's own messages have their place in it. */
+/** Returns whether a message is of an earlier turn. Only the run's own messages have a `seq`. */
 function isOfEarlierTurn(message: Message): boolean {
   return !('seq' in message);
 }
 
-/** An answer that ends the run is committed together with its end. */
+/** Commits an answer. An answer that ends the run is committed together with the end. */
 async function commitAnswer(
   action: CallModel,
   run: HeldRun,
@@ -133,7 +136,7 @@ async function commitAnswer(
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
     ...look.guards,
   ];
-  const isOpen = !action.decision && tool_calls.length > 0; // then nothing ends here
+  const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
   if (ahead?.type === 'finish') {
     const { output, output_data } = ahead;
@@ -151,7 +154,10 @@ async function commitAnswer(
   await run.commit(records);
 }
 
-/** A decision stays within the run, until it is what the run answers. It is looked through as the data it is: no escape hides anything. */
+/**
+ * Applies the output filters to a decision if it is the answer of the run. Any other decision stays
+ * within the run. A decision is filtered as data, so that no escape hides anything.
+ */
 async function lookAtDecision(
   decision: Message,
   step: StepRecord,
@@ -194,7 +200,10 @@ function stepOf(
   };
 }
 
-/** An answer that may not be let out is asked for once more, without it; then the run fails. */
+/**
+ * Commits an answer that was blocked. The model is called once more for an answer without the
+ * blocked content; then the run fails.
+ */
 async function commitBlocked(
   step: StepRecord,
   { filter, guards }: FilterResult<string | null> & { isBlocked: true },
@@ -203,8 +212,11 @@ async function commitBlocked(
   const { content, reply } = blockedAnswer(filter);
   const said: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
   if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
-    const told = guards.map((one) => ({ ...one, messages: [{ role: 'user', content: reply }] }));
-    await run.commit([said, ...(told as StepRecord[])]);
+    const guardsWithReply = guards.map((one) => ({
+      ...one,
+      messages: [{ role: 'user', content: reply }],
+    }));
+    await run.commit([said, ...(guardsWithReply as StepRecord[])]);
     return;
   }
   const message = `the output filter ${filter} let no answer of the agent out, twice`;
@@ -219,19 +231,28 @@ async function commitBlocked(
 /** Engines of this process. */
 const OURS: ReadonlySet<string> = new Set([`${ENGINE_PREFIX}custom`, TOOL_PROVIDER]);
 
-/** What answers in a model's place over a network is somebody else's, who may have read anything. */
+/**
+ * Returns the trust level of an answer. An engine behind a network belongs to somebody else, and
+ * may have read anything.
+ */
 function trustOfAnswer({ model: { provider } }: CallModel): Pick<StepRecord, 'trust'> {
   const isElsewhere = provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
   return isElsewhere ? { trust: 'external' } : {};
 }
 
-/** A decision is no call that somebody makes and gives the result of: what was decided is what was said. */
+/**
+ * Returns the message of a decision. A decision is no call with a result: its arguments are the
+ * content of the message.
+ */
 function decisionIn({ content, tool_calls }: ModelAnswer, tool: string): Message {
   const call = tool_calls.find(({ name }) => name === tool);
   return { role: 'assistant', content: call?.arguments ?? content ?? '' };
 }
 
-/** A result is matched to its call by id over the whole run, so an id a model uses again is made new. */
+/**
+ * Replaces ids that the model has used before, because a result is matched to its call by id over
+ * the whole run.
+ */
 function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): ToolCall[] {
   if (calls.length === 0) {
     return [];

@@ -6,32 +6,34 @@ import { callModel } from './call-model.ts';
 import { embed } from './embed.ts';
 import { summarize } from './summarize.ts';
 
-/** What a model is paid for. */
+/** An action that calls a model at a price. */
 export type ModelAction = Extract<Action, { type: 'call_model' | 'summarize' | 'embed' }>;
 
-/** Asks a model as soon as limits let it: the run is parked while they do not. */
+/** Calls a model as soon as limits allow it. The run is parked while they do not. */
 export async function callWithinLimits(
   action: ModelAction,
   run: HeldRun,
   world: World,
 ): Promise<void> {
-  const begun = run.limits.isOverQuota ? 'full' : await run.limits.begin({ model: action.model });
-  if (begun === 'stale') {
+  const limitedCall = run.limits.isOverQuota
+    ? 'full'
+    : await run.limits.begin({ model: action.model });
+  if (limitedCall === 'stale') {
     run.relinquish();
-  } else if (begun === 'full') {
+  } else if (limitedCall === 'full') {
     await parkAtLimit(run);
   } else {
-    await ask(begun, action, run, world);
+    await ask(limitedCall, action, run, world);
   }
 }
 
-/** The run waits for a limit, and goes on when that lets it. */
+/** Parks a run until a limit allows it to continue. */
 export function parkAtLimit(run: HeldRun): Promise<boolean> {
   return run.commit([], { status: 'waiting', waiting_for: 'quota' });
 }
 
 async function ask(
-  begun: LimitedCall,
+  limitedCall: LimitedCall,
   action: ModelAction,
   run: HeldRun,
   world: World,
@@ -47,6 +49,6 @@ async function ask(
         return await embed(action, run, world);
     }
   } finally {
-    await begun.end(run.limits.tokens - before);
+    await limitedCall.end(run.limits.tokens - before);
   }
 }

@@ -6,7 +6,7 @@ import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
 import { RETRIED } from '../tool-plans/open-calls.ts';
 import { requestTokens } from './plan-model-call.ts';
 
-/** What a model is to be asked. */
+/** A function that plans the call of a model. */
 export type Prompting = (
   definition: AgentDefinition,
   state: RunState,
@@ -14,7 +14,10 @@ export type Prompting = (
   attempt: number,
 ) => Action;
 
-/** Asks the first model of the definition that is not spent: each is tried a few times, the next stands in for it. */
+/**
+ * Returns the call of the first model of the definition that has attempts left. Each model is tried
+ * a few times, then the next one takes its place.
+ */
 export function nextModelCall(
   definition: AgentDefinition,
   state: RunState,
@@ -36,7 +39,7 @@ export function nextModelCall(
     if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= PATIENCE_MS) {
       return action;
     }
-    patient ??= action; // it wants to be left alone for long: another model first, if there is one
+    patient ??= action; // the model requires a long wait: another one is called first, if any
   }
   if (patient) {
     return patient;
@@ -54,15 +57,18 @@ export function nextModelCall(
 const NO_MODEL =
   'the agent has no model: give it one in agent_models, or make a model named default';
 
-/** Each is at most 70 % of the one before. */
+/** Most attempts at a shorter request. Each is at most 70 % of the one before. */
 const SHRINKS = 8;
 
-/** How many attempts there were to be when one failed, where that was set. */
+/** Returns the number of attempts that was configured when one failed, if any. */
 function attemptsOf(failure: StepNote | undefined): number | undefined {
   return (failure?.input as { attempts?: number } | null | undefined)?.attempts;
 }
 
-/** The same request again would only be refused again. */
+/**
+ * Returns whether a request is not shorter than one that was rejected, and would only be rejected
+ * again.
+ */
 function isTooLongStill(
   action: Action,
   own: readonly StepNote[],
@@ -76,7 +82,7 @@ function isTooLongStill(
   );
 }
 
-/** Failed attempts to get an answer, since the last one or since somebody retried the run. */
+/** Returns the failed attempts since the last answer, or since the run was last retried by hand. */
 function failuresOf({ attempts }: RunState): readonly StepNote[] {
   const before = attempts.findLastIndex(
     ({ kind, name, call_id }) =>

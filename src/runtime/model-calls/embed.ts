@@ -11,8 +11,8 @@ import { similarity } from './text-similarity.ts';
 type Embed = Extract<Action, { type: 'embed' }>;
 
 /**
- * Asks a model for embeddings once and commits what came of it: how near the texts are, or one failed attempt. The vectors
- * are not kept: what is decided by them goes by the scores in the log.
+ * Calls a model for embeddings once and commits the result: the similarity of the texts, or one
+ * failed attempt. The vectors are not stored, because decisions use the scores in the log.
  */
 export async function embed(action: Embed, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
@@ -23,7 +23,7 @@ export async function embed(action: Embed, run: HeldRun, world: World): Promise<
     ? await ask(found.value, action, time.signal, run).finally(() => time.clear())
     : found;
   if (run.abort.signal.aborted) {
-    return; // not ours any more: nothing may be committed
+    return; // the run is not owned any more: nothing may be committed
   }
   if (!outcome.ok && time.signal.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };

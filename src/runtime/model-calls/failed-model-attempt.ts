@@ -9,7 +9,10 @@ import { requestTokens } from './plan-model-call.ts';
 
 type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
 
-/** One failed attempt goes into the log; then the run waits, here or as a row, if the same model is asked again. */
+/**
+ * Commits one failed attempt. The run then waits, here or as a row, if the same model is called
+ * again.
+ */
 export async function commitFailedAttempt(
   action: Asking,
   run: HeldRun,
@@ -45,5 +48,8 @@ export async function commitFailedAttempt(
   }
 }
 
-/** Folding ahead of a commit: what the database will say of limits is not needed to see an end. */
+/**
+ * Control data for folding ahead of a commit. The limits that the database will report are not
+ * needed to see an end.
+ */
 export const SAME = { exhausted: null } as const;

@@ -6,15 +6,18 @@ import type { World } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 
-/** What a model is asked within a call, and what the log tells of it. */
+/** A request to a model within a call, with its data for the log. */
 export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
   input: JsonObject;
   told(answer: ModelAnswer): JsonObject;
 };
 
-/** Asks a model without tools, for a call. The answer is in the log, and its price in the budget, before anybody has it. */
+/**
+ * Calls a model without tools, within a call. The answer is in the log, and its price in the
+ * budget, before it is returned.
+ */
 export async function callNestedModel(
-  { model, messages, output_schema, input, told }: NestedModelRequest,
+  { model, messages, output_schema, input, told: outputOf }: NestedModelRequest,
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
@@ -29,17 +32,17 @@ export async function callNestedModel(
   if (!found.ok) return found;
   const time = deadline(signal, run.timeLeft);
   const ask = async (): Promise<Outcome<ModelAnswer>> => {
-    const begun = await roomFor(model, time.signal, run, world);
-    if (!begun)
+    const limitedCall = await roomFor(model, time.signal, run, world);
+    if (!limitedCall)
       return no('limit_reached', `the limit of the model ${model.name} had no room in time`);
     let tokens = 0;
     try {
-      const asked = { model, messages, tools: [], output_schema };
-      const answered = await found.value.generate(asked, { signal: time.signal });
+      const request = { model, messages, tools: [], output_schema };
+      const answered = await found.value.generate(request, { signal: time.signal });
       tokens = answered.ok ? answered.value.usage.tokens_in + answered.value.usage.tokens_out : 0;
       return answered;
     } finally {
-      await begun.end(tokens);
+      await limitedCall.end(tokens);
     }
   };
   const outcome = await ask().finally(() => time.clear());
@@ -48,7 +51,7 @@ export async function callNestedModel(
   }
   const { finish_reason, usage } = outcome.value;
   const step = { kind: 'model', name: model.name, model_id: model.id, call_id } as const;
-  const output = { finish_reason, ...told(outcome.value) };
+  const output = { finish_reason, ...outputOf(outcome.value) };
   await run.commit([{ ...step, input, output, ...usage, started_at }]);
   if (!run.isHeld) {
     return no('cancelled', 'another worker owns this run'); // it is not in the log
@@ -60,7 +63,10 @@ export async function callNestedModel(
 
 const LOOK_MS = 500;
 
-/** A call cannot park in its middle, so it waits here, no longer than it may take; undefined when there was no room in time. */
+/**
+ * Waits for a limit to have room, since a call cannot be parked in its middle. The wait is no
+ * longer than the call may take. Returns undefined if there was no room in time.
+ */
 async function roomFor(
   model: NestedModelRequest['model'],
   signal: AbortSignal,
@@ -68,12 +74,12 @@ async function roomFor(
   world: World,
 ): Promise<LimitedCall | undefined> {
   while (!signal.aborted) {
-    const begun = await run.limits.begin({ model }, false);
-    if (begun === 'stale') {
+    const limitedCall = await run.limits.begin({ model }, false);
+    if (limitedCall === 'stale') {
       run.relinquish();
       return undefined;
     }
-    if (begun !== 'full') return begun;
+    if (limitedCall !== 'full') return limitedCall;
     await world.sleep(LOOK_MS, signal);
   }
   return undefined;

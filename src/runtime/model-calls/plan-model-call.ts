@@ -5,10 +5,16 @@ import type { Message } from '../../contracts/runs/message.ts';
 import { buildMessages } from '../messages/build-messages.ts';
 import { answerReserve, estimateTokens, fit as fitWindow } from '../messages/context-window.ts';
 
-/** The name of the guard that speaks when a summary could not be had: until the next answer the oldest is left out. */
+/**
+ * The name of the guard for a summary that failed. Until the next answer, the oldest messages are
+ * left out.
+ */
 export const CONTEXT_GUARD = 'context';
 
-/** Asks a model: with all that was said, or with as much as fits its window, or after what is oldest was summed up. */
+/**
+ * Plans the call of a model: with all messages, with as many as fit its window, or after a summary
+ * of the oldest ones.
+ */
 export function planModelCall(
   definition: AgentDefinition,
   state: RunState,
@@ -32,7 +38,7 @@ export function planModelCall(
     : { ...fitted, type: 'summarize', model };
 }
 
-/** The tools of an agent as its models are told them. */
+/** Returns the tools of an agent as its models receive them. */
 export function toolSchemas(definition: AgentDefinition): ToolSchema[] {
   return definition.tools.map(({ name, description, parameters }) => ({
     name,
@@ -41,7 +47,9 @@ export function toolSchemas(definition: AgentDefinition): ToolSchema[] {
   }));
 }
 
-/** Our estimate of a request, which the log keeps of one that was too long. */
+/**
+ * Estimates the tokens of a request. The log stores the estimate of a request that was too long.
+ */
 export function requestTokens(definition: AgentDefinition, messages: readonly Message[]): number {
   return estimateTokens(messages) + toolTokens(definition);
 }
@@ -52,7 +60,7 @@ function toolTokens(definition: AgentDefinition): number {
   return known;
 }
 
-/** A version never changes. */
+/** Tokens of the tools by definition. A version never changes. */
 const tokensOfTools = new WeakMap<AgentDefinition, number>();
 
 function policyOf({ agent }: AgentDefinition, { attempts }: RunState) {

@@ -10,8 +10,9 @@ import { summaryPrompt } from './summary-prompt.ts';
 type Summarize = Extract<Action, { type: 'summarize' }>;
 
 /**
- * Has the oldest part of the conversation summed up by the model that is about to need the room. The summary is a message
- * that covers the others, which stay in the log; without one a guard says why, and the oldest is left out instead.
+ * Summarizes the oldest part of the conversation by the model that needs the room. The summary is a
+ * message that covers the others, which stay in the log. If there is no summary, a guard says why,
+ * and the oldest messages are left out instead.
  */
 export async function summarize(action: Summarize, run: HeldRun, world: World): Promise<void> {
   const started_at = new Date().toISOString();
@@ -58,7 +59,7 @@ async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outco
   return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
 }
 
-/** What the model is sent to sum up. */
+/** Returns the request for a summary. */
 export function summaryRequest({ model, messages }: Summarize): ModelRequest {
   const room = model.context_tokens === null ? undefined : Math.floor(model.context_tokens * 0.7);
   const prompt = summaryPrompt(messages, null, room);

@@ -2,7 +2,7 @@ import type { Member } from '../../contracts/agents/definition.ts';
 import type { Nearness, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 
-/** What is said of a member, in one text: what members are compared with a task by. */
+/** Returns the description of a member as one text, which is compared with a task. */
 export function memberDescriptions({
   name,
   description = '',
@@ -12,7 +12,10 @@ export function memberDescriptions({
   return [name, description, ...capabilities, domain].filter((part) => part).join(' ');
 }
 
-/** How near each of the texts is to the query; undefined where the vectors are not of one length, or not as many. */
+/**
+ * Returns the similarity of each text to the query. Returns undefined if the vectors differ in
+ * length, or if their number is wrong.
+ */
 export function similarity(
   members: readonly string[],
   [query = [], ...vectors]: readonly (readonly number[])[],
@@ -28,7 +31,9 @@ export function similarity(
   return { dimensions, scores };
 }
 
-/** What the log of a run says of it; undefined while nobody has asked, and where it was erased. */
+/**
+ * Returns the similarity in the log of a run; undefined if it was not computed yet, or was erased.
+ */
 export function readSimilarity({ attempts }: RunState): Nearness | undefined {
   const step = attempts.find(
     ({ kind, output }) => kind === 'model' && isJsonObject(output) && Array.isArray(output.scores),
@@ -36,7 +41,10 @@ export function readSimilarity({ attempts }: RunState): Nearness | undefined {
   return step?.output as Nearness | undefined;
 }
 
-/** The cosine of the angle between two vectors of one length, to six places; 0 where one has no direction. */
+/**
+ * Returns the cosine of the angle between two vectors of one length, to six places. Returns 0 if
+ * one has no direction.
+ */
 export function cosine(a: readonly number[], b: readonly number[]): number {
   const exact = dot(a, b) / (Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b)));
   return Number.isFinite(exact) ? Math.round(exact * 1e6) / 1e6 : 0;

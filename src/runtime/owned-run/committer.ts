@@ -6,29 +6,38 @@ import type { Commit } from '../../db/runs/commit-query.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { StatementRetries } from '../environment/statement-retries.ts';
 
-/** Batches in flight at once: while the database works on one and waits for its disk, this process works on what the other gave back. */
+/**
+ * Batches in flight at once. While the database works on one and waits for its disk, this process
+ * works on the result of the other.
+ */
 const FLUSHES = 2;
 /** The most commits in flight that are each sent alone. At this number one batch is in flight. */
 const MOST_SINGLE_COMMITS = 2;
-/** A call costs as much as some fifteen commits in it: fewer are not shared out between calls. */
+/**
+ * The smallest part that is worth a call. A call costs as much as some fifteen commits in it, so
+ * fewer commits are not shared out between calls.
+ */
 const WORTH_A_CALL = 16;
-/** More gain nothing, and all of them wait for the last. */
+/** Most commits of a batch. More commits gain nothing, and all of them wait for the last. */
 const MOST_AT_ONCE = 512;
-/** Steps of a commit that is sent alone, since other commits would wait for it. */
+/** The number of steps from which a commit is sent alone, since other commits would wait for it. */
 const LARGE = 32;
 /** Most time-outs of a single commit; then the commit fails. */
 const MOST_TIMEOUTS = 4;
 
-/** With what was written, when that is not what was asked for. */
+/** The result of a commit, with the written content if it differs from the request. */
 export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
 
 export type Committer = {
   /**
-   * Durable when it resolves. `stale` means another worker owns the run, or this process gave up. Rejects
-   * when the database refuses the content itself.
+   * Commits steps, which are durable when the promise resolves. `stale` means that another worker
+   * owns the run, or that this process gave up. Rejects if the database rejects the content itself.
    */
   commit(commit: Commit, tenant: string): Promise<Committed>;
-  /** The same in a transaction of the caller, who rolls it back unless the answer is `committed`. */
+  /**
+   * Commits steps in a transaction of the caller, who rolls it back unless the outcome is
+   * `committed`.
+   */
   commitOn(client: PoolClient, commit: Commit): Promise<Committed>;
 };
 
@@ -65,7 +74,10 @@ export function createCommitter(options: CommitterOptions): Committer {
   let underWay = 0;
   let scheduled = false;
 
-  /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
+  /**
+   * Returns whether a batch may be sent. A few commits beside a large batch wait for it, because a
+   * call of their own would only slow it down.
+   */
   const isDue = (): boolean =>
     flushing === 0 ||
     (flushing < FLUSHES &&
@@ -79,7 +91,10 @@ export function createCommitter(options: CommitterOptions): Committer {
     }
   };
 
-  /** An equal part of all that is to be committed, so that the calls stay about equal and no side waits for the other. */
+  /**
+   * Takes an equal part of all that is to be committed, so that the calls stay about equal and
+   * neither waits for the other.
+   */
   const take = (): Pending[] => {
     const part = Math.ceil((waiting.size + underWay) / FLUSHES);
     return waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
@@ -121,7 +136,7 @@ export function createCommitter(options: CommitterOptions): Committer {
           return;
         }
         if (others.length > 0 && (isLast || isTimeout(error))) {
-          for (const pending of batch) void sendAlone(pending); // so that a failure reaches only its own run
+          for (const pending of batch) void sendAlone(pending); // a failure reaches only its run
           return;
         }
         await pause(retries.failed({ what: 'commit', error, attempt }), signal);

@@ -4,7 +4,7 @@ import type { Control, LoggedStep, StepRecord } from '../../contracts/runs/step.
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { trustAfter, trustAfterInbox } from './trust.ts';
 
-/** Nothing but the version. */
+/** No rules besides the version. */
 export const NO_RULES: CallRules = {
   approved: [],
   asked: [],
@@ -13,7 +13,7 @@ export const NO_RULES: CallRules = {
   approved_for: {},
 };
 
-/** The state of a run as its log tells it at the moment of a claim. */
+/** Returns the state of a run from its log at the time of a claim. */
 export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
   return {
     task: run.task,
@@ -24,11 +24,14 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     messages_at_retry: run.messages_at_retry,
     refused: run.refused,
     trust: run.trust,
-    rules: NO_RULES, // asked for before each round of calls: HeldRun.refreshRules
+    rules: NO_RULES, // read before each round of calls: HeldRun.refreshRules
   };
 }
 
-/** The state after a commit: what `foldLog` would give if the log were read again. */
+/**
+ * Returns the state after a commit: the same that `foldLog` would return if the log were read
+ * again.
+ */
 export function foldRecords(
   state: RunState,
   records: readonly StepRecord[],
@@ -48,7 +51,7 @@ export function foldRecords(
   };
 }
 
-/** The state when what came from outside has been added to the log. */
+/** Returns the state after entries from outside have been added to the log. */
 export function foldInbox(
   state: RunState,
   taken: { steps: LoggedStep[]; messages: LoggedMessage[] },
@@ -61,13 +64,16 @@ export function foldInbox(
   };
 }
 
-/** Its messages as the log tells them. */
+/** Returns the messages of a step as the log returns them. */
 function saidBy({ kind, trust, messages = [] }: StepRecord): LoggedMessage[] {
   const read = kind === 'tool' ? (trust ?? 'external') : trust;
   return read === 'external' ? messages.map((message) => ({ ...message, trust: read })) : messages;
 }
 
-/** What is shorter than all that was refused before is what counts from now on. */
+/**
+ * Adds the size of a request that was rejected as too long. The shortest of all such requests
+ * counts.
+ */
 function addRefused(refused: RunState['refused'], record: StepRecord): RunState['refused'] {
   const { name, input, error } = record;
   const tokens = (input as { estimated_tokens?: number } | null | undefined)?.estimated_tokens;
@@ -76,7 +82,10 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
     : refused;
 }
 
-/** A model answer begins a new count; one that a call's server asked for is part of that call. */
+/**
+ * Adds steps to the attempts. A model answer starts a new count. An answer that a call's server
+ * requested is part of that call.
+ */
 function addAttempts(
   attempts: readonly StepNote[],
   records: readonly StepRecord[],

@@ -20,7 +20,7 @@ import { RunLimits } from './run-limits.ts';
 import { createToolNoteSink } from './tool-note-sink.ts';
 import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
 
-/** A run this process owns: its folded log, and the only way to add to it. */
+/** A run that this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
   readonly id: string;
   readonly definition: AgentDefinition;
@@ -28,26 +28,26 @@ export class HeldRun {
   readonly hooks: RunHooks | undefined;
   readonly observer: RunObserver | undefined;
   readonly tell: ReturnType<typeof createToolNoteSink>;
-  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
+  /** Fires when this process does not own the run any more: cancelled, taken over, released. */
   readonly abort: AbortController;
   state: RunState;
-  /** False once the run has ended, is parked or belongs to somebody else. */
+  /** False once the run has ended, is parked or belongs to another worker. */
   isHeld = true;
-  /** Something came from outside: take it before going on. */
+  /** True if something arrived from outside. It is taken before the run continues. */
   hasInbox = false;
-  /** Somebody asked it to pause. */
+  /** True if a pause was requested. */
   isPauseRequested = false;
   readonly limits: RunLimits;
   readonly #options: HoldOptions;
   #after: number; // steps in the log
-  /** Somebody listened when it was claimed or last committed. */
+  /** True if the run had a subscriber when it was claimed or last committed. */
   #isWatched: boolean;
   #rulesStamp: number | null = null; // of the last commit
-  /** When its active time is used up, by `performance.now()`. */
+  /** The time at which its active time is used up, by `performance.now()`. */
   #deadline: number;
-  /** A commit may be there or not. */
+  /** True if it is unknown whether a commit was written. */
   #isUnsure = false;
-  /** Resolves when the commit before has been settled: commits of one run are in order. */
+  /** Resolves when the commit before has been settled, because commits of one run are in order. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: HoldOptions) {
@@ -67,19 +67,23 @@ export class HeldRun {
     this.#deadline = performance.now() + claimed.active_ms_left;
   }
 
-  /** What is left of its active time, in whole milliseconds: at least one, at most what a timer can hold. */
+  /**
+   * The rest of its active time, in whole milliseconds: at least one, at most the maximum of a
+   * timer.
+   */
   get timeLeft(): number {
     return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
   }
 
-  /** What its strategy does next, or would do in another state. */
+  /** Returns the next action of its strategy, in its own state or in another one. */
   next(state: RunState = this.state): Action | Promise<Action> {
     return offloadForRun(this, () => this.#options.decide(this.definition, state));
   }
 
   /**
-   * Adds steps and perhaps ends or parks the run; durable when it resolves. False when it was not completed because
-   * something came for it from outside: then nothing was written.
+   * Adds steps, and with `to` ends or parks the run. The steps are durable when the promise
+   * resolves. Returns false if the run was not completed because something arrived for it from
+   * outside; nothing was written then.
    */
   async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
     let isWritten = true;
@@ -96,7 +100,7 @@ export class HeldRun {
     return isWritten;
   }
 
-  /** Adds to the log what came from outside, so that the next step knows it. */
+  /** Adds what came from outside to the log, so that the next step knows it. */
   takeInbox(): Promise<void> {
     return this.#inTurn(async () => {
       const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
@@ -111,18 +115,24 @@ export class HeldRun {
     });
   }
 
-  /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
+  /**
+   * Reads the present rules for calls: approvals, prohibitions and withdrawals since the run
+   * started to work.
+   */
   async refreshRules(): Promise<void> {
     const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
     this.state = rules === this.state.rules ? this.state : { ...this.state, rules };
   }
 
-  /** The agents that could be given its task, as they are now. */
+  /** Returns the agents that could be given its task at present. */
   capableAgents(): Promise<Json> {
     return this.#options.ownership.capableAgents(this.id);
   }
 
-  /** What it is about to say, to send or to write, as the filters of its tenant leave it. */
+  /**
+   * Applies the output filters of its tenant to a value that the run is about to say, send or
+   * write.
+   */
   async applyOutputFilters<T extends Json>(
     outlet: Outlet,
     value: T,
@@ -134,15 +144,21 @@ export class HeldRun {
       : { isBlocked: false, value, guards: [] };
   }
 
-  /** Where an answer goes while it streams; undefined when it may not be told before it is whole. */
+  /**
+   * Opens the sink of a streamed answer. Returns undefined if the answer may not be shown before it
+   * is complete.
+   */
   tokenSink(attempt: number): TokenSink | undefined {
-    // what was told cannot be taken back
+    // a streamed text cannot be taken back
     if (this.#options.claimed.is_filtered) return undefined;
     const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
     return this.#options.stream(answer, this.#isWatched);
   }
 
-  /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
+  /**
+   * Marks the start of code in this process that might kill the process. Must be called before the
+   * code runs. The mark is durable for a suspect run, and costs nothing for all others.
+   */
   async beginRisk(): Promise<void> {
     const { claimed, ownership } = this.#options;
     if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
@@ -162,8 +178,8 @@ export class HeldRun {
   }
 
   /**
-   * Waits for its turn to commit on a transaction of the caller, who says when that is over. Throws `StaleRun` when
-   * the run has been let go before.
+   * Waits for its turn to commit on a transaction of the caller, who reports the end of the
+   * transaction. Throws `StaleRunError` if the run has been given up before.
    */
   async beginCommit(): Promise<TransactionalCommit> {
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
@@ -171,12 +187,12 @@ export class HeldRun {
       this.#inTurn(() => {
         begin();
         return over;
-      }).then(() => refuse(new StaleRunError('this run is not held any more'))); // its turn never came
+      }).then(() => refuse(new StaleRunError('this run is not held any more'))); // no turn came
     });
     return this.#ownCommit(end);
   }
 
-  /** It is not ours any more: what is in the air is aborted, nothing more is committed. */
+  /** Gives the run up: its calls in flight are aborted, and nothing more is committed. */
   relinquish(): void {
     this.isHeld = false;
     this.abort.abort();
@@ -189,8 +205,9 @@ export class HeldRun {
   }
 
   /**
-   * When a connection was lost nobody here knows where the log ends. Another commit could be taken for the one whose answer
-   * was lost, so there is none: the run is handed back, and whoever claims it reads.
+   * Stops all commits after a lost connection, because the end of the log is then unknown here.
+   * Another commit could be taken for the commit whose answer was lost. The run is released, and
+   * the worker that claims it reads its log.
    */
   #doubt(error: unknown): void {
     if (isConnectionLoss(error)) {

@@ -8,9 +8,9 @@ import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committer } from './committer.ts';
 import type { RunLease } from './run-lease.ts';
 
-/** What a run is held with. */
+/** The parts of a held run. */
 export type HoldOptions = {
-  /** Aborts when the run is no longer held: cancelled, taken over or handed on. */
+  /** Aborts when the run is no longer held: cancelled, taken over or released. */
   abort: AbortController;
   claimed: ClaimedRun;
   definition: AgentDefinition;
@@ -19,12 +19,12 @@ export type HoldOptions = {
   committer: Committer;
   hooks?: RunHooks | undefined;
   ownership: RunLease;
-  /** Who looks at it, for metrics, logs and traces. */
+  /** The observer of the run, for metrics, logs and traces. */
   observer?: RunObserver | undefined;
-  /** Called after every commit of a run that somebody watches. */
+  /** Called after every commit of a run that has a subscriber. */
   announce(id: string): void;
-  /** Called when a model begins to answer. */
+  /** Called when a model starts to answer. */
   stream: OpenSink;
-  /** Called with what its tools say while they work. */
+  /** Called with the messages of its tools while they work. */
   tell(note: ToolNote): void;
 };

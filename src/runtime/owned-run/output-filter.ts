@@ -4,11 +4,17 @@ import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Filtered } from '../../db/runs/output-filters.ts';
 import type { Json } from '../../json/json.ts';
 
-/** The guards that speak when filters have found something: it was let out, cleaned or flagged, or it was not. */
+/**
+ * The names of guards for hits of filters. `FILTERED` means that the value was let out, cleaned or
+ * flagged, and `BLOCKED` that it was not.
+ */
 export const FILTERED = 'output_filter';
 export const BLOCKED = 'output_blocked';
 
-/** Something a run is about to say or to send, as the filters of its tenant leave it, with what the log is told of that. */
+/**
+ * A value that a run is about to say or to send, after the filters of its tenant. `guards` are the
+ * steps that record the hits in the log.
+ */
 export type FilterResult<T extends Json> =
   | { isBlocked: false; value: T; guards: StepRecord[] }
   | { isBlocked: true; filter: string; guards: StepRecord[] };
@@ -31,7 +37,7 @@ export function toFilterResult<T extends Json>(
     : { isBlocked: false, value: value as T, guards };
 }
 
-/** What a model is told of a call that was blocked. */
+/** Returns the error that a model receives for a blocked call. */
 export function blockedCall(what: string, filter: string): RunError {
   return {
     code: 'rejected',
@@ -41,7 +47,7 @@ export function blockedCall(what: string, filter: string): RunError {
   };
 }
 
-/** What stands in the place of an answer that was blocked, and what the model is told of it. */
+/** Returns the replacement of a blocked answer, and the reply to the model. */
 export function blockedAnswer(filter: string): { content: string; reply: string } {
   return {
     content: `[withheld by the output filter ${filter}]`,
@@ -49,7 +55,7 @@ export function blockedAnswer(filter: string): { content: string; reply: string 
   };
 }
 
-/** The filter that kept a task from its member, if the step says that. */
+/** Returns the filter that blocked the task of a member, if the step records this. */
 export function blockedBy({ kind, name, output }: StepNote): string | undefined {
   if (kind !== 'guard' || name !== BLOCKED) return undefined;
   const { hits } = output as { hits: { filter: string }[] };

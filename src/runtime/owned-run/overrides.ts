@@ -7,7 +7,9 @@ import type {
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 
-/** What the configuration of a tool or member says of the run it begins. */
+/**
+ * Reads the overrides of a child run from the configuration of the tool or member that starts it.
+ */
 export function overridesIn(configuration: JsonObject): {
   overrides?: Overrides;
   budget?: JsonObject;
@@ -27,7 +29,7 @@ export function overridesIn(configuration: JsonObject): {
 
 const PLAIN = 'Answer in plain text, without Markdown.';
 
-/** A pinned definition as this run has it. */
+/** Returns a pinned definition with the overrides of this run. */
 export function definitionFor(
   { is_compensation, overrides }: Pick<ClaimedRun, 'is_compensation' | 'overrides'>,
   definition: AgentDefinition,
@@ -56,12 +58,15 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
       ...one,
       request_params: { ...one.request_params, ...overrides.request_params },
     })),
-    // of an agent the run was handed to, whose tools nobody compared with these, its own come first
+    // after a handoff the agent's own tools come first: their names were not compared with these
     tools: [...tools, ...client_tools.filter(({ name }) => !taken.has(name)).map(ofClient)],
   };
 }
 
-/** A client may never come back: then the run ends as expired, and its session goes on. */
+/**
+ * The time in which a client has to answer. A client may never return: the run then ends as
+ * expired, and its session continues.
+ */
 const CLIENT_ANSWERS_WITHIN_S = 24 * 60 * 60;
 
 function ofClient({ name, description = '', parameters }: ClientTool): ToolDefinition {
@@ -79,7 +84,7 @@ function ofClient({ name, description = '', parameters }: ClientTool): ToolDefin
   };
 }
 
-/** The definition of a run that takes effects back: its tools are the compensations. */
+/** Returns the definition of a run that reverts effects: its tools are the compensations. */
 function compensating(definition: AgentDefinition): AgentDefinition {
   return {
     ...definition,

@@ -1,7 +1,7 @@
 import type { RunContext } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
-/** Who and what a claimed run belongs to. */
+/** Returns the ids and metadata of a claimed run. */
 export function contextOf(claimed: ClaimedRun): RunContext {
   const { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata } = claimed;
   return { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata };

@@ -13,26 +13,28 @@ import {
 import type { Json } from '../../json/json.ts';
 import type { ReadCallRules } from '../scheduling/call-rules-cache.ts';
 
-/** What a held run asks of the database besides its commits. */
+/** The operations of a held run on the database besides its commits. */
 export type RunLease = {
-  /** Undefined when the run is not ours any more. */
+  /**
+   * Takes what came from outside. Returns undefined if this worker does not own the run any more.
+   */
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
-  /** False when the run is not ours any more. */
+  /** Marks the start of a risk. Returns false if this worker does not own the run any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
   /** Reads whether the MCP servers of the run's agent have listed their tools. */
   firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
-  /** Asks for a call that may be limited; see `BegunCall`. */
+  /** Requests a call that may be limited; see `BegunCall`. */
   beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
   endCall(call_id: string, tokens: number): Promise<void>;
-  /** What holds for calls now. */
+  /** Reads the present rules for calls. */
   rulesOf: ReadCallRules;
-  /** The agents a run of it may be begun of. */
+  /** Returns the agents to which the run may give its task, as its members. */
   capableAgents(id: string): Promise<Json>;
-  /** What filters leave of something. */
+  /** Applies the output filters to a value. */
   filtered(id: string, outlet: Outlet, value: Json, call_id?: string): Promise<Filtered>;
 };
 
-/** What the database says to this worker. */
+/** Creates the lease of a run that this worker owns. */
 export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRules): RunLease {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),

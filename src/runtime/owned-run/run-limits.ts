@@ -6,19 +6,19 @@ import type { RunLease } from './run-lease.ts';
 
 /** A call that may be made. */
 export type LimitedCall = {
-  /** To be called once it is over, however it ended. */
+  /** Ends the call. Must be called once the call is over, however it ended. */
   end(tokens?: number): Promise<void>;
 };
 
 const UNLIMITED: LimitedCall = { end: async () => {} };
 
-/** What keeps a held run from calling models and tools for now, and the numbers it goes by when it calls them. */
+/** The limits on the model and tool calls of a held run, and the settings for these calls. */
 export class RunLimits {
-  /** No model may be called: a limit is reached. */
+  /** True if a limit is reached, so that no model may be called. */
   isOverQuota = false;
-  /** Tokens of its answers, as far as they are committed. */
+  /** The tokens of its committed answers. */
   tokens = 0;
-  /** Numbers of its tenant, as of the last commit. */
+  /** The settings of its tenant, as of the last commit. */
   settings: RunSettings;
   readonly #claimed: ClaimedRun;
   readonly #ownership: RunLease;
@@ -31,7 +31,7 @@ export class RunLimits {
     this.settings = claimed.settings ?? {};
   }
 
-  /** What a commit of the run said. */
+  /** Applies the result of a commit of the run. */
   settled({ over_quota, are_calls_limited, settings, outcome, steps = [] }: Committed): void {
     this.isOverQuota = over_quota;
     this.#areCallsLimited = are_calls_limited;
@@ -45,19 +45,20 @@ export class RunLimits {
   }
 
   /**
-   * Asks to make a call. `full`: not now; when it `parks` the run has to wait (`quota`), and goes on when the limit lets it. `stale`:
-   * the run is not ours any more.
+   * Requests a call. `full` means that the call may not be made now. With `parks`, the run then has
+   * to wait (`quota`), and continues when the limit allows. `stale` means that this worker does not
+   * own the run any more.
    */
   async begin(called: Called, parks = true): Promise<LimitedCall | 'full' | 'stale'> {
     if (!this.#areCallsLimited) {
       return UNLIMITED;
     }
     const { execution_id, fence } = this.#claimed;
-    const begun = await this.#ownership.beginCall(execution_id, fence, called, parks);
-    if (begun.outcome === 'full' || begun.outcome === 'stale') {
-      return begun.outcome;
+    const decision = await this.#ownership.beginCall(execution_id, fence, called, parks);
+    if (decision.outcome === 'full' || decision.outcome === 'stale') {
+      return decision.outcome;
     }
-    const { call_id } = begun;
+    const { call_id } = decision;
     return call_id === null
       ? UNLIMITED
       : { end: (tokens = 0) => this.#ownership.endCall(call_id, tokens) };

@@ -1,7 +1,10 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { HoldOptions } from './hold-options.ts';
 
-/** Tells whoever follows a run what a tool says while it works. What filters of its tenant would have to look at is not told. */
+/**
+ * Returns a function that sends the messages of a run's tools to its subscribers while they work.
+ * Texts that filters of the tenant would have to check are not sent.
+ */
 export function createToolNoteSink({ claimed, tell }: HoldOptions): (note: ToolNote) => void {
   return (note) => {
     if (!claimed.is_filtered) return tell(note);

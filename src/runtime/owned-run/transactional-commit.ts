@@ -1,15 +1,18 @@
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 
-/** A commit inside somebody's transaction. Until `end` no other commit of the run begins. */
+/** A commit inside a transaction of the caller. Until `end`, no other commit of the run starts. */
 export type TransactionalCommit = {
-  /** Throws `StaleRun` when the run belongs to somebody else: the transaction must then roll back. */
+  /**
+   * Writes steps. Throws `StaleRunError` if the run belongs to another worker; the transaction must
+   * then roll back.
+   */
   write(client: PoolClient, records: StepRecord[], to?: Transition): Promise<void>;
-  /** Tells that the transaction has committed, or why not. */
+  /** Reports that the transaction has committed, or why it has not. */
   end(error?: unknown): void;
 };
 
-/** Thrown to roll a transaction back whose run has been taken over. */
+/** An error that rolls back a transaction whose run has been taken over. */
 export class StaleRunError extends Error {
   readonly code = 'HWSTL';
 }

@@ -6,12 +6,16 @@ import type { LoggedStep, StepRecord } from '../../contracts/runs/step.ts';
 import { isTrust, lowestTrust, type Trust } from '../../contracts/runs/trust.ts';
 import { isJsonObject } from '../../json/json.ts';
 
-/** Built-in tools of this process that bring nobody else's words: they compute with what the run gave them. */
+/**
+ * Built-in tools of this process that return no text from outside: they compute with the input from
+ * the run.
+ */
 const COMPUTING: ReadonlySet<string> = new Set(['calculator', 'run_code']);
 
 /**
- * How far a result is trusted: as its tool knows itself (those of the database, a record), as whoever gives the tool says of
- * it (`configuration.result_trust`), else not at all. An error may quote what was read, so it is trusted no further.
+ * Returns the trust level of a result. Some tools know the level themselves (those of the database,
+ * a record). Otherwise `configuration.result_trust` gives it, or the result is not trusted at all.
+ * An error may quote what was read, so it is trusted no further.
  */
 export function trustOfResult(tool: ToolDefinition, outcome: ToolOutcome): Trust {
   const { result_trust } = tool.configuration;
@@ -24,7 +28,10 @@ export function trustOfResult(tool: ToolDefinition, outcome: ToolOutcome): Trust
   return isTrust(result_trust) ? result_trust : 'external';
 }
 
-/** The level of a run after these steps, as the database lowers it with them (commit_steps). */
+/**
+ * Returns the trust level of a run after these steps, as the database lowers it with them
+ * (commit_steps).
+ */
 export function trustAfter(trust: Trust, records: readonly StepRecord[]): Trust {
   return lowestTrust(trust, ...records.map(readBy));
 }
@@ -33,7 +40,7 @@ function readBy({ kind, trust }: StepRecord): Trust | undefined {
   return kind === 'tool' ? (trust ?? 'external') : trust;
 }
 
-/** The same for what came from outside (drain_inbox). */
+/** Returns the trust level of a run after entries from outside (drain_inbox). */
 export function trustAfterInbox(
   trust: Trust,
   { steps, messages }: { steps: readonly LoggedStep[]; messages: readonly LoggedMessage[] },
@@ -41,7 +48,10 @@ export function trustAfterInbox(
   return lowestTrust(trust, ...steps.map(trustOfEnd), ...messages.map((message) => message.trust));
 }
 
-/** Of a child's end; what does not say it was written by somebody who did not know. */
+/**
+ * Returns the trust level of a child's end. An end without a level was written without knowledge of
+ * it.
+ */
 export function trustOfEnd({
   kind,
   output,
@@ -49,14 +59,17 @@ export function trustOfEnd({
   if (kind !== 'child') {
     return undefined;
   }
-  const told = isJsonObject(output) ? output.trust : undefined;
-  return isTrust(told) ? told : 'internal'; // that it could not begin is our own word
+  const level = isJsonObject(output) ? output.trust : undefined;
+  return isTrust(level) ? level : 'internal'; // that it could not start is our own text
 }
 
-/** What made a run trusted so little, in words and as data. */
+/** The reason for the low trust level of a run, in words and as data. */
 export type TrustReason = { text: string; tool: string | null; message_seq: number | null };
 
-/** The first message that says it; without one it began so: by a run above it, an earlier turn, its input. */
+/**
+ * Returns the reason for the trust level of a run: the first message with this level. Without one,
+ * the run started with the level, by a run above it, an earlier turn or its input.
+ */
 export function reasonOfTrust({ messages, trust, history }: RunState): TrustReason {
   const first = messages.find((message) => message.trust === trust);
   if (first?.role === 'tool') {

@@ -3,13 +3,22 @@ import type { CallRules } from '../../contracts/runs/action.ts';
 import type { StampedRules } from '../../db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
-/** What holds for the calls of one run, when its last commit told this stamp; null when it told none. */
+/**
+ * Reads the rules for the calls of one run. `stamp` comes from the last commit of the run; it is
+ * null if the commit returned none.
+ */
 export type ReadCallRules = (stamp: number | null) => Promise<CallRules>;
 
-/** Enough for the versions and users of one worker; it is only asked again for what is forgotten. */
+/**
+ * The most shared entries, enough for the versions and users of one worker. Forgotten entries are
+ * only loaded again.
+ */
 const MOST_SHARED = 10_000;
 
-/** Asks what holds for calls when something was defined in the run's tenant since, and keeps the answer until then. */
+/**
+ * A cache of the rules for calls. The rules are read again only when something was defined in the
+ * run's tenant since.
+ */
 export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;
   readonly #shared = new Map<string, StampedRules>();
@@ -22,8 +31,8 @@ export class CallRulesCache {
     const { execution_id, alike } = claimed;
     let known: StampedRules | undefined;
     return async (stamp) => {
-      const kept = [known, alike === null ? undefined : this.#shared.get(alike)];
-      known = kept.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
+      const candidates = [known, alike === null ? undefined : this.#shared.get(alike)];
+      known = candidates.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
       if (!known) {
         known = await this.#load(execution_id);
         if (!known) throw new Error(`run ${execution_id} does not exist any more`);

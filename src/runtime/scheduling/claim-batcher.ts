@@ -1,12 +1,15 @@
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
-/** What a call gave: `kept` is the room that was kept for more runs than were asked for. */
+/**
+ * The result of a claim. `kept` is the number of slots that were reserved for more runs than were
+ * requested.
+ */
 export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
 
-/** What brought a run to the worker: a job of the queue, or an offer (offer_runs.sql). */
+/** The reason for a claim: a job of the queue, or an offer (offer_runs.sql). */
 export type ClaimReason = 'wake_up' | 'offer';
 
-/** Runs to claim in one call. `offered` are those of them that no wake-up has come for. */
+/** Runs to claim in one call. `offered` are those for which no wake-up has come. */
 export type ClaimRequest = { ids: string[]; offered: string[] };
 
 type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, ClaimedRun>> };
@@ -16,9 +19,9 @@ type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, Cl
  * before is under way (`isFree`), become one call of `claim`. Resolves with undefined if the run
  * was not free.
  *
- * The database may claim a run of a tenant whose turn it is in the place of one that was asked for.
- * That run goes to a caller who gets none; what is left over goes to `more`. A run that is asked
- * for twice, by two wake-ups or by an offer and a wake-up, is given once.
+ * The database may claim a run of a tenant whose turn it is in the place of a requested one. That
+ * run goes to a caller who gets none; the remaining runs go to `more`. A run that is requested
+ * twice, by two wake-ups or by an offer and a wake-up, is returned once.
  */
 export function createClaimBatcher(
   claim: (request: ClaimRequest) => Promise<ClaimedBatch>,
@@ -48,21 +51,21 @@ export function createClaimBatcher(
 
 function shareOut(
   ids: readonly string[],
-  { runs, kept }: ClaimedBatch,
+  { runs, kept: reservedSlots }: ClaimedBatch,
   more: (left: ClaimedBatch) => void,
 ): Map<string, ClaimedRun> {
-  const asked = new Set(ids);
-  const given = new Map(
-    runs.filter((run) => asked.has(run.execution_id)).map((run) => [run.execution_id, run]),
+  const requestedIds = new Set(ids);
+  const runById = new Map(
+    runs.filter((run) => requestedIds.has(run.execution_id)).map((run) => [run.execution_id, run]),
   );
-  const empty = ids.filter((id) => !given.has(id));
-  const others = runs.filter((run) => !asked.has(run.execution_id));
+  const empty = ids.filter((id) => !runById.has(id));
+  const others = runs.filter((run) => !requestedIds.has(run.execution_id));
   for (const [index, id] of empty.entries()) {
     const other = others[index];
     if (other) {
-      given.set(id, other);
+      runById.set(id, other);
     }
   }
-  more({ runs: others.slice(empty.length), kept });
-  return given;
+  more({ runs: others.slice(empty.length), kept: reservedSlots });
+  return runById;
 }

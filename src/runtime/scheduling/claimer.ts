@@ -23,31 +23,37 @@ export type ClaimerOptions = {
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
   sleep(ms: number): Promise<unknown>;
-  /** Runs this process holds. */
+  /** Returns the ids of the runs that this process owns. */
   held(): Iterable<string>;
-  /** Room for so many more runs at most, kept until they come or `more` says that none do. */
+  /**
+   * Reserves up to `most` slots for more runs, until `more` is called. Returns the number of
+   * reserved slots.
+   */
   reserve(most: number): number;
-  /** What came for the room that was kept. */
+  /** Delivers the runs for the reserved slots, if any. */
   more(left: ClaimedBatch): void;
-  /** Nothing more is claimed. */
+  /** Returns true once nothing more may be claimed. */
   isDraining(): boolean;
-  /** Fires when there is nobody left to tell the database anything. */
+  /** Fires when this process has nothing left to tell the database. */
   signal: AbortSignal;
   retries: StatementRetries;
 };
 
-/** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet, as long as there are. */
+/**
+ * The number of simultaneous wake-ups that is a backlog. Runs are then claimed before their
+ * wake-ups have come, as long as there are any.
+ */
 const BACKLOG = 4;
 const MOST_AT_ONCE = 256;
 
-/** Claims runs under the name this process has at the moment, and hands them back. */
+/** Claims runs under the present id of this process, and releases them. */
 export class Claimer {
-  /** Gives the run, or another one whose turn it is, or nothing. */
+  /** Claims the run, or another one whose turn it is. Resolves with undefined if there is none. */
   readonly claim: (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined>;
   readonly #options: ClaimerOptions;
-  /** Claimed and not held yet. */
+  /** Ids of runs that are claimed and have not started yet. */
   readonly #arriving = new Set<string>();
-  /** Nobody's, until there is a name. */
+  /** The id under which runs are claimed; until there is one, an id of no worker. */
   #worker: string = randomUUID();
   #present = Promise.withResolvers<void>();
   #served: string | null = null;
@@ -67,70 +73,75 @@ export class Claimer {
     );
   }
 
-  /** Whether this worker does not own the run any more. Rejects when the database cannot say. */
+  /** Returns whether this worker has lost the run. Rejects if the database cannot say. */
   async hasLost(executionId: string): Promise<boolean> {
     return !(await stillOwns(this.#options.pool, this.#worker, executionId));
   }
 
-  /** Under which id runs are claimed now. */
+  /** The id under which runs are claimed now. */
   get worker(): string {
     return this.#worker;
   }
 
-  /** The tenant whose run was claimed last: the turn is with those after it. */
+  /** The tenant whose run was claimed last. The turn is with the tenants after it. */
   get served(): string | null {
     return this.#served;
   }
 
-  /** A new id; null until there is one, and nothing is claimed then. What the id before owned is handed back. */
+  /**
+   * Sets a new id. Null means that there is none: nothing is claimed, and the runs of the id before
+   * are released.
+   */
   setWorker(id: string | null): void {
     const before = this.#worker;
     this.#worker = id ?? randomUUID();
     if (id === null) {
       this.#present = Promise.withResolvers();
-      void this.#untilHeard((pool) => releaseAll(pool, before));
+      void this.#retryRelease((pool) => releaseAll(pool, before));
     } else {
       this.#present.resolve();
     }
   }
 
-  /** Who waits for an id waits no longer. */
+  /** Ends all waits for an id. */
   stop(): void {
     this.#present.resolve();
   }
 
-  /** Claims runs that are due for this worker without their wake-ups, as many as there is room for. */
+  /** Claims due runs for this worker without their wake-ups, as many as there is room for. */
   async look(): Promise<'found' | 'nothing' | 'no_room'> {
     while (this.#underWay) {
       await this.#underWay;
     }
-    const kept = this.#options.reserve(MOST_AT_ONCE);
-    if (kept === 0) return 'no_room';
-    return (await this.#fill(kept)) ? 'found' : 'nothing';
+    const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
+    if (reservedSlots === 0) return 'no_room';
+    return (await this.#fill(reservedSlots)) ? 'found' : 'nothing';
   }
 
-  /** It is held now, or will not be. */
+  /** Marks a run as arrived: it has started, or will not start. */
   arrived(id: string): void {
     this.#arriving.delete(id);
   }
 
-  /** Releases a claim, unless it was lost. The same worker may have claimed the run again by then. */
+  /**
+   * Releases a claim unless it was lost. The same worker may have claimed the run again by then.
+   */
   handBack(claimed: ClaimedRun, owner: string, isCrash = false): Promise<void> {
-    return this.#untilHeard((pool) => releaseExecution(pool, owner, claimed, isCrash));
+    return this.#retryRelease((pool) => releaseExecution(pool, owner, claimed, isCrash));
   }
 
   async #claimWithMore(request: ClaimRequest): Promise<ClaimedBatch> {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
-    const kept = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+    const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      return { runs: await this.#claimAlone(request, kept), kept };
+      return { runs: await this.#claimAlone(request, reservedSlots), kept: reservedSlots };
     } catch (error) {
-      this.#options.more({ runs: [], kept });
+      this.#options.more({ runs: [], kept: reservedSlots });
       throw error;
     }
   }
 
-  /** One call at a time: what is asked for meanwhile is asked for together. */
+  /** Sends one claim at a time. Requests that arrive meanwhile go into one claim. */
   #claimAlone(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
     const claiming = this.#claimDue(request, room);
     const over = claiming.then(
@@ -140,35 +151,43 @@ export class Claimer {
     this.#underWay = over;
     void over.then(() => {
       if (this.#underWay === over) {
-        this.#underWay = undefined; // else the next one has begun
+        this.#underWay = undefined; // otherwise the next claim has started
       }
     });
     return claiming;
   }
 
-  /** When all the room was used there may be more to have: it is asked for at once, until there is no more of either. */
+  /**
+   * Delivers runs. If all reserved slots were used, more runs may be due. They are claimed at once,
+   * until there are no more runs or slots.
+   */
   #give(left: ClaimedBatch): void {
     this.#options.more(left);
     if (left.kept > 0) {
       this.#isBacklog = left.runs.length === left.kept;
-      const kept = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
-      if (kept > 0) {
-        void this.#fill(kept);
+      const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+      if (reservedSlots > 0) {
+        void this.#fill(reservedSlots);
       }
     }
   }
 
-  async #fill(kept: number): Promise<boolean> {
-    const runs = await this.#claimAlone({ ids: [], offered: [] }, kept).catch(() => undefined);
+  async #fill(reservedSlots: number): Promise<boolean> {
+    const runs = await this.#claimAlone({ ids: [], offered: [] }, reservedSlots).catch(
+      () => undefined,
+    );
     if (runs) {
-      this.#give({ runs, kept });
+      this.#give({ runs, kept: reservedSlots });
     } else {
-      this.#options.more({ runs: [], kept }); // wake-ups come all the same
+      this.#options.more({ runs: [], kept: reservedSlots }); // the wake-ups still come
     }
     return runs !== undefined && runs.length > 0;
   }
 
-  /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
+  /**
+   * Repeats a claim until there is an answer. Without an answer it is unknown what was claimed, so
+   * all of it is released.
+   */
   async #claimDue(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
     const { claims, held, sleep, isDraining, retries } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
@@ -192,18 +211,18 @@ export class Claimer {
         }
         await sleep(retries.failed({ what: 'claim', error, attempt }));
       }
-      await this.#untilHeard((database) =>
+      await this.#retryRelease((database) =>
         releaseUnheld(database, owner, [...held(), ...this.#arriving]),
       );
     }
   }
 
   /** Repeats a statement until it succeeds, since a run that stays claimed would never continue. */
-  async #untilHeard(tell: (pool: Pool) => Promise<unknown>): Promise<void> {
+  async #retryRelease(release: (pool: Pool) => Promise<unknown>): Promise<void> {
     const { pool, sleep, signal, retries } = this.#options;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        await tell(pool);
+        await release(pool);
         retries.succeeded('release');
         return;
       } catch (error) {

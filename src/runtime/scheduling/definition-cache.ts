@@ -4,7 +4,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
 import { fillPromptTemplate } from './fill-prompt-template.ts';
 
-/** A version never changes, so it is loaded once and kept. */
+/** Creates a cache of agent versions. A version never changes, so it is loaded once. */
 export function createVersionCache(
   load: (id: string) => Promise<AgentDefinition>,
 ): (id: string) => Promise<AgentDefinition> {
@@ -17,7 +17,10 @@ export function createVersionCache(
   };
 }
 
-/** What a run pinned, with its prompt filled in. Most agents have none, and only they ask the database once more. */
+/**
+ * Creates a cache of the definitions that runs pinned, with the prompt filled in. Most agents have
+ * no prompt, and only a prompt needs another query.
+ */
 export function createDefinitionCache(
   pool: Pool,
 ): (

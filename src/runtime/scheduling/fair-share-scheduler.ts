@@ -4,24 +4,30 @@ import type { PrioritySemaphore } from './priority-semaphore.ts';
 
 export type FairShareOptions = {
   slots: PrioritySemaphore;
-  /** Runs held in this process, by tenant. */
+  /** Returns the number of runs in this process, by tenant. */
   held(): Map<string, number>;
-  /** Who has how many runs at work, over all workers, and who has due ones. */
+  /**
+   * Reads how many runs each tenant has at work, over all workers, and which tenants have due runs.
+   */
   shares(tenants: string[]): Promise<TenantLoad[]>;
   sleep(ms: number): Promise<unknown>;
-  /** Draining or over: nobody is let in any more. */
+  /** Returns true if the process drains or is over, so that no more runs enter. */
   isOver(): boolean;
 };
 
 const ASK_MS = 250;
-/** Wake-ups that wait so long for room here go to whoever else has some. */
+/** The number of readings after which waiting wake-ups go to other workers that have room. */
 const ASKS_PER_TURN_AWAY = 4;
-/** How long a run of a tenant that has no other goes on before it takes turns with those who have none. */
+/**
+ * The time for which a run of a tenant that has no other continues before it takes turns with
+ * tenants that have none.
+ */
 const FAIR_TIME_MS = 5_000;
 
 /**
- * What a process does while it has no room and wake-ups wait: it asks now and then whose runs should give way to a tenant
- * that has fewer at work. Costs nothing while there is room.
+ * Schedules preemption while a process has no room and wake-ups wait. From time to time it
+ * determines whose runs should give way to a tenant that has fewer at work. It costs nothing while
+ * there is room.
  */
 export class FairShareScheduler {
   readonly #options: FairShareOptions;
@@ -32,7 +38,7 @@ export class FairShareScheduler {
     this.#options = options;
   }
 
-  /** Call when somebody waits for room. */
+  /** Starts to watch. Called when a wake-up waits for room. */
   watch(): void {
     if (!this.#isWatching) {
       this.#isWatching = true;
@@ -43,7 +49,10 @@ export class FairShareScheduler {
     }
   }
 
-  /** Asked between two steps of a run: whether it is the one to give way. Then it must. */
+  /**
+   * Returns whether a run has to give way. Called between two steps of a run, which must give way
+   * after true.
+   */
   shouldPreempt(tenant: string, heldMs: number): boolean {
     const due = this.#plan.get(tenant);
     if (due && due.now > 0) {
@@ -65,7 +74,7 @@ export class FairShareScheduler {
         return;
       }
       const mine = held();
-      const found = await shares([...mine.keys()]).catch(() => []); // the database is away: ask again
+      const found = await shares([...mine.keys()]).catch(() => []); // no database: try again
       this.#plan = planPreemption(found, mine);
       if (asks % ASKS_PER_TURN_AWAY === 0 && found.some(({ other_workers }) => other_workers > 0)) {
         slots.rejectWaiting();

@@ -4,9 +4,10 @@ import { fillTemplate } from '../messages/template.ts';
 import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
- * A pinned definition with its prompt filled in for a run, before the agent's own instruction: what the run brings in
- * `input_data` goes before what the agent has, and that before defaults. When something is missing or unfit the agent has a
- * `prompt_fault` instead. The database fills in by the same rules (sql/10_private/agents/prompts.sql).
+ * Returns a pinned definition with its prompt filled in for a run, before the agent's own
+ * instruction. Values in the run's `input_data` precede those of the agent, which precede defaults.
+ * If a value is missing or unfit, the agent has a `prompt_fault` instead. The database fills in by
+ * the same rules (sql/10_private/agents/prompts.sql).
  */
 export function fillPromptTemplate(definition: AgentDefinition, inputData: Json): AgentDefinition {
   const { prompt, ...agent } = definition.agent;
@@ -29,13 +30,13 @@ function valuesOf({ variables, values }: PromptDefinition, inputData: Json): Jso
   const defaults = Object.entries(variables).flatMap(([name, schema]) =>
     schema.default === undefined ? [] : [[name, schema.default]],
   );
-  const given = Object.entries(isJsonObject(inputData) ? inputData : {}).filter(
+  const fromInput = Object.entries(isJsonObject(inputData) ? inputData : {}).filter(
     ([name, value]) => Object.hasOwn(variables, name) && value !== null,
   );
-  return { ...Object.fromEntries(defaults), ...values, ...Object.fromEntries(given) };
+  return { ...Object.fromEntries(defaults), ...values, ...Object.fromEntries(fromInput) };
 }
 
-/** One for each prompt of a version, which is kept: then it is compiled once. */
+/** One schema for each prompt of a version. Versions are cached, so a schema is compiled once. */
 const schemas = new WeakMap<PromptDefinition, JsonSchema>();
 
 function schemaOf(prompt: PromptDefinition): JsonSchema {

@@ -35,7 +35,7 @@ export class HeldRunFactory {
     this.#rules = new CallRulesCache((ids) => callRules(options.pool, ids));
   }
 
-  /** Returns the observer of a run, if somebody observes it. */
+  /** Returns the observer of a run, if there is one. */
   observerOf(claimed: ClaimedRun, definition: AgentDefinition): ReturnType<ObserveRun> {
     const context = contextOf(claimed);
     return this.#options.observe?.({ context, definition, isChild: claimed.is_child });

@@ -1,15 +1,19 @@
 import type { TenantLoad } from '../../db/runs/tenant-load.ts';
 
-/** How many runs of a tenant should give way: at their next step, or not before they had a fair time (`later`). */
+/**
+ * The number of runs of a tenant that should give way: at their next step, or not before they had a
+ * fair time (`later`).
+ */
 export type PreemptionOptions = { now: number; later: number };
 
-/** Runs at work, and what they are divided by. */
+/** Runs at work, and the weight by which they are divided. */
 type Part = { atWork: number; weight: number };
 
 /**
- * Whose runs of this process should make room for a tenant that has fewer at work for its weight and cannot begin. One for
- * each such tenant at a time, from those who have most; never so many that it would have to be given back. Where that would
- * be so and the tenant has no run at work, they take turns: a run gives way when it had a fair time.
+ * Plans whose runs of this process make room for tenants that cannot start one and have fewer at
+ * work for their weight. Each such tenant gets room for one run at a time, from the tenant with the
+ * most. A run gives way at once only if its room would not have to be given back. Otherwise, if the
+ * tenant has no run at work, the tenants take turns: a run gives way after a fair time.
  */
 export function planPreemption(
   shares: readonly TenantLoad[],
@@ -44,7 +48,7 @@ export function planPreemption(
 
 const NOBODY: Part = { atWork: 0, weight: 1 };
 
-/** What a tenant has beside the others, with so many more at work. */
+/** Returns the load of a tenant compared to others, with `more` further runs at work. */
 function load({ atWork, weight }: Part, more = 0): number {
   return (atWork + more) / weight;
 }

@@ -1,6 +1,9 @@
 type Waiting = { priority: number; enter(isIn: boolean): void };
 
-/** So many at once; those who wait are let in by priority (smaller first), then in the order they came. */
+/**
+ * A semaphore with a fixed capacity. Waiting callers enter by priority (smaller first), then in the
+ * order in which they came.
+ */
 export class PrioritySemaphore {
   readonly #capacity: number;
   #free: number;
@@ -12,7 +15,7 @@ export class PrioritySemaphore {
     this.#free = capacity;
   }
 
-  /** Whether none is taken. */
+  /** True if no slot is taken. */
   get areFree(): boolean {
     return this.#free === this.#capacity;
   }
@@ -21,17 +24,17 @@ export class PrioritySemaphore {
     return this.#free > 0;
   }
 
-  /** How many wait to be let in. */
+  /** The number of waiting callers. */
   get waiting(): number {
     return this.#queue.length;
   }
 
-  /** More wait than reserved slots may come free. */
+  /** True if more callers wait than reserved slots may come free. */
   get areShort(): boolean {
     return this.#queue.length > this.#reserved;
   }
 
-  /** False when it was turned away: then nothing is to be released. */
+  /** Acquires a slot. Returns false if the caller was rejected; it then has no slot to release. */
   async acquire(priority: number): Promise<boolean> {
     if (this.#free > 0) {
       this.#free -= 1;
@@ -43,7 +46,10 @@ export class PrioritySemaphore {
     });
   }
 
-  /** Takes the free slots, up to `most`, before it is known how many are used. Then call `settle`. */
+  /**
+   * Takes the free slots, up to `most`, before it is known how many are used. Must be followed by
+   * `settle`.
+   */
   reserve(most: number): number {
     const taken = Math.min(this.#free, most);
     this.#free -= taken;
@@ -51,7 +57,7 @@ export class PrioritySemaphore {
     return taken;
   }
 
-  /** Ends a reservation. Each used slot is to be released later, the others are free. */
+  /** Ends a reservation. Each used slot has to be released later; the others are free. */
   settle(reserved: number, used: number): void {
     this.#reserved -= reserved;
     for (let unused = reserved - used; unused > 0; unused -= 1) {
@@ -68,7 +74,7 @@ export class PrioritySemaphore {
     }
   }
 
-  /** All who wait are to try elsewhere. */
+  /** Rejects all waiting callers, which then try elsewhere. */
   rejectWaiting(): void {
     const waiting = this.#queue;
     this.#queue = [];
