@@ -137,7 +137,8 @@ const HOMES: Record<string, RegExp> = {
   '@modelcontextprotocol/server': /^src\/mcp-server\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
-  diff: /^src\/systems\//,
+  diff: /^src\/(systems|text)\//,
+  'eventsource-parser': /^src\/client\//,
   'prom-client': /^src\/telemetry\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
 };

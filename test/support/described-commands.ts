@@ -12,9 +12,9 @@ export async function describedCommands(): Promise<string> {
     lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(describe(command))},`);
   }
   return `// Generated from src/cli/commands: npm run generate. Help and completion load it instead of the commands.
-import type { Described } from './command-metadata.ts';
+import type { CommandMetadata } from './command-metadata.ts';
 
-export const described: Readonly<Record<string, Described>> = {
+export const described: Readonly<Record<string, CommandMetadata>> = {
 ${lines.join('\n')}
 };
 `;

@@ -1,6 +1,6 @@
 import type { VersionChange } from '../../db/queries/versions.ts';
 import type { Json } from '../../json/json.ts';
-import { unifiedDiff } from '../../runtime/replay/unified-diff.ts';
+import { unifiedDiff } from '../../text/unified-diff.ts';
 import { plainText } from '../output/terminal-text.ts';
 
 /** Formats a change for people: its place, then the lines that were removed and added. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ExportedRun } from '../../../src/contracts/runs/exported-run.ts';
 import { replayRun } from '../../../src/index.ts';
-import { unifiedDiff } from '../../../src/runtime/replay/unified-diff.ts';
+import { unifiedDiff } from '../../../src/text/unified-diff.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, runToEnd } from '../arrange.ts';

@@ -7,7 +7,7 @@ import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { RunFiles } from '../../../contracts/runs/run-files.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
-import { unifiedDiff } from '../unified-diff.ts';
+import { unifiedDiff } from '../../../text/unified-diff.ts';
 import type { World } from '../../environment/world.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { parseServerSentEvents } from '../../src/client/parse-sse.ts';
+
+async function parsed(...chunks: string[]): Promise<object[]> {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(chunk));
+      controller.close();
+    },
+  });
+  return Array.fromAsync(parseServerSentEvents(body));
+}
+
+test('events end with an empty line, whatever ends the lines, wherever chunks end', async () => {
+  const events = [
+    { event: 'token', data: { text: 'a' }, id: '1.1' },
+    { event: 'complete', data: { output: null } },
+  ];
+  for (const end of ['\n', '\r\n', '\r']) {
+    const text = [
+      ': a comment',
+      '',
+      'id: 1.1',
+      'event: token',
+      'data: {"text":',
+      'data: "a"}',
+      '',
+      'data: {"has": "no name"}',
+      '',
+      'event:complete',
+      'data:{"output":null}',
+      '',
+      'event: token',
+      'data: {"is": "cut',
+    ].join(end);
+    expect(await parsed(text)).toEqual(events);
+    expect(await parsed(...text)).toEqual(events);
+  }
+});
