@@ -8,7 +8,9 @@ async function parsed(...chunks: string[]): Promise<object[]> {
       controller.close();
     },
   });
-  return Array.fromAsync(parseServerSentEvents(body));
+  const events: object[] = [];
+  for await (const event of parseServerSentEvents(body)) events.push(event);
+  return events;
 }
 
 test('events end with an empty line, whatever ends the lines, wherever chunks end', async () => {

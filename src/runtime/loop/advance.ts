@@ -5,7 +5,7 @@ import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlsta
 import type { World } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
 import { callWithinLimits } from '../model-calls/call-within-limits.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
 import { StaleRunError } from '../owned-run/transactional-commit.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
 import { awaitMcpServers } from './await-mcp-servers.ts';
@@ -103,7 +103,7 @@ function fail(
   stop_reason: StopReason,
   error: RunError,
   before: readonly StepRecord[] = [],
-): Promise<boolean> {
+): Promise<RunCommit> {
   const step =
     stop_reason === 'error'
       ? ({ kind: 'error', error } as const)

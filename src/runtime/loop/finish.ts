@@ -2,7 +2,7 @@ import { TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
 import type { FilterResult } from '../owned-run/output-filter.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
@@ -43,7 +43,7 @@ function commitBlocked(
   { filter, guards }: Extract<FilterResult<string>, { isBlocked: true }>,
   what: string,
   run: HeldRun,
-): Promise<boolean> {
+): Promise<RunCommit> {
   const message = `the output filter ${filter} does not let the ${what} out`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
   return run.commit([...guards, { kind: 'error', error }], {

@@ -140,16 +140,14 @@ async function commitAnswer(
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
   if (ahead?.type === 'finish') {
     const { output, output_data } = ahead;
-    const isOver = await run.commit([...records, { kind: 'output' }], {
+    const outcome = await run.commit([...records, { kind: 'output' }], {
       status: 'completed',
       stop_reason: 'final_answer',
       output,
       output_data,
       metrics: { finish_reason: answer.finish_reason },
     });
-    if (isOver) {
-      return;
-    }
+    if (outcome !== 'inbox') return;
   }
   await run.commit(records);
 }

@@ -1,6 +1,6 @@
 import type { Action } from '../../contracts/runs/action.ts';
 import type { World } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 import { callModel } from './call-model.ts';
 import { embed } from './embed.ts';
@@ -28,7 +28,7 @@ export async function callWithinLimits(
 }
 
 /** Parks a run until a limit allows it to continue. */
-export function parkAtLimit(run: HeldRun): Promise<boolean> {
+export function parkAtLimit(run: HeldRun): Promise<RunCommit> {
   return run.commit([], { status: 'waiting', waiting_for: 'quota' });
 }
 

@@ -20,6 +20,14 @@ import { RunLimits } from './run-limits.ts';
 import { createToolNoteSink } from './tool-note-sink.ts';
 import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
 
+/**
+ * The outcome of a commit.
+ *
+ * - `inbox`: the run was not ended, since something came for it from outside; nothing was written.
+ * - `lost`: the run is no longer held; nothing was written.
+ */
+export type RunCommit = 'committed' | 'inbox' | 'lost';
+
 /** A run that this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
   readonly id: string;
@@ -81,12 +89,11 @@ export class HeldRun {
   }
 
   /**
-   * Adds steps, and with `to` ends or parks the run. The steps are durable when the promise
-   * resolves. Returns false if the run was not completed because something arrived for it from
-   * outside; nothing was written then.
+   * Adds steps, and with `to` ends or parks the run. What is committed is durable when the promise
+   * resolves.
    */
-  async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
-    let isWritten = true;
+  async commit(records: StepRecord[], to?: Transition): Promise<RunCommit> {
+    let outcome: RunCommit = 'lost';
     await this.#inTurn(async () => {
       await beforeCommit(to);
       const result = await this.#options.committer.commit(
@@ -94,10 +101,10 @@ export class HeldRun {
         this.context.tenant_id,
       );
       await afterCommit(records, to);
-      isWritten = result.outcome !== 'inbox';
+      outcome = result.outcome === 'stale' ? 'lost' : result.outcome;
       this.#settle({ steps: records, to, ...result });
     });
-    return isWritten;
+    return outcome;
   }
 
   /** Adds what came from outside to the log, so that the next step knows it. */

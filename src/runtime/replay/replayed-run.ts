@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
-import { HeldRun } from '../owned-run/held-run.ts';
+import { HeldRun, type RunCommit } from '../owned-run/held-run.ts';
 import { strategyOf } from '../strategies/registry.ts';
 import { recordedFilterResult } from './record/recorded-filter-results.ts';
 import { RecordedOrder } from './record/recorded-order.ts';
@@ -44,19 +44,19 @@ export class ReplayedRun extends HeldRun {
     this.#order = new RecordedOrder((callId) => record.steps[judge.position]?.call_id === callId);
   }
 
-  override async commit(records: StepRecord[], to?: Transition): Promise<boolean> {
+  override async commit(records: StepRecord[], to?: Transition): Promise<RunCommit> {
     const callId = records[0]?.call_id;
     if (callId !== undefined && this.isHeld) {
       await this.#order.turnOf(callId);
     }
-    const isWritten = await super.commit(records, to);
+    const outcome = await super.commit(records, to);
     this.state = { ...this.state, rules: this.#record.rulesAt(this.#judge.position) };
     if (this.isHeld) {
       this.#order.moved();
     } else {
       this.#order.end();
     }
-    return isWritten;
+    return outcome;
   }
 
   /** Waits for the turn of a call that has no recorded result. */
