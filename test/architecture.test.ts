@@ -139,6 +139,7 @@ const HOMES: Record<string, RegExp> = {
   'libpg-query': /^src\/db\//,
   diff: /^src\/(systems|text)\//,
   'eventsource-parser': /^src\/client\//,
+  'lru-cache': /^src\/runtime\//,
   'prom-client': /^src\/telemetry\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
 };

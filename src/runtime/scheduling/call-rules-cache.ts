@@ -1,4 +1,5 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
+import { LRUCache } from 'lru-cache';
 import type { CallRules } from '../../contracts/runs/action.ts';
 import type { StampedRules } from '../../db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
@@ -21,7 +22,7 @@ const MOST_SHARED = 10_000;
  */
 export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;
-  readonly #shared = new Map<string, StampedRules>();
+  readonly #shared = new LRUCache<string, StampedRules>({ max: MOST_SHARED });
 
   constructor(load: (ids: readonly string[]) => Promise<readonly (StampedRules | undefined)[]>) {
     this.#load = createBatchLoader(load);
@@ -45,9 +46,6 @@ export class CallRulesCache {
   #share(alike: string | null, rules: StampedRules): void {
     if (alike === null || !rules.is_shared) {
       return;
-    }
-    if (this.#shared.size >= MOST_SHARED) {
-      this.#shared.clear();
     }
     this.#shared.set(alike, rules);
   }

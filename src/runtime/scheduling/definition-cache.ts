@@ -1,19 +1,25 @@
+import { LRUCache } from 'lru-cache';
 import { withOffload } from '../../concurrency/offload.ts';
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
 import { fillPromptTemplate } from './fill-prompt-template.ts';
 
-/** Creates a cache of agent versions. A version never changes, so it is loaded once. */
+/** Most versions that are cached, each with its compiled schemas. */
+const MOST_VERSIONS = 2_000;
+
+/** Returns a function that loads a version and caches it. A version never changes. */
 export function createVersionCache(
   load: (id: string) => Promise<AgentDefinition>,
 ): (id: string) => Promise<AgentDefinition> {
-  const versions = new Map<string, Promise<AgentDefinition>>();
+  const versions = new LRUCache<string, Promise<AgentDefinition>>({ max: MOST_VERSIONS });
   return (id) => {
-    const known = versions.get(id) ?? load(id);
-    versions.set(id, known);
-    known.catch(() => versions.delete(id));
-    return known;
+    const cached = versions.get(id);
+    if (cached) return cached;
+    const loading = load(id);
+    versions.set(id, loading);
+    loading.catch(() => versions.delete(id));
+    return loading;
   };
 }
 
