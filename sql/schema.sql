@@ -22798,7 +22798,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.release_unknown(worker uuid, held uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.release_unknown(worker uuid, held uuid[], fences integer[])
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -22807,7 +22807,10 @@ AS $function$
 declare
   v_unheld uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.owner_worker = release_unknown.worker and e.id <> all (release_unknown.held)
+    where e.owner_worker = release_unknown.worker and not exists (
+      select from unnest(release_unknown.held, release_unknown.fences) as h (id, fence)
+      where h.id = e.id and h.fence = e.fence
+    )
   );
 begin
   return case when cardinality(v_unheld) > 0
@@ -39399,7 +39402,7 @@ grant execute on function howdah_private.register_worker(uuid,text,text,integer,
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean,integer) to howdah_worker;
 
-grant execute on function howdah_private.release_unknown(uuid,uuid[]) to howdah_worker;
+grant execute on function howdah_private.release_unknown(uuid,uuid[],integer[]) to howdah_worker;
 
 grant execute on function howdah_private.remove_unlisted_servers(jsonb) to howdah_app;
 

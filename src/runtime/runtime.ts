@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../contracts/agents/definition.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
-import type { ClaimedRun } from '../db/runs/runs.ts';
+import type { Claim, ClaimedRun } from '../db/runs/runs.ts';
 import { tenantLoad } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { type Retry, StatementRetries } from './environment/statement-retries.ts';
@@ -27,7 +27,7 @@ const PAUSE_MS = 250;
  */
 export class Runtime {
   readonly #options: RuntimeOptions;
-  readonly #held = new Map<string, { run: HeldRun; done: Promise<void> }>();
+  readonly #held = new Map<string, { run: HeldRun; claim: Claim; done: Promise<void> }>();
   /** Runs whose offers are being claimed. */
   readonly #offered = new Set<string>();
   readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
@@ -51,7 +51,7 @@ export class Runtime {
     this.#claimer = new Claimer({
       pool: options.pool,
       claims: options.claims,
-      held: () => this.#held.keys(),
+      held: () => [...this.#held.values()].map(({ claim }) => claim),
       reserve: (most) => this.#slots.reserve(most),
       more: (left) => this.#acceptBatch(left),
       sleep,
@@ -213,7 +213,7 @@ export class Runtime {
     try {
       await this.#begin(claimed);
     } finally {
-      this.#claimer.arrived(claimed.execution_id);
+      this.#claimer.arrived(claimed);
     }
   }
 
@@ -242,7 +242,7 @@ export class Runtime {
       }
       this.#leave();
     });
-    this.#held.set(run.id, { run, done });
+    this.#held.set(run.id, { run, claim: claimed, done });
   }
 
   /**

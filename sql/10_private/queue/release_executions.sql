@@ -95,14 +95,21 @@ end $$;
 
 -- Releases runs that the worker owns but does not know of. This happens when the answer to a claim
 -- was lost, or when a claim took other runs than those that were named.
-create or replace function howdah_private.release_unknown(worker uuid, held uuid[]) returns int
+--
+-- `held` are the runs that the worker knows of, and `fences` those of their claims. The worker may
+-- still remember an old claim of a run that it owns under a new one, whose answer was lost.
+create or replace function howdah_private.release_unknown(worker uuid, held uuid[], fences int[])
+  returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_unheld uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.owner_worker = release_unknown.worker and e.id <> all (release_unknown.held)
+    where e.owner_worker = release_unknown.worker and not exists (
+      select from unnest(release_unknown.held, release_unknown.fences) as h (id, fence)
+      where h.id = e.id and h.fence = e.fence
+    )
   );
 begin
   return case when cardinality(v_unheld) > 0

@@ -58,6 +58,9 @@ export type ClaimedRun = {
   hooks: HookRow[] | null;
 };
 
+/** Identifies one claim of a run. */
+export type Claim = Pick<ClaimedRun, 'execution_id' | 'fence'>;
+
 /**
  * The result of a commit. `inbox`: nothing was written and the run was not completed, because
  * something arrived in its inbox.
@@ -207,7 +210,7 @@ export async function firstDiscovery(
 export async function releaseExecution(
   pool: Pool,
   worker: string,
-  { execution_id, fence }: Pick<ClaimedRun, 'execution_id' | 'fence'>,
+  { execution_id, fence }: Claim,
   isCrash: boolean,
 ): Promise<void> {
   await pool.query('select howdah_private.release_executions($1, $2, $3, $4)', [
@@ -230,9 +233,13 @@ export async function releaseAll(pool: Pool, worker: string): Promise<void> {
 export async function releaseUnheld(
   pool: Pool,
   worker: string,
-  held: readonly string[],
+  held: readonly Claim[],
 ): Promise<void> {
-  await pool.query('select howdah_private.release_unknown($1, $2)', [worker, held]);
+  await pool.query('select howdah_private.release_unknown($1, $2, $3)', [
+    worker,
+    held.map(({ execution_id }) => execution_id),
+    held.map(({ fence }) => fence),
+  ]);
 }
 
 /** Returns whether the worker still owns the run. */

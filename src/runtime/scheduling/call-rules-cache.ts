@@ -1,5 +1,5 @@
-import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { LRUCache } from 'lru-cache';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import type { CallRules } from '../../contracts/runs/action.ts';
 import type { StampedRules } from '../../db/runs/call-rules.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from '../../db/connection/pool.ts';
 import { isRefusal } from '../../db/connection/sqlstate.ts';
 import {
+  type Claim,
   type ClaimedRun,
   claimExecutions,
   releaseAll,
@@ -23,8 +24,8 @@ export type ClaimerOptions = {
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
   sleep(ms: number): Promise<unknown>;
-  /** Returns the ids of the runs that this process owns. */
-  held(): Iterable<string>;
+  /** Returns the claims of the runs that this process remembers. */
+  held(): Iterable<Claim>;
   /**
    * Reserves up to `most` slots for more runs, until `more` is called. Returns the number of
    * reserved slots.
@@ -51,8 +52,8 @@ export class Claimer {
   /** Claims the run, or another one whose turn it is. Resolves with undefined if there is none. */
   readonly claim: (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined>;
   readonly #options: ClaimerOptions;
-  /** Ids of runs that are claimed and have not started yet. */
-  readonly #arriving = new Set<string>();
+  /** Claims of runs that have not started yet. */
+  readonly #arriving = new Set<Claim>();
   /** The id under which runs are claimed; until there is one, an id of no worker. */
   #worker: string = randomUUID();
   #present = Promise.withResolvers<void>();
@@ -119,8 +120,8 @@ export class Claimer {
   }
 
   /** Marks a run as arrived: it has started, or will not start. */
-  arrived(id: string): void {
-    this.#arriving.delete(id);
+  arrived(claim: Claim): void {
+    this.#arriving.delete(claim);
   }
 
   /**
@@ -202,7 +203,7 @@ export class Claimer {
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
           this.#served = runs.at(-1)?.tenant_id ?? this.#served;
-          runs.forEach((run) => void this.#arriving.add(run.execution_id));
+          runs.forEach((run) => void this.#arriving.add(run));
           return runs;
         }
       } catch (error) {

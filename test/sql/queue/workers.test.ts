@@ -101,6 +101,24 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued', fence: 4 });
   });
 
+  test('a claim that the worker does not know of is released, though it remembers an older one', async () => {
+    const worker = await makeWorker(db.pool);
+    const [known, again] = [await started(worker), await started(worker)];
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
+      worker,
+      [again],
+    ]);
+    await claim(db.pool, worker, [again]);
+    const { released } = await one(
+      db.pool,
+      'select howdah_private.release_unknown($1, $2, $3) as released',
+      [worker, [known, again], [1, 1]],
+    );
+    expect(released).toBe(1);
+    expect(await runRow(db.pool, known)).toMatchObject({ status: 'running', fence: 1 });
+    expect(await runRow(db.pool, again)).toMatchObject({ status: 'queued', fence: 4 });
+  });
+
   test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
     const { id: worker, poolId, client } = await startWorkerSession(db.url);
     const run = await started(worker);
