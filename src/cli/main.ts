@@ -75,16 +75,16 @@ async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
     .description(
-      'Insert a row, watch an agent answer it, ask everything in SQL. Without a command: how things stand.',
+      'Insert a row, watch an agent answer it, query everything in SQL. Without a command, prints the status.',
     )
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .addOption(
-      new Option('-o, --output <format>', 'how the result is written; --json is -o json').choices(
+      new Option('-o, --output <format>', 'output format; --json is short for -o json').choices(
         FORMATS,
       ),
     )
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
-    .option('--profile <name>', 'the server of `howdah login` to ask; none for none')
+    .option('--profile <name>', 'profile of `howdah login` to use; none selects no profile')
     .option('--no-color', 'print without colours')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)

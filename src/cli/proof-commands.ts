@@ -4,13 +4,13 @@ import type { CommandEntry } from './command-entry.ts';
 export const proofCommands: readonly CommandEntry[] = [
   {
     name: 'bench',
-    summary: 'how fast the engine is here, on databases made for it and dropped',
+    summary: 'measure the speed of the engine on temporary databases',
     args: '[NAME...]',
     load: () => import('./commands/bench.ts'),
   },
   {
     name: 'chaos',
-    summary: 'whether it keeps its promises while everything breaks, on a server made for it',
+    summary: 'test the guarantees while faults are injected, on a temporary server',
     load: () => import('./commands/chaos.ts'),
   },
 ];

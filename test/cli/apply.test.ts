@@ -90,7 +90,9 @@ describe('howdah apply', () => {
       await put(HELPDESK, 'too.yaml'),
     );
     expect(status).toBe(2);
-    expect(stderr).toMatch(/too\.yaml:2:7: another of these files describes "shop-helpdesk"/);
+    expect(stderr).toMatch(
+      /too\.yaml:2:7: another of these files already describes "shop-helpdesk"/,
+    );
   });
 
   test('has an exit status for what kept it from it', async () => {
@@ -122,19 +124,21 @@ describe('howdah apply', () => {
       status: 0,
       stderr: expect.stringContaining('piped has version 1.'),
     });
-    expect((await cli('apply', '-', '-')).stderr).toMatch(/standard input can be read once/);
-    expect((await cli('apply', '-', '--watch')).stderr).toMatch(/so it cannot be watched/);
+    expect((await cli('apply', '-', '-')).stderr).toMatch(/standard input can be read only once/);
+    expect((await cli('apply', '-', '--watch')).stderr).toMatch(
+      /--watch cannot be used with standard input/,
+    );
   });
 
   test('says of a folder that files are applied, and takes no JSON that is none', async () => {
     expect(await cli('apply', folder)).toMatchObject({
       status: 2,
-      stderr: `error: ${folder} is a folder without a pack.yaml\n hint: A pack is a folder with a pack.yaml. Else name the files in it: ${folder}/*.yaml\n`,
+      stderr: `error: the folder ${folder} has no pack.yaml\n hint: A pack is a folder with a pack.yaml. For other folders, name the files: ${folder}/*.yaml\n`,
     });
     const file = await put('{"version": "v1", "name": "t", "agents": {"a": {},}}', 'a.json');
     expect(await cli('apply', file)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining(`${file}:1:50: a comma before }: take it out`),
+      stderr: expect.stringContaining(`${file}:1:50: remove the comma before }`),
     });
   });
 
@@ -226,12 +230,12 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
       [slug],
     );
     expect((await cli('diff', await put(OWN))).stdout).toMatch(
-      /^change agent desk \(belonged to nobody, is taken over\)\n--- agent desk/m,
+      /^change agent desk \(had no owner, is taken over\)\n--- agent desk/m,
     );
     await cli('apply', await put(OWN));
     const file = await put(LESS);
     const kept =
-      'team keeps what its file no longer has, without --prune: model fast, model used, agent analyst, agent development, workflow nightly\n';
+      'team still owns objects that its file no longer contains. Use --prune to delete them: model fast, model used, agent analyst, agent development, workflow nightly\n';
     const plain = await cli('diff', file);
     expect(plain).toMatchObject({ status: 1, stderr: kept });
     expect(plain.stdout).not.toContain('delete');
@@ -240,10 +244,10 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
     const words = said(diff.stdout, /^(create|change|delete) (.*)$/);
     expect(words).toEqual([
       'delete model fast',
-      'change model used (is let go of)',
+      'change model used (is no longer owned)',
       'delete agent analyst',
       'change agent desk',
-      'change agent development (is let go of)',
+      'change agent development (is no longer owned)',
       'delete workflow nightly',
     ]);
     expect(diff.stderr).toBe('');
@@ -265,7 +269,7 @@ test('a provider that no worker of this release knows is warned of, where it sta
       '  ok: { provider: groq, model: x, base_url: https://example.com/v1 }\n',
   );
   const told = [
-    `warning: ${file}:4:18: There is no model provider "opnai". Did you mean "openai"?`,
+    `warning: ${file}:4:18: The model provider "opnai" does not exist. Did you mean "openai"?`,
     `warning: ${file}:5:18: Provider groq is any OpenAI-compatible server: give the model its base_url`,
   ];
   for (const args of [

@@ -67,7 +67,7 @@ test('a file that cannot be used is named, and nothing is left behind', async ()
   const before = await countResources();
   for (const [file, why] of [
     [join(folder, 'none.txt'), 'there is no such file'],
-    [folder, 'it is no file'],
+    [folder, 'it is not a file'],
     [large, 'it has 8388609 bytes'],
   ] as const) {
     const line = ['run', 'reader', 'Look.', '--detach', '--attach', orders, '--attach', file];

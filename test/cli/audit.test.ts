@@ -112,13 +112,13 @@ const CASES: Case[] = [
     ...{ how: 'a row is changed and hashed anew', at: 8, fault: 'forged' },
     sql: `update howdah.audit_log as l set actor = 'nobody' where tenant_id = $1 and seq = 7;
       update howdah.audit_log as l set hash = howdah_private.audit_hash(l) where tenant_id = $1 and seq = 7`,
-    says: /row 8 does not follow the one before/,
+    says: /row 8 does not follow the previous row/,
   },
   {
     ...{ how: 'the last row is changed and hashed anew', at: ROWS, fault: 'forged' },
     sql: `update howdah.audit_log as l set actor = 'nobody' where tenant_id = $1 and seq = 10;
       update howdah.audit_log as l set hash = howdah_private.audit_hash(l) where tenant_id = $1 and seq = 10`,
-    says: /row 10 is not the one that was appended last/,
+    says: /row 10 is not the row that was appended last/,
   },
   {
     ...{ how: 'rows in the middle are deleted', at: 4, fault: 'missing', rows: 8 },
@@ -151,17 +151,17 @@ const CASES: Case[] = [
     sql: `update howdah.audit_log set seq = 1000 where tenant_id = $1 and seq = 6;
       update howdah.audit_log set seq = 6 where tenant_id = $1 and seq = 8;
       update howdah.audit_log set seq = 8 where tenant_id = $1 and seq = 1000`,
-    says: /row 6 stands where another one did/,
+    says: /row 6 is at the position of another row/,
   },
   {
     ...{ how: 'a row is put in', at: 6, fault: 'reordered', rows: 11 },
     sql: `${RENUMBER}; ${COPY(5, 2, 4)}`,
-    says: /row 6 stands where another one did/,
+    says: /row 6 is at the position of another row/,
   },
   {
     ...{ how: 'a row is put in at the end', at: 11, fault: 'forged', rows: 11 },
     sql: COPY(11, 10, 10),
-    says: /row 11 is put in at the end/,
+    says: /row 11 is inserted at the end/,
   },
 ];
 
@@ -170,7 +170,7 @@ describe('howdah doctor --audit', () => {
     const { slug } = await audited();
     const { status, stdout } = await runCli(db.url, 'doctor', '--audit');
     expect(status).toBe(0);
-    expect(stdout).toContain(`ok   audit       ${slug}: 10 rows, unbroken, no checkpoint yet`);
+    expect(stdout).toContain(`ok   audit       ${slug}: 10 rows, intact, no checkpoint yet`);
   });
 
   test.each(CASES)('finds that $how', async ({ sql, at, fault, rows = ROWS, says }) => {
@@ -218,7 +218,7 @@ describe('a checkpoint', () => {
     expect(await takeCheckpoints()).toMatchObject([{ tenant_id: id, seq: 11 }]);
     expect((await doctor()).of(slug)).toMatchObject({
       ok: true,
-      found: `${slug}: 11 rows, unbroken, checkpoint at 11`,
+      found: `${slug}: 11 rows, intact, checkpoint at 11`,
     });
   });
 
@@ -271,7 +271,7 @@ describe('a checkpoint', () => {
     const found = items.find(({ check }) => check === 'checkpoints');
     expect(found).toMatchObject({ ok: false, fix: expect.stringContaining('backup') });
     expect(found?.found).toContain(
-      `1 of the file are gone from the database, the first at row 10 of tenant ${id}`,
+      `1 in the file are missing from the database, the first at row 10 of tenant ${id}`,
     );
     await takeCheckpoints(); // does not hide it
     expect((await doctor()).status).toBe(1);
@@ -325,9 +325,7 @@ describe('a checkpoint', () => {
     const forged = items.find(({ check }) => check === 'checkpoints');
     expect(status).toBe(1);
     expect(forged).toMatchObject({ ok: false });
-    expect(forged?.found).toMatch(
-      /1 lines of it unreadable.*, 1 with a signature that is not ours/,
-    );
+    expect(forged?.found).toMatch(/1 lines of the file unreadable.*, 1 with a forged signature/);
     await tamper(id, FORGET);
   });
 
@@ -395,7 +393,7 @@ describe('a checkpoint', () => {
       const [found, ...more] = items.filter(({ check }) => check === 'checkpoints');
       expect(found).toMatchObject({
         ok: true,
-        found: expect.stringMatching(/, 1 of the file are of another database, /),
+        found: expect.stringMatching(/, 1 in the file belong to another database, /),
       });
       expect(more).toEqual([]);
     });
@@ -410,7 +408,7 @@ describe('a checkpoint', () => {
       const borneOut = (await doctor()).items.filter(({ check }) => check === 'checkpoints');
       expect(borneOut[1]).toMatchObject({
         ok: true,
-        found: expect.stringMatching(/same tenants \(\d+\/\d+\), and hold here too$/),
+        found: expect.stringMatching(/same tenants \(\d+\/\d+\), and also match this database$/),
       });
       await Promise.all([writeIn(db), writeIn(copy)]);
       await takeCheckpoints();
@@ -423,7 +421,7 @@ describe('a checkpoint', () => {
         {
           ok: false,
           found: expect.stringContaining(`of tenant ${copied.id}`),
-          fix: expect.stringContaining('HOWDAH_HOME of its own'),
+          fix: expect.stringContaining('give each its own HOWDAH_HOME'),
         },
       ]);
     });
@@ -466,7 +464,7 @@ describe('a checkpoint', () => {
     expect(items.filter(({ tenant }) => tenant === 'no tenant')).toMatchObject([{ ok: true }]);
     expect(items.filter(({ tenant }) => tenant === line.tenant_id)).toEqual([]);
     expect(items.find(({ check }) => check === 'checkpoints')?.found).toContain(
-      '2 of the file are of another database',
+      '2 in the file belong to another database',
     );
   });
 });
@@ -479,7 +477,7 @@ test('triggers that are switched off are found, and what they let pass', async (
   expect(items.find(({ check }) => check === 'triggers')).toMatchObject({
     ok: false,
     found: expect.stringMatching(
-      /^gone or switched off: howdah\.models _950_audit_update, howdah_private\.audit_pending _900_chain; \d+ changes that never reached the log$/,
+      /^missing or disabled: howdah\.models _950_audit_update, howdah_private\.audit_pending _900_chain; \d+ changes are missing from the log$/,
     ),
   });
   await db.pool.query('alter table howdah_private.audit_pending enable trigger all');
@@ -497,7 +495,7 @@ test('triggers that are gone are found, and sessions that are told to fire none'
   const { status, items } = await doctor();
   expect(status).toBe(1);
   expect(items.find(({ check }) => check === 'triggers')?.found).toBe(
-    `gone or switched off: howdah.audit_log _100_refuse_change; sessions fire none: session_replication_role of database ${name}`,
+    `missing or disabled: howdah.audit_log _100_refuse_change; triggers do not fire because session_replication_role is set for: database ${name}`,
   );
   await db.pool.query(`alter database ${name} reset session_replication_role`);
   await db.pool.query(rows[0].text);

@@ -97,10 +97,12 @@ describe.runIf(pgBin)('backup and restore', () => {
       runs = await arrange();
       const { status, stdout, stderr } = await cli(server.url, 'backup', file);
       expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: `${file}\n` });
-      expect(stderr).toMatch(/Runs that go on after a restore: .*2 running/);
-      expect(stderr).toMatch(/^Not in it: HOWDAH_SECRET_KEY \([0-9a-f]{16}\): without it/m);
-      expect(stderr).toMatch(/^Not in it: the watched tables public\.tickets: --all/m);
-      expect(stderr).toMatch(/^Not in it: the logins reporting:/m);
+      expect(stderr).toMatch(/Runs that continue after a restore: .*2 running/);
+      expect(stderr).toMatch(
+        /^Not in the backup: HOWDAH_SECRET_KEY \([0-9a-f]{16}\), which is needed/m,
+      );
+      expect(stderr).toMatch(/^Not in the backup: the watched tables public\.tickets: --all/m);
+      expect(stderr).toMatch(/^Not in the backup: the logins reporting:/m);
     } finally {
       await worker.stop(0);
       await silent.close();
@@ -179,7 +181,10 @@ describe.runIf(pgBin)('backup and restore', () => {
     const { status, stdout, stderr } = await cli(url, 'restore', file, '--json');
     const report = JSON.parse(stdout);
     expect(report.findings.filter(({ ok }: { ok: boolean }) => !ok)).toMatchObject([
-      { check: 'tables', found: 'watched, and not so here: public.tickets' },
+      {
+        check: 'tables',
+        found: 'watched, but missing or not watched in this database: public.tickets',
+      },
     ]);
     expect({ status, stderr }).toMatchObject({ status: 1 });
     expect(report).toMatchObject({
@@ -283,7 +288,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     try {
       const { status, stdout } = await cli(url, 'restore', file);
       expect(status).toBe(1);
-      expect(stdout).toMatch(/BAD {2}secrets .* which is not here\n.*set HOWDAH_SECRET_KEY/);
+      expect(stdout).toMatch(/BAD {2}secrets .* which is not available\n.*Set HOWDAH_SECRET_KEY/);
     } finally {
       vi.stubEnv('HOWDAH_SECRET_KEY', key.toString('base64'));
     }
@@ -305,7 +310,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     test('a database that has a Howdah', async () => {
       const { status, stderr } = await cli(server.url, 'restore', file);
       expect(status).toBe(1);
-      expect(stderr).toMatch(/the database howdah has the schemas .*howdah.* already/);
+      expect(stderr).toMatch(/the database howdah already has the schemas .*howdah/);
       expect(stderr).toMatch(/hint: Restore into an empty database/);
     });
 
@@ -314,10 +319,10 @@ describe.runIf(pgBin)('backup and restore', () => {
       expect(await cli(url, 'restore', join(folder, 'never.dump'))).toMatchObject({ status: 3 });
       const { status, stderr } = await cli(url, 'restore', 'package.json');
       expect(status).toBe(2);
-      expect(stderr).toMatch(/package\.json is no backup of Howdah/);
+      expect(stderr).toMatch(/package\.json is not a Howdah backup/);
       const into = await cli(url, 'restore', file, '--into', 'scratch');
       expect(into).toMatchObject({ status: 2, stdout: '' });
-      expect(into.stderr).toMatch(/--into is not the URL of a database/);
+      expect(into.stderr).toMatch(/--into is not a PostgreSQL URL/);
     });
 
     test('a role that the server does not have', async () => {
@@ -344,7 +349,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       await pool.query(`delete from howdah_private.migrations where name = '${first}'`);
       const { status, stderr } = await cli(await emptyDatabase(), 'restore', preview);
       expect(status).toBe(1);
-      expect(stderr).toContain('the backup is of a preview of Howdah from before 0.1.0');
+      expect(stderr).toContain('the backup was created by a preview of Howdah before 0.1.0');
       rmSync(preview);
     });
 
@@ -365,7 +370,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     test('a name that is taken, a folder that is not there', async () => {
       const taken = await cli(server.url, 'backup', file);
       expect(taken).toMatchObject({ status: 1, stdout: '' });
-      expect(taken.stderr).toMatch(/there is a file .*whole\.dump already/);
+      expect(taken.stderr).toMatch(/the file .*whole\.dump already exists/);
       const nowhere = await cli(server.url, 'backup', join(folder, 'nope', 'x.dump'));
       expect(nowhere).toMatchObject({ status: 2, stdout: '' });
       expect(nowhere.stderr).toMatch(/there is no folder .*nope/);

@@ -183,6 +183,6 @@ test('a server that is not there, or that lets nobody in, is told of', async () 
   const away = await startCli(NOWHERE, 'chat', 'poet', '--api', 'http://127.0.0.1:1').end();
   expect(away).toMatchObject({
     status: 8,
-    stderr: expect.stringContaining('hint: Check the address, and that the server runs.'),
+    stderr: expect.stringContaining('hint: Check the address, and that the server is running.'),
   });
 });

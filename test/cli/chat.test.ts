@@ -286,7 +286,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     });
     const told = stderr.split('\n');
     expect(told).toContain(
-      '/agent [NAME]  who is spoken with; with a name, who is from the next message on; or /switch',
+      '/agent [NAME]  show the current agent; with a name, switch to that agent for the next message (alias /switch)',
     );
     expect(told.filter((line) => /^agent /.test(line))).toEqual([
       'agent greeter',
@@ -329,20 +329,18 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     const { status, stdout, stderr } = await talk.end();
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Hello there\n'.repeat(4) });
     for (const said of [
-      'nothing was said yet, so there is nothing to fork',
+      'this session has no turns to fork from',
       'this session has no turn 3',
       'this session has no turn x',
-      'the fork has not begun yet, so its agent cannot be switched',
-      'the next message goes on behind turn 1, in a session of its own',
+      'the agent cannot be switched before the fork has its first message',
+      'the next message continues after turn 1, in a new session',
     ]) {
       expect(stderr).toContain(said);
     }
     const [, old, branch] =
-      /session (\S+) · a line[\s\S]*session (\S+) · goes on behind turn 1 of \1/.exec(stderr) ?? [
-        '',
-        '',
-        '',
-      ];
+      /session (\S+) · type a message[\s\S]*session (\S+) · continues after turn 1 of \1/.exec(
+        stderr,
+      ) ?? ['', '', ''];
     expect((await inputsOf(old)).map(({ input }) => input)).toEqual(['One', 'Two']);
     expect((await inputsOf(branch)).map(({ input }) => input)).toEqual(['Other', 'More']);
     expect(

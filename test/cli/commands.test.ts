@@ -39,7 +39,7 @@ describe('howdah filters', () => {
     expect(await cli('filters', 'test', 'my B-1234')).toMatchObject({
       status: 0,
       stdout: 'my [badge withheld]\n',
-      stderr: expect.stringContaining('Found: badge (redact).'),
+      stderr: expect.stringContaining('Matched: badge (redact).'),
     });
     expect(await cli('filters', 'test', 'my B-1234', '--place', 'file')).toMatchObject({
       stdout: 'my B-1234\n',
@@ -62,7 +62,7 @@ describe('howdah filters', () => {
   test.each([
     [['remove', 'nobody'], 3, /there is no filter named 'nobody'/],
     [['add', 'x', '('], 2, /pattern of filter 'x'/],
-    [['add', 'x', 'y', '--places', 'roof'], 2, /'roof' is none of output/],
+    [['add', 'x', 'y', '--places', 'roof'], 2, /'roof' is not one of output/],
     [['add', 'x', 'y', '--agent', 'nobody'], 3, /nobody/],
     [['test', 'y', '--agent', 'nobody'], 3, /nobody/],
   ])('filters %j exits %i', async (argv, status, said) => {
@@ -308,8 +308,8 @@ describe('a run there is', () => {
 
     for (const [place, said] of [
       ['input.order.numbr=1', 'Did you mean order.number?'],
-      ['order.number=1', 'It is input=TEXT'],
-      ['input.order.number', 'It is input=TEXT'],
+      ['order.number=1', 'Use input=TEXT'],
+      ['input.order.number', 'Use input=TEXT'],
     ] as const) {
       const refused = await set(place);
       expect(refused.status).toBe(2);
@@ -319,7 +319,7 @@ describe('a run there is', () => {
     expect(twice.stderr).toContain('the input is given twice');
     const late = await cli('fork', id, '--seq', '1', '--set', 'input.tags=1');
     expect(late.stderr).toContain('cannot be changed after step 1');
-    expect((await cli('fork', id)).stderr).toContain('--seq 0 begins anew');
+    expect((await cli('fork', id)).stderr).toContain('--seq 0 starts from the beginning');
   });
 
   test('is drawn as a tree with what each used', async () => {
@@ -418,7 +418,7 @@ describe('what there is', () => {
       expect(JSON.parse((await cli('top', '--json')).stdout).alerts).toMatchObject([alert]);
       const { status, stdout } = await cli('doctor');
       expect(status).toBe(1);
-      expect(stdout).toMatch(/BAD +alerts +1, the worst: connections_near_max of server/);
+      expect(stdout).toMatch(/BAD +alerts +1, the most severe: connections_near_max of server/);
       expect(stdout).toContain('docs/operations.md#connections_near_max');
     } finally {
       await limit(85);
@@ -457,13 +457,13 @@ describe('what there is', () => {
     expect(JSON.parse(healthy.stdout).items).toContainEqual({
       check: 'code',
       ok: true,
-      found: expect.stringMatching(/^javascript: \d+ escapes tried; python: \S/),
+      found: expect.stringMatching(/^javascript: \d+ escape attempts; python: \S/),
     });
     expect(JSON.parse(healthy.stdout).items).toContainEqual({
       check: 'connections',
       ok: true,
       found: expect.stringMatching(
-        /^\d+ of \d+ at most: 0 API with 15 each, \d+ workers with 31 each, \d+ of others$/,
+        /^at most \d+ of \d+: 0 API servers with 15 each, \d+ workers with 31 each, \d+ of other clients$/,
       ),
     });
     await database.pool.query(`update howdah.sessions set title = title; begin;

@@ -81,7 +81,7 @@ describe('howdah completion words', () => {
 
   test('every command stands there with what it does', async () => {
     const { stdout } = await runCli(NOWHERE, 'completion', 'words', '--', '');
-    expect(stdout).toContain('show\ta run with all its steps\n');
+    expect(stdout).toContain('show\tshow a run with all its steps\n');
     expect(stdout).not.toContain('words');
   });
 

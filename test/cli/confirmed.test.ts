@@ -26,13 +26,13 @@ const users = async () =>
   (await database.pool.query('select username from howdah.users')).rows.length;
 
 const LINES: [string[], RegExp][] = [
-  [['migrate', 'down'], /This drops what \d{4}_\w+ made, with its data\./],
-  [['migrate', 'down', '--all'], /This drops everything of Howdah in this database/],
+  [['migrate', 'down'], /This drops what \d{4}_\w+ created, with its data\./],
+  [['migrate', 'down', '--all'], /This drops everything that belongs to Howdah in this database/],
   [['erase-user', 'ada', '--mode', 'delete', '--cancel-live'], /This deletes the runs of ada\./],
-  [['retention'], /This deletes what retention policies no longer keep\./],
-  [['secret', 'remove', 'openai'], /This forgets the secret openai\./],
-  [['filters', 'remove', 'iban'], /This forgets the filter iban/],
-  [['key', 'revoke', 'hwd_9f2kQ7xYb1Zc'], /takes the key hwd_9f2kQ7xYb1Zc… back/],
+  [['retention'], /This deletes all data that is past its retention period\./],
+  [['secret', 'remove', 'openai'], /This deletes the secret openai\./],
+  [['filters', 'remove', 'iban'], /This deletes the filter iban/],
+  [['key', 'revoke', 'hwd_9f2kQ7xYb1Zc'], /This revokes the key hwd_9f2kQ7xYb1Zc… permanently\./],
 ];
 
 describe('what cannot be undone', () => {
@@ -43,14 +43,14 @@ describe('what cannot be undone', () => {
         const { status, stdout, stderr } = await typed(line, ...argv);
         expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
         expect(stderr).toMatch(what);
-        expect(stderr).toMatch(/cannot be undone\. Go on\? \[y\/N\] .*Nothing was done\.\n$/s);
+        expect(stderr).toMatch(/cannot be undone\. Continue\? \[y\/N\] .*Nothing was done\.\n$/s);
       }
     },
   );
 
   test('is done when it is wanted, and with --yes or --json unasked', async () => {
     expect((await typed('y', 'filters', 'remove', 'iban')).stderr).toContain(
-      'Filter iban is gone.',
+      'Filter iban is deleted.',
     );
     for (const more of ['--yes', '--json']) {
       await database.pool.query(
@@ -74,7 +74,7 @@ describe('--dry-run', () => {
     const { status, stdout, stderr } = await runCli(database.url, ...argv);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^1 executions$/m);
-    expect(stderr).toBe('So many it would be; nothing was done.\n');
+    expect(stderr).toBe('Dry run: nothing was done.\n');
     expect(JSON.parse((await runCli(database.url, ...argv, '--json')).stdout)).toMatchObject({
       dry_run: true,
       executions: 1,

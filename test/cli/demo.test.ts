@@ -8,7 +8,7 @@ test('the demo answers tickets next to them, says which model it used, and may b
   for (const round of [1, 2]) {
     const { status, stdout } = await runCli(database.url, 'demo');
     expect(status).toBe(0);
-    expect(stdout).toContain('local: extractive, no LLM');
+    expect(stdout).toContain('local: extractive, without an LLM');
     expect(stdout).toContain('insert into howdah.executions (agent_id, input, metadata)');
     const { rows } = await database.pool.query(
       `select count(*)::int as tickets, count(reply)::int as replies from shop.tickets`,
@@ -28,7 +28,7 @@ test('the demo never touches a schema shop that is not its own', async () => {
     await other.pool.query('create schema shop; create table shop.orders (mine int)');
     const { status, stderr } = await runCli(other.url, 'demo');
     expect(status).toBe(1);
-    expect(stderr).toContain('which is not the demo');
+    expect(stderr).toContain('a schema named shop that is not part of the demo');
   } finally {
     await other.drop();
   }

@@ -62,8 +62,8 @@ describe('howdah diff RUN RUN', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const lasting = stdout.replace(/(seconds).*/, '$1').replace(/"by": "[^"]*"/, '"by": "me"');
     expect(lasting).toBe(`--- ${first}  clerk, version 1
-+++ ${fork}  clerk, version 1, forked from the other after step 1
-steps: 2 the same (1 shared by a fork), 1 changed, 1 only in the second; they part at step 2
++++ ${fork}  clerk, version 1, forked from the other run after step 1
+steps: 2 the same (1 shared by a fork), 1 changed, 1 only in the second; the first difference is at step 2
 @@ step 2, only in the second @@ fork
 +input: {"by": "me", "seq": 1, "input": null}
 @@ step 2 and 3 @@ model default
@@ -101,7 +101,7 @@ cost         0                       0
       '\nagent\n-clerk\n+broken\n',
       '\ninput\n-Where is A-1001?\n+Where is A-1002?\n',
       '\nmax_steps\n-50\n+7\n',
-      '\nsteps: 0 the same, 3 only in the first, 1 only in the second; they part at step 1\n',
+      '\nsteps: 0 the same, 3 only in the first, 1 only in the second; the first difference is at step 1\n',
       '\n@@ step 1, only in the second @@ error\n+error_code: provider\n',
       '\nstatus\n-completed\n+failed\n',
     ])
@@ -112,7 +112,7 @@ cost         0                       0
     const { first, fork } = runs;
     expect((await diff(first, fork, '--exit-code')).status).toBe(1);
     const same = await diff(first, first, '--exit-code');
-    expect(same).toMatchObject({ status: 0, stderr: 'They are the same.\n' });
+    expect(same).toMatchObject({ status: 0, stderr: 'The runs are the same.\n' });
     expect(same.stdout).toContain('\nsteps: 3 the same\n');
   });
 
@@ -143,7 +143,9 @@ cost         0                       0
     ]);
     const { stderr, stdout } = await diff(a, await makeRun(db.pool, { agent_id }));
     expect(stdout).toContain('\nversion\n-1\n+2\n');
-    expect(stderr).toBe('What changed between the versions: howdah versions edited --diff 1 2\n');
+    expect(stderr).toBe(
+      'Show the changes between the versions: howdah versions edited --diff 1 2\n',
+    );
   });
 });
 
@@ -164,13 +166,19 @@ describe('what cannot be compared', () => {
   });
 
   test.each([
-    [[UNKNOWN], /^error: one execution is named, and two are compared\n hint: howdah diff ID ID/],
-    [[UNKNOWN, UNKNOWN, UNKNOWN], /^error: two executions are compared, and nothing else/],
-    [[UNKNOWN, 'examples/press.yaml'], /^error: two executions are compared, and nothing else/],
-    [[UNKNOWN, UNKNOWN, '--prune'], /^error: --prune is of files/],
-    [[UNKNOWN, UNKNOWN, '--tenant', 'default'], /^error: --tenant is of files/],
-    [['examples/press.yaml', '--exit-code'], /^error: --exit-code is of executions/],
-    [['examples/press.yaml', '--api', 'http://127.0.0.1:1'], /^error: --api is of executions/],
+    [
+      [UNKNOWN],
+      /^error: only one execution is given; a comparison needs two\n hint: Use howdah diff ID ID/,
+    ],
+    [[UNKNOWN, UNKNOWN, UNKNOWN], /^error: executions cannot be combined with other arguments/],
+    [
+      [UNKNOWN, 'examples/press.yaml'],
+      /^error: executions cannot be combined with other arguments/,
+    ],
+    [[UNKNOWN, UNKNOWN, '--prune'], /^error: --prune applies to files/],
+    [[UNKNOWN, UNKNOWN, '--tenant', 'default'], /^error: --tenant applies to files/],
+    [['examples/press.yaml', '--exit-code'], /^error: --exit-code applies to executions/],
+    [['examples/press.yaml', '--api', 'http://127.0.0.1:1'], /^error: --api applies to executions/],
   ])('%j exits 2 and asks no database', async (argv, told) => {
     const { status, stdout, stderr } = await runCli(NOWHERE, 'diff', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -23,7 +23,7 @@ test('doctor looks at our roles, not at those of others whose names begin as our
 });
 
 test('doctor names a model whose provider nobody knows, with the one that was meant', async () => {
-  expect(await providers()).toMatchObject({ ok: true, found: 'every model has one that is known' });
+  expect(await providers()).toMatchObject({ ok: true, found: 'every model has a known provider' });
   await db.pool.query(
     `insert into howdah.models (name, provider, model, purpose, base_url) values
        ('typo', 'opnai', 'x', 'llm', null), ('ear', 'deepgram', 'x', 'stt', null),
@@ -31,7 +31,7 @@ test('doctor names a model whose provider nobody knows, with the one that was me
   );
   expect(await providers()).toMatchObject({
     ok: true,
-    found: 'unknown: 1, the first that of the model typo',
+    found: 'unknown: 1, the first is that of the model typo',
     fix: expect.stringContaining('Did you mean "openai"?'),
   });
 });

@@ -141,7 +141,7 @@ describe.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     });
     const { status, stdout, stderr } = await runCli(url, name, ...argv);
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-    isTold(stderr, /refused the login: .*nobody/, /user and the password in DATABASE_URL/);
+    isTold(stderr, /rejected the login: .*nobody/, /user and the password in DATABASE_URL/);
   });
 
   test('of a database that is none exits 8', async () => {
@@ -150,13 +150,13 @@ describe.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     });
     const { status, stdout, stderr } = await runCli(url, name, ...argv);
     expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
-    isTold(stderr, /answers, but database "nope" does not exist/, /name of the database/);
+    isTold(stderr, /is reachable, but database "nope" does not exist/, /name of the database/);
   });
 
   test.runIf(!MAKERS.includes(name))('of a database without a schema of ours exits 3', async () => {
     const { status, stdout, stderr } = await runCli(empty.url, name, ...argv);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-    isTold(stderr, /there is no Howdah in the database howdah_test/, /howdah migrate up/);
+    isTold(stderr, /the database howdah_test\S* has no Howdah schema/, /howdah migrate up/);
   });
 });
 
@@ -185,7 +185,7 @@ describe('what names nothing exits 3 and says which command lists it', () => {
     ['run-agent', /^List them: howdah agents$/],
     ['run', /^The agents of this tenant: /],
     ['chat', /^The agents of this tenant: /],
-    ['token', /--create makes this one/],
+    ['token', /Use --create to create the user/],
     ['export-user', /There are no users yet/],
     ['erase-user', /There are no users yet/],
   ])('howdah %s', async (name, fix) => {
@@ -244,7 +244,7 @@ describe('a server that is named is asked, or the command says that it cannot', 
       expect(status).toBe(2);
       isTold(
         stderr,
-        /this asks a database, and HOWDAH_API_URL is the API of http/,
+        /this command needs a database, but HOWDAH_API_URL selects the API of http/,
         /--profile none/,
       );
     }
@@ -317,6 +317,6 @@ describe('a schema that is newer than the program', () => {
     expect((await runCli(newer.url, 'migrate', 'status')).stdout).toMatch(/^newer {3}9999_later$/m);
     const { status, stdout } = await runCli(newer.url, 'doctor');
     expect(status).toBe(1);
-    expect(stdout).toMatch(/BAD {2}migrations .*1 of them of a newer release/);
+    expect(stdout).toMatch(/BAD {2}migrations .*of which 1 belong to a newer release/);
   });
 });

@@ -57,8 +57,8 @@ describe('a report', () => {
     );
     expect(reportOf(error)).toEqual({
       code: 'HWCNF',
-      message: 'there is a row with this name already',
-      hint: 'Take another name, or change the row that has it.',
+      message: 'a row with this name already exists',
+      hint: 'Use another name, or change the existing row.',
       detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
     });
     const { code, message } = reportOf(Object.assign(error, { schema: 'shop', table: 'orders' }));
@@ -83,7 +83,7 @@ describe('a report', () => {
 
   test.each([
     ['ENOTFOUND', 'The host name in db.example:5432 is not known.'],
-    ['28P01', 'db.example:5432 refused the login: because.'],
+    ['28P01', 'db.example:5432 rejected the login: because.'],
     ['57P03', 'Cannot reach db.example:5432: because.'],
   ])('of %s names the server talked to', (code, message) => {
     const error = Object.assign(new Error('because'), { code });

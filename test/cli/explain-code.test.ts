@@ -49,10 +49,14 @@ test('every code is explained, also those that share a page', async () => {
 });
 
 test.each([
-  ['HWNTX', /there is no page for an error HWNTX/, /^ hint: Did you mean HWNTF/m],
-  ['ratelimited', /an error ratelimited/, /^ hint: Did you mean rate_limited/m],
-  ['42P01', /an error 42P01/, /^ hint: Codes of PostgreSQL's own: https:\/\/www\.postgresql\.org/m],
-  ['zzzzzzzzzzzz', /an error zzzzzzzzzzzz/, /^ hint: The codes are: .*HWNTF/m],
+  ['HWNTX', /there is no page for the error code HWNTX/, /^ hint: Did you mean HWNTF/m],
+  ['ratelimited', /the error code ratelimited/, /^ hint: Did you mean rate_limited/m],
+  [
+    '42P01',
+    /the error code 42P01/,
+    /^ hint: For error codes of PostgreSQL, see https:\/\/www\.postgresql\.org/m,
+  ],
+  ['zzzzzzzzzzzz', /the error code zzzzzzzzzzzz/, /^ hint: Known codes: .*HWNTF/m],
 ])('%s, which is none, exits 3', async (word, message, hint) => {
   const { status, stdout, stderr } = await explain(word);
   expect({ status, stdout }).toEqual({ status: 3, stdout: '' });

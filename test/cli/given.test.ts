@@ -102,16 +102,16 @@ describe('what a run is given', () => {
   test.each<[string[], RegExp, RegExp]>([
     [['@nowhere.txt'], /the message cannot be read from nowhere.txt: there is no such file/, /@@/],
     [['@'], /the message cannot be read from a file/, /@@/],
-    [['@.'], /it is no file/, /@@/],
-    [['-'], /standard input is empty, so there is nothing for the message/, /Pipe a text/],
-    [['Hi', '--data', '{tea}'], /--data is no JSON/, /--data '\["tea", "milk"\]'/],
+    [['@.'], /it is not a file/, /@@/],
+    [['-'], /standard input is empty, so the message has no value/, /Pipe a text/],
+    [['Hi', '--data', '{tea}'], /--data is not valid JSON/, /--data '\["tea", "milk"\]'/],
     [['-', '--data', '-'], /standard input/, /./],
-    [['Hi', '--metadata', '[1]'], /--metadata cannot be used: it is not an object/, /order/],
-    [['Hi', '--overrides', '[1]'], /--overrides is no JSON object/, /"model"/],
-    [['Hi', '--budget', '0'], /It is an amount above 0/, /./],
-    [['Hi', '--budget', 'much'], /It is an amount above 0/, /./],
-    [['Hi', '--temperature', 'hot'], /It is a number/, /./],
-    [['Hi', '--param', 'top_p'], /It is a name and a value/, /./],
+    [['Hi', '--metadata', '[1]'], /--metadata is not a JSON object/, /order/],
+    [['Hi', '--overrides', '[1]'], /--overrides is not a JSON object/, /"model"/],
+    [['Hi', '--budget', '0'], /Use an amount above 0/, /./],
+    [['Hi', '--budget', 'much'], /Use an amount above 0/, /./],
+    [['Hi', '--temperature', 'hot'], /Use a number/, /./],
+    [['Hi', '--param', 'top_p'], /Use NAME=VALUE/, /./],
   ])('is refused: %o', async (line, message, hint) => {
     const { status, stdout, stderr } = await cli('run', agent, ...line);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
@@ -124,9 +124,9 @@ describe('what a run is given', () => {
     const wrong = await file('wrong.json', '{"a": }');
     const empty = await file('empty.txt', '\n');
     for (const [line, message] of [
-      [[`@${image}`], `the message cannot be read from ${image}: it is no text in UTF-8`],
-      [['Hi', '--data', `@${wrong}`], `--data (${wrong}) is no JSON`],
-      [[`@${empty}`], `${empty} is empty, so there is nothing for the message`],
+      [[`@${image}`], `the message cannot be read from ${image}: it is not valid UTF-8 text`],
+      [['Hi', '--data', `@${wrong}`], `--data (${wrong}) is not valid JSON`],
+      [[`@${empty}`], `${empty} is empty, so the message has no value`],
     ] as const) {
       const { status, stderr } = await cli('run', agent, ...line);
       expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
@@ -136,7 +136,7 @@ describe('what a run is given', () => {
   test('is read from standard input once', async () => {
     const { status, stderr } = await piped('x', 'run', agent, '-', '--data', '-');
     expect(status).toBe(2);
-    expect(stderr).toContain('standard input can be the message or --data, not both');
+    expect(stderr).toContain('standard input cannot be both the message and --data');
   });
 });
 
@@ -180,7 +180,7 @@ describe('howdah watch without an id', () => {
   test('is of one tenant', async () => {
     const tenant_id = await makeTenant(db.pool, 'quiet');
     const { status, stderr } = await cli('watch', '--tenant', 'quiet');
-    expect([status, stderr]).toEqual([3, expect.stringContaining('there is no run yet')]);
+    expect([status, stderr]).toEqual([3, expect.stringContaining('you have no run yet')]);
     const theirs = await makeRow(db.pool, { tenant_id });
     const id = await makeRun(db.pool, { tenant_id, agent_id: theirs });
     await db.pool.query('select howdah.cancel_execution($1)', [id]);

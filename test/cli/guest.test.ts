@@ -136,7 +136,7 @@ describe('a login bound to a tenant', () => {
   ])('is refused %j, which takes an owner', async (argv) => {
     const { status, stdout, stderr } = await as('admin', ...argv);
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-    expect(stderr).toMatch(/^error: the login howdah_test_\w+ .*\n hint: It takes an owner.*\n$/m);
+    expect(stderr).toMatch(/^error: the login howdah_test_\w+ .*\n hint: Use an owner.*\n$/m);
   });
 
   test('is refused what makes test data and what stores secrets, too', async () => {
@@ -147,7 +147,7 @@ describe('a login bound to a tenant', () => {
     set.type('s3cret');
     const { status, stderr } = await set.end();
     expect(status).toBe(4);
-    expect(stderr).toContain('It takes an owner');
+    expect(stderr).toContain('Use an owner');
     expect(stderr).not.toContain('s3cret');
   });
 
@@ -179,7 +179,7 @@ describe('a login that is bound to no tenant', () => {
 test('a login without any role of ours is refused, and told of both kinds', async () => {
   const { status, stdout, stderr } = await as('stranger', 'executions');
   expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-  expect(stderr).toMatch(/ hint: It takes an owner of the database, or a login in howdah_app/);
+  expect(stderr).toMatch(/ hint: Use an owner of the database, or a login in howdah_app/);
 });
 
 test('a guest of a schema that is not the one of this program is told so', async () => {
@@ -196,6 +196,6 @@ test('a guest of a schema that is not the one of this program is told so', async
   );
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(
-    /the schema is not the one of this program.*\n hint: .*howdah migrate status/,
+    /the schema does not match this program.*\n hint: .*howdah migrate status/,
   );
 });

@@ -47,7 +47,7 @@ describe('howdah db', () => {
     for (const verb of ['start', 'stop']) {
       const { status, stdout, stderr } = await howdah(['db', verb], { DATABASE_URL });
       expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-      expect(stderr).toContain(`not ours to ${verb}`);
+      expect(stderr).toContain(`an external server, which this command does not ${verb}`);
     }
   });
 

@@ -75,7 +75,7 @@ describe('howdah tools import-openapi', () => {
     );
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(stderr).toContain(`${FILE}:16:`);
-    expect(stderr).toContain('Tools: 7. Not carried over, or not quite: 4.');
+    expect(stderr).toContain('Tools: 7. Not imported, or only in part: 4.');
     expect(stderr).toContain('howdah secret set city-library_token');
     expect(await readFile(out, 'utf8')).toMatch(/^version: v1\nname: city-library\n/);
   });
@@ -211,7 +211,7 @@ describe('howdah tools import-openapi', () => {
       [tenant],
     );
     const refused = await imports(FILE, '--only', 'books_get', '--tenant', slug);
-    expect(refused.stderr).toMatch(/"books_get" is there already, as something else.*--prefix/s);
+    expect(refused.stderr).toMatch(/"books_get" already exists with other contents.*--prefix/s);
     expect(
       await imports(FILE, '--only', 'books_get', '--prefix', 'lib_', '--tenant', slug),
     ).toMatchObject({ status: 0 });
@@ -225,14 +225,14 @@ describe('howdah tools import-openapi', () => {
     const refused = await imports(file);
     expect(refused).toMatchObject({ status: 1, stdout: '' });
     expect(refused.stderr.match(/"calculator" already exists with kind builtin/g)).toHaveLength(1);
-    expect(refused.stderr).toContain('hint: Set names apart: --prefix TEXT.');
+    expect(refused.stderr).toContain('hint: Add a prefix to the imported names: --prefix TEXT.');
     expect(await imports(file, '--prefix', 'x_', '--dry-run')).toMatchObject({ status: 0 });
   });
 
   test.each<[string[], number, RegExp]>([
     [['nowhere.yaml'], 3, /there is no such file/],
     [[FILE, '--only', 'listBook'], 2, /did you mean listBooks\?/],
-    [[FILE, '--secret', 'token'], 2, /write SCHEME=NAME/],
+    [[FILE, '--secret', 'token'], 2, /use SCHEME=NAME/],
     [['http://127.0.0.1:1/x'], 3, /not a public address/],
     [['package.json'], 2, /package\.json:1:1: openapi is not 3\.0/],
   ])('%j is refused', async (argv, status, words) => {
@@ -265,7 +265,7 @@ describe('howdah tools import-openapi', () => {
       );
     const refused = await imported();
     expect(refused).toMatchObject({ status: 2 });
-    expect(refused.stderr).toMatch(/1000 tools are 1\.\d MB.*--only/s);
+    expect(refused.stderr).toMatch(/1000 tools have 1\.\d MB.*--only/s);
     expect(await imported('--only', 'get1*')).toMatchObject({ status: 0 });
   });
 

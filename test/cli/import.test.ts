@@ -37,7 +37,7 @@ describe('howdah import fast-agent', () => {
       `${NEWSROOM}/.fast-agent/agent-cards/chief.md:17:1: unknown key "colour"`,
     );
     expect(lines.at(-1)).toBe(
-      'Carried over: models 5, MCP servers 1, agents 6, workflows 7. Not carried over, or not quite: 20.',
+      'Imported: models 5, MCP servers 1, agents 6, workflows 7. Not imported, or only in part: 20.',
     );
     expect(lines.slice(0, -1).filter((line) => !/^test\/\S+:\d+:\d+: \S/.test(line))).toEqual([]);
   });
@@ -106,7 +106,9 @@ describe('howdah import fast-agent', () => {
     const { stdout, stderr } = await imported(join(folder, 'shop'));
     expect(stdout).toContain('STYLE');
     expect(stdout).not.toContain('SECRET');
-    expect(stderr.match(/there is no such file to be read in the project/g)).toHaveLength(6);
+    expect(stderr.match(/the file does not exist in the project or cannot be read/g)).toHaveLength(
+      6,
+    );
   });
 
   test('has an exit status for what kept it from it', async () => {
@@ -117,7 +119,7 @@ describe('howdah import fast-agent', () => {
     expect(await imported(folder)).toMatchObject({
       status: 3,
       stderr: expect.stringMatching(
-        /there is nothing of fast-agent in .*\n hint: Looked for: fastagent\.config\.yaml/,
+        / contains no fast-agent files\n hint: Looked for: fastagent\.config\.yaml/,
       ),
     });
     expect((await imported()).status).toBe(2);
@@ -134,7 +136,7 @@ describe('howdah import fast-agent', () => {
     await put({ 'bytes/desk.md': Buffer.from([0x2d, 0x2d, 0x2d, 0x0a, 0xff]) });
     expect(await imported(join(folder, 'bytes'))).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('desk.md:1:1: it is no text of UTF-8'),
+      stderr: expect.stringContaining('desk.md:1:1: the file is not valid UTF-8 text'),
     });
     await put({ 'big/desk.md': `${CARD}${'x'.repeat(1024 * 1024)}` });
     expect(await imported(join(folder, 'big'))).toMatchObject({
@@ -208,7 +210,7 @@ describe('with --apply', () => {
     const refused = await cli('import', 'fast-agent', shop, '--apply', '--out', out);
     expect(refused).toMatchObject({ status: 1, stdout: '' });
     expect(refused.stderr).toMatch(
-      /\nerror: nothing was imported: agent "desk" is there already, as something else, and belongs to no agent system\n hint: Rename or delete it, or rename the card\. /,
+      /\nerror: nothing was imported: agent "desk" already exists with other contents, and belongs to no agent system\n hint: Rename or delete it, or rename the card\. /,
     );
     expect(refused.stderr).not.toContain('"clerk"');
     await expect(readFile(out)).rejects.toMatchObject({ code: 'ENOENT' });
@@ -220,7 +222,7 @@ describe('with --apply', () => {
     expect(await cli('import', 'fast-agent', shop, '--apply')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining(
-        'there is an agent system "shop" already, and it was not imported\n hint: Call this one otherwise: --name NAME.',
+        'the agent system "shop" already exists and does not come from an import\n hint: Use another name: --name NAME.',
       ),
     });
     await database.pool.query(

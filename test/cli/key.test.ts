@@ -119,7 +119,7 @@ test.each([
   [['create', 'ci', '--tenant', 'acme', '--scopes', 'run,fly'], 2, /read, run, edit, manage/],
   [['create', 'ci', '--tenant', 'acme', '--expires', 'soon'], 2, /such as 8h/],
   [['create', 'ci', '--tenant', 'acme', '--expires', '3651d'], 2, /at most 3650d/],
-  [['revoke', 'S3CRET'], 2, /neither the id of an API key/],
+  [['revoke', 'S3CRET'], 2, /neither the id nor the prefix of an API key/],
 ])('%j is refused', async (argv, expected, words) => {
   const { status, stdout, stderr } = await key(...argv);
   expect({ status, stdout }).toEqual({ status: expected, stdout: '' });

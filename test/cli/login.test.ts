@@ -61,7 +61,7 @@ test('a key that is not taken is not kept, and the one before stays', async () =
   const wrong = await runWithoutDatabase('hwd_wrong', 'login', guarded.url);
   expect(wrong).toMatchObject({ status: 4, stdout: '' });
   expect(wrong.stderr).not.toContain('hwd_wrong');
-  expect((await howdah('profiles')).stderr).toContain('Nobody is logged in.');
+  expect((await howdah('profiles')).stderr).toContain('There is no login profile.');
   await login(guarded.url);
   expect((await runWithoutDatabase('hwd_wrong', 'login')).status).toBe(4);
   expect(readFileSync(file, 'utf8')).toContain(key);
@@ -69,13 +69,23 @@ test('a key that is not taken is not kept, and the one before stays', async () =
 
 test.each([
   [['login'], 'x', 2, 'the address of a server is missing'],
-  [['login', 'howdah.example.com'], 'x', 2, 'no address of a server'],
-  [['login', 'https://me:secret@example.com'], 'x', 2, 'no address of a server'],
+  [['login', 'howdah.example.com'], 'x', 2, 'is not a server address'],
+  [['login', 'https://me:secret@example.com'], 'x', 2, 'is not a server address'],
   [['login', 'http://127.0.0.1:1'], '', 2, 'the key is empty'],
-  [['login', 'http://127.0.0.1:1'], 'two words', 2, 'the key is not one word'],
+  [['login', 'http://127.0.0.1:1'], 'two words', 2, 'the key contains white space'],
   [['login', 'http://127.0.0.1:1'], 'x', 8, 'cannot be reached'],
-  [['login', 'http://127.0.0.1:1', '--profile', 'a/b'], 'x', 2, "'a/b' cannot be the name"],
-  [['login', 'http://127.0.0.1:1', '--profile', 'none'], 'x', 2, "'none' cannot be the name"],
+  [
+    ['login', 'http://127.0.0.1:1', '--profile', 'a/b'],
+    'x',
+    2,
+    "'a/b' is not a valid profile name",
+  ],
+  [
+    ['login', 'http://127.0.0.1:1', '--profile', 'none'],
+    'x',
+    2,
+    "'none' is not a valid profile name",
+  ],
   [['profiles', 'use', 'nobody'], '', 3, "there is no profile 'nobody'"],
   [['logout', '--profile', 'nobody'], '', 3, "there is no profile 'nobody'"],
   [['cancel', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--profile', 'x'], '', 3, 'howdah login URL'],
@@ -101,10 +111,10 @@ test('several servers have profiles, one of which is meant', async () => {
     const run = await later();
     expect(await howdah('cancel', run, ...argv)).toMatchObject({ status: 0 });
   }
-  expect((await howdah('logout')).stderr).toMatch(/^Forgotten: desk\./);
+  expect((await howdah('logout')).stderr).toMatch(/^Removed profiles: desk\./);
   expect(await current()).toBeUndefined();
-  expect((await howdah('logout')).stderr).toContain('Nobody is logged in');
-  expect((await howdah('logout', '--all')).stderr).toMatch(/^Forgotten: spare\./);
+  expect((await howdah('logout')).stderr).toContain('There is no login profile');
+  expect((await howdah('logout', '--all')).stderr).toMatch(/^Removed profiles: spare\./);
   expect(readFileSync(file, 'utf8')).not.toContain(key);
 });
 
@@ -142,7 +152,7 @@ test('what asks a database is not answered by another one than meant', async () 
   await login(guarded.url);
   const { status, stdout, stderr } = await howdah('top');
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-  expect(stderr).toContain(`profile default is the API of ${guarded.url}`);
+  expect(stderr).toContain(`profile default selects the API of ${guarded.url}`);
   expect(stderr).toContain('--profile none');
   const both = await runCli(db.url, 'top', '--profile', 'default');
   expect(both.status).toBe(2);
@@ -160,6 +170,6 @@ test('a file that others may read is refused, and so is one that is none of ours
   const broken = await howdah('cancel', await later());
   expect(broken).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('no file of profiles'),
+    stderr: expect.stringContaining('not a valid profile file'),
   });
 });

@@ -138,8 +138,16 @@ describe('howdah logs over a server', () => {
     [['-f', nobody], 3, /there is no execution/],
     [['--session', nobody], 3, /there is no session .*\n hint: The session of a run/],
     [['--agent', 'greter'], 3, /there is no agent 'greter'\n hint: Did you mean greeter/],
-    [['--tenant', 'other'], 2, /--tenant is said over the API by the key/],
-    [[nobody, '--agent', 'greeter'], 2, /--agent says which runs/],
+    [
+      ['--tenant', 'other'],
+      2,
+      /--tenant cannot be used with an API: the API key determines the tenant/,
+    ],
+    [
+      [nobody, '--agent', 'greeter'],
+      2,
+      /--agent selects runs and cannot be combined with the id of a run/,
+    ],
   ])('%j exits %i', async (argv, status, said) => {
     expect(await there('logs', ...argv)).toMatchObject({
       ...{ status, stdout: '' },
@@ -178,7 +186,7 @@ describe('howdah logs --follow over a server', () => {
       const { status, stdout, stderr } = await following.end();
       expect({ status, stderr }).toEqual({
         status: 130,
-        stderr: 'Those before are left out: --limit 10\n',
+        stderr: 'Earlier steps are not shown. To show more: --limit 10\n',
       });
       const told = linesOf(stdout).map((line) => JSON.parse(line));
       const seqs = (id: string) =>

@@ -75,7 +75,7 @@ describe('howdah logs', () => {
     const newest = await cli('logs', good.id, '--limit', '1');
     expect(newest).toMatchObject({
       stdout: expect.stringMatching(/^\S+ {2}\w+ {2}greeter {2}2 {2}output [^\n]*\n$/),
-      stderr: 'Those before are left out: --limit 10\n',
+      stderr: 'Earlier steps are not shown. To show more: --limit 10\n',
     });
     const [first] = linesOf(await only(good.id, '--json')).map((line) => JSON.parse(line));
     expect(first).toMatchObject({
@@ -107,7 +107,7 @@ describe('howdah logs', () => {
     await makeTenant(database.pool, other);
     expect(await cli('logs', '--tenant', other)).toMatchObject({
       ...{ status: 0, stdout: '' },
-      stderr: 'No such steps in the last hour. Further back: --since 7d\n',
+      stderr: 'No steps match in the last hour. To look further back: --since 7d\n',
     });
     expect(await cli('logs', '--tenant', other, '--session', session)).toMatchObject({
       ...{ status: 3, stdout: '' },
@@ -115,7 +115,7 @@ describe('howdah logs', () => {
         `there is no session ${session}\n hint: The session of a run`,
       ),
     });
-    expect((await cli('logs', '--since', '2099-01-01')).stderr).toBe('No such steps.\n');
+    expect((await cli('logs', '--since', '2099-01-01')).stderr).toBe('No steps match.\n');
 
     await database.pool.query(
       `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
@@ -131,14 +131,18 @@ describe('howdah logs', () => {
   });
 
   test.each([
-    [['01a1f805-7e9f-729f-9dc6-14d018338ca2', '--agent', 'greeter'], 2, /--agent says which runs/],
+    [
+      ['01a1f805-7e9f-729f-9dc6-14d018338ca2', '--agent', 'greeter'],
+      2,
+      /--agent selects runs and cannot be combined with the id of a run/,
+    ],
     [['01a1f805-7e9f-729f-9dc6-14d018338ca2'], 3, /there is no execution/],
     [['--agent', 'nobody'], 3, /The agents of this tenant/],
     [['--workflow', 'nobody'], 3, /nobody/],
-    [['--status', 'done'], 2, /It is one of queued/],
+    [['--status', 'done'], 2, /Use one of queued/],
     [['--since', 'yesterday'], 2, /such as 30m/],
     [['--session', '4711'], 2, /4711 is not the id of a session/],
-    [['--limit', '0'], 2, /whole number from 1 on/],
+    [['--limit', '0'], 2, /whole number of 1 or more/],
   ])('%j exits %i', async (argv, status, said) => {
     expect(await cli('logs', ...argv)).toMatchObject({
       ...{ status, stdout: '' },

@@ -101,7 +101,7 @@ describe.each([
     expect(second).toEqual({ items: all.items.slice(2), next: null });
     const shown = await howdah('runs', '--limit', '1');
     expect(shown.stdout).toMatch(/^ID .*INPUT\n.*queued .*three\n$/);
-    expect(shown.stderr).toBe(`There are more: --before ${all.items[0].id}\n`);
+    expect(shown.stderr).toBe(`There are more runs. Next page: --before ${all.items[0].id}\n`);
     for (const more of [
       ['--agent', 'greeter'],
       ['--status', 'queued,failed'],
@@ -113,7 +113,7 @@ describe.each([
       ['--status', 'failed'],
       ['--until', '1h'],
     ])
-      expect(await howdah('runs', ...more)).toMatchObject({ stderr: 'No such executions.\n' });
+      expect(await howdah('runs', ...more)).toMatchObject({ stderr: 'No executions match.\n' });
     expect((await howdah('runs', '--agent', 'nobody')).status).toBe(3);
     expect((await howdah('runs', '--before', '4711')).status).toBe(2);
   });
@@ -123,7 +123,7 @@ describe.each([
     expect(await howdah(...model)).toMatchObject({
       status: 1,
       stdout: '',
-      stderr: expect.stringContaining('there is a row with this name already'),
+      stderr: expect.stringContaining('a row with this name already exists'),
     });
     const events = ['webhooks', 'create', 'https://example.com/x', '--events', 'nonsense'];
     expect((await howdah(...events)).status).toBe(2);
@@ -154,11 +154,13 @@ describe.each([
   });
 });
 
-test('--tenant is said over the API by the key', async () => {
+test('--tenant cannot be used with an API', async () => {
   for (const line of [['list'], ['show', 'x'], ['delete', 'x']]) {
     expect(await overApi('models', ...line, '--tenant', slug)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--tenant is said over the API by the key'),
+      stderr: expect.stringContaining(
+        '--tenant cannot be used with an API: the API key determines the tenant',
+      ),
     });
   }
 });
@@ -185,8 +187,11 @@ describe('howdah schedules', () => {
   });
 
   test.each([
-    [['--cron', '@daily', '--input', 'Hi'], 'one agent or one workflow'],
-    [['--cron', '@daily', '--input', 'Hi', '--agent', 'a', '--workflow', 'b'], 'one agent or one'],
+    [['--cron', '@daily', '--input', 'Hi'], 'exactly one of --agent and --workflow'],
+    [
+      ['--cron', '@daily', '--input', 'Hi', '--agent', 'a', '--workflow', 'b'],
+      'exactly one of --agent and',
+    ],
     [['--cron', 'often', '--input', 'Hi', '--agent', 'greeter'], 'cron'],
     [['--cron', '@daily', '--agent', 'greeter'], "required option '--input <text>'"],
   ])('%j exits 2', async (more, message) => {

@@ -130,8 +130,8 @@ describe('a noun', () => {
     expect(await cli('secrets', 'list')).toEqual(await cli('secret', 'list'));
     expect((await cli('dev', '--help')).stdout).toContain('Usage: howdah start|dev');
     const { stdout } = await cli('agents', '--help');
-    expect(stdout).toMatch(/list .*so it is without a verb/);
-    expect(stdout).toMatch(/show .*<name> +one agent as it is/);
+    expect(stdout).toMatch(/list .*\(default\)/);
+    expect(stdout).toMatch(/show .*<name> +show one agent/);
   });
 
   test('is of the tenant that is named', async () => {
@@ -219,7 +219,7 @@ describe('howdah users', () => {
     expect(made).toMatchObject({ username: 'ada', role: 'admin', email: 'ada@example.com' });
     expect(await cli('users', 'create', 'ada')).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('there is a row with this username already'),
+      stderr: expect.stringContaining('a row with this username already exists'),
     });
     expect((await cli('users', 'suspend', 'ada')).stdout).toBe('ada suspended\n');
     expect(await json('users', 'show', made.id)).toMatchObject({ is_active: false });

@@ -80,7 +80,7 @@ test('prints where GraphiQL is, and the page of a run', async () => {
     expect(await howdah(named, '--api', `${open.url}/`)).toMatchObject({
       status: 0,
       stdout: `${open.url}/graphiql?run=${run}\n`,
-      stderr: expect.stringContaining('Press play'),
+      stderr: expect.stringContaining('Press the play button'),
     });
   }
   const { stdout } = await howdah(run, '--api', open.url, '--json');
@@ -138,15 +138,15 @@ test('a browser that cannot be opened is no failure', async () => {
   expect(await atTerminal('--api', open.url)).toEqual({
     status: 0,
     stdout: `${open.url}/graphiql\n`,
-    stderr: 'No browser could be opened: open it yourself.\n',
+    stderr: 'The browser could not be opened. Open the URL yourself.\n',
   });
 });
 
 test.each<[string[], number, string, string]>([
   [['x'], 2, 'x is not the id of an execution', 'howdah executions'],
   [[ID, 'more'], 2, 'too many arguments', 'howdah open --help'],
-  [['--api', 'javascript:alert(1)'], 2, '--api is no address of a server', 'http'],
-  [['--api', 'http://me:s3cret@127.0.0.1'], 2, '--api is no address of a server', 'http'],
+  [['--api', 'javascript:alert(1)'], 2, '--api is not a server address', 'http'],
+  [['--api', 'http://me:s3cret@127.0.0.1'], 2, '--api is not a server address', 'http'],
   [['--api', 'http://127.0.0.1:1'], 8, 'http://127.0.0.1:1 cannot be reached', 'address'],
 ])('%j exits with %i and says why', async (argv, status, message, hint) => {
   const failed = await atTerminal(...argv);
@@ -168,7 +168,7 @@ test('where nothing answers, or a stranger, exits 8; a run that is not there 3',
   expect(await atTerminal()).toMatchObject({
     status: 8,
     stdout: '',
-    stderr: expect.stringContaining('no server of Howdah'),
+    stderr: expect.stringContaining('is not a Howdah server'),
   });
   expect(await howdah(ID, '--api', open.url)).toMatchObject({
     status: 3,

@@ -93,7 +93,7 @@ test('controls, failures and refusals have the exit codes of the database', asyn
   expect((await howdah('run', 'development', 'x', '--tenant', 'other')).status).toBe(2);
   const unreached = await runCli(NOWHERE, 'cancel', run, '--api', 'http://127.0.0.1:1');
   expect(unreached.status).toBe(8);
-  expect(unreached.stderr).toContain('hint: Check the address, and that the server runs.');
+  expect(unreached.stderr).toContain('hint: Check the address, and that the server is running.');
   const guarded = await startTestApi(db.url, locked);
   expect((await runCli(NOWHERE, 'cancel', run, '--api', guarded.url)).status).toBe(4);
   await guarded.close();
@@ -169,7 +169,7 @@ test('what REST cannot keep is refused before it is asked', async () => {
   const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
   expect(await howdah('approve', id, '--remember', 'run')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('--remember is written in the database'),
+    stderr: expect.stringContaining('--remember needs a database, not an API'),
   });
   expect(await howdah('reject', id)).toMatchObject({ status: 3 });
 });

@@ -147,18 +147,22 @@ create function ${name}.third(n numeric) returns numeric language sql as $$ sele
     [
       'functions/more.sql',
       'create function half() returns int language sql as $$ select 1 $$;',
-      /function half is described elsewhere/,
+      /function half is already described elsewhere/,
     ],
-    ['functions/more.sql', "comment on function nobody is 'x';", /there is no function nobody/],
+    [
+      'functions/more.sql',
+      "comment on function nobody is 'x';",
+      /the comment on function nobody comes before the function/,
+    ],
     ['functions/more.txt', 'x', /files that end in \.sql/],
     ['skils/x.md', 'x', /did you mean skills\?/],
-    ['pack.json', '{}', /has pack\.json and pack\.yaml/],
+    ['pack.json', '{}', /contains both pack\.json and pack\.yaml/],
     [
       'skills/key.md',
       '---\ndescription: Any.\n---\nUse password: Tr0ub4dor3x\n',
       /skills\/key\.md:4:1: .*key/,
     ],
-    ['skills/list.md', '---\n- a\n---\nx\n', /front matter is keys/],
+    ['skills/list.md', '---\n- a\n---\nx\n', /front matter must be keys/],
   ])('with %s is refused: %s', async (path, text, words) => {
     await put(path, text);
     const { status, stderr } = await cli('apply', folder);

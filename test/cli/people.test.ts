@@ -98,7 +98,7 @@ describe('howdah run', () => {
     let talk = '';
     stderr.on('data', (text: string) => {
       talk += text;
-      if (/(answer|why): $/.test(text)) stdin.write(`${lines.shift() ?? ''}\n`);
+      if (/(answer|REASON): $/.test(text)) stdin.write(`${lines.shift() ?? ''}\n`);
     });
     const status = await main(['--database-url', database.url, 'run', agent, 'Hi'], host);
     return { status, stdout: host.stdout.read() ?? '', talk };
@@ -115,7 +115,7 @@ describe('howdah run', () => {
     await vi.waitFor(() => expect(cli.stderr()).toMatch(/answer: $/), { timeout: 60_000 });
     cli.interrupt();
     expect(await cli.returned()).toBe(130);
-    expect((await cli.end()).stderr).toMatch(/The run goes on\..*howdah watch/);
+    expect((await cli.end()).stderr).toMatch(/The run continues\..*howdah watch/);
   });
 
   test('takes approve and reject there, and leaves to others what gets an empty line', async () => {
@@ -167,8 +167,8 @@ describe('howdah answer', () => {
   test('takes JSON, and refuses what is none, what does not fit and nothing at all', async () => {
     const { question } = await asked('asking');
     for (const [argv, message] of [
-      [['answer', question], 'an answer is missing'],
-      [['answer', question, '--data', '{red}'], '--data is no JSON'],
+      [['answer', question], 'the answer is missing'],
+      [['answer', question, '--data', '{red}'], '--data is not valid JSON'],
       [['answer', question, 'green'], 'not one of the options'],
     ] as const) {
       const { status, stderr } = await cli(...argv);

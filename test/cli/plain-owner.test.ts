@@ -249,7 +249,7 @@ test.runIf(pgBin)('a backup takes bypassrls, and is restored by such an owner', 
   const refused = await runCli(plain('kept'), 'backup', join(folder, 'kept.dump'));
   expect(refused).toMatchObject({
     status: 4, // docs/backup.md: row-level security keeps rows of single months from every other login
-    stderr: expect.stringContaining('row-level security keeps rows from it'),
+    stderr: expect.stringContaining('row-level security hides rows from it'),
   });
   const dump = join(folder, 'whole.dump');
   const whole = withDatabase(server.url, 'whole');

@@ -23,14 +23,14 @@ const preview: Preview = {
 
 test('a preview says what was and what would be, on lines of a terminal', () => {
   expect(previewLines(preview)).toEqual([
-    '  it would give {"id": 7} and change 1 inserted into shop.orders, 1 updated in shop.orders, 2 inserted into shop.audit',
+    '  it would return {"id": 7} and change 1 inserted into shop.orders, 1 updated in shop.orders, 2 inserted into shop.audit',
     '    - shop.orders {"id":1,"status":"new"}',
     '    + shop.orders {"status":"sent\\u001b[2J"}',
     '    + shop.orders {"id":7,"status":"new"}',
     '    … and 3 more in shop.orders',
-    '    shop.audit: rows are not shown that the run may not see',
+    '    shop.audit: rows that the run may not see are not shown',
     '  and alter or empty shop.orders',
-    '  new each time: shop.orders.id, result.id',
+    '  different on each call: shop.orders.id, result.id',
   ]);
 });
 

@@ -167,8 +167,8 @@ describe.runIf(pgBin)('howdah psql', () => {
 
 describe('howdah psql refuses', () => {
   test.each([
-    [['--owner', '--tenant', 'acme'], /^error: --owner sees all tenants/],
-    [['--owner', '--read-only'], /^error: --owner sees all tenants/],
+    [['--owner', '--tenant', 'acme'], /^error: --owner has access to all tenants/],
+    [['--owner', '--read-only'], /^error: --owner has access to all tenants/],
     [['--json'], /howdah sql .* --json/],
   ])('%j', async (argv, why) => {
     const { status, stdout, stderr } = await runCli(db.url, 'psql', ...argv);

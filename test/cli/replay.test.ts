@@ -71,7 +71,7 @@ describe('howdah export-run', () => {
     expect(stderr).toContain(`there is no folder ${join(folder, 'nowhere')}`);
     expect((await cli('export-run', id, '--out', folder)).stderr).toContain('it is a folder');
     expect((await cli('export-run', id, '--out', join(file, 'x'))).stderr).toContain(
-      'is no folder',
+      'is not a folder',
     );
   });
 

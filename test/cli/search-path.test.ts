@@ -19,7 +19,7 @@ test('a login whose tables would land among ours is told so, with the fix', asyn
   const fix = `alter role ${login} in database ${name} set search_path = public`;
   const before = await said();
   expect(before.doctor).toMatchObject({ ok: true, fix });
-  expect(before.migrate).toContain(`land in howdah, among Howdah's own. The fix: ${fix}\n`);
+  expect(before.migrate).toContain(`are created in the Howdah schema howdah. Fix: ${fix}\n`);
   await db.pool.query(fix);
   const after = await said();
   expect(after.doctor).toMatchObject({ ok: true });

@@ -20,7 +20,7 @@ afterAll(async () => {
 test('are shown one by one, with what they may be', async () => {
   expect(await cli('show', 'max_depth')).toEqual({
     status: 0,
-    stdout: 'max_depth 8 (the default)\nLevels of runs below a run.\nIt may be from 1 to 32.\n',
+    stdout: 'max_depth 8 (the default)\nLevels of runs below a run.\nAllowed range: 1 to 32.\n',
     stderr: '',
   });
   const { stdout } = await cli('show', 'max_cost', '--json');
@@ -48,7 +48,7 @@ test('are listed, set and removed', async () => {
 test('hold for all tenants with --system, and for one with --tenant', async () => {
   await database.pool.query(`insert into howdah.tenants (slug, name) values ('acme', 'Acme')`);
   expect(await cli('set', 'backoff_initial_seconds', '0.25', '--system')).toMatchObject({
-    stdout: 'backoff_initial_seconds 0.25 (set for all)\n',
+    stdout: 'backoff_initial_seconds 0.25 (set for the system)\n',
   });
   expect(await cli('set', 'backoff_initial_seconds', '2', '--tenant', 'acme')).toMatchObject({
     stdout: 'backoff_initial_seconds 2 (set by the tenant)\n',
@@ -57,12 +57,12 @@ test('hold for all tenants with --system, and for one with --tenant', async () =
     await cli('set', 'backoff_initial_seconds', '0.5', '--system', '--tenant', 'acme'),
   ).toMatchObject({
     stdout: 'backoff_initial_seconds 2 (set by the tenant)\n',
-    stderr: expect.stringContaining('one of its own, which counts first'),
+    stderr: expect.stringContaining('has its own value, which takes precedence'),
   });
   expect((await cli('list')).stdout).toMatch(/^backoff_initial_seconds +0\.5 +system /m);
   expect(await cli('remove', 'backoff_initial_seconds')).toMatchObject({
     status: 3,
-    stderr: expect.stringContaining('the tenant has not set backoff_initial_seconds'),
+    stderr: expect.stringContaining('backoff_initial_seconds is not set for the tenant'),
   });
   expect(await cli('remove', 'backoff_initial_seconds', '--system')).toMatchObject({
     stdout: 'backoff_initial_seconds 0.5 (the default)\n',
@@ -120,7 +120,7 @@ describe('over an API', () => {
     });
     expect(await there('set', 'max_depth', '4', '--system')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--system is for an owner of the database'),
+      stderr: expect.stringContaining('--system needs a database, not an API'),
     });
     expect((await there('list', '--tenant', 'acme')).status).toBe(2);
     const guarded = await startTestApi(database.url, locked);

@@ -99,7 +99,7 @@ describe('howdah sql', () => {
   test('says what is missing', async () => {
     const { status, stderr } = await cli('sql', '-');
     expect(status).toBe(2);
-    expect(stderr).toContain('there is no statement');
+    expect(stderr).toContain('the statement is missing');
   });
 });
 

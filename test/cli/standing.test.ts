@@ -78,9 +78,9 @@ describe('howdah alone', () => {
       status: 0,
       stdout: `database  none yet
 
-  howdah start   makes a PostgreSQL of its own, serves the API, works on runs; DATABASE_URL names one of yours
-  howdah demo    tickets of a small shop, answered live
-  howdah --help  all commands
+  howdah start   run the API and a worker with an embedded PostgreSQL; set DATABASE_URL to use your own
+  howdah demo    run a demo: an agent answers the tickets of a small shop
+  howdah --help  list all commands
 `,
       stderr: '',
     });
@@ -93,7 +93,7 @@ describe('howdah alone', () => {
     vi.stubEnv('HOWDAH_HOME', join(folder, 'old'));
     try {
       const { stdout } = await runWithoutDatabase('');
-      expect(stdout).toMatch(/^database {2}the embedded PostgreSQL, stopped\n\n {2}howdah start /);
+      expect(stdout).toMatch(/^database {2}embedded PostgreSQL, stopped\n\n {2}howdah start /);
     } finally {
       vi.stubEnv('HOWDAH_HOME', home);
     }
@@ -175,12 +175,12 @@ describe('howdah alone', () => {
     const nowhere = await runCli('postgres://me:s3cret@127.0.0.1:1/x');
     expect(nowhere).toMatchObject({ status: 0, stderr: '' });
     expect(nowhere.stdout).toMatch(
-      /^database {2}127\.0\.0\.1:1\/x, not reached\nproblem {3}No server answers at 127\.0\.0\.1:1\.\n/,
+      /^database {2}127\.0\.0\.1:1\/x, unreachable\nproblem {3}No server answers at 127\.0\.0\.1:1\.\n/,
     );
     const url = Object.assign(new URL(db.url), { username: 'nobody', password: 's3cret' });
     const refused = await runCli(url.toString());
     expect(refused).toMatchObject({ status: 0, stderr: '' });
-    expect(refused.stdout).toMatch(/^database .*, login refused\nproblem {3}.*nobody/);
+    expect(refused.stdout).toMatch(/^database .*, login rejected\nproblem {3}.*nobody/);
     expect(nowhere.stdout + refused.stdout).not.toContain('s3cret');
   });
 
@@ -194,9 +194,9 @@ describe('howdah alone', () => {
     try {
       const asked = await impatient('--database-url', `postgres://me@127.0.0.1:${port}/x`);
       expect(asked).toMatchObject({ status: 0, stderr: '', left: 0 });
-      expect(asked.stdout).toMatch(/not reached\nproblem {3}nothing more came within 0\.05 s\n/);
+      expect(asked.stdout).toMatch(/unreachable\nproblem {3}no further answer within 0\.05 s\n/);
       vi.stubEnv('HOWDAH_API_URL', `http://127.0.0.1:${port}`);
-      expect((await impatient()).stdout).toMatch(/^server .*not reached\nproblem {2}nothing more/);
+      expect((await impatient()).stdout).toMatch(/^server .*unreachable\nproblem {2}no further/);
     } finally {
       vi.stubEnv('HOWDAH_API_URL', '');
       for (const socket of sockets) socket.destroy();
@@ -228,7 +228,7 @@ describe('howdah alone', () => {
     try {
       const { status, stdout } = await runWithoutDatabase('');
       expect(status).toBe(0);
-      expect(stdout).toMatch(/^server .*, login refused\nproblem/);
+      expect(stdout).toMatch(/^server .*, login rejected\nproblem/);
       expect(stdout).toContain(`howdah login ${guarded.url}`);
     } finally {
       vi.stubEnv('HOWDAH_API_URL', '');

@@ -123,7 +123,7 @@ describe('is refused', () => {
     const { status, stderr } = await token('--tenant', 'default', '--user', 'eve');
     expect(status).toBe(3);
     expect(stderr).toContain("tenant 'default' has no user named 'eve'");
-    expect(stderr).toContain('There are: ada. --create makes this one.');
+    expect(stderr).toContain('There are: ada. Use --create to create the user.');
     expect(await token('--tenant', 'beta', '--user', 'ada', '--json')).toMatchObject({
       status: 3,
       stderr: expect.stringContaining('There are no users yet.'),

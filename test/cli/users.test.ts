@@ -56,7 +56,7 @@ test('export-user into a folder that is not there says so', async () => {
   );
   expect(status).toBe(2);
   expect(stderr).toContain(`there is no folder ${join(folder, 'nowhere')}`);
-  expect(stderr).toContain('leave --out away');
+  expect(stderr).toContain('omit --out');
 });
 
 test('erase-user refuses while a run is live, then says what it did', async () => {

@@ -47,18 +47,21 @@ describe('howdah validate --offline', () => {
         '',
       ],
     });
-    expect(stderr).toContain('Making an empty database to check in');
+    expect(stderr).toContain('Creating a temporary empty database for the check');
     expect(stderr).toContain('unknown model "fats", did you mean "fast"?');
     expect(await leftOver()).toEqual([]);
   }, 120_000);
 
   test('leaves nothing behind when it is interrupted', async () => {
     const cli = startCli(NOWHERE, 'validate', await put(HELPDESK), '--offline');
-    await vi.waitFor(() => expect(cli.stderr()).toContain('Making an empty database'), 60_000);
+    await vi.waitFor(
+      () => expect(cli.stderr()).toContain('Creating a temporary empty database'),
+      60_000,
+    );
     cli.interrupt();
     expect(await cli.end()).toMatchObject({
       ...{ status: 130, stdout: '' },
-      stderr: expect.stringContaining('interrupted; nothing was left behind'),
+      stderr: expect.stringContaining('interrupted; the temporary database was removed'),
     });
     expect(await leftOver()).toEqual([]);
   }, 120_000);

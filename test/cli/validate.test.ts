@@ -181,21 +181,23 @@ describe('without a database', () => {
     const [text, faulty] = [await put('name: "b\n'), await put(FAULTY, 'b.yaml')];
     expect(await nowhere('validate', await put('', 'empty.yaml'))).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('the document has to be an object, not empty'),
+      stderr: expect.stringContaining('the document must be an object, not empty'),
     });
     expect(await nowhere('validate', text)).toMatchObject({
       status: 1,
       stdout: `${text}: one fault\n`,
-      stderr: expect.stringContaining(`${text}:1:7: the quote that begins here is not closed`),
+      stderr: expect.stringContaining(
+        `${text}:1:7: the quoted text that begins here is not closed`,
+      ),
     });
     const good = await put(HELPDESK, 'good.yaml');
     const { status, stdout, stderr } = await nowhere('validate', text, faulty, good);
     expect({ status, stdout }).toEqual({
       status: 1,
-      stdout: `${text}: one fault\n${faulty}: one fault\n${good}: not looked at further\n`,
+      stdout: `${text}: one fault\n${faulty}: one fault\n${good}: not checked further\n`,
     });
     expect(stderr).toContain('unknown key "mision"');
-    expect(stderr).toMatch(/^Only the text of the files was looked at: No server answers at /m);
+    expect(stderr).toMatch(/^Only the text of the files was checked: No server answers at /m);
     expect((await nowhere('validate', good)).status).toBe(8);
   });
 
@@ -219,7 +221,7 @@ describe('without a database', () => {
   test('names no tenant', async () => {
     expect(await cli('validate', await put(HELPDESK), '--offline')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--tenant names a tenant of a database, and none is asked'),
+      stderr: expect.stringContaining('--tenant needs a database, but no database is used'),
     });
   });
 });
@@ -270,7 +272,7 @@ describe('over an API', () => {
     const good = await put(HELPDESK);
     expect(await there(good, '--offline')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--offline asks nobody, and --api names a server'),
+      stderr: expect.stringContaining('--offline cannot be combined with --api'),
     });
     expect((await there(good, '--tenant', slug)).status).toBe(2);
     const away = await nowhere('validate', good, '--api', 'http://127.0.0.1:1');

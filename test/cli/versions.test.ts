@@ -27,7 +27,7 @@ describe('howdah versions', () => {
   test('lists number, label, digest, when and who', async () => {
     expect(await cli('desk', '--label', '1', 'production')).toMatchObject({
       status: 0,
-      stdout: 'version 1 of agent desk is production\n',
+      stdout: 'version 1 of agent desk has the label production\n',
     });
     const { stdout } = await cli('desk');
     expect(stdout).toMatch(
@@ -63,14 +63,14 @@ describe('howdah versions', () => {
     expect(await cli('desk', '--diff', '2')).toMatchObject({
       status: 0,
       stdout: '',
-      stderr: 'They are the same.\n',
+      stderr: 'The versions are the same.\n',
     });
   });
 
   test('makes it what it was', async () => {
     expect(await cli('desk', '--restore', '1')).toMatchObject({
       status: 0,
-      stdout: 'agent desk is what it was by version 1, as version 3\n',
+      stdout: 'agent desk is restored to version 1, as version 3\n',
     });
     expect((await cli('desk', '--diff', '1')).stdout).toBe('');
   });
@@ -81,9 +81,9 @@ describe('howdah versions', () => {
     [['twin'], 2, /agent and workflow have the name 'twin'[\s\S]*--kind agent/],
     [['desk', '--diff', '1', '9'], 3, /no version '9'/],
     [['desk', '--diff', '1', '2', '3'], 2, /one version or two/],
-    [['desk', '--restore', 'x'], 2, /not the number of a version/],
+    [['desk', '--restore', 'x'], 2, /not a version number/],
     [['desk', '--restore', '9'], 3, /no version '9'/],
-    [['desk', '--label', '1'], 2, /a version and a name/],
+    [['desk', '--label', '1'], 2, /a version and a label/],
     [['desk', '--label', '1', 'No Word'], 2, /lower-case letters/],
     [['refunds', '--label', '1', 'production'], 2, /skills have no labels/],
     [['desk', '--diff', '1', '--restore', '1'], 2, /cannot be used/],

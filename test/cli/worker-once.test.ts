@@ -23,7 +23,7 @@ test('howdah worker --once does what is due, with all that comes of it, and ends
   );
   const { status, stdout, stderr } = await runCli(db.url, 'worker', '--once');
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-  expect(stderr).toContain('Nothing more is due.');
+  expect(stderr).toContain('No more runs are due.');
   const { rows } = await db.pool.query(
     `select e.status, e.output, e.owner_worker, count(*)::int as runs from howdah.executions as e
      group by e.status, e.output, e.owner_worker order by e.output`,
@@ -33,7 +33,7 @@ test('howdah worker --once does what is due, with all that comes of it, and ends
     { status: 'completed', output: 'looked', owner_worker: null, runs: 20 },
     { status: 'queued', output: null, owner_worker: null, runs: 20 },
   ]);
-  expect((await runCli(db.url, 'worker', '--once')).stderr).toContain('Nothing more is due.');
+  expect((await runCli(db.url, 'worker', '--once')).stderr).toContain('No more runs are due.');
 });
 
 test('Ctrl-C lets what is in the air come to its end, and no more begin', async () => {

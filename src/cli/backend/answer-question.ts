@@ -15,7 +15,7 @@ export async function settleOverApi(
   const question = await api.call('answerQuestion', { params: { id }, body });
   if (io.json) return printJson(io, question);
   io.out(`${question.id} ${question.status}`);
-  io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
+  io.err(`The run continues. Follow it: howdah watch ${question.root_execution_id}`);
 }
 
 /** Runs `work`, which answers a question in the database, and prints its new status. */
@@ -29,7 +29,7 @@ export async function settle(
       return printJson(io, question);
     }
     io.out(`${question.id} ${question.status}`);
-    io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
+    io.err(`The run continues. Follow it: howdah watch ${question.root_execution_id}`);
     if (!(await isAnyWorkerAlive(database.db))) {
       io.err('No worker is running. Start one: howdah worker');
     }

@@ -10,7 +10,7 @@ import { chosenServer, type Server } from './profiles.ts';
 /** The `--api` option of commands that also work over REST. */
 export const API_OPTION = [
   '--api <url>',
-  'over the API of a server, and not its database; default HOWDAH_API_URL, with HOWDAH_API_KEY, or the one logged in to',
+  'use the API of this server instead of a database (default: HOWDAH_API_URL, or the profile of howdah login)',
 ] as const;
 
 /** A connection to the REST API of a server. `leave` ends the streams that are followed there. */
@@ -37,9 +37,13 @@ export function apiOf(server: Server): Api {
 
 /** Creates the error for `--tenant` together with an API. */
 export function tenantOverApi(): HowdahError {
-  return new HowdahError('EUSAGE', '--tenant is said over the API by the key', {
-    hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
-  });
+  return new HowdahError(
+    'EUSAGE',
+    '--tenant cannot be used with an API: the API key determines the tenant',
+    {
+      hint: 'Set HOWDAH_API_KEY to a key of that tenant, or omit --tenant.',
+    },
+  );
 }
 
 export type ApiFollowOptions = {
@@ -62,7 +66,7 @@ export async function showOverApi(
   let isLeft = false;
   io.onInterrupt(() => {
     isLeft = true;
-    io.err(`The run goes on. See it again: howdah watch ${id}`);
+    io.err(`The run continues. Follow it again: howdah watch ${id}`);
     api.leave();
   });
   for await (const event of api.watch(id)) {

@@ -72,20 +72,24 @@ export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
   const server = await chosenServer(io);
   if (server === undefined) return;
   const { origin, url, profile } = server;
-  throw new HowdahError('EUSAGE', `this asks a database, and ${origin} is the API of ${url}`, {
-    hint: [
-      `Name a database by --database-url; that of DATABASE_URL, else the embedded one: --profile ${NO_PROFILE}`,
-      ...(otherwise ? [otherwise] : []),
-    ].join('. '),
-    detail: profile === undefined ? { variable: origin } : { profile },
-  });
+  throw new HowdahError(
+    'EUSAGE',
+    `this command needs a database, but ${origin} selects the API of ${url}`,
+    {
+      hint: [
+        `Name a database with --database-url, or use --profile ${NO_PROFILE} for DATABASE_URL or the embedded database`,
+        ...(otherwise ? [otherwise] : []),
+      ].join('. '),
+      detail: profile === undefined ? { variable: origin } : { profile },
+    },
+  );
 }
 
 /** Creates the error for a database without our schema, which may be the wrong database. */
 export function noSchema(url: string, otherwise = ''): HowdahError {
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
-  return new HowdahError('HWNTF', `there is no Howdah in the database ${name}`, {
-    hint: `If it is the right one, give it the schema: howdah migrate up. Else check DATABASE_URL (or --database-url). ${otherwise}`.trim(),
+  return new HowdahError('HWNTF', `the database ${name} has no Howdah schema`, {
+    hint: `Check DATABASE_URL (or --database-url). To install the schema in this database: howdah migrate up. ${otherwise}`.trim(),
     detail: { database: name },
   });
 }
@@ -97,17 +101,17 @@ export function noSchema(url: string, otherwise = ''): HowdahError {
 function asGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
   const { code, message } = faultOf(error);
   if (code === '42501') {
-    return new HowdahError('HWDEN', `the login ${login} may not do this: ${message}`, {
+    return new HowdahError('HWDEN', `the login ${login} has no permission: ${message}`, {
       hint: isGuest
-        ? 'It takes an owner of the database: a login in howdah_owner.'
-        : 'It takes an owner of the database, or a login in howdah_app that is bound to a tenant (howdah_private.login_tenants).',
+        ? 'Use an owner of the database: a login in howdah_owner.'
+        : 'Use an owner of the database, or a login in howdah_app that is bound to a tenant (howdah_private.login_tenants).',
       detail: { login },
       cause: error,
     });
   }
   if (['42883', '42P01', '42703'].includes(code)) {
-    return new HowdahError('HWCNF', `the schema is not the one of this program: ${message}`, {
-      hint: 'An owner of the database compares them: howdah migrate status',
+    return new HowdahError('HWCNF', `the schema does not match this program: ${message}`, {
+      hint: 'Compare them as an owner of the database: howdah migrate status',
       cause: error,
     });
   }

@@ -27,8 +27,8 @@ const profiles = z.strictObject({
 /** Checks the name of a profile. Throws `EUSAGE`. */
 export function profileName(text: string): string {
   if (name.safeParse(text).success && text !== NO_PROFILE) return text;
-  throw new HowdahError('EUSAGE', `'${text}' cannot be the name of a profile`, {
-    hint: `It has up to 63 letters, digits, _ . and -, and is not ${NO_PROFILE}.`,
+  throw new HowdahError('EUSAGE', `'${text}' is not a valid profile name`, {
+    hint: `Use at most 63 letters, digits, _ . and -, starting with a letter or digit. The name ${NO_PROFILE} is reserved.`,
   });
 }
 
@@ -43,7 +43,7 @@ export async function readProfiles(file: string | undefined): Promise<Profiles> 
   try {
     return profiles.parse(JSON.parse(text));
   } catch {
-    throw new HowdahError('HWINV', `${file} is no file of profiles`, {
+    throw new HowdahError('HWINV', `${file} is not a valid profile file`, {
       hint: `Remove it, then log in again: howdah login`,
       detail: { file },
     });
@@ -64,7 +64,7 @@ export async function writeProfiles(file: string, stored: Profiles): Promise<voi
   } catch (cause) {
     await rm(beside, { force: true }).catch(() => {});
     throw new HowdahError('HWINV', `${file} cannot be written: ${(cause as Error).message}`, {
-      hint: 'Make its folder writable, or name another by XDG_CONFIG_HOME.',
+      hint: 'Make its folder writable, or set XDG_CONFIG_HOME to another folder.',
       detail: { file },
       cause,
     });
@@ -78,8 +78,8 @@ export async function writeProfiles(file: string, stored: Profiles): Promise<voi
 export async function profilesPath(io: CliIo): Promise<string> {
   const { profileFile } = await io.config();
   if (profileFile !== undefined) return profileFile;
-  throw new HowdahError('HWINV', 'there is no folder to keep a profile in', {
-    hint: 'Set XDG_CONFIG_HOME to a folder of yours, such as /home/me/.config.',
+  throw new HowdahError('HWINV', 'there is no folder to store a profile in', {
+    hint: 'Set XDG_CONFIG_HOME to a folder that you own, such as /home/me/.config.',
   });
 }
 
@@ -89,7 +89,7 @@ export function profileNamed(stored: Profiles, wanted: string): Profile {
   if (found) return found;
   const names = Object.keys(stored.profiles);
   throw new HowdahError('HWNTF', `there is no profile '${wanted}'`, {
-    hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Make it: howdah login URL --profile ${wanted}`,
+    hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Create it: howdah login URL --profile ${wanted}`,
     detail: { profile: wanted },
   });
 }
@@ -138,10 +138,10 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
 }
 
 /** Returns the address of a server without a slash at its end. Throws `EUSAGE`. */
-export function addressOf(text: string | undefined, what = 'this'): string {
+export function addressOf(text: string | undefined, what = 'the argument'): string {
   if (text === undefined) {
     throw new HowdahError('EUSAGE', 'the address of a server is missing', {
-      hint: 'Such as: howdah login https://howdah.example.com',
+      hint: 'Example: howdah login https://howdah.example.com',
     });
   }
   const url = URL.parse(text);
@@ -152,8 +152,8 @@ export function addressOf(text: string | undefined, what = 'this'): string {
     url.password ||
     /[?#]/.test(text)
   ) {
-    throw new HowdahError('EUSAGE', `${what} is no address of a server`, {
-      hint: 'It is an http or https URL without a login, such as https://howdah.example.com; a key comes by HOWDAH_API_KEY, or to howdah login by stdin.',
+    throw new HowdahError('EUSAGE', `${what} is not a server address`, {
+      hint: 'Use an http or https URL without user and password, such as https://howdah.example.com. Pass the key in HOWDAH_API_KEY, or on stdin to howdah login.',
     });
   }
   return url.href.replace(/\/$/, '');
@@ -167,7 +167,7 @@ async function textOf(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
     throw new HowdahError('HWINV', `${file} cannot be read: ${cause.message}`, {
-      hint: 'Make it readable for you alone, or remove it.',
+      hint: 'Make it readable only for your user, or remove it.',
       cause,
     });
   });
@@ -179,8 +179,8 @@ async function textOf(file: string): Promise<string | undefined> {
  */
 async function refuseReadable(file: string): Promise<void> {
   if (process.platform === 'win32' || ((await stat(file)).mode & 0o077) === 0) return;
-  throw new HowdahError('HWINV', `${file} holds keys, and others may read it`, {
-    hint: `Make it yours alone: chmod 600 ${file}`,
+  throw new HowdahError('HWINV', `${file} contains keys, and other users may read it`, {
+    hint: `Restrict it to your user: chmod 600 ${file}`,
     detail: { file },
   });
 }

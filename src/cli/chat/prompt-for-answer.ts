@@ -12,7 +12,7 @@ const REJECTED = /^reject\b\s*/i;
  */
 export async function promptForAnswer(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
   const { id, kind } = question;
-  const prompt = kind === 'approval' ? 'approve, or reject and why: ' : 'answer: ';
+  const prompt = kind === 'approval' ? 'approve, or reject REASON: ' : 'answer: ';
   while (io.ask && !io.json) {
     const line = (await io.ask(prompt))?.trim();
     if (!line) {

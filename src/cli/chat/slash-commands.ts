@@ -38,27 +38,28 @@ const MOST_SAID = 50;
  * --json it consists of objects on stdout.
  */
 export const slashCommands: Readonly<Record<string, ChatCommand>> = {
-  help: { summary: 'these commands', run: ({ io }) => help(io) },
+  help: { summary: 'list these commands', run: ({ io }) => help(io) },
   agent: {
     alias: 'switch',
     args: '[NAME]',
-    summary: 'who is spoken with; with a name, who is from the next message on',
+    summary: 'show the current agent; with a name, switch to that agent for the next message',
     run: (room, name) => (name === '' ? tellAgent(room) : switchAgent(room, name)),
   },
-  agents: { summary: 'the agents there are', run: agents },
+  agents: { summary: 'list the agents', run: agents },
   history: {
-    summary: `what was said in this session, each with its turn, the last ${MOST_SAID}`,
+    summary: `list the last ${MOST_SAID} messages of this session with their turns`,
     run: history,
   },
   fork: {
     args: '[TURN]',
-    summary: 'the next message begins a new session that knows this one until the end of the turn',
+    summary:
+      'start a new session with the next message, with the history up to the end of the turn',
     run: fork,
   },
-  cost: { summary: 'what this session has used', run: cost },
-  trace: { summary: 'the steps of the last run', run: trace },
+  cost: { summary: 'show the tokens and the cost of this session', run: cost },
+  trace: { summary: 'list the steps of the last run', run: trace },
   quit: {
-    summary: 'end the conversation, as Ctrl-D does',
+    summary: 'end the conversation (also Ctrl-D)',
     run: (room) => {
       room.isOver = true;
     },
@@ -80,7 +81,7 @@ export async function runSlashCommand(room: ChatContext, line: string): Promise<
     const words = known.map(([word]) => word);
     const [near] = closestNames(name, words, 1);
     throw new HowdahError('EUSAGE', `there is no command /${name}`, {
-      hint: `${near ? `Did you mean /${near}? ` : ''}/help lists them; // begins a message with a slash.`,
+      hint: `${near ? `Did you mean /${near}? ` : ''}/help lists the commands. To send a message that starts with a slash, type // first.`,
     });
   }
   await command.run(room, argument);
@@ -90,7 +91,7 @@ export async function runSlashCommand(room: ChatContext, line: string): Promise<
 function help(io: CliIo): void {
   const rows = Object.entries(slashCommands).map(([name, { alias, args, summary }]) => ({
     command: `/${name}${args ? ` ${args}` : ''}`,
-    summary: alias ? `${summary}; or /${alias}` : summary,
+    summary: alias ? `${summary} (alias /${alias})` : summary,
   }));
   if (io.json) printJson(io, { type: 'help', items: rows });
   else io.err(rows.map(({ command, summary }) => `${command.padEnd(14)} ${summary}`).join('\n'));
@@ -103,9 +104,13 @@ function tellAgent({ io, agent }: ChatContext): void {
 
 async function switchAgent(room: ChatContext, name: string): Promise<void> {
   if (room.forkedTurn !== undefined) {
-    throw new HowdahError('EUSAGE', 'the fork has not begun yet, so its agent cannot be switched', {
-      hint: 'Say something in it first.',
-    });
+    throw new HowdahError(
+      'EUSAGE',
+      'the agent cannot be switched before the fork has its first message',
+      {
+        hint: 'Send a message first.',
+      },
+    );
   }
   await room.venue.open(name, room.session);
   room.agent = name;
@@ -125,7 +130,7 @@ async function history({ io, venue: backend, session }: ChatContext): Promise<vo
     const number = turn === 0 ? '-' : String(turn); // messages copied by a fork have no turn here
     io.err(`${number.padStart(3)}  ${who}: ${plainText(said)}`);
   }
-  if (items.length === 0) io.err('Nothing was said yet.');
+  if (items.length === 0) io.err('This session has no messages yet.');
 }
 
 async function fork(room: ChatContext, argument: string): Promise<void> {
@@ -136,16 +141,16 @@ async function fork(room: ChatContext, argument: string): Promise<void> {
     throw new HowdahError(
       'EUSAGE',
       turns === 0
-        ? 'nothing was said yet, so there is nothing to fork'
+        ? 'this session has no turns to fork from'
         : `this session has no turn ${argument}`,
       {
-        hint: turns === 0 ? 'Say something first.' : `Write /fork with a turn from 1 to ${turns}.`,
+        hint: turns === 0 ? 'Send a message first.' : `Write /fork with a turn from 1 to ${turns}.`,
       },
     );
   }
   room.forkedTurn = turn;
   if (io.json) return printJson(io, { type: 'fork', session_id: session, turn });
-  io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
+  io.err(`the next message continues after turn ${turn}, in a new session`);
 }
 
 async function cost({ io, venue: backend, session }: ChatContext): Promise<void> {
@@ -161,6 +166,6 @@ async function cost({ io, venue: backend, session }: ChatContext): Promise<void>
 async function trace({ io, venue: backend, lastRun }: ChatContext): Promise<void> {
   const steps = lastRun ? await backend.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
-  io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');
+  io.err(lastRun ? `execution ${lastRun}` : 'There is no run yet.');
   for (const step of steps) io.err(stepLine(io, step));
 }

@@ -12,7 +12,7 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 /** Registers `howdah agents [list | show]`: the agents, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    { name: 'list', summary: 'the agents there are', register: registerList },
+    { name: 'list', summary: 'list the agents', register: registerList },
     showVerb(AGENTS),
   ]);
 }

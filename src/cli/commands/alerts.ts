@@ -14,9 +14,9 @@ type Options = { tenant?: string; use?: boolean; webhook?: string; now?: boolean
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
-    .option('--use', 'make the rules that make sense for everybody')
-    .option('--webhook <id>', 'with --use: the webhook that is told of them')
-    .option('--now', 'what howdah.alerts finds in the installation, for owners of the database')
+    .option('--use', 'create the standard alert rules')
+    .option('--webhook <id>', 'with --use: the webhook that is notified of alerts')
+    .option('--now', 'show howdah.alerts for the whole installation (owners of the database only)')
     .action(async ({ tenant, use, webhook, now }: Options) => {
       await withDatabase(io, async (database) => {
         if (now) {
@@ -37,7 +37,7 @@ function showFound(io: CliIo, rows: Awaited<ReturnType<typeof listInstallationAl
     return;
   }
   printTable(io, rows);
-  if (rows.length === 0) io.err('All is well: howdah.alerts is empty.');
+  if (rows.length === 0) io.err('There are no alerts: howdah.alerts is empty.');
 }
 
 function show(io: CliIo, rows: AlertRule[]): void {
@@ -48,7 +48,7 @@ function show(io: CliIo, rows: AlertRule[]): void {
   printTable(io, rows);
   if (rows.length === 0) {
     io.err(
-      'There are no alert rules. Make the usual ones: howdah alerts --use. See docs/observability.md.',
+      'There are no alert rules. Create the standard rules: howdah alerts --use. See docs/observability.md.',
     );
   }
 }

@@ -24,10 +24,10 @@ export function register(command: Command, io: CliIo): void {
       'agent system files, YAML or JSON, and folders of packs; - reads standard input',
     )
     .option(...FILE_OPTION)
-    .option('--dry-run', 'tell what would be done, and do nothing')
-    .option('--prune', 'delete what the systems own and their files no longer have')
+    .option('--dry-run', 'show what would be done; change nothing')
+    .option('--prune', 'delete objects that the systems own and their files no longer contain')
     .option(...YES_OPTION)
-    .option('--watch', 'apply again at each save, until Ctrl-C')
+    .option('--watch', 'apply again whenever a file is saved, until Ctrl-C')
     .option(...TENANT_OPTION)
     .action((paths: string[], options: Options) => {
       if (options.watch) refuseWatchedStdin(paths);
@@ -67,7 +67,7 @@ async function watch(io: CliIo, database: CliDatabase, paths: readonly string[],
   io.onInterrupt(() => stopped.abort());
   for await (const _ of changesOf(paths, stopped.signal)) {
     await apply(io, database, paths, options).catch((error) => printError(io, reportOf(error)));
-    io.err('Waiting for the next save; Ctrl-C ends it.');
+    io.err('Waiting for the next save. Press Ctrl-C to stop.');
   }
 }
 

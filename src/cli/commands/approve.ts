@@ -13,15 +13,18 @@ type Options = { remember?: string; arguments?: string };
 /** Registers `howdah approve ID`, which allows the call that a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the question, or the run that asks it')
+    .argument('<id>', 'id of the question, or of the run that asks it')
     .addOption(
-      new Option('--remember <scope>', 'do not ask about this tool again in it').choices([
+      new Option('--remember <scope>', 'do not ask about this tool again in this scope').choices([
         'run',
         'session',
         'agent',
       ]),
     )
-    .option('--arguments <json>', `call it with these arguments instead; ${ARGUMENT_SOURCES}`)
+    .option(
+      '--arguments <json>',
+      `call the tool with these arguments instead, as JSON; ${ARGUMENT_SOURCES}`,
+    )
     .option(...API_OPTION)
     .action(async (text: string, options: Options, self: Command) => {
       const args = await readArgument(io, 'arguments', options.arguments);
@@ -42,7 +45,7 @@ export function register(command: Command, io: CliIo): void {
 }
 
 function rememberedOverApi(): HowdahError {
-  return new HowdahError('EUSAGE', '--remember is written in the database', {
-    hint: 'Name one by --database-url, use the mutation approve of GraphQL, or leave --remember out.',
+  return new HowdahError('EUSAGE', '--remember needs a database, not an API', {
+    hint: 'Name a database with --database-url, use the GraphQL mutation approve, or omit --remember.',
   });
 }

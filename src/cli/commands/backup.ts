@@ -13,8 +13,8 @@ type Options = { all?: true; pgBin?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[file]', 'where to write it; howdah-DATABASE-TIME.dump in this folder when left out')
-    .option('--all', "every schema of the database, not only Howdah's")
+    .argument('[file]', 'file to write (default: howdah-DATABASE-TIME.dump in this folder)')
+    .option('--all', 'back up every schema of the database, not only those of Howdah')
     .option(...PG_BIN_OPTION)
     .action(async (file: string | undefined, { all, pgBin }: Options) => {
       const config = await io.config();
@@ -53,19 +53,19 @@ function reportLines({ bytes, seconds, server, live_runs, left_out }: BackupRepo
   const { secret_keys, watched_tables, functions, files, logins } = left_out;
   const elsewhere = [
     secret_keys.length > 0
-      ? `HOWDAH_SECRET_KEY (${secret_keys.join(', ')}): without it nobody opens the secrets in it. Keep it elsewhere`
+      ? `HOWDAH_SECRET_KEY (${secret_keys.join(', ')}), which is needed to decrypt the secrets: store it in another place`
       : '',
-    files > 0 ? `${files} files of resources, in HOWDAH_HOME/resources: copy the folder` : '',
+    files > 0 ? `${files} resource files in HOWDAH_HOME/resources: copy the folder` : '',
     watched_tables.length > 0
-      ? `the watched tables ${watched_tables.join(', ')}: --all takes them along`
+      ? `the watched tables ${watched_tables.join(', ')}: --all includes them`
       : '',
     functions.length > 0
-      ? `the functions of tools ${functions.join(', ')}: --all takes them along`
+      ? `the functions of tools ${functions.join(', ')}: --all includes them`
       : '',
-    logins.length > 0 ? `the logins ${logins.join(', ')}: pg_dumpall --roles-only has them` : '',
+    logins.length > 0 ? `the logins ${logins.join(', ')}: pg_dumpall --roles-only dumps them` : '',
   ].filter((line) => line !== '');
   return [
-    `${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s, of PostgreSQL ${server}. Runs that go on after a restore: ${live.join(', ') || 'none'}.`,
-    ...elsewhere.map((line) => `Not in it: ${line}.`),
+    `${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s, from PostgreSQL ${server}. Runs that continue after a restore: ${live.join(', ') || 'none'}.`,
+    ...elsewhere.map((line) => `Not in the backup: ${line}.`),
   ];
 }

@@ -21,13 +21,13 @@ const USUAL_ROUNDS = 2;
 export function register(command: Command, io: CliIo): void {
   command
     .addArgument(
-      new Argument('[names...]', `what to measure; ${USUAL.join(' and ')} when left out`).choices(
+      new Argument('[names...]', `benchmarks to run (default: ${USUAL.join(' and ')})`).choices(
         BENCH_NAMES,
       ),
     )
-    .option('--all', 'everything there is, which takes a quarter of an hour or more')
-    .option('--rounds <number>', 'how often each is measured, where that can be said', rounds)
-    .option('--check', 'exit 1 where a figure does not clear its bar, which is shown then')
+    .option('--all', 'run all benchmarks, which takes 15 minutes or more')
+    .option('--rounds <number>', 'number of rounds of each benchmark that supports it', rounds)
+    .option('--check', 'show the target of each figure, and exit 1 if a figure misses its target')
     .action(async (names: string[], options: Options, self: Command) => {
       io.format?.({}); // rejects -o id before anything is measured
       const url = await namedServer(io, self);
@@ -52,13 +52,15 @@ async function namedServer(io: CliIo, self: Command): Promise<string | undefined
   const { databaseUrl: url } = self.optsWithGlobals<{ databaseUrl?: string }>();
   const config = await io.config();
   if (url === undefined) {
-    const other = config.databaseUrl === undefined ? '' : '; DATABASE_URL is left alone';
-    io.err(`On an embedded server made for this${other}. For another: --database-url URL`);
+    const other = config.databaseUrl === undefined ? '' : '; DATABASE_URL is not used';
+    io.err(
+      `Running on a temporary embedded server${other}. To use another server: --database-url URL`,
+    );
     return undefined;
   }
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   await pool.query('select').finally(() => pool.end());
-  io.err('On databases made for this on the server of --database-url');
+  io.err('Running on temporary databases on the server of --database-url');
   return url;
 }
 
@@ -90,7 +92,7 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
 function rounds(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 1_000) {
-    throw new InvalidArgumentError('It is a whole number from 1 to 1000.');
+    throw new InvalidArgumentError('Use a whole number from 1 to 1000.');
   }
   return number;
 }

@@ -20,11 +20,23 @@ const MOST_SHOWN = 50;
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--minutes <number>', 'at least so long; then everything has to settle', minutes, 2)
-    .option('--workers <number>', 'worker processes to break', whole(1, 32), 3)
-    .option('--seed <number>', 'the same seed, the same plan; else one is taken', whole(0, 1e9))
+    .option(
+      '--minutes <number>',
+      'minimum duration of the faults, in minutes; then all runs have to end',
+      minutes,
+      2,
+    )
+    .option('--workers <number>', 'number of worker processes', whole(1, 32), 3)
+    .option(
+      '--seed <number>',
+      'seed of the plan; the same seed gives the same plan (default: random)',
+      whole(0, 1e9),
+    )
     .addOption(
-      new Option('--only <faults>', `with commas between them: ${FAULTS.join(', ')}; or none`)
+      new Option(
+        '--only <faults>',
+        `faults to inject, separated by commas: ${FAULTS.join(', ')}; or none`,
+      )
         .argParser(faults)
         .default(FAULTS, 'all of them'),
     )
@@ -32,9 +44,7 @@ export function register(command: Command, io: CliIo): void {
       refuseServer(self);
       io.format?.({}); // rejects -o id before anything is broken
       const { seed = Date.now() % 1_000_000, ...playOptions } = options;
-      io.err(
-        `seed ${seed}; on an embedded server of its own, which is gone afterwards as all else it makes`,
-      );
+      io.err(`seed ${seed}; running on a temporary embedded server, which is removed at the end`);
       await playAndTell(io, { ...playOptions, seed, runs: 0 });
     });
 }
@@ -45,14 +55,18 @@ export function register(command: Command, io: CliIo): void {
  */
 function refuseServer(self: Command): void {
   if (self.optsWithGlobals<{ databaseUrl?: string }>().databaseUrl !== undefined) {
-    throw new HowdahError('EUSAGE', 'chaos breaks its server, so it takes none of yours', {
-      hint: 'Leave --database-url out: it makes an embedded server for itself.',
+    throw new HowdahError('EUSAGE', '--database-url cannot be used: chaos breaks its server', {
+      hint: 'Omit --database-url: chaos starts its own embedded server.',
     });
   }
   if (process.platform === 'win32') {
-    throw new HowdahError('EUSAGE', 'chaos freezes processes, which Windows has no signal for', {
-      hint: 'Call it in WSL, or on Linux or macOS.',
-    });
+    throw new HowdahError(
+      'EUSAGE',
+      'chaos does not run on Windows, which has no signal to freeze a process',
+      {
+        hint: 'Run it in WSL, or on Linux or macOS.',
+      },
+    );
   }
 }
 
@@ -87,7 +101,7 @@ function tableRow({ fault, injected, runs, lost, doubled, ...line }: Outcome['li
 function minutes(text: string): number {
   const number = Number(text);
   if (!/^\d+(\.\d+)?$/.test(text) || number <= 0 || number > 10_000) {
-    throw new InvalidArgumentError('It is a number above 0, such as 2 or 0.5.');
+    throw new InvalidArgumentError('Use a number above 0, such as 2 or 0.5.');
   }
   return number;
 }
@@ -96,7 +110,7 @@ function whole(least: number, most: number) {
   return (text: string): number => {
     const number = Number(text);
     if (!/^\d+$/.test(text) || number < least || number > most) {
-      throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+      throw new InvalidArgumentError(`Use a whole number from ${least} to ${most}.`);
     }
     return number;
   };

@@ -22,10 +22,10 @@ type Options = { session?: string; stream?: boolean };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<agent>', 'the agent, by name')
-    .option('--session <id>', 'go on with this session')
-    .option('--stream', 'show answers while they are written; so it is at a terminal')
-    .option('--no-stream', 'show answers when they are whole; so it is elsewhere')
+    .argument('<agent>', 'name of the agent')
+    .option('--session <id>', 'continue this session')
+    .option('--stream', 'show answers while they are generated (default at a terminal)')
+    .option('--no-stream', 'show answers when they are complete (default elsewhere)')
     .option(...API_OPTION)
     .action(async (agent: string, options: Options, self: Command) => {
       const session = options.session && uuidOf(options.session, 'a session');
@@ -72,10 +72,7 @@ async function opened(
 ): Promise<string> {
   const id = await backend.open(agent, session);
   if (io.json) printJson(io, { type: 'session', id });
-  else
-    io.err(
-      `session ${id} · a line is a message, /help lists commands, Ctrl-D ends, Ctrl-C cancels`,
-    );
+  else io.err(`session ${id} · type a message, /help lists commands, Ctrl-D ends, Ctrl-C cancels`);
   return id;
 }
 
@@ -153,7 +150,7 @@ async function leave({ io, venue: backend, run, question, ...talk }: Talk): Prom
     io.err(`run ${run} is cancelled`);
   } else if (question) {
     io.err(
-      `The run waits for your answer. Go on: howdah chat ${talk.agent} --session ${talk.session}`,
+      `The run waits for your answer. Continue: howdah chat ${talk.agent} --session ${talk.session}`,
     );
     io.setExitCode(exitCodes.waitingForPerson);
   } else if (talk.hasFailed) {
@@ -200,7 +197,7 @@ async function beginFork(talk: Talk, text: string): Promise<void> {
   talk.run = started.run;
   talk.question = undefined;
   if (io.json) printJson(io, { type: 'session', id: started.session });
-  else io.err(`session ${started.session} · goes on behind turn ${turn} of ${session}`);
+  else io.err(`session ${started.session} · continues after turn ${turn} of ${session}`);
 }
 
 /** The codes of errors that another line may fix. A conversation goes on after them. */

@@ -10,13 +10,17 @@ import { type CliIo, printJson } from '../output/output.ts';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .addArgument(new Argument('<shell>', 'whose script').choices(Object.keys(completionScripts)))
+    .addArgument(
+      new Argument('<shell>', 'shell to write the script for').choices(
+        Object.keys(completionScripts),
+      ),
+    )
     .action((shell: Shell) => io.write(completionScripts[shell]));
   command
     .command('words', { hidden: true })
-    .description('what may come next in a line')
-    .argument('[words...]', 'the words behind `howdah`, the last of which is being typed')
-    .option('--next', 'they are whole: another one is about to be typed')
+    .description('list possible next words of a line')
+    .argument('[words...]', 'words after `howdah`, of which the last is incomplete')
+    .option('--next', 'treat all words as complete and list the next word')
     .action(async (words: string[], { next }: { next?: true }) => {
       const program = command.parent ?? command;
       const found = await completionsOf(program, next ? [...words, ''] : words, described);

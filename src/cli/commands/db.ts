@@ -7,7 +7,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 export function register(command: Command, io: CliIo): void {
   command
     .command('url')
-    .description("print the owner's URL; starts the embedded PostgreSQL when it is not running")
+    .description('print the URL of the owner, and start the embedded PostgreSQL if needed')
     .action(() => url(io));
   command
     .command('start')
@@ -15,7 +15,7 @@ export function register(command: Command, io: CliIo): void {
     .action(() => start(io));
   command
     .command('stop')
-    .description('stop the embedded PostgreSQL; its data stays')
+    .description('stop the embedded PostgreSQL and keep its data')
     .action(() => stop(io));
 }
 
@@ -31,7 +31,7 @@ async function start(io: CliIo): Promise<void> {
   if (databaseUrl !== undefined) return notOurs(io, 'start');
   const { port, pid, adopted } = await ensureStarted(io, home);
   if (io.json) printJson(io, { embedded: true, port, pid, started: !adopted });
-  else io.err(`PostgreSQL ${adopted ? 'was already running' : 'runs'} on 127.0.0.1:${port}.`);
+  else io.err(`PostgreSQL ${adopted ? 'was already running' : 'is running'} on 127.0.0.1:${port}.`);
 }
 
 async function stop(io: CliIo): Promise<void> {
@@ -54,5 +54,7 @@ async function ensureStarted(io: CliIo, home: string) {
  */
 function notOurs(io: CliIo, verb: string): void {
   if (io.json) printJson(io, { embedded: false });
-  io.err(`DATABASE_URL names a server that is not ours to ${verb}; nothing was done.`);
+  io.err(
+    `DATABASE_URL names an external server, which this command does not ${verb}. Nothing was done.`,
+  );
 }

@@ -50,7 +50,7 @@ async function setUpShop(pool: Pool): Promise<void> {
   if (rows[0] && rows[0].comment !== 'Howdah demo') {
     throw new HowdahError(
       'HWCNF',
-      'this database has a schema shop already, which is not the demo',
+      'this database already has a schema named shop that is not part of the demo',
       {
         hint: 'Run the demo in another database: DATABASE_URL=… npm run demo, or unset DATABASE_URL.',
       },
@@ -85,7 +85,7 @@ select howdah.agent('support'), body, jsonb_build_object('ticket_id', id)
 from shop.tickets where reply is null`;
 
 async function insertTickets(io: CliIo, pool: Pool): Promise<Map<string, number>> {
-  heading(io, 'Tickets become executions by one plain insert:');
+  heading(io, 'One insert turns tickets into executions:');
   io.out(INSERT);
   const { rows } = await pool.query(`${INSERT} returning id, metadata -> 'ticket_id' as ticket`);
   return new Map(rows.map((row) => [row.id, row.ticket]));
@@ -115,7 +115,7 @@ async function writeReplies(io: CliIo, pool: Pool, ids: string[]): Promise<void>
     [ids],
   );
   rows.sort((one, other) => one.id - other.id);
-  heading(io, 'The answers stand next to the tickets, in shop.tickets:');
+  heading(io, 'The answers are stored with the tickets, in shop.tickets:');
   for (const { id, customer, body, reply } of rows) {
     io.out(`#${id} ${customer}: ${body}\n   ${plainText(reply).replaceAll('\n', '\n   ')}`);
   }
@@ -128,7 +128,7 @@ const ANALYSIS = `select e.metadata ->> 'ticket_id' as ticket, e.status, e.step_
 from howdah.executions as e where e.agent_id = howdah.agent('support')`;
 
 async function analyse(io: CliIo, pool: Pool, ids: string[]): Promise<void> {
-  heading(io, 'And everything that happened can be asked in SQL:');
+  heading(io, 'Everything that happened can be queried in SQL:');
   io.out(`${ANALYSIS}\n\n`);
   const { rows } = await pool.query(`${ANALYSIS} and e.id = any ($1) order by e.id`, [ids]);
   printTable(io, rows);
@@ -136,7 +136,7 @@ async function analyse(io: CliIo, pool: Pool, ids: string[]): Promise<void> {
 
 function goOn(io: CliIo, config: Config): void {
   const url = config.databaseUrl === undefined ? '$(npx howdah db url)' : '$DATABASE_URL';
-  heading(io, 'Go on:');
+  heading(io, 'Next steps:');
   io.out(`  npx howdah run support "Where is my order A-1005?"
   npm start                                  # API and worker on http://127.0.0.1:${config.port}
   psql "${url}" -c "call howdah.ask('support', 'Where is A-1003?', null)"
@@ -144,7 +144,7 @@ function goOn(io: CliIo, config: Config): void {
     -d '{"query":"{ executions(first: 3, orderBy: [ID_DESC]) { nodes { id status output steps { nodes { seq kind name } } } } }"}'`);
   if (config.databaseUrl === undefined) {
     io.out(
-      '\nPostgreSQL goes on running in the background, so that psql can connect. Stop it: npx howdah db stop',
+      '\nPostgreSQL keeps running in the background, so that psql can connect. Stop it: npx howdah db stop',
     );
   }
 }

@@ -27,12 +27,12 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or two executions',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or the ids of two executions',
     )
     .option(...FILE_OPTION)
-    .option('--prune', 'of files: with what `apply --prune` would delete')
+    .option('--prune', 'for files: include what `apply --prune` would delete')
     .option(...TENANT_OPTION)
-    .option('--exit-code', 'of executions: exit 1 when they differ')
+    .option('--exit-code', 'for executions: exit 1 if they differ')
     .option(...API_OPTION)
     .action((words: string[], options: Options, self: Command) => {
       if (!words.some(isUuid)) {
@@ -83,29 +83,40 @@ async function diffRuns(
  * folder: `./…`.
  */
 function twoRuns(words: string[], { prune, tenant }: Options): [string, string] {
-  const hint = 'howdah diff ID ID, or howdah diff FILE; a file that is called like an id: ./NAME';
+  const hint =
+    'Use howdah diff ID ID, or howdah diff FILE. For a file whose name looks like an id, write ./NAME.';
   if (prune || tenant !== undefined) {
     const option = prune ? '--prune' : '--tenant';
-    throw new HowdahError('EUSAGE', `${option} is of files, and executions are named`, { hint });
+    throw new HowdahError(
+      'EUSAGE',
+      `${option} applies to files, but the arguments are executions`,
+      { hint },
+    );
   }
   const [a = '', b, ...more] = words;
   if (b === undefined) {
-    throw new HowdahError('EUSAGE', 'one execution is named, and two are compared', { hint });
-  }
-  if (more.length > 0 || !words.every(isUuid)) {
-    throw new HowdahError('EUSAGE', 'two executions are compared, and nothing else beside them', {
+    throw new HowdahError('EUSAGE', 'only one execution is given; a comparison needs two', {
       hint,
     });
+  }
+  if (more.length > 0 || !words.every(isUuid)) {
+    throw new HowdahError(
+      'EUSAGE',
+      'executions cannot be combined with other arguments; a comparison needs exactly two',
+      {
+        hint,
+      },
+    );
   }
   return [executionId(a), executionId(b)];
 }
 
 function notOfFiles({ exitCode }: Options): HowdahError {
   return exitCode
-    ? new HowdahError('EUSAGE', '--exit-code is of executions, and files are named', {
-        hint: 'The status of files is 1 when anything would change.',
+    ? new HowdahError('EUSAGE', '--exit-code applies to executions, but the arguments are files', {
+        hint: 'For files, the exit status is 1 whenever anything would change.',
       })
-    : new HowdahError('EUSAGE', '--api is of executions, and files are named', {
-        hint: 'What files would change is asked of a database: --database-url or DATABASE_URL.',
+    : new HowdahError('EUSAGE', '--api applies to executions, but the arguments are files', {
+        hint: 'Files are compared with a database. Name it with --database-url or DATABASE_URL.',
       });
 }

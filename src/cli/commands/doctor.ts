@@ -28,7 +28,7 @@ type Finding = AuditFinding;
  * and how to fix it. `--audit` checks each row of the audit logs instead. Changes nothing.
  */
 export function register(command: Command, io: CliIo): void {
-  command.option('--audit', 'check that nothing in the audit logs was changed or is missing');
+  command.option('--audit', 'check that no row of the audit logs was changed or is missing');
   command.action(async (options: { audit?: boolean }) => {
     const config = await io.config();
     const { url, isEmbedded } = await databaseToAsk(io);
@@ -93,7 +93,7 @@ async function server(pool: Pool, isEmbedded: boolean): Promise<Finding> {
   );
   const { version, number, login, fsync } = rows[0];
   const ok = number >= 150000 && fsync === 'on';
-  const found = `PostgreSQL ${version}, ${isEmbedded ? 'embedded' : 'given'}, as ${login}, fsync ${fsync}`;
+  const found = `PostgreSQL ${version}, ${isEmbedded ? 'embedded' : 'external'}, as ${login}, fsync ${fsync}`;
   return {
     check: 'server',
     ok,
@@ -105,7 +105,7 @@ async function server(pool: Pool, isEmbedded: boolean): Promise<Finding> {
 async function migrations(url: string): Promise<Finding> {
   const { applied, pending, newer, sql } = await migrationStatus(url);
   const ok = pending.length === 0 && newer.length === 0 && sql === 'current';
-  const of = newer.length > 0 ? `, ${newer.length} of them of a newer release` : '';
+  const of = newer.length > 0 ? `, of which ${newer.length} belong to a newer release` : '';
   const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}`;
   const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
   return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
@@ -124,11 +124,11 @@ async function roles(pool: Pool): Promise<Finding> {
     check: 'roles',
     ok,
     found: ok
-      ? `all ${ROLES.length}, none passes row-level security`
-      : `missing: ${missing.join(', ') || 'none'}; pass row-level security: ${strong.join(', ') || 'none'}`,
+      ? `all ${ROLES.length} exist, none bypasses row-level security`
+      : `missing: ${missing.join(', ') || 'none'}; bypass row-level security: ${strong.join(', ') || 'none'}`,
     ...(ok
       ? {}
-      : { fix: 'alter role … nosuperuser nobypassrls; howdah migrate up makes what is missing' }),
+      : { fix: 'alter role … nosuperuser nobypassrls; howdah migrate up creates missing roles' }),
   };
 }
 
@@ -140,7 +140,7 @@ async function secrets(pool: Pool, config: Config): Promise<Finding> {
   const { masterKeysOf } = await import('../../bootstrap.ts');
   const rows = secretRowsOn(pool);
   const { current } = await rows.masterKeys();
-  const found = current === null ? 'none stored' : `under the master key ${current}`;
+  const found = current === null ? 'none stored' : `encrypted with the master key ${current}`;
   try {
     await refuseWrongKeys(rows, masterKeysOf(config));
     return { check: 'secrets', ok: true, found };
@@ -162,7 +162,7 @@ async function extensions(pool: Pool): Promise<Finding> {
   );
   const found = rows[0]
     ? `pgvector ${rows[0].version}`
-    : 'no pgvector on this server; nothing needs it';
+    : 'pgvector is not available on this server; it is optional';
   return { check: 'extensions', ok: true, found };
 }
 
@@ -176,7 +176,7 @@ async function queue(pool: Pool): Promise<Finding> {
   return {
     check: 'queue',
     ok: given_up === 0,
-    found: `${jobs} wake-ups, the oldest due for ${oldest} s, ${given_up} given up`,
+    found: `${jobs} jobs, the oldest overdue by ${oldest} s, ${given_up} out of attempts`,
     ...(given_up === 0
       ? {}
       : { fix: 'select key, last_error from graphile_worker.jobs where attempts >= max_attempts' }),
@@ -194,7 +194,7 @@ async function modelServer(
 ): Promise<Finding> {
   const found = isMigrated
     ? await describeDefaultModel(queriesOn(pool))
-    : `${provider} by the environment`;
+    : `${provider}, set in the environment`;
   if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
     return { check: 'model', ok: true, found };
   }
@@ -208,11 +208,11 @@ async function modelServer(
     return {
       check: 'model',
       ok: !refused,
-      found: `${found}; ${new URL(url).host} answers${refused ? ', but refuses the key' : ''}`,
+      found: `${found}; ${new URL(url).host} answers${refused ? ', but rejects the key' : ''}`,
       ...(refused ? { fix: 'Check OPENAI_API_KEY (or LLM_API_KEY).' } : {}),
     };
   } catch {
-    const fix = 'Check OPENAI_BASE_URL (or LLM_URL) and that the server runs.';
+    const fix = 'Check OPENAI_BASE_URL (or LLM_URL), and that the server is running.';
     return {
       check: 'model',
       ok: false,
@@ -229,19 +229,19 @@ async function clock(pool: Pool): Promise<Finding> {
   return {
     check: 'clock',
     ok: true,
-    found: `${Math.round(off)} ms from the database's, which alone counts`,
+    found: `${Math.round(off)} ms off the clock of the database; Howdah uses the clock of the database`,
   };
 }
 
 async function workers(pool: Pool): Promise<Finding> {
   const alive = await countWorkers(queriesOn(pool));
   return alive > 0
-    ? { check: 'workers', ok: true, found: `${alive} alive` }
+    ? { check: 'workers', ok: true, found: `${alive} running` }
     : {
         check: 'workers',
         ok: true,
-        found: 'none alive',
-        fix: 'Runs wait until there is one: howdah worker',
+        found: 'none running',
+        fix: 'Runs wait until a worker is started: howdah worker',
       };
 }
 
@@ -252,7 +252,7 @@ async function promises(pool: Pool): Promise<Finding> {
     : {
         check: 'promises',
         ok: false,
-        found: `${broken.length} broken, the first: ${broken[0]?.rule} ${broken[0]?.detail}`,
+        found: `${broken.length} violations, the first: ${broken[0]?.rule} ${broken[0]?.detail}`,
         fix: 'select * from howdah.violations',
       };
 }

@@ -17,14 +17,17 @@ type EraseOptions = {
 /** Registers `howdah erase-user NAME`, which anonymises or deletes the data of a person. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<name>', 'the user')
+    .argument('<name>', 'name of the user')
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--mode <mode>', 'erase what was said and keep figures, or delete runs whole')
+      new Option(
+        '--mode <mode>',
+        'anonymise: erase texts and keep figures; delete: delete whole runs',
+      )
         .choices(['anonymise', 'delete'])
         .makeOptionMandatory(),
     )
-    .option('--cancel-live', 'end runs that are live, instead of refusing')
+    .option('--cancel-live', 'cancel live runs instead of failing')
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)
     .action(
@@ -34,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
       ) => {
         await withDatabase(io, async ({ db, pool }) => {
           const { id } = await userOf(db, await tenantOf(db, tenant), name);
-          const what = mode === 'delete' ? 'deletes the runs' : 'erases what was said in runs';
+          const what = mode === 'delete' ? 'deletes the runs' : 'erases the texts of runs';
           if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
           const erased = await withDryRun(pool, dryRun, (client) =>
             eraseUser(client, { id, mode, cancelLive }),
@@ -42,8 +45,8 @@ export function register(command: Command, io: CliIo): void {
           if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);
           const { files, mode: _, user_id, ...counts } = erased;
           for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);
-          if (dryRun) return io.err('So many it would be; nothing was done.');
-          if (files.length > 0) io.err(`Workers delete these files: ${files.join(', ')}`);
+          if (dryRun) return io.err('Dry run: nothing was done.');
+          if (files.length > 0) io.err(`Workers will delete these files: ${files.join(', ')}`);
         });
       },
     );

@@ -36,20 +36,24 @@ type Options = {
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    { name: 'list', summary: 'the newest runs', register: registerList },
-    { name: 'show', summary: 'a run with all its steps', register: registerShow },
-    { name: 'explain', summary: 'why a run is where it is', register: registerExplain },
-    { name: 'watch', summary: 'the steps of a run, live', register: registerWatch },
-    { name: 'cancel', summary: 'end a run at once', register: registerCancel },
-    { name: 'pause', summary: 'let what is in the air finish, then wait', register: registerPause },
-    { name: 'resume', summary: 'let a paused run go on', register: registerResume },
+    { name: 'list', summary: 'list the newest runs', register: registerList },
+    { name: 'show', summary: 'show a run with all its steps', register: registerShow },
+    { name: 'explain', summary: 'explain why a run is in its state', register: registerExplain },
+    { name: 'watch', summary: 'follow the steps of a run', register: registerWatch },
+    { name: 'cancel', summary: 'cancel a run immediately', register: registerCancel },
+    {
+      name: 'pause',
+      summary: 'pause a run when its current calls are finished',
+      register: registerPause,
+    },
+    { name: 'resume', summary: 'resume a paused run', register: registerResume },
     {
       name: 'retry',
-      summary: 'let a failed or cancelled run go on',
+      summary: 'continue a failed or cancelled run',
       register: registerRetry,
     },
-    { name: 'fork', summary: 'a new run from a step of another', register: registerFork },
-    { name: 'export', summary: 'a run as one document', register: registerExport },
+    { name: 'fork', summary: 'start a new run from a step of another run', register: registerFork },
+    { name: 'export', summary: 'write a run as one JSON document', register: registerExport },
   ]);
 }
 
@@ -57,16 +61,16 @@ function registerList(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--status <status>', 'only runs that are; several with commas')
+      new Option('--status <status>', 'only runs with this status; several separated by commas')
         .choices(STATUSES)
         .argParser(statuses),
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
-    .option('--since <when>', 'only runs made since, such as 1h, 7d or 2026-12-01', moment)
-    .option('--until <when>', 'only runs made before, such as 1h, 7d or 2026-12-01', moment)
-    .option('--limit <number>', 'at most so many', limit, 20)
-    .option('--before <id>', 'only runs older than this one: the next page', executionId)
+    .option('--since <when>', 'only runs created since, such as 1h, 7d or 2026-12-01', moment)
+    .option('--until <when>', 'only runs created before, such as 1h, 7d or 2026-12-01', moment)
+    .option('--limit <number>', 'maximum number of runs', limit, 20)
+    .option('--before <id>', 'only runs older than this id (next page)', executionId)
     .option(...API_OPTION)
     .action(async ({ tenant, ...wanted }: Options) => {
       const { agent, workflow, limit } = wanted;
@@ -97,10 +101,10 @@ function show(io: CliIo, found: readonly Shown[], { limit, ...filter }: Options)
     printJson(io, { items, next });
   } else if (items.length > 0) {
     printTable(io, items);
-    if (next !== null) io.err(`There are more: --before ${next}`);
+    if (next !== null) io.err(`There are more runs. Next page: --before ${next}`);
   } else {
     const hasFilter = Object.keys(filter).length > 0;
-    const none = 'No executions. Insert one: howdah run development "Hello"';
-    io.err(hasFilter ? 'No such executions.' : none);
+    const none = 'No executions. Start one: howdah run development "Hello"';
+    io.err(hasFilter ? 'No executions match.' : none);
   }
 }

@@ -27,7 +27,7 @@ const WIDTH = 200;
  * - `howdah explain CODE` shows what an error means and what to do.
  */
 export function register(command: Command, io: CliIo): void {
-  command.argument('<id>', 'an execution, or the code of an error').option(...API_OPTION);
+  command.argument('<id>', 'id of an execution, or an error code').option(...API_OPTION);
   command.action(async (text: string, _options: object, self: Command) => {
     if (looksLikeCode(text)) return explainCode(io, text);
     const id = executionId(text);

@@ -11,9 +11,9 @@ import { writeOutput } from '../output/write-output.ts';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the execution')
-    .option('--out <file>', 'write it there instead of to stdout')
-    .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
+    .argument('<id>', 'id of the execution')
+    .option('--out <file>', 'file to write (default: stdout)')
+    .option('--redact', 'replace texts, arguments and results with [redacted]')
     .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }) => {
       const id = executionId(text);
       await withDatabase(io, async ({ db }) => {

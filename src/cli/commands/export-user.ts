@@ -14,10 +14,10 @@ type Options = { tenant?: string; out?: string; redact?: boolean };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<name>', 'the user')
+    .argument('<name>', 'name of the user')
     .option(...TENANT_OPTION)
-    .option('--out <file>', 'write it there instead of to stdout')
-    .option('--redact', 'without what was said: texts, arguments and results are [redacted]')
+    .option('--out <file>', 'file to write (default: stdout)')
+    .option('--redact', 'replace texts, arguments and results with [redacted]')
     .action(async (name: string, { tenant, out, redact }: Options) => {
       await withDatabase(io, async ({ db, pool }) => {
         const user = await userOf(db, await tenantOf(db, tenant), name);

@@ -20,15 +20,15 @@ type Options = { tenant?: string; out?: string; unowned?: true };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[name]', 'the agent system; without it the only one there is')
-    .option('--unowned', 'what no system owns, as a system named like the tenant')
-    .option('--out <file>', 'write it there instead of to stdout')
+    .argument('[name]', 'name of the agent system (default: the only one)')
+    .option('--unowned', 'export what no system owns, as a system named like the tenant')
+    .option('--out <file>', 'file to write (default: stdout)')
     .option(...TENANT_OPTION)
     .action(async (name: string | undefined, options: Options) => {
       if (name !== undefined && options.unowned) {
         throw new HowdahError(
           'EUSAGE',
-          'a system has a name, and --unowned is what belongs to none',
+          '--unowned cannot be combined with the name of an agent system',
         );
       }
       await withDatabase(io, async ({ db, pool }) => {
@@ -53,7 +53,7 @@ export function register(command: Command, io: CliIo): void {
 async function onlySystem(client: Client): Promise<string | undefined> {
   const names = await listSystems(client);
   if (names.length < 2) return names[0];
-  throw new HowdahError('EUSAGE', 'there are several agent systems: name one', {
-    hint: `There are: ${joinNames(names)}. What belongs to none: howdah export --unowned`,
+  throw new HowdahError('EUSAGE', 'the name is missing, and there are several agent systems', {
+    hint: `There are: ${joinNames(names)}. For what belongs to none: howdah export --unowned`,
   });
 }

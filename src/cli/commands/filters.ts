@@ -36,30 +36,34 @@ export function register(command: Command, io: CliIo): void {
       .command(usage)
       .description(description)
       .option(...TENANT_OPTION);
-  add('list', 'the filters there are').action(({ tenant }: Options) => list(io, tenant));
-  add('add', 'look for a pattern in what leaves runs')
-    .argument('<name>', 'what stands in its place: [name withheld]')
-    .argument('<pattern>', 'a regular expression of Postgres')
+  add('list', 'list the filters').action(({ tenant }: Options) => list(io, tenant));
+  add('add', 'add a filter for a pattern in the output of runs')
+    .argument('<name>', 'name of the filter; matches are replaced with [name withheld]')
+    .argument('<pattern>', 'a PostgreSQL regular expression')
     .addOption(
-      new Option('--action <action>', 'note it, withhold it, or refuse what has it')
+      new Option('--action <action>', 'what to do with a match')
         .choices([...filterActions])
         .default('redact'),
     )
-    .option('--places <list>', `out of ${filterPlaces.join(',')} (default: all)`, placesOf)
-    .option('--agent <name>', 'in runs of this agent alone')
+    .option(
+      '--places <list>',
+      `places to search, out of ${filterPlaces.join(',')} (default: all)`,
+      placesOf,
+    )
+    .option('--agent <name>', 'only in runs of this agent')
     .action((name: string, pattern: string, options: Options) => put(io, name, pattern, options));
-  add('remove', 'forget a filter')
-    .argument('<name>', 'its name')
+  add('remove', 'delete a filter')
+    .argument('<name>', 'name of the filter')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
-  add('test', 'say what the filters would make of a text')
-    .argument('<text>', `what a run would say; ${ARGUMENT_SOURCES}`)
+  add('test', 'show what the filters do with a text')
+    .argument('<text>', `text to filter; ${ARGUMENT_SOURCES}`)
     .addOption(
-      new Option('--place <place>', 'where it would say it')
+      new Option('--place <place>', 'place of the text')
         .choices([...filterPlaces])
         .default('output'),
     )
-    .option('--agent <name>', 'with the filters of this agent, too')
+    .option('--agent <name>', 'also apply the filters of this agent')
     .action(async (text: string, options: Options) =>
       test(io, await readTextArgument(io, 'the text', text), options),
     );
@@ -70,7 +74,7 @@ function placesOf(text: string): FilterPlace[] {
   const words = text.split(',').map((word) => word.trim());
   const wrong = words.find((word) => !isPlace(word));
   if (wrong !== undefined) {
-    throw new InvalidArgumentError(`'${wrong}' is none of ${filterPlaces.join(', ')}.`);
+    throw new InvalidArgumentError(`'${wrong}' is not one of ${filterPlaces.join(', ')}.`);
   }
   return words.filter(isPlace);
 }
@@ -94,18 +98,18 @@ async function put(io: CliIo, name: string, pattern: string, options: Options): 
 
 async function remove(io: CliIo, name: string, { tenant, yes }: Options): Promise<void> {
   await withDatabase(io, async (database) => {
-    const what = `This forgets the filter ${name}: what it withheld is let out.`;
+    const what = `This deletes the filter ${name}: its matches are no longer withheld.`;
     if (!(await confirm(io, what, yes))) return;
     await forTenant(database, tenant, async (client) => {
       if (await removeFilter(client, name)) return;
       const names = (await listFilters(client)).map((filter) => filter.name);
       throw new HowdahError('HWNTF', `there is no filter named '${name}'`, {
-        hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are none.',
+        hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are no filters.',
         detail: { filter: name },
       });
     });
     if (io.json) return printJson(io, { name });
-    io.err(`Filter ${name} is gone.`);
+    io.err(`Filter ${name} is deleted.`);
   });
 }
 
@@ -118,7 +122,11 @@ async function test(io: CliIo, text: string, { tenant, place, agent }: Options):
     io.out(found.value === null ? '' : String(found.value));
     const hits = found.hits.map(({ filter, action }) => `${filter} (${action})`).join(', ');
     io.err(
-      found.value === null ? `Blocked: ${hits}.` : hits ? `Found: ${hits}.` : 'Nothing was found.',
+      found.value === null
+        ? `Blocked: ${hits}.`
+        : hits
+          ? `Matched: ${hits}.`
+          : 'No filter matched.',
     );
   });
 }
@@ -133,6 +141,6 @@ function show(io: CliIo, rows: OutputFilter[]): void {
     rows.map((row) => ({ ...row, places: row.places.join(',') })),
   );
   if (rows.length === 0) {
-    io.err('There are no filters: whatever a run says is let out. See docs/trust.md.');
+    io.err('There are no filters: the output of runs is not filtered. See docs/trust.md.');
   }
 }

@@ -26,24 +26,31 @@ type ForkOptions = {
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the execution')
+    .argument('<id>', 'id of the execution')
     .option(
       '--from, --seq <n>',
-      'how many of its steps to share; 0 begins anew, as --set and --data do',
+      'number of steps to share; 0 starts from the beginning (default with --set and --data)',
       wholeNumber,
     )
     .option(
       '--input <text>',
-      `at 0 instead of the first input, later what the user says next; ${ARGUMENT_SOURCES}`,
+      `with --seq 0 the new first input, else the next user message; ${ARGUMENT_SOURCES}`,
     )
     .option(
       '--set <place=value>',
-      'at 0 another value at a place of its data, such as input.order.number=1001, or input=TEXT; may be said again',
+      'with --seq 0: change a value of its data, such as input.order.number=1001, or input=TEXT; may be repeated',
       setOption,
     )
-    .option('--data, --input-data <json>', `at 0 instead of its data, as JSON; ${ARGUMENT_SOURCES}`)
-    .option('--version <n>', "run on this version of the agent, not on the original's", wholeNumber)
-    .option('--detach', 'print the id of the new execution and return at once')
+    .option(
+      '--data, --input-data <json>',
+      `with --seq 0: replace its data, as JSON; ${ARGUMENT_SOURCES}`,
+    )
+    .option(
+      '--version <n>',
+      'version of the agent (default: the version of the original run)',
+      wholeNumber,
+    )
+    .option('--detach', 'print the id of the new execution and return immediately')
     .option(...API_OPTION)
     .action(async (text: string, options: ForkOptions, self: Command) => {
       const id = executionId(text);
@@ -115,8 +122,8 @@ function reportRunId(io: CliIo, id: string, isDetached: boolean): boolean {
  */
 function seqOf({ seq, set, inputData }: ForkOptions): number {
   if (seq === undefined && set === undefined && inputData === undefined) {
-    throw new HowdahError('EUSAGE', 'how many of its steps to share is missing', {
-      hint: '--seq 0 begins anew, --seq 7 goes on behind its step 7; --set input.PLACE=VALUE begins anew with other data.',
+    throw new HowdahError('EUSAGE', 'the number of steps to share is missing: --seq', {
+      hint: '--seq 0 starts from the beginning. --seq 7 continues after step 7. --set input.PLACE=VALUE starts from the beginning with other data.',
     });
   }
   return seq ?? 0;
@@ -135,8 +142,8 @@ type ForkInput = {
 async function readInput(io: CliIo, options: ForkOptions): Promise<ForkInput> {
   const { input, set, inputData, version = null } = options;
   if (input !== undefined && set?.input !== undefined) {
-    throw new HowdahError('EUSAGE', 'the input is given twice, by --input and by --set input=…', {
-      hint: 'Leave one of them out.',
+    throw new HowdahError('EUSAGE', 'the input is given twice, in --input and in --set input=…', {
+      hint: 'Omit one of them.',
     });
   }
   return {
@@ -151,7 +158,7 @@ async function readInput(io: CliIo, options: ForkOptions): Promise<ForkInput> {
 function wholeNumber(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !Number.isInteger(number) || number < 0) {
-    throw new InvalidArgumentError('It is a whole number from 0 on.');
+    throw new InvalidArgumentError('Use a whole number of 0 or more.');
   }
   return number;
 }

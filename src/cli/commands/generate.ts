@@ -19,14 +19,19 @@ type Options = {
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--executions <number>', 'how many runs', wholeFrom(1), 10_000)
-    .option('--steps <number>', 'steps of a run, on average', wholeFrom(2), 10)
-    .option('--days <number>', 'how far back they reach', wholeFrom(1), 90)
-    .option('--tenants <number>', 'spread over so many tenants', wholeFrom(1), 1)
-    .option('--agents <number>', 'agents of each tenant', wholeFrom(1), 8)
-    .option('--seed <number>', 'another number, another history', wholeFrom(0), 1)
-    .option('--until <time>', 'when it ends (default: a quarter of an hour ago)', time)
-    .option('--append', 'also where there are runs already')
+    .option('--executions <number>', 'number of runs', wholeFrom(1), 10_000)
+    .option('--steps <number>', 'average number of steps of a run', wholeFrom(2), 10)
+    .option('--days <number>', 'number of days that the history covers', wholeFrom(1), 90)
+    .option('--tenants <number>', 'number of tenants', wholeFrom(1), 1)
+    .option('--agents <number>', 'number of agents of each tenant', wholeFrom(1), 8)
+    .option(
+      '--seed <number>',
+      'seed of the history; another seed gives another history',
+      wholeFrom(0),
+      1,
+    )
+    .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)
+    .option('--append', 'also write into a database that already has runs')
     .action(async ({ append, until, ...options }: Options) => {
       const { generateHistory } = await import('../../db/sample-history/generate.ts');
       await withDatabase(
@@ -70,7 +75,7 @@ function wholeFrom(least: number) {
   return (text: string): number => {
     const number = Number(text);
     if (!Number.isInteger(number) || number < least || number > 1_000_000_000) {
-      throw new InvalidArgumentError(`It is a whole number from ${least} on.`);
+      throw new InvalidArgumentError(`Use a whole number of ${least} or more.`);
     }
     return number;
   };
@@ -79,7 +84,7 @@ function wholeFrom(least: number) {
 function time(text: string): Date {
   const moment = new Date(text);
   if (Number.isNaN(moment.getTime())) {
-    throw new InvalidArgumentError('It is a time, such as 2026-01-31T12:00:00Z.');
+    throw new InvalidArgumentError('Use a time, such as 2026-01-31T12:00:00Z.');
   }
   return moment;
 }

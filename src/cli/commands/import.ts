@@ -19,11 +19,13 @@ type Options = { name?: string; out?: string; apply?: true; tenant?: string };
 export function register(command: Command, io: CliIo): void {
   command
     .command('fast-agent')
-    .description('configuration and agent cards of fast-agent; nothing of it is run')
-    .argument('<path>', 'the folder of the project, of its cards, or one card')
-    .option('--name <name>', 'what the agent system is called, instead of as the folder')
-    .option('--out <file>', 'write the agent system file there instead of to stdout')
-    .option('--apply', 'and apply it: print what was done instead of the file')
+    .description(
+      'import the configuration and agent cards of fast-agent, without running any of it',
+    )
+    .argument('<path>', 'folder of the project or of its cards, or one card')
+    .option('--name <name>', 'name of the agent system (default: the name of the folder)')
+    .option('--out <file>', 'agent system file to write (default: stdout)')
+    .option('--apply', 'also apply the agent system, and print the changes instead of the file')
     .option(...TENANT_OPTION)
     .action(async (path: string, options: Options) => {
       const imported = importFastAgent(await readFastAgentProject(path, options.name));
@@ -66,7 +68,7 @@ function tell(io: CliIo, imported: Imported): void {
     ([what, count]) => `${what.replace('mcp_', 'MCP ')} ${count}`,
   );
   io.err(
-    `Carried over: ${counts.join(', ')}. Not carried over, or not quite: ${not_carried_over.length}.`,
+    `Imported: ${counts.join(', ')}. Not imported, or only in part: ${not_carried_over.length}.`,
   );
 }
 

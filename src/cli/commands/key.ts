@@ -34,27 +34,31 @@ type CreateOptions = {
 export function register(command: Command, io: CliIo): void {
   command
     .command('create')
-    .description('make a key and print it: it is shown this once')
-    .argument('<name>', 'what it is for')
+    .description('create a key and print it (it is not shown again)')
+    .argument('<name>', 'name of the key, such as its purpose')
     .option(...TENANT_OPTION)
-    .option('--user <name>', 'the user it acts as; without one it acts for the tenant as a whole')
+    .option('--user <name>', 'user that the key acts as (default: the tenant as a whole)')
     .addOption(
-      new Option('--role <role>', 'what it may do at most (default: member)').choices([
+      new Option('--role <role>', 'maximum role of the key (default: member)').choices([
         ...userRoles,
       ]),
     )
-    .option('--scopes <list>', `out of ${SCOPES.join(',')} (default: all its role may)`, scopesOf)
-    .option('--expires <time>', 'how long it lasts: 8h, 30d (default: for good)', seconds)
+    .option(
+      '--scopes <list>',
+      `scopes, out of ${SCOPES.join(',')} (default: all scopes of its role)`,
+      scopesOf,
+    )
+    .option('--expires <time>', 'lifetime, such as 8h or 30d (default: no expiry)', seconds)
     .action((name: string, options: CreateOptions) => create(io, name, options));
   command
     .command('list')
-    .description('the keys there are, the newest first')
-    .option('--tenant <slug>', 'of this tenant alone')
+    .description('list the keys, newest first')
+    .option('--tenant <slug>', 'only keys of this tenant')
     .action((options: { tenant?: string }) => list(io, options.tenant));
   command
     .command('revoke')
-    .description('take a key back, for good and within a second')
-    .argument('<key>', 'its id, or how it begins: hwd_…')
+    .description('revoke a key permanently, within a second')
+    .argument('<key>', 'id or prefix of the key: hwd_…')
     .option(...YES_OPTION)
     .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
 }
@@ -75,7 +79,7 @@ async function create(io: CliIo, name: string, options: CreateOptions): Promise<
     });
     if (io.json) return printJson(io, { tenant_id: tenant.id, ...made });
     io.out(made.key);
-    io.err(`${summaryOf(made)} It is shown this once: keep it where programs find it.`);
+    io.err(`${summaryOf(made)} It is not shown again: store it where programs can read it.`);
   });
 }
 
@@ -95,7 +99,7 @@ async function list(io: CliIo, slug: string | undefined): Promise<void> {
     const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
     const rows = await listApiKeys(pool, tenant?.id, LIMIT);
     if (io.json) printJson(io, { items: rows });
-    else if (rows.length === 0) io.err('No API keys yet. Make one: howdah key create NAME');
+    else if (rows.length === 0) io.err('No API keys. Create one: howdah key create NAME');
     else printTable(io, rows.map(rowOf));
   });
 }
@@ -112,7 +116,7 @@ async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promis
   const key = namedBy(text);
   await withDatabase(io, async ({ pool }) => {
     const of = 'id' in key ? key.id : `${key.prefix}…`;
-    if (!(await confirm(io, `This takes the key ${of} back for good.`, yes))) return;
+    if (!(await confirm(io, `This revokes the key ${of} permanently.`, yes))) return;
     const revoked = await revokeApiKey(pool, key);
     if (!revoked) {
       const named = 'id' in key ? key.id : key.prefix;
@@ -134,13 +138,13 @@ function namedBy(text: string): { id: string } | { prefix: string } {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return { id: text.toLowerCase() };
   const [, prefix] = /^(hwd_[0-9A-Za-z]{12})(_\w*)?(…|\.\.\.)?$/.exec(text) ?? [];
   if (prefix !== undefined) return { prefix };
-  throw new HowdahError('EUSAGE', 'this is neither the id of an API key nor how one begins', {
-    hint: 'A key begins with hwd_ and 12 characters. List them: howdah key list',
+  throw new HowdahError('EUSAGE', 'the argument is neither the id nor the prefix of an API key', {
+    hint: 'A prefix is hwd_ and 12 characters. List the keys: howdah key list',
   });
 }
 
 function scopesOf(text: string): string[] {
   const scopes = text.split(',').map((scope) => scope.trim());
   if (scopes.every((scope) => SCOPES.includes(scope))) return scopes;
-  throw new InvalidArgumentError(`Take of ${SCOPES.join(', ')}, with commas between them.`);
+  throw new InvalidArgumentError(`Use one or more of ${SCOPES.join(', ')}, separated by commas.`);
 }

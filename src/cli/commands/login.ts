@@ -23,8 +23,8 @@ const DEFAULT = 'default';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[url]', 'the address of a server; that of the profile when left out')
-    .option('--no-key', 'the server asks for none')
+    .argument('[url]', 'address of the server (default: the address of the profile)')
+    .option('--no-key', 'the server needs no key')
     .action(async (url: string | undefined, { key }: { key?: false }) =>
       login(io, url, key !== false),
     );
@@ -46,22 +46,22 @@ async function login(io: CliIo, address: string | undefined, withKey: boolean): 
     profiles: { ...stored.profiles, [name]: profile },
   });
   if (io.json) return printJson(io, { profile: name, url, has_key: key !== undefined });
-  const changed = before && !isSame(before.url, url) ? ` in the place of ${before.url}` : '';
-  io.err(`Logged in to ${url}${changed} as profile ${name}, kept in ${file}.`);
+  const changed = before && !isSame(before.url, url) ? ` instead of ${before.url}` : '';
+  io.err(`Logged in to ${url}${changed} as profile ${name}, stored in ${file}.`);
 }
 
 async function keyFor(io: CliIo, url: string): Promise<string> {
   const { protocol, hostname } = new URL(url);
   if (protocol === 'http:' && !isLoopback(hostname)) {
-    io.err(`Others can read what goes to ${url}, the key too: https keeps it.`);
+    io.err(`Warning: requests to ${url}, including the key, are not encrypted. Use https.`);
   }
-  const key = await readHidden(io, `The API key or token for ${url}, which is not shown:`, {
+  const key = await readHidden(io, `API key or token for ${url} (input is hidden):`, {
     most: MAX_KEY_BYTES,
     example: 'printf %s "$KEY" | npx howdah login URL',
   });
   if (/^[\x21-\x7e]+$/.test(key)) return key;
-  throw new HowdahError('HWINV', key === '' ? 'the key is empty' : 'the key is not one word', {
-    hint: 'Pipe it: printf %s "$KEY" | npx howdah login URL; a server that asks for none: --no-key',
+  throw new HowdahError('HWINV', key === '' ? 'the key is empty' : 'the key contains white space', {
+    hint: 'Pipe it: printf %s "$KEY" | npx howdah login URL. For a server that needs no key: --no-key',
     detail: { field: 'key' },
   });
 }

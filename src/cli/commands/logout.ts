@@ -5,7 +5,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 /** Registers `howdah logout`, which removes a profile with its key, or all profiles. */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--all', 'all profiles')
+    .option('--all', 'remove all profiles')
     .action(async ({ all }: { all?: true }) => logout(io, all === true));
 }
 
@@ -23,8 +23,8 @@ async function logout(io: CliIo, all: boolean): Promise<void> {
     });
   }
   if (io.json) return printJson(io, { forgotten });
-  if (forgotten.length === 0) return io.err('Nobody is logged in.');
+  if (forgotten.length === 0) return io.err('There is no login profile.');
   io.err(
-    `Forgotten: ${forgotten.join(', ')}. Their keys are good until they are revoked: howdah key revoke`,
+    `Removed profiles: ${forgotten.join(', ')}. Their keys stay valid until they are revoked: howdah key revoke`,
   );
 }

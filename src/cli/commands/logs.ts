@@ -25,23 +25,26 @@ type Options = LogOptions & { tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', 'only this execution; left out, all of the tenant')
-    .option('-f, --follow', 'then each new step as it commits, until Ctrl-C or the end of the run')
+    .argument('[id]', 'id of an execution (default: all runs of the tenant)')
+    .option('-f, --follow', 'keep printing new steps until Ctrl-C or the end of the run')
     .option(
       '--since <when>',
-      'only steps since, such as 10m, 1h, 7d or 2026-12-01 (an hour; of a run or session all)',
+      'only steps since, such as 10m, 1h, 7d or 2026-12-01 (default: 1h; all for a run or session)',
       moment,
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
     .addOption(
-      new Option('--status <status>', 'only runs that are now; several with commas')
+      new Option(
+        '--status <status>',
+        'only runs that now have this status; several separated by commas',
+      )
         .choices(STATUSES)
         .argParser(statuses),
     )
     .option('--session <id>', 'only runs of this session', (text) => uuidOf(text, 'a session'))
-    .option('--errors', 'only what failed, was tried again, or was stopped by a guard')
-    .option('--limit <number>', 'the newest of them, at most so many', limit, 1_000)
+    .option('--errors', 'only steps that failed, were retried, or were stopped by a guard')
+    .option('--limit <number>', 'maximum number of steps, newest first', limit, 1_000)
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (text: string | undefined, options: Options, self: Command) => {
@@ -60,10 +63,14 @@ function refuseBesideId(options: Options): void {
     (name) => options[name] !== undefined,
   );
   if (beside === undefined) return;
-  throw new HowdahError('EUSAGE', `--${beside} says which runs, and the id says which run`, {
-    hint: 'Leave one of them out.',
-    detail: { field: `--${beside}` },
-  });
+  throw new HowdahError(
+    'EUSAGE',
+    `--${beside} selects runs and cannot be combined with the id of a run`,
+    {
+      hint: 'Omit one of them.',
+      detail: { field: `--${beside}` },
+    },
+  );
 }
 
 async function show(

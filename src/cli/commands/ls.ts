@@ -20,20 +20,20 @@ import { register as workflows } from './workflows.ts';
 type Noun = readonly [name: string, summary: string, register: CommandModule['register']];
 
 const NOUNS: readonly Noun[] = [
-  ['runs', 'the newest runs', executions],
-  ['agents', 'the agents there are', agents],
-  ['workflows', 'how agents work together', workflows],
-  ['models', 'the models agents ask', models],
-  ['prompts', 'the templates agents are instructed by', prompts],
-  ['tools', 'the tools there are, or of an agent', tools],
-  ['mcp', 'the MCP servers agents use', mcp],
-  ['questions', 'what runs ask people', questions],
-  ['schedules', 'what begins runs at its times', schedules],
-  ['webhooks', 'who is told of runs', webhooks],
-  ['settings', 'the numbers the engine goes by', settings],
-  ['users', 'the people of a tenant', users],
-  ['keys', 'API keys for programs', key],
-  ['secrets', 'the names of secrets', secret],
+  ['runs', 'list the newest runs', executions],
+  ['agents', 'list the agents', agents],
+  ['workflows', 'list the workflows', workflows],
+  ['models', 'list the models', models],
+  ['prompts', 'list the prompt templates', prompts],
+  ['tools', 'list the tools, or those of an agent', tools],
+  ['mcp', 'list the MCP servers', mcp],
+  ['questions', 'list the questions of runs to people', questions],
+  ['schedules', 'list the schedules', schedules],
+  ['webhooks', 'list the webhooks', webhooks],
+  ['settings', 'list the settings', settings],
+  ['users', 'list the users', users],
+  ['keys', 'list the API keys', key],
+  ['secrets', 'list the names of the secrets', secret],
 ];
 
 /**
@@ -46,7 +46,7 @@ export function register(command: Command, io: CliIo): void {
     registerNoun(noun, io);
     const list = noun.commands.find((verb) => verb.name() === 'list') ?? noun;
     list.name(name).helpCommand(false);
-    list.description(index === 0 ? `${summary}; so it is without a noun` : summary);
+    list.description(index === 0 ? `${summary} (default)` : summary);
     command.addCommand(list, { isDefault: index === 0 });
     if (index === 0) isWithoutVerb(command, list);
   }

@@ -22,7 +22,7 @@ const SERVERS: Named = {
   kind: 'mcp_servers',
   one: 'MCP server',
   noun: 'mcp',
-  empty: 'No MCP servers. Rows of howdah.mcp_servers are some: docs/mcp.md',
+  empty: 'No MCP servers. Add a row to howdah.mcp_servers: docs/mcp.md',
   path: '/api/mcp-servers',
   columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
 };
@@ -36,14 +36,14 @@ export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     {
       name: 'serve',
-      summary: 'agents and workflows as tools of an MCP client, over stdin and stdout',
+      summary: 'serve agents and workflows as tools to an MCP client, over stdin and stdout',
       register: registerServe,
     },
-    { ...listVerb(SERVERS), summary: 'the MCP servers whose tools agents may use' },
+    { ...listVerb(SERVERS), summary: 'list the MCP servers whose tools agents may use' },
     showVerb(SERVERS),
     {
       name: 'accept',
-      summary: 'let agents use a tool as its server describes it now',
+      summary: 'accept the current description of a tool, so that agents may use it',
       register: registerAccept,
     },
   ]);
@@ -52,7 +52,7 @@ export function register(command: Command, io: CliIo): void {
 function registerServe(command: Command, io: CliIo): void {
   const onDisconnect = new Option(
     '--on-disconnect <what>',
-    'what becomes of runs under way when the client closes its end',
+    'what to do with unfinished runs when the client disconnects',
   );
   command
     .option(...TENANT_OPTION)
@@ -62,9 +62,9 @@ function registerServe(command: Command, io: CliIo): void {
 
 function registerAccept(command: Command, io: CliIo): void {
   command
-    .argument('<server>', 'the MCP server')
-    .argument('<tool>', 'the tool, by the name its server gives it')
-    .option('--digest <digest>', 'only as it was read: the digest in howdah.mcp_tools')
+    .argument('<server>', 'name of the MCP server')
+    .argument('<tool>', 'name of the tool on its server')
+    .option('--digest <digest>', 'accept only the description with this digest (howdah.mcp_tools)')
     .option(...TENANT_OPTION)
     .action(async (server: string, tool: string, { tenant, digest }: AcceptOptions) => {
       await withDatabase(io, async (database) => {
@@ -85,7 +85,7 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
     const stop = new AbortController();
     io.onInterrupt(() => stop.abort());
     await runInlineWorker(io, database, async () => {
-      io.err(`MCP on standard input and output, for the tenant ${slug}.`);
+      io.err(`Serving MCP on standard input and output, for the tenant ${slug}.`);
       await serveMcpStdio({
         caller: callerOf(database, id),
         input: Readable.from(io.stdin as AsyncIterable<Buffer>, { objectMode: false }),

@@ -11,10 +11,8 @@ type Options = { all?: true; wait?: number; dryRun?: true; yes?: true };
 /** Registers `howdah migrate up | down | status`. */
 export function register(command: Command, io: CliIo): void {
   withStartOptions(command)
-    .addArgument(
-      new Argument('[what]', 'what to do').choices(['up', 'down', 'status']).default('up'),
-    )
-    .option('--all', 'with down: everything, not only the last migration')
+    .addArgument(new Argument('[what]', 'action').choices(['up', 'down', 'status']).default('up'))
+    .option('--all', 'with down: revert all migrations, not only the last one')
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)
     .action(async (what: 'up' | 'down' | 'status', options: Options) => {
@@ -32,8 +30,8 @@ export function register(command: Command, io: CliIo): void {
       if (options.dryRun) return showPlanned(io, what, planned);
       if (what === 'down' && planned.length > 0) {
         const lost = options.all
-          ? 'everything of Howdah in this database'
-          : `what ${planned[0]} made`;
+          ? 'everything that belongs to Howdah in this database'
+          : `what ${planned[0]} created`;
         if (!(await confirm(io, `This drops ${lost}, with its data.`, options.yes))) return;
       }
       const done =
@@ -60,14 +58,14 @@ function showPlanned(io: CliIo, what: 'up' | 'down', planned: readonly string[])
     return;
   }
   for (const name of planned) io.out(`${what} ${name}`);
-  io.err('So it would be; nothing was done.');
+  io.err('Dry run: nothing was done.');
 }
 
 async function warnOfPath(io: CliIo, url: string): Promise<void> {
   const client = createClient({ url, applicationName: 'howdah-migrate' });
   await client.connect();
   const { found, fix } = await searchPathFinding(client).finally(() => client.end());
-  if (fix) io.err(`Beware: ${found}. The fix: ${fix}`);
+  if (fix) io.err(`Warning: ${found}. Fix: ${fix}`);
 }
 
 function printStatus(

@@ -8,7 +8,7 @@ const NAMED: Named = {
   kind: 'models',
   one: 'model',
   noun: 'models',
-  empty: 'No models. Make one: howdah models create NAME --help',
+  empty: 'No models. Create one: howdah models create NAME --help',
   path: '/api/models',
   columns: ['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
 };
@@ -39,19 +39,19 @@ type Options = {
 
 function withModel(command: Command): Command {
   return command
-    .argument('<name>', 'what agents call it by')
-    .requiredOption('--provider <name>', 'who serves it, such as openai or anthropic')
-    .requiredOption('--model <id>', "the provider's own id")
+    .argument('<name>', 'name that agents refer to')
+    .requiredOption('--provider <name>', 'provider of the model, such as openai or anthropic')
+    .requiredOption('--model <id>', 'id of the model at the provider')
     .addOption(
-      new Option('--purpose <purpose>', 'what it is for (default: llm)').choices([
+      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices([
         ...['llm', 'embedding', 'tts', 'stt'],
       ]),
     )
-    .option('--base-url <url>', "a server of your own, instead of the provider's")
-    .option('--secret <name>', 'the secret that is its key: howdah secret set NAME')
-    .option('--input-price <amount>', 'per million tokens', amount)
-    .option('--output-price <amount>', 'per million tokens', amount)
-    .option('--context-tokens <number>', 'how many it takes', amount);
+    .option('--base-url <url>', 'address of a server to use instead of that of the provider')
+    .option('--secret <name>', 'secret with the API key: howdah secret set NAME')
+    .option('--input-price <amount>', 'price of a million input tokens', amount)
+    .option('--output-price <amount>', 'price of a million output tokens', amount)
+    .option('--context-tokens <number>', 'size of the context window, in tokens', amount);
 }
 
 function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
@@ -71,5 +71,5 @@ function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
 function amount(text: string): number {
   const number = Number(text);
   if (/^\d*\.?\d+$/.test(text) && Number.isFinite(number)) return number;
-  throw new InvalidArgumentError('It is a number from 0 on, such as 0.25.');
+  throw new InvalidArgumentError('Use a number of 0 or more, such as 0.25.');
 }

@@ -21,7 +21,7 @@ type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', `the execution to show; ${NEWEST} for your newest`)
+    .argument('[id]', `id of the execution to show; ${NEWEST} for your newest`)
     .option(...API_OPTION)
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
@@ -38,9 +38,13 @@ export function register(command: Command, io: CliIo): void {
 async function localServer(io: CliIo): Promise<Server> {
   const config = await io.config();
   if (config.port === 0) {
-    throw new HowdahError('EUSAGE', 'PORT is 0, any free one, so the server has to be named', {
-      hint: 'Name it: --api http://127.0.0.1:8000',
-    });
+    throw new HowdahError(
+      'EUSAGE',
+      'PORT is 0 (any free port), so the address of the server is unknown',
+      {
+        hint: 'Name the server: --api http://127.0.0.1:8000',
+      },
+    );
   }
   const url = localUrl(config);
   return (await chosenServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
@@ -58,15 +62,15 @@ function localUrl({ host, port }: Config): string {
 /** Throws `EUNREACHABLE` if nothing answers, or if something other than Howdah answers. */
 async function refuseOthers({ url }: Server, isLocal: boolean): Promise<void> {
   const hint = isLocal
-    ? 'Start it: howdah start; or name another: --api URL'
-    : 'Check the address, and that the server runs.';
+    ? 'Start it with howdah start, or name another server with --api URL.'
+    : 'Check the address, and that the server is running.';
   const answer = await get(`${url}/healthz`).catch((cause: unknown) => {
     throw new HowdahError('EUNREACHABLE', `${url} cannot be reached`, { hint, cause });
   });
   const health: unknown = await answer.json().catch(() => undefined);
   if (answer.ok && (health as { status?: unknown } | undefined)?.status === 'ok') return;
-  throw new HowdahError('EUNREACHABLE', `what answers at ${url} is no server of Howdah`, {
-    hint: isLocal ? 'Name the server: --api URL; or take another PORT.' : 'Check the address.',
+  throw new HowdahError('EUNREACHABLE', `the server at ${url} is not a Howdah server`, {
+    hint: isLocal ? 'Name the server with --api URL, or use another PORT.' : 'Check the address.',
   });
 }
 
@@ -88,23 +92,25 @@ async function hasGraphiql({ url }: Server): Promise<boolean> {
 
 function pageOf({ url, token }: Server, isGraphiql: boolean, run: string | undefined): Page {
   const login =
-    token === undefined ? [] : ['Under Headers say who you are: {"authorization": "Bearer KEY"}'];
+    token === undefined ? [] : ['Set your key under Headers: {"authorization": "Bearer KEY"}'];
   if (isGraphiql) {
     return run === undefined
       ? { url: `${url}/graphiql`, page: 'graphiql', words: login }
       : {
           url: `${url}/graphiql?run=${run}`,
           page: 'graphiql',
-          words: ['Press play there: the run as it stands, live.', ...login],
+          words: ['Press the play button to follow the run.', ...login],
         };
   }
   const off = 'This server has no GraphiQL (HOWDAH_GRAPHQL_INTROSPECTION).';
   return run === undefined
-    ? { url: `${url}/docs`, page: 'docs', words: [`${off} This describes its REST.`] }
+    ? { url: `${url}/docs`, page: 'docs', words: [`${off} This page documents its REST API.`] }
     : {
         url: `${url}/api/executions/${run}`,
         page: 'run',
-        words: [`${off} This is the run as JSON, for who has a key. Live: howdah watch ${run}`],
+        words: [
+          `${off} This URL returns the run as JSON and needs a key. Follow the run: howdah watch ${run}`,
+        ],
       };
 }
 
@@ -118,5 +124,5 @@ async function show(io: CliIo, { url, page, words }: Page, run: string | undefin
   for (const word of words) io.err(word);
   const { hasDisplay } = await io.config();
   if (page === 'run' || !hasDisplay || !io.isTerminal || !io.ask) return;
-  if (!(await openPage(url))) io.err('No browser could be opened: open it yourself.');
+  if (!(await openPage(url))) io.err('The browser could not be opened. Open the URL yourself.');
 }

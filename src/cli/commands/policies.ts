@@ -17,7 +17,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--use <set>', 'take over the policies of a set, or take them back').choices([
+      new Option('--use <set>', 'apply the policies of a set, or remove them').choices([
         ...PRESETS,
       ]),
     )
@@ -40,7 +40,7 @@ function show(io: CliIo, rows: ToolPolicy[]): void {
   printTable(io, rows);
   if (rows.length === 0) {
     io.err(
-      'There are no policies: whatever a run has read, its tools are allowed. See docs/trust.md.',
+      'There are no policies: tools are allowed no matter what a run has read. See docs/trust.md.',
     );
   }
 }

@@ -6,8 +6,8 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 /** Registers `howdah profiles [list | use]`: the servers with a login, never their keys. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    { name: 'list', summary: 'the servers that are logged in to', register: registerList },
-    { name: 'use', summary: 'the one that is asked from now on', register: registerUse },
+    { name: 'list', summary: 'list the servers of login profiles', register: registerList },
+    { name: 'use', summary: 'set the default profile', register: registerUse },
   ]);
 }
 
@@ -21,18 +21,18 @@ function registerList(command: Command, io: CliIo): void {
       is_current: name === current,
     }));
     if (io.json) printJson(io, { items });
-    else if (items.length === 0) io.err('Nobody is logged in. Log in: howdah login URL');
+    else if (items.length === 0) io.err('There is no login profile. Log in: howdah login URL');
     else printTable(io, items);
   });
 }
 
 function registerUse(command: Command, io: CliIo): void {
-  command.argument('<name>', 'the profile').action(async (name: string) => {
+  command.argument('<name>', 'name of the profile').action(async (name: string) => {
     const file = await profilesPath(io);
     const stored = await readProfiles(file);
     const { url } = profileNamed(stored, name);
     await writeProfiles(file, { ...stored, current: name });
     if (io.json) printJson(io, { profile: name, url });
-    else io.err(`From now on ${url} is asked.`);
+    else io.err(`Commands now use ${url}.`);
   });
 }

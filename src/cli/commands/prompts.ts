@@ -9,7 +9,7 @@ const NAMED: Named = {
   kind: 'prompts',
   one: 'prompt',
   noun: 'prompts',
-  empty: 'No prompts. Make one: howdah prompts create NAME TEMPLATE',
+  empty: 'No prompts. Create one: howdah prompts create NAME TEMPLATE',
   path: '/api/prompts',
   columns: ['id', 'name', 'description'],
 };
@@ -25,10 +25,10 @@ export function register(command: Command, io: CliIo): void {
     createVerb(NAMED, {
       register: (verb) =>
         verb
-          .argument('<name>', 'what agents call it by')
-          .argument('<template>', `with {{variables}}; ${ARGUMENT_SOURCES}`)
-          .option('--variables <json>', `a JSON Schema for each; ${ARGUMENT_SOURCES}`)
-          .option('--description <text>', 'what it is for'),
+          .argument('<name>', 'name that agents refer to')
+          .argument('<template>', `text with {{variables}}; ${ARGUMENT_SOURCES}`)
+          .option('--variables <json>', `a JSON Schema for each variable; ${ARGUMENT_SOURCES}`)
+          .option('--description <text>', 'purpose of the prompt'),
       columns: async (verbIo, [name, template = ''], { variables, description }) => ({
         name,
         template: await readTextArgument(verbIo, 'the template', template),

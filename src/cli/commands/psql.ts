@@ -18,11 +18,14 @@ type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string 
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[arguments...]', "psql's own, such as -c QUERY or -f FILE; behind -- any of them")
+    .argument(
+      '[arguments...]',
+      'arguments of psql, such as -c QUERY or -f FILE; put others after --',
+    )
     .allowUnknownOption()
     .option(...TENANT_OPTION)
-    .option('--read-only', 'with the rights of howdah_analyst, which writes nothing')
-    .option('--owner', 'with all rights of the login, over all tenants')
+    .option('--read-only', 'use the rights of howdah_analyst, which cannot write')
+    .option('--owner', 'use all rights of the login, for all tenants')
     .option(...PG_BIN_OPTION)
     .action(async (args: string[], options: Options) => {
       refuseMixed(io, options);
@@ -36,15 +39,19 @@ export function register(command: Command, io: CliIo): void {
 
 function refuseMixed(io: CliIo, { tenant, readOnly, owner }: Options): void {
   if (io.json) {
-    throw new HowdahError('EUSAGE', 'psql prints what it is told to print, and no JSON of ours', {
-      hint: 'howdah sql "select …" --json prints rows as JSON; psql itself prints csv: howdah psql -- --csv -c "select …"',
+    throw new HowdahError('EUSAGE', 'howdah psql does not support --json', {
+      hint: 'Print rows as JSON with: howdah sql "select …" --json. Print CSV with: howdah psql -- --csv -c "select …"',
     });
   }
   const other = readOnly ? '--read-only' : tenant !== undefined ? '--tenant' : undefined;
   if (owner && other) {
-    throw new HowdahError('EUSAGE', `--owner sees all tenants and may write, ${other} says less`, {
-      hint: 'Leave one of the two out.',
-    });
+    throw new HowdahError(
+      'EUSAGE',
+      `--owner has access to all tenants and may write, so it cannot be combined with ${other}`,
+      {
+        hint: 'Omit one of them.',
+      },
+    );
   }
 }
 
@@ -59,7 +66,7 @@ async function prepare(io: CliIo, database: CliDatabase, options: Options) {
   );
   const found = await findPrograms(placesOf(config, options.pgBin), {
     ...{ programs: ['psql'], atLeast: rows[0]?.major ?? 0, of: 'this server', orOlder: true },
-    without: 'One statement needs none of them: howdah sql "select …"',
+    without: 'For one statement, no program is needed: howdah sql "select …"',
   });
   if (io.isTerminal && io.ask) io.err(paint(io, 'dim', greeting(options, acting.role)));
   return { url, file: program(found, 'psql'), settings };
@@ -79,9 +86,9 @@ async function actingFor({ db, isOwner }: CliDatabase, { tenant, readOnly }: Opt
 }
 
 function greeting({ tenant = 'default', owner }: Options, role: string | undefined): string {
-  if (owner) return 'With all rights of this login, over all tenants.';
-  if (role === undefined) return 'With the rights of this login.';
-  return `Tenant ${tenant}, with the rights of ${role}; --owner opens it with all of this login's.`;
+  if (owner) return 'Session with all rights of this login, for all tenants.';
+  if (role === undefined) return 'Session with the rights of this login.';
+  return `Session for tenant ${tenant}, with the rights of ${role}. For all rights of this login, use --owner.`;
 }
 
 /**

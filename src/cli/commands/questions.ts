@@ -12,7 +12,7 @@ const LIMIT = 100;
 /** Registers `howdah questions`: the questions of runs to people, the newest first. */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--all', 'those that are answered, expired or cancelled too')
+    .option('--all', 'include questions that are answered, expired or cancelled')
     .option(...API_OPTION)
     .action(async ({ all }: { all?: true }) => {
       const api = await apiFor(io, command);
@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
         if (io.json) {
           printJson(io, { items: rows });
         } else if (rows.length === 0) {
-          io.err(all ? 'No run has asked anybody yet.' : 'No open questions.');
+          io.err(all ? 'No questions.' : 'No open questions.');
         } else {
           printTable(io, rows.map(all ? fullRow : openRow));
         }
@@ -41,8 +41,7 @@ async function showOverApi(io: CliIo, api: Api, isAll: boolean): Promise<void> {
     prompt: oneLine(prompt, 60),
   }));
   if (io.json) printJson(io, { items: data });
-  else if (rows.length === 0)
-    io.err(isAll ? 'No run has asked anybody yet.' : 'No open questions.');
+  else if (rows.length === 0) io.err(isAll ? 'No questions.' : 'No open questions.');
   else printTable(io, rows);
 }
 

@@ -10,8 +10,8 @@ import type { CliIo } from '../output/output.ts';
 /** Registers `howdah reject ID`, which rejects the call that a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the question, or the run that asks it')
-    .option('--reason <text>', `what the model is told; ${ARGUMENT_SOURCES}`)
+    .argument('<id>', 'id of the question, or of the run that asks it')
+    .option('--reason <text>', `reason that is sent to the model; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (text: string, options: { reason?: string }, self: Command) => {
       const id = questionId(text);

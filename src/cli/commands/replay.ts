@@ -21,12 +21,15 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<run>', 'an execution, or a file that export-run wrote')
-    .option('--agent <name>', 'as this agent is now, instead of as the run had it')
-    .option('--version <n>', 'with --agent: in this version', versionNumber)
+    .argument('<run>', 'id of an execution, or a file written by export-run')
+    .option(
+      '--agent <name>',
+      'replay with the current version of this agent (default: the version of the run)',
+    )
+    .option('--version <n>', 'with --agent: use this version', versionNumber)
     .action(async (run: string, options: Options) => {
       if (options.version !== undefined && options.agent === undefined) {
-        throw new HowdahError('EUSAGE', '--version says which version of --agent to take', {
+        throw new HowdahError('EUSAGE', '--version needs --agent', {
           hint: `howdah replay ${run} --agent NAME --version ${options.version}`,
         });
       }
@@ -45,7 +48,7 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
     const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
     if (agent !== undefined && !found) {
       throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {
-        hint: 'Leave --version out for the current one. The agents: howdah agents',
+        hint: 'Omit --version for the current version. List the agents: howdah agents',
       });
     }
     return { exported, definition: found as AgentDefinition | undefined };
@@ -54,8 +57,8 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
 
 async function readRun(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause) => {
-    throw new HowdahError('HWNTF', `there is no file ${path}, nor is that the id of an execution`, {
-      hint: 'Write one: howdah export-run ID --out FILE. The ids: howdah executions',
+    throw new HowdahError('HWNTF', `'${path}' is neither a file nor the id of an execution`, {
+      hint: 'Write a file: howdah export-run ID --out FILE. List the ids: howdah executions',
       cause,
     });
   });
@@ -98,7 +101,7 @@ function showDivergence(io: CliIo, { recorded, now, diff }: Divergence): void {
 function versionNumber(text: string): number {
   const version = Number(text);
   if (!Number.isInteger(version) || version < 1) {
-    throw new InvalidArgumentError('a version is a whole number from 1 on');
+    throw new InvalidArgumentError('--version must be a whole number of 1 or more');
   }
   return version;
 }

@@ -17,11 +17,11 @@ type Options = { into?: string; paused?: true; pgBin?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<file>', 'what howdah backup wrote')
-    .option('--into <url>', 'the database, empty or without a Howdah; else the one of DATABASE_URL')
+    .argument('<file>', 'file written by howdah backup')
+    .option('--into <url>', 'target database, without a Howdah schema (default: DATABASE_URL)')
     .option(
       '--paused',
-      'for a copy beside the living first: pauses runs, switches schedules, webhooks and alert rules off',
+      'for a copy while the original is in use: pause runs, and disable schedules, webhooks and alert rules',
     )
     .option(...PG_BIN_OPTION)
     .action(async (file: string, { into, paused, pgBin }: Options) => {
@@ -33,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },
         ...{ places: placesOf(config, pgBin), signal: interruption(io) },
       });
-      io.err('The contents are there: bringing the schema up to date, and looking at all of it.');
+      io.err('The data is restored. Migrating the schema and checking the database.');
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
       const settled = await settle(pool, config).finally(() => pool.end());
@@ -44,7 +44,7 @@ export function register(command: Command, io: CliIo): void {
 
 function checkedUrl(into: string): string {
   if (/^postgres(ql)?:$/.test(URL.parse(into)?.protocol ?? '')) return into;
-  throw new HowdahError('EUSAGE', '--into is not the URL of a database', {
+  throw new HowdahError('EUSAGE', '--into is not a PostgreSQL URL', {
     hint: 'Write it like DATABASE_URL: postgres://user:password@localhost:5432/empty_database',
   });
 }
@@ -67,6 +67,6 @@ function report(io: CliIo, result: RestoreReport): void {
 
 function whatNow({ paused }: RestoreReport): string {
   return paused
-    ? 'Nothing in it goes on by itself: howdah resume ID lets a run go on.'
-    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/backup.md.';
+    ? 'Live runs are paused. Schedules, webhooks and alert rules are disabled. Resume a run: howdah resume ID'
+    : 'Runs continue as soon as a worker is started. If the original database is still in use, both act: see docs/backup.md.';
 }

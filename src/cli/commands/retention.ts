@@ -20,26 +20,26 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(
       '--archive <folder>',
-      'archive months there before they are dropped (default: HOWDAH_ARCHIVE_FOLDER)',
+      'folder to archive months in before they are dropped (default: HOWDAH_ARCHIVE_FOLDER)',
     )
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)
     .action((options: Options) => now(io, options));
   command
     .command('months')
-    .description('the months before the last one, and why each stays')
+    .description('list the months before the last one, and why they are kept')
     .action(() => months(io));
   command
     .command('archive')
-    .description('write a month into a folder as gzip JSONL, and drop nothing')
-    .argument('<month>', 'such as 2026-03', monthOf)
-    .requiredOption('--out <folder>', 'its files go into a folder of its own in there')
+    .description('write a month to a folder as gzip JSONL, without dropping it')
+    .argument('<month>', 'month to archive, such as 2026-03', monthOf)
+    .requiredOption('--out <folder>', 'parent folder of the new archive folder')
     .action((month: string, { out }: { out: string }) => archive(io, month, resolve(out)));
   command
     .command('restore')
-    .description('put the rows of an archive into a schema of its own, for reading')
-    .argument('<folder>', 'the archive: the folder with its manifest.json', (path) => resolve(path))
-    .option('--schema <name>', 'the schema that is made for it (default: archive_2026_03)')
+    .description('load an archive into a separate schema, for reading')
+    .argument('<folder>', 'folder of the archive, with its manifest.json', (path) => resolve(path))
+    .option('--schema <name>', 'name of the new schema (default: archive_2026_03)')
     .action((folder: string, { schema }: { schema?: string }) => restore(io, folder, schema));
 }
 
@@ -47,11 +47,11 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
   if (dryRun) return wouldBe(io);
   await withDatabase(io, async ({ pool, url, config }) => {
     const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
-    const what = 'This deletes what retention policies no longer keep.';
+    const what = 'This deletes all data that is past its retention period.';
     if (!(await confirm(io, what, yes))) return;
     const dropped = await dropMonths({ url, archiveFolder });
     if (dropped === undefined)
-      io.err('Another session is dropping months; this command left them to it.');
+      io.err('Another session is dropping months, so this command dropped none.');
     const { removed, failures } = await retain(pool);
     reportFailures(io, failures);
     if (io.json)
@@ -62,7 +62,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
       });
     for (const outcome of dropped ?? []) io.out(inWords(outcome));
     io.out(
-      `${removed} root runs, sessions and messages erased or deleted, as the retention policies say`,
+      `${removed} root runs, sessions and messages erased or deleted, by the retention policies`,
     );
   });
 }
@@ -107,9 +107,9 @@ const shown = ({ month, dropped, runs, blockers, archive, replaced }: MonthOutco
 });
 
 function inWords({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome): string {
-  const instead = replaced === null ? '' : ` instead of ${replaced}, which is not whole`;
+  const instead = replaced === null ? '' : ` instead of ${replaced}, which is incomplete`;
   const where = archive === null ? '' : `, archived in ${archive}${instead}`;
-  if (!dropped) return `${month} stays: ${blockers.join('; ')}`;
+  if (!dropped) return `${month} is kept: ${blockers.join('; ')}`;
   return `${month} was dropped: ${runs} runs${where}`;
 }
 
@@ -128,10 +128,10 @@ async function months(io: CliIo): Promise<void> {
         month,
         next:
           blockers.length > 0
-            ? `stays: ${blockers.join('; ')}`
+            ? `kept: ${blockers.join('; ')}`
             : is_closed
               ? 'is being dropped'
-              : 'goes',
+              : 'will be dropped',
       })),
     );
   });
@@ -157,7 +157,7 @@ async function restore(io: CliIo, folder: string, name: string | undefined): Pro
     const { month, schema, tables, erased } = await restoreArchive(pool, folder, name);
     if (io.json) return printJson(io, { month, schema, rows: tables, erased });
     io.out(`${schema}: ${inNumbers(tables)}`);
-    if (erased > 0) io.err(`Left out are ${erased} runs of people who were erased since.`);
+    if (erased > 0) io.err(`${erased} runs were skipped, because their users were erased since.`);
   });
 }
 
@@ -168,5 +168,5 @@ const inNumbers = (rows: Record<string, number>): string =>
 
 function monthOf(text: string): string {
   if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return text;
-  throw new InvalidArgumentError('Name a month as a year and a month, such as 2026-03.');
+  throw new InvalidArgumentError('Use a year and a month, such as 2026-03.');
 }

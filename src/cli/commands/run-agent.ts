@@ -13,8 +13,8 @@ import { type RunOptions, start, withOptions } from './run.ts';
  */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
-    .requiredOption('--agent-id <id>', 'the agent, by id')
-    .requiredOption('--message <text>', `what to tell it; ${ARGUMENT_SOURCES}`)
+    .requiredOption('--agent-id <id>', 'id of the agent')
+    .requiredOption('--message <text>', `message to the agent; ${ARGUMENT_SOURCES}`)
     .action(async (options: RunOptions & { agentId: string; message: string }) => {
       const name = await withDatabase(io, (database) =>
         forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),

@@ -37,8 +37,8 @@ export type RunOptions = OverrideOptions & {
  */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
-    .argument('<agent>', 'the agent, or else the workflow, by name')
-    .argument('<message>', `what to tell it; ${ARGUMENT_SOURCES}`)
+    .argument('<agent>', 'name of the agent or workflow (an agent takes precedence)')
+    .argument('<message>', `message to the agent; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (agent: string, message: string, options: RunOptions, self: Command) => {
       const api = await apiFor(io, self);
@@ -51,23 +51,34 @@ export function register(command: Command, io: CliIo): void {
 export function withOptions(command: Command): Command {
   return withOverrides(command)
     .option(...TENANT_OPTION)
-    .option('--detach', 'print the id of the execution and return at once')
-    .option('--idempotency-key <key>', 'give the first run back when the key is known')
-    .option('--concurrency-key <key>', 'count for limits of scope key, such as customer-42')
+    .option('--detach', 'print the id of the execution and return immediately')
+    .option('--idempotency-key <key>', 'return the existing run if the key was used before')
+    .option(
+      '--concurrency-key <key>',
+      'key for concurrency limits of scope key, such as customer-42',
+    )
     .option(
       '--debounce-key <key>',
-      'make one run of all calls with the key within --debounce-ms, with the newest message',
+      'combine calls with this key within --debounce-ms into one run, with the newest message',
     )
-    .option('--debounce-ms <number>', 'the window of --debounce-key, in milliseconds', milliseconds)
-    .option('--at <time>', 'not before this time, such as 18:00 or "2026-12-01 18:00"', time)
-    .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
-    .option('--session <id>', 'as the next turn of this session')
+    .option(
+      '--debounce-ms <number>',
+      'time window of --debounce-key, in milliseconds',
+      milliseconds,
+    )
+    .option('--at <time>', 'earliest start time, such as 18:00 or "2026-12-01 18:00"', time)
+    .option(
+      '--priority <number>',
+      'priority from -32767 to 32767; smaller numbers run first',
+      priority,
+    )
+    .option('--session <id>', 'run as the next turn of this session')
     .option(
       '--data <json>',
-      `what a map goes over or a prompt is filled in with, as JSON; ${ARGUMENT_SOURCES}`,
+      `items of a map or variables of a prompt, as JSON; ${ARGUMENT_SOURCES}`,
     )
     .option('--metadata <json>', `your own tags, a JSON object; ${ARGUMENT_SOURCES}`)
-    .option('--as-version <version>', 'as it was in this version, by number or label')
+    .option('--as-version <version>', 'version of the agent or workflow, by number or label')
     .option(...ATTACH_OPTION);
 }
 
@@ -203,7 +214,7 @@ async function insert(
 function priority(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || Math.abs(number) > 32_767) {
-    throw new InvalidArgumentError('It is a whole number from -32767 to 32767.');
+    throw new InvalidArgumentError('Use a whole number from -32767 to 32767.');
   }
   return number;
 }
@@ -211,7 +222,7 @@ function priority(text: string): number {
 function milliseconds(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 2_147_483_647) {
-    throw new InvalidArgumentError('It is a whole number of milliseconds from 1 on.');
+    throw new InvalidArgumentError('Use a whole number of milliseconds, 1 or more.');
   }
   return number;
 }
@@ -220,13 +231,13 @@ function time(text: string): string {
   const at = parseNextTime(text);
   if (at) return at.toISOString();
   throw new InvalidArgumentError(
-    'It is a time such as 18:00, "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',
+    'Use a time such as 18:00, "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',
   );
 }
 
 function objectOf(metadata: string): string {
   if (isJsonObject(JSON.parse(metadata))) return metadata;
-  throw new HowdahError('EUSAGE', '--metadata cannot be used: it is not an object', {
+  throw new HowdahError('EUSAGE', '--metadata is not a JSON object', {
     hint: `Write an object: --metadata '{"order": 4711}'`,
   });
 }

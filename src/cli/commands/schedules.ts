@@ -13,7 +13,7 @@ const SCHEDULES: Named = {
   kind: 'schedules',
   one: 'schedule',
   noun: 'schedules',
-  empty: 'No schedules. Make one: howdah schedules create NAME --help',
+  empty: 'No schedules. Create one: howdah schedules create NAME --help',
 };
 
 /**
@@ -25,23 +25,33 @@ export function register(command: Command, io: CliIo): void {
     listVerb(SCHEDULES),
     showVerb(SCHEDULES),
     createVerb(SCHEDULES, { register: withSchedule, columns: columnsOf }),
-    { name: 'run', summary: 'a run of it now, beside its times', register: registerRun },
-    switchVerb('pause', 'let it begin no runs', false),
-    switchVerb('resume', 'let it begin runs again, from its next time on', true),
+    {
+      name: 'run',
+      summary: 'start a run of the schedule now, in addition to its times',
+      register: registerRun,
+    },
+    switchVerb('pause', 'pause a schedule', false),
+    switchVerb('resume', 'resume a schedule from its next time', true),
     deleteVerb(SCHEDULES),
   ]);
 }
 
 function withSchedule(command: Command): Command {
   return command
-    .argument('<name>', 'what it is called')
-    .requiredOption('--cron <times>', 'when: "0 9 * * MON-FRI", @hourly, @daily: docs/schedules.md')
-    .option('--timezone <zone>', 'where these are the times (default: UTC)')
-    .option('--agent <name>', 'who is run')
-    .option('--workflow <name>', 'what is run, in the place of an agent')
-    .requiredOption('--input <text>', `what it is told; ${ARGUMENT_SOURCES}`)
-    .option('--concurrency-key <key>', 'a key of yours, such as customer-42: docs/limits.md')
-    .option('--paused', 'begin no runs before it is resumed');
+    .argument('<name>', 'name of the schedule')
+    .requiredOption(
+      '--cron <times>',
+      'times of the runs, such as "0 9 * * MON-FRI", @hourly or @daily: docs/schedules.md',
+    )
+    .option('--timezone <zone>', 'time zone of the times (default: UTC)')
+    .option('--agent <name>', 'agent to run')
+    .option('--workflow <name>', 'workflow to run instead of an agent')
+    .requiredOption('--input <text>', `input of each run; ${ARGUMENT_SOURCES}`)
+    .option(
+      '--concurrency-key <key>',
+      'key for concurrency limits, such as customer-42: docs/limits.md',
+    )
+    .option('--paused', 'create the schedule paused');
 }
 
 type Options = {
@@ -57,8 +67,8 @@ type Options = {
 async function columnsOf(io: CliIo, [name]: readonly string[], options: object) {
   const { cron, timezone, agent, workflow, input, concurrencyKey, paused } = options as Options;
   if ((agent === undefined) === (workflow === undefined)) {
-    throw new HowdahError('EUSAGE', 'a schedule runs one agent or one workflow', {
-      hint: 'Say which: --agent NAME, or --workflow NAME.',
+    throw new HowdahError('EUSAGE', 'a schedule needs exactly one of --agent and --workflow', {
+      hint: 'Use --agent NAME or --workflow NAME.',
     });
   }
   return {
@@ -80,7 +90,7 @@ function registerRun(command: Command, io: CliIo): void {
       );
       if (io.json) return printJson(io, run);
       io.out(run.id);
-      io.err(`See it: howdah watch ${run.id}`);
+      io.err(`Follow it: howdah watch ${run.id}`);
     });
   });
 }

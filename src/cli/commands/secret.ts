@@ -31,28 +31,28 @@ export function register(command: Command, io: CliIo): void {
       .hook('preAction', (_, { args, registeredArguments }) => {
         if (args.length > registeredArguments.length) throw tooMuch();
       });
-  add('set', 'store a secret, or give it a new value')
-    .argument('<name>', 'what models call it by (secret_name)')
+  add('set', 'store a secret, or change its value')
+    .argument('<name>', 'name that models refer to (secret_name)')
     .action((name: string, options: Options) => set(io, name, options, false));
-  add('rotate', 'new keys for all secrets; with a name, a new value for that secret')
-    .argument('[name]', 'a secret that is there; its new value comes from stdin')
-    .option('--data', 'new data keys, instead of wrapping them with HOWDAH_SECRET_KEY anew')
-    .option('--force', 'also while a worker lacks HOWDAH_SECRET_KEY: it cannot read secrets then')
+  add('rotate', 'rotate the keys of all secrets; with a name, change the value of that secret')
+    .argument('[name]', 'name of an existing secret; its new value comes from stdin')
+    .option('--data', 'create new data keys instead of re-wrapping them with HOWDAH_SECRET_KEY')
+    .option('--force', 'also if a worker lacks HOWDAH_SECRET_KEY (it can no longer read secrets)')
     .action((name: string | undefined, options: Options) =>
       name === undefined ? rotateKeys(io, options) : set(io, name, options, true),
     );
-  add('list', 'the secrets there are, never their values').action((options: Options) =>
+  add('list', 'list the secrets, without their values').action((options: Options) =>
     list(io, options),
   );
-  add('remove', 'forget a secret')
-    .argument('<name>', 'the secret')
-    .option('--force', 'also while models use it: their calls fail from then on')
+  add('remove', 'delete a secret')
+    .argument('<name>', 'name of the secret')
+    .option('--force', 'also if models use it (their calls will fail)')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
 }
 
 async function set(io: CliIo, name: string, options: Options, isThere: boolean): Promise<void> {
-  const prompt = `The value of ${name}, which is not shown while you type or paste it:`;
+  const prompt = `Value of ${name} (input is hidden):`;
   const value = await readHidden(io, prompt, {
     most: MAX_SECRET_BYTES,
     example: 'printf %s "$KEY" | npx howdah secret set NAME',
@@ -78,7 +78,7 @@ async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
   if (found) return found;
   const names = secrets.map((secret) => secret.name);
   throw new HowdahError('HWNTF', `there is no secret named '${name}'`, {
-    hint: `${names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are none yet.'} Store it: howdah secret set ${name}`,
+    hint: `${names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are no secrets yet.'} Store it: howdah secret set ${name}`,
     detail: { secret: name },
   });
 }
@@ -101,10 +101,10 @@ async function list(io: CliIo, options: Options): Promise<void> {
 async function remove(io: CliIo, name: string, options: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const tenantId = await tenantFor(database, options);
-    if (!(await confirm(io, `This forgets the secret ${name}.`, options.yes))) return;
+    if (!(await confirm(io, `This deletes the secret ${name}.`, options.yes))) return;
     await removeSecret(database.pool, tenantId, name, options.force === true);
     if (io.json) printJson(io, { removed: name });
-    else io.err(`Secret ${name} is removed.`);
+    else io.err(`Secret ${name} is deleted.`);
   });
 }
 
@@ -116,7 +116,7 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
     if (!options.data) {
       const rewrapped = await rotateMasterKey(rows, masterKeys, options.force === true);
       if (io.json) return printJson(io, { rewrapped });
-      return io.err(`${rewrapped} data keys were wrapped anew with HOWDAH_SECRET_KEY.`);
+      return io.err(`${rewrapped} data keys were re-wrapped with HOWDAH_SECRET_KEY.`);
     }
     const tenants = options.tenant
       ? [await tenantFor(database, options)]
@@ -124,7 +124,7 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
     let resealed = 0;
     for (const tenant of tenants) resealed += await rotateDataKey(rows, masterKeys, tenant);
     if (io.json) return printJson(io, { tenants: tenants.length, resealed });
-    io.err(`${resealed} secrets of ${tenants.length} tenants were encrypted anew.`);
+    io.err(`${resealed} secrets of ${tenants.length} tenants were re-encrypted.`);
   });
 }
 
@@ -133,8 +133,8 @@ async function tenantFor({ db }: CliDatabase, { tenant }: Options): Promise<stri
 }
 
 function tooMuch(): HowdahError {
-  return new HowdahError('EUSAGE', 'there is more in this command than it takes', {
-    hint: 'A value never stands in a command, where it stays in histories and lists of processes. Pipe it: printf %s "$KEY" | npx howdah secret set NAME',
+  return new HowdahError('EUSAGE', 'the command has too many arguments', {
+    hint: 'Do not pass the value as an argument: it would stay in the shell history and in process lists. Pipe it: printf %s "$KEY" | npx howdah secret set NAME',
   });
 }
 

@@ -10,17 +10,17 @@ import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 const SYSTEM = [
   '--system',
-  'for all tenants that have none of their own, as an owner of the database',
+  'change the value for all tenants without their own (owners of the database only)',
 ] as const;
 
-const KEY = ['<key>', 'which one, such as max_depth'] as const;
+const KEY = ['<key>', 'key of the setting, such as max_depth'] as const;
 
 /** Registers `howdah settings [list | show | set | remove]`: numbers that control the engine. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     {
       name: 'list',
-      summary: 'the settings there are, with what holds',
+      summary: 'list the settings with their current values',
       register: (verb) =>
         verb
           .option(...TENANT_OPTION)
@@ -29,7 +29,7 @@ export function register(command: Command, io: CliIo): void {
     },
     {
       name: 'show',
-      summary: 'one of them: what holds, and what it may be',
+      summary: 'show the value and the allowed range of a setting',
       register: (verb) =>
         verb
           .argument(...KEY)
@@ -41,24 +41,24 @@ export function register(command: Command, io: CliIo): void {
     },
     {
       name: 'set',
-      summary: 'say what holds from now on',
+      summary: 'change a setting',
       register: (verb) =>
         withKey(verb)
-          .argument('<value>', 'a number; list says which it may be')
+          .argument('<value>', 'a number; list shows the allowed range')
           .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
             change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
           ),
     },
     {
       name: 'remove',
-      summary: 'take back what was set',
+      summary: 'remove the value of a setting, so that the inherited value applies',
       register: (verb) =>
         withKey(verb).action((key: string, whose: SettingsTarget, self: Command) =>
           change(io, key, whose, self, async (settings) => {
             if (await settings.remove(key)) return;
             const who = whose.system ? 'the system' : 'the tenant';
-            throw new HowdahError('HWNTF', `${who} has not set ${key}`, {
-              hint: 'See who has: howdah settings list',
+            throw new HowdahError('HWNTF', `${key} is not set for ${who}`, {
+              hint: 'Show where each setting is set: howdah settings list',
               detail: { key },
             });
           }),
@@ -90,7 +90,7 @@ async function show(io: CliIo, key: string, whose: SettingsTarget, self: Command
   const setting = await withSettings(io, api, whose, (settings) => settingOf(settings, key));
   if (io.json) return printJson(io, setting);
   const { minimum, maximum, description } = setting;
-  io.out(`${describeSetting(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
+  io.out(`${describeSetting(setting)}\n${description}\nAllowed range: ${minimum} to ${maximum}.`);
 }
 
 async function change(
@@ -108,13 +108,13 @@ async function change(
   });
   if (io.json) return printJson(io, now);
   if (whose.system && now.source === 'tenant') {
-    io.err('This tenant has one of its own, which counts first.');
+    io.err('This tenant has its own value, which takes precedence.');
   }
   io.out(describeSetting(now));
 }
 
 function describeSetting({ key, value, source }: Setting): string {
-  const by = { tenant: 'set by the tenant', system: 'set for all', default: 'the default' };
+  const by = { tenant: 'set by the tenant', system: 'set for the system', default: 'the default' };
   return `${key} ${value ?? '-'} (${by[source]})`;
 }
 

@@ -16,8 +16,8 @@ import { printStep, type StepView, shownIn, stepIn } from '../print/step.ts';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the execution, or a step of it: ID/SEQ')
-    .option('--tree', 'the run with all that are below its root: status and tokens')
+    .argument('<id>', 'id of the execution, or of a step: ID/SEQ')
+    .option('--tree', 'show the tree of runs from its root, with status and tokens')
     .option(...API_OPTION)
     .action(async (text: string, { tree = false }: { tree?: boolean }, self: Command) => {
       const { id, seq } = shownIn(text);
@@ -33,8 +33,8 @@ export function register(command: Command, io: CliIo): void {
 }
 
 function eitherOr(): HowdahError {
-  return new HowdahError('EUSAGE', '--tree is of a run, and this names a step', {
-    hint: 'Leave out one of them.',
+  return new HowdahError('EUSAGE', '--tree applies to a run, but the argument is a step', {
+    hint: 'Omit --tree, or give the id of the run.',
   });
 }
 

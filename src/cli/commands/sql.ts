@@ -18,12 +18,16 @@ const MOST_ROWS = 10_000;
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[query]', 'one statement; without it, or with -, standard input is read')
+    .argument('[query]', 'SQL statement (default: read from standard input, as with -)')
     .option(...TENANT_OPTION)
     .option('-c', 'before the statement, as psql wants it')
-    .option('--write', 'with the rights of the application, and kept; else nothing is written')
-    .option('--limit <rows>', 'print so many rows at most; 0: all', rowsOf, MOST_ROWS)
-    .option('--timeout <duration>', 'end the statement after, such as 30s', parseDuration(1))
+    .option('--write', 'run with the rights of the application and commit (default: read-only)')
+    .option('--limit <rows>', 'maximum number of rows to print; 0 prints all', rowsOf, MOST_ROWS)
+    .option(
+      '--timeout <duration>',
+      'cancel the statement after this time, such as 30s',
+      parseDuration(1),
+    )
     .action(async (query: string | undefined, options: Options) => {
       const { tenant, write, limit, timeout } = options;
       const text = await queryIn(io, query);
@@ -53,14 +57,14 @@ function summaryOf({ rows, count, command }: AdHocQuery): string {
 
 function rowsOf(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a whole number from 0 on; 0 prints all.');
+  throw new InvalidArgumentError('Use a whole number of 0 or more; 0 prints all.');
 }
 
 async function queryIn(io: CliIo, query: string | undefined): Promise<string> {
   const isPiped = query === '-' || (query === undefined && io.ask === undefined);
   const text = isPiped ? await readAll(io.stdin) : (query ?? '');
   if (text.trim() !== '') return text;
-  throw new HowdahError('EUSAGE', 'there is no statement', {
-    hint: `howdah sql "select status, count(*) from howdah.executions group by 1", or by standard input. For a session: psql "$(howdah db url)"`,
+  throw new HowdahError('EUSAGE', 'the statement is missing', {
+    hint: `howdah sql "select status, count(*) from howdah.executions group by 1", or pipe the statement to howdah sql. For a session: psql "$(howdah db url)"`,
   });
 }

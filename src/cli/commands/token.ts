@@ -31,16 +31,18 @@ const MOST_DAYS = 365;
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
-    .requiredOption('--user <name>', 'the user it is for')
+    .requiredOption('--user <name>', 'user that the token acts as')
     .addOption(
-      new Option('--role <role>', "instead of the user's own role").choices([...userRoles]),
+      new Option('--role <role>', 'role of the token (default: the role of the user)').choices([
+        ...userRoles,
+      ]),
     )
     .addOption(
-      new Option('--expires <time>', 'how long it lasts: 90s, 15m, 8h, 30d')
+      new Option('--expires <time>', 'lifetime, such as 90s, 15m, 8h or 30d')
         .argParser(parseDuration(MOST_DAYS))
         .default(8 * 3_600, '8h'),
     )
-    .option('--create', 'make the user when there is none')
+    .option('--create', 'create the user if it does not exist')
     .action((options: TokenOptions) => printToken(io, options));
 }
 
@@ -72,7 +74,7 @@ function sign(claims: Claims, secret: string): Promise<string> {
 async function namedOf(db: Queries, tenant: { id: string; slug: string }, options: TokenOptions) {
   const { user: username, role = 'member', create } = options;
   if (create) await createUser(db, { tenantId: tenant.id, username, role });
-  const user = await userOf(db, tenant, username, '--create makes this one.');
+  const user = await userOf(db, tenant, username, 'Use --create to create the user.');
   await refuseInactive(db, tenant, user);
   return atMost(user, options.role);
 }
@@ -89,7 +91,7 @@ async function refuseInactive(
   if (inactive === undefined) return;
   const name = inactive === 'tenant' ? tenant.slug : user.username;
   throw new HowdahError('HWCNF', `the ${inactive} '${name}' is not active`, {
-    hint: `Name an active one, or set is_active of the ${inactive} to true.`,
+    hint: `Name an active ${inactive}, or set is_active of this ${inactive} to true.`,
     detail: { [inactive]: name },
   });
 }
@@ -100,15 +102,19 @@ async function refuseInactive(
  */
 function atMost<U extends { username: string; role: UserRole }>(user: U, role = user.role): U {
   if (userRoles.indexOf(role) >= userRoles.indexOf(user.role)) return user;
-  throw new HowdahError('HWINV', `${user.username} is ${user.role}, and a token is never more`, {
-    hint: `Leave --role out, or have an owner of the database make the user ${role} (howdah.users).`,
-    detail: { field: 'role', role, user_role: user.role },
-  });
+  throw new HowdahError(
+    'HWINV',
+    `a token of ${user.username} cannot have the role ${role}, because the role of the user is ${user.role}`,
+    {
+      hint: `Omit --role, or have an owner of the database change the role of the user to ${role} (howdah.users).`,
+      detail: { field: 'role', role, user_role: user.role },
+    },
+  );
 }
 
 function noSecret(): HowdahError {
-  return new HowdahError('HWINV', 'HOWDAH_JWT_SECRET is not set: there is nothing to sign with.', {
-    hint: 'Set it, for this command and for the API, to the output of: openssl rand -base64 48',
+  return new HowdahError('HWINV', 'HOWDAH_JWT_SECRET is not set, so the token cannot be signed', {
+    hint: 'Set it for this command and for the API to the output of: openssl rand -base64 48',
     detail: { variable: 'HOWDAH_JWT_SECRET' },
   });
 }

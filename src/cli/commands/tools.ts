@@ -26,7 +26,7 @@ const TOOLS: Named = {
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    { name: 'list', summary: 'the tools there are, or of an agent', register: registerList },
+    { name: 'list', summary: 'list the tools, or those of an agent', register: registerList },
     showVerb(TOOLS),
   ]);
   registerImport(command, io);
@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
 
 function registerList(command: Command, io: CliIo): void {
   command
-    .argument('[agent]', 'only its tools, as the models of its runs are told them')
+    .argument('[agent]', 'name of an agent; only its tools, as its models see them')
     .option(...API_OPTION)
     .action(async (agent: string | undefined) => {
       const api = await restFor(io, TOOLS, command, undefined);
@@ -55,8 +55,8 @@ function registerList(command: Command, io: CliIo): void {
  * see from rows and MCP servers.
  */
 function agentOverApi(agent: string): HowdahError {
-  return new HowdahError('EUSAGE', 'what the models of an agent are told is read in the database', {
-    hint: `Name one by --database-url; which tools it has been given: howdah agents show ${agent}`,
+  return new HowdahError('EUSAGE', 'listing the tools of an agent needs a database, not an API', {
+    hint: `Name a database with --database-url, or list the names of its tools: howdah agents show ${agent}`,
     detail: { agent },
   });
 }

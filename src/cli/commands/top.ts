@@ -15,9 +15,9 @@ const CLEAR = '\u001b[H\u001b[2J';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--once', 'look once; so it is where stdout is no terminal')
-    .option('--every <seconds>', 'how long between two looks', atLeastOne, 2)
-    .option('--limit <number>', 'at most so many runs', atLeastOne, 20)
+    .option('--once', 'print once and exit (default if stdout is not a terminal)')
+    .option('--every <seconds>', 'refresh interval, in seconds', atLeastOne, 2)
+    .option('--limit <number>', 'maximum number of runs', atLeastOne, 20)
     .action(async ({ once, every, limit }: Options) => {
       await withDatabase(io, async ({ pool, isOwner }) => {
         const isLive = io.isTerminal && !io.json && !once;
@@ -44,7 +44,7 @@ function show(io: CliIo, seen: Seen): void {
     printJson(io, seen);
     return;
   }
-  if (seen.queue.length === 0) io.err('Nothing is live.');
+  if (seen.queue.length === 0) io.err('There are no live runs.');
   printTable(io, seen.queue);
   if (seen.runs.length > 0) io.out('');
   printTable(io, seen.runs);
@@ -55,7 +55,7 @@ function show(io: CliIo, seen: Seen): void {
 function atLeastOne(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('It is a whole number from 1 on.');
+    throw new InvalidArgumentError('Use a whole number of 1 or more.');
   }
   return number;
 }

@@ -13,7 +13,7 @@ const USERS: Named = {
   kind: 'users',
   one: 'user',
   noun: 'users',
-  empty: 'No users. Make one: howdah users create NAME',
+  empty: 'No users. Create one: howdah users create NAME',
 };
 
 type Options = { tenant?: string; role?: UserRole; email?: string };
@@ -26,17 +26,17 @@ export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(USERS),
     showVerb(USERS),
-    { name: 'create', summary: 'make a user', register: registerCreate },
-    switchVerb('suspend', 'let no token and no key of this user in', false),
-    switchVerb('admit', 'let them in again', true),
+    { name: 'create', summary: 'create a user', register: registerCreate },
+    switchVerb('suspend', 'suspend a user: reject all its tokens and keys', false),
+    switchVerb('admit', 'admit a suspended user again', true),
     {
       name: 'export',
-      summary: 'everything about a person, one document a line',
+      summary: 'export all data of a user, one JSON document per line',
       register: registerExport,
     },
     {
       name: 'erase',
-      summary: "a person's data, made nobody's or deleted",
+      summary: 'anonymise or delete the data of a user',
       register: registerErase,
     },
   ]);
@@ -44,11 +44,11 @@ export function register(command: Command, io: CliIo): void {
 
 function registerCreate(command: Command, io: CliIo): void {
   command
-    .argument('<name>', 'what the user is called')
+    .argument('<name>', 'name of the user')
     .addOption(
-      new Option('--role <role>', 'what it may do').choices([...userRoles]).default('member'),
+      new Option('--role <role>', 'role of the user').choices([...userRoles]).default('member'),
     )
-    .option('--email <address>', 'where it is written to')
+    .option('--email <address>', 'email address of the user')
     .option(...TENANT_OPTION)
     .action(async (name: string, { tenant, role = 'member', email }: Options) => {
       await withDatabase(io, async (database) => {
@@ -58,7 +58,9 @@ function registerCreate(command: Command, io: CliIo): void {
         });
         if (io.json) return printJson(io, row);
         io.out(row.id);
-        io.err(`User ${name} is there, as ${role}. A token: howdah token --user ${name}`);
+        io.err(
+          `Created user ${name} with role ${role}. Create a token: howdah token --user ${name}`,
+        );
       });
     });
 }

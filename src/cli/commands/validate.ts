@@ -40,7 +40,7 @@ export function register(command: Command, io: CliIo): void {
       'agent system files, YAML or JSON, and folders of packs; - reads standard input',
     )
     .option(...FILE_OPTION)
-    .option('--offline', 'beside nothing, in an empty database that is made and removed')
+    .option('--offline', 'check in a temporary empty database')
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (paths: string[], options: Options, self: Command) => {
@@ -63,8 +63,8 @@ async function requestedApi(
 ): Promise<Api | undefined> {
   if (offline && named === undefined) return undefined;
   if (offline) {
-    throw new HowdahError('EUSAGE', '--offline asks nobody, and --api names a server', {
-      hint: 'Leave one of them out.',
+    throw new HowdahError('EUSAGE', '--offline cannot be combined with --api', {
+      hint: 'Omit one of them.',
       detail: { field: '--offline' },
     });
   }
@@ -96,16 +96,18 @@ function show(io: CliIo, { checked_in, files, problem }: Check): void {
     io.out(`${one.file.name}: ${verdict(one)}`);
   }
   if (problem) {
-    io.err(`Only the text of the files was looked at: ${plainText(problem.message)}`);
+    io.err(`Only the text of the files was checked: ${plainText(problem.message)}`);
     if (problem.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${problem.hint}`);
   } else if (checked_in === 'scratch' && files.some(({ faults }) => faults.length > 0)) {
-    io.err('This was an empty database: what a file names stands in it, or in one named before.');
+    io.err(
+      'The files were checked in an empty database: a file may refer only to its own objects and to those of earlier files.',
+    );
   }
 }
 
 function verdict({ faults, warnings, counts = {} }: One): string {
   if (faults.length > 0) return faults.length === 1 ? 'one fault' : `${faults.length} faults`;
-  if (!warnings) return 'not looked at further';
+  if (!warnings) return 'not checked further';
   const has = Object.entries(WORDS).flatMap(([section, [one, several]]) => {
     const count = counts[section] ?? 0;
     return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];

@@ -28,19 +28,21 @@ type VersionOptions = {
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<name>', 'an agent, a workflow, a prompt or a skill')
+    .argument('<name>', 'name of an agent, workflow, prompt or skill')
     .addOption(
       new Option(
         '--diff <versions...>',
-        'what changed from one to another, or to the last',
+        'show the changes from one version to another (default: to the last)',
       ).conflicts(['restore', 'label']),
     )
     .addOption(
-      new Option('--restore <n>', 'make it what it was, as a new version').conflicts('label'),
+      new Option('--restore <n>', 'restore this version, as a new version').conflicts('label'),
     )
-    .option('--label <n name...>', 'name a version, such as: --label 3 production')
+    .option('--label <n name...>', 'label a version, such as: --label 3 production')
     .addOption(
-      new Option('--kind <kind>', 'which one, where two have the name').choices(versionedKinds),
+      new Option('--kind <kind>', 'kind of the object, if several have the name').choices(
+        versionedKinds,
+      ),
     )
     .action(async (name: string, options: VersionOptions) => {
       const { diff, restore, label } = options;
@@ -77,7 +79,7 @@ async function versionedOf(
   if (second !== undefined) {
     const kinds = found.map((one) => one.kind);
     throw new HowdahError('EUSAGE', `${kinds.join(' and ')} have the name '${name}'`, {
-      hint: `Say which one: --kind ${first.kind}`,
+      hint: `Select one: --kind ${first.kind}`,
       detail: { name, kinds },
     });
   }
@@ -114,7 +116,7 @@ async function showDiff(
   if (io.json) {
     printJson(io, { ...thing, patch: changes.map(({ operation }) => operation) });
   } else if (changes.length === 0) {
-    io.err('They are the same.');
+    io.err('The versions are the same.');
   } else {
     io.out(changes.map(versionDiff).join('\n\n'));
   }
@@ -125,9 +127,7 @@ async function restoreOne(io: CliIo, pool: Pool, thing: Versioned, number: numbe
   if (io.json) {
     printJson(io, { ...thing, version });
   } else {
-    io.out(
-      `${thing.kind} ${thing.name} is what it was by version ${number}, as version ${version}`,
-    );
+    io.out(`${thing.kind} ${thing.name} is restored to version ${number}, as version ${version}`);
   }
 }
 
@@ -135,13 +135,13 @@ async function labelOne(io: CliIo, pool: Pool, thing: Versioned, words: string[]
   const [number = '', label, ...more] = words;
   const { kind } = thing;
   if (label === undefined || more.length > 0) {
-    throw new HowdahError('EUSAGE', '--label takes a version and a name for it', {
+    throw new HowdahError('EUSAGE', '--label needs a version and a label', {
       hint: `howdah versions ${thing.name} --label 1 production`,
     });
   }
   if (kind === 'skill') {
     throw new HowdahError('EUSAGE', 'versions of skills have no labels', {
-      hint: 'Agents have them, and their versions hold those of their skills.',
+      hint: 'Label the agent instead: a version of an agent contains the versions of its skills.',
     });
   }
   const version = numberOf(number);
@@ -149,14 +149,14 @@ async function labelOne(io: CliIo, pool: Pool, thing: Versioned, words: string[]
   if (io.json) {
     printJson(io, { ...thing, version, label });
   } else {
-    io.out(`version ${version} of ${kind} ${thing.name} is ${label}`);
+    io.out(`version ${version} of ${kind} ${thing.name} has the label ${label}`);
   }
 }
 
 function numberOf(text: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(text)) {
-    throw new HowdahError('EUSAGE', `${text} is not the number of a version`, {
-      hint: 'The numbers: howdah versions NAME',
+    throw new HowdahError('EUSAGE', `${text} is not a version number`, {
+      hint: 'List the versions: howdah versions NAME',
     });
   }
   return Number(text);

@@ -15,7 +15,7 @@ type Options = { after: number; tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', 'the execution; left out, the newest run of yours')
+    .argument('[id]', 'id of the execution (default: your newest run)')
     .option(...TENANT_OPTION)
     .option('--after <seq>', 'only steps after this one', seq, 0)
     .option(...API_OPTION)
@@ -44,7 +44,7 @@ function reportRunId(io: CliIo, id: string): string {
 function seq(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0) {
-    throw new InvalidArgumentError('It is the seq of a step, a whole number from 0 on.');
+    throw new InvalidArgumentError('Use the seq of a step, a whole number of 0 or more.');
   }
   return number;
 }

@@ -13,7 +13,7 @@ const WEBHOOKS: Named = {
   kind: 'webhooks',
   one: 'webhook',
   noun: 'webhooks',
-  empty: 'No webhooks. Make one: howdah webhooks create URL',
+  empty: 'No webhooks. Create one: howdah webhooks create URL',
   key: 'url',
   path: '/api/webhooks',
   columns: ['id', 'url', 'events', 'is_active', 'disabled_because', 'description'],
@@ -41,21 +41,24 @@ export function register(command: Command, io: CliIo): void {
     deleteVerb(WEBHOOKS),
     {
       name: 'deliveries',
-      summary: 'what was told, or could not be, the newest first',
+      summary: 'list the deliveries, newest first',
       register: registerDeliveries,
     },
-    { name: 'redeliver', summary: 'tell it once more', register: registerRedeliver },
+    { name: 'redeliver', summary: 'repeat a delivery', register: registerRedeliver },
   ]);
 }
 
 function withWebhook(command: Command): Command {
   return command
-    .argument('<url>', 'where it is told, by POST')
-    .option('--events <list>', 'of what, with commas between (default: all): docs/webhooks.md')
-    .option('--agent <name>', 'only of runs of this agent')
-    .option('--workflow <name>', 'only of runs of this workflow')
-    .option('--secret <name>', 'the secret that signs: howdah secret set NAME')
-    .option('--description <text>', 'what it is for');
+    .argument('<url>', 'URL that receives the POST requests')
+    .option(
+      '--events <list>',
+      'events to deliver, separated by commas (default: all): docs/webhooks.md',
+    )
+    .option('--agent <name>', 'only runs of this agent')
+    .option('--workflow <name>', 'only runs of this workflow')
+    .option('--secret <name>', 'secret to sign with: howdah secret set NAME')
+    .option('--description <text>', 'purpose of the webhook');
 }
 
 function columnsOf(_io: CliIo, [url]: readonly string[], options: object) {
@@ -71,9 +74,9 @@ function columnsOf(_io: CliIo, [url]: readonly string[], options: object) {
 
 function registerDeliveries(command: Command, io: CliIo): void {
   command
-    .argument('[webhook]', 'of this one alone, by its URL or id')
+    .argument('[webhook]', 'only this webhook, by its URL or id')
     .addOption(
-      new Option('--status <status>', 'only those that are').choices([
+      new Option('--status <status>', 'only deliveries with this status').choices([
         'pending',
         'delivered',
         'failed',
@@ -99,7 +102,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
 
 function registerRedeliver(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the delivery')
+    .argument('<id>', 'id of the delivery')
     .option(...TENANT_OPTION)
     .action(async (text: string, { tenant }: Options) => {
       const id = uuidOf(text, 'a delivery', ' List them: howdah webhooks deliveries');

@@ -11,15 +11,15 @@ import { serve, type ToolOptions, withToolOptions } from '../process/serve.ts';
  */
 export function register(command: Command, io: CliIo): void {
   withToolOptions(command)
-    .option('--once', 'end when nothing is due any more')
+    .option('--once', 'exit when no run is due')
     .option(
       '--only <kind=name>',
-      'take only runs of tenant=SLUG, agent=NAME or workflow=NAME, with all below them; may be repeated',
+      'process only runs of tenant=SLUG, agent=NAME or workflow=NAME, with their child runs; may be repeated',
       scopeTerm,
     )
     .option(
       '--memory <megabytes>',
-      'when it holds more: hand the runs over and end with 1, to be started anew',
+      'memory limit; above it, hand over the runs and exit with 1, so that a supervisor restarts the worker',
       megabytes,
     )
     .action((options: ToolOptions) => serve(io, { api: false, worker: true }, options));

@@ -25,9 +25,9 @@ export type AuditFinding = {
 };
 
 const RESTORE =
-  'Compare with a backup from before: somebody with the rights of a superuser wrote past the triggers. Keep the database as it is until that is known.';
+  'A superuser bypassed the triggers. Compare with an earlier backup, and do not change the database until the cause is known.';
 const DELETED =
-  'Nothing of ours deletes them: ask who has the rights of a superuser, and compare with a backup. A worker killed while it wrote one leaves it out, and the next that starts puts it in.';
+  'Howdah never deletes checkpoints. Check who has superuser rights, and compare with a backup. A worker that was killed during a write may have left one out; the next worker that starts adds it.';
 
 /**
  * Checks every audit log, the checkpoints, and whether anything prevents rows from being written.
@@ -50,10 +50,10 @@ function chainFinding({ tenant_id, slug, rows, checkpoint, broken }: AuditedChai
   const about = { check: 'audit', ok: !broken, tenant, rows };
   const anchored = checkpoint === null ? 'no checkpoint yet' : `checkpoint at ${checkpoint}`;
   if (!broken) {
-    return { ...about, found: `${tenant}: ${rows} rows, unbroken, ${anchored}` };
+    return { ...about, found: `${tenant}: ${rows} rows, intact, ${anchored}` };
   }
   const found = `${tenant}: ${rows} rows, broken at ${broken.seq}: ${broken.found} (${broken.fault})`;
-  const look = `Look: select * from howdah.audit_log where tenant_id = '${tenant_id}' and seq >= ${Math.max(1, broken.seq - 1)} order by seq limit 3.`;
+  const look = `Show the rows: select * from howdah.audit_log where tenant_id = '${tenant_id}' and seq >= ${Math.max(1, broken.seq - 1)} order by seq limit 3.`;
   return { ...about, found, fix: `${look} ${RESTORE}`, broken_at: broken.seq, fault: broken.fault };
 }
 
@@ -85,14 +85,14 @@ async function checkpointFinding(
   const found = [
     `${stored.length} in the database, ${file.checkpoints.length} in ${file.path}`,
     ...(anchored.strangers.length > 0
-      ? [`${anchored.strangers.length} of the file are of another database`]
+      ? [`${anchored.strangers.length} in the file belong to another database`]
       : []),
-    ...(file.unreadable > 0 ? [`${file.unreadable} lines of it unreadable`] : []),
+    ...(file.unreadable > 0 ? [`${file.unreadable} lines of the file unreadable`] : []),
     ...(unproven > 0 ? [`${unproven} unsigned or signed with another key`] : []),
-    ...(forged > 0 ? [`${forged} with a signature that is not ours`] : []),
+    ...(forged > 0 ? [`${forged} with a forged signature`] : []),
     ...(first
       ? [
-          `${deleted.length} of the file are gone from the database, the first at row ${first.seq} of tenant ${first.tenant_id}`,
+          `${deleted.length} in the file are missing from the database, the first at row ${first.seq} of tenant ${first.tenant_id}`,
         ]
       : []),
   ].join(', ');
@@ -122,14 +122,15 @@ function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[]
   const [first] = unlike;
   if (kin.length === 0) return [];
   const names = [...new Set(kin.map(({ database }) => database))].join(', ');
-  const found = `${kin.length} of the file are of another database with the same tenants (${names})`;
-  if (!first) return [{ check: 'checkpoints', ok: true, found: `${found}, and hold here too` }];
+  const found = `${kin.length} in the file belong to another database with the same tenants (${names})`;
+  if (!first)
+    return [{ check: 'checkpoints', ok: true, found: `${found}, and also match this database` }];
   return [
     {
       check: 'checkpoints',
       ok: false,
-      found: `${found}, and some do not hold here, the first at row ${first.seq} of tenant ${first.tenant_id}`,
-      fix: `If one is a copy of the other, give each a HOWDAH_HOME of its own and leave in its file what its database wrote. If not, this one was put in the place of that one. ${RESTORE}`,
+      found: `${found}, and some do not match this database, the first at row ${first.seq} of tenant ${first.tenant_id}`,
+      fix: `If one database is a copy of the other, give each its own HOWDAH_HOME, and keep in each file only the checkpoints of its database. If not, this database has replaced the other one. ${RESTORE}`,
     },
   ];
 }
@@ -149,7 +150,7 @@ function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs):
     rows: 0,
     broken_at: 1,
     fault: 'truncated',
-    found: `${tenant}: 0 rows, broken at 1: the tenant and all its rows are gone, ${seq} by a checkpoint in the file (truncated)`,
+    found: `${tenant}: 0 rows, broken at 1: the tenant and all its rows are missing; a checkpoint in the file covers ${seq} rows (truncated)`,
     fix: RESTORE,
   }));
 }
@@ -157,21 +158,21 @@ function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs):
 async function gapFinding(pool: Pool): Promise<AuditFinding> {
   const { disarmed, replicas, unchained } = await auditGaps(pool);
   const faults = [
-    ...(disarmed.length > 0 ? [`gone or switched off: ${disarmed.join(', ')}`] : []),
+    ...(disarmed.length > 0 ? [`missing or disabled: ${disarmed.join(', ')}`] : []),
     ...(replicas.length > 0
-      ? [`sessions fire none: session_replication_role of ${replicas.join(', ')}`]
+      ? [`triggers do not fire because session_replication_role is set for: ${replicas.join(', ')}`]
       : []),
-    ...(unchained > 0 ? [`${unchained} changes that never reached the log`] : []),
+    ...(unchained > 0 ? [`${unchained} changes are missing from the log`] : []),
   ];
   const ok = faults.length === 0;
   return {
     check: 'triggers',
     ok,
-    found: ok ? 'all are there and fire' : faults.join('; '),
+    found: ok ? 'all exist and are enabled' : faults.join('; '),
     ...(ok
       ? {}
       : {
-          fix: 'alter table … enable trigger …; those that are gone: delete from howdah_private.applied_sql, then npx howdah migrate up',
+          fix: 'alter table … enable trigger …; for missing triggers: delete from howdah_private.applied_sql, then npx howdah migrate up',
         }),
   };
 }

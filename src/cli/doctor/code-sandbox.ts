@@ -23,14 +23,14 @@ export async function codeSandboxes(path: readonly string[]): Promise<AuditFindi
       const came = cameOf(await run(escapeJob(one), never, ''));
       if (came !== one.expected) open.push(`${language}: ${one.name}`);
     }
-    found.push(`${language}: ${escapes.length} escapes tried`);
+    found.push(`${language}: ${escapes.length} escape attempts`);
   }
   return open.length === 0
     ? { check: 'code', ok: true, found: found.join('; ') }
     : {
         check: 'code',
         ok: false,
-        found: `not held: ${open.join('; ')}`,
-        fix: `Take run_code from all agents: update howdah.tools set is_active = false where name = 'run_code'`,
+        found: `escapes not prevented: ${open.join('; ')}`,
+        fix: `Disable run_code for all agents: update howdah.tools set is_active = false where name = 'run_code'`,
       };
 }

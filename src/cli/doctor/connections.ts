@@ -21,9 +21,9 @@ export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise
   const ofWorker = mostConnections({ api: false, worker: true });
   const most = apis * ofApi + workers * ofWorker + others;
   const found =
-    `${most} of ${allowed} at most: ${apis} API with ${ofApi} each, ${workers} workers with ` +
-    `${ofWorker} each, ${others} of others${isPooled ? ' and the pooler' : ''}`;
-  const fix = `Raise max_connections of the server, or run fewer processes; an API may share them: docs/operations.md#connections`;
+    `at most ${most} of ${allowed}: ${apis} API servers with ${ofApi} each, ${workers} workers with ` +
+    `${ofWorker} each, ${others} of other clients${isPooled ? ' and the pooler' : ''}`;
+  const fix = `Raise max_connections of the server, run fewer processes, or use a pooler for the API: docs/operations.md#connections`;
   return { check: 'connections', ok: true, found, ...(most > NEAR * allowed ? { fix } : {}) };
 }
 
@@ -35,7 +35,7 @@ export async function sessionsFinding(url: string): Promise<AuditFinding> {
   const check = 'sessions';
   try {
     await refusePooler(url, 'howdah-cli');
-    return { check, ok: true, found: 'each connection is one' };
+    return { check, ok: true, found: 'each connection has its own session' };
   } catch (error) {
     if (!(error instanceof HowdahError)) throw error;
     return { check, ok: false, found: error.message, fix: error.hint ?? '' };

@@ -57,9 +57,9 @@ export async function operatorFindings(pool: Pool): Promise<Finding[]> {
       check: 'alerts',
       ok: !alerts.some(({ severity }) => severity === 'critical'),
       found: worst
-        ? `${alerts.length}, the worst: ${worst.name} of ${worst.subject}: ${worst.detail}`
+        ? `${alerts.length}, the most severe: ${worst.name} of ${worst.subject}: ${worst.detail}`
         : 'howdah.alerts is empty',
-      ...(worst ? { fix: `${worst.runbook}; all of them: howdah alerts --now` } : {}),
+      ...(worst ? { fix: `${worst.runbook}; list all alerts: howdah alerts --now` } : {}),
     },
     { check: 'database', ok: true, found: inWords(database) },
     {
@@ -67,7 +67,7 @@ export async function operatorFindings(pool: Pool): Promise<Finding[]> {
       ok: true,
       found: slow
         ? `the slowest on average: ${slow.mean_ms} ms, ${slow.calls} calls: ${slow.query}`
-        : 'without pg_stat_statements nobody counts them; nothing needs it',
+        : 'not measured, because pg_stat_statements is not installed; it is optional',
     },
   ];
 }
@@ -85,6 +85,6 @@ function inWords(figures: ServerFigures): string {
     `oldest transaction ${figures.oldest_transaction_seconds} s${hidden}`,
     `${figures.size_mb} MB`,
     `${dead} % dead rows`,
-    ...(figures.cache_hit_percent === null ? [] : [`${figures.cache_hit_percent} % from memory`]),
+    ...(figures.cache_hit_percent === null ? [] : [`${figures.cache_hit_percent} % cache hits`]),
   ].join(', ');
 }

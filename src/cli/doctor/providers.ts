@@ -19,11 +19,11 @@ export async function providersFinding(pool: Pool): Promise<AuditFinding> {
     return found.ok ? [] : [{ name: model.name, message: found.error.message }];
   });
   const [first] = unknown;
-  if (!first) return { check: 'providers', ok: true, found: 'every model has one that is known' };
+  if (!first) return { check: 'providers', ok: true, found: 'every model has a known provider' };
   return {
     check: 'providers',
     ok: true,
-    found: `unknown: ${unknown.length}, the first that of the model ${first.name}`,
+    found: `unknown: ${unknown.length}, the first is that of the model ${first.name}`,
     fix: first.message,
   };
 }

@@ -56,7 +56,7 @@ async function promises(pool: Pool): Promise<AuditFinding> {
     : {
         check: 'promises',
         ok: false,
-        found: `${broken.length} broken, the first: ${first.rule} ${first.detail}`,
+        found: `${broken.length} violations, the first: ${first.rule} ${first.detail}`,
         fix: 'select * from howdah.violations',
       };
 }
@@ -69,7 +69,7 @@ async function audit(pool: Pool): Promise<AuditFinding> {
   );
   const rows = chains.reduce((sum, chain) => sum + chain.rows, 0);
   return broken.length === 0
-    ? { check: 'audit', ok: true, found: `${rows} rows of ${chains.length} logs, unbroken`, rows }
+    ? { check: 'audit', ok: true, found: `${rows} rows of ${chains.length} logs, intact`, rows }
     : { check: 'audit', ok: false, found: broken.join('; '), fix: 'howdah doctor --audit', rows };
 }
 
@@ -77,19 +77,19 @@ async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
   const { masterKeysOf } = await import('../../bootstrap.ts');
   const rows = secretRowsOn(pool);
   const { current } = await rows.masterKeys();
-  const found = current === null ? 'none stored' : `under the master key ${current}`;
+  const found = current === null ? 'none stored' : `encrypted with the master key ${current}`;
   try {
     await refuseWrongKeys(rows, masterKeysOf(config));
     return {
       check: 'secrets',
       ok: true,
-      found: current === null ? found : `${found}, which is here`,
+      found: current === null ? found : `${found}, which is available`,
     };
   } catch (error) {
     if (!(error instanceof HowdahError)) throw error;
     return {
-      ...{ check: 'secrets', ok: false, found: `${found}, which is not here` },
-      fix: 'A backup holds no master key: set HOWDAH_SECRET_KEY to the one of the first installation (unset there, it is in its HOWDAH_HOME/secret.key).',
+      ...{ check: 'secrets', ok: false, found: `${found}, which is not available` },
+      fix: 'A backup contains no master key. Set HOWDAH_SECRET_KEY to the key of the original installation. If it is not set there, use its HOWDAH_HOME/secret.key.',
     };
   }
 }
@@ -102,20 +102,20 @@ function missing(state: RestoredState): AuditFinding[] {
     ...finding(
       'logins',
       state.missing_logins,
-      'bound to a tenant, and not on this server',
-      'Make them, and grant each howdah_app or howdah_analyst again; their rows in howdah_private.login_tenants are there.',
+      'bound to a tenant, but missing on this server',
+      'Create them, and grant each howdah_app or howdah_analyst. Their rows in howdah_private.login_tenants are restored.',
     ),
     ...finding(
       'tables',
       state.unwatched_tables,
-      'watched, and not so here',
-      'Restore them too (howdah backup --all takes them along), or bring them back and call howdah.watch_table again.',
+      'watched, but missing or not watched in this database',
+      'Restore a backup with all schemas (howdah backup --all), or create the tables and call howdah.watch_table again.',
     ),
     ...finding(
       'functions',
       state.missing_functions,
-      'called by tools, and not here',
-      'Restore them too (howdah backup --all takes them along), or make them again.',
+      'called by tools, but missing in this database',
+      'Restore a backup with all schemas (howdah backup --all), or create the functions again.',
     ),
   ];
 }

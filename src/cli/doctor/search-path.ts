@@ -10,7 +10,7 @@ export async function searchPathFinding(
 ): Promise<AuditFinding> {
   const stray = await strayPath(db);
   const check = 'search path';
-  if (!stray) return { check, ok: true, found: "begins with no schema of Howdah's" };
-  const found = `tables this login makes without a schema land in ${stray.schema}, among Howdah's own`;
+  if (!stray) return { check, ok: true, found: 'does not start with a Howdah schema' };
+  const found = `tables that this login creates without a schema name are created in the Howdah schema ${stray.schema}`;
   return { check, ok: true, found, fix: stray.fix };
 }

@@ -8,7 +8,11 @@ export async function isolationFinding(pool: Pool): Promise<AuditFinding> {
   const gaps = await isolationGaps(pool);
   const [first] = gaps;
   if (!first) {
-    return { check, ok: true, found: 'row-level security is forced, views read as who asks' };
+    return {
+      check,
+      ok: true,
+      found: 'row-level security is forced, and views use the rights of the caller',
+    };
   }
   const found = `gaps: ${gaps.length}, the first in ${first.object}: ${first.fault}`;
   return { check, ok: false, found, fix: first.fix };

@@ -43,16 +43,16 @@ export async function applyImported(
 
 const mark = (origin: string): string => `# made by: howdah ${origin}\n`;
 const byHand = (origin: string): string =>
-  `Look at both first: howdah ${origin} ${origin === 'import fast-agent' ? 'PATH' : 'FILE'} --out FILE, howdah diff FILE, and howdah apply FILE takes over.`;
+  `To compare and then replace it: howdah ${origin} ${origin === 'import fast-agent' ? 'PATH' : 'FILE'} --out FILE, howdah diff FILE, howdah apply FILE.`;
 
 async function refuseOtherSystem(client: Client, name: string, origin: string): Promise<void> {
   const source = await systemSource(client, name);
   if (source === undefined || source.endsWith(mark(origin))) return;
   throw new HowdahError(
     'HWCNF',
-    `nothing was imported: there is an agent system ${JSON.stringify(name)} already, and it was not imported`,
+    `nothing was imported: the agent system ${JSON.stringify(name)} already exists and does not come from an import`,
     {
-      hint: `Call this one otherwise: --name NAME. ${byHand(origin)}`,
+      hint: `Use another name: --name NAME. ${byHand(origin)}`,
       detail: { agent_system: name },
     },
   );
@@ -69,10 +69,10 @@ function refuseOverwriting({ objects }: Plan, origin: string): void {
   const named = taken.map(({ kind, name }) => ({ kind, name }));
   const lines = named.map(
     ({ kind, name }) =>
-      `${kind} ${JSON.stringify(name)} is there already, as something else, and belongs to no agent system`,
+      `${kind} ${JSON.stringify(name)} already exists with other contents, and belongs to no agent system`,
   );
   throw new HowdahError('HWCNF', `nothing was imported: ${lines.join('\n')}`, {
-    hint: `Rename or delete it, or ${origin === 'import fast-agent' ? 'rename the card' : 'set names apart: --prefix TEXT'}. ${byHand(origin)}`,
+    hint: `Rename or delete it, or ${origin === 'import fast-agent' ? 'rename the card' : 'add a prefix to the imported names: --prefix TEXT'}. ${byHand(origin)}`,
     detail: { taken: named },
   });
 }
@@ -92,7 +92,9 @@ function refusalOf(error: unknown, origin: string): unknown {
     ({ code, path }) => code === 'HWCNF' && path.endsWith('/kind'),
   );
   const fix =
-    isTaken && origin === 'tools import-openapi' ? 'Set names apart: --prefix TEXT.' : hint;
+    isTaken && origin === 'tools import-openapi'
+      ? 'Add a prefix to the imported names: --prefix TEXT.'
+      : hint;
   return new HowdahError(code, `nothing was imported: ${[...new Set(lines)].join('\n')}`, {
     ...(fix !== undefined && { hint: fix }),
     detail: { faults: detail.faults.map(({ path, message, code }) => ({ path, message, code })) },

@@ -34,17 +34,20 @@ type Options = {
 export function register(command: Command, io: CliIo): void {
   command
     .command('import-openapi')
-    .description('make tools of the operations of an API that OpenAPI 3 describes')
-    .argument('<file or url>', 'the description, JSON or YAML; - reads standard input')
-    .option('--only <operations...>', 'only these, by operationId; * stands for anything')
-    .option('--prefix <text>', 'before the name of each tool')
-    .option('--name <name>', 'what the agent system is called, instead of as the description')
-    .option('--server <url>', 'where requests go, instead of where the description says')
-    .option('--secret <scheme=name...>', 'which secret a security scheme takes')
-    .option('--no-approval', 'let calls that write go without asking')
-    .option('--out <file>', 'write the agent system file there, and apply nothing')
-    .option('--dry-run', 'tell what would be done, and do nothing')
-    .option('--prune', 'delete the tools of an earlier import that are not there any more')
+    .description('create tools from the operations of an OpenAPI 3 description')
+    .argument('<file or url>', 'OpenAPI description, JSON or YAML; - reads standard input')
+    .option(
+      '--only <operations...>',
+      'only these operations, by operationId; * matches any characters',
+    )
+    .option('--prefix <text>', 'prefix of the name of each tool')
+    .option('--name <name>', 'name of the agent system (default: from the description)')
+    .option('--server <url>', 'server to send requests to (default: from the description)')
+    .option('--secret <scheme=name...>', 'secret to use for a security scheme')
+    .option('--no-approval', 'do not require approval for calls that write')
+    .option('--out <file>', 'write the agent system file and apply nothing')
+    .option('--dry-run', 'show what would be done; change nothing')
+    .option('--prune', 'delete tools of an earlier import that no longer exist')
     .option(...TENANT_OPTION)
     .action((place: string, options: Options) => run(io, place, options));
 }
@@ -95,9 +98,9 @@ function refuseTooLarge(text: string, tools: number): void {
   const size = `${(bytes / 1024 / 1024).toFixed(1)} MB`;
   throw new HowdahError(
     'HWINV',
-    `nothing was imported: ${tools} tools are ${size}, and an agent system has at most 1 MB`,
+    `nothing was imported: ${tools} tools have ${size}, and an agent system may have at most 1 MB`,
     {
-      hint: 'Take some of the operations: --only NAME…; and others under another --name.',
+      hint: 'Import some of the operations with --only NAME…, and the others with another --name.',
       detail: { tools, bytes, max_bytes: MAX_FILE_BYTES },
     },
   );
@@ -108,7 +111,7 @@ function secretNames(pairs: readonly string[]): Record<string, string> {
     pairs.map((pair) => {
       const at = pair.indexOf('=');
       if (at > 0 && at < pair.length - 1) return [pair.slice(0, at), pair.slice(at + 1)];
-      throw new HowdahError('EUSAGE', `--secret ${pair}: write SCHEME=NAME`);
+      throw new HowdahError('EUSAGE', `--secret ${pair} is invalid: use SCHEME=NAME`);
     }),
   );
 }
@@ -116,7 +119,7 @@ function secretNames(pairs: readonly string[]): Record<string, string> {
 function tell(io: CliIo, { notes }: ImportedApi, tools: number): void {
   for (const { file, line, column, message } of notes)
     io.err(plainText(`${file}:${line}:${column}: ${message}`));
-  io.err(`Tools: ${tools}. Not carried over, or not quite: ${notes.length}.`);
+  io.err(`Tools: ${tools}. Not imported, or only in part: ${notes.length}.`);
 }
 
 function report({ notes, secrets }: ImportedApi) {
@@ -137,7 +140,7 @@ async function refuseMissingSecrets(
   const [first] = missing;
   if (!first) return;
   throw new HowdahError('HWNTF', `nothing was imported: ${missing.map(howToStore).join('\n')}`, {
-    hint: `The value comes from stdin. Another secret: --secret ${first.scheme}=NAME`,
+    hint: `The value is read from stdin. To use another secret: --secret ${first.scheme}=NAME`,
     detail: { secrets: missing },
   });
 }
@@ -163,7 +166,7 @@ async function refuseOthersSecrets(
     'HWCNF',
     `nothing was imported: the secret ${one.secret_name} is used by ${used_by}, and would be sent to ${one.host} too`,
     {
-      hint: `If it is meant for ${one.host}: --secret ${one.scheme}=${one.secret_name}; else store another: --secret ${one.scheme}=NAME`,
+      hint: `If ${one.host} may receive it: --secret ${one.scheme}=${one.secret_name}. Otherwise use another secret: --secret ${one.scheme}=NAME`,
       detail: { secret: one.secret_name, host: one.host, used_by },
     },
   );

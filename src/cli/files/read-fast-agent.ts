@@ -38,7 +38,7 @@ async function isFolderAt(path: string): Promise<boolean> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'ENOENT' ? 'there is no such file or folder' : cause.message;
     throw new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
-      hint: 'Name the folder of a fast-agent project, of its agent cards, or one card.',
+      hint: 'Name the folder of a fast-agent project or of its agent cards, or one card.',
       detail: { path },
       cause,
     });
@@ -144,7 +144,7 @@ async function sourceAt(kind: SourceKind, path: string): Promise<Source> {
     };
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
-      ? refuse('it is no text of UTF-8')
+      ? refuse('the file is not valid UTF-8 text')
       : error;
   }
 }
@@ -169,7 +169,7 @@ function includeFrom(root: string): Project['include'] {
 }
 
 function nothingThere(path: string): HowdahError {
-  return new HowdahError('HWNTF', `there is nothing of fast-agent in ${path}`, {
+  return new HowdahError('HWNTF', `${path} contains no fast-agent files`, {
     hint: `Looked for: ${CONFIG.join(', ')}, ${OWN_FOLDER}/agent-cards/*.md and *.yaml, and agent cards in the folder itself.`,
     detail: { path },
   });

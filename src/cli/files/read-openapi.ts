@@ -47,7 +47,7 @@ async function fetchOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
 
 function unreadable(place: string, why: string, cause?: unknown): HowdahError {
   return new HowdahError('HWNTF', `cannot read ${place}: ${why}`, {
-    hint: 'Name a file or a URL of an OpenAPI description, JSON or YAML.',
+    hint: 'Name a file or URL with an OpenAPI description in JSON or YAML.',
     detail: { file: place },
     cause,
   });

@@ -55,9 +55,9 @@ async function namesIn(folder: string, name: string): Promise<string[]> {
     const path = join(folder, name, strange);
     throw new HowdahError(
       'EUSAGE',
-      `${path}: in ${name} of a pack are files that end in ${ending}`,
+      `${path}: the folder ${name} of a pack may contain only files that end in ${ending}`,
       {
-        hint: 'Move it out of the pack, or call it so.',
+        hint: 'Move the file out of the pack, or rename it.',
         detail: { file: path },
       },
     );
@@ -69,11 +69,11 @@ function noManifest(folder: string, manifests: readonly string[]): HowdahError {
   if (manifests.length > 1) {
     return new HowdahError(
       'EUSAGE',
-      `${folder} has ${manifests.join(' and ')}: a pack has one of them`,
+      `${folder} contains both ${manifests.join(' and ')}; a pack needs exactly one`,
     );
   }
-  return new HowdahError('EUSAGE', `${folder} is a folder without a pack.yaml`, {
-    hint: `A pack is a folder with a pack.yaml. Else name the files in it: ${folder.replace(/\/+$/, '')}/*.yaml`,
+  return new HowdahError('EUSAGE', `the folder ${folder} has no pack.yaml`, {
+    hint: `A pack is a folder with a pack.yaml. For other folders, name the files: ${folder.replace(/\/+$/, '')}/*.yaml`,
     detail: { file: folder },
   });
 }

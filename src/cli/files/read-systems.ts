@@ -14,7 +14,10 @@ import { readPackFolder } from './read-pack.ts';
  * The option `-f` before files, which has no effect. It is for people who know it from other tools,
  * such as `apply -f FILE`.
  */
-export const FILE_OPTION = ['-f', 'before a file, as other tools want it'] as const;
+export const FILE_OPTION = [
+  '-f',
+  'same as naming the file (for compatibility with other tools)',
+] as const;
 
 /** The name of standard input on a command line (`path`) and in faults (`name`). */
 const STDIN = { path: '-', name: 'stdin' };
@@ -29,7 +32,7 @@ export function readSystemFiles(
   stdin: NodeJS.ReadableStream,
 ): Promise<SystemFile[]> {
   if (paths.filter((path) => path === STDIN.path).length > 1) {
-    throw new HowdahError('EUSAGE', 'standard input can be read once: name - one time');
+    throw new HowdahError('EUSAGE', 'standard input can be read only once: use - once');
   }
   return Promise.all(
     paths.map(async (path) => {
@@ -52,7 +55,7 @@ async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<H
   return new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
     hint:
       meant === undefined
-        ? 'Write what there is into one: howdah export NAME > FILE'
+        ? 'Create a file from an agent system: howdah export NAME > FILE'
         : `Did you mean ${meant}?`,
     detail: { file: path },
     cause,
@@ -73,8 +76,8 @@ async function fileLike(path: string): Promise<string | undefined> {
 /** Throws `EUSAGE` if standard input is among the files to watch. */
 export function refuseWatchedStdin(paths: readonly string[]): void {
   if (!paths.includes(STDIN.path)) return;
-  throw new HowdahError('EUSAGE', 'standard input is not saved again, so it cannot be watched', {
-    hint: 'Name a file, or leave --watch out.',
+  throw new HowdahError('EUSAGE', '--watch cannot be used with standard input', {
+    hint: 'Name a file, or omit --watch.',
   });
 }
 

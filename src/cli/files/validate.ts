@@ -41,7 +41,7 @@ type Where = Options & { api?: Api | undefined };
 /** The milliseconds after which the creation of a database is reported. */
 const UNNOTICED_MS = 300;
 const UNDONE = Symbol('undone');
-const OFFLINE = 'Or check it beside nothing: --offline.';
+const OFFLINE = 'To check without a database: --offline.';
 
 /**
  * Applies the files to the database that an apply would use, if it is available, and rolls back.
@@ -75,8 +75,8 @@ async function checkBeside(io: CliIo, own: readonly Looked[], options: Where): P
     return { checked_in: 'database', files: tried.map(checked) };
   }
   if (options.tenant !== undefined) {
-    throw new HowdahError('EUSAGE', '--tenant names a tenant of a database, and none is asked', {
-      hint: 'Name the database by --database-url or DATABASE_URL, or leave --tenant out.',
+    throw new HowdahError('EUSAGE', '--tenant needs a database, but no database is used', {
+      hint: 'Name the database with --database-url or DATABASE_URL, or omit --tenant.',
       detail: { field: '--tenant' },
     });
   }
@@ -126,7 +126,7 @@ async function refuseOther(url: string): Promise<void> {
   const { pending, newer, sql } = await migrationStatus(url);
   if (newer.length > 0 || (pending.length === 0 && sql === 'current')) return;
   throw new HowdahError('HWCNF', 'the schema of this database is older than this program', {
-    hint: `Bring it up to date: howdah migrate up. ${OFFLINE}`,
+    hint: `Migrate it: howdah migrate up. ${OFFLINE}`,
     detail: { pending },
   });
 }
@@ -162,7 +162,7 @@ async function tryInScratch(io: CliIo, own: readonly Looked[]): Promise<Tried[]>
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());
   const telling = setTimeout(() => {
-    io.err('Making an empty database to check in; it is removed afterwards (a few seconds).');
+    io.err('Creating a temporary empty database for the check (takes a few seconds).');
   }, UNNOTICED_MS);
   try {
     return await withScratch(async (url) => {
@@ -203,5 +203,6 @@ async function keepSecrets(url: string, names: readonly string[]): Promise<void>
 }
 
 function refuseStopped({ aborted }: AbortSignal): void {
-  if (aborted) throw new HowdahError('EINTERRUPTED', 'interrupted; nothing was left behind');
+  if (aborted)
+    throw new HowdahError('EINTERRUPTED', 'interrupted; the temporary database was removed');
 }

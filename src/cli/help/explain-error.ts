@@ -41,11 +41,11 @@ function unknownCode(word: string, pages: readonly ErrorPage[]): HowdahError {
   const isOfPostgres = /^\d/.test(word);
   const near = isOfPostgres ? [] : closestNames(word, codes);
   const hint = isOfPostgres
-    ? `Codes of PostgreSQL's own: ${POSTGRES}`
+    ? `For error codes of PostgreSQL, see ${POSTGRES}`
     : near.length > 0
       ? `Did you mean ${near.join(' or ')}?`
-      : `The codes are: ${codes.join(', ')}.`;
-  return new HowdahError('HWNTF', `there is no page for an error ${word}`, {
+      : `Known codes: ${codes.join(', ')}.`;
+  return new HowdahError('HWNTF', `there is no page for the error code ${word}`, {
     hint,
     detail: { code: word, did_you_mean: near },
   });

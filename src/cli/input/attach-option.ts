@@ -11,7 +11,7 @@ export type Attachment = { name: string; type: string; bytes: Buffer };
 
 export const ATTACH_OPTION = [
   '--attach <file>',
-  'give it this file too, of at most 8 MB; may be said again',
+  'attach this file, of at most 8 MB; may be repeated',
   (file: string, before: string[] = []) => [...before, file],
 ] as const;
 
@@ -29,7 +29,7 @@ async function readOne(file: string): Promise<Attachment> {
   const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     throw refused(file, cause.code === 'ENOENT' ? 'there is no such file' : cause.message, cause);
   });
-  if (!found.isFile()) throw refused(file, 'it is no file');
+  if (!found.isFile()) throw refused(file, 'it is not a file');
   if (found.size > MOST_BYTES) throw refused(file, `it has ${found.size} bytes`);
   const bytes = await readFile(file).catch((cause: Error) => {
     throw refused(file, cause.message, cause);
@@ -39,7 +39,7 @@ async function readOne(file: string): Promise<Attachment> {
 
 function refused(file: string, why: string, cause?: unknown): HowdahError {
   return new HowdahError('EUSAGE', `--attach ${file} cannot be used: ${why}`, {
-    hint: 'Name a file of at most 8 MB that you may read; --attach stands once before each.',
+    hint: 'Name a readable file of at most 8 MB. Use --attach once for each file.',
     detail: { field: '--attach', file },
     cause,
   });

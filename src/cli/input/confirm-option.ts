@@ -3,8 +3,8 @@ import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** The `--yes` option of destructive verbs. */
-export const YES_OPTION = ['--yes', 'do not ask first, as it is asked at a terminal'] as const;
-export const DRY_RUN_OPTION = ['--dry-run', 'tell what would be done, and do nothing'] as const;
+export const YES_OPTION = ['--yes', 'do not ask for confirmation at a terminal'] as const;
+export const DRY_RUN_OPTION = ['--dry-run', 'show what would be done; change nothing'] as const;
 
 /**
  * Asks a person at a terminal to confirm what cannot be undone. Returns true without asking if
@@ -12,7 +12,7 @@ export const DRY_RUN_OPTION = ['--dry-run', 'tell what would be done, and do not
  */
 export async function confirm(io: CliIo, what: string, yes: boolean | undefined): Promise<boolean> {
   if (yes || io.json || io.ask === undefined) return true;
-  const line = await io.ask(`${what} This cannot be undone. Go on? [y/N] `);
+  const line = await io.ask(`${what} This cannot be undone. Continue? [y/N] `);
   if (/^y(es)?$/i.test(line?.trim() ?? '')) return true;
   io.err('Nothing was done.');
   io.setExitCode(exitCodes.error);

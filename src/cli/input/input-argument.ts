@@ -11,7 +11,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 const readers = new WeakMap<CliIo, string>();
 
 /** The note in help that a text may come from elsewhere. */
-export const ARGUMENT_SOURCES = '@FILE reads a file, - standard input';
+export const ARGUMENT_SOURCES = '@FILE reads a file, - reads standard input';
 
 /**
  * Returns the text of an argument or an option. `@FILE` reads a file, `-` reads standard input, and
@@ -26,9 +26,9 @@ export async function readTextArgument(io: CliIo, what: string, value: string): 
   if (read.trim() !== '') return read.replace(/\r?\n$/, '');
   throw new HowdahError(
     'EUSAGE',
-    `${isPiped ? 'standard input' : value.slice(1)} is empty, so there is nothing for ${what}`,
+    `${isPiped ? 'standard input' : value.slice(1)} is empty, so ${what} has no value`,
     {
-      hint: `${isPiped ? 'Pipe a text into it' : 'Name another file'}, or write it out in place of ${value}.`,
+      hint: `${isPiped ? 'Pipe a text to the command' : 'Name another file'}, or write the text instead of ${value}.`,
     },
   );
 }
@@ -51,10 +51,14 @@ export async function readJsonArgument(
   } catch (cause) {
     const where =
       value === text ? '' : value === '-' ? ' (standard input)' : ` (${value.slice(1)})`;
-    throw new HowdahError('EUSAGE', `--${name}${where} is no JSON: ${(cause as Error).message}`, {
-      hint: `Write JSON in quotes of the shell: --${name} '${example}'; --${name} @FILE reads a file.`,
-      cause,
-    });
+    throw new HowdahError(
+      'EUSAGE',
+      `--${name}${where} is not valid JSON: ${(cause as Error).message}`,
+      {
+        hint: `Quote the JSON for the shell: --${name} '${example}'. To read a file: --${name} @FILE.`,
+        cause,
+      },
+    );
   }
 }
 
@@ -71,8 +75,8 @@ export async function readArgument(
 async function piped(io: CliIo, what: string): Promise<string> {
   const before = readers.get(io);
   if (before !== undefined) {
-    throw new HowdahError('EUSAGE', `standard input can be ${before} or ${what}, not both`, {
-      hint: `Write one of them out, or read it from a file: @FILE.`,
+    throw new HowdahError('EUSAGE', `standard input cannot be both ${before} and ${what}`, {
+      hint: `Write one of them as text, or read it from a file: @FILE.`,
     });
   }
   readers.set(io, what);
@@ -82,16 +86,16 @@ async function piped(io: CliIo, what: string): Promise<string> {
 async function contentOf(what: string, file: string): Promise<string> {
   try {
     const found = await stat(file);
-    if (!found.isFile() && !found.isFIFO()) throw new Error('it is no file');
+    if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
     if (found.size > MOST_BYTES)
-      throw new Error(`it has ${found.size} bytes, at most ${MOST_BYTES} are read`);
+      throw new Error(`it has ${found.size} bytes, and the maximum is ${MOST_BYTES}`);
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
   } catch (cause) {
     throw new HowdahError(
       'EUSAGE',
       `${what} cannot be read from ${file || 'a file'}: ${reasonOf(cause)}`,
       {
-        hint: 'Behind @ stands the name of a text file in UTF-8; a text that begins with @ is written with two: @@.',
+        hint: 'Write the name of a UTF-8 text file after @. For a text that starts with @, write @@.',
         detail: { file },
         cause,
       },
@@ -102,5 +106,5 @@ async function contentOf(what: string, file: string): Promise<string> {
 function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'there is no such file';
-  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is no text in UTF-8' : message;
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not valid UTF-8 text' : message;
 }

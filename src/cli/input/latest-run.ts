@@ -25,7 +25,7 @@ export async function latestRunOverApi(api: Api): Promise<string> {
 }
 
 function none(): never {
-  throw new HowdahError('HWNTF', 'there is no run yet that could be watched', {
-    hint: 'Begin one: howdah run AGENT MESSAGE; or name one of somebody else: howdah executions.',
+  throw new HowdahError('HWNTF', 'you have no run yet', {
+    hint: 'Start one: howdah run AGENT MESSAGE. To use the run of another user, name its id: howdah executions',
   });
 }

@@ -11,7 +11,7 @@ export function parseDuration(mostDays: number): (text: string) => number {
     const seconds = Number(number) * (SECONDS[unit] ?? Number.NaN);
     if (seconds > 0 && seconds <= mostDays * 86_400) return seconds;
     throw new InvalidArgumentError(
-      `Write a number with s, m, h or d, such as 8h; at most ${mostDays}d.`,
+      `Use a number with s, m, h or d, such as 8h; at most ${mostDays}d.`,
     );
   };
 }

@@ -44,7 +44,7 @@ export async function requireSession(db: Queries, id: string, tenantId?: string)
 /** Creates the error for an unknown session. */
 export function noSession(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no session ${id}`, {
-    hint: 'The session of a run is the session_id of: howdah show ID --json',
+    hint: 'The session of a run is its session_id: howdah show ID --json',
     detail: { session_id: id },
   });
 }

@@ -48,14 +48,14 @@ function isNotFound(error: unknown): boolean {
 function only(run: string, open: readonly string[]): string {
   const [first, ...others] = open;
   if (first === undefined) {
-    throw new HowdahError('HWNTF', `execution ${run} asks nobody anything now`, {
-      hint: `Why it is where it is: howdah explain ${run}`,
+    throw new HowdahError('HWNTF', `execution ${run} has no open question`, {
+      hint: `Show what it waits for: howdah explain ${run}`,
       detail: { execution_id: run },
     });
   }
   if (others.length === 0) return first;
-  throw new HowdahError('HWINV', `execution ${run} asks more than one question`, {
-    hint: `Say which, by its id: ${joinNames(open)}. They stand in: howdah questions`,
+  throw new HowdahError('HWINV', `execution ${run} has more than one open question`, {
+    hint: `Name the id of one: ${joinNames(open)}. List them: howdah questions`,
     detail: { execution_id: run, questions: [...open] },
   });
 }

@@ -11,7 +11,7 @@ export const MOST_NAMES = 10;
 /** The option of every command that can be about any tenant. */
 export const TENANT_OPTION = [
   '--tenant <slug>',
-  'the tenant, instead of the one this login acts for (default: default)',
+  'slug of the tenant (default: the tenant of this login, or "default" for an owner)',
 ] as const;
 
 /**
@@ -27,7 +27,8 @@ export async function tenantOf(
   const names = await listTenants(db, MOST_NAMES + 1);
   if (slug === undefined) throw actsForNone(names);
   throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
-    hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'This login sees none.',
+    hint:
+      names.length > 0 ? `There are: ${joinNames(names)}.` : 'This login has access to no tenant.',
     detail: { tenant: slug },
   });
 }
@@ -47,9 +48,10 @@ export async function forTenant<T>(
 }
 
 function actsForNone(names: readonly string[]): HowdahError {
-  const bind = 'An owner of the database binds a login by a row of howdah_private.login_tenants.';
+  const bind =
+    'An owner of the database binds a login to a tenant with a row of howdah_private.login_tenants.';
   return new HowdahError('HWDEN', 'this login acts for no tenant', {
-    hint: names.length > 0 ? `Name one: --tenant ${names[0]}` : bind,
+    hint: names.length > 0 ? `Name a tenant: --tenant ${names[0]}` : bind,
   });
 }
 

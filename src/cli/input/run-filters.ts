@@ -20,7 +20,7 @@ export function statuses(text: string): ExecutionStatus[] {
   return text.split(',').map((word) => {
     const found = STATUSES.find((one) => one === word.trim().toLowerCase());
     if (!found) {
-      throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+      throw new InvalidArgumentError(`Use one of ${STATUSES.join(', ')}.`);
     }
     return found;
   });
@@ -35,14 +35,16 @@ export function moment(text: string): Date {
     ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
     : parseTime(text);
   if (at) return at;
-  throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
+  throw new InvalidArgumentError(
+    'Use a duration such as 30m, 1h or 7d, or a time such as 2026-12-01.',
+  );
 }
 
 /** Parses a maximum number. */
 export function limit(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('It is a whole number from 1 on.');
+    throw new InvalidArgumentError('Use a whole number of 1 or more.');
   }
   return number;
 }

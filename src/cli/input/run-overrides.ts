@@ -16,15 +16,15 @@ export type OverrideOptions = {
 /** Adds the options by which one run differs from its agent. */
 export function withOverrides(command: Command): Command {
   return command
-    .option('--budget <usd>', 'what it may cost, at most what its agent may', amount)
-    .option('--model <name>', 'ask this model')
-    .option('--temperature <number>', 'sent to the model', number)
+    .option('--budget <usd>', 'maximum cost of the run, up to the limit of its agent', amount)
+    .option('--model <name>', 'model to use')
+    .option('--temperature <number>', 'sampling temperature', number)
     .option(
       '--param <name=value>',
-      'sent to the model too, such as top_p=0.9; may be said again',
+      'parameter of the model request, such as top_p=0.9; may be repeated',
       param,
     )
-    .option('--overrides <json>', `all that differs, a JSON object; ${ARGUMENT_SOURCES}`);
+    .option('--overrides <json>', `all overrides, as a JSON object; ${ARGUMENT_SOURCES}`);
 }
 
 /**
@@ -38,7 +38,7 @@ export async function overridesOf(
   const { model, temperature, param: params } = options;
   const said = await readArgument(io, 'overrides', options.overrides);
   if (said !== undefined && !isJsonObject(said)) {
-    throw new HowdahError('EUSAGE', '--overrides is no JSON object', {
+    throw new HowdahError('EUSAGE', '--overrides is not a JSON object', {
       hint: `Write --overrides '{"model": "careful", "request_params": {"temperature": 0}}'.`,
     });
   }
@@ -56,20 +56,20 @@ export async function overridesOf(
 
 function amount(text: string): string {
   if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number(text) > 0) return text;
-  throw new InvalidArgumentError('It is an amount above 0, such as 0.10.');
+  throw new InvalidArgumentError('Use an amount above 0, such as 0.10.');
 }
 
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('It is a number, such as 0.2.');
+  throw new InvalidArgumentError('Use a number, such as 0.2.');
 }
 
 /** Parses a parameter whose value is JSON, or else a text: `top_p=0.9`, `reasoning_effort=low`. */
 function param(text: string, before: JsonObject = {}): JsonObject {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) {
-    throw new InvalidArgumentError('It is a name and a value, such as top_p=0.9.');
+    throw new InvalidArgumentError('Use NAME=VALUE, such as top_p=0.9.');
   }
   return { ...before, [name]: jsonOrText(value) };
 }

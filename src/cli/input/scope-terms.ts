@@ -9,7 +9,7 @@ export function scopeTerm(text: string, before: readonly ScopeTerm[] = []): Scop
   const kind = KINDS.find((one) => one === word);
   if (kind === undefined || !name) {
     throw new InvalidArgumentError(
-      `Write tenant=SLUG, agent=NAME or workflow=NAME, such as --only tenant=acme.`,
+      `Use tenant=SLUG, agent=NAME or workflow=NAME, such as --only tenant=acme.`,
     );
   }
   return [...before, { kind, name }];

@@ -16,7 +16,7 @@ export function setOption(text: string, before: SetOption = { places: {} }): Set
   const [, path, value] = /^input(?:(?:_data)?\.([^=]+))?=(.*)$/s.exec(text) ?? [];
   if (value === undefined) {
     throw new InvalidArgumentError(
-      'It is input=TEXT, or a place of its data with a value: input.order.number=1001.',
+      'Use input=TEXT, or a path in the data with a value, such as input.order.number=1001.',
     );
   }
   if (path === undefined) return { ...before, input: value };

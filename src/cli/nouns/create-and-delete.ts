@@ -28,7 +28,7 @@ type Row = Readonly<Record<string, unknown>>;
 export function createVerb(named: Named, { register, columns }: Creation): Verb {
   return {
     name: 'create',
-    summary: `make a ${named.one}`,
+    summary: `create a ${named.one}`,
     register: (command, io) => {
       register(command).option(...TENANT_OPTION);
       if (named.path) command.option(...API_OPTION);
@@ -38,7 +38,7 @@ export function createVerb(named: Named, { register, columns }: Creation): Verb 
         const row = await made(io, named, command, options, { agent, workflow, values });
         if (io.json) return printJson(io, row);
         io.out(row.id);
-        io.err(`The ${named.one} ${row[named.key ?? 'name']} is there.`);
+        io.err(`The ${named.one} ${row[named.key ?? 'name']} was created.`);
       });
     },
   };
@@ -77,7 +77,7 @@ export function deleteVerb(
   named: Named,
   remove = async (client: Pick<Pool, 'query'>, id: string): Promise<void> => {
     if (await deleteRow(client, collectionOf(named), id)) return;
-    throw new HowdahError('HWDEN', `this login may not delete ${named.one}s`);
+    throw new HowdahError('HWDEN', `this login has no permission to delete ${named.one}s`);
   },
 ): Verb {
   return {

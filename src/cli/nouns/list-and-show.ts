@@ -35,7 +35,7 @@ const LONGEST_CELL = 60;
 export function listVerb(named: Named): Verb {
   return {
     name: 'list',
-    summary: `the ${named.one}s there are`,
+    summary: `list the ${named.one}s`,
     register: (command, io) =>
       withApi(command.option(...TENANT_OPTION), named).action(async ({ tenant }: Options) => {
         const api = await restFor(io, named, command, tenant);
@@ -56,7 +56,7 @@ export function listVerb(named: Named): Verb {
 export function showVerb(named: Named): Verb {
   return {
     name: 'show',
-    summary: `one ${named.one} as it is`,
+    summary: `show one ${named.one}`,
     register: (command, io) => {
       withApi(withName(command, named), named).action(async (name: string, { tenant }: Options) => {
         const api = await restFor(io, named, command, tenant);
@@ -81,7 +81,7 @@ function showRow(io: CliIo, row: Row): void {
 
 /** Adds the argument and the option that select a row. */
 export function withName(command: Command, { one }: Named): Command {
-  return command.argument('<name>', `the ${one}, by its name or id`).option(...TENANT_OPTION);
+  return command.argument('<name>', `name or id of the ${one}`).option(...TENANT_OPTION);
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */

@@ -10,7 +10,7 @@ export function registerControl(
   io: CliIo,
   name: 'cancel' | 'pause' | 'resume' | 'retry',
 ): void {
-  command.argument('<id>', 'the execution').option(...API_OPTION);
+  command.argument('<id>', 'id of the execution').option(...API_OPTION);
   command.action(async (text: string, _options: object, self: Command) => {
     const id = executionId(text);
     const api = await apiFor(io, self);

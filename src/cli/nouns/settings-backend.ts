@@ -79,12 +79,8 @@ async function noNumber(api: Api, key: string, json: string): Promise<HowdahErro
 }
 
 function systemOverApi(): HowdahError {
-  return new HowdahError(
-    'EUSAGE',
-    '--system is for an owner of the database, and an API is asked',
-    {
-      hint: 'Name the database by --database-url, or leave --system out: then it is for the tenant of your key.',
-      detail: { field: '--system' },
-    },
-  );
+  return new HowdahError('EUSAGE', '--system needs a database, not an API', {
+    hint: 'Name the database with --database-url, or omit --system to change the setting for the tenant of your key.',
+    detail: { field: '--system' },
+  });
 }

@@ -19,7 +19,7 @@ export function withVerbs(noun: Command, io: CliIo, verbs: readonly Verb[]): voi
   for (const [index, { name, summary, register }] of verbs.entries()) {
     const verb = noun
       .command(name, { isDefault: index === 0 })
-      .description(index === 0 ? `${summary}; so it is without a verb` : summary)
+      .description(index === 0 ? `${summary} (default)` : summary)
       .helpCommand(false);
     register(verb, io);
     if (index === 0) isWithoutVerb(noun, verb);

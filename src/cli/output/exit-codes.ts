@@ -114,17 +114,17 @@ function firstCause(thrown: unknown): Shape {
 }
 
 function connectionReport(code: string, message: string, place: string) {
-  const check = 'Check DATABASE_URL (or --database-url), and that the server runs.';
+  const check = 'Check DATABASE_URL (or --database-url), and that the server is running.';
   if (code === '28P01' || code === '28000') {
     return {
-      message: `${place} refused the login: ${message}.`,
+      message: `${place} rejected the login: ${message}.`,
       hint: 'Check the user and the password in DATABASE_URL.',
     };
   }
   if (code === '3D000') {
     return {
-      message: `${place} answers, but ${message}.`,
-      hint: 'Check the name of the database at the end of DATABASE_URL (or --database-url), or make it: createdb NAME',
+      message: `${place} is reachable, but ${message}.`,
+      hint: 'Check the name of the database at the end of DATABASE_URL (or --database-url), or create it: createdb NAME',
     };
   }
   if (exitCodeFor(code) !== exitCodes.unreachable) return undefined;
@@ -152,7 +152,8 @@ function readDetail(detail: unknown): Json | undefined {
 }
 
 function bug(thrown: unknown): ErrorReport {
-  const hint = 'This is a fault in Howdah, not in what you did; please report it with these lines.';
+  const hint =
+    'This is a bug in Howdah, not a mistake of yours. Please report it with this output.';
   if (!(thrown instanceof Error)) return { code: 'EINTERNAL', message: String(thrown), hint };
   return { code: 'EINTERNAL', message: thrown.message, hint, detail: thrown.stack ?? '' };
 }

@@ -78,7 +78,7 @@ function ids(): Format {
   return (value) => {
     const found = rowsOf(value).map((row) => (row as Row).id ?? (row as Row).execution_id);
     if (found.includes(undefined)) {
-      throw new HowdahError('EUSAGE', 'what this command prints has no id', {
+      throw new HowdahError('EUSAGE', 'the output of this command has no id', {
         hint: 'Use -o json.',
       });
     }

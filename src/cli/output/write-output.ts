@@ -17,7 +17,7 @@ export async function writeOutput(
   }
   await writeFile(file, `${text}\n`, { mode: 0o600 }).catch((cause: NodeJS.ErrnoException) => {
     throw new HowdahError('EUSAGE', `--out ${file} cannot be written: ${reasonOf(cause, file)}`, {
-      hint: 'Name a file in a folder that is there and may be written to, or leave --out away for stdout.',
+      hint: 'Name a file in an existing, writable folder, or omit --out to write to stdout.',
       detail: { file, code: cause.code ?? null },
       cause,
     });
@@ -30,13 +30,13 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, file: string): strin
     case 'ENOENT':
       return `there is no folder ${dirname(file)}`;
     case 'ENOTDIR':
-      return `${dirname(file)} is no folder`;
+      return `${dirname(file)} is not a folder`;
     case 'EISDIR':
       return 'it is a folder';
     case 'EACCES':
     case 'EROFS':
     case 'EPERM':
-      return 'it may not be written to';
+      return 'it is not writable';
     default:
       return message;
   }

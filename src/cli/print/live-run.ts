@@ -32,7 +32,7 @@ export async function showUntilEnd(
 ): Promise<void> {
   const detach = new AbortController();
   io.onInterrupt(() => {
-    io.err(`The run goes on. See it again: howdah watch ${id}`);
+    io.err(`The run continues. Follow it again: howdah watch ${id}`);
     detach.abort();
   });
   for await (const event of followExecutions(url, [id], after, detach.signal)) {
@@ -69,8 +69,8 @@ export function showLimit(io: CliIo, execution_id: string): void {
   if (io.json) {
     printJson(io, { type: 'limited', execution_id });
   } else {
-    io.err(`waiting: a limit is reached; the run goes on by itself when there is room.
-   which: howdah explain ${execution_id}`);
+    io.err(`waiting: a limit is reached. The run continues when the limit allows it.
+   show the limit: howdah explain ${execution_id}`);
   }
 }
 

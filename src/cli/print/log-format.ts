@@ -28,7 +28,7 @@ export function sinceOf(
 }
 
 export function printMoreHint(io: CliIo, most: number): void {
-  io.err(`Those before are left out: --limit ${most * 10}`);
+  io.err(`Earlier steps are not shown. To show more: --limit ${most * 10}`);
 }
 
 export function printNoneHint(
@@ -37,7 +37,11 @@ export function printNoneHint(
   id: string | undefined,
 ): void {
   const isHour = since === undefined && session === undefined && id === undefined;
-  io.err(isHour ? 'No such steps in the last hour. Further back: --since 7d' : 'No such steps.');
+  io.err(
+    isHour
+      ? 'No steps match in the last hour. To look further back: --since 7d'
+      : 'No steps match.',
+  );
 }
 
 /** Prints one line: time, run, agent, step, duration, usage, and the error. */

@@ -26,7 +26,7 @@ export function printPlans(io: CliIo, plans: readonly Plan[]): void {
     printKept(io, plan);
     io.err(
       dry_run
-        ? `${name} would have version ${version}; nothing was written.`
+        ? `${name} would get version ${version}. Nothing was written.`
         : `${name} has version ${version}.`,
     );
   }
@@ -41,5 +41,7 @@ export function printWarnings(io: CliIo, { warnings }: Pick<Plan, 'warnings'>): 
 export function printKept(io: CliIo, { name, kept: remaining }: Plan): void {
   if (remaining.length === 0) return;
   const objects = remaining.map((one) => `${one.kind} ${one.name}`).join(', ');
-  io.err(`${name} keeps what its file no longer has, without --prune: ${objects}`);
+  io.err(
+    `${name} still owns objects that its file no longer contains. Use --prune to delete them: ${objects}`,
+  );
 }

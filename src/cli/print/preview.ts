@@ -7,9 +7,9 @@ const ROW_CHARACTERS = 160;
 const RESULT_CHARACTERS = 200;
 
 const WHY: Readonly<Record<NonNullable<ChangedTable['left_out']>, string>> = {
-  rights: 'rows are not shown that the run may not see',
-  size: 'the table is too large to look for the rows',
-  rows: 'too many to be compared row by row',
+  rights: 'rows that the run may not see are not shown',
+  size: 'the rows are not shown, because the table is too large to search',
+  rows: 'too many rows to compare',
 };
 
 /**
@@ -18,11 +18,11 @@ const WHY: Readonly<Record<NonNullable<ChangedTable['left_out']>, string>> = {
 export function previewLines(preview: Preview): string[] {
   const { result, tables, altered, new_each_time } = preview;
   return [
-    `  it would give ${oneLine(result, RESULT_CHARACTERS)} and change ${previewSummary(preview)}`,
+    `  it would return ${oneLine(result, RESULT_CHARACTERS)} and change ${previewSummary(preview)}`,
     ...tables.flatMap(tableLines),
     ...(altered.length > 0 ? [`  and alter or empty ${oneLine(altered.join(', '), 200)}`] : []),
     ...(new_each_time.length > 0
-      ? [`  new each time: ${oneLine(new_each_time.join(', '), 200)}`]
+      ? [`  different on each call: ${oneLine(new_each_time.join(', '), 200)}`]
       : []),
   ];
 }

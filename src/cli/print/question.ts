@@ -13,7 +13,7 @@ export function questionLines(question: Question): string[] {
     `waits for a person: ${plainText(prompt)}`,
     ...(preview ? previewLines(preview) : []),
     ...(choices ? [`  options: ${plainText(choices)}`] : []),
-    ...(schema && kind === 'question' ? [`  to satisfy: ${JSON.stringify(schema)}`] : []),
+    ...(schema && kind === 'question' ? [`  schema of the answer: ${JSON.stringify(schema)}`] : []),
     ...(kind === 'approval'
       ? [`  howdah approve ${id}`, `  howdah reject ${id} --reason TEXT`]
       : [`  howdah answer ${id} TEXT`]),

@@ -25,24 +25,24 @@ export function printRunComparison(io: CliIo, compared: Comparison): void {
   if (steps.left_off > 0) io.err(`${steps.left_off} more changes are not shown.`);
   for (const one of ended) patchOf(one).forEach(print);
   printTable(io, figureRows(a, b));
-  if (is_same) io.err('They are the same.');
+  if (is_same) io.err('The runs are the same.');
   const versions = began.find(({ field }) => field === 'version');
   const name = a.agent ?? a.workflow;
   if (versions && name !== null) {
     io.err(
-      `What changed between the versions: howdah versions ${name} --diff ${versions.a} ${versions.b}`,
+      `Show the changes between the versions: howdah versions ${name} --diff ${versions.a} ${versions.b}`,
     );
   }
 }
 
 function titleOf(run: RunFigures, other: RunFigures): string {
   const { execution_id, forked_from_execution_id: original, forked_from_seq: seq } = run;
-  const parent = original === other.execution_id ? 'the other' : original;
+  const parent = original === other.execution_id ? 'the other run' : original;
   return oneLine(
     [
       `${execution_id}  ${run.agent ?? run.workflow ?? 'unknown'}, version ${run.version ?? 'unknown'}`,
       ...(original === null ? [] : [`forked from ${parent} after step ${seq}`]),
-      ...(run.is_erased ? ['what was said is erased'] : []),
+      ...(run.is_erased ? ['its texts are erased'] : []),
     ].join(', '),
     WIDTH,
   );
@@ -55,7 +55,8 @@ function stepsLine({ steps, shared_steps }: Comparison): string {
     ...(steps.only_a > 0 ? [`${steps.only_a} only in the first`] : []),
     ...(steps.only_b > 0 ? [`${steps.only_b} only in the second`] : []),
   ];
-  const where = steps.parts_at === null ? '' : `; they part at step ${steps.parts_at}`;
+  const where =
+    steps.parts_at === null ? '' : `; the first difference is at step ${steps.parts_at}`;
   return `steps: ${parts.join(', ')}${where}`;
 }
 
@@ -97,8 +98,8 @@ function figureRows(a: RunFigures, b: RunFigures) {
     ['cost', ({ cost }) => plainNumber(cost)],
   ];
   if (a.children.length + b.children.length > 0) {
-    rows.push(['cost with runs below', ({ total_cost }) => plainNumber(total_cost)]);
-    rows.push(['runs below', belowOf]);
+    rows.push(['cost with child runs', ({ total_cost }) => plainNumber(total_cost)]);
+    rows.push(['child runs', belowOf]);
   }
   return rows.map(([figure, of]) => ({ figure, first: of(a), second: of(b) }));
 }

@@ -13,8 +13,8 @@ export function shownIn(text: string): StepView {
   const [id = '', seq, ...more] = text.split('/');
   if (seq === undefined) return { id: executionId(id) };
   if (!/^[1-9]\d{0,8}$/.test(seq) || more.length > 0) {
-    throw new HowdahError('EUSAGE', `${[seq, ...more].join('/')} is not the number of a step`, {
-      hint: 'Steps count from 1: howdah show ID/1',
+    throw new HowdahError('EUSAGE', `${[seq, ...more].join('/')} is not a step number`, {
+      hint: 'Steps are numbered from 1: howdah show ID/1',
     });
   }
   return { id: executionId(id), seq: Number(seq) };
@@ -24,7 +24,7 @@ export function shownIn(text: string): StepView {
 export function stepIn([step]: readonly Step[], { id, seq }: Required<StepView>): Step {
   if (step?.seq === seq) return step;
   throw new HowdahError('HWNTF', `execution ${id} has no step ${seq}`, {
-    hint: `See those it has: howdah show ${id}`,
+    hint: `List its steps: howdah show ${id}`,
     detail: { execution_id: id, seq },
   });
 }

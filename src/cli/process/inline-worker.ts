@@ -17,7 +17,7 @@ export async function runInlineWorker<T>(
   }
   if (!isOwner) {
     io.err(
-      'No worker is running: this waits until an owner of the database starts one: howdah worker',
+      'No worker is running. This command waits until an owner of the database starts one: howdah worker',
     );
     return work();
   }
@@ -25,7 +25,9 @@ export async function runInlineWorker<T>(
     '../../bootstrap.ts'
   );
   await followEnvironment(url, config);
-  io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
+  io.err(
+    'No worker is running, so this command acts as a worker. To start a permanent worker: howdah worker',
+  );
   const telemetry = await openTelemetry(url, { ...config, logLevel: 'error' });
   const worker = await loadAndOpenWorker(url, config, telemetry);
   try {

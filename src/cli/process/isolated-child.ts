@@ -53,12 +53,14 @@ export async function runInChildProcess<Message>(
   if (refused) throw refused.by;
   if (isInterrupted) {
     const isClean = child.exitCode === exitCodes.interrupted;
-    const rest = isClean ? 'nothing was left behind' : 'not all of what was made could be removed';
+    const rest = isClean
+      ? 'all temporary objects were removed'
+      : 'some temporary objects could not be removed';
     throw new HowdahError('EINTERRUPTED', `interrupted; ${rest}`);
   }
   if (end === undefined) {
     const way = child.signalCode ?? `exit ${child.exitCode}`;
-    throw new HowdahError('EINTERNAL', `the process that did the work has ended with ${way}`);
+    throw new HowdahError('EINTERNAL', `the child process ended with ${way}`);
   }
   if ('error' in end) {
     const { code, message, ...more } = end.error;

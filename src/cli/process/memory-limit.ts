@@ -8,7 +8,9 @@ const LOOK_MS = 250;
 export function megabytes(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
   if (value < LEAST_MB) {
-    throw new InvalidArgumentError(`Give whole megabytes from ${LEAST_MB} on, such as 512.`);
+    throw new InvalidArgumentError(
+      `Use a whole number of megabytes of ${LEAST_MB} or more, such as 512.`,
+    );
   }
   return value;
 }
@@ -18,8 +20,11 @@ export function refuseTooLittle(mostMb: number): void {
   if (heldMb() > mostMb) {
     throw new HowdahError(
       'HWINV',
-      `--memory ${mostMb} is less than the ${heldMb()} MB this process has before it takes a run`,
-      { hint: 'Give it more; what it has beyond that is what runs may take.', detail: { mostMb } },
+      `--memory ${mostMb} is less than the ${heldMb()} MB that this process uses without any run`,
+      {
+        hint: 'Use a larger value. Runs may use the memory above that amount.',
+        detail: { mostMb },
+      },
     );
   }
 }

@@ -5,7 +5,7 @@ import type { CliIo } from '../output/output.ts';
 /** The option of commands that call the client programs of PostgreSQL. */
 export const PG_BIN_OPTION = [
   '--pg-bin <folder>',
-  'where pg_dump, pg_restore and psql are (HOWDAH_PG_BIN); else they are looked for',
+  'folder of pg_dump, pg_restore and psql (default: HOWDAH_PG_BIN, else searched for)',
 ] as const;
 
 /** Returns the places where the programs are looked for. */

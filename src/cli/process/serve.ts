@@ -31,7 +31,7 @@ export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
 export function withStartOptions(command: Command): Command {
   return command.option(
     '--wait <time>',
-    'how long to wait for a database that takes no connections yet, such as 5m (20s)',
+    'maximum time to wait for the database to accept connections, such as 5m (default: 20s)',
     parseDuration(1),
   );
 }
@@ -39,11 +39,19 @@ export function withStartOptions(command: Command): Command {
 /** Adds the options of commands that serve the API. */
 export function withApiOptions(command: Command): Command {
   return command
-    .option('--port <number>', 'the port of the API, 0 for any free one (PORT, else 8000)', portOf)
-    .option('--host <address>', 'the address the API listens on (HOST, else 127.0.0.1)', hostOf)
+    .option(
+      '--port <number>',
+      'port of the API; 0 for any free port (default: PORT, else 8000)',
+      portOf,
+    )
+    .option(
+      '--host <address>',
+      'address that the API listens on (default: HOST, else 127.0.0.1)',
+      hostOf,
+    )
     .option(
       '--drain <time>',
-      'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
+      'time to keep serving after SIGTERM while /readyz returns 503 to load balancers, such as 5s (default: none)',
       parseDuration(1),
     );
 }
@@ -51,20 +59,20 @@ export function withApiOptions(command: Command): Command {
 /** Checks `--port`, which takes precedence over the variable PORT. */
 function portOf(text: string): string {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text;
-  throw new InvalidArgumentError('Write a port number from 0 to 65535, such as 8000.');
+  throw new InvalidArgumentError('Use a port number from 0 to 65535, such as 8000.');
 }
 
 /** Checks `--host`, which takes precedence over the variable HOST. */
 function hostOf(text: string): string {
   if (/^[\w.:-]+$/.test(text)) return text;
-  throw new InvalidArgumentError('Write an address or a host name, such as 127.0.0.1 or 0.0.0.0.');
+  throw new InvalidArgumentError('Use an address or a host name, such as 127.0.0.1 or 0.0.0.0.');
 }
 
 /** Adds the start options and the options about tools to a command. */
 export function withToolOptions(command: Command): Command {
   return withStartOptions(command)
-    .option('--tools <folder>', 'also run the tools that the files of this folder export')
-    .option('--watch', 'load a file of that folder anew when it changes, for development');
+    .option('--tools <folder>', 'folder of files that export tools to run')
+    .option('--watch', 'with --tools: reload a file when it changes, for development');
 }
 
 /** Runs API, worker or both until the process is stopped. The banner shows the addresses. */
@@ -84,8 +92,8 @@ export async function serve(
   }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
-    throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
-      hint: 'Name it: --tools ./tools --watch',
+    throw new HowdahError('EUSAGE', '--watch needs --tools', {
+      hint: 'Name the folder of the tools: --tools ./tools --watch',
     });
   }
   if (memory !== undefined) refuseTooLittle(memory);
@@ -107,15 +115,15 @@ export async function serve(
   let isOver = false;
   const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
     isOver = true;
-    io.err(`This process holds ${held} MB, more than --memory ${memory}.`);
+    io.err(`This process uses ${held} MB, more than --memory ${memory}.`);
     stop.abort();
   });
   io.err(banner(config, howdah, parts.worker, only));
   await (once ? howdah.untilIdle(stop.signal) : stopped);
   if (once && !stop.signal.aborted) {
-    io.err('Nothing more is due.');
+    io.err('No more runs are due.');
   } else if (parts.worker) {
-    io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
+    io.err(`Draining ${howdah.inFlight()} runs. Press Ctrl-C again to stop immediately.`);
   }
   unwatch();
   unwatchNpm();
@@ -144,7 +152,7 @@ function banner(
     ...(hasWorker
       ? [`  Worker    up to ${config.workerConcurrency} runs at a time${onlyOf(only)}`]
       : []),
-    `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'the one of DATABASE_URL'}`,
+    `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'DATABASE_URL'}`,
     `  Model     ${howdah.model}`,
   ];
   return lines.join('\n');
@@ -153,5 +161,5 @@ function banner(
 function onlyOf(terms: readonly ScopeTerm[]): string {
   return terms.length === 0
     ? ''
-    : `, only of ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
+    : `, only for ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
 }

@@ -22,7 +22,7 @@ export async function printStatus(io: CliIo): Promise<boolean> {
   const looking = look(status, silence);
   const isLate = await Promise.race([looking.then(() => false), silence.over]).finally(silence.end);
   const seen = structuredClone(status); // later results change the original
-  if (isLate) seen.problem = `nothing more came within ${silence.ms / 1_000} s`;
+  if (isLate) seen.problem = `no further answer within ${silence.ms / 1_000} s`;
   leaving.abort();
   print(io, seen, suggestNextCommands(seen));
   return isLate;
@@ -92,15 +92,15 @@ function serverLine({ server }: Status): string | null {
 }
 
 const NOT_READY: Readonly<Record<string, string>> = {
-  refused: ', login refused',
-  unreachable: ', not reached',
-  empty: ', without a schema of Howdah',
+  refused: ', login rejected',
+  unreachable: ', unreachable',
+  empty: ', without a Howdah schema',
 };
 
 const STATES: Readonly<Record<string, string>> = {
   none: 'none yet',
-  stopped: 'the embedded PostgreSQL, stopped',
-  busy: 'the embedded PostgreSQL, which is starting or stopping',
+  stopped: 'embedded PostgreSQL, stopped',
+  busy: 'embedded PostgreSQL, starting or stopping',
 };
 
 function databaseLine({ database }: Status): string | null {
@@ -115,7 +115,7 @@ function schemaLine({ schema }: Status): string | null {
   const { applied, pending, newer, sql } = schema;
   if (newer > 0) return `newer than this program: ${newer} migrations`;
   if (pending > 0) return `${pending} migrations pending, ${applied} applied`;
-  return sql === 'current' ? 'up to date' : 'its functions are of another release';
+  return sql === 'current' ? 'up to date' : 'its functions belong to another release';
 }
 
 function runsLine(runs: NonNullable<Status['runs']>): string {
@@ -129,5 +129,5 @@ function runsLine(runs: NonNullable<Status['runs']>): string {
 function alertsLine({ alerts }: Status): string | null {
   if (!alerts?.worst) return null;
   const { critical, warning, worst } = alerts;
-  return `${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}; the worst: ${oneLine(worst)}`;
+  return `${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}; the most severe: ${oneLine(worst)}`;
 }

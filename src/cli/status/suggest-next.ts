@@ -5,7 +5,7 @@ import type { Status } from './status.ts';
 export type NextCommand = { command: string; why: string };
 
 const MOST = 3;
-const HELP = { command: 'howdah --help', why: 'all commands' };
+const HELP = { command: 'howdah --help', why: 'list all commands' };
 const START = 'howdah start';
 
 /** Returns the three most likely commands, the most urgent first. */
@@ -24,24 +24,24 @@ export function suggestNextCommands(status: Status): NextCommand[] {
 function ofUnreached({ server, database }: Status): NextCommand[] {
   if (server) {
     return [
-      { command: `howdah login ${server.url}`, why: 'says a key for it anew, by standard input' },
-      { command: 'howdah profiles', why: 'the servers that are logged in to' },
-      { command: 'howdah --profile none', why: 'looks at the database of this machine instead' },
+      { command: `howdah login ${server.url}`, why: 'log in again with a key from standard input' },
+      { command: 'howdah profiles', why: 'list the login profiles' },
+      { command: 'howdah --profile none', why: 'use the database of this machine instead' },
     ];
   }
   if (database?.state === 'empty') {
     return [
       {
         command: 'howdah migrate up',
-        why: 'gives this database the schema, if it is the right one',
+        why: 'install the schema in this database, if it is the right one',
       },
-      { command: START, why: 'does so too, and serves the API and works on runs' },
+      { command: START, why: 'install the schema, then run the API and a worker' },
     ];
   }
   if (!database?.is_embedded) {
     return [
-      { command: 'howdah migrate status --wait 1m', why: 'waits a minute for that server' },
-      { command: 'howdah --database-url URL', why: 'looks at another one' },
+      { command: 'howdah migrate status --wait 1m', why: 'wait up to a minute for that server' },
+      { command: 'howdah --database-url URL', why: 'use another database' },
     ];
   }
   const isNew = database.state === 'none';
@@ -49,12 +49,12 @@ function ofUnreached({ server, database }: Status): NextCommand[] {
     {
       command: START,
       why: isNew
-        ? 'makes a PostgreSQL of its own, serves the API, works on runs; DATABASE_URL names one of yours'
-        : 'starts it, serves the API, works on runs',
+        ? 'run the API and a worker with an embedded PostgreSQL; set DATABASE_URL to use your own'
+        : 'start it, and run the API and a worker',
     },
     isNew
-      ? { command: 'howdah demo', why: 'tickets of a small shop, answered live' }
-      : { command: 'howdah db start', why: 'starts the database alone' },
+      ? { command: 'howdah demo', why: 'run a demo: an agent answers the tickets of a small shop' }
+      : { command: 'howdah db start', why: 'start only the database' },
   ];
 }
 
@@ -62,13 +62,16 @@ function ofSchema({ schema }: Status): NextCommand[] {
   if (schema === null) return [];
   if (schema.newer > 0) {
     return [
-      { command: 'howdah migrate status', why: 'says what a newer release made here: use that' },
+      {
+        command: 'howdah migrate status',
+        why: 'list the migrations of the newer release, which is needed here',
+      },
     ];
   }
   if (schema.pending === 0 && schema.sql === 'current') return [];
-  const save = { command: 'howdah backup', why: 'keeps it as it is, in a file' };
+  const save = { command: 'howdah backup', why: 'back up the database to a file first' };
   return [
-    { command: 'howdah migrate up', why: 'brings the schema up to date with this program' },
+    { command: 'howdah migrate up', why: 'migrate the schema to this release' },
     ...(schema.applied > 0 ? [save] : []),
   ];
 }
@@ -81,7 +84,7 @@ function ofPeople({ questions, server }: Status): NextCommand[] {
   return [
     { command, why: `a run asks: ${oneLine(prompt, 60)}` },
     ...(questions.open > 1 && !server
-      ? [{ command: 'howdah questions', why: 'what else runs ask' }]
+      ? [{ command: 'howdah questions', why: 'list the other open questions' }]
       : []),
   ];
 }
@@ -90,21 +93,21 @@ function ofWork({ runs, workers, alerts, model }: Status): NextCommand[] {
   const isLeftAlone = workers?.alive === false && (runs?.queued ?? 0) + (runs?.running ?? 0) > 0;
   const failed = runs?.newest_failed;
   return [
-    ...(isLeftAlone ? [{ command: 'howdah worker', why: 'works on runs: none is alive' }] : []),
+    ...(isLeftAlone ? [{ command: 'howdah worker', why: 'start a worker: none is running' }] : []),
     ...(alerts && alerts.critical > 0
-      ? [{ command: 'howdah alerts --now', why: 'what an operator should look at now' }]
+      ? [{ command: 'howdah alerts --now', why: 'list the current alerts' }]
       : []),
     ...(failed
       ? [
-          { command: `howdah explain ${failed}`, why: 'why the newest failed run did' },
-          { command: `howdah retry ${failed}`, why: 'lets it go on after its last good step' },
+          { command: `howdah explain ${failed}`, why: 'explain why the newest failed run failed' },
+          { command: `howdah retry ${failed}`, why: 'continue it after its last successful step' },
         ]
       : []),
     ...(model?.provider === 'local' && runs?.has_llm === false
       ? [
           {
             command: `OPENAI_API_KEY=… ${START}`,
-            why: 'with a model; so far agents only look things up',
+            why: 'use a model server; the built-in model only looks things up',
           },
         ]
       : []),
@@ -116,18 +119,18 @@ function usual({ runs, workers, server }: Status): NextCommand[] {
   const agent = inShell(runs?.agent ?? 'development');
   const isLive = (runs?.queued ?? 0) + (runs?.running ?? 0) + (runs?.waiting ?? 0) > 0;
   return [
-    ...(isLive ? [{ command: 'howdah watch', why: 'the steps of the newest run, live' }] : []),
-    { command: `howdah run ${agent} "Hello"`, why: 'runs an agent and prints its answer' },
+    ...(isLive ? [{ command: 'howdah watch', why: 'follow the steps of the newest run' }] : []),
+    { command: `howdah run ${agent} "Hello"`, why: 'run an agent and print its answer' },
     ...(server ? [] : ofDatabase(agent, workers)),
   ];
 }
 
 function ofDatabase(agent: string, workers: Status['workers']): NextCommand[] {
   return [
-    { command: `howdah chat ${agent}`, why: 'a conversation with it' },
+    { command: `howdah chat ${agent}`, why: 'chat with the agent' },
     workers?.alive === false
-      ? { command: START, why: 'serves the API and works on runs' }
-      : { command: 'howdah executions', why: 'the newest runs' },
+      ? { command: START, why: 'run the API and a worker' }
+      : { command: 'howdah executions', why: 'list the newest runs' },
   ];
 }
 
