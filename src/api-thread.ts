@@ -91,10 +91,7 @@ export async function startApiThread(
         thread = next;
         return;
       } catch (err) {
-        log.error(
-          { err },
-          'the API thread could not be restarted; the next attempt follows in one second',
-        );
+        log.error({ err }, 'the API thread could not be restarted; retrying in one second');
       }
     }
   };

@@ -107,7 +107,7 @@ export const variables = {
   ],
   DATABASE_DIRECT_URL: [
     postgresUrl,
-    'the URL of the server itself, such as postgres://user:password@localhost:5432/howdah, while DATABASE_URL is that of a pooler',
+    'the URL of the server itself, such as postgres://user:password@localhost:5432/howdah, if DATABASE_URL is the URL of a pooler',
   ],
   DATABASE_REPLICA_URL: [
     postgresUrl,
@@ -127,11 +127,11 @@ export const variables = {
       .string()
       .regex(/^(?!\/(proc|sys|dev)(\/|$))/)
       .default('./.howdah'),
-    'a folder on a disk',
+    'the path of a folder',
   ],
   HOWDAH_ARCHIVE_FOLDER: [
     z.string().min(1).optional(),
-    'a folder on a disk, in which months are archived before they are dropped',
+    'the path of a folder where months are archived before they are dropped',
   ],
   HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
   HOWDAH_JWT_SECRET: [
@@ -139,7 +139,7 @@ export const variables = {
       .string()
       .refine((secret) => Buffer.byteLength(secret) >= 32)
       .optional(),
-    'at least 32 bytes nobody can guess, such as the output of: openssl rand -base64 48',
+    'at least 32 random bytes, such as the output of: openssl rand -base64 48',
   ],
   HOWDAH_JWKS_URL: [
     z.url({ protocol: /^https?$/ }).optional(),
@@ -147,12 +147,12 @@ export const variables = {
   ],
   HOWDAH_SECRET_KEY: [
     secretKeyList,
-    '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; before a comma the one in use, behind it older ones',
+    '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; the current key first, then older keys after a comma',
   ],
   HOWDAH_SECRET_KEY_OLD: [secretKeyList, `the key (or keys) that HOWDAH_SECRET_KEY was before`],
   HOWDAH_CORS_ORIGINS: [
     commaList.pipe(z.array(z.string().refine(isOrigin))),
-    'a comma list of origins without a path, such as https://app.example.com,http://localhost:3000',
+    'a comma-separated list of origins without a path, such as https://app.example.com,http://localhost:3000',
   ],
   HOWDAH_GRAPHQL_INTROSPECTION: [z.enum(['on', 'off']).optional(), 'on or off'],
   HOWDAH_GRAPHQL_OPERATIONS: [
@@ -161,9 +161,12 @@ export const variables = {
   ],
   HOWDAH_EGRESS_ALLOW: [
     commaList.pipe(z.array(z.string().refine(isHost))),
-    'a comma list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
+    'a comma-separated list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
   ],
-  HOWDAH_MCP_COMMANDS: [commaList, 'none, or a comma list of commands, such as npx,/opt/my-server'],
+  HOWDAH_MCP_COMMANDS: [
+    commaList,
+    'none, or a comma-separated list of commands, such as npx,/opt/my-server',
+  ],
   HOWDAH_FAILPOINT: [
     z
       .string()
@@ -210,8 +213,8 @@ export function readConfig(env: Environment): Config {
   if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined) {
     throw invalid(
       'DATABASE_DIRECT_URL',
-      'it goes around a pooler, and there is none: DATABASE_URL is not set',
-      'Set DATABASE_URL to the URL of the pooler; or without a pooler to this one, and unset DATABASE_DIRECT_URL.',
+      'it bypasses a pooler, but DATABASE_URL is not set',
+      'Set DATABASE_URL to the URL of the pooler. Without a pooler, set DATABASE_URL to this URL and unset DATABASE_DIRECT_URL.',
     );
   }
   const auth = values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required');

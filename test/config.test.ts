@@ -271,6 +271,6 @@ test('beside a pooler there is the URL of the server itself, and requests of the
     poolerUrl: undefined,
   });
   expect(() => readConfig({ DATABASE_DIRECT_URL: server })).toThrow(
-    'DATABASE_DIRECT_URL: it goes around a pooler, and there is none: DATABASE_URL is not set',
+    'DATABASE_DIRECT_URL: it bypasses a pooler, but DATABASE_URL is not set',
   );
 });

@@ -70,7 +70,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const suspects = new Set<string>();
 
   const replace = async (): Promise<void> => {
-    options.log.warn('the queue has shut itself down: starting it again');
+    options.log.warn('the queue shut down; restarting it');
     while (!stopped) {
       try {
         unlockSoon(current.poolId);

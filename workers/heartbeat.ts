@@ -82,7 +82,7 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     if (stopped || returning) {
       return;
     }
-    log.warn({ reason: reason.message }, 'presence lost: letting go of all runs');
+    log.warn({ reason: reason.message }, 'presence lost: releasing all runs');
     const gone = presence;
     presence = undefined;
     options.onWorker(null);
@@ -125,16 +125,16 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
   };
 
   const reap = reporting(
-    'dead workers were not removed; tried again in half a second',
+    'dead workers could not be removed; retrying in half a second',
     async () => {
       for await (const worker of reapWorkers(pool, presence?.worker)) {
         options.onRecovered('dead_worker', 1);
-        log.warn({ worker }, 'a dead worker was found; its runs go on');
+        log.warn({ worker }, 'a dead worker was found; its runs continue on other workers');
       }
     },
   );
 
-  const heal = reporting('the queue was not checked; tried again in 15 seconds', async () => {
+  const heal = reporting('the queue could not be checked; retrying in 15 seconds', async () => {
     const healed = await healQueue(pool);
     if (healed > 0) {
       options.onRecovered('lost_wake_up', healed);
@@ -142,15 +142,15 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     }
   });
 
-  const fire = reporting('schedules were not fired; tried again in a second', () =>
+  const fire = reporting('schedules could not be fired; retrying in a second', () =>
     fireSchedules(pool),
   );
 
-  const expire = reporting('questions were not expired; tried again in a second', () =>
+  const expire = reporting('questions could not be expired; retrying in a second', () =>
     expireQuestions(pool),
   );
 
-  const alert = reporting('alert rules were not enqueued; tried again in a second', () =>
+  const alert = reporting('alert rules could not be enqueued; retrying in a second', () =>
     enqueueAlerts(pool),
   );
 
@@ -160,14 +160,14 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     await alert();
   };
 
-  const erase = reporting('contents were not erased; tried again in a second', async () => {
+  const erase = reporting('contents could not be erased; retrying in a second', async () => {
     await eraseEnded(pool);
   });
 
   const deleteFiles = async (): Promise<void> => {
     if (options.resourceFolder === undefined) return;
     const warn = (reason: string | undefined) =>
-      log.warn({ reason }, 'files of erased rows were not deleted; tried again later');
+      log.warn({ reason }, 'files of erased rows could not be deleted; retrying later');
     try {
       const { errors } = await deleteStoredFiles(pool, options.resourceFolder);
       if (errors.length > 0) warn(errors[0]);

@@ -185,7 +185,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     if (!isTimeout(err)) throw err;
     log.warn(
       { err },
-      'the partitions of the coming months are created later: another session holds a lock on a table',
+      'the partitions of the coming months will be created later: another session holds a lock on a table',
     );
   });
   await syncCustomTools(pool, options.tools);
@@ -236,7 +236,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     onError: (err, execution_id, tenant_id) => {
       metrics?.recovered('fault');
-      log.error({ err, execution_id, tenant_id }, 'a run was handed back');
+      log.error({ err, execution_id, tenant_id }, 'a run was released');
     },
   });
   metrics?.watchWorker({

@@ -14,7 +14,7 @@ export function readinessChecks(
 }
 
 const UNKNOWN =
-  'The database does not know this worker as alive; it lets go of its runs and comes back under another name.';
+  'The database considers this worker dead. The worker releases its runs and registers again under another name.';
 const FAILING =
   'This worker cannot claim or commit runs: the database has refused or not answered for more than ten seconds.';
-const IDLE = 'This worker takes no wake-ups: its queue is started again.';
+const IDLE = 'This worker receives no wake-ups: its queue is restarting.';

@@ -47,7 +47,7 @@ export async function openTools(
       worker = started;
       if (!folder || !toolFolder?.watch) return;
       folder.follow(end.signal).catch((error) => {
-        talk(`${toolFolder.path} is not watched any more: ${error.message}`);
+        talk(`${toolFolder.path} is no longer watched: ${error.message}`);
       });
     },
     close: () => end.abort(),
@@ -66,8 +66,8 @@ async function writeTools(url: string, tools: readonly CustomTool[]): Promise<vo
     const names = tools.map(({ name }) => name);
     const [taken] = await namesOfOthers(own, names);
     if (taken !== undefined) {
-      throw new HowdahError('HWCNF', `${taken} is the name of a tool that is not written in code`, {
-        hint: 'Give it another name.',
+      throw new HowdahError('HWCNF', `${taken} is already the name of a tool in the database`, {
+        hint: 'Give the tool in the folder another name.',
       });
     }
     await syncCustomTools(worker, tools);

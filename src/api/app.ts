@@ -65,9 +65,11 @@ function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: Fa
   const methods = own.length > 0 ? own : methodsAt(url);
   if (methods.length > 0) reply.header('allow', methods.join(', '));
   const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
-  const detail = `There is nothing at ${request.method} ${shownPath(request.url)}.`;
+  const detail = `${request.method} ${shownPath(request.url)} does not exist.`;
   const hint =
-    methods.length > 0 ? `Here there is: ${methods.join(', ')}.` : '/docs lists what there is.';
+    methods.length > 0
+      ? `Allowed methods: ${methods.join(', ')}.`
+      : 'See /docs for the list of paths.';
   return reply
     .code(status)
     .type(PROBLEM_TYPE)
@@ -85,7 +87,7 @@ function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
   const { body } =
     status < 500
       ? problem(status, 'HWINV', error.message)
-      : problem(status, 'EINTERNAL', `Something went wrong; it is logged as ${id}.`, { id });
+      : problem(status, 'EINTERNAL', `Internal error; see the log entry ${id}.`, { id });
   return reply.code(status).type(PROBLEM_TYPE).send(body);
 }
 

@@ -70,7 +70,7 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
     const refusal = refusalOf(request);
     if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
     if (departure.isClosing) {
-      const detail = 'This server closes; connect again.';
+      const detail = 'This server is shutting down; connect again.';
       return answerBare(socket, 503, BUSY, detail, { 'retry-after': '1' });
     }
     const path = pathOf(request.url);
@@ -79,10 +79,10 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
     answerBare(socket, 404, 'HWNTF', `There is no WebSocket at ${shownPath(request.url)}.`);
   });
   server.on('connect', (_request, socket) => {
-    answerBare(socket, 405, 'HWINV', 'This is no proxy: there is no CONNECT.');
+    answerBare(socket, 405, 'HWINV', 'This server is not a proxy and does not support CONNECT.');
   });
   server.on('checkExpectation', (request, response) => {
-    const detail = `What is expected cannot be met: ${request.headers.expect}.`;
+    const detail = `The expectation ${request.headers.expect} cannot be met.`;
     sendProblem(response, 417, 'HWINV', detail);
   });
   return server;
@@ -136,10 +136,10 @@ function createGate({ host, auth, corsOrigins }: HttpServerOptions) {
     if (auth === 'none') {
       return isLocal(request)
         ? undefined
-        : 'This server has no login and answers requests of its own machine only: Host and Origin must be local.';
+        : 'This server requires no login, so it only answers requests from the same machine: Host and Origin must be local.';
     }
     return originIsAllowed(request, corsOrigins)
       ? undefined
-      : 'Pages of this Origin may not ask this server. Add it to HOWDAH_CORS_ORIGINS.';
+      : 'Pages of this Origin may not send requests to this server. Add the Origin to HOWDAH_CORS_ORIGINS.';
   };
 }

@@ -188,7 +188,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const port = await listen(app, options);
     return { url: `http://${inBrackets(host)}:${port}`, port, drain, close };
   } catch (error) {
-    await close().catch((err) => log.warn({ err }, 'what the API had opened could not be closed'));
+    await close().catch((err) => log.warn({ err }, 'resources of the API could not be closed'));
     throw error;
   }
 }
@@ -201,7 +201,7 @@ async function warnOfHiddenTypes(pool: Pool, log: Logger): Promise<void> {
   try {
     for (const hidden of await findHiddenTypes(pool)) log.warn(describeHiddenType(hidden));
   } catch (err) {
-    log.warn({ err }, 'cannot look for types that GraphQL leaves out');
+    log.warn({ err }, 'the types that GraphQL omits could not be determined');
   }
 }
 
@@ -231,9 +231,9 @@ async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, poo
   if (await hasApiKeys(pool)) return;
   throw new HowdahError(
     'HWDEN',
-    `a login is required (HOST is ${host}), but there is no key to check tokens with, and no API key`,
+    `a login is required (HOST is ${host}), but no key for tokens is set and no API key exists`,
     {
-      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or make an API key: npx howdah key create NAME --tenant default; or keep HOST on loopback (127.0.0.1) and unset HOWDAH_AUTH.',
+      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or create an API key: npx howdah key create NAME --tenant default; or set HOST to a loopback address (127.0.0.1) and unset HOWDAH_AUTH.',
     },
   );
 }
@@ -274,7 +274,7 @@ async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new HowdahError('EADDRINUSE', `port ${port} of ${host} is in use`, {
-      hint: `Take another one: PORT=${port + 1}, or PORT=0 for any that is free.`,
+      hint: `Set another port: PORT=${port + 1}, or PORT=0 for any free port.`,
       detail: { host, port },
       cause: error,
     });

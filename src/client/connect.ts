@@ -134,7 +134,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
           if (!reply) throw waiting(id, question);
           await answer(question.question_id, await reply(question));
         }
-        throw new HowdahError('EUNREACHABLE', `nothing more is told of run ${id}`);
+        throw new HowdahError('EUNREACHABLE', `the stream of run ${id} ended before the run did`);
       },
     };
   };
@@ -178,7 +178,7 @@ function resultOf(data: StreamEvent['data']): RunResult {
 
 function waiting(id: string, question: Asked): HowdahError {
   return new HowdahError('EWAITING', `run ${id} waits for a person: ${question.prompt}`, {
-    hint: 'Give send() an `answer`, or answer the question: it waits as a row.',
+    hint: 'Pass an `answer` to send(), or answer the question later: it is stored in howdah.questions.',
     detail: question as unknown as JsonObject,
   });
 }

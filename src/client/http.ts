@@ -43,7 +43,7 @@ export function createHttpClient(
       (cause: unknown) => {
         throw new HowdahError('EUNREACHABLE', `${url} cannot be reached`, {
           cause,
-          hint: 'Check the address, and that the server runs.',
+          hint: 'Check the address, and that the server is running.',
         });
       },
     );

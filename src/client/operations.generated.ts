@@ -59,225 +59,225 @@ export type WebhookDelivery = { id: string; webhook_id: string | null; execution
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
 export type Operations = {
-  /** The agent that is meant when nobody is named. */
+  /** Returns the default agent. */
   getCurrentAgent: { takes: { query?: { session_id?: string } }; gives: Agent };
-  /** The agents, the newest first. */
+  /** Lists agents, newest first. */
   listAgents: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false"; domain?: string; capability?: string; agent_system_id?: string } }; gives: { data: (Agent)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one agent. */
   createAgent: { takes: { body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null } }; gives: Agent };
-  /** One of them. */
+  /** Returns one agent. */
   getAgent: { takes: { params: { id: string } }; gives: Agent };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one agent; fields that are left out take their defaults. */
   replaceAgent: { takes: { params: { id: string }; body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Agent };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one agent. */
   changeAgent: { takes: { params: { id: string }; body: { name?: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null } }; gives: Agent };
-  /** Deletes it. */
+  /** Deletes one agent. */
   deleteAgent: { takes: { params: { id: string } }; gives: null };
-  /** Makes it the default of its user, or of the tenant. */
+  /** Makes the agent the default of its user, or of the tenant. */
   setDefaultAgent: { takes: { params: { id: string } }; gives: Agent };
-  /** What it was, the newest version first. */
+  /** Lists the versions, newest first. */
   listAgentVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** How its runs went, by version: the view `agent_performance`. */
+  /** Returns statistics of the runs by version, from the view `agent_performance`. */
   getAgentPerformance: { takes: { params: { id: string } }; gives: { agent_id: string; agent: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Starts a run of an agent or a workflow. */
   execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; concurrency_key?: string; debounce_key?: string; debounce_ms?: number; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
-  /** The runs, the newest first. */
+  /** Lists runs, newest first. */
   listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
-  /** A run with its messages and the runs below it. */
+  /** Returns one run with its messages and child runs. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
-  /** The runs that it began itself, in order. */
+  /** Lists the child runs that the run started itself, in order. */
   listExecutionChildren: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ id: string; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; input: string; output: string | null; tokens_in: number; tokens_out: number; cost: number })[]; next: string | null } };
-  /** What it did, in order: a step is a commit. */
+  /** Lists the steps of the run, in order; each step is one commit. */
   listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
-  /** What was said, in order. */
+  /** Lists the messages of the run, in order. */
   listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number } }; gives: { data: (Message)[]; next: string | null } };
-  /** Why it is where it is, and what may be done. */
+  /** Explains the status of the run and the possible actions. */
   explainExecution: { takes: { params: { id: string } }; gives: Explanation };
-  /** In what it differs from another run, and from which step on. */
+  /** Compares the run with another run and returns the first different step. */
   compareExecutions: { takes: { params: { id: string; other_id: string } }; gives: Comparison };
-  /** Ends it now, and the runs below it. */
+  /** Cancels the run and its child runs now. */
   cancelExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Asks it to stop after what is in the air. */
+  /** Pauses the run after the work in progress. */
   pauseExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Lets a paused run go on. */
+  /** Resumes a paused run. */
   resumeExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Lets a failed or cancelled run go on after its last good step. */
+  /** Resumes a failed or cancelled run after its last successful step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** A new run that shares its first steps. */
+  /** Creates a run that shares the first steps of this one. */
   forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
-  /** The run as it is kept: also its limits, counters and versions, and who works on it. */
+  /** Returns the whole record of the run, including limits, counters, versions and owner. */
   inspectExecution: { takes: { params: { id: string } }; gives: WholeExecution };
-  /** The tree it belongs to, from the root on: what each run used itself, and with those below. */
+  /** Lists the runs of its tree from the root, with the usage of each run alone and including child runs. */
   listExecutionTree: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (RunInTree)[]; next: string | null } };
-  /** What it and those below it ask people, once nothing of it goes on by itself. */
+  /** Lists the open questions of the run and its child runs, once none of them can continue without an answer. */
   listExecutionQuestions: { takes: { params: { id: string } }; gives: { data: (QuestionInTheWay)[] } };
-  /** The log of all runs, or of some: a line for each step, the newest first. */
+  /** Lists the steps of all or some runs, newest first. */
   listSteps: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; session_id?: string; agent_id?: string; workflow_id?: string; status?: string; errors?: "true" | "false"; since?: string } }; gives: { data: (LoggedStep)[]; next: string | null; now: string } };
-  /** Says what you think of it; said again it replaces what you said before. */
+  /** Sets your feedback on the run, replacing your earlier feedback. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
-  /** What people think of it, the newest first. */
+  /** Lists the feedback on the run, newest first. */
   listFeedback: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Feedback)[]; next: string | null } };
-  /** Asks a question; the manager decides which agent answers it. */
+  /** Asks a question; the manager chooses the agent that answers. */
   query: { takes: { body: { question: string; session_id?: string; metadata?: { [name: string]: unknown }; wait?: boolean | number } }; gives: { decision: { method: string; chosen: unknown; reason: string | null; candidates: unknown } | null; sql: string | null; rows: ({ [name: string]: unknown })[] | null; row_count: number | null; cut_by: string | null; execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; answer: string | null; error: { [name: string]: unknown } | null } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
-  /** What runs ask people, the newest first. */
+  /** Lists the questions of runs to people, newest first. */
   listQuestions: { takes: { query?: { limit?: number; cursor?: string; status?: string; kind?: string; execution_id?: string; root_execution_id?: string; session_id?: string } }; gives: { data: (Question)[]; next: string | null } };
-  /** One of them. */
+  /** Returns one question. */
   getQuestion: { takes: { params: { id: string } }; gives: Question };
-  /** Answers it, and lets its run go on; the first answer counts. */
+  /** Answers the question and resumes its run; only the first answer counts. */
   answerQuestion: { takes: { params: { id: string }; body: { answer?: unknown; data?: unknown } }; gives: Question };
-  /** Begins a conversation; nothing runs yet, its messages do. */
+  /** Creates a session; its messages start the runs. */
   startSession: { takes: { body?: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; agent_system_id?: string; title?: string; policy?: "queue" | "reject" | "interrupt" | "steer"; state?: { [name: string]: unknown } } }; gives: Session };
-  /** The sessions, the newest first. */
+  /** Lists sessions, newest first. */
   listSessions: { takes: { query?: { limit?: number; cursor?: string; user_id?: string; agent_id?: string } }; gives: { data: (Session)[]; next: string | null } };
-  /** One of them. */
+  /** Returns one session. */
   getSession: { takes: { params: { sid: string } }; gives: Session };
-  /** Who the next message is for; runs that are live keep their agent. */
+  /** Sets the agent or workflow of the next message; live runs keep their agent. */
   switchAgent: { takes: { params: { sid: string }; body: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string } }; gives: Session };
-  /** Says something as a person. */
+  /** Sends a message as a person. */
   sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; stream?: boolean } }; gives: { session_id: string; execution_id: string; turn: number } };
-  /** A new session that goes on from one of its turns with another message. */
+  /** Creates a session that continues from a turn of this one with another message. */
   forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number; stream?: boolean } }; gives: Session };
-  /** Answers what the session asks; the oldest open question when none is named. */
+  /** Answers a question of the session; the oldest open question by default. */
   answerInSession: { takes: { params: { sid: string }; body: { question_id?: string; answer?: unknown; data?: unknown } }; gives: Question };
-  /** How it stands. */
+  /** Returns the state of the session. */
   getSessionState: { takes: { params: { sid: string } }; gives: { version: number; tasks: ({ [name: string]: unknown })[]; awaiting_user_input: { [name: string]: unknown } | null; blocker: { [name: string]: unknown } | null } };
-  /** What people and agents said in it, the last so many, in order. */
+  /** Lists the last messages of the session, in order. */
   getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ turn: number; who: string; said: string })[]; next: string | null } };
-  /** What it has used, with the runs below its own. */
+  /** Returns the usage of the session, including child runs. */
   getSessionUsage: { takes: { params: { sid: string } }; gives: { runs: number; tokens_in: number; tokens_out: number; cost: number } };
-  /** Its todo list, as Markdown. */
+  /** Returns the todo list of the session as Markdown. */
   getTodolist: { takes: { params: { sid: string } }; gives: string };
-  /** Makes the tenant have what a file describes: everything, or nothing with all faults. */
+  /** Applies a file to the tenant: either completely, or not at all with a list of all faults. */
   applyAgentSystem: { takes: { query?: { dry_run?: "true" | "false"; prune?: "true" | "false"; file?: string }; body: string }; gives: { id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] } };
-  /** The agent systems, the newest first. */
+  /** Lists agent systems, newest first. */
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
-  /** Whether files would be applied, one after the other, with all that is wrong; writes nothing. */
+  /** Checks whether the files can be applied one after the other, and returns all faults; writes nothing. */
   checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
-  /** What it comes to, resolved. */
+  /** Returns one agent system, resolved. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
-  /** Its file: the same system gives the same bytes. */
+  /** Exports the agent system as a file; the same system always gives the same bytes. */
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
-  /** The workflows, the newest first. */
+  /** Lists workflows, newest first. */
   listWorkflows: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; is_active?: "true" | "false" } }; gives: { data: (Workflow)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one workflow. */
   createWorkflow: { takes: { body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
-  /** One of them. */
+  /** Returns one workflow. */
   getWorkflow: { takes: { params: { id: string } }; gives: Workflow };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one workflow; fields that are left out take their defaults. */
   replaceWorkflow: { takes: { params: { id: string }; body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Workflow };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one workflow. */
   changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
-  /** Deletes it. */
+  /** Deletes one workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
-  /** What it was, the newest version first. */
+  /** Lists the versions, newest first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** How its runs went, by version: those that are there, deleted ones are not counted. */
+  /** Returns statistics of the runs by version; deleted runs are not counted. */
   getWorkflowPerformance: { takes: { params: { id: string } }; gives: { workflow_id: string; workflow: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
-  /** The models, the newest first. */
+  /** Lists models, newest first. */
   listModels: { takes: { query?: { limit?: number; cursor?: string; name?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" } }; gives: { data: (Model)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one model. */
   createModel: { takes: { body: { name: string; provider: string; model: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** One of them. */
+  /** Returns one model. */
   getModel: { takes: { params: { id: string } }; gives: Model };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one model; fields that are left out take their defaults. */
   replaceModel: { takes: { params: { id: string }; body: { name: string; provider: string; model: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Model };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one model. */
   changeModel: { takes: { params: { id: string }; body: { name?: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** Deletes it. */
+  /** Deletes one model. */
   deleteModel: { takes: { params: { id: string } }; gives: null };
-  /** The prompts, the newest first. */
+  /** Lists prompts, newest first. */
   listPrompts: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (Prompt)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one prompt. */
   createPrompt: { takes: { body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** One of them. */
+  /** Returns one prompt. */
   getPrompt: { takes: { params: { id: string } }; gives: Prompt };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one prompt; fields that are left out take their defaults. */
   replacePrompt: { takes: { params: { id: string }; body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown }; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Prompt };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one prompt. */
   changePrompt: { takes: { params: { id: string }; body: { name?: string; description?: string; template?: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** Deletes it. */
+  /** Deletes one prompt. */
   deletePrompt: { takes: { params: { id: string } }; gives: null };
-  /** What it was, the newest version first. */
+  /** Lists the versions, newest first. */
   listPromptVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** The tools there are, or those an agent was given; the newest first. */
+  /** Lists all tools, or the tools of one agent, newest first. */
   listToolRegistry: { takes: { query?: { limit?: number; cursor?: string; agent?: string; is_active?: "true" | "false" } }; gives: { data: ({ id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } } })[]; next: string | null; offered?: ({ type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } } })[] } };
-  /** The tools, the newest first. */
+  /** Lists tools, newest first. */
   listTools: { takes: { query?: { limit?: number; cursor?: string; name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; is_active?: "true" | "false" } }; gives: { data: (Tool)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one tool. */
   createTool: { takes: { body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean } }; gives: Tool };
-  /** One of them. */
+  /** Returns one tool. */
   getTool: { takes: { params: { id: string } }; gives: Tool };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one tool; fields that are left out take their defaults. */
   replaceTool: { takes: { params: { id: string }; body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; id?: unknown; server_id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Tool };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one tool. */
   changeTool: { takes: { params: { id: string }; body: { name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean } }; gives: Tool };
-  /** Deletes it. */
+  /** Deletes one tool. */
   deleteTool: { takes: { params: { id: string } }; gives: null };
-  /** The mcp-servers, the newest first. */
+  /** Lists mcp-servers, newest first. */
   listMcpServers: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (McpServer)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one MCP server. */
   createMCPServer: { takes: { body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** One of them. */
+  /** Returns one MCP server. */
   getMCPServer: { takes: { params: { id: string } }; gives: McpServer };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one MCP server; fields that are left out take their defaults. */
   replaceMCPServer: { takes: { params: { id: string }; body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean; id?: unknown; server_info?: unknown; discovered_at?: unknown; error?: unknown; failed_at?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: McpServer };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one MCP server. */
   changeMCPServer: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: "stdio" | "http" | "filesystem" | "fetch"; configuration?: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** Deletes it. */
+  /** Deletes one MCP server. */
   deleteMCPServer: { takes: { params: { id: string } }; gives: null };
-  /** The resources, the newest first. */
+  /** Lists resources, newest first. */
   listResources: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; execution_id?: string; session_id?: string } }; gives: { data: (Resource)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one resource. */
   createResource: { takes: { body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** One of them. */
+  /** Returns one resource. */
   getResource: { takes: { params: { id: string } }; gives: Resource };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one resource; fields that are left out take their defaults. */
   replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one resource. */
   changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** Deletes it. */
+  /** Deletes one resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
-  /** The alert-rules, the newest first. */
+  /** Lists alert-rules, newest first. */
   listAlertRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; state?: "unknown" | "clear" | "firing" | "failed"; is_active?: "true" | "false" } }; gives: { data: (AlertRule)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one alert rule. */
   createAlertRule: { takes: { body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** One of them. */
+  /** Returns one alert rule. */
   getAlertRule: { takes: { params: { id: string } }; gives: AlertRule };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one alert rule; fields that are left out take their defaults. */
   replaceAlertRule: { takes: { params: { id: string }; body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean; id?: unknown; state?: unknown; found_rows?: unknown; sample?: unknown; last_error?: unknown; last_at?: unknown; changed_at?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: AlertRule };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one alert rule. */
   changeAlertRule: { takes: { params: { id: string }; body: { name?: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** Deletes it. */
+  /** Deletes one alert rule. */
   deleteAlertRule: { takes: { params: { id: string } }; gives: null };
-  /** What is in the file. */
+  /** Returns the content of the file. */
   getResourceContent: { takes: { params: { id: string } }; gives: string };
-  /** The webhooks, the newest first. */
+  /** Lists webhooks, newest first. */
   listWebhooks: { takes: { query?: { limit?: number; cursor?: string; url?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Webhook)[]; next: string | null } };
-  /** Makes a row. */
+  /** Creates one webhook. */
   createWebhook: { takes: { body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
-  /** One of them. */
+  /** Returns one webhook. */
   getWebhook: { takes: { params: { id: string } }; gives: Webhook };
-  /** Replaces it: what is left out takes its default. */
+  /** Replaces one webhook; fields that are left out take their defaults. */
   replaceWebhook: { takes: { params: { id: string }; body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean; id?: unknown; disabled_because?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Webhook };
-  /** Changes the fields that are sent. */
+  /** Changes the given fields of one webhook. */
   changeWebhook: { takes: { params: { id: string }; body: { url?: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
-  /** Deletes it. */
+  /** Deletes one webhook. */
   deleteWebhook: { takes: { params: { id: string } }; gives: null };
-  /** What it was told, or is to be, the newest first. */
+  /** Lists the deliveries of the webhook, newest first. */
   listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
-  /** What all webhooks and callbacks were told, the newest first. */
+  /** Lists the deliveries of all webhooks and callbacks, newest first. */
   listWebhookDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string; webhook_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
-  /** One of them. */
+  /** Returns one delivery. */
   getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
-  /** Tells it once more, under the same id. */
+  /** Sends the delivery again, under the same id. */
   redeliver: { takes: { params: { id: string } }; gives: WebhookDelivery };
-  /** All there are, with what holds for the tenant, by key. */
+  /** Lists all settings with the values for the tenant, ordered by key. */
   listSettings: { takes: {  }; gives: { data: (Setting)[] } };
-  /** One of them. */
+  /** Returns one setting. */
   getSetting: { takes: { params: { key: string } }; gives: Setting };
-  /** Sets it for the tenant. */
+  /** Sets the value for the tenant. */
   putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
-  /** Takes back what the tenant set. */
+  /** Removes the value that the tenant set. */
   deleteSetting: { takes: { params: { key: string } }; gives: null };
 };
 

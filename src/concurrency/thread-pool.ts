@@ -223,6 +223,6 @@ function deadlineFault(deadline_ms: number): ThreadFault {
 
 function faultOf(error: unknown): ThreadFault {
   return (error as { code?: string } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? new ThreadFault('memory', 'the function was stopped: it needed more memory than it may have')
+    ? new ThreadFault('memory', 'the function was stopped: it exceeded its memory limit')
     : new ThreadFault('lost', 'the thread of the function ended');
 }

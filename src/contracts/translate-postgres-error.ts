@@ -32,7 +32,7 @@ export function translatePostgresError(error: PgError): Words | undefined {
 const duplicates: Readonly<Record<string, Words>> = {
   limits_tenant_id_scope_subject_id_key_metric_period_key: {
     code: 'HWCNF',
-    message: 'there is a limit for the same use already',
+    message: 'a limit for the same use already exists',
     hint: 'Change max_value of the limit with this scope, subject_id, key, metric and period.',
     detail: { field: 'scope, subject_id, key, metric, period' },
   },
@@ -53,13 +53,13 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
   '23505': (error) =>
     duplicates[error.constraint ?? ''] ?? {
       code: 'HWCNF',
-      message: `there is a row with this ${wordsOf(error)} already`,
-      hint: `Take another ${wordsOf(error)}, or change the row that has it.`,
+      message: `a row with this ${wordsOf(error)} already exists`,
+      hint: `Use another ${wordsOf(error)}, or change the existing row.`,
     },
   '23514': ({ constraint = 'a rule' }) => ({
     code: 'HWINV',
     message: `the row breaks the rule “${constraint.replaceAll('_', ' ')}”`,
-    hint: 'Give it values for which that is true.',
+    hint: 'Use values that satisfy the rule.',
   }),
   '40001': again,
   '40P01': again,
@@ -68,7 +68,7 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
   '57014': ({ code }) => ({
     code,
     message: 'the request took too long and was stopped',
-    hint: 'Ask for less at once.',
+    hint: 'Request less data at once.',
   }),
 };
 
@@ -79,7 +79,7 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
 function unstorable(): Words {
   return {
     code: 'HWINV',
-    message: 'a text holds a character that cannot be stored, such as U+0000',
+    message: 'a text contains a character that cannot be stored, such as U+0000',
     hint: 'Leave it out.',
   };
 }
@@ -92,7 +92,7 @@ function badValue({ message }: PgError): Words {
 function again(): Words {
   return {
     code: 'HWCNF',
-    message: 'somebody else was changing the same rows',
+    message: 'another transaction changed the same rows',
     hint: 'Try again.',
   };
 }
@@ -106,13 +106,13 @@ function foreignKey(error: PgError): Words {
     return {
       code: 'HWCNF',
       message: `the row is still used by ${whereOf(error).table ?? 'others'}`,
-      hint: 'Change or delete those first.',
+      hint: 'Change or delete the rows that use it first.',
     };
   }
   return {
     code: 'HWNTF',
     message: `${wordsOf(error)} names a row that does not exist`,
-    hint: 'Take the id of one that you see.',
+    hint: 'Use the id of a row that you see.',
     detail: { field: columnsOf(error) },
   };
 }

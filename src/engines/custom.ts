@@ -18,7 +18,7 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
       const engine = engines.get(model);
       const { run, signal } = context;
       if (!engine || !run) {
-        const message = `the engine ${model} is not registered in this worker: every worker has to be started with it`;
+        const message = `the engine ${model} is not registered in this worker: start every worker with it`;
         return failed('invalid_request', message);
       }
       const { input } = run;
@@ -36,7 +36,7 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
       const value = answerOf(outcome.value, request);
       return value
         ? { ok: true, value }
-        : failed('invalid_request', `the engine ${model} gave neither a text nor an output`);
+        : failed('invalid_request', `the engine ${model} returned neither a text nor an output`);
     },
   };
 }

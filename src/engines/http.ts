@@ -50,7 +50,10 @@ function requestOf(
   const own = readHeaders(model.request_params.headers, 'engine_configuration.headers');
   if (!own.ok) return { ok: false, error: { ...own.error, code: 'invalid_request' } };
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key.trim())) {
-    return failed('unauthorized', `The secret ${model.secret_name} holds characters no key has.`);
+    return failed(
+      'unauthorized',
+      `The secret ${model.secret_name} contains characters that are not allowed in a key.`,
+    );
   }
   const headers = new Headers({ 'user-agent': 'howdah', accept: 'application/json' });
   if (traceparent) headers.set('traceparent', traceparent);
@@ -83,7 +86,7 @@ function read(
   const answer = answerOf(objectIn(text), request);
   return answer
     ? { ok: true, value: redactAnswer(answer, Redaction.of(key === null ? [] : [key])) }
-    : failed('bad_answer', `The answer of ${host} is no JSON object with an output.`, {
+    : failed('bad_answer', `The answer of ${host} is not a JSON object with an output.`, {
         cause: { status, body: redact(text, key).slice(0, EXCERPT_CHARACTERS) },
       });
 }

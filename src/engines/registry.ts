@@ -34,7 +34,7 @@ export function findEngine(engines: Engines, model: ModelRef): Outcome<ModelProv
   if (engine || !model.provider.startsWith(ENGINE_PREFIX)) {
     return engine && { ok: true, value: engine };
   }
-  const message = `the engine ${model.provider.slice(ENGINE_PREFIX.length)} is not known to this release`;
+  const message = `this release does not support the engine ${model.provider.slice(ENGINE_PREFIX.length)}`;
   return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
 }
 
@@ -43,7 +43,7 @@ function byName(engines: readonly CustomEngine[]): ReadonlyMap<string, CustomEng
   for (const engine of engines) {
     if (known.has(engine.name)) {
       throw new HowdahError('HWCNF', `two custom engines are named ${engine.name}`, {
-        hint: 'Give each engine a name of its own.',
+        hint: 'Give each engine a different name.',
       });
     }
     known.set(engine.name, engine);

@@ -11,7 +11,7 @@ export const toolEngine: ModelProvider = {
   async generate({ model, messages, tools }) {
     const name = model.model;
     if (!tools.some((tool) => tool.name === name)) {
-      const message = `the agent is to call ${name}, which it is not given or which is not active: give it the tool in agent_tools`;
+      const message = `the agent has to call ${name}, but this tool is not assigned to it or not active: assign the tool in agent_tools`;
       return failed('invalid_request', message);
     }
     const question = messages.findLast(({ role }) => role === 'user');

@@ -169,7 +169,7 @@ async function readStream(
       if (context.signal.aborted) break;
       emitToken(context, filter.pass(addChunk(fold, chunk)));
       if (isTooLong(fold)) {
-        return failed('bad_answer', `${peer.host} sent more text than any model writes.`);
+        return failed('bad_answer', `${peer.host} sent a text longer than the limit.`);
       }
     }
   } catch (error) {
@@ -181,7 +181,7 @@ async function readStream(
 function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
   const answer = foldedAnswer(fold, request);
   if (answer !== null) return { ok: true, value: answer };
-  const complete = fold.chat ? 'calls a tool without a name' : 'is no chat completion';
+  const complete = fold.chat ? 'calls a tool without a name' : 'is not a chat completion';
   const why = fold.finish === null ? 'ended before it was complete' : complete;
   return failed('bad_answer', `The answer of ${peer.host} ${why}.`, {
     cause: { finish_reason: fold.finish, characters: fold.content.length },
@@ -200,8 +200,9 @@ function late(
 ): Failed | null {
   const limit = watch.expired();
   if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
-  const what = limit === 'first_chunk_ms' ? 'did not begin to answer' : 'fell silent in mid answer';
-  return failed('timeout', `${host} ${what}: nothing came for ${limits[limit]} ms.`, {
+  const what =
+    limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';
+  return failed('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
     cause: { limit, ms: limits[limit] },
   });
 }

@@ -70,7 +70,7 @@ export function findProvider(
   const hint = near === null ? '' : ` Did you mean "${near}"?`;
   return failed(
     'invalid_request',
-    `There is no model provider "${model.provider}".${hint} Known: ${[...providers.keys()].join(', ')}; ` +
+    `The model provider "${model.provider}" does not exist.${hint} Known: ${[...providers.keys()].join(', ')}; ` +
       `with a base_url also ${[...OPENAI_COMPATIBLE].join(', ')}.`,
   );
 }

@@ -16,7 +16,7 @@ import { HeldRunFactory } from './scheduling/held-run-factory.ts';
 import { PrioritySemaphore } from './scheduling/priority-semaphore.ts';
 
 /** Shared, because creating an error captures a stack trace. */
-const RUN_OVER = new DOMException('the run is over for this worker', 'AbortError');
+const RUN_OVER = new DOMException('this worker no longer runs the run', 'AbortError');
 
 /** The pause after a fault, since its cause may still be there. */
 const PAUSE_MS = 250;

@@ -64,10 +64,14 @@ export function unwrap(wrapped: WrappedKey, masters: readonly MasterKey[]): Buff
   if (!master) throw wrongKey();
   const key = open(master.key, placeOfKey(wrapped), wrapped);
   if (key) return key;
-  throw new HowdahError('HWINV', `data key ${wrapped.id} does not open: its row was changed`, {
-    hint: 'Restore the row from a backup, or store the secrets of its tenant again.',
-    detail: { data_key_id: wrapped.id, tenant_id: wrapped.tenant_id },
-  });
+  throw new HowdahError(
+    'HWINV',
+    `data key ${wrapped.id} cannot be decrypted: its row was changed`,
+    {
+      hint: 'Restore the row from a backup, or store the secrets of its tenant again.',
+      detail: { data_key_id: wrapped.id, tenant_id: wrapped.tenant_id },
+    },
+  );
 }
 
 /**
@@ -90,7 +94,7 @@ export function wrongKey(): HowdahError {
     'HWINV',
     "HOWDAH_SECRET_KEY is not the key that this database's secrets are encrypted with.",
     {
-      hint: 'Set it to the key they were stored with (unset, it is in HOWDAH_HOME/secret.key of the process that stored them); during a rotation the old one belongs into HOWDAH_SECRET_KEY_OLD.',
+      hint: 'Set it to the key they were stored with (unset, it is in HOWDAH_HOME/secret.key of the process that stored them); during a rotation, set HOWDAH_SECRET_KEY_OLD to the old key.',
       detail: { variable: 'HOWDAH_SECRET_KEY' },
     },
   );

@@ -66,9 +66,9 @@ export function createMasterKeys({ keys, file }: KeySource): MasterKeys {
 export function noKey(): HowdahError {
   return new HowdahError(
     'HWINV',
-    'HOWDAH_SECRET_KEY is not set, and only an API on loopback keeps a key in a file of its own.',
+    'HOWDAH_SECRET_KEY is not set. Only an API on a loopback address stores a key in a file.',
     {
-      hint: 'Set it, the same for every process, to the output of: openssl rand -base64 32',
+      hint: 'Set it to the same value for every process: the output of openssl rand -base64 32',
       detail: { variable: 'HOWDAH_SECRET_KEY' },
     },
   );
@@ -85,8 +85,7 @@ async function readKeyFile(file: string): Promise<Buffer | undefined> {
       throw broken(file, 'may be read by others', `chmod 600 ${file}`);
     }
     const key = parseSecretKey((await readFile(file, 'utf8')).trim());
-    if (!key)
-      throw broken(file, 'holds no key', 'Put back the file that was there, or its backup.');
+    if (!key) throw broken(file, 'contains no key', 'Restore the previous file or its backup.');
     return key;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -51,10 +51,14 @@ async function read(
 export async function openSecret(secret: SealedSecret, dataKeys: DataKeys): Promise<string> {
   const plain = open(await dataKeys.open(secret.key), placeOfSecret(secret), secret);
   if (plain) return plain.toString('utf8');
-  throw new HowdahError('HWINV', `secret '${secret.name}' does not open: its row was changed`, {
-    hint: `Store it again: howdah secret set ${secret.name}`,
-    detail: { secret: secret.name },
-  });
+  throw new HowdahError(
+    'HWINV',
+    `secret '${secret.name}' cannot be decrypted: its row was changed`,
+    {
+      hint: `Store it again: howdah secret set ${secret.name}`,
+      detail: { secret: secret.name },
+    },
+  );
 }
 
 function failed(code: RunError['code'], message: string, retryable = false): Outcome<never> {

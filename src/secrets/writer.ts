@@ -38,7 +38,7 @@ export function createSecretWriter(rows: SecretRows, masterKeys: MasterKeys): Se
         const put_id = await put({ ...place, ...sealed, key }, traitsOf(open, value));
         if (put_id) return put_id;
       }
-      throw new HowdahError('HWCNF', `secret '${name}' is being written by others; try again`);
+      throw new HowdahError('HWCNF', `another session is writing secret '${name}'; try again`);
     },
   };
 }
@@ -56,18 +56,18 @@ function refuseUnfit(name: string, value: string): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) {
     throw unfit(
       'name',
-      'this is no name for a secret',
-      'Letters, digits, _ . and -, such as openai.',
+      'this is not a valid name for a secret',
+      'Use letters, digits, _ . and -, such as openai.',
     );
   }
   if (value.trim() === '') {
-    throw unfit('value', `the value of '${name}' is empty`, 'It comes from stdin, whole.');
+    throw unfit('value', `the value of '${name}' is empty`, 'Pass the value on standard input.');
   }
   if (Buffer.byteLength(value) > MAX_SECRET_BYTES || value.includes('\0')) {
     throw unfit(
       'value',
-      `the value of '${name}' is too long, or no text`,
-      'At most 64 KB of text.',
+      `the value of '${name}' is too long or not valid text`,
+      'Use at most 64 KB of text.',
     );
   }
 }

@@ -36,7 +36,7 @@ const pairs = z
   });
 const http = z.enum(['http/json']).optional();
 
-const PAIRS = 'a comma list of key=value, such as api-key=…,x-team=support';
+const PAIRS = 'a comma-separated list of key=value, such as api-key=…,x-team=support';
 const PROTOCOL = 'http/json, or unset it: traces are sent as OTLP over HTTP in JSON';
 
 /** Variables of logs, metrics and traces; those of traces are OpenTelemetry's own. */
@@ -46,7 +46,7 @@ export const telemetryVariables = {
   HOWDAH_METRICS_PORT: [wholeNumber(0, 65_535).optional(), 'a port number from 0 to 65535'],
   HOWDAH_METRICS_TOKEN: [
     z.string().min(16).optional(),
-    'at least 16 characters nobody can guess, such as the output of: openssl rand -hex 24',
+    'at least 16 random characters, such as the output of: openssl rand -hex 24',
   ],
   OTEL_SDK_DISABLED: [flag, 'true or false'],
   OTEL_TRACES_EXPORTER: [z.enum(['otlp', 'none']).default('otlp'), 'otlp or none'],

@@ -78,7 +78,7 @@ export async function trySystems(
     const { plan, faults } = await applyOne(client, system, options);
     const tried = { file, counts: countsOf(read.document) };
     if (plan && all.some((one) => one.plan?.name === plan.name)) {
-      const message = `another of these files describes ${JSON.stringify(plan.name)} already`;
+      const message = `another of these files already describes ${JSON.stringify(plan.name)}`;
       const fault = placed(read, { path: '/name', message });
       all.push({ ...tried, faults: inOrder(file.name, [fault]) });
     } else if (plan) all.push({ ...tried, plan: withDoubts(plan, file.name, read), faults: [] });
@@ -206,7 +206,7 @@ function refusalOf(faults: Tried['faults']): HowdahError {
   const lines = faults.map((fault) => faultLine(fault.file, fault));
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
   return new HowdahError(code, `nothing was applied: ${count}\n${lines.join('\n')}`, {
-    hint: faults.find(({ hint }) => hint)?.hint ?? 'docs/files.md says what may stand in a file.',
+    hint: faults.find(({ hint }) => hint)?.hint ?? 'See docs/files.md for the format of files.',
     detail: { faults },
   });
 }

@@ -42,7 +42,7 @@ function headingOf(change: Change): string {
 /** Returns the change of ownership of an object, as a note after its name. */
 export function ownershipNote({ ownership }: Pick<Change, 'ownership'>): string {
   if (ownership === undefined) return '';
-  return ownership === 'taken' ? ' (belonged to nobody, is taken over)' : ' (is let go of)';
+  return ownership === 'taken' ? ' (had no owner, is taken over)' : ' (is no longer owned)';
 }
 
 function textOf(kind: Change['kind'], name: string, entry: JsonObject | null): string {

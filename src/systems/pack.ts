@@ -48,7 +48,7 @@ export async function readPack(
       const place: Locate = (rest, key) => ({ file, ...locate(rest, key) });
       const entries = document?.[section] ?? {};
       if (isJsonObject(entries) && Object.hasOwn(entries, name)) {
-        const message = `${section.slice(0, -1)} ${name} is described elsewhere in the pack already`;
+        const message = `${section.slice(0, -1)} ${name} is already described elsewhere in the pack`;
         faults.push({ ...place(''), path: pointer, message, code: 'HWINV' });
       } else if (document && isJsonObject(entries)) {
         document[section] = { ...entries, [name]: entry };
@@ -84,7 +84,7 @@ async function entryOf(reader: FileReader, { name, path, text }: PackPart): Prom
   const locate: Locate = (rest, isKey) =>
     rest === `/${key}` ? { line: parts.body.line, column: 1 } : front.locate(rest, isKey);
   const isMapping = isJsonObject(fields);
-  const wrong = { path: '', message: 'front matter is keys and their values', code: 'HWINV' };
+  const wrong = { path: '', message: 'front matter must be keys and values', code: 'HWINV' };
   return {
     entries: [{ section, name: file.replace(/\.md$/i, ''), entry, locate }],
     faults: isMapping ? front.faults : [...front.faults, { line: 1, column: 1, ...wrong }],

@@ -12,37 +12,37 @@ const CACHE_MS = 5_000;
  */
 const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string[]]>> = {
   howdah_runs: [
-    'Runs that have not ended, by status and by what they wait for.',
+    'Runs that have not ended, by status and by the reason they wait.',
     'status',
     'waiting_for',
   ],
-  howdah_queue_depth: ['Runs that are due and that no worker has taken up yet.'],
-  howdah_queue_oldest_age_seconds: ['For how long the oldest of them is due.'],
+  howdah_queue_depth: ['Runs that are due and not yet claimed by a worker.'],
+  howdah_queue_oldest_age_seconds: ['How long the oldest due run has been waiting.'],
   howdah_jobs: [
     'Jobs of the queue: ready, later, locked by a worker, or failed for good.',
     'state',
   ],
-  howdah_questions_open: ['Questions to people that nobody has answered.', 'kind'],
-  howdah_webhook_deliveries: ['Deliveries on their way, and those given up.', 'status'],
-  howdah_workers: ['Workers that have been heard of within 10 seconds.'],
+  howdah_questions_open: ['Open questions to people.', 'kind'],
+  howdah_webhook_deliveries: ['Pending and failed deliveries.', 'status'],
+  howdah_workers: ['Workers that sent a heartbeat within 10 seconds.'],
   howdah_agents: ['Agents that are not deleted, by whether they are active.', 'state'],
   howdah_alerts: [
-    'Rows of howdah.alerts, by alert; broken promises are told by an alert rule.',
+    'Rows of howdah.alerts, by alert, except broken promises, which have an alert rule.',
     'alert',
     'severity',
   ],
-  howdah_alert_rules: ['Active alert rules, by what was found last.', 'state'],
-  howdah_database_connections: ['Connections to this database, of everybody.'],
+  howdah_alert_rules: ['Active alert rules, by the result of the last check.', 'state'],
+  howdah_database_connections: ['Connections to this database, from all clients.'],
   howdah_database_connections_limit: ['Connections the server allows.'],
   howdah_database_lock_waits: ['Sessions that wait for a lock.'],
   howdah_database_transactions: [
-    'Transactions since the statistics of the server began.',
+    'Transactions since the statistics of the server were reset.',
     'outcome',
   ],
-  howdah_database_deadlocks: ['Deadlocks since then.'],
+  howdah_database_deadlocks: ['Deadlocks since the statistics of the server were reset.'],
   howdah_database_size_bytes: ['Size of the database on disk.'],
   howdah_database_oldest_transaction_id: [
-    'How many transactions ago the oldest row that is not frozen was written.',
+    'Age of the oldest row that is not frozen, in transactions.',
   ],
   howdah_database_dead_rows: ['Old versions of rows that vacuum has not removed yet.', 'table'],
   howdah_database_live_rows: ['Rows, as the server estimates them.', 'table'],
@@ -62,7 +62,7 @@ export function createDatabaseFigures(register: Registry, read: ReadFigures) {
   );
   const up = new Gauge({
     name: 'howdah_database_up',
-    help: 'Whether the database could be asked.',
+    help: 'Whether the database could be queried.',
     registers,
   });
   let reading: Promise<void> | undefined;

@@ -84,7 +84,7 @@ export function createMetrics(source: FiguresSource): Metrics {
   });
   new Gauge({
     name: 'howdah_pool_connections_limit',
-    help: 'The most connections the pool will have.',
+    help: 'Maximum number of connections of the pool.',
     labelNames: ['pool'],
     registers,
     collect() {
@@ -93,7 +93,7 @@ export function createMetrics(source: FiguresSource): Metrics {
   });
   new Gauge({
     name: 'howdah_pool_waiting',
-    help: 'What waits in this process for a connection of the pool.',
+    help: 'Requests of this process that wait for a connection of the pool.',
     labelNames: ['pool'],
     registers,
     collect() {
@@ -119,7 +119,7 @@ export function createMetrics(source: FiguresSource): Metrics {
   const reads = createReplicaFigures(register);
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
-    help: 'Workers found dead, runs whose wake-up was lost, runs handed back after a fault.',
+    help: 'Dead workers found, runs whose wake-up was lost, runs released after an error.',
     labelNames: ['reason'],
     registers,
   });

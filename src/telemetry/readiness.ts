@@ -47,7 +47,7 @@ export function createReadiness(onTrouble: (error: unknown) => void): Readiness 
         pending = undefined;
       });
       const checks = await pending;
-      const draining = { ok: false, reason: 'This process is about to end; ask another one.' };
+      const draining = { ok: false, reason: 'This process is shutting down; use another one.' };
       return [...checks, { name: 'draining', ...(isDraining ? draining : { ok: true }) }];
     },
   };

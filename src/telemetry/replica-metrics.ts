@@ -15,7 +15,7 @@ export function createReplicaFigures(register: Registry) {
   let replica: WatchedReplica | undefined;
   const reads = new Counter({
     name: 'howdah_reads_total',
-    help: 'Reads of a server with a replica: by it, or by the primary and why.',
+    help: 'Reads of a server with a replica, by the server that answered and the reason.',
     labelNames: ['server', 'reason'],
     registers,
   });
@@ -31,7 +31,7 @@ export function createReplicaFigures(register: Registry) {
   });
   new Gauge({
     name: 'howdah_replica_lag_seconds',
-    help: 'How old the newest is that the replica shows.',
+    help: 'Age of the newest data on the replica.',
     registers,
     collect() {
       if (replica?.lag === undefined) this.remove();

@@ -28,31 +28,25 @@ export function createRunFigures(
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   const steps = counter('howdah_steps_total', 'Steps committed.', ['kind']);
-  const claims = counter(
-    'howdah_runs_claimed_total',
-    'Runs that were taken up or gone on with.',
-    [],
-  );
+  const claims = counter('howdah_runs_claimed_total', 'Runs that were started or resumed.', []);
   const ends = counter('howdah_runs_ended_total', 'Runs that workers ended.', [
     'status',
     'stop_reason',
   ]);
-  const retries = counter('howdah_retries_total', 'Attempts that failed and were worth another.', [
+  const retries = counter('howdah_retries_total', 'Failed attempts that were retried.', [
     'of',
     'code',
   ]);
-  const tokens = counter('howdah_tokens_total', 'Tokens, as providers count them.', [
+  const tokens = counter('howdah_tokens_total', 'Tokens, as counted by the providers.', [
     'provider',
     'type',
   ]);
-  const cost = counter(
-    'howdah_cost_total',
-    'What the tokens cost, in the currency of the prices.',
-    ['provider'],
-  );
+  const cost = counter('howdah_cost_total', 'Cost of the tokens, in the currency of the prices.', [
+    'provider',
+  ]);
   const durations = new Histogram({
     name: 'howdah_step_duration_seconds',
-    help: 'From the beginning of what a step did (a model, a tool) until it was committed.',
+    help: 'Duration of a step from the start of its work (a model, a tool) to its commit.',
     labelNames: ['kind', 'outcome'],
     buckets: STEP_BUCKETS,
     registers,

@@ -112,7 +112,7 @@ function readAllow(value: Json | undefined): Outcome<HostPattern[] | undefined> 
   return wrong < 0
     ? { ok: true, value: patterns.filter((pattern) => pattern !== null) }
     : unfit(
-        `the tool's configuration.allow has ${JSON.stringify(entries[wrong])}, which is no host, host:port or *.host`,
+        `the tool's configuration.allow contains ${JSON.stringify(entries[wrong])}, which is not a host, host:port or *.host`,
       );
 }
 

@@ -69,18 +69,18 @@ describe('errors of Postgres that a client causes', () => {
     );
     expect(error?.extensions).toEqual({
       code: 'HWCNF',
-      hint: 'Take another name, or change the row that has it.',
+      hint: 'Use another name, or change the existing row.',
       detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
     });
-    expect(error?.message).toBe('there is a row with this name already');
+    expect(error?.message).toBe('a row with this name already exists');
   });
 
   test('a name that only what is deleted may have as well', async () => {
     const prompt = 'createPrompt(input: { prompt: { name: "twice", template: "Hello." } })';
     await ask(api, `mutation { ${prompt} { query { nodeId } } }`);
     const error = await failure(`mutation { ${prompt} { query { nodeId } } }`);
-    expect(error?.message).toBe('there is a row with this name already');
-    expect(error?.extensions.hint).toBe('Take another name, or change the row that has it.');
+    expect(error?.message).toBe('a row with this name already exists');
+    expect(error?.extensions.hint).toBe('Use another name, or change the existing row.');
   });
 
   test.each([
@@ -247,7 +247,7 @@ describe('numbers and words', () => {
       ]) {
         expect(status).toBe(400);
         expect(errors[0]?.extensions.code).toBe('HWINV');
-        expect(errors[0]?.message).toContain('NaN and Infinity are none');
+        expect(errors[0]?.message).toContain('except NaN and Infinity');
       }
     },
   );

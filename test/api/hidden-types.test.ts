@@ -31,7 +31,7 @@ test('an API that starts names columns and functions without a field, and what b
   );
   const { warnings, fields } = await start();
   const warning = (object: string) =>
-    `GraphQL leaves out ${object}: its type shop.colour is neither in the schema howdah nor of an extension. ` +
+    `GraphQL omits ${object}: its type shop.colour is neither in the schema howdah nor in an extension. ` +
     'Move the type and restart the API: alter type shop.colour set schema howdah;';
   expect(warnings).toEqual([
     warning('the column howdah.tools.colour'),
@@ -72,6 +72,6 @@ test('an API starts where this look fails, and logs the failure', async () => {
   await db.pool.query(`revoke execute on ${look} from public`);
   const { warnings, fields } = await start();
   await db.pool.query(`grant execute on ${look} to public`);
-  expect(warnings).toEqual(['cannot look for types that GraphQL leaves out']);
+  expect(warnings).toEqual(['the types that GraphQL omits could not be determined']);
   expect(fields).toContain('name');
 });

@@ -321,7 +321,7 @@ test('an agent that is not given the tool it is says so', async () => {
   const { error } = await one(db.pool, 'select error from howdah.executions where id = $1', [
     run.id,
   ]);
-  expect(error.message).toContain('which it is not given');
+  expect(error.message).toContain('but this tool is not assigned to it');
 });
 
 test('a file with an address is read, listed once, and told of when there is a newer one', async () => {

@@ -205,7 +205,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     const url = between.urlOf(db.url);
     const refusal = {
       code: 'HWINV',
-      message: `at ${new URL(url).host} is a pooler that lets no session begin with settings`,
+      message: `the server at ${new URL(url).host} is a pooler that does not allow startup parameters`,
       detail: { variable: 'DATABASE_DIRECT_URL', host: new URL(url).host },
     };
     const locks = `select count(*)::int as held from pg_locks where locktype = 'advisory' and database =
@@ -240,7 +240,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
       const poolerUrl = pgbouncer.urlOf(empty.url);
       await expect(startTestApi(db.url, { ...locked, poolerUrl })).rejects.toMatchObject({
         code: 'HWINV',
-        message: 'DATABASE_URL and DATABASE_DIRECT_URL are not the same database',
+        message: 'DATABASE_URL and DATABASE_DIRECT_URL point to different databases',
       });
     } finally {
       await empty.drop();

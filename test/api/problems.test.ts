@@ -57,7 +57,7 @@ test.each(['/mcp', '/api/execute', '/v1/chat/completions', '/v1/responses', '/gr
     );
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     expect(answer).toContain('HWINV');
-    expect(answer).toContain('nested over 100 deep');
+    expect(answer).toContain('nested more than 100 levels deep');
   },
 );
 

@@ -229,7 +229,7 @@ describe('what is read', () => {
     expect(refused).toMatchObject({
       status: 400,
       errors: [
-        { message: 'X-Howdah-LSN is no position of the log', extensions: { code: 'HWINV' } },
+        { message: 'X-Howdah-LSN is not a valid log position', extensions: { code: 'HWINV' } },
       ],
     });
     const response = await fetch(`${api.url}/api/prompts`, {
@@ -237,7 +237,7 @@ describe('what is read', () => {
     });
     expect({ status: response.status, body: await response.json() }).toMatchObject({
       status: 400,
-      body: { detail: 'X-Howdah-LSN is no position of the log', field: 'X-Howdah-LSN' },
+      body: { detail: 'X-Howdah-LSN is not a valid log position', field: 'X-Howdah-LSN' },
     });
   });
 
@@ -384,7 +384,8 @@ describe('a replica', () => {
     try {
       await until(
         async () =>
-          (await readiness(third.url)).reason?.startsWith('The replica is one of another') === true,
+          (await readiness(third.url)).reason?.startsWith('The replica belongs to another') ===
+          true,
       );
       expect(await namesBy(third, token)).toContain('mine');
     } finally {
@@ -398,7 +399,7 @@ describe('a replica', () => {
     expect(await namesBy(api, token)).toContain('mine');
     await until(async () => !(await isRead(api)));
     expect((await readiness(api.url)).reason).toBe(
-      'The replica cannot be reached: the primary answers what is read.',
+      'The replica cannot be reached; reads go to the primary.',
     );
     expect(await namesBy(api, colleague)).toContain('mine');
     expect(await reads()).toMatchObject({ 'primary away': expect.any(Number) });
@@ -413,7 +414,7 @@ describe('a replica', () => {
     await standby.ask('select pg_promote()');
     await until(async () => !(await isRead(other)));
     expect((await readiness(other.url)).reason).toBe(
-      'The replica is no standby any more: the primary answers what is read.',
+      'The replica is no longer a standby; reads go to the primary.',
     );
     const { position } = await graphql(api, create('after'), token);
     expect(await namesBy(other, token, position)).toContain('after');

@@ -78,9 +78,9 @@ describe('paths', () => {
       type: 'about:blank',
       title: 'Not Found',
       status: 404,
-      detail: 'There is nothing at GET /nothing.',
+      detail: 'GET /nothing does not exist.',
       code: 'HWNTF',
-      hint: '/docs lists what there is.',
+      hint: 'See /docs for the list of paths.',
     });
   });
 

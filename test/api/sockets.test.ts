@@ -220,7 +220,7 @@ describe('there are bounds', () => {
     await more.end;
     expect(more.errors).toMatchObject([
       {
-        message: 'a connection may have 3 operations at once',
+        message: 'a connection may have at most 3 operations at once',
         extensions: { code: 'HWQTA', hint: expect.any(String) },
       },
     ]);

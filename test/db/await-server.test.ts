@@ -23,7 +23,7 @@ describe('a server that takes no connections yet', () => {
       proxy.isDown = false;
     });
     const { host } = new URL(proxy.url);
-    expect(said).toEqual([`No server takes connections at ${host} yet: waiting for up to 60 s.`]);
+    expect(said).toEqual([`No server accepts connections at ${host} yet: waiting up to 60 s.`]);
   });
 
   test('is waited for until the caller gives up', async () => {
@@ -37,7 +37,7 @@ describe('a server that takes no connections yet', () => {
   test('is waited for by a worker that was started before it', async () => {
     proxy.isDown = true;
     const worker = startCli(proxy.url, 'worker', '--wait', '2m');
-    await expect.poll(worker.stderr).toContain('waiting for up to 120 s');
+    await expect.poll(worker.stderr).toContain('waiting up to 120 s');
     proxy.isDown = false;
     await expect.poll(worker.stderr).toContain('Howdah is ready.');
     worker.interrupt();
@@ -47,7 +47,7 @@ describe('a server that takes no connections yet', () => {
   test('is waited for by a migration', async () => {
     proxy.isDown = true;
     const migrate = startCli(proxy.url, 'migrate', 'up', '--wait', '2m');
-    await expect.poll(migrate.stderr).toContain('waiting for up to 120 s');
+    await expect.poll(migrate.stderr).toContain('waiting up to 120 s');
     proxy.isDown = false;
     expect((await migrate.end()).status).toBe(0);
     expect(migrate.stderr()).toContain('0 migrations up.');

@@ -31,7 +31,7 @@ test('a server that does not run is an error with its own words, and prints noth
   expect(JSON.parse(stdout)).toEqual({
     code: 'EPOSTGRES',
     message: `${program} does not run here: libicu.so: not found`,
-    hint: 'Use a Linux with glibc, such as Debian: Alpine has none. Or set DATABASE_URL to use a PostgreSQL of your own.',
+    hint: 'Use a Linux with glibc, such as Debian: Alpine has none. Or set DATABASE_URL to use your own PostgreSQL.',
   });
 });
 

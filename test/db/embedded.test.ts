@@ -199,7 +199,7 @@ describe('homes that will not do', () => {
     writeFileSync(join(home, 'postgres/notes.txt'), '');
     await expect(startEmbedded({ home })).rejects.toMatchObject({
       code: 'EHOME',
-      message: expect.stringContaining('holds no PostgreSQL data'),
+      message: expect.stringContaining('contains no PostgreSQL data'),
     });
   });
 
@@ -241,7 +241,7 @@ describe.runIf(existsSync(fifteen))('PostgreSQL 15', () => {
     await stopEmbedded(home);
     await expect(startEmbedded({ home })).rejects.toMatchObject({
       code: 'EHOME',
-      message: expect.stringContaining('was made by PostgreSQL 15'),
+      message: expect.stringContaining('was created by PostgreSQL 15'),
     });
   });
 });

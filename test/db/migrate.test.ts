@@ -265,7 +265,7 @@ describe('migrate', () => {
       await expect(attempt()).rejects.toMatchObject({
         code: 'HWCNF',
         message:
-          'this database is of a preview of Howdah from before 0.1.0, which cannot be migrated',
+          'this database was created by a preview of Howdah before 0.1.0, which cannot be migrated',
         hint: expect.stringMatching(/empty database: createdb .* howdah backup .* howdah export /),
       });
     }

@@ -252,18 +252,18 @@ describe('files outside of the database', () => {
     const { deleted, errors } = await deleteStoredFiles(db.pool, folder);
     expect(deleted).toBe(0);
     expect(errors.toSorted()).toEqual([
-      'the path leads out of the folder for files',
-      'the path names no plain file',
-      'the path names no plain file',
+      'the path is not a regular file',
+      'the path is not a regular file',
+      'the path is outside the folder for files',
     ]);
     expect(await readdir(outside)).toEqual(['song']);
     expect(await queued()).toEqual([
-      { storage_path: 'directory', attempts: 1, last_error: 'the path names no plain file' },
-      { storage_path: 'link', attempts: 1, last_error: 'the path names no plain file' },
+      { storage_path: 'directory', attempts: 1, last_error: 'the path is not a regular file' },
+      { storage_path: 'link', attempts: 1, last_error: 'the path is not a regular file' },
       {
         storage_path: 'way-out/song',
         attempts: 1,
-        last_error: 'the path leads out of the folder for files',
+        last_error: 'the path is outside the folder for files',
       },
     ]);
     await rm(outside, { recursive: true });

@@ -120,7 +120,7 @@ export function normal(text: string, { names }: Pick<Stage, 'names'>): string {
   return Object.entries(names)
     .reduce((told, [name, value]) => told.replaceAll(value, name), text)
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, SOME_ID)
-    .replaceAll(/logged as [0-9a-f]{12}/g, 'logged as 5f0c2e1b9a34')
+    .replaceAll(/log entry [0-9a-f]{12}/g, 'log entry 5f0c2e1b9a34')
     .replaceAll(/"id": "[0-9a-f]{12}"/g, '"id": "5f0c2e1b9a34"')
     .replaceAll(
       /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)?)?/g,

@@ -54,7 +54,9 @@ describe('which key goes where', () => {
       context,
     );
     expect(outcome).toMatchObject({ ok: false, error: { code: 'unauthorized' } });
-    expect(JSON.stringify(outcome)).toMatch(/The secret mine holds characters no key has/);
+    expect(JSON.stringify(outcome)).toMatch(
+      /The secret mine contains characters that are not allowed in a key/,
+    );
     expect(JSON.stringify(outcome)).not.toContain(KEY);
     expect(server.requests).toHaveLength(before);
   });

@@ -140,7 +140,7 @@ describe('a master key', () => {
 
   test.each([
     ['others may read', `${bytes.toString('base64')}\n`, 0o640, /may be read by others/],
-    ['is no key', 'nonsense\n', 0o600, /holds no key/],
+    ['is no key', 'nonsense\n', 0o600, /contains no key/],
   ])('is not taken from a file that %s', async (what, text, mode, words) => {
     const file = join(folder, what);
     writeFileSync(file, text, { mode });

@@ -47,7 +47,7 @@ describe('an agent', () => {
     });
     expect(agent({ 'a.yaml': 'instruction: Say it.' })).toEqual({ mission: 'Say it.' });
     expect(notes(imported({ 'a.md': card('name: a', '') }))).toEqual([
-      'a.md:2:1 it has no instruction: that of fast-agent is its own',
+      'a.md:2:1 it has no instruction, and the default instruction of fast-agent is not imported',
     ]);
   });
 
@@ -84,10 +84,10 @@ describe('an agent', () => {
       a: { mission: 'I am a, {{so}}.\nBe agent. \n   {{mine}}' },
     });
     expect(notes(all)).toEqual([
-      'a.md:5:1 b.txt: {{currentDate}}: nothing fills that in here, and it is taken out',
-      'a.md:6:3 {{env}}: nothing fills that in here, and it is taken out',
-      'a.md:6:11 {{mine}}: nothing fills that in here, and it stands as it is',
-      'a.md:6:20 {{file:no.txt}}: there is no such file to be read in the project',
+      'a.md:5:1 b.txt: {{currentDate}}: Howdah does not fill in this placeholder; it is removed',
+      'a.md:6:3 {{env}}: Howdah does not fill in this placeholder; it is removed',
+      'a.md:6:11 {{mine}}: Howdah does not fill in this placeholder; it is kept unchanged',
+      'a.md:6:20 {{file:no.txt}}: the file does not exist in the project or cannot be read',
     ]);
   });
 
@@ -146,11 +146,11 @@ describe('an agent', () => {
     const front =
       'name: a\nservers: [x]\nfunction_tools: [t.py:f]\nmodle: x\napi_key: "<set>"\nmax_parallel: 3';
     expect(notes(imported({ 'a.md': card(front) }))).toEqual([
-      'a.md:3:11 MCP server "x" was not carried over',
-      'a.md:4:1 function_tools: it is Python, which is not run here',
+      'a.md:3:11 MCP server "x" was not imported',
+      'a.md:4:1 function_tools: it is Python, which is not executed',
       'a.md:5:1 unknown key "modle", did you mean "model"?',
-      'a.md:6:1 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
-      'a.md:7:1 max_parallel: how many runs there are at once is up to the workers',
+      'a.md:6:1 api_key: keys are not imported; run howdah secret set openai_api_key, and set secret_name: openai_api_key in its models',
+      'a.md:7:1 max_parallel: the workers set the number of concurrent runs',
     ]);
   });
 });
@@ -201,16 +201,16 @@ describe('a model string', () => {
   test('that says nothing here gives way to the default one', () => {
     const config = 'default_model: gpt-5-mini?reasoning=low';
     for (const [spec, why] of [
-      ['$system.slow', 'the configuration does not say what that is'],
-      ['passthrough', "is for fast-agent's tests"],
-      [`$\{MODEL}`, 'it is read from the environment there'],
+      ['$system.slow', 'the configuration does not define it'],
+      ['passthrough', 'is for tests of fast-agent'],
+      [`$\{MODEL}`, 'fast-agent reads it from the environment'],
     ]) {
       const all = imported({ 'config.yaml': config, 'a.md': card(`name: a\nmodel: "${spec}"`) });
       expect(all.document.agents).toMatchObject({
         a: { model: 'gpt-5-mini', request_params: { reasoning_effort: 'low' } },
       });
       expect(notes(all)).toEqual([
-        expect.stringMatching(/^a\.md:3:1 model .*; the default model is taken$/),
+        expect.stringMatching(/^a\.md:3:1 model .*; the default model is used$/),
       ]);
       expect(notes(all)[0]).toContain(why);
     }
@@ -228,10 +228,10 @@ describe('a model string', () => {
   test('tells of each part that says nothing here', () => {
     const spec = 'nova?web_search=on&reasoning=1024&temperature=warm';
     expect(notes(imported({ 'a.md': card(`name: a\nmodel: "${spec}"`) }))).toEqual([
-      `a.md:3:1 model ${JSON.stringify(spec)} names no provider; openai is taken`,
-      'a.md:3:1 web_search=on of a model string says nothing here',
-      'a.md:3:1 reasoning=1024 of a model string says nothing here',
-      'a.md:3:1 temperature=warm of a model string says nothing here',
+      `a.md:3:1 model ${JSON.stringify(spec)} has no provider; openai is used`,
+      'a.md:3:1 web_search=on in a model string is not supported',
+      'a.md:3:1 reasoning=1024 in a model string is not supported',
+      'a.md:3:1 temperature=warm in a model string is not supported',
     ]);
   });
 });
@@ -248,12 +248,12 @@ test('no key and no token of a configuration is carried over or told', () => {
   expect(JSON.stringify(all)).not.toContain(secret);
   expect(all.document.models).toEqual({ 'gpt-5': { provider: 'openai', model: 'gpt-5' } });
   expect(notes(all)).toEqual([
-    'config.yaml:2:10 api_key: no key is carried over; howdah secret set openai_api_key, and say secret_name: openai_api_key in its models',
-    'config.yaml:3:39 env.T: no key is carried over; howdah secret set x_t, and say secrets: {T: x_t} in mcp_servers.x, which stands there inactive',
-    'config.yaml:3:62 headers: nothing here answers to it',
-    'secrets.yaml:1:13 api_key: no key is carried over; howdah secret set anthropic_api_key, and say secret_name: anthropic_api_key in its models',
-    'secrets.yaml:2:27 env.U: no key is carried over; howdah secret set x_u, and say secrets: {U: x_u} in mcp_servers.x, which stands there inactive',
-    expect.stringMatching(/^a\.md:3:1 api_key: no key/),
+    'config.yaml:2:10 api_key: keys are not imported; run howdah secret set openai_api_key, and set secret_name: openai_api_key in its models',
+    'config.yaml:3:39 env.T: keys are not imported; run howdah secret set x_t, and set secrets: {T: x_t} in mcp_servers.x, which is imported as inactive',
+    'config.yaml:3:62 headers: it is not supported',
+    'secrets.yaml:1:13 api_key: keys are not imported; run howdah secret set anthropic_api_key, and set secret_name: anthropic_api_key in its models',
+    'secrets.yaml:2:27 env.U: keys are not imported; run howdah secret set x_u, and set secrets: {U: x_u} in mcp_servers.x, which is imported as inactive',
+    expect.stringMatching(/^a\.md:3:1 api_key: keys are not imported/),
     expect.stringMatching(/^a\.md:4:1 mcp_connect: /),
   ]);
 });
@@ -306,27 +306,28 @@ describe('an MCP server', () => {
       z: { type: 'stdio', command: 'z', sampling_model: 'gpt-5' },
     });
     expect(told).toEqual([
-      expect.stringMatching(
-        /sampling: what goes along with the model "openai.gpt-5\?reasoning=high"/,
-      ),
+      expect.stringMatching(/sampling: parameters of the model "openai.gpt-5\?reasoning=high"/),
     ]);
   });
 
   test.each([
-    ['x: {url: "https://mcp.example.org/sse"}', 'it speaks SSE, and http here is streamable HTTP'],
+    [
+      'x: {url: "https://mcp.example.org/sse"}',
+      'it uses SSE, and only streamable HTTP is supported',
+    ],
     [
       'x: {transport: sse, url: "https://mcp.example.org"}',
-      'it speaks SSE, and http here is streamable HTTP',
+      'it uses SSE, and only streamable HTTP is supported',
     ],
-    ['x: {url: "https://a:b@mcp.example.org"}', 'its address holds a key'],
-    ['x: {url: "https://mcp.example.org?api_key=1"}', 'its address holds a key'],
+    ['x: {url: "https://a:b@mcp.example.org"}', 'its URL contains a key'],
+    ['x: {url: "https://mcp.example.org?api_key=1"}', 'its URL contains a key'],
     ['x: {command: y, args: [--api-key, abc]}', 'an argument of it looks like a key'],
     ['x: {command: docker, args: [-e, A_TOKEN=abc]}', 'an argument of it looks like a key'],
-    ['x: {load_on_start: true}', 'it has neither a command nor an address'],
+    ['x: {load_on_start: true}', 'it has neither a command nor a URL'],
   ])('%s is told of', (yaml, why) => {
     expect(servers(yaml)).toEqual({
       entries: undefined,
-      notes: [`config.yaml:1:17 MCP server "x" is not carried over: ${why}`],
+      notes: [`config.yaml:1:17 MCP server "x" is not imported: ${why}`],
     });
   });
 
@@ -339,10 +340,10 @@ describe('an MCP server', () => {
       'my-files': { type: 'stdio', command: 'uv', args: ['run', 'files.py'], is_active: false },
     });
     expect(told).toEqual([
-      'config.yaml:1:63 headers.Authorization: no key is carried over; howdah secret set x_authorization, and say secrets: {Authorization: x_authorization} in mcp_servers.x, which stands there inactive',
-      'config.yaml:1:92 it begins elsewhere here: say cwd or absolute paths; it stands there inactive',
-      'config.yaml:1:92 MCP server "my files" is called my-files',
-      'config.yaml:1:149 roots: nothing here answers to it',
+      'config.yaml:1:63 headers.Authorization: keys are not imported; run howdah secret set x_authorization, and set secrets: {Authorization: x_authorization} in mcp_servers.x, which is imported as inactive',
+      'config.yaml:1:92 its working directory differs in Howdah: set cwd or use absolute paths; it is imported as inactive',
+      'config.yaml:1:92 MCP server "my files" is renamed to my-files',
+      'config.yaml:1:149 roots: not supported',
     ]);
   });
 
@@ -358,10 +359,10 @@ describe('an MCP server', () => {
       b: { servers: ['x'] },
     });
     expect(notes(all)).toEqual([
-      'a.md:4:9 tools.y: patterns are not carried over, name the tools: read_*',
-      'b.md:4:1 resources: what an MCP server has besides tools its agents have by read_resource and get_prompt',
+      'a.md:4:9 tools.y: patterns are not imported, list the tools by name: read_*',
+      'b.md:4:1 resources: agents use resources and prompts of an MCP server by read_resource and get_prompt',
       'b.md:5:9 tools.z: the agent has no such server',
-      'w.md:5:1 servers: only agents have MCP servers here',
+      'w.md:5:1 servers: only agents have MCP servers in Howdah',
     ]);
     const tenant = await newTenant(database.pool);
     const { digest } = await tenant.apply(writeFile(all.document));
@@ -472,20 +473,20 @@ describe('what is refused', () => {
         'm.md': card('name: m\ndefault: true\ntool_only: true'),
       }),
     ).toEqual([
-      'config.yaml:1:1 default_model has to be a text',
+      'config.yaml:1:1 default_model must be a text',
       'e.md:2:8 Flow sequence in block collection must be sufficiently indented and end with a ]',
-      'f.yaml:1:1 it has to be a mapping: keys and their values',
+      'f.yaml:1:1 it must be a mapping of keys and values',
       'g.yaml:3:1 the key "instruction" is already in this mapping, at g.yaml:2:1: rename one of them, or merge both entries',
-      'i.md:2:7 name has to be a text that is not empty',
-      'c.md:2:7 another card is called "a" already: a.md',
-      'a.md:4:1 use_history has to be true or false',
+      'i.md:2:7 name must be a text that is not empty',
+      'c.md:2:7 another card already has the name "a": a.md',
+      'a.md:4:1 use_history must be true or false',
       'bb.md:3:1 unknown type "chian", did you mean "chain"?',
       'd.md:2:1 sequence is missing: a list of the names of agents',
-      'h.md:3:1 the instruction stands in instruction and in the body: say it once',
-      'j.md:2:1 the body holds a conversation (---USER, ---ASSISTANT): only an instruction may stand there',
-      'k.md:6:1 min_rating has to be one of POOR, FAIR, GOOD, EXCELLENT',
-      'l.md:5:1 k has to be at least 1',
-      'm.md:3:1 an agent for others alone is not the default one',
+      'h.md:3:1 the instruction is in both instruction and the body: remove one of them',
+      'j.md:2:1 the body contains a conversation (---USER, ---ASSISTANT): only an instruction is allowed',
+      'k.md:6:1 min_rating must be one of POOR, FAIR, GOOD, EXCELLENT',
+      'l.md:5:1 k must be at least 1',
+      'm.md:3:1 an agent with tool_only cannot be the default agent',
       'a.md:3:10 unknown agent "bb", did you mean "b"?',
       'a.md:3:14 unknown agent "nobody"',
     ]);
@@ -499,8 +500,8 @@ describe('what is refused', () => {
         'c.md': card('name: c\nagents: [a, c]'),
       }),
     ).toEqual([
-      'c.md:3:10 a → b → c → a is a circle: nobody may be below itself',
-      'c.md:3:13 c → c is a circle: nobody may be below itself',
+      'c.md:3:10 a → b → c → a is a cycle: an agent may not be its own sub-agent',
+      'c.md:3:13 c → c is a cycle: an agent may not be its own sub-agent',
     ]);
   });
 
@@ -509,7 +510,7 @@ describe('what is refused', () => {
       expect.stringMatching(/^a\.md:2:1 /),
     ]);
     expect(await refusal({ 'a.md': card('name: a\nrequest_params: {max_iterations: 0}') })).toEqual(
-      ['a.md:3:18 max_iterations has to be at least 1'],
+      ['a.md:3:18 max_iterations must be at least 1'],
     );
   });
 });

@@ -18,36 +18,33 @@ describe('a fault has its line, its column and what was meant', () => {
     ['agents:\n  desk: [1, 2', /^4:14 Flow sequence .* end with a ]/],
     [
       'agents:\n  desk: { mission: "Answer. }\n  b: {}',
-      '4:20 the quote that begins here is not closed',
+      '4:20 the quoted text that begins here is not closed',
     ],
     [
       "agents:\n  desk:\n    mission: 'Answer.\n    model: default",
-      '5:14 the quote that begins here is not closed',
+      '5:14 the quoted text that begins here is not closed',
     ],
-    ['agents:\n\tdesk: {}', '4:1 lines are indented by spaces, not by tabs'],
-    [
-      'agents: { desk: { mission: @home } }',
-      '3:28 a text that begins with @ has to stand in quotes',
-    ],
+    ['agents:\n\tdesk: {}', '4:1 lines must be indented with spaces, not tabs'],
+    ['agents: { desk: { mission: @home } }', '3:28 a text that begins with @ must be in quotes'],
     [
       'agents:\n  desk:\n    mission: do this: that',
-      '5:14 a text with a colon and a space in it has to stand in quotes',
+      '5:14 a text that contains a colon and a space must be in quotes',
     ],
     [
       'agents: {}\nagents: {}',
       '4:1 the key "agents" is already in this mapping, at system.yaml:3:1: rename one of them, or merge both entries',
     ],
-    ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
+    ['agents: {}\n---\nversion: v1', '4:1 a file must contain exactly one document'],
     ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
-    ['agents: { desk: { mission: *nobody } }', '3:28 nothing before it has the anchor &nobody'],
-    ['agents: { ? [a, b] : {} }', '3:13 a key has to be a text'],
-    ['agents: { __proto__: {} }', '3:11 __proto__ is no name'],
-    ['agents: { desk: { mission: "\\0" } }', '3:28 a text may hold any character'],
-    ['agents: { desk: { mission: "\\uD800" } }', '3:28 a text may hold any character'],
     [
-      'models: { m: { provider: x, model: x, input_price: .inf } }',
-      '3:52 a number has to be finite',
+      'agents: { desk: { mission: *nobody } }',
+      '3:28 the anchor &nobody is not defined before this alias',
     ],
+    ['agents: { ? [a, b] : {} }', '3:13 a key must be a text'],
+    ['agents: { __proto__: {} }', '3:11 __proto__ is not a valid name'],
+    ['agents: { desk: { mission: "\\0" } }', '3:28 a text may not contain U+0000'],
+    ['agents: { desk: { mission: "\\uD800" } }', '3:28 a text may not contain U+0000'],
+    ['models: { m: { provider: x, model: x, input_price: .inf } }', '3:52 a number must be finite'],
     // shape
     ['agent: {}', '3:1 unknown key "agent", did you mean "agents"?'],
     ['agents:\n  desk:\n    mision: Answer.', '5:5 unknown key "mision", did you mean "mission"?'],
@@ -66,20 +63,20 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'agents: { desk: { context_policy: 0123456789 } }',
-      '3:35 context_policy has to be one of trim, summarize, none',
+      '3:35 context_policy must be one of trim, summarize, none',
     ],
-    ['agents: { desk: { mission: 7 } }', '3:28 mission has to be a text, not a number'],
-    ['agents: { desk: { mission: null } }', /^3:28 mission has to be a text, not empty/],
-    ['agents: { desk: [] }', '3:11 desk has to be an object, not a list'],
+    ['agents: { desk: { mission: 7 } }', '3:28 mission must be a text, not a number'],
+    ['agents: { desk: { mission: null } }', /^3:28 mission must be a text, not empty/],
+    ['agents: { desk: [] }', '3:11 desk must be an object, not a list'],
     [
       'agents: { desk: { use_history: yes } }',
-      '3:32 use_history has to be true or false, not a text',
+      '3:32 use_history must be true or false, not a text',
     ],
-    ['agents: { desk: { budget: { max_steps: 0 } } }', '3:40 max_steps has to be at least 1'],
-    ['agents: { desk: { budget: { max_cost: 0 } } }', '3:39 max_cost has to be more than 0'],
+    ['agents: { desk: { budget: { max_steps: 0 } } }', '3:40 max_steps must be at least 1'],
+    ['agents: { desk: { budget: { max_cost: 0 } } }', '3:39 max_cost must be more than 0'],
     [
       'agents: { desk: { budget: { max_steps: 1.5 } } }',
-      '3:40 max_steps has to be a whole number, not a fraction',
+      '3:40 max_steps must be a whole number, not a fraction',
     ],
     ['models: { m: { provider: x } }', '3:11 model is missing'],
     [
@@ -88,7 +85,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'models: { m: { provider: x, model: x, capabilities: [] } }',
-      '3:39 capabilities has to be an object, not a list',
+      '3:39 capabilities must be an object, not a list',
     ],
     ['tools: { t: { kind: customm } }', '3:21 unknown kind "customm", did you mean "custom"?'],
     ['tools: { t: { kind: agent } }', '3:10 agent is missing'],
@@ -110,12 +107,12 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'workflows: { w: { type: chain, members: [3] } }',
-      '3:42 members[0] has to be a text or an object, not a number',
+      '3:42 members[0] must be a text or an object, not a number',
     ],
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
     [
       'workflows: { w: { type: graph, members: [], edges: [], configuration: { edges: [] } } }',
-      '3:73 edges: is also set beside type: set it in one place',
+      '3:73 edges: is also set beside type: set it in one place only',
     ],
     [
       'workflows: { w: { type: chain, members: [], configuration: { edges: [] } } }',
@@ -133,12 +130,12 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['skills: { s: { content: a } }', '3:11 description is missing'],
     ['skills: { s: { descripton: a, content: a } }', '3:16 unknown key "descripton", did you mean'],
-    ['skills: { s: { description: "a\\nb", content: a } }', '3:29 description: say in one line'],
+    ['skills: { s: { description: "a\\nb", content: a } }', '3:29 description: describe in one line'],
     [
       'skills: { a b: { description: a, content: a } }',
       '3:11 a skill has a name of letters, digits, _ and -',
     ],
-    ['agents: { a: { prompt_values: { tone: [] } } }', '3:33 tone has to be'],
+    ['agents: { a: { prompt_values: { tone: [] } } }', '3:33 tone must be'],
     ['agents: { a: { skils: [] } }', '3:16 unknown key "skils", did you mean "skills"?'],
     ['agents: { "": {} }', '3:11 a name may not be empty'],
     [`agents: { ${'x'.repeat(201)}: {} }`, '3:11 a name may have at most 200 characters'],
@@ -332,12 +329,12 @@ workflows:
     ).toEqual([
       '7:15 the row of models is refused: base_url must be http',
       "8:18 there is no secret 'nowhere'",
-      '9:18 input_price has to be at least 0',
+      '9:18 input_price must be at least 0',
       '12:14 holds a key',
       '13:18 holds a key',
-      '14:13 domain has to be a text, not a number',
+      '14:13 domain must be a text, not a number',
       '15:12 unknown model "nobody"',
-      '17:22 allow[0] has to be a text, not a number',
+      '17:22 allow[0] must be a text, not a number',
       '17:25 unknown tool "serch"',
       '20:14 holds a key',
       '21:14 unknown agent "dsk", did you mean "desk"?',
@@ -346,7 +343,7 @@ workflows:
       '25:54 unknown type "strng", did you mean "string"?',
       '27:24 holds a key',
       '27:67 holds a key',
-      '29:40 members[1] has to be a text or an object, not a number',
+      '29:40 members[1] must be a text or an object, not a number',
       '29:43 unknown agent or workflow "nobody"',
       '29:51 unknown agent "x"',
       '29:66 unknown key "fallbak"',
@@ -464,29 +461,29 @@ describe('a file', () => {
   });
 
   test.each([
-    ['{"version": "v1",\n "name": "shop", }', '2:16 a comma before }: take it out'],
-    [
-      '{"version": "v1", "agents": {"a": {"skills": ["x",]}}}',
-      '1:50 a comma before ]: take it out',
-    ],
+    ['{"version": "v1",\n "name": "shop", }', '2:16 remove the comma before }'],
+    ['{"version": "v1", "agents": {"a": {"skills": ["x",]}}}', '1:50 remove the comma before ]'],
     [
       '{"version": "v1", "name": "shop" "agents": {}}',
       '1:34 a comma is missing before this, or a }',
     ],
-    ['{"version": "v1",\n "name": "shop', '2:10 a text that begins here is not closed on its line'],
+    [
+      '{"version": "v1",\n "name": "shop',
+      '2:10 the text that begins here is not closed on its line',
+    ],
     [
       '{"version": "v1", "name": "a, "agents": {}}',
-      '1:32 this is no value of JSON: texts and keys',
+      '1:32 this is not a JSON value: put texts and keys',
     ],
-    ["{'version': 'v1'}", '1:2 JSON has its texts in double quotes'],
-    ['{version: "v1"}', '1:2 this is no value of JSON: texts and keys stand in double quotes'],
-    ['{"version": "v1"} // the first', '1:19 JSON has no comments'],
+    ["{'version': 'v1'}", '1:2 JSON requires double quotes around texts'],
+    ['{version: "v1"}', '1:2 this is not a JSON value: put texts and keys in double quotes'],
+    ['{"version": "v1"} // the first', '1:19 JSON does not allow comments'],
     ['{"version": "v1"', '1:17 the file ends, and a } is missing'],
-    ['{"version" "v1"}', '1:12 a : has to stand here'],
-    ['{"version": , "name": "shop"}', '1:13 a value has to stand here'],
-    ['{"version": "v1",, "name": "shop"}', '1:18 a key in double quotes has to stand here'],
-    ['{} {}', '1:4 nothing more may stand behind the document'],
-    ['', '1:1 a value has to stand here'],
+    ['{"version" "v1"}', '1:12 expected : here'],
+    ['{"version": , "name": "shop"}', '1:13 expected a value here'],
+    ['{"version": "v1",, "name": "shop"}', '1:18 expected a key in double quotes here'],
+    ['{} {}', '1:4 nothing is allowed after the document'],
+    ['', '1:1 expected a value here'],
   ])('that is called JSON is JSON: %s', (text, said) => {
     const [fault, ...more] = readFile(text, { isJson: true }).faults;
     expect(`${fault?.line}:${fault?.column} ${fault?.message}`.slice(0, said.length)).toBe(said);
@@ -500,7 +497,7 @@ describe('a file', () => {
 
   test('that is empty says what is missing', async () => {
     expect((await faultsOf(tenant.apply(''))).lines).toEqual([
-      '1:1 the document has to be an object, not empty',
+      '1:1 the document must be an object, not empty',
     ]);
     expect((await faultsOf(tenant.apply('agents: {}'))).lines).toEqual([
       '1:1 version is missing',

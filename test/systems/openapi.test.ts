@@ -175,18 +175,18 @@ describe('an import', () => {
 
   test.each<[string, RegExp]>([
     ['{"swagger": "2.0", "paths": {}}', /library\.yaml:1:\d+: this is Swagger 2\.0/],
-    ['{"openapi": "3.2.0", "paths": {}}', /no OpenAPI description that is read/],
-    ['hello', /no OpenAPI description that is read/],
+    ['{"openapi": "3.2.0", "paths": {}}', /this version is not supported/],
+    ['hello', /this version is not supported/],
     ['openapi: 3.1.0\ninfo: {', /library\.yaml:\d+:\d+: /],
     ['{"openapi": "3.1.0"}', /paths is missing/],
-    ['{"openapi": "3.1.0", "paths": {"/a": {"get": {}}}}', /where requests go.*"\/" is no URL/],
+    ['{"openapi": "3.1.0", "paths": {"/a": {"get": {}}}}', /the server is missing: "\/" is not the URL/],
     [
       library.replace('operationId: addBook', 'operationId: listBooks'),
-      /library\.yaml:\d+:\d+: listBooks is the name of GET \/books already/,
+      /library\.yaml:\d+:\d+: listBooks is already the name of GET \/books/,
     ],
     [
       library.replace('$ref: "#/components/schemas/Author"', '$ref: "#/components/schemas/Autor"'),
-      /there is nothing at #\/components\/schemas\/Autor/,
+      /#\/components\/schemas\/Autor does not exist/,
     ],
   ])('of %j is refused, telling where', (text, words) => {
     let told: unknown;
@@ -225,7 +225,7 @@ describe('an import', () => {
     const { document, notes } = imported({}, text);
     expect(Object.keys(document.tools as object)).toEqual(['c']);
     expect(notes.map(({ message }) => message)).toEqual([
-      '/b is left out: it is described in another file, or nowhere',
+      '/b is left out: its description is in another file or missing',
       expect.stringContaining('GET /a is left out'),
     ]);
   });
@@ -269,7 +269,7 @@ describe('a hostile description', () => {
     expect(document.tools).toMatchObject({ b: { parameters: { properties: { x: {} } } } });
     expect(notes.map(({ message }) => message)).toEqual([
       expect.stringContaining('GET /a is left out'),
-      `anything is taken for ${JSON.stringify(ref)}, which leads out of this file`,
+      `any value is accepted for ${JSON.stringify(ref)}, which is in another file`,
     ]);
   });
 
@@ -281,7 +281,7 @@ describe('a hostile description', () => {
     expect(notes).toEqual([
       expect.objectContaining({
         line: 1,
-        message: 'anything is taken for "file:///etc/passwd", which leads out of this file',
+        message: 'any value is accepted for "file:///etc/passwd", which is in another file',
       }),
     ]);
   });
@@ -298,7 +298,7 @@ describe('a hostile description', () => {
     const text = described({ '/a': get('a', first), '/b': get('b') }, { components });
     const { document, notes } = imported({}, text);
     expect(Object.keys(document.tools as object)).toEqual(['b']);
-    expect(notes[0]?.message).toContain('GET /a is left out: its parameters have no end of parts');
+    expect(notes[0]?.message).toContain('GET /a is left out: its parameters are recursive');
   });
 
   test('smuggles no header', () => {
@@ -327,12 +327,10 @@ describe('a hostile description', () => {
       }),
     });
     expect(notes.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^GET \/a is left out: it needs x\r\ny: z, which is not a header/),
+      expect.stringMatching(/^x y is left out: which is not a header/),
       expect.stringMatching(
-        /^GET \/a is left out: it needs x\r\ny: z, which is no name of a header/,
-      ),
-      expect.stringMatching(/^x y is left out: which is no name of a header/),
-      expect.stringMatching(
-        /^requests are sent without a key: k .* is no header that may be sent$/,
+        /^requests are sent without a key: k .* is not a header that may be sent$/,
       ),
     ]);
   });
@@ -357,7 +355,7 @@ describe('a hostile description', () => {
     expect(JSON.stringify(document)).not.toMatch(/\u200b|\u202e|\\u001b|\u{e0041}/u);
     expect(document.tools).toMatchObject({ a: { description: 'Gives the weather.[8m' } });
     expect(notes.map(({ message }) => message)).toContain(
-      'of the description of a are left out the characters that a reader does not see',
+      'invisible characters in the description of a are left out',
     );
   });
 
@@ -368,10 +366,10 @@ describe('a hostile description', () => {
     ],
     ['it is nested too deep', '['.repeat(100_000)],
     [
-      'its aliases unfold to too much',
+      'its aliases expand to too many values',
       `a: &a [x,x,x,x,x]\n${[...'bcdefg'].map((one, at) => `${one}: &${one} [${Array(9).fill(`*${'abcdef'[at]}`)}]`).join('\n')}`,
     ],
-    ['an alias in it stands for what it is a part of', 'openapi: 3.1.0\npaths: &p {/a: {x: *p}}'],
+    ['an alias refers to a value that contains it', 'openapi: 3.1.0\npaths: &p {/a: {x: *p}}'],
   ])('is refused in one line: %s', (message, text) => {
     expect(() => imported({}, text)).toThrow(
       expect.objectContaining({
@@ -383,7 +381,7 @@ describe('a hostile description', () => {
 
   test('without an operation is no system of nothing', () => {
     expect(() => imported({}, described({ '/a': { trace: {} } }))).toThrow(
-      /there is no operation that can be a tool\n.*TRACE \/a is left out/,
+      /no operation can be used as a tool\n.*TRACE \/a is left out/,
     );
   });
 });

@@ -147,10 +147,10 @@ test('a value that is learnt while the process runs is in no line from then on',
 
 test('people are shown one line, in colours where there is a terminal, and the stack below', () => {
   const write = (log: ReturnType<typeof createLog>) =>
-    log.error({ execution_id: '0198', err: new Error('it broke') }, 'a run was handed back');
+    log.error({ execution_id: '0198', err: new Error('it broke') }, 'a run was released');
   const plain = logged(write, { logFormat: 'pretty' });
   expect(plain).toMatch(
-    /^\d\d:\d\d:\d\d\.\d{3} ERROR a run was handed back execution_id=0198\n {4}Error: it broke\n {4} +at /,
+    /^\d\d:\d\d:\d\d\.\d{3} ERROR a run was released execution_id=0198\n {4}Error: it broke\n {4} +at /,
   );
   const onTerminal = logged(write, { isTty: true });
   const head = (text: string) => text.split('\n').slice(0, 2).join('\n').replace(/^\S+/, '');

@@ -390,7 +390,7 @@ test('spans are sent again when the receiver asks for it, and dropped with a wor
   busy.close();
   for (let count = 0; count < 8_200; count += 1) exporter.add(span);
   await exporter.flush(true);
-  expect(dropped[1]).toEqual([8, 'more came than could be sent']);
+  expect(dropped[1]).toEqual([8, 'spans arrived faster than they could be sent']);
   expect(dropped.slice(2).reduce((sum, [count]) => sum + count, 0)).toBe(8_192);
 });
 

@@ -106,7 +106,7 @@ test('a fault that a tool leaves behind ends no worker, and any other does', asy
     program,
   ]).catch((error) => error);
   expect(ended.stdout).toMatch(
-    /^the tool careless left a fault .*floating[\s\S]*the tool later left a fault .*ticking/,
+    /^the tool careless caused an unhandled error: .*floating[\s\S]*the tool later caused an unhandled error: .*ticking/,
   );
   expect(ended.stdout).toContain('[{"ok":true,"value":"ok"},{"ok":true,"value":"ok"}]');
   expect(ended.stdout).not.toContain('never');
@@ -179,18 +179,18 @@ describe('a folder', () => {
       'a.ts: one',
       'b.js: two',
       'a.ts: one, three',
-      expect.stringMatching(/^b\.js: .*; what it had before is kept$/),
+      expect.stringMatching(/^b\.js: .*; its previous tools are kept$/),
     ]);
     rmSync(join(folder, 'a.ts'));
     await opened.refresh();
     expect(await results()).toEqual(['two: second']);
-    expect(said.at(-1)).toBe('a.ts: is gone, and its tools with it');
+    expect(said.at(-1)).toBe('a.ts: was deleted; its tools are removed');
   });
 
   const order = (said: string) => ['one', 'three', 'two'].indexOf(said.split(':')[0] ?? '');
 
   test.each([
-    ['x.ts', 'export const a = 1;', 'it exports no tool'],
+    ['x.ts', 'export const a = 1;', 'it does not export a tool'],
     [
       'x.ts',
       `export const a = { run: () => 1, parameters: { type: 'object' } };`,
@@ -199,22 +199,22 @@ describe('a folder', () => {
     [
       'x.ts',
       `export const a = { run: () => 1, description: 'd' };`,
-      'a: parameters is an object of zod, or a JSON Schema',
+      'a: parameters must be a zod object or the JSON Schema',
     ],
     [
       'x.ts',
       `export const a = { parameters: { type: 'object' }, description: 'd' };`,
-      'a: run is a function',
+      'a: run must be a function',
     ],
-    ['x.ts', tool('a', 'x').replace('run', "name: 'a b', run"), 'a: name is 1 to 64 letters'],
+    ['x.ts', tool('a', 'x').replace('run', "name: 'a b', run"), 'a: name must be 1 to 64 letters'],
     ['x.ts', tool('a', 'x').replace('run', "efect: 'pure', run"), 'efect'],
-    ['x.ts', tool('taken', 'x'), 'there is another tool named taken'],
+    ['x.ts', tool('taken', 'x'), 'another tool is already named taken'],
     ['x.ts', `import './nowhere.ts';`, 'nowhere.ts'],
     ['x.ts', `throw new Error('not today');`, 'not today'],
     [
       'x.ts',
       `import { z } from 'zod'; export const a = { description: 'd', parameters: z.string(), run: () => 1 };`,
-      'a: parameters is an object of zod',
+      'a: parameters must be a zod object',
     ],
     [
       'x.ts',
@@ -239,7 +239,7 @@ describe('a folder', () => {
     isRefused = true;
     write('a.ts', tool('one', 'second'));
     await opened.refresh();
-    expect(said).toEqual(['a.ts: one', 'a.ts: the database says no; what it had before is kept']);
+    expect(said).toEqual(['a.ts: one', 'a.ts: the database says no; its previous tools are kept']);
     expect(await results()).toEqual(['one: first']);
   });
 
@@ -277,9 +277,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
     cli = startCli(url, 'worker', '--tools', folder, '--watch');
     await until('Howdah is ready');
     expect(cli.stderr()).toContain('greet.ts: greet\n');
-    expect(cli.stderr()).toContain(
-      'todo.ts: todo is the name of a tool that is not written in code',
-    );
+    expect(cli.stderr()).toContain('todo.ts: todo is already the name of a tool in the database');
     const agent = await makeAgent(pool, {
       script: [calling({ name: 'greet' }), { content: 'done' }],
       tools: ['greet'],
@@ -297,7 +295,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
       .toBe(3);
     expect(await told()).toEqual(['good day']);
     write('greet.ts', 'export const greet = (');
-    await until('what it had before is kept');
+    await until('its previous tools are kept');
     expect(await told()).toEqual(['good day']);
   });
 

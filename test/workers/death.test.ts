@@ -61,7 +61,9 @@ test('a dead worker that cannot be removed is reported, until it is removed', as
     await expect
       .poll(() => lines.join(''))
       .toMatch(
-        new RegExp(`${stuck} could not be removed: the row is kept.*dead workers were not removed`),
+        new RegExp(
+          `${stuck} could not be removed: the row is kept.*dead workers could not be removed`,
+        ),
       );
   } finally {
     await pool.query('drop function public.refuse_removal() cascade');

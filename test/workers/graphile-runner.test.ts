@@ -175,7 +175,7 @@ test('a breaking migration that stands in its table stops the queue', async () =
       { level: 'warn' },
       {
         write: (line: string) => {
-          if (line.includes('the queue has shut itself down')) isStopping.resolve();
+          if (line.includes('the queue shut down')) isStopping.resolve();
         },
       },
     ),

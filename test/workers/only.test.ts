@@ -79,7 +79,7 @@ describe('howdah worker --only', () => {
     const left = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, others)));
     const done = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, mine)));
     const name = await nameOf('agents', mine);
-    expect(await once(`agent=${name}`)).toContain(`only of agent ${name}`);
+    expect(await once(`agent=${name}`)).toContain(`only for agent ${name}`);
     for (const id of done) {
       expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'mine' });
     }

@@ -28,7 +28,7 @@ export function checkAlertTask(
       go: (rule) => checkAlert(pool, queries, rule),
     },
     (err, { id, tenant_id }) =>
-      log.warn({ err, alert_rule_id: id, tenant_id }, 'an alert rule was not asked'),
+      log.warn({ err, alert_rule_id: id, tenant_id }, 'an alert rule could not be checked'),
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = checkAlertPayload.parse(payload);

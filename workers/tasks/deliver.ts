@@ -27,7 +27,7 @@ export function deliverTask(
       begin: ({ id }) => deliveries.begin(id),
       go: async (delivery) => deliveries.end(delivery, await send(delivery)),
     },
-    (err, { id }) => log.warn({ err, delivery_id: id }, 'a delivery is tried again in a minute'),
+    (err, { id }) => log.warn({ err, delivery_id: id }, 'a delivery will be retried in a minute'),
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = deliverPayload.parse(payload);

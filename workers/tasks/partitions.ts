@@ -19,7 +19,7 @@ export function partitionsTask(pool: Pool, log: Logger): Task {
       if (!isTimeout(err)) throw err;
       log.warn(
         { err },
-        'the partitions are created in a minute: another session holds a lock on a table',
+        'the partitions will be created in a minute: another session holds a lock on a table',
       );
       await addJob(
         'partitions',

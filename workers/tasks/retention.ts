@@ -17,10 +17,13 @@ export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Ta
     const errors: unknown[] = [];
     await dropOldMonths(months, log).catch((err) => {
       if (faultOf(err).code === 'HWDEN') {
-        log.warn({ err }, 'months are left to an owner of the database: howdah retention');
+        log.warn(
+          { err },
+          'months are not dropped by this worker: an owner of the database must run howdah retention',
+        );
         return;
       }
-      log.error({ err }, 'the months that nobody keeps could not be dropped');
+      log.error({ err }, 'the months past their retention could not be dropped');
       errors.push(err);
     });
     const { failures } = await retain(pool).catch((error) => {
@@ -42,8 +45,8 @@ async function dropOldMonths(options: MonthOptions, log: Logger): Promise<void> 
   for (const one of (await dropMonths(options)) ?? []) {
     const { month, dropped, runs, blockers, archive, replaced } = one;
     if (replaced !== null)
-      log.warn({ month, archive, replaced }, 'an archive was not whole, so there is another one');
+      log.warn({ month, archive, replaced }, 'an archive was incomplete and was written again');
     if (dropped) log.info({ month, runs, archive }, 'a month was dropped');
-    else log.info({ month, blockers }, 'a month stays');
+    else log.info({ month, blockers }, 'a month was not dropped');
   }
 }

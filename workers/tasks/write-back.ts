@@ -28,7 +28,7 @@ export function writeBackTask(
       go: ({ id, tenant_id: tenant }) =>
         writeBack(tenantPool(sqlToolPool, 'tools', { tenant }), id),
     },
-    (err, { id }) => log.warn({ err, execution_id: id }, 'an answer is written back later'),
+    (err, { id }) => log.warn({ err, execution_id: id }, 'an answer will be written back later'),
   );
   return async (payload, { addJob }) => {
     const { id, tenant_id } = writeBackPayload.parse(payload);

@@ -40,9 +40,9 @@ export function createBase({ publicUrl, host }: BaseOptions): Base {
       if (base !== undefined) return base;
       throw new RequestRefusal(
         400,
-        'this server does not know itself by the Host it was asked by',
+        'the Host header of the request is not a known address of this server',
         {
-          hint: 'Have its operator set HOWDAH_PUBLIC_URL to the address it is reached at, such as https://agents.example.com.',
+          hint: 'The operator must set HOWDAH_PUBLIC_URL to the public address of the server, such as https://agents.example.com.',
           detail: { field: 'Host' },
         },
       );

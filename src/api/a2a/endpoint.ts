@@ -77,7 +77,7 @@ function noAgent(name = ''): RequestRefusal {
   const shown = name.slice(0, 200);
   return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
     code: 'HWNTF',
-    hint: 'GET /api/agents lists those that you see.',
+    hint: 'GET /api/agents lists the agents that you see.',
     detail: { agent: shown },
   });
 }

@@ -40,14 +40,14 @@ export async function readCall({
 function callIn(value: Json, version: string | string[] | undefined): Call {
   const parsed = rpcRequest.safeParse(value);
   if (!parsed.success) {
-    throw new Unreadable('request', 'the request is no object of JSON-RPC 2.0 with a method');
+    throw new Unreadable('request', 'the request is not a JSON-RPC 2.0 object with a method');
   }
   const { id = null, method, params = {} } = parsed.data;
   const refuse = (fault: 'version' | 'method' | 'params', message: string): never => {
     throw Object.assign(new Unreadable(fault, message), { id });
   };
   if (version !== undefined && version !== '1.0' && version !== '0.3') {
-    refuse('version', `A2A ${String(version).slice(0, 20)} is not spoken here; 1.0 and 0.3 are`);
+    refuse('version', `A2A ${String(version).slice(0, 20)} is not supported; use 1.0 or 0.3`);
   }
   const legacy = LEGACY_METHODS.get(method);
   const isLegacy = legacy !== undefined;

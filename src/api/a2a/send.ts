@@ -24,7 +24,10 @@ export async function receive(
 ): Promise<StartedRun> {
   const { message, configuration, metadata } = params;
   if (configuration?.taskPushNotificationConfig ?? configuration?.pushNotificationConfig) {
-    throw new A2aRefusal('noPush', 'a task tells nobody by itself; a webhook does, for all runs');
+    throw new A2aRefusal(
+      'noPush',
+      'push notifications are not supported; create a webhook for all runs instead',
+    );
   }
   const said = saidIn(message);
   const about = { ...metadata, ...message.metadata, a2a_message_id: message.messageId };
@@ -63,7 +66,9 @@ async function goOn(
 ): Promise<StartedRun> {
   const run = await findTask(db, agent, taskId);
   if (contextId && contextId !== (run.session_id ?? run.id)) {
-    throw new A2aRefusal('params', `task ${taskId} is of another context`, { field: 'contextId' });
+    throw new A2aRefusal('params', `task ${taskId} belongs to another context`, {
+      field: 'contextId',
+    });
   }
   const named = metadata?.question_id;
   const question =
@@ -108,12 +113,12 @@ function fileOf(
     return { type: 'image_url', image_url: { url: address } };
   }
   if (raw !== undefined) return { type: 'file', file: { filename, file_data: address ?? '' } };
-  const message = `parts[${index}] is nothing that an agent can be told: text, data, raw, or the url of an image`;
+  const message = `parts[${index}] is not supported; use text, data, raw, or the url of an image`;
   throw new A2aRefusal('contentType', message, { field: `message.parts[${index}]` });
 }
 
 function noContext(id: string): A2aRefusal {
-  const hint = 'Leave it out: a new one is made, and its id comes with the task.';
+  const hint = 'Leave it out to create a new context; the task contains its id.';
   const message = `there is no context ${id.slice(0, 100)}`;
   return new A2aRefusal('params', message, { code: 'HWNTF', field: 'contextId', hint });
 }

@@ -62,15 +62,18 @@ export async function serveCall(options: CallOptions): Promise<void> {
 
 function missing(method: string): A2aRefusal {
   if (method.includes('PushNotificationConfig')) {
-    return new A2aRefusal('noPush', 'a task tells nobody by itself; a webhook does, for all runs');
+    return new A2aRefusal(
+      'noPush',
+      'push notifications are not supported; create a webhook for all runs instead',
+    );
   }
   if (method === 'GetExtendedAgentCard') {
-    return new A2aRefusal('noExtendedCard', 'the card of an agent is all there is to tell of it');
+    return new A2aRefusal('noExtendedCard', 'there is no extended agent card');
   }
   if (method === 'ListTasks') {
     return new A2aRefusal(
       'unsupported',
-      'tasks are not listed here; GET /api/executions lists runs',
+      'listing tasks is not supported; use GET /api/executions to list runs',
     );
   }
   return new A2aRefusal('method', `there is no method ${method.slice(0, 100)}`);

@@ -76,8 +76,8 @@ export function turnOf(agent: string, input: RunAgentInput): Conversation {
   if (said.length === 0) {
     throw invalid(
       'messages',
-      'there is nothing to answer',
-      'What the agent is to answer comes last.',
+      'no message needs an answer',
+      'Put the message that the agent has to answer last.',
     );
   }
   const request = chatRequest.parse({
@@ -140,7 +140,7 @@ function partsOf(value: z.output<typeof content>, field: string): Json {
       return { type: 'file', file: { filename: 'document', file_data: url } };
     }
     const at = `${field}.content[${index}]`;
-    const hint = 'There are text, image, and document with its data.';
-    throw invalid(at, `${at} is no part that an agent can be told`, hint);
+    const hint = 'Use text, image, or document with its data.';
+    throw invalid(at, `${at} is not a supported part`, hint);
   });
 }

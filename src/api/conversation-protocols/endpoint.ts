@@ -59,7 +59,7 @@ export function openEndpoint(
   const visitors: Visitors = {
     visited: (serve) => async (request, reply) => {
       const identity = options.identities.get(request.raw);
-      if (!identity) throw new Error('a request came past the login');
+      if (!identity) throw new Error('the request was not authenticated');
       const address = request.raw.socket.remoteAddress;
       const settings = { ...settingsFor(identity, name, address), timezone: 'UTC' };
       const transaction = <T>(work: (db: Client) => Promise<T>) =>
@@ -115,7 +115,7 @@ function leftFor(reason: Leaving | undefined, id: string): Failure | undefined {
   if (reason === undefined || reason === 'gone') return undefined;
   const detail = { execution_id: id };
   if (typeof reason === 'object') return { ...reason, detail };
-  const message = `the answer is not waited for any more; the run ${id} goes on`;
+  const message = `stopped waiting for the answer; the run ${id} continues`;
   return { status: 503, code: 'EUNREACHABLE', message, detail };
 }
 

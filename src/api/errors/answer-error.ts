@@ -52,7 +52,7 @@ export function failureOf(error: unknown, log: ErrorLog): Failure {
   }
   const id = randomBytes(6).toString('hex');
   log(error, id);
-  const message = `something went wrong on our side; it is logged as ${id}`;
+  const message = `internal error; see the log entry ${id}`;
   return { status: 500, code: 'EINTERNAL', message, detail: { id } };
 }
 

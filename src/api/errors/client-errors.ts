@@ -17,7 +17,10 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
     socket.destroy();
     return;
   }
-  const [status, detail] = faults[error.code ?? ''] ?? [400, 'This is no HTTP request.'];
+  const [status, detail] = faults[error.code ?? ''] ?? [
+    400,
+    'The request is not a valid HTTP request.',
+  ];
   socket.once('finish', () => socket.destroy()); // a slow sender would also close slowly
   answerBare(socket, status, 'HWINV', detail);
 }

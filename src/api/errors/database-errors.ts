@@ -33,11 +33,11 @@ function explainWaiting(error: unknown): ClientError | undefined {
   const isLate = /^timeout exceeded when trying to connect/.test((error as Error)?.message ?? '');
   if (isLate) {
     const message = 'every connection to the database is in use; try again in a moment';
-    return { message, extensions: { code: BUSY, hint: 'Ask for less at once.' } };
+    return { message, extensions: { code: BUSY, hint: 'Send fewer requests at the same time.' } };
   }
   if (!isConnectionLoss(error)) return undefined;
   const message = 'the database cannot be reached';
-  const hint = 'Try again in a moment; /readyz tells when.';
+  const hint = 'Try again in a moment; /readyz shows whether the server is ready.';
   return { message, extensions: { code: 'EUNREACHABLE', hint } };
 }
 

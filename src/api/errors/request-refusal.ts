@@ -19,7 +19,7 @@ export class RequestRefusal extends HowdahError {
 export function staleMatch(): RequestRefusal {
   return new RequestRefusal(412, 'the row has changed since this ETag was given', {
     code: 'HWCNF',
-    hint: 'Read it again, and send its ETag as If-Match.',
+    hint: 'Read the row again, and send its new ETag as If-Match.',
   });
 }
 
@@ -31,8 +31,8 @@ export function refuseBoth(
 ): void {
   const other = others.find((name) => body[name] !== undefined);
   if (body[field] === undefined || other === undefined) return;
-  throw new RequestRefusal(400, `${field} and ${other} say the same`, {
-    hint: 'Give one of them.',
+  throw new RequestRefusal(400, `${field} and ${other} have the same meaning`, {
+    hint: 'Set only one of them.',
     detail: { field },
   });
 }
@@ -40,8 +40,8 @@ export function refuseBoth(
 /** Rejects a row whose id is not the id in the path. */
 export function refuseOtherId(sent: unknown, id: string): void {
   if (sent === undefined || `${sent}`.toLowerCase() === id.toLowerCase()) return;
-  throw new RequestRefusal(400, 'id is of another row than the path', {
-    hint: 'Send it to the path of its own, or leave id out.',
+  throw new RequestRefusal(400, 'id differs from the id in the path', {
+    hint: 'Send the request to the path of this id, or leave id out.',
     detail: { field: 'id' },
   });
 }
@@ -54,7 +54,7 @@ export function noSuch(one: string, id: string): RequestRefusal {
   const key = `${one.toLowerCase().replaceAll(' ', '_')}_id`;
   return new RequestRefusal(404, `there is no ${one} ${id}`, {
     code: 'HWNTF',
-    hint: 'Take the id of one that you see.',
+    hint: 'Use the id of a row that you see.',
     detail: { [key]: id },
   });
 }

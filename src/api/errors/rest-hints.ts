@@ -25,13 +25,13 @@ const PATHS: Readonly<Record<string, string>> = {
 
 /** The REST requests for functions that hints name. */
 const CALLS: Readonly<Record<string, string>> = {
-  agent: 'its id, as GET /api/agents?name=NAME shows it',
+  agent: 'its id, from GET /api/agents?name=NAME',
   answer_question: 'POST /api/questions/ID/answer',
   run: 'POST /api/execute',
   start_session: 'POST /sessions',
   tail: 'GET /api/executions/ID/steps',
   switch_agent: 'PUT /sessions/ID/agent',
-  workflow: 'its id, as GET /api/workflows?name=NAME shows it',
+  workflow: 'its id, from GET /api/workflows?name=NAME',
 };
 
 /**

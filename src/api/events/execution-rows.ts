@@ -21,7 +21,7 @@ export const status = z
   .transform((words) => words.map((word) => WORDS[word] ?? word))
   .pipe(z.array(z.enum(STATUSES)))
   .describe(
-    `One or more of ${STATUSES.join(', ')}, with commas; in any case, PENDING and STARTED too`,
+    `One or more of ${STATUSES.join(', ')}, separated by commas; case-insensitive; PENDING and STARTED are also accepted`,
   );
 
 const nullableText = z.string().nullable();
@@ -108,8 +108,12 @@ const stepColumns = z.object({
 
 export const step = stepColumns
   .extend({
-    said: nullableText.optional().describe('With said=true: the messages of it, a line for each'),
-    calls: nullableText.optional().describe('With said=true: what its model called, and with what'),
+    said: nullableText
+      .optional()
+      .describe('With said=true: the messages of the step, one line for each'),
+    calls: nullableText
+      .optional()
+      .describe('With said=true: the tool calls of the model with their arguments'),
   })
   .meta({ id: 'Step' });
 

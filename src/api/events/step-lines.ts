@@ -9,7 +9,7 @@ export const line = z
   .object({
     execution_id: id,
     seq: z.int(),
-    agent: z.string().nullable().describe('The name of the agent or workflow that runs'),
+    agent: z.string().nullable().describe('The name of the running agent or workflow'),
     kind: z.string(),
     name: z.string().nullable(),
     started_at: time,

@@ -30,7 +30,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     if (known) return restated(error, known.message, known.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
-    return restated(error, `something went wrong on our side; it is logged as ${id}`, {
+    return restated(error, `internal error; see the log entry ${id}`, {
       code: 'EINTERNAL',
       id,
     });
@@ -115,7 +115,7 @@ function explainFilter(error: unknown): ClientError | undefined {
     kind === 'Empty objects'
       ? [
           'an empty object',
-          'To ask whether related rows exist, use the field whose name ends in Exist.',
+          'To test whether related rows exist, use the field whose name ends in Exist.',
         ]
       : ['null', 'Leave the field out, or write {isNull: true} to find rows without a value.'];
   const message = `a filter may not contain ${what}: write a condition, or leave its field out`;

@@ -23,7 +23,7 @@ export async function findHiddenTypes(pool: Pool): Promise<HiddenType[]> {
 /** Says which field is missing, why, and which statement brings it back. */
 export function describeHiddenType({ object, type, kind }: HiddenType): string {
   return (
-    `GraphQL leaves out ${object}: its type ${type} is neither in the schema howdah nor of an extension. ` +
+    `GraphQL omits ${object}: its type ${type} is neither in the schema howdah nor in an extension. ` +
     `Move the type and restart the API: alter ${kind} ${type} set schema howdah;`
   );
 }

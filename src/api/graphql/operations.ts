@@ -29,7 +29,7 @@ export function loadOperations(path: string): Operations {
     texts.set(name, text);
     texts.set(digestOf(text), text);
   }
-  if (texts.size === 0) throw unusable(path, 'there is no operation in it');
+  if (texts.size === 0) throw unusable(path, 'it contains no operation');
   return {
     find: (naming) =>
       namesOf(naming)
@@ -67,7 +67,7 @@ function documentsOf(path: string, json: Json): [string, string][] {
   const entries = isJsonObject(json) ? Object.entries(json) : [];
   const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   if (texts.length === entries.length) return texts;
-  throw unusable(path, 'it is no object of ids and documents');
+  throw unusable(path, 'it is not a JSON object of ids and documents');
 }
 
 function refuseUnreadable(name: string, text: string): void {

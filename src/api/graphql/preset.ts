@@ -133,7 +133,7 @@ export function servingPreset({
       context(request) {
         const asking = request.node?.req ?? request.ws?.request;
         const identity = identities.get(request.node?.req ?? request.ws?.socket ?? request);
-        if (!identity) throw new Error('a request came past the login');
+        if (!identity) throw new Error('the request was not authenticated');
         const pace = createBackpressure();
         return {
           pgSettings: settingsFor(identity, 'graphql', asking?.socket.remoteAddress),

@@ -92,7 +92,7 @@ const INTROSPECTION = replaceOnce(
 function replaceOnce(text: string, search: string, replacement: string): string {
   if (text.split(search).length !== 2) {
     throw new Error(
-      'the package postgraphile has an introspection query that Howdah does not know; install the version in the package.json of howdah',
+      'this version of the package postgraphile has an unknown introspection query; install the version in the package.json of howdah',
     );
   }
   return text.replace(search, () => replacement);

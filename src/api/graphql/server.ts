@@ -109,7 +109,7 @@ async function isLetIn(
   identities.set(request, verdict.value);
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST');
-    sendFault(response, { status: 405, message: 'GraphQL is asked by POST.' });
+    sendFault(response, { status: 405, message: 'Send GraphQL requests by POST.' });
     return false;
   }
   const transaction = transactionAs(verdict.value, request, { connections, admission });

@@ -9,19 +9,24 @@ const checks = z
     z.object({
       name: z.string(),
       ok: z.boolean(),
-      reason: z.string().optional().describe('Why it is not, or not what it might be'),
+      reason: z
+        .string()
+        .optional()
+        .describe('The reasons why the server is not ready or is degraded'),
     }),
   )
-  .describe('What was looked at');
+  .describe('The checks that ran');
 
 export const healthPath = {
   method: 'GET',
   path: '/healthz',
   id: 'getHealth',
   tag,
-  summary: 'Whether the process is alive',
+  summary: 'Checks whether the process is alive',
   login: 'nobody',
-  answers: { 200: { description: 'It is', schema: z.object({ status: z.literal('ok') }) } },
+  answers: {
+    200: { description: 'The process is alive', schema: z.object({ status: z.literal('ok') }) },
+  },
 } as const satisfies EndpointPath;
 
 export const readinessPath = {
@@ -29,17 +34,16 @@ export const readinessPath = {
   path: '/readyz',
   id: 'getReadiness',
   tag,
-  summary: 'Whether requests will work, and if not, why',
-  description:
-    'Without a worker runs wait and everything else works, so workers are not asked for.',
+  summary: 'Checks whether the server can answer requests, with the reasons if it cannot',
+  description: 'Workers are not checked: without a worker, runs wait and everything else works.',
   login: 'nobody',
   answers: {
     200: {
-      description: 'They will',
+      description: 'The server can answer requests',
       schema: z.object({ status: z.literal('ready'), checks }),
     },
     503: {
-      description: 'They will not',
+      description: 'The server cannot answer requests',
       schema: PROBLEM.extend({ checks }),
       type: 'application/problem+json',
     },
@@ -51,12 +55,16 @@ export const metricsPath = {
   path: '/metrics',
   id: 'getMetrics',
   tag,
-  summary: 'Figures of the whole server for Prometheus',
+  summary: 'Returns the metrics of the whole server for Prometheus',
   description:
-    'They are of no tenant, so no login of a tenant reads them: the token of the environment does. docs/observability.md names them.',
+    'The metrics belong to no tenant and require HOWDAH_METRICS_TOKEN, not the login of a tenant. See docs/observability.md for the list.',
   login: 'metrics',
   answers: {
-    200: { description: 'As Prometheus reads them', schema: z.string(), type: 'text/plain' },
+    200: {
+      description: 'Metrics in the text format of Prometheus',
+      schema: z.string(),
+      type: 'text/plain',
+    },
   },
 } as const satisfies EndpointPath;
 

@@ -40,7 +40,7 @@ export function createMetricsEndpoint({
     async handle(request, response) {
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');
-        return sendProblem(response, 405, 'HWINV', 'Metrics are read by GET.');
+        return sendProblem(response, 405, 'HWINV', 'Read metrics by GET.');
       }
       if (metricsToken === undefined && auth === 'required') {
         return sendProblem(response, 403, 'HWDEN', NO_TOKEN, { hint: HINT });
@@ -74,8 +74,8 @@ export function createMetricsEndpoint({
 }
 
 const NO_TOKEN =
-  'Metrics are of the whole server: where a login is required they are read with a token of their own.';
-const WRONG_TOKEN = 'Metrics are read with the token of this server.';
+  'Metrics cover the whole server: if a login is required, metrics need their own token.';
+const WRONG_TOKEN = 'The token is not the metrics token of this server.';
 const HINT =
   'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24, and send it: Authorization: Bearer …';
 

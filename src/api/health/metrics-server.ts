@@ -24,8 +24,8 @@ export async function startMetricsServer(
 ): Promise<MetricsServer> {
   const { host, port, metricsToken, readiness } = options;
   if (!isLoopback(host) && metricsToken === undefined) {
-    throw new HowdahError('HWDEN', `metrics on ${host} would be read by everybody`, {
-      hint: 'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24; or keep HOST on loopback (127.0.0.1).',
+    throw new HowdahError('HWDEN', `metrics on ${host} would be readable without a token`, {
+      hint: 'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24; or set HOST to a loopback address (127.0.0.1).',
       detail: { variable: 'HOWDAH_METRICS_TOKEN' },
     });
   }
@@ -52,7 +52,7 @@ export async function startMetricsServer(
         response,
         404,
         'HWNTF',
-        'There is nothing here but /metrics, /healthz and /readyz.',
+        'This server has only the paths /metrics, /healthz and /readyz.',
       );
     }
   });
@@ -65,7 +65,7 @@ export async function startMetricsServer(
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error;
     throw new HowdahError('EADDRINUSE', `port ${port} of ${host} is in use`, {
-      hint: 'Set HOWDAH_METRICS_PORT to another one, or to 0 for any that is free.',
+      hint: 'Set HOWDAH_METRICS_PORT to another port, or to 0 for any free port.',
       detail: { host, port },
       cause: error,
     });

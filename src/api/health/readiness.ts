@@ -25,8 +25,8 @@ export function watchReadiness(
   ]);
 }
 
-const DEAF = 'The connection that live streams listen on is lost; it is opened again each moment.';
-const FULL = 'As many requests wait as may: the next one would be refused.';
+const DEAF = 'The connection for live streams is lost and will be opened again.';
+const FULL = 'The queue of requests is full; further requests are rejected.';
 
 /**
  * Returns the check of the replica. A replica in trouble does not make the server unready, because
@@ -37,8 +37,8 @@ function checkOf({ trouble }: Pick<Replica, 'trouble'>): Check {
 }
 
 const TROUBLES: Readonly<Record<ReplicaTrouble, string>> = {
-  away: 'The replica cannot be reached: the primary answers what is read.',
-  lagging: 'The replica is far behind: the primary answers what is read.',
-  promoted: 'The replica is no standby any more: the primary answers what is read.',
-  foreign: 'The replica is one of another server: the primary answers what is read.',
+  away: 'The replica cannot be reached; reads go to the primary.',
+  lagging: 'The replica is far behind; reads go to the primary.',
+  promoted: 'The replica is no longer a standby; reads go to the primary.',
+  foreign: 'The replica belongs to another server; reads go to the primary.',
 };

@@ -73,6 +73,6 @@ async function inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
 
 function busy(): HowdahError {
   return new HowdahError(BUSY, 'the server has too many requests at once; try again in a moment', {
-    hint: 'Ask for less at once, or start more API processes.',
+    hint: 'Send fewer requests at the same time, or start more API processes.',
   });
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const id = z.guid('must be a UUID');
 export const time = z.iso.datetime({
   offset: true,
-  error: 'this is no time of ISO 8601, such as 2030-01-01T00:00:00Z',
+  error: 'must be an ISO 8601 time, such as 2030-01-01T00:00:00Z',
 });
 export const json = z.unknown();
 export const object = z.record(z.string(), z.unknown());
@@ -16,7 +16,7 @@ export const optionalInt = z.int32().nullable().optional();
 export const optionalBigint = z.int().nullable().optional();
 export const optionalNumber = z.number().nullable().optional();
 
-export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
+export const byId = z.strictObject({ id: id.describe('The id of the row, a UUID') });
 
 /** A query parameter that is true or false. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -42,14 +42,14 @@ export const anyCase = <const Words extends readonly [string, ...string[]]>(word
 /** The query parameters for one page of a list. */
 export const page = {
   limit: numberText(
-    z.int('this is no whole number from 1 to 1000').min(1).max(1000).default(100),
-  ).describe('Rows on a page'),
-  cursor: z.string().optional().describe('`next` of the page before'),
+    z.int('must be a whole number from 1 to 1000').min(1).max(1000).default(100),
+  ).describe('The number of rows on a page'),
+  cursor: z.string().optional().describe('`next` of the previous page'),
 };
 
 /** A page of rows. */
 export const pageOf = (row: z.ZodType) =>
   z.object({
     data: z.array(row),
-    next: z.string().nullable().describe('The cursor of the next page, null on the last one'),
+    next: z.string().nullable().describe('The cursor of the next page; null on the last page'),
   });

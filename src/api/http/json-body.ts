@@ -20,7 +20,7 @@ export async function readJson(request: IncomingMessage, mostBytes: number): Pro
   if (misfit) return refused(415, misfit);
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  if (bytes === 'too many') return refused(413, `A request may have at most ${mostBytes} bytes.`);
   return parsed(bytes);
 }
 
@@ -34,11 +34,11 @@ export async function readText(
   if (misfit) return refused(415, misfit);
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  if (bytes === 'too many') return refused(413, `A request may have at most ${mostBytes} bytes.`);
   try {
     return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
-    return refused(400, 'The request is no text in UTF-8.');
+    return refused(400, 'The request is not valid UTF-8.');
   }
 }
 
@@ -61,9 +61,9 @@ function headersFault(
   }
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
-    return `${media === 'application/json' ? 'JSON' : 'Text'} is sent in UTF-8.`;
+    return `${media === 'application/json' ? 'JSON' : 'Text'} must be sent in UTF-8.`;
   }
-  return encoding === 'identity' ? undefined : 'A request is sent without Content-Encoding.';
+  return encoding === 'identity' ? undefined : 'A request must not have a Content-Encoding.';
 }
 
 /** Reads the bytes of a body. */
@@ -94,7 +94,11 @@ export function parsed(bytes: Buffer): Body {
     if (fault) return refused(400, ...fault);
     return { ok: true, value: JSON.parse(text) as Json };
   } catch {
-    return refused(400, 'The request is no JSON.', 'JSON in UTF-8, without a byte order mark.');
+    return refused(
+      400,
+      'The request is not valid JSON.',
+      'Send JSON in UTF-8, without a byte order mark.',
+    );
   }
 }
 
@@ -125,8 +129,8 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
   for (let at = 0; at < text.length; at += 1) {
     if (open.length > MOST_LEVELS) {
       return [
-        `The request is nested over ${MOST_LEVELS} deep.`,
-        'Send less deep lists and objects.',
+        `The request is nested more than ${MOST_LEVELS} levels deep.`,
+        'Send lists and objects with fewer levels.',
       ];
     }
     const character = text[at] as string;
@@ -134,7 +138,7 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
     const isClosing = character === '}' || character === ']';
     if (character === ',' || (isFirst && !isClosing)) values += 1;
     if (values > MAX_VALUES) {
-      return [`The request has over ${MAX_VALUES} values.`, 'Send several smaller requests.'];
+      return [`The request has more than ${MAX_VALUES} values.`, 'Send several smaller requests.'];
     }
     isFirst = false;
     if (character === '{' || character === '[') {
@@ -149,13 +153,15 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
         const names = open.at(-1);
         const name = JSON.parse(text.slice(at, end + 1)) as string;
         if (names?.has(name)) {
-          return [`The request has ${JSON.stringify(name.slice(0, 200))} twice in one object.`];
+          return [
+            `An object in the request has the name ${JSON.stringify(name.slice(0, 200))} twice.`,
+          ];
         }
         names?.add(name);
         if (names && names.size > MOST_NAMES) {
           return [
-            `The request has an object with over ${MOST_NAMES} names.`,
-            'Send a list instead.',
+            `The request has an object with more than ${MOST_NAMES} names.`,
+            'Send the values as a list.',
           ];
         }
       }

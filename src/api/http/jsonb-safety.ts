@@ -34,10 +34,10 @@ type Fault = { reason: string; keys?: string[]; isName?: boolean };
 
 function faultIn(value: unknown, level: number, found: { values: number }): Fault | undefined {
   found.values += 1;
-  if (found.values > MAX_VALUES) return { reason: `has over ${MAX_VALUES} values` };
+  if (found.values > MAX_VALUES) return { reason: `has more than ${MAX_VALUES} values` };
   if (typeof value === 'string') return textFault(value);
   if (typeof value !== 'object' || value === null) return undefined;
-  if (level >= MOST_LEVELS) return { reason: `is nested over ${MOST_LEVELS} deep` };
+  if (level >= MOST_LEVELS) return { reason: `is nested more than ${MOST_LEVELS} levels deep` };
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {
       const fault = faultIn(value[index], level + 1, found);
@@ -62,6 +62,6 @@ function inside(fault: Fault, key: string): Fault {
 
 function textFault(text: string): Fault | undefined {
   if (!text.isWellFormed())
-    return { reason: 'holds half a surrogate pair, which is no character', keys: [] };
-  return text.includes('\0') ? { reason: 'holds the character U+0000', keys: [] } : undefined;
+    return { reason: 'contains half a surrogate pair, which is not a valid character', keys: [] };
+  return text.includes('\0') ? { reason: 'contains the character U+0000', keys: [] } : undefined;
 }

@@ -7,12 +7,12 @@ import type { Described, Route } from '../rest/framework/route.ts';
 export const PROBLEM = z
   .object({
     type: z.string(),
-    title: z.string().describe('The status in words'),
+    title: z.string().describe('The name of the HTTP status'),
     status: z.int(),
-    detail: z.string().describe('What is wrong, for people'),
-    code: z.string().describe('What is wrong, for programs: sql/ERRORS.md'),
-    hint: z.string().optional().describe('What to do about it'),
-    field: z.string().optional().describe('Which field it is about'),
+    detail: z.string().describe('The message for people'),
+    code: z.string().describe('The error code for programs; see sql/ERRORS.md'),
+    hint: z.string().optional().describe('How to fix the error'),
+    field: z.string().optional().describe('The field with the error'),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457)' });
 
@@ -20,7 +20,7 @@ const IF_MATCH = {
   name: 'If-Match',
   in: 'header',
   schema: { type: 'string' },
-  description: 'An ETag: the row is changed only while it is in that state, else 412',
+  description: 'An ETag; the row is changed only if it still has this ETag, else the status is 412',
 };
 
 const IDEMPOTENCY_KEY = {
@@ -28,7 +28,7 @@ const IDEMPOTENCY_KEY = {
   in: 'header',
   schema: { type: 'string', maxLength: 255 },
   description:
-    'Sent again with the same key within a day, the request is answered as the first time',
+    'A request repeated with the same key within a day gets the answer of the first request',
 };
 
 const EVENTS = 'text/event-stream';
@@ -36,7 +36,7 @@ const LAST_EVENT_ID = {
   name: 'Last-Event-ID',
   in: 'header',
   schema: { type: 'string' },
-  description: 'The `id` of the last event there was: what comes behind it is told',
+  description: 'The `id` of the last received event; the stream continues after it',
 };
 
 /**
@@ -92,7 +92,7 @@ export function openApi({ routes, doors: endpoints = [], sockets = [] }: Paths):
       title: 'Howdah',
       version: releaseVersion(),
       description:
-        'Agents, workflows and runs. Every operation runs as the caller: a row of another tenant is one that does not exist.',
+        'Agents, workflows and runs. Every operation runs with the rights of the caller. Rows of other tenants are not visible.',
     },
     security: [{ bearer: [] }],
     tags: [...new Set([...routes, ...endpoints, ...sockets].map(({ tag }) => tag))].map((name) => ({

@@ -21,7 +21,7 @@ export function leftSignal(response: ServerResponse): AbortSignal {
 
 /** Returns the error of work that ends with its client, with the code of a cancelled statement. */
 export function clientLeft(): HowdahError {
-  return new HowdahError('57014', 'the client left before its answer');
+  return new HowdahError('57014', 'the client disconnected before the answer was sent');
 }
 
 /** The time after `close` in which a client may send its first request on an open connection. */

@@ -123,5 +123,5 @@ function processInTurns(client: PoolClient, budget: ReadBudget, turns: TurnQueue
 
 function noFreeConnection(): HowdahError {
   const message = 'every connection to the database is in use; try again in a moment';
-  return new HowdahError(BUSY, message, { hint: 'Ask for less at once.' });
+  return new HowdahError(BUSY, message, { hint: 'Send fewer requests at the same time.' });
 }

@@ -153,8 +153,8 @@ export function readPosition(headers: IncomingHttpHeaders): bigint {
   if (header === undefined) return 0n;
   const position = positionOf(`${header}`.trim());
   if (position !== undefined) return position;
-  throw new HowdahError('HWINV', 'X-Howdah-LSN is no position of the log', {
-    hint: 'Send what the answer to a write had in this header, such as 0/16B3748, or leave it out.',
+  throw new HowdahError('HWINV', 'X-Howdah-LSN is not a valid log position', {
+    hint: 'Send the value of this header from the answer to a write, such as 0/16B3748, or leave it out.',
     detail: { field: 'X-Howdah-LSN' },
   });
 }

@@ -47,7 +47,9 @@ export function createStreamLimits({
     }
     if (kind === 'connection' && all >= sockets) {
       const message = `the server has reached its limit of ${sockets} open streams; try again later`;
-      throw new HowdahError(BUSY, message, { hint: 'Start more API processes.' });
+      throw new HowdahError(BUSY, message, {
+        hint: 'Close unused streams, or start more API processes.',
+      });
     }
   };
   return {

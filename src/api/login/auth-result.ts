@@ -37,20 +37,23 @@ const GET_ONE =
 
 const refusals = {
   missing: [
-    'This server wants a token or an API key: send the header Authorization: Bearer …, on a WebSocket `authorization` in connection_init.',
+    'This server requires a token or an API key: send the header Authorization: Bearer …, or on a WebSocket `authorization` in connection_init.',
     GET_ONE,
   ],
   expired: ['The token or API key has expired.', GET_ONE],
   invalid: ['The token or API key is not valid.', GET_ONE],
   revoked: ['The API key was revoked.', GET_ONE],
-  unknown: ['The tenant or the user of the token or API key is not there, or not active.', GET_ONE],
+  unknown: [
+    'The tenant or the user of the token or API key does not exist or is not active.',
+    GET_ONE,
+  ],
   keyless: [
-    'This server cannot check tokens: it has no key.',
+    'This server cannot check tokens: no key is set.',
     'Set HOWDAH_JWT_SECRET or HOWDAH_JWKS_URL, or send no token.',
   ],
   unreachable: [
     'The token or API key cannot be checked now; try again in a moment.',
-    'See the log.',
+    'See the log of the server for the reason.',
   ],
 } as const satisfies Record<Refusal['reason'], readonly [string, string]>;
 

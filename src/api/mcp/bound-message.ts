@@ -13,7 +13,7 @@ const MOST_VALUES = 1_000;
  */
 export function boundMessage(body: Body): Body {
   if (!body.ok || isWithin(typedPart(body.value), MOST_VALUES)) return body;
-  const message = `The message has over ${MOST_VALUES} values beside the arguments of a tool.`;
+  const message = `The message has more than ${MOST_VALUES} values outside the arguments of a tool.`;
   const hint = 'Leave out capabilities, icons and metadata that the server does not use.';
   return { ok: false, fault: { status: 400, message, hint } };
 }

@@ -123,6 +123,6 @@ function describeError(error: unknown, log: ErrorLog): McpRunItem {
   if (known) return { message: known.message, ...known.extensions };
   const id = randomBytes(6).toString('hex');
   log(error, id);
-  const message = `something went wrong on our side; it is logged as ${id}`;
+  const message = `internal error; see the log entry ${id}`;
   return { code: 'EINTERNAL', message };
 }

@@ -56,7 +56,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       }
       const onDisconnect = disconnectOf(request.url);
       if (onDisconnect === 'unknown') {
-        const detail = 'on_disconnect is continue or cancel.';
+        const detail = 'on_disconnect must be continue or cancel.';
         return sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
       }
       const caller = callerOf(identity, request.socket.remoteAddress);
@@ -82,7 +82,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
         if (leaving.signal.aborted) return;
         onError(error, 'mcp');
         if (response.headersSent) response.destroy();
-        else sendProblem(response, 500, 'EINTERNAL', 'Something went wrong; it is logged.');
+        else sendProblem(response, 500, 'EINTERNAL', 'Internal error; see the log of the server.');
       } finally {
         underWay.delete(leaving);
       }

@@ -11,13 +11,16 @@ const nothing = z.null();
 export const openAiErrorBody = z
   .object({
     error: z.object({
-      message: z.string().describe('What is wrong and what to do about it'),
+      message: z.string().describe('The error and how to fix it'),
       type: z.string(),
-      param: z.string().nullable().describe('The field it is about'),
-      code: z.string().nullable().describe('OpenAI’s code where it has one, else ours'),
+      param: z.string().nullable().describe('The field with the error'),
+      code: z
+        .string()
+        .nullable()
+        .describe('The code of OpenAI if there is one, else the code of Howdah'),
     }),
   })
-  .meta({ id: 'OpenAiError', description: 'An error as clients of OpenAI know it' });
+  .meta({ id: 'OpenAiError', description: 'An error in the format of OpenAI' });
 
 export const model = z
   .object({
@@ -60,7 +63,10 @@ export const completion = z
           role: z.literal('assistant'),
           content: z.string().nullable(),
           refusal: nothing,
-          tool_calls: z.array(toolCall).optional().describe('For tools that the client brought'),
+          tool_calls: z
+            .array(toolCall)
+            .optional()
+            .describe('Calls of tools that the client provided'),
         }),
         logprobs: nothing,
         finish_reason: finishReason,
@@ -91,6 +97,6 @@ export const completionChunk = z
     usage: chatUsage
       .nullable()
       .optional()
-      .describe('With stream_options.include_usage: of the last chunk, null before'),
+      .describe('With stream_options.include_usage: set in the last chunk, null before'),
   })
   .meta({ id: 'ChatCompletionChunk' });

@@ -34,7 +34,7 @@ export function sendNotFound(method: string, path: string): OpenAiError {
         status: 405,
         error: {
           ...error,
-          message: `Not allowed to ${method} on ${shown}: it takes ${only}.`,
+          message: `Not allowed to ${method} on ${shown}: use ${only}.`,
           code: 'method_not_supported',
         },
         headers: { allow: only },

@@ -16,10 +16,12 @@ const headers = z.object({
     .min(1)
     .max(500)
     .optional()
-    .describe('A known one gives the first run; with another request it is 409'),
+    .describe('A repeated key returns the first run, or 409 if the request differs'),
   'X-Howdah-On-Disconnect': onDisconnect
     .optional()
-    .describe('What becomes of the run when its client leaves before the end: detach when absent'),
+    .describe(
+      'What happens to the run when its client disconnects before the end; detach by default',
+    ),
 });
 
 export const createChatCompletion = {
@@ -27,14 +29,14 @@ export const createChatCompletion = {
   path: '/v1/chat/completions',
   id: 'createChatCompletion',
   tag,
-  summary: 'Asks an agent or workflow; the client keeps the conversation',
+  summary: 'Runs an agent or workflow; the client keeps the conversation',
   description:
-    'The model is the name of an agent or workflow. What tunes a model is passed over. The header x-request-id of the answer is the run: docs/openai.md.',
+    'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
   headers,
   body: chatRequest,
   answers: {
     200: {
-      description: 'The answer; with stream: true chunks of it, and a last line [DONE]',
+      description: 'The answer; with stream: true its chunks and a last line [DONE]',
       schema: completion,
       events: z.union([completionChunk, openAiErrorBody]),
     },
@@ -47,14 +49,14 @@ export const createResponse = {
   path: '/v1/responses',
   id: 'createResponse',
   tag,
-  summary: 'Asks an agent or workflow in a session; previous_response_id goes on in it',
+  summary: 'Runs an agent or workflow in a session; previous_response_id continues the session',
   description:
-    'The model is the name of an agent or workflow. What tunes a model is passed over. The header x-request-id of the answer is the run: docs/openai.md.',
+    'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
   headers,
   body: responsesRequest,
   answers: {
     200: {
-      description: 'The turn as it ended; with stream: true its events',
+      description: 'The ended turn; with stream: true its events',
       schema: response,
       events: responseEvent,
     },
@@ -67,8 +69,8 @@ export const listOpenAiModels = {
   path: '/v1/models',
   id: 'listOpenAiModels',
   tag,
-  summary: 'The agents and workflows that you may run, as models',
-  answers: { 200: { description: 'All of them', schema: modelList } },
+  summary: 'Lists the agents and workflows that you may run, as models',
+  answers: { 200: { description: 'All agents and workflows that you may run', schema: modelList } },
   error,
 } as const satisfies EndpointPath;
 
@@ -77,8 +79,8 @@ export const getOpenAiModel = {
   path: '/v1/models/{model}',
   id: 'getOpenAiModel',
   tag,
-  summary: 'One agent or workflow as a model',
-  params: z.object({ model: z.string().describe('Its name') }),
+  summary: 'Returns one agent or workflow as a model',
+  params: z.object({ model: z.string().describe('The name of the agent or workflow') }),
   answers: { 200: { description: 'The model', schema: model } },
   error,
 } as const satisfies EndpointPath;

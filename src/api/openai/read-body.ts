@@ -38,6 +38,6 @@ export async function readBody<S extends z.ZodType>(
           : `${path}.${String(key)}`,
     '',
   );
-  if (!issue || field === '') throw invalid('body', 'the request is no object of JSON');
+  if (!issue || field === '') throw invalid('body', 'the request is not a JSON object');
   throw invalid(field, sentenceOf(field, issue));
 }

@@ -73,7 +73,7 @@ export function createRequestRun(options: RequestRunOptions): RequestRun {
     if (reason === 'gone') return undefined;
     const detail = { execution_id: started.id };
     if (typeof reason === 'object') return { ...reason, detail };
-    const message = `the answer is not waited for any more; the run ${started.id} goes on`;
+    const message = `stopped waiting for the answer; the run ${started.id} continues`;
     return { status: 503, code: 'EUNREACHABLE', message, detail };
   };
   async function* follow(isStreamed: boolean): AsyncGenerator<AnswerItem, void> {
@@ -133,7 +133,10 @@ export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
   const [said = 'detach'] = [headers[ON_DISCONNECT]].flat();
   const wish = onDisconnect.safeParse(said);
   if (wish.success) return wish.data === 'cancel';
-  throw invalid(ON_DISCONNECT, `${ON_DISCONNECT} is cancel or detach, not ${said.slice(0, 50)}`);
+  throw invalid(
+    ON_DISCONNECT,
+    `${ON_DISCONNECT} must be cancel or detach, not ${said.slice(0, 50)}`,
+  );
 }
 
 /** Ignores the error that a run has already ended, because that is the wanted result. */

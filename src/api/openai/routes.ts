@@ -33,7 +33,7 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Open
   const failure = (error: unknown) => failureOf(error, options.onError);
   const transactionFor = (request: FastifyRequest) => {
     const identity = options.identities.get(request.raw);
-    if (!identity) throw new Error('a request came past the login');
+    if (!identity) throw new Error('the request was not authenticated');
     const address = request.raw.socket.remoteAddress;
     const settings = { ...settingsFor(identity, 'openai', address), timezone: 'UTC' };
     const transaction = <T>(work: (db: Client) => Promise<T>) =>
@@ -103,7 +103,7 @@ function noModel(name: string): RequestRefusal {
   const shown = name.slice(0, 200);
   return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
     code: 'HWNTF',
-    hint: 'GET /v1/models lists those that you may run.',
+    hint: 'GET /v1/models lists the agents and workflows that you may run.',
     detail: { agent: shown },
   });
 }

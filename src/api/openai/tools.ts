@@ -26,7 +26,7 @@ export function toolsFor(
   if (choice === 'none') return [];
   if (choice != null && choice !== 'auto') {
     const hint = 'Leave it out, or send auto or none.';
-    throw unsupported('tool_choice', 'which tools are called is for the agent to decide', hint);
+    throw unsupported('tool_choice', 'the agent decides which tools are called', hint);
   }
   return functions.map(({ name, description, parameters }) => ({
     name,

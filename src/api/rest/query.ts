@@ -13,20 +13,23 @@ const USUAL_WAIT = 60;
 
 const decision = z.object({
   method: z.string(),
-  chosen: z.unknown().describe('Whom it was given to, with confidence and reason'),
+  chosen: z.unknown().describe('The agents that were chosen, with confidence and reason'),
   reason: z.string().nullable(),
   candidates: z.unknown(),
 });
 
 const found = z.object({
-  decision: decision.nullable().describe('As howdah.routing_decisions has it'),
-  sql: z.string().nullable().describe('The last query that was answered; null: none was asked'),
+  decision: decision.nullable().describe('The decision, as in howdah.routing_decisions'),
+  sql: z
+    .string()
+    .nullable()
+    .describe('The last query that returned rows; null when no query was run'),
   rows: z.array(object).nullable(),
   row_count: z.int().nullable(),
   cut_by: z
     .string()
     .nullable()
-    .describe('rows or bytes, when there were more than an agent may read'),
+    .describe('rows or bytes, when the result exceeded what an agent may read'),
 });
 
 const answered = found.extend({
@@ -46,10 +49,13 @@ export const queryRoutes: Route[] = [
     path: '/query',
     id: 'query',
     tag: 'executions',
-    summary: 'Asks a question; the manager decides which agent answers it',
-    description: `With what was asked of the database, and its rows. It waits ${USUAL_WAIT} seconds when nothing is said of it.`,
+    summary: 'Asks a question; the manager chooses the agent that answers',
+    description: `The answer contains the database query and its rows. The request waits ${USUAL_WAIT} seconds by default.`,
     body: z.strictObject({
-      question: z.string().regex(/\S/, 'it is empty').describe('In any language'),
+      question: z
+        .string()
+        .regex(/\S/, 'the question is empty')
+        .describe('The question, in any language'),
       session_id: id.optional(),
       metadata: object.optional(),
       wait: waitField,
@@ -57,9 +63,9 @@ export const queryRoutes: Route[] = [
     isKeyed: true,
     words: { message: 'question', input: 'question' },
     answers: {
-      200: { description: 'It is answered, or could not be', schema: answered },
+      200: { description: 'The question was answered, or answering it failed', schema: answered },
       202: {
-        description: 'It is not answered yet',
+        description: 'The question is not answered yet',
         schema: z.object({ execution_id: id, status: z.enum(STATUSES) }),
       },
     },

@@ -111,7 +111,7 @@ async function answer(
   context: RestContext,
 ) {
   const identity = context.identities.get(request.raw);
-  if (!identity) throw new Error('a request came past the login');
+  if (!identity) throw new Error('the request was not authenticated');
   const means = meansFor(route, identity, request, reply, context);
   const { headers, url } = request;
   if (route.body && route.method !== 'GET') {

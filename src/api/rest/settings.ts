@@ -12,8 +12,8 @@ import { type Route, route } from './framework/route.ts';
 const setting = z
   .object({
     key: z.string(),
-    value: z.number().nullable().describe('What holds; null: nothing is limited'),
-    source: z.enum(['tenant', 'system', 'default']).describe('Who said so'),
+    value: z.number().nullable().describe('The effective value; null means no limit'),
+    source: z.enum(['tenant', 'system', 'default']).describe('Where the value comes from'),
     default_value: z.number().nullable(),
     minimum: z.number(),
     maximum: z.number(),
@@ -24,7 +24,9 @@ const setting = z
 const ofKey = {
   tag: 'settings',
   path: '/api/settings/{key}',
-  params: z.strictObject({ key: z.string().describe('Such as max_depth: docs/settings.md') }),
+  params: z.strictObject({
+    key: z.string().describe('The key of the setting, such as max_depth; see docs/settings.md'),
+  }),
 };
 const one = { 200: { description: 'The setting', schema: setting } };
 
@@ -35,16 +37,16 @@ export const settingRoutes: Route[] = [
     path: '/api/settings',
     id: 'listSettings',
     tag: 'settings',
-    summary: 'All there are, with what holds for the tenant, by key',
+    summary: 'Lists all settings with the values for the tenant, ordered by key',
     isReplicable: true,
-    answers: { 200: { description: 'They', schema: z.object({ data: z.array(setting) }) } },
+    answers: { 200: { description: 'The settings', schema: z.object({ data: z.array(setting) }) } },
     work: async (db) => ({ body: { data: await listSettings(db) } }),
   }),
   route({
     ...ofKey,
     method: 'GET',
     id: 'getSetting',
-    summary: 'One of them',
+    summary: 'Returns one setting',
     answers: one,
     work: async (db, { params }) => ({ body: await settingOf(db, params.key) }),
   }),
@@ -52,8 +54,8 @@ export const settingRoutes: Route[] = [
     ...ofKey,
     method: 'PUT',
     id: 'putSetting',
-    summary: 'Sets it for the tenant',
-    body: z.strictObject({ value: z.number().describe('From minimum to maximum') }),
+    summary: 'Sets the value for the tenant',
+    body: z.strictObject({ value: z.number().describe('A number from minimum to maximum') }),
     answers: one,
     async work(db, { params, body }) {
       await settingOf(db, params.key);
@@ -65,14 +67,14 @@ export const settingRoutes: Route[] = [
     ...ofKey,
     method: 'DELETE',
     id: 'deleteSetting',
-    summary: 'Takes back what the tenant set',
-    answers: { 204: { description: 'The tenant has none of its own' } },
+    summary: 'Removes the value that the tenant set',
+    answers: { 204: { description: 'The value of the tenant was removed' } },
     async work(db, { params: { key } }) {
       await settingOf(db, key);
       if (await removeSetting(db, key)) return { status: 204 };
       throw new RequestRefusal(404, `the tenant has not set ${key}`, {
         code: 'HWNTF',
-        hint: 'What holds comes of the system, or is the default: source says which.',
+        hint: 'The effective value comes from the system or is the default; see the field source.',
         detail: { key },
       });
     },
@@ -85,7 +87,7 @@ async function settingOf(db: Client, key: string): Promise<Setting> {
   const keys = (await listSettings(db)).map((known) => known.key);
   throw new RequestRefusal(404, `there is no setting ${key}`, {
     code: 'HWNTF',
-    hint: `The settings: ${keys.join(', ')}.`,
+    hint: `The settings are: ${keys.join(', ')}.`,
     detail: { key },
   });
 }

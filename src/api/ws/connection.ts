@@ -129,7 +129,7 @@ export class Connection {
     if ('fault' in read) throw read.fault;
     const message = messageIn(read.value);
     if (message.type === 'connection_init' && !isFirst) {
-      throw conflict('the connection is let in already');
+      throw conflict('the connection is already authenticated');
     }
     this.#refused = 0;
     return message;
@@ -137,7 +137,7 @@ export class Connection {
 
   get #identity(): Identity {
     const identity = this.#options.identities.get(this.#socket);
-    if (!identity) throw new Error('a message came past the login');
+    if (!identity) throw new Error('the message was not authenticated');
     return identity;
   }
 
@@ -172,18 +172,22 @@ export class Connection {
   }
 
   async #eventsOf({ id, after, ...of }: Subscribe, means: RouteContext): Promise<EventsOf> {
-    if (this.#subscriptions.has(id)) throw conflict(`there is a subscription ${id} already`);
+    if (this.#subscriptions.has(id)) throw conflict(`subscription ${id} already exists`);
     if (this.#subscriptions.size >= this.#options.most) {
-      throw new RequestRefusal(429, `a connection may have ${this.#options.most} subscriptions`, {
-        code: 'HWQTA',
-        hint: 'Open another connection, or end some of them.',
-      });
+      throw new RequestRefusal(
+        429,
+        `a connection may have at most ${this.#options.most} subscriptions`,
+        {
+          code: 'HWQTA',
+          hint: 'Close some of them, or open another connection.',
+        },
+      );
     }
     const { execution_id, session_id } = of;
     const sent = { headers: {}, query: { after } };
     if (execution_id !== undefined && session_id !== undefined) {
-      throw new RequestRefusal(400, 'a subscription is of a run or of a session', {
-        hint: 'Give execution_id or session_id, not both.',
+      throw new RequestRefusal(400, 'a subscription needs either a run or a session', {
+        hint: 'Set either execution_id or session_id.',
         detail: { field: 'session_id' },
       });
     }
@@ -222,7 +226,7 @@ export class Connection {
     if (leaving) return;
     throw new RequestRefusal(404, `there is no subscription ${id} on this connection`, {
       code: 'HWNTF',
-      hint: 'Take the id of the message that began it.',
+      hint: 'Use the id of the message that started it.',
       detail: { field: 'subscription' },
     });
   }
@@ -244,8 +248,8 @@ function readObject(data: RawData, isBinary: boolean): Read {
   const body = isBinary ? undefined : parsed(data as Buffer);
   if (body?.ok && isJsonObject(body.value)) return { value: body.value as Record<string, Json> };
   const known = body && !body.ok && body.fault !== 'gone' ? body.fault : undefined;
-  const fault = new RequestRefusal(400, known?.message ?? 'The message is no object of JSON.', {
-    hint: known?.hint ?? 'Send text frames, each of one object with a type.',
+  const fault = new RequestRefusal(400, known?.message ?? 'The message is not a JSON object.', {
+    hint: known?.hint ?? 'Send text frames that each contain one object with a type.',
   });
   return { fault };
 }
@@ -257,8 +261,8 @@ function messageIn(sent: Record<string, Json>): Message {
     return readMessage(messages[type as MessageType], sent) as Message;
   }
   const [near] = typeof type === 'string' ? closestNames(type, known, 1) : [];
-  throw new RequestRefusal(400, type === undefined ? 'type is missing' : 'there is no such type', {
-    hint: near === undefined ? `There are: ${known.join(', ')}.` : `Did you mean ${near}?`,
+  throw new RequestRefusal(400, type === undefined ? 'type is missing' : 'the type is unknown', {
+    hint: near === undefined ? `Known types: ${known.join(', ')}.` : `Did you mean ${near}?`,
     detail: { field: 'type' },
   });
 }

@@ -65,7 +65,7 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
   } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
   server.on('wsClientError', ({ message }, socket) => {
-    answerBare(socket, 400, 'HWINV', `This is no WebSocket: ${message}.`);
+    answerBare(socket, 400, 'HWINV', `The WebSocket handshake is not valid: ${message}.`);
   });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
   const heard = new WeakMap<WebSocket, number>();
@@ -101,7 +101,7 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
     serves: (path) => path === PATH,
     async handle(_request, response) {
       response.setHeader('upgrade', 'websocket').setHeader('connection', 'upgrade');
-      sendProblem(response, 426, 'HWINV', `${PATH} is a WebSocket.`);
+      sendProblem(response, 426, 'HWINV', `${PATH} accepts only WebSocket connections.`);
     },
     upgrade(request, socket, head) {
       if (options.limits.isFull) {
@@ -116,7 +116,7 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
       const gone = [...server.clients].map(
         (socket) => new Promise((resolve) => socket.once('close', resolve)),
       );
-      for (const socket of server.clients) socket.close(GOING_AWAY, 'the server closes');
+      for (const socket of server.clients) socket.close(GOING_AWAY, 'the server is shutting down');
       const timer = setTimeout(() => {
         for (const socket of server.clients) socket.terminate();
       }, FAREWELL_MS);

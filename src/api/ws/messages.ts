@@ -6,8 +6,12 @@ import { answerFields } from '../rest/runs/questions.ts';
 import { saidFields } from '../rest/runs/session-messages.ts';
 
 /** The id that a client gives to its message. The answer has the same id. */
-const ref = z.string().min(1).max(100).describe('Of the message: what answers it has the same');
-const execution_id = id.describe('Of the run');
+const ref = z
+  .string()
+  .min(1)
+  .max(100)
+  .describe('The id of the message; its answers have the same id');
+const execution_id = id.describe('The id of the run');
 const idempotency_key = z
   .string()
   .optional()
@@ -20,19 +24,19 @@ const control = <T extends string>(type: T) =>
 export const messages = {
   connection_init: z.strictObject({
     type: z.literal('connection_init'),
-    authorization: z.string().optional().describe('Bearer …, where no header can be sent'),
+    authorization: z.string().optional().describe('Bearer …, for clients that cannot send headers'),
   }),
   subscribe: z.strictObject({
     type: z.literal('subscribe'),
     id: ref,
     execution_id: execution_id.optional(),
     session_id: id.optional(),
-    after: z.string().optional().describe('The id of the last event you have'),
+    after: z.string().optional().describe('The id of the last event you received'),
   }),
   unsubscribe: z.strictObject({
     type: z.literal('unsubscribe'),
     id: ref,
-    subscription: z.string().describe('The id of the message that began it'),
+    subscription: z.string().describe('The id of the message that started it'),
   }),
   execute: executeBody
     .omit({ wait: true, stream: true })
@@ -48,7 +52,9 @@ export const messages = {
     type: z.literal('answer'),
     id: ref,
     question_id: id.optional(),
-    session_id: id.optional().describe('Whose oldest open question is meant, when none is named'),
+    session_id: id
+      .optional()
+      .describe('The session whose oldest open question is answered when no question is named'),
     ...answerFields,
   }),
   cancel: control('cancel'),
@@ -63,7 +69,7 @@ export type Message = { [T in MessageType]: z.output<(typeof messages)[T]> }[Mes
 /** All messages of a client, for the OpenAPI document. */
 const clientMessage = z
   .union(Object.values(messages))
-  .meta({ id: 'SocketMessage', description: 'What a client sends over /ws' });
+  .meta({ id: 'SocketMessage', description: 'A message from the client over /ws' });
 
 /** Messages that a server sends. */
 const serverMessage = z
@@ -73,7 +79,7 @@ const serverMessage = z
       type: z.literal('event'),
       subscription: z.string(),
       event: z.enum(['thought', 'action', 'observation', 'ask_user', 'token', 'complete', 'error']),
-      id: z.string().optional().describe('Where to go on behind it (`after`)'),
+      id: z.string().optional().describe('The cursor to continue after this event (`after`)'),
       data: z.record(z.string(), z.unknown()),
     }),
     z.object({ type: z.literal('end'), subscription: z.string() }),
@@ -84,15 +90,15 @@ const serverMessage = z
       error: z.record(z.string(), z.unknown()).describe('A Problem'),
     }),
   ])
-  .meta({ id: 'SocketAnswer', description: 'What a server sends over /ws' });
+  .meta({ id: 'SocketAnswer', description: 'A message from the server over /ws' });
 
 /** The WebSocket in the OpenAPI document. */
 export const socketPath: SocketPath = {
   path: '/ws',
   id: 'openSocket',
   tag: 'executions',
-  summary: 'Events of runs and sessions, and what a person does meanwhile, over one WebSocket',
-  description: 'JSON, one object to a text frame: docs/rest.md.',
+  summary: 'Carries events of runs and sessions, and messages of a person, over one WebSocket',
+  description: 'Each text frame is one JSON object; see docs/rest.md.',
   takes: clientMessage,
   sends: serverMessage,
 };

@@ -63,8 +63,8 @@ function routeOf(id: string): Route {
 
 /** Returns the error for a message that has neither of two fields. */
 export function nothingNamed(one: string, other: string): RequestRefusal {
-  return new RequestRefusal(400, `neither ${one} nor ${other} is there`, {
-    hint: `Give ${one} or ${other}.`,
+  return new RequestRefusal(400, `neither ${one} nor ${other} is set`, {
+    hint: `Set ${one} or ${other}.`,
     detail: { field: one },
   });
 }

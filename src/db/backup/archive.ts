@@ -84,15 +84,15 @@ async function refuseOther(file: string): Promise<void> {
     throw new HowdahError(
       isAbsent ? 'HWNTF' : 'HWINV',
       isAbsent ? `there is no file ${file}` : `${file} cannot be read: ${message}`,
-      { hint: 'Name a file that howdah backup wrote.', detail: { file }, cause },
+      { hint: 'Name a file written by howdah backup.', detail: { file }, cause },
     );
   }
   if (beginning.toString('latin1') !== BEGINNING) throw notOurs(file);
 }
 
 function notOurs(file: string): HowdahError {
-  return new HowdahError('HWINV', `${file} is no backup of Howdah`, {
-    hint: 'Name a file that howdah backup wrote, or pg_dump in its custom format with the schemas howdah, howdah_private and graphile_worker.',
+  return new HowdahError('HWINV', `${file} is not a Howdah backup`, {
+    hint: 'Name a file written by howdah backup, or by pg_dump in custom format with the schemas howdah, howdah_private and graphile_worker.',
     detail: { file },
   });
 }

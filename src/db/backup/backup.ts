@@ -118,9 +118,9 @@ function refuseBlind({ login, passes }: Server): void {
   if (passes) return;
   throw new HowdahError(
     'HWDEN',
-    `the login ${login} cannot back up: row-level security keeps rows from it`,
+    `the login ${login} cannot back up: row-level security hides rows from it`,
     {
-      hint: 'Use a superuser, or a member of howdah_owner whom a superuser has given BYPASSRLS (for backups alone: leave it out of DATABASE_URL of what runs).',
+      hint: 'Use a superuser, or a member of howdah_owner with BYPASSRLS, which only a superuser can grant. Use that login for backups only, not in DATABASE_URL of running processes.',
       detail: { login },
     },
   );
@@ -128,10 +128,14 @@ function refuseBlind({ login, passes }: Server): void {
 
 function refuseTaken(file: string): void {
   if (!existsSync(file)) return;
-  throw new HowdahError('HWCNF', `there is a file ${file} already, and a backup replaces none`, {
-    hint: 'Name another one, or move that away.',
-    detail: { file },
-  });
+  throw new HowdahError(
+    'HWCNF',
+    `the file ${file} already exists, and a backup does not overwrite files`,
+    {
+      hint: 'Name another file, or move the existing file.',
+      detail: { file },
+    },
+  );
 }
 
 /**
@@ -147,7 +151,7 @@ async function makePart(file: string): Promise<string> {
       const reason =
         cause.code === 'ENOENT' ? `there is no folder ${dirname(file)}` : cause.message;
       throw new HowdahError('EUSAGE', `${file} cannot be written: ${reason}`, {
-        hint: 'Name a file in a folder that is there and may be written to.',
+        hint: 'Name a file in a folder that exists and is writable.',
         detail: { file, code: cause.code ?? null },
         cause,
       });

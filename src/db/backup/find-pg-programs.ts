@@ -110,7 +110,7 @@ function tooOld(
     : `${programs.join(' and ')}${wanted} ${programs.length > 1 ? 'are' : 'is'} needed, and ${pgBin === undefined ? 'none was found' : `not in ${pgBin}`}`;
   return new HowdahError('EPOSTGRES', message, {
     hint: [
-      `Install the client programs of PostgreSQL ${atLeast}${orOlder ? '' : ' or newer'} (Debian: postgresql-client-${atLeast}), or say where they are: --pg-bin FOLDER, or HOWDAH_PG_BIN.`,
+      `Install the client programs of PostgreSQL ${atLeast}${orOlder ? '' : ' or newer'} (Debian: postgresql-client-${atLeast}), or set their folder with --pg-bin FOLDER or HOWDAH_PG_BIN.`,
       ...(without ? [without] : []),
     ].join(' '),
     detail: { needed: atLeast, found: found.map(({ folder, version }) => ({ folder, version })) },

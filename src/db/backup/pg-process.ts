@@ -70,11 +70,11 @@ function hintFor(words: string): string {
   if (/out of shared memory|max_locks_per_transaction/.test(words)) {
     return 'Raise max_locks_per_transaction of the server (256 is plenty for years of months), restart it and try again.';
   }
-  if (/No space left/i.test(words)) return 'Make room on that disk and try again.';
+  if (/No space left/i.test(words)) return 'Free space on that disk and try again.';
   if (/lock timeout|lock-wait-timeout|canceling statement due to lock/.test(words)) {
-    return 'Something holds a table for itself, such as a migration: try again when it is over.';
+    return 'Another session holds an exclusive lock on a table, such as a migration. Try again when it has finished.';
   }
-  return 'Its own words stand above.';
+  return 'See its messages above.';
 }
 
 /**

@@ -65,9 +65,9 @@ async function refuseTaken(client: Client): Promise<void> {
     schemas.length === 1 ? `the schema ${schemas[0]}` : `the schemas ${schemas.join(', ')}`;
   throw new HowdahError(
     'HWCNF',
-    `the database ${database} has ${what} already, and a restore replaces nothing`,
+    `the database ${database} already has ${what}, and a restore does not replace existing data`,
     {
-      hint: `Restore into an empty database: createdb NAME, and --into with its URL. When ${database} may lose what it holds: howdah migrate down --all`,
+      hint: `Restore into an empty database: createdb NAME, then use --into with its URL. To delete everything in ${database}, run: howdah migrate down --all`,
       detail: { database, schemas },
     },
   );
@@ -77,7 +77,7 @@ function refuseNewer(archive: Archive, targetMajor: number, known: readonly stri
   if (archive.serverMajor > targetMajor) {
     throw new HowdahError(
       'HWCNF',
-      `the backup is of PostgreSQL ${archive.server}, and this server is ${targetMajor}`,
+      `the backup was made with PostgreSQL ${archive.server}, but this server is version ${targetMajor}`,
       { hint: `Restore it into a server of PostgreSQL ${archive.serverMajor} or newer.` },
     );
   }
@@ -85,7 +85,7 @@ function refuseNewer(archive: Archive, targetMajor: number, known: readonly stri
   const newer = archive.migrations.filter((name) => !known.includes(name));
   if (newer.length === 0) return;
   throw new HowdahError('HWCNF', 'the schema in the backup is newer than this program', {
-    hint: `Use the release that made it, or a newer one; this one does not know ${newer.join(', ')}.`,
+    hint: `Use the release that made the backup, or a newer one. This release does not know ${newer.join(', ')}.`,
     detail: { newer },
   });
 }
@@ -102,7 +102,7 @@ async function refuseMissingRoles(client: Client, roles: readonly string[]): Pro
     'HWCNF',
     `the backup names roles that this server does not have: ${names.join(', ')}`,
     {
-      hint: `They own something in it, or are granted something. Make them (createuser --no-login NAME, or with their passwords as they were) and restore again.`,
+      hint: `These roles own objects or have grants in the backup. Create them (createuser --no-login NAME, or with their original passwords) and restore again.`,
       detail: { roles: names },
     },
   );
@@ -135,7 +135,7 @@ async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive)
         sink.write(beforeContents());
         await Promise.race([
           pipeline(reading.child.stdout as Readable, sink, { end: false }),
-          psql.ended.then(() => Promise.reject(new Error('psql ended before its time'))),
+          psql.ended.then(() => Promise.reject(new Error('psql ended unexpectedly'))),
         ]);
         await reading.ended;
         sink.end(`${AFTER_CONTENTS}${isPaused ? PAUSED : ''}commit;\n`);

@@ -24,13 +24,13 @@ export async function refusePooler(url: string, applicationName: string): Promis
       const { rows } = await client.query(`select current_setting('howdah.session', true) as said`);
       return rows[0].said;
     });
-    if (received !== marker) throw refused(url, 'lets no session begin with settings');
+    if (received !== marker) throw refused(url, 'does not allow startup parameters');
   } catch (error) {
     const isUnsupported = /unsupported startup parameter/.test(faultOf(error).message);
-    throw isUnsupported ? refused(url, 'lets no session begin with settings', error) : error;
+    throw isUnsupported ? refused(url, 'does not allow startup parameters', error) : error;
   }
   if (await sharesBackends(url, applicationName)) {
-    throw refused(url, 'gives each transaction another session');
+    throw refused(url, 'uses a different session for each transaction');
   }
 }
 
@@ -64,8 +64,8 @@ async function onConnection<T>(
 
 function refused(url: string, why: string, cause?: unknown): HowdahError {
   const { host } = new URL(url);
-  return new HowdahError('HWINV', `at ${host} is a pooler that ${why}`, {
-    hint: 'Set DATABASE_DIRECT_URL to the URL of the server itself; DATABASE_URL may stay that of the pooler, for the requests of the API.',
+  return new HowdahError('HWINV', `the server at ${host} is a pooler that ${why}`, {
+    hint: 'Set DATABASE_DIRECT_URL to the URL of the server itself. DATABASE_URL may remain the URL of the pooler, for the requests of the API.',
     detail: { variable: 'DATABASE_DIRECT_URL', host },
     cause,
   });

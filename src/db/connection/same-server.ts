@@ -8,10 +8,14 @@ import type { Pool } from './pool.ts';
 export async function refuseOtherServer(direct: Pool, pooled: Pool): Promise<void> {
   const [one, other] = await Promise.all([direct, pooled].map(placeOf));
   if (one === other) return;
-  throw new HowdahError('HWINV', 'DATABASE_URL and DATABASE_DIRECT_URL are not the same database', {
-    hint: 'Let the pooler at DATABASE_URL lead to the database of DATABASE_DIRECT_URL.',
-    detail: { variable: 'DATABASE_DIRECT_URL' },
-  });
+  throw new HowdahError(
+    'HWINV',
+    'DATABASE_URL and DATABASE_DIRECT_URL point to different databases',
+    {
+      hint: 'Configure the pooler at DATABASE_URL for the database of DATABASE_DIRECT_URL.',
+      detail: { variable: 'DATABASE_DIRECT_URL' },
+    },
+  );
 }
 
 async function placeOf(pool: Pool): Promise<string> {

@@ -13,7 +13,7 @@ const PAUSE_MS = 250;
 /**
  * Waits until the server accepts a connection, for at most `seconds`, and reports once that it
  * waits. Throws at once if waiting cannot help, such as for a rejected login or a missing database.
- * Throws other errors when the time is over. Throws an abort error when `signal` fires.
+ * Throws other errors when the time limit is reached. Throws an abort error when `signal` fires.
  */
 export async function waitForServer(
   url: string,
@@ -28,7 +28,7 @@ export async function waitForServer(
     if (!MAY_PASS.test(codeOf(error)) || performance.now() >= end) throw error;
     if (isFirst) {
       const { host } = new URL(url);
-      talk(`No server takes connections at ${host} yet: waiting for up to ${seconds} s.`);
+      talk(`No server accepts connections at ${host} yet: waiting up to ${seconds} s.`);
     }
     await pause(PAUSE_MS, undefined, { signal });
   }

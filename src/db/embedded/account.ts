@@ -27,7 +27,7 @@ export function serverAccount(dataDir: string): Account | undefined {
   }
   const account = lookUp('postgres') ?? lookUp('nobody');
   if (account !== undefined) return account;
-  throw new HowdahError('EHOME', 'PostgreSQL refuses to run as root, and no other user is there.', {
+  throw new HowdahError('EHOME', 'PostgreSQL refuses to run as root, and no other user exists.', {
     hint: 'Add one with `useradd --system postgres`, run howdah as another user, or set DATABASE_URL.',
   });
 }
@@ -45,8 +45,8 @@ export function makeHome(home: string, account: Account | undefined): void {
     accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HowdahError('EHOME', `The folder ${home} cannot be made or written: ${reason}.`, {
-      hint: 'Set HOWDAH_HOME to a folder you may write to, or DATABASE_URL to a PostgreSQL of your own.',
+    throw new HowdahError('EHOME', `The folder ${home} cannot be created or written: ${reason}.`, {
+      hint: 'Set HOWDAH_HOME to a folder you may write to, or set DATABASE_URL to use your own PostgreSQL.',
       cause,
     });
   }

@@ -8,7 +8,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 export type Binaries = Readonly<{ initdb: string; pg_ctl: string; postgres: string }>;
 
 const VERSION_MS = 10_000;
-const ownServer = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
+const ownServer = 'Or set DATABASE_URL to use your own PostgreSQL.';
 
 /**
  * Returns the programs that npm installed for this platform, ready to run. Throws `EPOSTGRES` when
@@ -84,7 +84,7 @@ function makeLink(target: string, link: string): void {
   } catch (cause) {
     // Another process may be doing the same.
     if (existsSync(link)) return;
-    throw new HowdahError('EPOSTGRES', `Cannot make the link ${link}, which PostgreSQL needs.`, {
+    throw new HowdahError('EPOSTGRES', `Cannot create the link ${link}, which PostgreSQL needs.`, {
       hint: `Run \`npm rebuild\` as a user who may write there. ${ownServer}`,
       cause,
     });

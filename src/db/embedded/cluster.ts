@@ -53,11 +53,9 @@ export async function ensureCluster(
   if (existsSync(dataDir)) {
     if (readdirSync(dataDir).length > 0) return checkVersion(dataDir, major);
   }
-  log(`Making a PostgreSQL ${major} database in ${dataDir} (once, about a second).`);
+  log(`Creating a PostgreSQL ${major} database in ${dataDir} (once, about a second).`);
   if (account?.name === 'nobody') {
-    log(
-      'It runs as user nobody; `useradd --system postgres` beforehand would give it a user of its own.',
-    );
+    log('It runs as user nobody. To give it its own user, run `useradd --system postgres` first.');
   }
   removeAbandoned(dataDir);
   const building = `${dataDir}.${process.pid}.${randomBytes(4).toString('hex')}.new`;
@@ -73,7 +71,7 @@ export async function ensureCluster(
 function checkVersion(dataDir: string, major: number): void {
   const file = join(dataDir, 'PG_VERSION');
   if (!existsSync(file)) {
-    throw new HowdahError('EHOME', `${dataDir} is not empty and holds no PostgreSQL data.`, {
+    throw new HowdahError('EHOME', `${dataDir} is not empty and contains no PostgreSQL data.`, {
       hint: 'Move it away, or set HOWDAH_HOME to another folder.',
     });
   }
@@ -81,7 +79,7 @@ function checkVersion(dataDir: string, major: number): void {
   if (Number(found) === major) return;
   throw new HowdahError(
     'EHOME',
-    `${dataDir} was made by PostgreSQL ${found}, and this is ${major}.`,
+    `${dataDir} was created by PostgreSQL ${found}, but this is PostgreSQL ${major}.`,
     {
       hint: `Set HOWDAH_HOME to a new folder and copy the data with pg_dump, or run it with PostgreSQL ${found} and DATABASE_URL.`,
     },
@@ -108,8 +106,8 @@ async function buildCluster(
     if (result.ok) return renameSync(passwordFile, join(building, 'howdah.password'));
     output = result.output;
   }
-  throw new HowdahError('EPOSTGRES', 'initdb could not make a PostgreSQL database.', {
-    hint: 'Its own words stand above. Or set DATABASE_URL to use a PostgreSQL of your own.',
+  throw new HowdahError('EPOSTGRES', 'initdb could not create a PostgreSQL database.', {
+    hint: 'See its messages above, or set DATABASE_URL to use your own PostgreSQL.',
     detail: output.trim(),
   });
 }

@@ -55,9 +55,9 @@ async function tryConnection(url: string): Promise<string> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new HowdahError(
       'EPOSTGRES',
-      `The embedded PostgreSQL on ${host} refuses us: ${reason}.`,
+      `The embedded PostgreSQL on ${host} rejects the login: ${reason}.`,
       {
-        hint: 'Its password stands in howdah.password of its data folder; put back the one it was made with.',
+        hint: 'Its password is in the file howdah.password of its data folder; restore the original file.',
         cause,
       },
     );

@@ -164,7 +164,8 @@ async function settle(
     if (found.state === 'stale') clearStale(dataDir, found.file);
     if (found.state === 'absent') return undefined;
     if (waited === 500) log('Waiting for the embedded PostgreSQL, which is starting or stopping.');
-    if (waited > patience) throw doesNotStart(dataDir, 'It is neither up nor down after a minute.');
+    if (waited > patience)
+      throw doesNotStart(dataDir, 'It was still starting or stopping after a minute.');
   }
 }
 
@@ -247,7 +248,7 @@ function rotateLog(dataDir: string): void {
 
 function doesNotStart(dataDir: string, output = ''): HowdahError {
   return new HowdahError('EPOSTGRES', `The embedded PostgreSQL in ${dataDir} does not start.`, {
-    hint: 'Its own words stand above. Or set DATABASE_URL to use a PostgreSQL of your own.',
+    hint: 'See its messages above, or set DATABASE_URL to use your own PostgreSQL.',
     detail: failureText(dataDir, output),
   });
 }

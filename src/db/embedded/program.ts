@@ -27,7 +27,7 @@ export function runProgram(
     child.stderr.on('data', collect);
     child.on('error', (cause) => {
       const message = `${file} cannot be run: ${cause.message}.`;
-      const hint = 'Install again, or set DATABASE_URL to use a PostgreSQL of your own.';
+      const hint = 'Install again, or set DATABASE_URL to use your own PostgreSQL.';
       reject(new HowdahError('EPOSTGRES', message, { hint, cause }));
     });
     child.on('close', (code) => resolve({ ok: code === 0, output }));

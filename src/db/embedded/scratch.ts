@@ -36,7 +36,7 @@ export async function withScratch<T>(work: (url: string) => Promise<T>): Promise
 function explained(error: unknown): never {
   if (!(error instanceof HowdahError) || error.code !== 'EHOME') throw error;
   throw new HowdahError('EHOME', error.message.replace('HOWDAH_HOME', 'TMPDIR'), {
-    hint: 'Set TMPDIR to a folder that others may enter too, such as /tmp, or name a database by DATABASE_URL.',
+    hint: 'Set TMPDIR to a folder that other users may enter, such as /tmp, or set DATABASE_URL.',
     detail: error.detail ?? null,
     cause: error,
   });

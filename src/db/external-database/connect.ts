@@ -95,13 +95,13 @@ function unconnected(error: unknown, secret: string): RunError {
     message: `the database of the secret ${secret} ${what}`,
     retryable: false,
   });
-  if (LOGIN.test(code)) return failed('refuses the user or the password of its URL');
+  if (LOGIN.test(code)) return failed('rejects the user or the password of its URL');
   if (code === NO_DATABASE) return failed('does not exist on its server');
   if (TLS.test(code) || /SSL/.test(said)) {
     const why = NO_TLS.test(said)
-      ? 'its server speaks no TLS; where the way there is safe without, the URL says ?sslmode=disable'
+      ? 'its server does not support TLS; if the network is trusted, set ?sslmode=disable in the URL'
       : code;
-    return failed(`cannot be reached securely, as the sslmode of its URL wants (${why})`);
+    return failed(`cannot be reached with the sslmode of its URL (${why})`);
   }
   const message = `the database of the secret ${secret} cannot be reached${code === 'unknown' ? '' : ` (${code})`}`;
   return { code: 'unreachable', message, retryable: true };

@@ -23,16 +23,16 @@ const TLS: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'
 export function parseDatabaseUrl(text: string): DatabaseUrl | string {
   const url = URL.parse(text.trim());
   if (!url || !/^postgres(ql)?:$/.test(url.protocol)) {
-    return 'it is no URL that begins with postgresql://';
+    return 'it must be a URL that begins with postgresql://';
   }
   const place = URL.parse(`http://${url.host}/`);
   const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(plain);
-  if (!place || !url.hostname) return 'it names no host';
-  if (!user || !password) return 'it has to hold a user and a password';
-  if (!database) return 'it names no database';
+  if (!place || !url.hostname) return 'it has no host';
+  if (!user || !password) return 'it must contain a user and a password';
+  if (!database) return 'it has no database';
   const { sslmode = 'verify-full', ...others } = Object.fromEntries(url.searchParams);
-  if (Object.keys(others).length > 0) return 'of parameters it may have sslmode and no other';
-  if (!TLS.includes(sslmode)) return `its sslmode has to be one of ${TLS.join(', ')}`;
+  if (Object.keys(others).length > 0) return 'sslmode is the only allowed parameter';
+  if (!TLS.includes(sslmode)) return `its sslmode must be one of ${TLS.join(', ')}`;
   const port = url.port === '' ? 5432 : Number(url.port);
   return { host: hostOf(place), port, user, password, database, tls: sslmode as Tls };
 }

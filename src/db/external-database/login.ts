@@ -48,16 +48,16 @@ export async function faultOfLogin(
     values: [STRONG, schemas ?? []],
   });
   const [login] = rows;
-  if (!login) return 'its login cannot be looked at';
+  if (!login) return 'its login cannot be checked';
   return faultOfServer(login.version, login.strength);
 }
 
 /** Returns why a server version or the strength of a login is rejected, or undefined. */
 export function faultOfServer(version: number, strength: string | null): string | undefined {
   if (version < OLDEST) {
-    return `its server is PostgreSQL ${Math.floor(version / 10_000)}, and has to be ${OLDEST / 10_000} or newer`;
+    return `its server is PostgreSQL ${Math.floor(version / 10_000)}; version ${OLDEST / 10_000} or newer is required`;
   }
   return strength === null
     ? undefined
-    : `its login ${strength}: give one in its URL that can only read what agents may read`;
+    : `its login ${strength}: use a login that can only read what agents may read`;
 }

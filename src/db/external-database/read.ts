@@ -30,7 +30,7 @@ export async function readExternal(
   try {
     await client.query(beginning(request.limits.timeoutMs));
     const fault = await faultOfLogin(client, request.schemas);
-    if (fault) return unfit(`the database of the secret ${secret} is not asked: ${fault}`);
+    if (fault) return unfit(`the database of the secret ${secret} cannot be queried: ${fault}`);
     return (
       (await refusedCall(client, request, parsed.calls, rules)) ??
       (await read(client, request, parsed, rules, asking))

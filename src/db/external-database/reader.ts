@@ -30,7 +30,7 @@ export function createExternalReader(pool: Pool, find: FindAddresses) {
     const read = async (request: RowsRequest, parsed: ReadQuery): Promise<Outcome<Rows>> => {
       const place = parseDatabaseUrl(url);
       if (typeof place === 'string') {
-        const message = `the secret ${secret} holds no URL of a database: ${place}`;
+        const message = `the secret ${secret} does not contain a valid database URL: ${place}`;
         return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
       }
       const { limits, signal } = request;

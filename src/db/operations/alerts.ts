@@ -75,7 +75,7 @@ function whyNot({ message, cause }: RunError, query: string): string {
   if (!isJsonObject(cause ?? null) || (cause as JsonObject).sqlstate !== '42501') return message;
   const [, ofOwners] = /\bhowdah\.(violations|alerts)\b/i.exec(query) ?? [];
   const way = ofOwners
-    ? `It is of all tenants: an owner of the database writes engine_check = '${ofOwners.toLowerCase()}' in place of the query.`
+    ? `It covers all tenants: an owner of the database must set engine_check = '${ofOwners.toLowerCase()}' instead of the query.`
     : (cause as JsonObject).hint;
   return way ? `${message}. ${way}` : message;
 }

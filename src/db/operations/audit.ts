@@ -186,14 +186,14 @@ function inside(chain: ScannedChain): Broken | undefined {
     return { seq: seq_before + 1, fault: 'missing', found };
   }
   if (is_moved) {
-    const found = `row ${seq} stands where another one did: rows were moved or put in`;
+    const found = `row ${seq} is at the position of another row: rows were moved or inserted`;
     return { seq, fault: 'reordered', found };
   }
   return is_own
     ? {
         seq,
         fault: 'forged',
-        found: `row ${seq} does not follow the one before, which was written anew`,
+        found: `row ${seq} does not follow the previous row, which was rewritten`,
       }
     : { seq, fault: 'changed', found: `row ${seq} was changed after it was written` };
 }
@@ -205,7 +205,7 @@ function inside(chain: ScannedChain): Broken | undefined {
 function atTheEnd({ last_seq, head_seq, is_head }: ScannedChain): Broken | undefined {
   const last = last_seq ?? 0;
   if (head_seq === null) {
-    const found = `the end of the log is not known any more, and ${last === 0 ? 'all rows are' : 'its head is'} missing`;
+    const found = `the end of the log is unknown, and ${last === 0 ? 'all rows are' : 'its head is'} missing`;
     return { seq: last + 1, fault: 'truncated', found };
   }
   if (head_seq > last) {
@@ -213,20 +213,20 @@ function atTheEnd({ last_seq, head_seq, is_head }: ScannedChain): Broken | undef
     return { seq: last + 1, fault: 'truncated', found };
   }
   if (head_seq < last) {
-    const found = `${rowsFrom(head_seq + 1, last)} put in at the end`;
+    const found = `${rowsFrom(head_seq + 1, last)} inserted at the end`;
     return { seq: head_seq + 1, fault: 'forged', found };
   }
-  const found = `row ${last} is not the one that was appended last: it was written anew`;
+  const found = `row ${last} is not the row that was appended last: it was rewritten`;
   return is_head ? undefined : { seq: last, fault: 'forged', found };
 }
 
 function unlike({ seq, is_missing, place }: Contradiction, { last_seq }: ScannedChain): Broken {
   const last = last_seq ?? 0;
   if (is_missing && seq > last) {
-    const found = `${rowsFrom(last + 1, seq)} missing at the end, as a checkpoint in ${place} says`;
+    const found = `${rowsFrom(last + 1, seq)} missing at the end, according to a checkpoint in ${place}`;
     return { seq: last + 1, fault: 'truncated', found };
   }
-  const found = `row ${seq} is not the one a checkpoint in ${place} names: the log was written anew`;
+  const found = `row ${seq} differs from a checkpoint in ${place}: the log was rewritten`;
   return { seq, fault: 'forged', found };
 }
 

@@ -103,10 +103,10 @@ export async function describeDefaultModel(db: Queries): Promise<string> {
     .where('name', '=', 'default')
     .executeTakeFirst();
   if (!row) {
-    return 'none: agents that name no model cannot run';
+    return 'none: agents without a model of their own cannot run';
   }
   return row.provider === 'local'
-    ? 'local: extractive, no LLM; it looks things up and cites them. Set OPENAI_API_KEY for one'
+    ? 'local: extractive, without an LLM; it looks up facts and cites them. Set OPENAI_API_KEY to use an LLM'
     : `${row.model} by ${row.provider}${row.base_url ? ` at ${new URL(row.base_url).host}` : ''}`;
 }
 

@@ -99,7 +99,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
   const statement = (found: JsonObject): void => {
     const [kind = ''] = Object.keys(found);
     if (kind !== 'SelectStmt') {
-      throw new Refusal(`it is no SELECT but ${wordsOf(kind)}`, 'Only reading is possible here.');
+      throw new Refusal(`it must be a SELECT, not ${wordsOf(kind)}`, 'Only reading is allowed.');
     }
     value(found);
     refuseTooMany();

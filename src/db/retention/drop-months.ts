@@ -97,7 +97,7 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
       outcomes.push(
         halfway === undefined || halfway === month.month
           ? await dropMonth(client, month, options)
-          : { ...untouched(month), blockers: [`the month ${halfway} is to be detached first`] },
+          : { ...untouched(month), blockers: [`the month ${halfway} must be detached first`] },
       );
     }
     return outcomes;

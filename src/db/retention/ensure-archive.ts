@@ -73,9 +73,9 @@ async function refuseUnarchived(
   if (month === wanted && archived >= rows[0].runs) return;
   throw new HowdahError(
     'HWCNF',
-    `the month ${wanted} stays: its archive ${archive} has ${archived} runs of ${month}, and ${rows[0].runs} are there`,
+    `the month ${wanted} was not dropped: its archive ${archive} has ${archived} runs of ${month}, and the database has ${rows[0].runs}`,
     {
-      hint: 'Put the archive of that month back in its place.',
+      hint: 'Restore the archive of that month to this folder.',
       detail: { month: wanted, archive, archived, runs: rows[0].runs },
     },
   );

@@ -42,8 +42,8 @@ export async function restoreArchive(
 async function makeSchema(client: PoolClient, name: string): Promise<void> {
   const { rows } = await client.query('select to_regnamespace(quote_ident($1)) as found', [name]);
   if (rows[0].found !== null)
-    throw new HowdahError('HWCNF', `there is a schema ${name} already`, {
-      hint: 'Name another one with --schema, or drop that one if nobody needs it.',
+    throw new HowdahError('HWCNF', `schema ${name} already exists`, {
+      hint: 'Name another schema with --schema, or drop this one if it is not needed.',
       detail: { schema: name },
     });
   await client.query(`create schema ${pg.escapeIdentifier(name)}`);

@@ -107,8 +107,8 @@ async function refuseMissing(client: Session, month: string, partition: string):
     partition,
   ]);
   if (rows[0].is_there) return;
-  throw new HowdahError('HWNTF', `there is no month ${month} in this database`, {
-    hint: 'Name a month whose runs are there, such as 2026-03.',
+  throw new HowdahError('HWNTF', `month ${month} does not exist in this database`, {
+    hint: 'Name a month that has runs, such as 2026-03.',
     detail: { month },
   });
 }
@@ -197,7 +197,7 @@ export async function checkArchive(folder: string): Promise<Manifest> {
     await pipeline(createReadStream(join(folder, file)), found).catch((cause) => {
       throw broken(folder, file, `it cannot be read: ${cause.message}`);
     });
-    if (found.digest('hex') !== sha256) throw broken(folder, file, 'its sha256 is another one');
+    if (found.digest('hex') !== sha256) throw broken(folder, file, 'its sha256 differs');
     let count = 0;
     for await (const _ of linesOf(join(folder, file))) count += 1;
     if (count !== rows) throw broken(folder, file, `it has ${count} rows instead of ${rows}`);
@@ -207,18 +207,18 @@ export async function checkArchive(folder: string): Promise<Manifest> {
 
 async function readManifest(folder: string): Promise<Manifest> {
   const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => {
-    throw broken(folder, MANIFEST, 'it is not there');
+    throw broken(folder, MANIFEST, 'it does not exist');
   });
   let manifest: Manifest | undefined;
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw broken(folder, MANIFEST, 'it is no JSON');
+    throw broken(folder, MANIFEST, 'it is not valid JSON');
   }
   const files = TABLES.map((table) => `${table} ${table}.jsonl.gz`).join();
   const named = manifest?.tables?.map?.(({ table, file }) => `${table} ${file}`).join();
   if (manifest?.format !== 'howdah-archive' || manifest.version !== 1 || named !== files)
-    throw broken(folder, MANIFEST, 'it is none of an archive of this version');
+    throw broken(folder, MANIFEST, 'it does not belong to an archive of this version');
   return manifest;
 }
 
@@ -231,8 +231,8 @@ export function linesOf(path: string): AsyncIterable<string> {
 }
 
 function broken(folder: string, file: string, why: string): HowdahError {
-  return new HowdahError('HWINV', `the archive ${folder} is not whole: ${file}: ${why}`, {
-    hint: 'Take another copy of it, or archive the month again if its runs are still there.',
+  return new HowdahError('HWINV', `the archive ${folder} is not complete: ${file}: ${why}`, {
+    hint: 'Use another copy of it, or archive the month again if its runs still exist.',
     detail: { folder, file },
   });
 }

@@ -12,7 +12,7 @@ export type SqlHookAnswer =
   | { did: 'fail'; message: string; cause: JsonObject };
 
 const RIGHTS =
-  'Hooks have the rights of howdah_app: grant it what the function reads and writes, or make it security definer.';
+  'Hooks run with the rights of howdah_app: grant howdah_app what the function reads and writes, or make the function security definer.';
 
 /**
  * Calls a hook with the rights of the application, in the transaction that will commit its step.

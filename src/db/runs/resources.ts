@@ -62,13 +62,13 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
   }
   if (folder === undefined) {
     return refused(
-      `the file ${row.name} lies in a folder, and this worker was started without one`,
+      `the file ${row.name} is stored in a folder, but this worker was started without a folder for files`,
     );
   }
   try {
     const path = await pathBelow(folder, row.storage_path ?? '');
     return path === undefined
-      ? refused(`the path of the file ${row.name} leads out of the folder for files`)
+      ? refused(`the path of the file ${row.name} is outside the folder for files`)
       : await readWhole(path, row);
   } catch (error) {
     const { code } = faultOf(error);
@@ -105,7 +105,7 @@ async function readWhole(path: string, row: Row): Promise<Outcome<Buffer>> {
 async function readSized(handle: FileHandle, row: Row): Promise<Outcome<Buffer>> {
   const found = await handle.stat();
   if (!found.isFile()) {
-    return refused(`the file ${row.name} is missing: ${row.storage_path} is no plain file`);
+    return refused(`the file ${row.name} is missing: ${row.storage_path} is not a regular file`);
   }
   return found.size === Number(row.size)
     ? { ok: true, value: await handle.readFile() }

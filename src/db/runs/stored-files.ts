@@ -61,9 +61,9 @@ async function deleteFile(root: string, path: string): Promise<string | undefine
   try {
     const parent = await realpath(resolve(root, dirname(path)));
     if (!`${parent}${sep}`.startsWith(root.endsWith(sep) ? root : root + sep))
-      return 'the path leads out of the folder for files';
+      return 'the path is outside the folder for files';
     const file = join(parent, basename(path));
-    if (!(await lstat(file)).isFile()) return 'the path names no plain file';
+    if (!(await lstat(file)).isFile()) return 'the path is not a regular file';
     await unlink(file);
     return undefined;
   } catch (error) {

@@ -95,14 +95,14 @@ async function settleAll(works: Promise<void>[]): Promise<void> {
 async function refuseUnlessFit(pool: Pool, append: boolean): Promise<void> {
   const { rows } = await pool.query('select howdah_private.is_operator() as is_owner');
   if (!rows[0].is_owner) {
-    throw new HowdahError('HWDEN', 'only an owner of the database may generate a history', {
-      hint: 'Connect as the owner: npx howdah db url prints that of the embedded database.',
+    throw new HowdahError('HWDEN', 'only an owner of the database may generate sample history', {
+      hint: 'Connect as the owner: npx howdah db url prints the URL for the embedded database.',
     });
   }
   const found = await pool.query('select 1 from howdah.executions limit 1');
   if (found.rows.length > 0 && !append) {
-    throw new HowdahError('HWCNF', 'this database has runs already', {
-      hint: 'A history is for an empty database; --append writes it beside what is there.',
+    throw new HowdahError('HWCNF', 'this database already has runs', {
+      hint: 'Sample history needs an empty database. Use --append to add it to existing runs.',
     });
   }
 }

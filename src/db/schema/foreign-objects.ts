@@ -18,9 +18,9 @@ export async function refuseForeignObjects(client: Client): Promise<void> {
   const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
   throw new HowdahError(
     'HWCNF',
-    `there are objects in Howdah's schemas that are not its own: ${shown}${more}`,
+    `Howdah's schemas contain objects that are not part of Howdah: ${shown}${more}`,
     {
-      hint: 'Move each to another schema (alter table … set schema public) or drop it, then go down again.',
+      hint: 'Move each to another schema (alter table … set schema public) or drop it, then run the migration down again.',
       detail: { objects: names },
     },
   );
@@ -37,9 +37,9 @@ export async function refuseViewsOnOurs(client: Client): Promise<void> {
   const more = rows.length > 10 ? ` and ${rows.length - 10} more` : '';
   throw new HowdahError(
     'HWCNF',
-    `views that are not Howdah's own select from its views, which change: ${shown.join(', ')}${more}`,
+    `views that are not part of Howdah depend on its views, which change: ${shown.join(', ')}${more}`,
     {
-      hint: 'Keep their text (pg_get_viewdef), drop them, migrate, and make them again.',
+      hint: 'Save their text (pg_get_viewdef), drop them, migrate, and create them again.',
       detail: { views: rows.map(({ name }) => name) },
     },
   );

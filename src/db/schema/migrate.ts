@@ -130,8 +130,8 @@ function explainRefusal(error: unknown): never {
   throw new HowdahError('HWDEN', `this login may not set Howdah up: ${message}`, {
     detail: detail ?? null,
     hint:
-      "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
-      'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
+      'It must own the database and have CREATEROLE. If another login created the roles of Howdah, a ' +
+      'superuser must grant them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
       'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer to <login> with admin option',
     cause: error,
   });

@@ -41,11 +41,11 @@ export async function functionsIn(
     const name =
       kind === 'CreateFunctionStmt' ? lastName(content?.funcname) : commented(kind, content);
     const known = name === undefined ? undefined : functions.get(name);
-    if (name === undefined) fault('only create function and comment on function may stand here');
+    if (name === undefined) fault('only create function and comment on function are allowed here');
     else if (kind !== 'CreateFunctionStmt') {
       if (known) known.comment = String(content?.comment ?? '');
-      else fault(`there is no function ${name} before its comment`);
-    } else if (known) fault(`${name} is created twice: a name is of one function`);
+      else fault(`the comment on function ${name} comes before the function`);
+    } else if (known) fault(`function ${name} is created twice; overloads are not supported`);
     else functions.set(name, { name, definition: definitionOf(bytes, statement), ...place });
     if (faults.length >= MOST_FAULTS) break;
   }

@@ -37,7 +37,7 @@ const STATE = `
 export function refuseNewer(newer: readonly string[]): void {
   if (newer.length > 0) {
     throw new HowdahError('HWCNF', 'the schema of this database is newer than this program', {
-      hint: `Use the newer release, or undo by it what it made: ${newer.join(', ')}.`,
+      hint: `Use the newer release, or revert its migrations with it: ${newer.join(', ')}.`,
       detail: { newer: [...newer] },
     });
   }
@@ -57,11 +57,11 @@ export function refusePreview(applied: readonly string[], what: string): void {
   if (applied.includes(OF_PREVIEWS)) {
     throw new HowdahError(
       'HWCNF',
-      `${what} is of a preview of Howdah from before 0.1.0, which cannot be migrated`,
+      `${what} was created by a preview of Howdah before 0.1.0, which cannot be migrated`,
       {
         hint:
           'Start from an empty database: createdb NAME, then howdah migrate up. First save the data with that preview: ' +
-          'howdah backup FILE keeps everything for it, howdah export NAME writes an agent system that howdah apply reads.',
+          'howdah backup FILE saves everything for that preview; howdah export NAME writes an agent system that howdah apply reads.',
         detail: { migrations: applied.length },
       },
     );
@@ -71,8 +71,8 @@ export function refusePreview(applied: readonly string[], what: string): void {
 /** Throws `HWDEN` for a login that may not even read which migrations were applied. */
 export function refuseGuest({ isOwner, login }: SchemaState): void {
   if (!isOwner) {
-    throw new HowdahError('HWDEN', `the login ${login} does not look after the schema`, {
-      hint: 'It takes an owner: a login in howdah_owner. The one of the embedded PostgreSQL: howdah db url',
+    throw new HowdahError('HWDEN', `the login ${login} may not change the schema`, {
+      hint: 'Use an owner: a login in howdah_owner. For the embedded PostgreSQL, howdah db url prints the URL of the owner.',
       detail: { login },
     });
   }

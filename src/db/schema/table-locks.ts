@@ -96,9 +96,9 @@ async function inTheWay(client: Client, cause: unknown): Promise<HowdahError> {
      order by a.xact_start limit 3`,
   );
   const who = rows.map(({ words }) => words).join(', ');
-  return new HowdahError('HWCNF', 'others hold tables that migrating needs, and did not let go', {
+  return new HowdahError('HWCNF', 'other sessions hold locks on tables that the migration needs', {
     hint: who
-      ? `Wait for these sessions to end what they do, or end them by pg_terminate_backend, and try again: ${who}.`
+      ? `Wait for these sessions to finish, or end them with pg_terminate_backend, and try again: ${who}.`
       : 'Try again when the database is less busy.',
     detail: { pids: rows.map(({ pid }) => pid) },
     cause,

@@ -151,7 +151,7 @@ const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions
  */
 const EXHAUSTED: Readonly<Record<string, string>> = {
   '53200': 'the query needs more memory than the database server has',
-  '53400': 'the query needs more space on disk than the database server gives one query',
+  '53400': 'the query needs more disk space than the database server allows for one query',
 };
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -170,7 +170,7 @@ function hintOf(code: string | undefined, message: string): string | undefined {
   const [, table] = /^permission denied for table (agents|executions)$/.exec(message) ?? [];
   const hint = HINTS[code ?? ''];
   return table
-    ? `Of howdah.${table} name the columns you want, since some are the engine's own. ${hint}`
+    ? `Name the columns you need from howdah.${table}, since some are reserved for the engine. ${hint}`
     : hint;
 }
 

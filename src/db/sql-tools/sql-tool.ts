@@ -63,7 +63,7 @@ export async function callInCommit(
 }
 
 const RIGHTS =
-  'Tools written in SQL have the rights of howdah_app: grant it what the function reads and writes.';
+  'Tools written in SQL run with the rights of howdah_app: grant howdah_app what the function reads and writes.';
 
 /**
  * The errors serialization failure and deadlock. The call lost to another call and is undone, and

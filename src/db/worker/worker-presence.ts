@@ -62,7 +62,7 @@ export async function registerWorkerPresence(options: PresenceOptions): Promise<
     }
   };
   client.on('error', lost);
-  client.on('end', () => lost(new Error('the connection that shows this worker alive has ended')));
+  client.on('end', () => lost(new Error('the presence connection of this worker has ended')));
   client.on('notification', ({ channel, payload }) => {
     if (!channel.startsWith('howdah_due_runs')) options.onControl(payload ?? '');
     else if (!payload) options.onDueRuns();

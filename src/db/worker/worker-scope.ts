@@ -86,9 +86,9 @@ async function refuse(
   const names = rows.slice(0, MOST_NAMES).map((row) => row.name);
   const list = `${names.join(', ')}${rows.length > MOST_NAMES ? ' and more' : ''}`;
   const elsewhere =
-    kind === 'tenant' ? '' : ' One of another tenant: --only tenant=SLUG beside it, or its id.';
+    kind === 'tenant' ? '' : ' For another tenant, add --only tenant=SLUG or use the id.';
   throw new HowdahError('HWNTF', `--only: there is no ${kind} named '${name}'`, {
-    hint: `${names.length > 0 ? `There are: ${list}.` : `There is no ${kind} at all.`}${elsewhere}`,
+    hint: `${names.length > 0 ? `There are: ${list}.` : `No ${kind} exists.`}${elsewhere}`,
     detail: { [kind]: name },
   });
 }

@@ -71,10 +71,14 @@ export async function readAddress(caller: Caller, uri: string): Promise<ReadReso
 export async function fileOf(client: PoolClient, uri: string): Promise<AddressedFile | undefined> {
   const file = (await fileAt(client, uri)) ?? (await filledTemplate(client, uri));
   if (file && !file.bytes) {
-    throw new HowdahError('HWINV', `the content of ${file.name} is in a file of the workers`, {
-      hint: 'Only what stands in the row is read here.',
-      detail: { resource_id: file.id },
-    });
+    throw new HowdahError(
+      'HWINV',
+      `the content of ${file.name} is stored on disk by the workers, not in the database`,
+      {
+        hint: 'Only what stands in the row is read here.',
+        detail: { resource_id: file.id },
+      },
+    );
   }
   return file;
 }

@@ -32,7 +32,7 @@ export function createMcpHttp(onError: (error: unknown) => void): McpHttp {
   const modern = createMcpHandler(
     ({ requestInfo }) => {
       const mcpRequest = requestInfo && callers.get(requestInfo);
-      if (!mcpRequest) throw new Error('a request came past the login');
+      if (!mcpRequest) throw new Error('the request was not authenticated');
       // In this revision, a client cancels a call by closing the stream.
       const { caller, onDisconnect = 'cancel' } = mcpRequest;
       return createMcpServer({ ...shared, caller, onDisconnect });

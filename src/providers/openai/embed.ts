@@ -52,7 +52,7 @@ export async function embed(
   if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
   const vectors = isJsonObject(answer) ? vectorsIn(answer, texts.length) : null;
   if (vectors === null) {
-    const message = `The answer of ${peer.host} is no list of ${texts.length} embeddings.`;
+    const message = `The answer of ${peer.host} is not a list of ${texts.length} embeddings.`;
     return failed('bad_answer', message);
   }
   return { ok: true, value: { vectors, usage: usageIn(answer as JsonObject, texts) } };

@@ -26,7 +26,7 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
   const detail = sentence(report.message, peer.key);
   const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
   const wait = plain === 'rate_limited' || plain === 'overloaded' || plain === 'timeout';
-  return failed(code, [message, detail].filter(Boolean).join(' Its words: '), {
+  return failed(code, [message, detail].filter(Boolean).join(' Its message: '), {
     retry_after_ms: wait ? retryAfterMs(seen.headers) : undefined,
     cause: { status: seen.status, ...(report.code ? { code: report.code } : {}), message: detail },
   });
@@ -37,7 +37,7 @@ export function reportedFailure(body: unknown, text: string, peer: Peer): Failed
   const report = parseReport(body, text, peer.key);
   const detail = sentence(report.message, peer.key);
   const code = refusal(report) ?? 'bad_answer';
-  return failed(code, `${peer.host} broke off the answer with an error. Its words: ${detail}`, {
+  return failed(code, `${peer.host} ended the answer with an error. Its message: ${detail}`, {
     cause: { ...(report.code ? { code: report.code } : {}), message: detail },
   });
 }
@@ -50,20 +50,20 @@ export function webPage({ host }: Peer): Failed {
 
 const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {
   rate_limited: ({ host }) =>
-    `${host} limits our requests or the account's quota is used up (429); raise the limit or add a fallback model.`,
+    `${host} limits the requests, or the quota of the account is used up (429); raise the limit or add a fallback model.`,
   timeout: ({ host }, status) => `${host} did not finish in time (${status}).`,
-  overloaded: ({ host }, status) => `${host} is overloaded or out of order (${status}).`,
+  overloaded: ({ host }, status) => `${host} is overloaded or unavailable (${status}).`,
   invalid_request: ({ host }, status) =>
     status < 400
-      ? `${host} redirects (${status}), which is not followed; put the final address into base_url.`
+      ? `${host} redirects (${status}), which is not followed; set base_url to the final address.`
       : `${host} refused the request (${status}); check the model's request_params and the tools' schemas.`,
   context_too_long: ({ model }) =>
     `The conversation is too long for model ${model}; use one with a larger context, or a shorter history.`,
   content_filtered: ({ host }) => `The content filter of ${host} refused the request.`,
   unauthorized: ({ host, key, secret }, status) =>
     key === null
-      ? `${host} wants a key (${status}) and none was sent: a model with its own base_url gets no key of the environment, but that of the secret it names (secret_name).`
-      : `${host} refused the key or the account (${status}); check ${secret ? `the secret ${secret}` : 'OPENAI_API_KEY'} and what it may use.`,
+      ? `${host} requires a key (${status}), but none was sent. For a model with its own base_url, keys in the environment are not used: set secret_name to a secret with the key.`
+      : `${host} refused the key or the account (${status}); check ${secret ? `the secret ${secret}` : 'OPENAI_API_KEY'} and its permissions.`,
   not_found: ({ host, model }) =>
     `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
 };

@@ -28,13 +28,16 @@ export function resolveTarget(env: OpenAiEnv, model: ModelRef, secret?: string):
   const key = secret === undefined ? ofEnvironment : secret.trim();
   if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
     const holder = secret === undefined ? 'OPENAI_API_KEY' : `The secret ${model.secret_name}`;
-    return failed('unauthorized', `${holder} holds characters no key has; copy it again.`);
+    return failed(
+      'unauthorized',
+      `${holder} contains characters that are not allowed in a key; copy the key again.`,
+    );
   }
   if (key === null && url === OPENAI_URL) {
     return failed(
       'unauthorized',
       own === null
-        ? 'There is no key for OpenAI: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without one.'
+        ? 'No key for OpenAI is set: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server that needs no key.'
         : 'A model with its own base_url is called without a key; leave base_url empty to use OPENAI_API_KEY, or name a secret (secret_name).',
     );
   }

@@ -1,6 +1,6 @@
 /** A time limit for one piece of work of a run. */
 export type Deadline = {
-  /** Fires when the time is over, with a `TimeoutError`, or when the run's own signal fires. */
+  /** Fires when the time limit is reached, with a `TimeoutError`, or when the run's own signal fires. */
   readonly signal: AbortSignal;
   /**
    * Ends the time limit when the work is done. Nothing fires any more, and no timer or listener is
@@ -20,7 +20,7 @@ export function deadline(signal: AbortSignal, ms: number): Deadline {
   const own = new AbortController();
   const abort = (): void => own.abort(signal.reason);
   const timer = setTimeout(
-    () => own.abort(new DOMException('the time is over', 'TimeoutError')),
+    () => own.abort(new DOMException('the time limit is reached', 'TimeoutError')),
     ms,
   );
   timer.unref();

@@ -77,8 +77,11 @@ function read(hook: CallableHook, answer: unknown): HookVerdict {
   );
   if (wrong) {
     const [key] = wrong;
-    const fault = known.includes(key) ? 'is no object' : 'is unknown';
-    return failed(hook, `"${key}" in its answer ${fault}; it may say ${known.join(' and ')}`);
+    const fault = known.includes(key) ? 'is not an object' : 'is unknown';
+    return failed(
+      hook,
+      `"${key}" in its answer ${fault}; the answer may contain ${known.join(' and ')}`,
+    );
   }
   const { annotate, arguments: args } = plain as Record<string, JsonObject | undefined>;
   return { did: 'allow', annotate: annotate ?? {}, ...(args ? { arguments: args } : {}) };

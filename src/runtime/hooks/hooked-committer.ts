@@ -153,6 +153,6 @@ async function blame(
 const MEDDLING: RunError = {
   code: 'internal',
   message:
-    'a hook changed the run it was called for: it must not cancel it, and when the run ends not send it anything either',
+    'a hook changed the run it was called for: a hook must not cancel that run, or send input to it when the run ends',
   retryable: false,
 };

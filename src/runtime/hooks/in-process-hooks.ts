@@ -26,7 +26,7 @@ function known(event: string): HookEventName {
   const found = HOOK_EVENTS.find((name) => name === event);
   if (!found) {
     throw new HowdahError('HWINV', `there is no hook named ${event}`, {
-      hint: `The hooks: ${HOOK_EVENTS.join(', ')}.`,
+      hint: `The hooks are: ${HOOK_EVENTS.join(', ')}.`,
       detail: { field: 'hooks', event },
     });
   }

@@ -22,6 +22,6 @@ export async function awaitMcpServers(run: HeldRun): Promise<void> {
 
 function guardFor({ server, error }: MissingServer): StepRecord {
   const reason = error === null ? 'has not answered yet' : `cannot be reached: ${error}`;
-  const message = `the MCP server ${server} ${reason}; this run goes on without its tools`;
+  const message = `the MCP server ${server} ${reason}; this run continues without its tools`;
   return { kind: 'guard', name: SERVER_MISSING, output: { server, error, message } };
 }

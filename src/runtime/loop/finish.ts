@@ -44,7 +44,7 @@ function commitBlocked(
   what: string,
   run: HeldRun,
 ): Promise<RunCommit> {
-  const message = `the output filter ${filter} does not let the ${what} out`;
+  const message = `the output filter ${filter} withheld the ${what}`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
   return run.commit([...guards, { kind: 'error', error }], {
     status: 'failed',

@@ -80,6 +80,6 @@ function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
   const { rows, cut_by } = outcome.value;
   if (cut_by === null) return { ok: true, value: rows };
   const limit = cut_by === 'rows' ? `${most} rows` : `${MOST_BYTES} bytes`;
-  const message = `the query gives more than ${limit}`;
+  const message = `the query returns more than ${limit}`;
   return { ok: false, error: { code: 'limit_reached', message, retryable: false } };
 }

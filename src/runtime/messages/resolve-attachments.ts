@@ -95,7 +95,7 @@ async function partOf(
   budget.bytes -= bytes.length;
   if (budget.bytes < 0) {
     return refused(
-      `the files of this request have more than ${MAX_REQUEST_BYTES} bytes together; ${name} is beyond that`,
+      `the files of this request have more than ${MAX_REQUEST_BYTES} bytes in total; ${name} exceeds this limit`,
     );
   }
   const format = media === 'audio' ? soundFormat(type) : undefined;
@@ -127,7 +127,7 @@ function textPart({ name, bytes }: Resource): Outcome<JsonObject> {
     const content = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return { ok: true, value: text(`File ${name}:\n\n${content}`) };
   } catch {
-    return refused(`the file ${name} is a text by its type, and its bytes are not UTF-8`);
+    return refused(`the file ${name} has a text type, but its bytes are not UTF-8`);
   }
 }
 

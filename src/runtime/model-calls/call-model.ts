@@ -217,7 +217,7 @@ async function commitBlocked(
     await run.commit([said, ...(guardsWithReply as StepRecord[])]);
     return;
   }
-  const message = `the output filter ${filter} let no answer of the agent out, twice`;
+  const message = `the output filter ${filter} withheld two answers of the agent`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
   await run.commit([said, ...guards, { kind: 'error', error }], {
     status: 'failed',

@@ -55,7 +55,7 @@ export function nextModelCall(
 }
 
 const NO_MODEL =
-  'the agent has no model: give it one in agent_models, or make a model named default';
+  'the agent has no model: assign one in agent_models, or create a model named default';
 
 /** Most attempts at a shorter request. Each is at most 70 % of the one before. */
 const SHRINKS = 8;

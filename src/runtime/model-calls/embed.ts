@@ -49,7 +49,7 @@ async function ask(
   { observer }: HeldRun,
 ): Promise<Outcome<Embeddings>> {
   if (!provider.embed) {
-    const message = `The provider ${provider.name} makes no embeddings: give the model ${model.name} another one, or choose the method llm or lexical.`;
+    const message = `The provider ${provider.name} does not support embeddings: set another provider for the model ${model.name}, or use the method llm or lexical.`;
     return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
   }
   const traceparent = observer?.modelAsked?.('embeddings');
@@ -65,6 +65,6 @@ async function ask(
 
 const UNEQUAL: RunError = {
   code: 'bad_answer',
-  message: 'the model gave embeddings that are not of one length, or not one for each text',
+  message: 'the model returned embeddings of different lengths, or not one embedding for each text',
   retryable: true,
 };

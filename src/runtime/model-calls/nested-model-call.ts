@@ -25,7 +25,7 @@ export async function callNestedModel(
 ): Promise<Outcome<ModelAnswer>> {
   if (run.state.exhausted || run.limits.isOverQuota) {
     const used = run.state.exhausted ?? 'a limit of the tenant';
-    return no('limit_reached', `the run may not ask a model any more: ${used} is used up`);
+    return no('limit_reached', `the run may not call a model again: ${used} is reached`);
   }
   const started_at = new Date().toISOString();
   const found = world.provider(model, run.context.tenant_id);
@@ -34,7 +34,10 @@ export async function callNestedModel(
   const ask = async (): Promise<Outcome<ModelAnswer>> => {
     const limitedCall = await roomFor(model, time.signal, run, world);
     if (!limitedCall)
-      return no('limit_reached', `the limit of the model ${model.name} had no room in time`);
+      return no(
+        'limit_reached',
+        `the limit of the model ${model.name} did not allow the call in time`,
+      );
     let tokens = 0;
     try {
       const request = { model, messages, tools: [], output_schema };

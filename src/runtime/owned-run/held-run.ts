@@ -194,7 +194,7 @@ export class HeldRun {
       this.#inTurn(() => {
         begin();
         return over;
-      }).then(() => refuse(new StaleRunError('this run is not held any more'))); // no turn came
+      }).then(() => refuse(new StaleRunError('this worker no longer holds the run'))); // no turn came
     });
     return this.#ownCommit(end);
   }

@@ -137,16 +137,16 @@ export function readExportedRun(value: unknown): ExportedRun {
 }
 
 function withoutContents(contents: Json): HowdahError {
-  const message = `what was said in this run is ${contents}, so it cannot be played again`;
+  const message = `the contents of this run are ${contents}, so it cannot be replayed`;
   const hint =
     contents === 'redacted'
-      ? 'Export it whole: howdah export-run ID without --redact'
-      : 'Its contents were erased by hand or by howdah.retention_policies.';
+      ? 'Export it completely: howdah export-run ID without --redact'
+      : 'Its contents were erased manually or by howdah.retention_policies.';
   return new HowdahError('HWINV', message, { hint, detail: { contents } });
 }
 
 function noRun(fault: string): HowdahError {
-  return new HowdahError('HWINV', `this is no exported run: ${fault}`, {
-    hint: 'Make one: howdah export-run ID, or select howdah.export_run(id)',
+  return new HowdahError('HWINV', `the file is not an exported run: ${fault}`, {
+    hint: 'Export a run with howdah export-run ID, or select howdah.export_run(id)',
   });
 }

@@ -36,7 +36,7 @@ export class CallRulesCache {
       known = candidates.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
       if (!known) {
         known = await this.#load(execution_id);
-        if (!known) throw new Error(`run ${execution_id} does not exist any more`);
+        if (!known) throw new Error(`run ${execution_id} no longer exists`);
         this.#share(alike, known);
       }
       return known.rules;

@@ -82,8 +82,8 @@ function conclude(definition: AgentDefinition, state: RunState, last: Message): 
   const later = state.messages.slice(state.messages_at_retry);
   if (!parsed.isMendable || later.some(isRepair)) {
     const message = parsed.isMendable
-      ? `the answer does not satisfy the agent's output_schema, also after a repair: ${faults}`
-      : `the agent's output_schema is no JSON Schema: ${faults}`;
+      ? `the answer does not satisfy the agent's output_schema, even after a repair: ${faults}`
+      : `the agent's output_schema is not a valid JSON Schema: ${faults}`;
     const error = { code: 'invalid_output', message, retryable: false } as const;
     return { type: 'fail', stop_reason: 'error', error };
   }
@@ -123,7 +123,7 @@ function limitMessage(reason: StopReason): string {
     max_cost: 'max_cost',
     max_time: 'max_seconds of active time',
   };
-  return `the run has used up its limit ${limits[reason] ?? reason}`;
+  return `the run has reached its limit ${limits[reason] ?? reason}`;
 }
 
 function fail(stop_reason: StopReason, message: string): Action {

@@ -29,7 +29,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     if (task.state !== 'answered') {
       return task.state === 'live'
         ? WAIT
-        : fail('member_failed', `${member.name} gave no answer: ${task.error}`);
+        : fail('member_failed', `member ${member.name} failed: ${task.error}`);
     }
     answers.push({ member: member.name, task });
     if (typeof configuration.stop_when === 'string') {

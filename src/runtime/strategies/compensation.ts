@@ -18,7 +18,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const failed = results.filter(({ error }) => error);
   if (failed.length > 0) {
     const said = failed.map(({ name, error }) => `${name}: ${error?.message}`).join('; ');
-    const message = `${failed.length} of ${results.length} effects could not be taken back: ${said}`;
+    const message = `${failed.length} of ${results.length} effects could not be reverted: ${said}`;
     return {
       type: 'fail',
       stop_reason: 'error',

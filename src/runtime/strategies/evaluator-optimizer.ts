@@ -36,7 +36,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     if (answer.state !== 'answered') {
       return answer.state === 'live'
         ? WAIT
-        : fail('member_failed', `${generator.name} gave no answer: ${answer.error}`);
+        : fail('member_failed', `the generator ${generator.name} failed: ${answer.error}`);
     }
     const judging = { round, rounds, answer, rubric, enough };
     const judgement = judged(definition, state, evaluator, judging);
@@ -86,7 +86,7 @@ function judged(
   if (review.state !== 'answered') {
     return review.state === 'live'
       ? WAIT
-      : fail('member_failed', `${evaluator.name} gave no verdict: ${review.error}`);
+      : fail('member_failed', `the evaluator ${evaluator.name} failed: ${review.error}`);
   }
   // the deciding model turns a verdict in words into a structured one; it is never guessed
   const verdict = verdictIn(review, enough);

@@ -27,7 +27,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   if (items.length > MOST) {
     return fail(
       'limit_reached',
-      `input_data has ${items.length} items, at most ${MOST} are done by one run`,
+      `input_data has ${items.length} items, but one run may process at most ${MOST}`,
     );
   }
   const tasks = tasksOf(state);
@@ -52,7 +52,7 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
   if (typeof query !== 'string') {
     return Array.isArray(task?.data)
       ? task.data
-      : fail('invalid_request', 'input_data is no JSON array');
+      : fail('invalid_request', 'input_data is not a JSON array');
   }
   const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
   const read = attempts.findLast(

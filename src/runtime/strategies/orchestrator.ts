@@ -43,7 +43,10 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       return finish(plan.answer);
     }
     if (index >= most) {
-      return fail('limit_reached', `${most} plans were made (max_plans), and there is no answer`);
+      return fail(
+        'limit_reached',
+        `the maximum number of plans (${most}, max_plans) was reached without an answer`,
+      );
     }
     const action = carryOut(plan, team, state, tasks, plans);
     if (action) {

@@ -63,7 +63,7 @@ function fanIn(
   }
   return aggregated.state === 'answered'
     ? finish(aggregated.output, aggregated.data)
-    : fail('member_failed', `${aggregator.name} gave no answer: ${aggregated.error}`);
+    : fail('member_failed', `the aggregator ${aggregator.name} failed: ${aggregated.error}`);
 }
 
 function valuesOf(

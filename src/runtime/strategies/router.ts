@@ -105,10 +105,10 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
   return sureEnough('llm', picked, picked, team);
 }
 
-const NOBODY = fail('no_route', 'there is no agent that the task could be given to');
+const NOBODY = fail('no_route', 'no agent is available for the task');
 const NOT_SURE = fail(
   'no_route',
-  'no member is chosen with enough confidence, and configuration.fallback names none',
+  'no member was chosen with enough confidence, and configuration.fallback is not set',
 );
 
 type Pick = RoutingDecision['chosen'][number];
@@ -175,7 +175,7 @@ function sureEnough(
   const members = [...names].flatMap((name) => memberNamed(team, name) ?? []);
   const why =
     method === 'llm' ? sure.flatMap(({ reason = '' }) => reason).join('; ') : REASONS[method];
-  const isFallback = 'nobody was chosen with enough confidence: configuration.fallback';
+  const isFallback = 'no member was chosen with enough confidence: configuration.fallback';
   const reason = members.length === 0 ? NOT_SURE.error.message : sure.length > 0 ? why : isFallback;
   const scores = new Map(scored.map(({ member, confidence }) => [member, confidence]));
   const candidates = team.members.map(({ name: member }) => {

@@ -101,7 +101,7 @@ function keyOf(output: string, data: Json): string {
 function elected(candidates: readonly Candidate[], isTieFatal: boolean): Action {
   const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
   if (!first) {
-    return fail('no_votes', 'nobody voted for anything');
+    return fail('no_votes', 'no member cast a vote');
   }
   const equal = others.filter(({ points }) => points === first.points);
   if (equal.length > 0 && isTieFatal) {

@@ -39,10 +39,14 @@ export function isConditionTrue(condition: string, task: Task, member: string): 
   const isPlain = condition.length <= SHORT && !MAY_NOT_END.test(condition);
   const decided = isPlain
     ? evaluateCondition(condition, answer)
-    : (withinDeadline(() => offload(DECIDE, condition, answer)) ?? { fault: 'it takes too long' });
+    : (withinDeadline(() => offload(DECIDE, condition, answer)) ?? {
+        fault: 'it takes too long',
+      });
   if ('value' in decided) return { ok: true, value: decided.value };
   const message =
-    'type' in decided ? `gives ${decided.type}, no boolean` : `cannot be decided: ${decided.fault}`;
+    'type' in decided
+      ? `returns ${decided.type} instead of a boolean`
+      : `cannot be evaluated: ${decided.fault}`;
   return { ok: false, message: `the condition ${condition} ${message}` };
 }
 
@@ -77,10 +81,10 @@ export function conditionFault(condition: string): string | undefined {
     condition.length <= SHORT
       ? parseFault(condition)
       : (withinDeadline(() => ({ fault: offload(PARSE, condition) })) ?? TOO_SLOW).fault;
-  return fault === undefined ? undefined : `${condition} is no expression of CEL: ${fault}`;
+  return fault === undefined ? undefined : `${condition} is not a valid CEL expression: ${fault}`;
 }
 
-const TOO_SLOW = { fault: 'it takes too long to read' };
+const TOO_SLOW = { fault: 'parsing it takes too long' };
 
 /** Returns why a text is no expression; runs in this thread or in another one. */
 export function parseFault(condition: string): string | undefined {

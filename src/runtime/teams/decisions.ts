@@ -65,10 +65,10 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
     .filter(({ message }) => state.messages.indexOf(message) >= state.messages_at_retry).length;
   const last = decisions.at(-1);
   if (state.exhausted) {
-    return stopped(state.exhausted, 'limit_reached', `the limit ${state.exhausted} is used up`);
+    return stopped(state.exhausted, 'limit_reached', `the limit ${state.exhausted} is reached`);
   }
   if (last && spoiled >= TRIES) {
-    const message = `the deciding model gave no decision that fits: ${last.faults.join('; ')}`;
+    const message = `the deciding model gave no valid decision: ${last.faults.join('; ')}`;
     return stopped('error', 'invalid_output', message);
   }
   if (last && last.faults.length > 0 && !isRefusalLogged(state, last)) {

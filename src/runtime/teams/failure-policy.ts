@@ -36,9 +36,9 @@ export function failureOf(
     return undefined;
   }
   if (policy === 'fail') {
-    return `${first.name} gave no answer: ${first.task.error}`;
+    return `member ${first.name} failed: ${first.task.error}`;
   }
   return answered + live < needed
-    ? `${answered} of ${named.length} members answered, ${needed} had to; ${first.name}: ${first.task.error}`
+    ? `${answered} of ${named.length} members answered, but ${needed} answers are required; ${first.name}: ${first.task.error}`
     : undefined;
 }

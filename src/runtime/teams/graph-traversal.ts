@@ -40,7 +40,7 @@ export function traverseGraph(
   for (const id of endsOf(state)) {
     const task = tasks.get(id);
     if (task?.state === 'failed') {
-      return { fault: `${nodeOf(id)} gave no answer: ${task.error}`, code: 'member_failed' };
+      return { fault: `node ${nodeOf(id)} failed: ${task.error}`, code: 'member_failed' };
     }
     if (task?.state === 'answered') {
       walker.end(id, task);

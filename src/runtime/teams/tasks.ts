@@ -50,7 +50,7 @@ function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
     const { answer, data } = output as Answer;
     tasks.set(id, { state: 'answered', output: answer, data, error: '' });
   } else if (filter !== undefined) {
-    const error = `the output filter ${filter} does not let the task out`;
+    const error = `the output filter ${filter} withheld the task`;
     tasks.set(id, { state: 'failed', output: '', data: null, error });
   }
 }

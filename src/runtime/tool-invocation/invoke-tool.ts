@@ -135,7 +135,7 @@ async function read(
 }
 
 function notHere(tool: ToolDefinition): ToolOutcome {
-  const message = `the ${tool.kind} tool ${tool.name} is not registered in this worker: every worker has to be started with it`;
+  const message = `the ${tool.kind} tool ${tool.name} is not registered in this worker: start every worker with it`;
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 

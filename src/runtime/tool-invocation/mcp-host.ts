@@ -38,7 +38,7 @@ export function mcpHost(call_id: string, run: HeldRun, world: World): McpHost {
     sample(sampling, signal) {
       answers += 1;
       if (answers > MOST_ANSWERS) {
-        const message = `a model answers at most ${MOST_ANSWERS} times in one call`;
+        const message = `a call may use at most ${MOST_ANSWERS} answers of a model`;
         return Promise.resolve(no('limit_reached', message));
       }
       // sequential, so that the usage of one sample is known before the next one starts

@@ -79,7 +79,7 @@ function isStarted({ isBegun, answers, isWithChild, childEnd }: OpenCall): boole
 
 function rejection({ by, data, status }: Answer): string {
   if (status === 'expired') {
-    return 'nobody allowed this call in time';
+    return 'the approval of this call expired';
   }
   const reason = typeof data === 'string' ? data : data === null ? '' : JSON.stringify(data);
   return `${by} did not allow this call${reason && `: ${reason}`}`;

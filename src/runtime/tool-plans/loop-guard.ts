@@ -57,7 +57,7 @@ export function loopVerdict(messages: readonly LoggedMessage[], from: number): L
   const { times, isWarned } = walk(messages, from);
   const most = Math.max(0, ...[...times.values()].map(({ count }) => count));
   if (most >= STOP_AT) {
-    const message = `the run was stopped because it repeated itself: ${describeCalls(times)}, each time with the same arguments and the same result, and learnt nothing new. Say in the agent's instruction when to stop or what to do instead, or start the run again with a message that helps it on`;
+    const message = `the run was stopped because it repeated itself: ${describeCalls(times)}, each time with the same arguments and the same result. Add to the agent's instruction when to stop or what to do instead, or start the run again with a message that contains the missing information`;
     return { kind: 'stop', message };
   }
   if (most >= WARN_AT && !isWarned) {

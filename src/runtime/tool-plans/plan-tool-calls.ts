@@ -130,7 +130,7 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
     return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
   } catch (cause) {
     if (isSuspension(cause)) throw cause;
-    const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
+    const message = `the parameters of ${tool.name} are not a valid JSON Schema: ${(cause as Error).message}`;
     return { code: 'tool_failed', message, retryable: false };
   }
 }
@@ -151,7 +151,7 @@ export function leavesIntent(tool: ToolDefinition): boolean {
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
   if (open.isBegun && tool.effect === 'once') {
-    const prompt = `${tool.name} was called with ${readable(args)}, and nobody saw the end of it. Did the call take effect?`;
+    const prompt = `${tool.name} was called with ${readable(args)}, but its outcome is unknown. Did the call take effect?`;
     return { do: 'ask', tool, args, question: questionForCall('effect', tool, open, args, prompt) };
   }
   if (seen?.answer === 'done') {

@@ -4,17 +4,17 @@ import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 
 const OF_AGENTS: Readonly<Record<string, string>> = {
   ...LEFT,
-  cwd: 'agents have no shell here',
-  harness_tools: 'they steer fast-agent itself',
-  history_merge_target: 'a sub-agent has a history of its own',
-  history_source: 'a sub-agent has a history of its own',
-  max_display_instances: 'it is about how fast-agent shows runs',
-  max_parallel: 'how many runs there are at once is up to the workers',
-  subagent_model: 'nothing here answers to it',
-  subagents: 'an agent has no copies of itself to hand work to: list others under agents',
-  tool_input_schema: 'an agent that is a tool takes a message',
-  trim_tool_history: 'what a model is shown is bounded by context_policy',
-  variables: 'nothing here fills them in',
+  cwd: 'agents have no shell in Howdah',
+  harness_tools: 'they control fast-agent itself',
+  history_merge_target: 'a sub-agent has its own history',
+  history_source: 'a sub-agent has its own history',
+  max_display_instances: 'it controls the display of fast-agent',
+  max_parallel: 'the workers set the number of concurrent runs',
+  subagent_model: 'it is not supported',
+  subagents: 'an agent cannot delegate to copies of itself: list other agents under agents',
+  tool_input_schema: 'an agent used as a tool takes a message',
+  trim_tool_history: 'context_policy limits the context of a model',
+  variables: 'they are not filled in by Howdah',
 };
 
 /** Converts the card of an agent to an entry. */
@@ -34,7 +34,10 @@ export function writeAgent(writing: Writing, mission: string | undefined): JsonO
     output_schema,
   });
   if (mission === undefined)
-    fields.note([], 'it has no instruction: that of fast-agent is its own');
+    fields.note(
+      [],
+      'it has no instruction, and the default instruction of fast-agent is not imported',
+    );
   fields.leave(OF_AGENTS);
   return entry;
 }
@@ -66,7 +69,7 @@ export function writeRemote(writing: Writing, mission: string | undefined): Json
   const { fields } = writing;
   fields.note(
     ['url'],
-    'an agent on another server (a2a) is no part of an agent system file yet: it stands there inactive',
+    'an agent on another server (a2a) is not supported in agent system files: it is imported as inactive',
   );
   for (const key of REMOTE) fields.take(key);
   const entry = said({ mission, description: fields.text('description'), is_active: false });

@@ -16,7 +16,7 @@ export type Settings = {
   servers: Servers;
 };
 
-const ELSEWHERE = 'no agent or model; it is set up where the server runs';
+const ELSEWHERE = 'not part of an agent or model; configure it on the server';
 const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'a2a',
@@ -86,14 +86,14 @@ function readProvider(
   if (url !== undefined && /^https?:\/\/[^\s@$]+$/i.test(url)) {
     found.base_url = name === 'tensorzero' ? `${url.replace(/\/$/, '')}/openai/v1` : url;
   } else if (url !== undefined) {
-    fields.note(['base_url'], 'base_url: it is no address that could be written down');
+    fields.note(['base_url'], 'base_url: it is not a URL that can be written to the file');
   }
   for (const key of ['reasoning', 'reasoning_effort']) {
     const effort = fields.take(key);
     if (typeof effort === 'string' && EFFORTS.includes(effort)) found.effort = effort;
-    else if (effort !== undefined) fields.note([key], `${key}: no effort that has a name`);
+    else if (effort !== undefined) fields.note([key], `${key}: only named efforts are supported`);
   }
-  fields.leave({}, 'nothing here answers to it');
+  fields.leave({}, 'it is not supported');
 }
 
 function azureUrl(resource: string | undefined): string | undefined {
@@ -106,5 +106,5 @@ function azureUrl(resource: string | undefined): string | undefined {
  */
 export function keyAdvice(what: string, provider: string): string {
   const secret = `${provider.replaceAll('-', '_')}_api_key`;
-  return `${what}: no key is carried over; howdah secret set ${secret}, and say secret_name: ${secret} in its models`;
+  return `${what}: keys are not imported; run howdah secret set ${secret}, and set secret_name: ${secret} in its models`;
 }

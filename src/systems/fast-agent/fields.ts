@@ -29,7 +29,7 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
     const value = take(key);
     if (value === undefined) return undefined;
     if (is(value)) return value;
-    fault([key], `${key} has to be ${what}`);
+    fault([key], `${key} must be ${what}`);
     return undefined;
   };
   return {
@@ -48,7 +48,7 @@ export function fieldsOf({ file, read, data }: Mapping, findings: Findings, at: 
       if (word === undefined || typeof word === 'boolean') return word;
       if (YES.includes(word as string)) return true;
       if (NO.includes(word as string)) return false;
-      fault([key], `${key} has to be true or false`);
+      fault([key], `${key} must be true or false`);
       return undefined;
     },
     names: (key: string): string[] => {

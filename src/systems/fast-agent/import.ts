@@ -72,7 +72,7 @@ function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> 
       byName.set(card.name, card);
       continue;
     }
-    const message = `another card is called ${JSON.stringify(card.name)} already: ${first.file}`;
+    const message = `another card already has the name ${JSON.stringify(card.name)}: ${first.file}`;
     faults.push({
       file: card.file,
       ...card.read.locate('/name'),
@@ -102,7 +102,7 @@ function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject 
     if (card.isTool) {
       fields.note(
         [],
-        'fast-agent gives it to its default agent as a tool: list it under agents there',
+        'fast-agent offers it to its default agent as a tool: list it under agents of that agent',
       );
     }
     const isMeant = isDefault(card, fields) && orchestrator === undefined;
@@ -119,7 +119,7 @@ function isDefault(card: Card, fields: ReturnType<typeof fieldsOf>): boolean {
   const isTool = fields.flag('tool_only') ?? card.isTool;
   const isDefault = fields.flag('default') ?? false;
   if (isTool && isDefault)
-    fields.fault(['default'], 'an agent for others alone is not the default one');
+    fields.fault(['default'], 'an agent with tool_only cannot be the default agent');
   return isDefault;
 }
 
@@ -149,7 +149,7 @@ function writeCard(writing: Writing & Parts): JsonObject {
       `unknown type ${JSON.stringify(type)}${near ? `, did you mean ${JSON.stringify(near)}?` : ''}`,
     );
   }
-  if (type === 'smart') fields.note(['type'], 'type: it is taken for an agent');
+  if (type === 'smart') fields.note(['type'], 'type: it is imported as an agent');
   return writeAgent(writing, instruction);
 }
 
@@ -194,7 +194,7 @@ function refuse(faults: readonly (Fault & { file: string })[]): void {
   throw new HowdahError('HWINV', `nothing was imported: ${count}\n${lines.join('\n')}`, {
     hint:
       faults.find(({ hint }) => hint)?.hint ??
-      'docs/files.md says what is read of a fast-agent project.',
+      'See docs/files.md for the supported parts of a fast-agent project.',
     detail: { faults: [...faults] },
   });
 }

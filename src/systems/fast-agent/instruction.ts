@@ -48,7 +48,7 @@ export function instructionOf(
   if (written !== undefined && body) {
     fields.fault(
       ['instruction'],
-      'the instruction stands in instruction and in the body: say it once',
+      'the instruction is in both instruction and the body: remove one of them',
     );
     return undefined;
   }
@@ -84,7 +84,7 @@ function bodyOf({ body }: Card, fields: Fields): Card['body'] {
   if (rest.some((line) => /^---(USER|ASSISTANT|RESOURCE)$/.test(line.trim()))) {
     fields.fault(
       [],
-      'the body holds a conversation (---USER, ---ASSISTANT): only an instruction may stand there',
+      'the body contains a conversation (---USER, ---ASSISTANT): only an instruction is allowed',
     );
   }
   return { text: rest.join('\n'), line: body.line + begin };
@@ -106,10 +106,10 @@ function fillIn(text: string, filling: Filling): string {
     const included = /^(file|file_silent):(.*)$/.exec(name);
     if (included) return includedText(included, offset, filling);
     if (FILLED_IN.has(name)) {
-      tell(offset, `{{${name}}}: nothing fills that in here, and it is taken out`);
+      tell(offset, `{{${name}}}: Howdah does not fill in this placeholder; it is removed`);
       return '';
     }
-    tell(offset, `{{${name}}}: nothing fills that in here, and it stands as it is`);
+    tell(offset, `{{${name}}}: Howdah does not fill in this placeholder; it is kept unchanged`);
     return all;
   });
 }
@@ -128,7 +128,7 @@ function includedText(
   const text = isOneTooMany ? undefined : filling.project.include(path.trim());
   if (text === undefined) {
     if (how === 'file') {
-      filling.tell(offset, `{{${all}}}: there is no such file to be read in the project`);
+      filling.tell(offset, `{{${all}}}: the file does not exist in the project or cannot be read`);
     }
     return '';
   }

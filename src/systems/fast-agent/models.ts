@@ -87,13 +87,11 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
   const spec = resolved(written.trim(), references);
   const quoted = JSON.stringify(written);
   if (spec === undefined) {
-    tell(
-      `model ${quoted}: the configuration does not say what that is; the default model is taken`,
-    );
+    tell(`model ${quoted}: the configuration does not define it; the default model is used`);
     return undefined;
   }
   if (/\$\{/.test(spec)) {
-    tell(`model ${quoted}: it is read from the environment there; the default model is taken`);
+    tell(`model ${quoted}: fast-agent reads it from the environment; the default model is used`);
     return undefined;
   }
   const [base = '', query = ''] = split(spec);
@@ -102,7 +100,7 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
   );
   const [name, effort] = withoutEffort(meant);
   if (TEST_MODELS.has(name)) {
-    tell(`model ${quoted} is for fast-agent's tests; the default model is taken`);
+    tell(`model ${quoted} is for tests of fast-agent; the default model is used`);
     return undefined;
   }
   const [provider, model] = withProvider(name, quoted, tell);
@@ -147,7 +145,7 @@ function withProvider(spec: string, quoted: string, tell: Tell): [string, string
     }
   }
   const guessed = providerOf(spec);
-  if (guessed === undefined) tell(`model ${quoted} names no provider; openai is taken`);
+  if (guessed === undefined) tell(`model ${quoted} has no provider; openai is used`);
   return [guessed ?? 'openai', spec];
 }
 
@@ -177,7 +175,7 @@ function queryParams(query: string, tell: Tell): JsonObject {
     else if (key === 'verbosity') params.verbosity = value;
     else if (name !== undefined && value !== '' && Number.isFinite(Number(value))) {
       params[name] = Number(value);
-    } else tell(`${key}=${value} of a model string says nothing here`);
+    } else tell(`${key}=${value} in a model string is not supported`);
   }
   return params;
 }

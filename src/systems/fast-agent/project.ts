@@ -60,7 +60,7 @@ export function pythonAgents({ name: file, text }: Source): Note[] {
   return [...text.matchAll(DECORATOR)].map((match) => {
     const before = text.slice(0, match.index).split('\n');
     const indent = /^[ \t]*/.exec(match[0])?.[0].length ?? 0;
-    const message = `${match[1]} in Python, which is not run here: python ${basename(file)} --dump-agents DIR writes its card`;
+    const message = `${match[1]} in Python, which is not executed: python ${basename(file)} --dump-agents DIR writes its card`;
     return { file, line: before.length, column: indent + 1, message };
   });
 }

@@ -10,7 +10,7 @@ export type Reach = {
   but?: string;
 };
 
-const NOT_SERVED = 'its provider is written down, and no run can use that one yet';
+const NOT_SERVED = 'its provider is imported, but runs cannot use it yet';
 
 /**
  * The providers by fast-agent's name. A provider with OpenAI's format is reached by its address.
@@ -20,7 +20,7 @@ export const PROVIDERS: Readonly<Record<string, Reach>> = {
   responses: { provider: 'openai', section: 'openai' },
   codexresponses: {
     provider: 'openai',
-    but: 'a subscription to Codex is used there; here the API of OpenAI is, with a key',
+    but: 'fast-agent uses a Codex subscription; Howdah uses the OpenAI API with a key',
   },
   openresponses: {
     provider: 'openai-compatible',

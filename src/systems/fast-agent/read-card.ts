@@ -14,20 +14,20 @@ export function readMapping({ name: file, text }: Source, findings: Findings): M
   if (read.faults.length > 0) return undefined;
   const data = (read.document ?? {}) as Json;
   if (isObject(data)) return { file, read, data };
-  return refuse(file, read, 'it has to be a mapping: keys and their values', findings);
+  return refuse(file, read, 'it must be a mapping of keys and values', findings);
 }
 
 /** Reads an agent card. Reports any other file and returns undefined. */
 export function readCard(source: Source, findings: Findings): Card | undefined {
   if (/(^|[/\\])SKILL\.md$/.test(source.name)) {
-    const message = 'it is a skill, and skills are no part of an agent system file yet';
+    const message = 'it is a skill, and skills of fast-agent are not imported';
     findings.notes.push({ file: source.name, line: 1, column: 1, message });
     return undefined;
   }
   const isMarkdown = /\.(md|markdown)$/i.test(source.name);
   const parts = isMarkdown ? frontMatter(source.text) : undefined;
   if (isMarkdown && !parts) {
-    const message = 'it has no front matter between two lines of ---, so it is no agent card';
+    const message = 'it has no front matter between two lines of ---, so it is not an agent card';
     findings.notes.push({ file: source.name, line: 1, column: 1, message });
     return undefined;
   }
@@ -52,9 +52,10 @@ function nameOf({ file, read, data }: Mapping, findings: Findings): string | und
     const stem = (file.split(/[/\\]/).at(-1) ?? file).replace(/\.[^.]*$/, '');
     return stem.replaceAll(' ', '_');
   }
-  if (name === '__proto__') return refuse(file, read, '__proto__ is no name', findings, '/name');
+  if (name === '__proto__')
+    return refuse(file, read, '__proto__ is not a valid name', findings, '/name');
   if (typeof name === 'string' && name.trim() !== '') return name.trim().replaceAll(' ', '_');
-  return refuse(file, read, 'name has to be a text that is not empty', findings, '/name');
+  return refuse(file, read, 'name must be a text that is not empty', findings, '/name');
 }
 
 function refuse(

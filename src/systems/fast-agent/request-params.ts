@@ -33,7 +33,7 @@ const SENT: Readonly<Record<string, string>> = {
 };
 /** The value of fast-agent that means no limit of rounds. */
 const UNLIMITED = 9999;
-const NO_WORD = 'nothing here answers to it';
+const NO_WORD = 'it is not supported';
 const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'emit_loop_progress',
@@ -70,7 +70,7 @@ export function requestParamsOf(
   const rounds = fields.whole('max_iterations');
   const output_schema = fields.object('structured_schema');
   if (rounds !== undefined && rounds < 1)
-    fields.fault(['max_iterations'], 'max_iterations has to be at least 1');
+    fields.fault(['max_iterations'], 'max_iterations must be at least 1');
   fields.leave(LEFT);
   return {
     request_params,

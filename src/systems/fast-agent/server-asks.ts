@@ -24,7 +24,7 @@ export function nameSamplingModels(
     const entry = entries[name] as JsonObject;
     entries[name] = { ...entry, sampling_model: model ?? 'default' };
     if (Object.keys(request_params).length > 0)
-      tell(`sampling: what goes along with the model ${JSON.stringify(spec)} is not carried over`);
+      tell(`sampling: parameters of the model ${JSON.stringify(spec)} are not imported`);
   }
 }
 
@@ -52,6 +52,6 @@ export function rootsOf(fields: Fields): JsonObject[] | undefined {
       : [];
   });
   const isWhole = Array.isArray(value) && roots.length === value.length && roots.length > 0;
-  if (!isWhole) fields.note(['roots'], 'roots: nothing here answers to it');
+  if (!isWhole) fields.note(['roots'], 'roots: not supported');
   return isWhole ? roots : undefined;
 }

@@ -29,10 +29,10 @@ const ADDRESS_WITH_KEY =
 export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): FoundServer[] {
   const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
   const servers = fields.object('servers') ?? {};
-  fields.leave({}, 'nothing here answers to it');
+  fields.leave({}, 'it is not supported');
   return Object.entries(servers).flatMap(([name, data]) => {
     if (isObject(data)) return [{ name, mapping: { ...mapping, data } }];
-    fields.fault(['servers', name], 'a server has to be a mapping');
+    fields.fault(['servers', name], 'a server must be a mapping');
     return [];
   });
 }
@@ -49,7 +49,7 @@ export function readServers(found: readonly FoundServer[], findings: Findings): 
     if (own === undefined || Object.hasOwn(entries, own)) {
       first.note(
         [],
-        `MCP server ${JSON.stringify(name)}: rename it, a server has a name of letters, digits, - and _`,
+        `MCP server ${JSON.stringify(name)}: rename it to a name of letters, digits, - and _`,
       );
       continue;
     }
@@ -57,7 +57,7 @@ export function readServers(found: readonly FoundServer[], findings: Findings): 
     const entry = readServer(name, own, all);
     if (!entry) continue;
     if (sampling) samplings.set(own, sampling);
-    if (own !== name) first.note([], `MCP server ${JSON.stringify(name)} is called ${own}`);
+    if (own !== name) first.note([], `MCP server ${JSON.stringify(name)} is renamed to ${own}`);
     entries[own] = entry;
     names.set(name, own);
   }
@@ -86,7 +86,7 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
   const why =
     command === undefined ? urlFault(url, transport) : commandFault(command, all, transport);
   if (why) {
-    first.note([], `MCP server ${JSON.stringify(name)} is not carried over: ${why}`);
+    first.note([], `MCP server ${JSON.stringify(name)} is not imported: ${why}`);
     return undefined;
   }
   const description = last((fields) => fields.text('description'));
@@ -94,11 +94,14 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
   const roots = last(rootsOf);
   const mode = last(elicitationOf);
   const handed = valuesOf(command === undefined ? 'headers' : 'env', own, parts);
-  for (const fields of parts) fields.leave({}, 'nothing here answers to it');
+  for (const fields of parts) fields.leave({}, 'it is not supported');
   const isPlaced = cwd?.startsWith('/') === true;
   const strays = command !== undefined && !isPlaced && (cwd !== undefined || all.some(isOfFolder));
   if (strays)
-    first.note([], 'it begins elsewhere here: say cwd or absolute paths; it stands there inactive');
+    first.note(
+      [],
+      'its working directory differs in Howdah: set cwd or use absolute paths; it is imported as inactive',
+    );
   return {
     ...(command === undefined ? { type: 'http', url: url as string } : { type: 'stdio', command }),
     ...(command !== undefined && all.length > 0 && { args: all }),
@@ -114,10 +117,10 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
 /** Returns why a server with that address cannot be carried over. */
 function urlFault(url: string | undefined, transport: string | undefined): string | undefined {
   if (transport === 'sse' || /\/sse\/?([?#]|$)/.test(url ?? ''))
-    return 'it speaks SSE, and http here is streamable HTTP';
-  if (url === undefined) return 'it has neither a command nor an address';
-  if (ADDRESS_WITH_KEY.test(url)) return 'its address holds a key';
-  return /^https?:\/\/[^ ]+$/.test(url) ? undefined : 'its address cannot be written down';
+    return 'it uses SSE, and only streamable HTTP is supported';
+  if (url === undefined) return 'it has neither a command nor a URL';
+  if (ADDRESS_WITH_KEY.test(url)) return 'its URL contains a key';
+  return /^https?:\/\/[^ ]+$/.test(url) ? undefined : 'its URL cannot be written to the file';
 }
 
 function commandFault(
@@ -126,7 +129,7 @@ function commandFault(
   transport: string | undefined,
 ): string | undefined {
   if (transport !== undefined && transport !== 'stdio')
-    return 'it has a command, and speaks otherwise than through it';
+    return 'it has a command and a transport other than stdio';
   return containsKey([command, ...args]) ? 'an argument of it looks like a key' : undefined;
 }
 
@@ -153,7 +156,7 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
       const secret = `${server}_${name}`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
       fields.note(
         [key, name],
-        `${key}.${name}: no key is carried over; howdah secret set ${secret}, and say secrets: {${name}: ${secret}} in mcp_servers.${server}, which stands there inactive`,
+        `${key}.${name}: keys are not imported; run howdah secret set ${secret}, and set secrets: {${name}: ${secret}} in mcp_servers.${server}, which is imported as inactive`,
       );
     }
   }
@@ -196,7 +199,7 @@ export function serversOf(fields: Fields, { names }: Servers): JsonObject {
   for (const [at, name] of fields.names('servers').entries()) {
     const own = names.get(name);
     if (own === undefined) {
-      fields.note(['servers', at], `MCP server ${JSON.stringify(name)} was not carried over`);
+      fields.note(['servers', at], `MCP server ${JSON.stringify(name)} was not imported`);
     } else {
       wanted.set(own, allowedTools(fields, name, filters[name]));
     }
@@ -220,7 +223,7 @@ function allowedTools(fields: Fields, server: string, filter: Json | undefined):
   if (patterns.length > 0)
     fields.note(
       ['tools', server],
-      `tools.${server}: patterns are not carried over, name the tools: ${patterns.join(', ')}`,
+      `tools.${server}: patterns are not imported, list the tools by name: ${patterns.join(', ')}`,
     );
   return { allowed_tools: all.filter((one) => one !== '' && !patterns.includes(one)) };
 }

@@ -26,7 +26,7 @@ function walk(way: readonly string[], next: ReadonlyMap<string, Use[]>, done: Se
     const begin = way.indexOf(to);
     if (begin >= 0) {
       const circle = [...way.slice(begin), to].join(' → ');
-      fields.fault(path, `${circle} is a circle: nobody may be below itself`);
+      fields.fault(path, `${circle} is a cycle: an agent may not be its own sub-agent`);
     } else walk([...way, to], next, done);
   }
   done.add(at);

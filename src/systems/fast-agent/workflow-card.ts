@@ -27,8 +27,8 @@ export function writeWorkflow(
   };
   fields.leave({
     ...LEFT,
-    human_input: 'a workflow asks nobody: one of its members may',
-    use_history: 'whoever decides in a workflow sees its own run alone',
+    human_input: 'a workflow cannot ask people; its members can',
+    use_history: 'the model that decides in a workflow sees only its own run',
   });
   return entry;
 }
@@ -61,13 +61,13 @@ function planner(writing: Writing, defaultPlanning: 'full' | 'iterative'): JsonO
   const { fields } = writing;
   const planning = fields.text('plan_type') ?? defaultPlanning;
   if (planning !== 'full' && planning !== 'iterative') {
-    fields.fault(['plan_type'], 'plan_type has to be one of full, iterative');
+    fields.fault(['plan_type'], 'plan_type must be one of full, iterative');
   }
   const plans = fields.whole('plan_iterations');
   if (plans !== undefined && plans < 1) {
     fields.note(
       ['plan_iterations'],
-      'plan_iterations: there is always a bound; it is max_plans, 5 unless said',
+      'plan_iterations: a limit is required; it is max_plans, 5 by default',
     );
   }
   return {
@@ -89,7 +89,7 @@ function evaluator(writing: Writing): JsonObject {
   });
   const rating = (fields.text('min_rating') ?? 'GOOD').toUpperCase();
   if (!Object.hasOwn(SCORES, rating)) {
-    fields.fault(['min_rating'], `min_rating has to be one of ${Object.keys(SCORES).join(', ')}`);
+    fields.fault(['min_rating'], `min_rating must be one of ${Object.keys(SCORES).join(', ')}`);
   }
   const refinements = fields.whole('max_refinements') ?? 3;
   return {
@@ -114,16 +114,16 @@ function maker(writing: Writing): JsonObject {
   const kind = (worker !== undefined && refer(['worker'], worker)) || 'agent';
   const k = fields.whole('k') ?? 3;
   const most = fields.whole('max_samples') ?? 50;
-  if (k < 1) fields.fault(['k'], 'k has to be at least 1');
+  if (k < 1) fields.fault(['k'], 'k must be at least 1');
   const votes = Math.max(Math.min(2 * k - 1, most, MOST_VOTES), 2);
   fields.note(
     ['k'],
-    `k: ${votes} votes are cast and most of them win, in the place of a lead by ${k} in at most ${most}`,
+    `k: ${votes} votes are cast and the majority wins, instead of a lead of ${k} within ${most} votes`,
   );
   if ((fields.text('match_strategy') ?? 'exact') !== 'exact') {
-    fields.note(['match_strategy'], 'match_strategy: votes are the same when their text is');
+    fields.note(['match_strategy'], 'match_strategy: votes are equal when their texts are equal');
   }
-  fields.skip('red_flag_max_length', 'no vote is thrown away for its length');
+  fields.skip('red_flag_max_length', 'votes are not discarded because of their length');
   const cast = Array.from({ length: votes }, () => ({ name: worker ?? '', kind }));
   return { type: 'voting', members: distinct(cast) };
 }

@@ -27,25 +27,25 @@ export type Writing = {
 /** Keys that cards of any type may have and that have no counterpart, with the reason. */
 export const LEFT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers here']),
+    ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers in Howdah']),
   ),
   ...Object.fromEntries(
     ['resources', 'prompts'].map((key) => [
       key,
-      'what an MCP server has besides tools its agents have by read_resource and get_prompt',
+      'agents use resources and prompts of an MCP server by read_resource and get_prompt',
     ]),
   ),
-  mcp_connect: 'servers are read of mcp.servers in the configuration',
+  mcp_connect: 'servers are read from mcp.servers in the configuration',
   ...Object.fromEntries(
     ['function_tools', 'tool_hooks', 'lifecycle_hooks', 'commands'].map((key) => [
       key,
-      'it is Python, which is not run here',
+      'it is Python, which is not executed',
     ]),
   ),
   messages: 'conversations belong to sessions, not to agents',
-  save_trajectory: 'every run is in the log anyway',
-  shell: 'agents have no shell here',
-  skills: 'skills are no part of an agent system file yet',
+  save_trajectory: 'every run is logged',
+  shell: 'agents have no shell in Howdah',
+  skills: 'skills of fast-agent are not imported',
 };
 
 /**

@@ -52,7 +52,7 @@ export function argumentsOf(
       const parameter = openApi.resolve(one, place);
       const problem = parameter
         ? problemOf(parameter.value)
-        : 'a reference that leads out of this file, or nowhere';
+        : 'a reference to another file, or to a missing part';
       if (parameter && !problem) {
         const argument = argumentOf(parameter.value, schemas);
         all.set(`${argument.in} ${argument.name}`, argument);
@@ -86,12 +86,11 @@ function problemOf(parameter: JsonObject): string | undefined {
   if (typeof name !== 'string' || name === '') return 'a parameter without a name';
   if (place === 'header' && OURS.test(name))
     return parameter.required === true && /^cookie/i.test(name) ? 'a cookie' : IGNORED;
-  if (place === 'header' && !isHeader(name, ''))
-    return 'which is no name of a header that may be sent';
-  if (place === 'cookie') return 'a cookie, which no request has';
+  if (place === 'header' && !isHeader(name, '')) return 'which is not a header that may be sent';
+  if (place === 'cookie') return 'a cookie, which is never sent';
   if (!['path', 'query', 'header'].includes(String(place)))
-    return `in: ${String(place)}, which is no place`;
-  if (content !== undefined) return 'a parameter written as a document of its own (content)';
+    return `in: ${String(place)}, which is not a valid place`;
+  if (content !== undefined) return 'a parameter with content instead of a schema';
   const styles =
     place === 'query' ? ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] : ['simple'];
   return style === undefined || styles.includes(String(style))
@@ -142,7 +141,7 @@ function bodyOf(
   const type = typeOf(Object.keys(contents));
   const isNeeded = body?.value.required === true;
   if (!body || type === undefined) {
-    const kinds = Object.keys(contents).join(', ') || 'nothing that can be read';
+    const kinds = Object.keys(contents).join(', ') || 'of an unsupported type';
     openApi.note(
       pointer,
       isNeeded || !body

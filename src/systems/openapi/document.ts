@@ -104,8 +104,7 @@ export class OpenApi {
    */
   visible(text: string, pointer: string, what: string): string {
     const plain = text.replace(HIDDEN, '');
-    if (plain !== text)
-      this.note(pointer, `of ${what} are left out the characters that a reader does not see`);
+    if (plain !== text) this.note(pointer, `invisible characters in ${what} are left out`);
     return plain;
   }
 
@@ -117,14 +116,11 @@ export class OpenApi {
     } else if (swagger !== undefined) {
       this.fault(
         '/swagger',
-        `this is Swagger ${String(swagger)}, and OpenAPI 3.0 or 3.1 is read`,
-        'Convert it first.',
+        `this is Swagger ${String(swagger)}, but only OpenAPI 3.0 and 3.1 are supported`,
+        'Convert it to OpenAPI 3.0 or 3.1 first.',
       );
     } else {
-      this.fault(
-        '/openapi',
-        'openapi is not 3.0.x or 3.1.x: this is no OpenAPI description that is read',
-      );
+      this.fault('/openapi', 'openapi is not 3.0.x or 3.1.x: this version is not supported');
     }
   }
 }

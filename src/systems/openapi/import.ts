@@ -66,8 +66,8 @@ export function importOpenApi(
     const other = callOf({ value: {}, pointer: tools[first]?.pointer ?? '' });
     openApi.fault(
       `${tool.pointer}/operationId`,
-      `${tool.name} is the name of ${other} already`,
-      'Take one of them: --only',
+      `${tool.name} is already the name of ${other}`,
+      'Choose one of them with --only.',
     );
   }
   refuseFaults(openApi);
@@ -93,7 +93,7 @@ function refuseFaults({ name, faults }: OpenApi): void {
   throw new HowdahError('HWINV', `nothing was imported: ${lines.join('\n')}`, {
     hint:
       faults.find(({ hint }) => hint)?.hint ??
-      'OpenAPI 3.0 and 3.1 are read: https://spec.openapis.org/oas/',
+      'OpenAPI 3.0 and 3.1 are supported: https://spec.openapis.org/oas/',
     detail: { faults: faults.map((fault) => ({ file: name, ...fault })) },
   });
 }
@@ -106,8 +106,8 @@ function refuseNone(openApi: OpenApi): void {
   const why = openApi.notes.map((note) => faultLine(openApi.name, { ...note, path: '', code: '' }));
   throw new HowdahError(
     'HWINV',
-    ['nothing was imported: there is no operation that can be a tool', ...why].join('\n'),
-    { hint: 'Operations stand below paths, by path and method.', detail: { notes: openApi.notes } },
+    ['nothing was imported: no operation can be used as a tool', ...why].join('\n'),
+    { hint: 'Put operations under paths, by path and method.', detail: { notes: openApi.notes } },
   );
 }
 

@@ -66,7 +66,7 @@ export class Schemas {
         const reference = JSON.stringify($ref.slice(0, 200));
         this.#openApi.note(
           this.#pointer,
-          `anything is taken for ${reference}, which leads out of this file`,
+          `any value is accepted for ${reference}, which is in another file`,
         );
       }
       this.#elsewhere.add($ref);
@@ -76,7 +76,7 @@ export class Schemas {
     if (known) return known;
     const found = this.#openApi.at(pointer);
     if (found === undefined) {
-      this.#openApi.fault(pointer, `there is nothing at ${$ref}`);
+      this.#openApi.fault(pointer, `${$ref} does not exist`);
       return undefined;
     }
     const base = (fromPointer(pointer).at(-1) ?? 'root').replace(/[^A-Za-z0-9_.-]/g, '_');

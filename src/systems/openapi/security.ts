@@ -83,7 +83,7 @@ function sentBy(openApi: OpenApi, scheme: string): { by?: Sent; problem?: string
     const header = String(found.name).toLowerCase();
     return isHeader(header, '')
       ? { by: { header, value: 'the key' } }
-      : { problem: `(${kind} ${header}) is no header that may be sent` };
+      : { problem: `(${kind} ${header}) is not a header that may be sent` };
   }
   if (kind.startsWith('oauth2') || kind.startsWith('openidconnect')) {
     return { by: { ...bearer, value: 'an access token, which is not renewed' } };

@@ -31,8 +31,8 @@ export function serverOf(
   if (!isKnown) {
     openApi.fault(
       `${level?.pointer ?? ''}/servers`,
-      `it is not said where requests go: ${JSON.stringify(said)} is no URL of a server`,
-      'Say it: --server https://api.example.org/v1',
+      `the server is missing: ${JSON.stringify(said)} is not the URL of a server`,
+      'Set the server with --server https://api.example.org/v1',
     );
   }
   return undefined;

@@ -54,14 +54,14 @@ export function operationsOf(openApi: OpenApi, prefix: string): Operation[] {
     const at = `/paths/${template.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     const path = openApi.resolve(item, at);
     if (!path) {
-      openApi.note(at, `${template} is left out: it is described in another file, or nowhere`);
+      openApi.note(at, `${template} is left out: its description is in another file or missing`);
       return [];
     }
     for (const method of ['options', 'trace']) {
       if (path.value[method] !== undefined) {
         openApi.note(
           `${at}/${method}`,
-          `${method.toUpperCase()} ${template} is left out: no tool sends that`,
+          `${method.toUpperCase()} ${template} is left out: tools do not support this method`,
         );
       }
     }
@@ -112,7 +112,7 @@ export function toolOf(
   const url = urlOf(server, template, args);
   if (url === undefined) {
     leaveOut(
-      'its path does not begin with /, has a part that is no parameter of it, or holds ?, # or ..',
+      'its path does not begin with /, has a placeholder without a parameter, or contains ?, # or ..',
     );
     return undefined;
   }
@@ -121,7 +121,7 @@ export function toolOf(
   const parameters = parametersOf(args);
   const unfolded = unfoldedSize(parameters);
   if (unfolded > MAX_UNFOLDED) {
-    leaveOut('its parameters have no end of parts once their references are followed');
+    leaveOut('its parameters are recursive');
     return undefined;
   }
   const size = JSON.stringify(parameters).length;

@@ -14,27 +14,36 @@ const int = () => z.int().min(1).max(2_147_483_647);
 /** The limits of a run. For a sub-agent, they limit only its own run. */
 export const budget = z
   .strictObject({
-    max_steps: int().optional().describe('Answers of its model a run may take; 50 unless said.'),
-    max_tokens: z.int().min(1).optional().describe('Tokens a run may use with all below it.'),
-    max_cost: z.number().positive().optional().describe('Cost a run may have with all below it.'),
-    max_seconds: int().optional().describe('Seconds a run may be active; 600 unless said.'),
+    max_steps: int()
+      .optional()
+      .describe('Maximum number of model answers of a run; 50 by default.'),
+    max_tokens: z.int().min(1).optional().describe('Maximum tokens of a run and its child runs.'),
+    max_cost: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Maximum cost of a run and its child runs.'),
+    max_seconds: int().optional().describe('Maximum active seconds of a run; 600 by default.'),
   })
   .describe('Limits of each run.');
 
 /** The differences between a run below another run and a run of the agent itself. */
 export const subRun = z.looseObject({
-  mission_override: z.string().min(1).optional().describe('Instead of its own mission.'),
-  allowed_tools: z.array(z.string().min(1)).optional().describe('Of its tools only these.'),
+  mission_override: z.string().min(1).optional().describe('Replaces its own mission.'),
+  allowed_tools: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('The allowed tools; all of its tools by default.'),
   budget: budget.optional(),
   ephemeral: z.boolean().optional(),
-  handoff: z.boolean().optional().describe('The conversation goes on with it.'),
-  suppress_markdown: z.boolean().optional().describe('The answer is to be plain text.'),
-  weight: z.number().positive().optional().describe('Of a member that votes.'),
+  handoff: z.boolean().optional().describe('Hands the conversation over to this agent.'),
+  suppress_markdown: z.boolean().optional().describe('Whether the answer must be plain text.'),
+  weight: z.number().positive().optional().describe('For a member that votes.'),
 });
 
 const model = z.strictObject({
-  provider: name.describe('openai and everything compatible, local, scripted.'),
-  model: z.string().min(1).max(500).describe("The provider's own id of the model."),
+  provider: name.describe('openai (also for compatible servers), local or scripted.'),
+  model: z.string().min(1).max(500).describe("The provider's id of the model."),
   purpose: z.enum(['llm', 'embedding', 'tts', 'stt']).optional(),
   domain: name.optional(),
   base_url: z.string().max(2000).optional().describe('An OpenAI-compatible endpoint.'),
@@ -53,23 +62,26 @@ const databaseFunction = z.strictObject({
     .describe(
       'create function …, in the schema called as the system; owners of the database only.',
     ),
-  comment: text.optional().describe('What a model is told of the tool it is.'),
+  comment: text.optional().describe('The description of the tool for models.'),
 });
 const functionName = z
   .string()
   .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'a function has a name of lower-case letters, digits and _');
 
 const toolFields = {
-  aliases: z.array(toolName).optional().describe('Other names it may be allowed and called by.'),
+  aliases: z
+    .array(toolName)
+    .optional()
+    .describe('Other names that the tool may be allowed and called by.'),
   description: text.optional(),
   effect: z.enum(['pure', 'idempotent', 'once']).optional(),
   requires_approval: z.boolean().optional(),
   timeout_ms: z.int().min(1).max(3_600_000).optional(),
-  compensation: toolName.optional().describe('The tool that takes a finished call back.'),
+  compensation: toolName.optional().describe('The tool that reverts a finished call.'),
   is_active: z.boolean().optional(),
 };
 const described = {
-  parameters: object.optional().describe('A JSON Schema of its arguments.'),
+  parameters: object.optional().describe('The JSON Schema of its arguments.'),
   configuration: object.optional(),
 };
 const tool = z.discriminatedUnion('kind', [
@@ -80,7 +92,7 @@ const tool = z.discriminatedUnion('kind', [
       .string()
       .min(1)
       .max(1000)
-      .describe('shop.order_status(text); owners of the database only.'),
+      .describe('A function, such as shop.order_status(text); only for owners of the database.'),
     ...toolFields,
   }),
   z.strictObject({
@@ -98,7 +110,7 @@ const prompt = z.strictObject({
     .string()
     .min(1)
     .max(262_144)
-    .describe('What agents are told, {{name}} where a value goes.'),
+    .describe('The text for agents, with {{name}} for values.'),
   description: text.optional(),
   variables: z
     .record(
@@ -111,7 +123,7 @@ const prompt = z.strictObject({
       }),
     )
     .optional()
-    .describe('JSON Schemas by name; one without default has to be given.'),
+    .describe('JSON Schemas by name; a variable without default is required.'),
 });
 
 const skill = z.strictObject({
@@ -119,9 +131,9 @@ const skill = z.strictObject({
     .string()
     .min(1)
     .max(500)
-    .regex(/^[^\r\n]*$/, 'say in one line when to read it')
+    .regex(/^[^\r\n]*$/, 'describe in one line when to read it')
     .describe('One line: when to read it.'),
-  content: z.string().min(1).max(61_440).describe('What the agent reads, as Markdown.'),
+  content: z.string().min(1).max(61_440).describe('The text that the agent reads, as Markdown.'),
   is_active: z.boolean().optional(),
 });
 const skillName = z
@@ -134,18 +146,20 @@ const subRuns = z.union([
 ]);
 
 const agent = z.strictObject({
-  mission: text.optional().describe('What this agent is to do.'),
-  system_prompt: text.optional().describe('A generic prompt that stands before the mission.'),
-  prompt: name.optional().describe('A prompt that stands before the mission.'),
+  mission: text.optional().describe('The task of this agent.'),
+  system_prompt: text.optional().describe('A generic prompt, placed before the mission.'),
+  prompt: name.optional().describe('A prompt, placed before the mission.'),
   prompt_values: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .optional()
-    .describe('By variable of the prompt; what a run brings goes before.'),
-  skills: z.array(name).optional().describe('In the order it is told of them.'),
-  servers: agentServers.optional().describe('MCP servers whose tools it has.'),
-  description: text.optional().describe('What others choose it by.'),
-  model: name.optional().describe('Its model; the one named default unless said.'),
-  request_params: object.optional().describe('Sent to that model as they are: temperature, …'),
+    .describe('Values by variable of the prompt; values of a run take precedence.'),
+  skills: z.array(name).optional().describe('In the order they are listed to the agent.'),
+  servers: agentServers.optional().describe('MCP servers whose tools the agent has.'),
+  description: text
+    .optional()
+    .describe('The description by which other agents and routers choose it.'),
+  model: name.optional().describe('Its model; the model named default by default.'),
+  request_params: object.optional().describe('Sent to that model unchanged: temperature, …'),
   models: z
     .array(
       z.union([
@@ -165,26 +179,31 @@ const agent = z.strictObject({
       configuration: z
         .record(z.string(), object)
         .optional()
-        .describe("By tool: over the tool's own."),
-      requires_approval: z.record(z.string(), z.boolean()).optional().describe('By tool.'),
+        .describe('By tool; overrides the configuration of the tool.'),
+      requires_approval: z
+        .record(z.string(), z.boolean())
+        .optional()
+        .describe('Whether calls need approval, by tool.'),
     })
     .optional(),
-  agents: subRuns.optional().describe('Agents it may hand work to.'),
-  workflows: subRuns.optional().describe('Workflows it may hand work to.'),
+  agents: subRuns.optional().describe('Agents it may delegate work to.'),
+  workflows: subRuns.optional().describe('Workflows it may delegate work to.'),
   budget: budget.optional(),
   use_history: z.boolean().optional(),
   engine: z
     .enum(['builtin', 'http', 'openai', 'a2a', 'custom'])
     .optional()
-    .describe('What makes its answers.'),
-  engine_configuration: object.optional().describe('By engine; keys by secret_name.'),
+    .describe('The engine that produces its answers.'),
+  engine_configuration: object
+    .optional()
+    .describe('The configuration of the engine; use secret_name for keys.'),
   human_input: z.boolean().optional().describe('Whether it may ask people.'),
   context_policy: z.enum(['trim', 'summarize', 'none']).optional(),
   capabilities: z.array(z.string()).optional(),
   domain: z.string().max(200).optional(),
-  output_schema: object.optional().describe('A JSON Schema the answer must satisfy.'),
+  output_schema: object.optional().describe('The JSON Schema that the answer must satisfy.'),
   is_active: z.boolean().optional(),
-  is_default: z.boolean().optional().describe('The agent that is meant when nobody names one.'),
+  is_default: z.boolean().optional().describe('Whether this is the default agent.'),
 });
 
 /**
@@ -194,7 +213,7 @@ const agent = z.strictObject({
 export const systemFile = z
   .strictObject({
     version: z.literal('v1'),
-    name: name.describe('Whose everything in this file is.'),
+    name: name.describe('The name of the agent system, which owns everything in this file.'),
     description: text.optional(),
     models: z.record(name, model).optional(),
     functions: z.record(functionName, databaseFunction).optional(),
@@ -204,7 +223,7 @@ export const systemFile = z
     skills: z.record(skillName, skill).optional(),
     agents: z.record(name, agent).optional(),
     workflows: z.record(name, workflowEntries(text, budget, subRun)).optional(),
-    orchestrator: name.optional().describe('The agent or workflow that speaks for the system.'),
+    orchestrator: name.optional().describe('The agent or workflow that answers for the system.'),
   })
   .describe('An agent system of Howdah.');
 

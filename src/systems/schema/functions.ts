@@ -17,7 +17,7 @@ export async function functionFaults(document: unknown): Promise<ShapeFault[]> {
     const [only] = functions;
     if (functions.length === 1 && only?.comment === undefined) return [];
     const message =
-      'a definition is one create function; what a comment says stands beside it in comment';
+      'a definition must be one create function statement; put the comment in the key comment';
     return [{ path, message }];
   });
   return (await Promise.all(faults)).flat();

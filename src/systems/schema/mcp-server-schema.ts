@@ -17,7 +17,7 @@ const fields = {
   trusts_annotations: z
     .boolean()
     .optional()
-    .describe('Its word is taken for it that a tool only reads or may be repeated.'),
+    .describe('Whether its statements that a tool is read-only or idempotent are trusted.'),
   is_active: z.boolean().optional(),
   roots: z
     .array(
@@ -28,23 +28,25 @@ const fields = {
     )
     .max(50)
     .optional()
-    .describe('Folders it is told of when it asks where it may work.'),
+    .describe('Folders returned to the server when it asks for roots.'),
   sampling_model: z
     .string()
     .min(1)
     .max(200)
     .optional()
-    .describe('The model that answers what it asks of one; without, it is refused.'),
-  allows_elicitation: z.boolean().optional().describe('It may ask people.'),
+    .describe(
+      'The model that answers sampling requests of the server; without it, they are refused.',
+    ),
+  allows_elicitation: z.boolean().optional().describe('Whether it may ask people.'),
 };
 /** The fields of all kinds of commands. */
 const process = {
-  env: variables(z.string()).optional().describe('Variables; keys go by secrets.'),
+  env: variables(z.string()).optional().describe('Environment variables; put keys in secrets.'),
   cwd: z
     .string()
     .regex(/^\//, 'an absolute path is needed')
     .optional()
-    .describe('The folder it begins in.'),
+    .describe('The working directory.'),
   secrets: variables(secret).optional().describe('Names of secrets by variable.'),
   ...fields,
 };
@@ -59,8 +61,8 @@ export const mcpServer = z.discriminatedUnion('type', [
     url: z
       .string()
       .regex(/^https?:\/\/[^ ]+$/, 'an address begins with http:// or https://')
-      .describe('Speaks streamable HTTP.'),
-    headers: headers(z.string()).optional().describe('Go along with each request.'),
+      .describe('The URL of a server with streamable HTTP.'),
+    headers: headers(z.string()).optional().describe('Sent with each request.'),
     secret_name: secret.optional().describe('The secret that is sent as Authorization: Bearer.'),
     secrets: headers(secret).optional().describe('Names of secrets by header.'),
     ...fields,
@@ -70,13 +72,13 @@ export const mcpServer = z.discriminatedUnion('type', [
     command: z
       .string()
       .min(1)
-      .describe("A program on the worker's machine; the database's owner only."),
+      .describe("A program on the worker's machine; only for owners of the database."),
     args: z.array(z.string()).optional(),
     ...process,
   }),
   z.strictObject({
     type: z.literal('filesystem'),
-    args: z.array(z.string().min(1)).min(1).describe('The folders it may use.'),
+    args: z.array(z.string().min(1)).min(1).describe('The folders the server may use.'),
     ...process,
   }),
   z.strictObject({ type: z.literal('fetch'), args: z.array(z.string()).optional(), ...process }),
@@ -100,7 +102,7 @@ export const agentServers = z.union([
       allowed_tools: z
         .array(z.string().min(1))
         .optional()
-        .describe('Of its tools only these, by the names the server gives them.'),
+        .describe('The allowed tools, by their names at the server; all by default.'),
     }),
   ),
 ]);

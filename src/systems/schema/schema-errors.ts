@@ -85,7 +85,7 @@ function unknownKey(
 ): ShapeFault {
   if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
     const hint =
-      'Store the key with howdah secret set NAME, and write secret_name: NAME in the model.';
+      'Store the key with howdah secret set NAME, and set secret_name: NAME in the model.';
     return {
       path: toPointer(path),
       message: `${key}: a file must not contain keys`,
@@ -118,7 +118,7 @@ export function nearestTo(word: string, known: readonly string[]): string | unde
 function nameSentence(issue: Issue | undefined): string {
   if (issue?.code === 'too_small' || issue?.code === 'too_big')
     return sizeSentence('a name', issue);
-  return issue?.message ?? 'this is no name';
+  return issue?.message ?? 'this is not a valid name';
 }
 
 function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): string {
@@ -126,7 +126,7 @@ function sentence(value: unknown, issue: Issue, path: readonly PropertyKey[]): s
   if (value === undefined) return `${name} is missing`;
   switch (issue.code) {
     case 'invalid_type':
-      return `${name} has to be ${expectedKind(issue.expected)}, not ${kindOf(value)}`;
+      return `${name} must be ${expectedKind(issue.expected)}, not ${kindOf(value)}`;
     case 'invalid_value':
       return oneOf(name, value, issue.values.map(String));
     case 'invalid_union':
@@ -155,7 +155,7 @@ function sizeSentence(name: string, issue: SizeIssue): string {
       : [issue.maximum, 'at most', 'less than'];
   const words = `${issue.inclusive === false ? exclusive : inclusive} ${bound}`;
   const unit = { string: 'character', array: 'entry' }[issue.origin as string];
-  if (unit === undefined) return `${name} has to be ${words}`;
+  if (unit === undefined) return `${name} must be ${words}`;
   if (issue.code === 'too_small' && Number(bound) === 1) return `${name} may not be empty`;
   return `${name} may have ${words} ${unit === 'entry' ? 'entries' : `${unit}s`}`;
 }
@@ -182,7 +182,7 @@ function oneOf(name: string, value: unknown, known: readonly string[]): string {
   // the value is shown only if it resembles a known word, because it may be a pasted key
   return nearest
     ? `unknown ${name} ${JSON.stringify(value)}, did you mean ${JSON.stringify(nearest)}?`
-    : `${name} has to be ${all}`;
+    : `${name} must be ${all}`;
 }
 
 function kindOf(value: unknown): string {

@@ -3,14 +3,22 @@ import { z } from 'zod';
 const member = z.string().min(1);
 const positive = () => z.int().min(1);
 const deciding = {
-  model: z.string().min(1).optional().describe('The model that decides; default unless said.'),
+  model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The model that decides; the model named default by default.'),
   request_params: z.record(z.string(), z.unknown()).optional(),
 };
 const failing = {
   on_failure: z.enum(['fail', 'ignore', 'quorum']).optional(),
   quorum: positive().optional(),
 };
-const concurrency = { max_concurrency: positive().optional().describe('Members at work at once.') };
+const concurrency = {
+  max_concurrency: positive()
+    .optional()
+    .describe('Maximum number of members that work at the same time.'),
+};
 
 /**
  * The configuration of each workflow type, as in `howdah.workflow_schema(type)`. A test compares
@@ -21,17 +29,17 @@ export const workflowConfigurations = {
     cumulative: z
       .boolean()
       .optional()
-      .describe('Each member is told the task and all answers before it.'),
+      .describe('Whether each member gets the task and all earlier answers.'),
     stop_when: z
       .string()
       .min(1)
       .optional()
-      .describe('An expression: the first answer it holds for is the last.'),
+      .describe('An expression; the first answer that satisfies it ends the workflow.'),
   },
   parallel: {
     ...concurrency,
     ...failing,
-    aggregator: member.optional().describe("The member that makes one answer of the others'."),
+    aggregator: member.optional().describe('The member that combines the answers of the others.'),
     template: z.string().min(1).optional(),
   },
   router: {
@@ -43,8 +51,8 @@ export const workflowConfigurations = {
     members: z
       .enum(['listed', 'capable'])
       .optional()
-      .describe('capable: beside those listed, all active agents.'),
-    fallback: member.optional().describe('The member taken when no decision is sure enough.'),
+      .describe('capable adds all active agents to the listed members.'),
+    fallback: member.optional().describe('The member to use when no decision is confident enough.'),
     min_confidence: z.number().min(0).max(1).optional(),
     top_k: positive().optional(),
   },
@@ -57,7 +65,7 @@ export const workflowConfigurations = {
   },
   evaluator_optimizer: {
     ...deciding,
-    rubric: z.string().min(1).optional().describe('What the evaluator judges by.'),
+    rubric: z.string().min(1).optional().describe('The criteria of the evaluator.'),
     max_rounds: positive().optional(),
     min_score: z.number().min(0).max(1).optional(),
   },
@@ -70,7 +78,7 @@ export const workflowConfigurations = {
   map: {
     ...concurrency,
     ...failing,
-    query: z.string().min(1).optional().describe('Each row of it is one task.'),
+    query: z.string().min(1).optional().describe('A query; each of its rows is one task.'),
     template: z.string().min(1).optional(),
   },
   graph: {
@@ -113,7 +121,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       .strictObject({
         type,
         description: text.optional(),
-        instruction: text.optional().describe('What the deciding model is told besides its task.'),
+        instruction: text.optional().describe('Additional instructions for the deciding model.'),
         members,
         budget: budget.optional(),
         is_active: z.boolean().optional(),
@@ -122,7 +130,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
           .strictObject(configuration)
           .partial()
           .optional()
-          .describe('The keys of its type, which may stand beside it instead.'),
+          .describe('The keys of the type; they may also be set beside type.'),
       })
       .superRefine((one, context) => {
         const above = one as Record<string, unknown>;
@@ -133,7 +141,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
           }
         }
         for (const key of Object.keys(below).filter((name) => Object.hasOwn(beside, name))) {
-          const message = 'is also set beside type: set it in one place';
+          const message = 'is also set beside type: set it in one place only';
           if (above[key] !== undefined) {
             context.addIssue({ code: 'custom', path: ['configuration', key], message });
           }

@@ -52,7 +52,7 @@ function isClosing({ open, expects, before }: State, { text }: Token): boolean {
 }
 
 function commaBefore(state: State, { text }: Token): string | undefined {
-  if (state.before.text === ',') return `a comma before ${text}: take it out`;
+  if (state.before.text === ',') return `remove the comma before ${text}`;
   state.open.pop();
   state.expects = 'more';
   return undefined;
@@ -67,12 +67,12 @@ function faultAt(state: State, { text }: Token): string | undefined {
       return undefined;
     case 'colon':
       state.expects = 'value';
-      return text === ':' ? undefined : 'a : has to stand here';
+      return text === ':' ? undefined : 'expected : here';
     case 'key':
       state.expects = 'colon';
-      return text.startsWith('"') ? undefined : 'a key in double quotes has to stand here';
+      return text.startsWith('"') ? undefined : 'expected a key in double quotes here';
     default:
-      if (/^[\]}:,]?$/.test(text)) return 'a value has to stand here';
+      if (/^[\]}:,]?$/.test(text)) return 'expected a value here';
       if (text === '{' || text === '[') state.open.push(text);
       state.expects = text === '{' ? 'key' : text === '[' ? 'value' : 'more';
       return undefined;
@@ -95,14 +95,14 @@ function tokenAt(text: string, at: number): Token | JsonFault {
 
 function strange(written: string): string {
   if (written === '"')
-    return 'a text that begins here is not closed on its line, or holds what JSON has to escape';
-  if (written === "'") return 'JSON has its texts in double quotes';
-  if (/^(#|\/)/.test(written)) return 'JSON has no comments';
-  return 'this is no value of JSON: texts and keys stand in double quotes';
+    return 'the text that begins here is not closed on its line, or contains a character that JSON must escape';
+  if (written === "'") return 'JSON requires double quotes around texts';
+  if (/^(#|\/)/.test(written)) return 'JSON does not allow comments';
+  return 'this is not a JSON value: put texts and keys in double quotes';
 }
 
 function afterValue(text: string, inside: '{' | '[' | undefined): string {
-  if (inside === undefined) return 'nothing more may stand behind the document';
+  if (inside === undefined) return 'nothing is allowed after the document';
   return text === ''
     ? `the file ends, and a ${CLOSING[inside]} is missing`
     : `a comma is missing before this, or a ${CLOSING[inside]}`;

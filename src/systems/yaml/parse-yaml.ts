@@ -118,7 +118,7 @@ function withPlaces(faults: readonly OffsetFault[], lineStarts: readonly number[
 function boundsFault(text: string, { bytes, tokens: most }: YamlBounds): string | undefined {
   if (Buffer.byteLength(text) > bytes) {
     const size = bytes / 1024 / 1024;
-    const advice = size === 1 ? ': make several systems of it' : '';
+    const advice = size === 1 ? ': split it into several systems' : '';
     return `the file is larger than ${size} MB${advice}`;
   }
   let tokens = 0;
@@ -129,7 +129,7 @@ function boundsFault(text: string, { bytes, tokens: most }: YamlBounds): string 
   for (const token of new Lexer().lex(text)) {
     tokens += 1;
     if (tokens > most) {
-      return `the file has over ${most} keys, values and marks: make several systems of it`;
+      return `the file has more than ${most} keys, values and marks: split it into several systems`;
     }
     if (isText || token.trim() === '') {
       marks = isText || token.includes('\n') ? 0 : marks;
@@ -139,7 +139,7 @@ function boundsFault(text: string, { bytes, tokens: most }: YamlBounds): string 
     isText = token === SCALAR;
     if (token.startsWith('*')) aliases += 1;
     if (aliases > MAX_ALIASES) {
-      return `it has over ${MAX_ALIASES} aliases: write out what they stand for`;
+      return `it has more than ${MAX_ALIASES} aliases: write out their values`;
     }
     if (token === '[' || token === '{') open += 1;
     else if (token === ']' || token === '}') open = Math.max(0, open - 1);
@@ -213,10 +213,10 @@ class Reader {
     if (typeof value === 'string') {
       this.#size += value.length;
       if (value.includes('\u0000') || !value.isWellFormed()) {
-        this.#add(node, 'a text may hold any character but U+0000 and half of a pair');
+        this.#add(node, 'a text may not contain U+0000 or half a surrogate pair');
       }
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
-      this.#add(node, 'a number has to be finite');
+      this.#add(node, 'a number must be finite');
     }
     return value ?? null;
   }
@@ -229,12 +229,12 @@ class Reader {
       const key = pair.key as Node | null;
       const offset = offsetOf(key);
       if (key !== null && !isScalar(key)) {
-        this.#add(key, 'a key has to be a text');
+        this.#add(key, 'a key must be a text');
         continue;
       }
       const name = String(this.#readScalar(key as Scalar) ?? '');
       const first = offsets.get(name);
-      if (name === '__proto__') this.#add(key, '__proto__ is no name');
+      if (name === '__proto__') this.#add(key, '__proto__ is not a valid name');
       else if (first !== undefined) this.#addDuplicate(name, offset, first);
       else {
         offsets.set(name, offset);
@@ -248,13 +248,16 @@ class Reader {
   #readAlias(source: string, offset: number): unknown {
     const anchor = this.#anchors.get(source);
     if (anchor === undefined) {
-      this.faults.push({ offset, message: `nothing before it has the anchor &${source}` });
+      this.faults.push({
+        offset,
+        message: `the anchor &${source} is not defined before this alias`,
+      });
       return null;
     }
-    if (anchor === 'open') throw new Error('an alias in it stands for what it is a part of');
+    if (anchor === 'open') throw new Error('an alias refers to a value that contains it');
     this.#size += anchor.size;
     this.#unfolded += anchor.size;
-    if (this.#unfolded > MAX_UNFOLDED) throw new Error('its aliases unfold to too much');
+    if (this.#unfolded > MAX_UNFOLDED) throw new Error('its aliases expand to too many values');
     return structuredClone(anchor.value);
   }
 

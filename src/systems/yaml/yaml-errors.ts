@@ -11,7 +11,7 @@ export function syntaxFaults(parsed: Document, most: number): OffsetFault[] {
   const all = [...parsed.errors, ...parsed.warnings];
   const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
   if (unclosed) {
-    const message = 'the quote that begins here is not closed';
+    const message = 'the quoted text that begins here is not closed';
     return [{ offset: openQuote(parsed, unclosed.pos[0]), message }];
   }
   return all.slice(0, most).map((error) => ({ offset: error.pos[0], message: wordsOf(error) }));
@@ -20,15 +20,15 @@ export function syntaxFaults(parsed: Document, most: number): OffsetFault[] {
 function wordsOf({ code, message }: YAMLError): string {
   switch (code) {
     case 'MULTIPLE_DOCS':
-      return 'a file holds one document';
+      return 'a file must contain exactly one document';
     case 'TAB_AS_INDENT':
-      return 'lines are indented by spaces, not by tabs';
+      return 'lines must be indented with spaces, not tabs';
     case 'BAD_SCALAR_START':
-      return `a text that begins with ${message.at(-1)} has to stand in quotes`;
+      return `a text that begins with ${message.at(-1)} must be in quotes`;
     case 'BLOCK_AS_IMPLICIT_KEY':
-      return 'a text with a colon and a space in it has to stand in quotes';
+      return 'a text that contains a colon and a space must be in quotes';
     case 'BLOCK_IN_FLOW':
-      return 'a key cannot stand here: a quote, a comma or a bracket is missing before it';
+      return 'a key is not allowed here: a quote, a comma or a bracket is missing before it';
     case 'UNEXPECTED_TOKEN':
       return `${message}: a quote, a comma or a bracket may be missing before it`;
     default:

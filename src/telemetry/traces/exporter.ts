@@ -47,7 +47,7 @@ export class Exporter {
 
   async #sendAll(isLast: boolean): Promise<void> {
     const { onDropped } = this.#options;
-    if (this.#dropped > 0) onDropped(this.#dropped, 'more came than could be sent');
+    if (this.#dropped > 0) onDropped(this.#dropped, 'spans arrived faster than they could be sent');
     this.#dropped = 0;
     while (this.#waiting.length > 0) {
       const spans = this.#waiting.splice(0, MOST_AT_ONCE);

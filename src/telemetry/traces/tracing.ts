@@ -55,7 +55,7 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
       'telemetry.sdk.version': version,
       ...settings.resource,
     },
-    onDropped: (count, reason) => log.warn({ count, reason }, 'spans were not received'),
+    onDropped: (count, reason) => log.warn({ count, reason }, 'spans could not be sent'),
   });
   const known = new Map<string, Promise<TraceContext>>();
   let ended = new Set<string>();
@@ -88,7 +88,7 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
 
   const warnOfDelay = (error: unknown): void => {
     const { message: reason } = error as Error;
-    log.warn({ reason }, 'ends of runs wait to be told to traces');
+    log.warn({ reason }, 'the ends of some runs are not in the traces yet');
   };
 
   const flush = async (isLast = false): Promise<void> => {

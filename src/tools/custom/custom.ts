@@ -15,7 +15,7 @@ export function customTools(tools: readonly CustomTool[]): CustomTools {
   for (const tool of tools) {
     if (byName.has(tool.name)) {
       throw new HowdahError('HWCNF', `two custom tools are named ${tool.name}`, {
-        hint: 'Give each tool a name of its own.',
+        hint: 'Give each tool a different name.',
       });
     }
     byName.set(tool.name, tool);

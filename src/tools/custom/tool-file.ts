@@ -10,14 +10,14 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 /** The required shape of an exported tool. */
 const spec = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 letters, digits, _ or -'),
-  description: z.string().min(1, 'says what the tool does'),
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
+  description: z.string().min(1, 'must describe the tool'),
   parameters: z.custom<object>(
     (value) => isZod(value) || isJsonSchema(value),
-    'is an object of zod, or a JSON Schema of an object',
+    'must be a zod object or the JSON Schema of an object',
   ),
   effect: z.enum(['pure', 'idempotent', 'once']).optional(),
-  run: z.custom(isFunction, 'is a function'),
+  run: z.custom(isFunction, 'must be a function'),
 });
 
 /**
@@ -33,7 +33,7 @@ export async function toolsOfFile(path: string): Promise<CustomTool[]> {
       toolOf(key === 'default' ? basename(path, extname(path)) : key, value as object),
     );
   if (tools.length === 0) {
-    throw new Error('it exports no tool: an object with description, parameters and run');
+    throw new Error('it does not export a tool: an object with description, parameters and run');
   }
   return tools;
 }

@@ -54,7 +54,7 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
       options.say(`${join(options.path, name)}: ${tools.map((tool) => tool.name).join(', ')}`);
     } catch (error) {
       files.set(name, { digest, tools: before, faultyAt: await writtenAt(join(folder, name)) });
-      const suffix = before.length > 0 ? '; what it had before is kept' : '';
+      const suffix = before.length > 0 ? '; its previous tools are kept' : '';
       options.say(`${join(options.path, name)}: ${sentence(error)}${suffix}`);
     }
   };
@@ -70,7 +70,7 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
     for (const gone of [...files.keys()].filter((name) => !names.includes(name))) {
       files.delete(gone);
       await options.accept(allBut());
-      options.say(`${join(options.path, gone)}: is gone, and its tools with it`);
+      options.say(`${join(options.path, gone)}: was deleted; its tools are removed`);
     }
     for (const name of names) {
       const digest = await digestOf(join(folder, name));
@@ -121,7 +121,7 @@ async function namesIn(folder: string): Promise<string[]> {
       .sort();
   } catch (error) {
     throw new HowdahError('HWNTF', `the folder of tools ${folder} cannot be read`, {
-      hint: 'Name a folder with files that export tools: docs/tools.md has one.',
+      hint: 'Name a folder with files that export tools. See docs/tools.md for an example.',
       detail: { folder },
       cause: error,
     });
@@ -141,7 +141,7 @@ async function writtenAt(path: string): Promise<number> {
 function refuseDoubles(tools: readonly CustomTool[], taken: readonly string[]): void {
   const names = [...taken];
   for (const { name } of tools) {
-    if (names.includes(name)) throw new Error(`there is another tool named ${name}`);
+    if (names.includes(name)) throw new Error(`another tool is already named ${name}`);
     names.push(name);
   }
 }

@@ -24,7 +24,7 @@ export function outliveTools(say: (line: string) => void): () => void {
       throw error;
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    say(`the tool ${tool} left a fault behind that nothing waits for: ${stack}`);
+    say(`the tool ${tool} caused an unhandled error: ${stack}`);
   };
   const end = (): void => {
     process.off('unhandledRejection', report);

@@ -91,7 +91,7 @@ export const systemResolve: Resolve = (host) => dns.lookup(host, { all: true });
 
 function flawOf(url: URL): Failed | undefined {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return refused('url: only https and http can be asked');
+    return refused('url: only https and http are supported');
   }
   if (url.username !== '' || url.password !== '') {
     return refused(

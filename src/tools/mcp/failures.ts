@@ -31,7 +31,7 @@ export function failureOf(error: unknown, server: string): RunError {
     return { code: 'tool_failed', message: `${server}: ${message}`, retryable: false };
   }
   if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult) {
-    const message = `${server} answered with what is no answer of MCP`;
+    const message = `${server} sent an answer that is not valid MCP`;
     return { code: 'bad_answer', message, retryable: true, cause: { server } };
   }
   return guarded(error) ?? lost(server, `${server} did not answer: ${plain(error)}`);
@@ -93,7 +93,7 @@ export function otherThanAccepted(
 ): string {
   return digest === undefined
     ? `${server} no longer offers ${name}`
-    : `${server} says something else of ${name} than what was accepted: an admin has to accept it (howdah.accept_mcp_tool)`;
+    : `the definition of ${name} at ${server} differs from the accepted one: an admin must accept it again (howdah.accept_mcp_tool)`;
 }
 
 export function refused(message: string): ToolOutcome {

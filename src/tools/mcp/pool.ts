@@ -67,11 +67,14 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
   const ask = async (server: McpServer, connection: McpConnection): Promise<void> => {
     const listing = await connection.list(AbortSignal.timeout(OPEN_MS));
     const open = await rows.record(server, listing).catch((err) => {
-      log.warn({ err, server: server.name }, 'the tools of an MCP server could not be kept');
+      log.warn({ err, server: server.name }, 'the tools of an MCP server could not be stored');
       return []; // the job that requested the listing stays queued until the tools are stored
     });
     if (open.length > 0) {
-      log.warn({ server: server.name, tools: open }, 'tools of an MCP server wait to be accepted');
+      log.warn(
+        { server: server.name, tools: open },
+        'tools of an MCP server are waiting to be accepted',
+      );
     }
   };
 
@@ -85,7 +88,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       .then(() => ask(server, connection))
       .catch((error) => {
         const reason = connection.redaction.text(failureOf(error, server.name).message);
-        log.warn({ server: server.name, reason }, 'an MCP server did not say its tools');
+        log.warn({ server: server.name, reason }, 'the tools of an MCP server could not be listed');
         return connection.close();
       });
     asking.set(server.id, next);
@@ -210,7 +213,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       const heard = await raceAbort(relisted, context.signal);
       if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
       if (!connection.value.isOpen) {
-        const error = lost(server.name, `${server.name} did not say its tools`);
+        const error = lost(server.name, `the tools of ${server.name} could not be listed`);
         return { ok: false, error: unsent(server.name, error) };
       }
     }
@@ -226,11 +229,11 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     async call(tool, args, context, host) {
       const server = await rows.find(context.tenant_id, tool.server_id ?? '').catch(() => null);
       if (server === null) {
-        const message = `what is known of the MCP server of ${tool.name} cannot be read now`;
+        const message = `the stored data of the MCP server of ${tool.name} cannot be read now`;
         return { ok: false, error: unsent(tool.name, lost(tool.name, message)) };
       }
       if (!server) {
-        return refused(`the MCP server of ${tool.name} is not there or not active`);
+        return refused(`the MCP server of ${tool.name} does not exist or is not active`);
       }
       if (!asksBack(server)) {
         return callOn(server, 0, tool, args, context, host);

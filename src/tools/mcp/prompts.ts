@@ -58,7 +58,7 @@ async function templateOf(
       ? { fault: `it has more than ${MAX_ARGUMENTS} arguments` }
       : odd
         ? {
-            fault: `no variable is called as its argument ${JSON.stringify(odd.name.slice(0, 100))}`,
+            fault: `its argument ${JSON.stringify(odd.name.slice(0, 100))} is not a valid name of a variable`,
           }
         : await textOf(
             client,
@@ -122,7 +122,7 @@ async function textOf(
       text: content.type === 'text' ? content.text : undefined,
     }));
     if (texts.some(({ text }) => text === undefined)) {
-      return { fault: 'there is something in it that is no text' };
+      return { fault: 'it contains parts that are not text' };
     }
     const [only] = texts;
     if (texts.length === 1) return { text: only?.text ?? '' };
@@ -130,7 +130,7 @@ async function textOf(
   } catch (error) {
     if (signal.aborted) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    return { fault: `its server does not fill it in with names for its arguments: ${message}` };
+    return { fault: `its server rejects placeholder values for its arguments: ${message}` };
   }
 }
 
@@ -139,14 +139,14 @@ function faultOf(
   said: string,
   args: NonNullable<Prompt['arguments']>,
 ): string | null {
-  if (!/\S/.test(text)) return 'there is no text in it';
+  if (!/\S/.test(text)) return 'it contains no text';
   const bytes = Buffer.byteLength(said);
   if (bytes > MAX_BYTES) {
-    return `what its server says of it has ${bytes} bytes, and ${MAX_BYTES} are kept`;
+    return `its description by the server has ${bytes} bytes, but at most ${MAX_BYTES} are stored`;
   }
   if ([text, ...words].some((one = '') => HIDDEN.test(one) || !one.isWellFormed())) {
-    return 'there are characters in it that a reader does not see';
+    return 'it contains invisible characters';
   }
   const silent = args.find((one) => one.required && !text.includes(placeholder(one.name)));
-  return silent ? `it does not repeat its argument ${silent.name} as it is given` : null;
+  return silent ? `its text does not contain the value of the argument ${silent.name}` : null;
 }

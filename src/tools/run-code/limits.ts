@@ -21,7 +21,7 @@ export function limitsIn(configuration: JsonObject): Outcome<CodeLimits> {
     const { least, most, usual } = CODE_LIMITS[name];
     const value: Json = configuration[name] ?? usual;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      const message = `the tool's configuration.${name} is no whole number from ${least} to ${most}`;
+      const message = `the tool's configuration.${name} must be a whole number from ${least} to ${most}`;
       return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
     }
     limits[name] = value;

@@ -12,7 +12,7 @@ export function signingKey(name: string, secret: string): Outcome<Buffer> {
     key.length >= 16 &&
     key.toString('base64').replace(/=+$/, '') === text.slice(PREFIX.length).replace(/=+$/, '');
   if (isOne) return { ok: true, value: key };
-  const message = `the secret ${name} is no signing key: it has to be ${PREFIX} and at least 16 bytes in Base64`;
+  const message = `the secret ${name} is not a valid signing key: it must be ${PREFIX} followed by at least 16 bytes in Base64`;
   return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
 }
 

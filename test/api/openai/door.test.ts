@@ -211,8 +211,8 @@ describe('a request that is none', () => {
   const hello = { model: 'development', messages };
 
   test.each([
-    ['chat/completions', '{', null, /no JSON/],
-    ['chat/completions', '[]', 'body', /no object/],
+    ['chat/completions', '{', null, /not valid JSON/],
+    ['chat/completions', '[]', 'body', /not a JSON object/],
     ['chat/completions', JSON.stringify({ messages }), 'model', /model is missing/],
     ['chat/completions', JSON.stringify({ model: 'x', messages: [] }), 'messages', /messages/],
     [
@@ -238,7 +238,7 @@ describe('a request that is none', () => {
       'chat/completions',
       JSON.stringify({ ...hello, tool_choice: 'required' }),
       'tool_choice',
-      /agent to decide/,
+      /agent decides/,
     ],
     [
       'chat/completions',
@@ -269,7 +269,7 @@ describe('a request that is none', () => {
       'responses',
       JSON.stringify({ model: 'development', input: 'a', background: true }),
       'background',
-      /waited for/,
+      /background responses/,
     ],
     [
       'responses',

@@ -131,10 +131,10 @@ describe('what is wrong is a problem that names the field', () => {
     [{ nam: 'x' }, 'name', 'name is missing'],
     [{ name: 'x', instrucion: '' }, 'instrucion', 'there is no field instrucion'],
     [{ name: 'x', max_steps: 'many' }, 'max_steps', 'max_steps: expected number, received string'],
-    [{ name: 'x', is_active: true, active: false }, 'active', 'active and is_active say the same'],
+    [{ name: 'x', is_active: true, active: false }, 'active', 'active and is_active have the same meaning'],
     [{ name: 'x', tools: ['tood'] }, 'tools', "there is no tool named 'tood'"],
     [{ name: 'x', model: 'fats' }, 'models', "there is no model named 'fats'"],
-    [{ name: 'x\u0000' }, 'name', 'name holds the character U+0000'],
+    [{ name: 'x\u0000' }, 'name', 'name contains the character U+0000'],
   ])('%j', async (body, field, detail) => {
     const { status, headers, body: problem } = await ask('POST', '/api/agents', body);
     expect([400, 404]).toContain(status);
@@ -171,7 +171,7 @@ describe('what is wrong is a problem that names the field', () => {
     const nowhere = await ask('PUT', '/api/agents');
     expect(nowhere.status).toBe(405);
     expect(nowhere.headers.get('allow')).toBe('GET, POST');
-    expect(nowhere.body).toMatchObject({ hint: 'Here there is: GET, POST.' });
+    expect(nowhere.body).toMatchObject({ hint: 'Allowed methods: GET, POST.' });
     const json = { 'content-type': 'application/json' };
     expect((await ask('POST', '/api/agents', '{', { headers: json })).body.status).toBe(400);
     expect((await ask('POST', '/api/agents', '[]', { headers: json })).body.status).toBe(400);

@@ -205,7 +205,7 @@ test('of two fields that say the same neither is passed over in silence', async 
   const words = { name: 'twice', type: 'chain', active: true, is_active: false };
   expect(await ask('POST', '/api/workflows', words)).toMatchObject({
     status: 400,
-    body: { code: 'HWINV', field: 'active', hint: 'Give one of them.' },
+    body: { code: 'HWINV', field: 'active', hint: 'Set only one of them.' },
   });
 });
 

@@ -198,8 +198,8 @@ describe('execute', () => {
   });
 
   test.each([
-    [{ message: 'x' }, 400, 'HWINV', 'a run is of one agent or one workflow'],
-    [{ message: 'x', agent: 'a', workflow: 'b' }, 400, 'HWINV', 'a run is of one agent'],
+    [{ message: 'x' }, 400, 'HWINV', 'a run needs exactly one agent or workflow'],
+    [{ message: 'x', agent: 'a', workflow: 'b' }, 400, 'HWINV', 'a run needs exactly one agent'],
     [{ agent: 'development' }, 400, 'HWINV', 'message is missing'],
     [{ agent: 'nobody', message: 'x' }, 404, 'HWNTF', "there is no agent named 'nobody'"],
     [{ agent: 'development', message: 'x', wait: 301 }, 400, 'HWINV', 'wait'],

@@ -124,7 +124,7 @@ function alike({ status, body }: Called, id: string): string {
     .replaceAll(id, 'THAT')
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'SOME')
     .replaceAll(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"WHEN"')
-    .replaceAll(/logged as \w+|"id":"[0-9a-f]{12}"/g, 'LOGGED');
+    .replaceAll(/log entry \w+|"id":"[0-9a-f]{12}"/g, 'LOGGED');
 }
 
 describe('a row of another tenant is one that does not exist', () => {

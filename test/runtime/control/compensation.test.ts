@@ -303,7 +303,7 @@ test('what cannot be taken back fails the run that tries, after it has tried the
   const { id } = await failing(server, ['a', 'b', 'c']);
   const undoing = await undoingOf(id);
   expect(undoing).toMatchObject({ status: 'failed', stop_reason: 'error' });
-  expect(undoing.error?.message).toContain('1 of 3 effects could not be taken back: unbook');
+  expect(undoing.error?.message).toContain('1 of 3 effects could not be reverted: unbook');
   expect(await statesOf(id)).toEqual(['compensated', 'compensation_failed', 'compensated']);
   expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
   expect(await undoings(undoing.id)).toBe(0);

@@ -143,7 +143,7 @@ describe('a worker killed in the middle of a call', () => {
     for (const id of ids) {
       expect(await questionOf(id, 'effect')).toMatchObject({
         options: ['done', 'again', 'give_up'],
-        prompt: expect.stringContaining('nobody saw the end of it'),
+        prompt: expect.stringContaining('its outcome is unknown'),
         tool_call: { name: 'http_request', arguments: { url: server.url } },
       });
       expect(await executionOf(database.pool, id)).toMatchObject({ status: 'waiting' });

@@ -591,7 +591,7 @@ describe('a deadline', () => {
     await ended(database.pool, rejected);
     expect(paid).toEqual([]);
     expect((await resultsOf(database.pool, rejected))[0]).toContain(
-      'nobody allowed this call in time',
+      'the approval of this call expired',
     );
     const approved = await start({ ...soon, default_answer: 'approve' }, 'pay', [payment(), end]);
     await pass(approved);

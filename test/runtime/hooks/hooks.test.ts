@@ -433,8 +433,11 @@ describe('an answer', () => {
 
   test.each([
     [{ arguments: { amount: 'all' } }, /its arguments do not fit refund: amount must be integer/],
-    [{ annotate: 7 }, /"annotate" in its answer is no object/],
-    [{ anotate: {} }, /"anotate" in its answer is unknown; it may say annotate and arguments/],
+    [{ annotate: 7 }, /"annotate" in its answer is not an object/],
+    [
+      { anotate: {} },
+      /"anotate" in its answer is unknown; the answer may contain annotate and arguments/,
+    ],
     [[1], /it must return nothing or an object, not \[1\]/],
     ['no', /it must return nothing or an object, not "no"/],
   ])('that makes no sense is a failure: %j', async (answer, message) => {

@@ -155,7 +155,7 @@ test('a private address is not reached, a key that is none signs nothing', async
   );
   const unsigned = await runToEnd(database.pool, await webhook('/d', { secret_name: 'no_key' }));
   const { last_error } = await deliveryOf(unsigned.id, COULD_NOT);
-  expect(last_error).toContain('the secret no_key is no signing key');
+  expect(last_error).toContain('the secret no_key is not a valid signing key');
   expect(last_error).not.toContain('just-a-word');
   expect(received).toEqual([]);
 });

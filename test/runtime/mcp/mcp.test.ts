@@ -487,13 +487,13 @@ describe('tools of MCP servers', () => {
         .map(({ name, fault }) => [name, fault])
         .sort(),
     ).toEqual([
-      ['counts', 'it does not repeat its argument words as it is given'],
-      ['empty', 'there is no text in it'],
-      ['hidden', 'there are characters in it that a reader does not see'],
-      ['odd', 'no variable is called as its argument "a b"'],
+      ['counts', 'its text does not contain the value of the argument words'],
+      ['empty', 'it contains no text'],
+      ['hidden', 'it contains invisible characters'],
+      ['odd', 'its argument "a b" is not a valid name of a variable'],
       ['picky', expect.stringContaining('colour is red or blue')],
-      ['picture', 'there is something in it that is no text'],
-      ['vast', expect.stringMatching(/has \d+ bytes, and 32768 are kept/)],
+      ['picture', 'it contains parts that are not text'],
+      ['vast', expect.stringMatching(/has \d+ bytes, but at most 32768 are stored/)],
     ]);
     const { rows: none } = await db.pool.query(
       `select from howdah.prompts where name like 'scribe%'`,

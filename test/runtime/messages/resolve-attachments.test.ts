@@ -117,7 +117,7 @@ describe('parts', () => {
   test('of text that is no UTF-8 or too large are refused by name', async () => {
     const latin = file('text/plain', Buffer.from([0xfc]), 'latin.txt');
     expect(errorOf(await partsOf({ latin }, resource('latin')))).toBe(
-      'the file latin.txt is a text by its type, and its bytes are not UTF-8',
+      'the file latin.txt has a text type, but its bytes are not UTF-8',
     );
     const large = file('text/plain', 'x'.repeat(MAX_TEXT_BYTES + 1), 'large.txt');
     expect(errorOf(await partsOf({ large }, resource('large')))).toMatch(
@@ -130,7 +130,7 @@ describe('parts', () => {
     const { load, asked } = library({ half, more: file('image/png', 'x', 'more') });
     const parts = ['half', 'half', 'more', 'never'].map(resource);
     const outcome = await resolveParts([said(...parts)], load);
-    expect(errorOf(outcome)).toContain('bytes together; more is beyond that');
+    expect(errorOf(outcome)).toContain('bytes in total; more exceeds this limit');
     expect(asked).toEqual(['half', 'half', 'more']);
   });
 });

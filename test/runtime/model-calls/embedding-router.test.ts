@@ -147,7 +147,7 @@ describe('a router by embeddings', () => {
     expect(two.output).toBe('orders:\norders here\n\nweather:\nweather here');
     expect(await only({ top_k: 2 })).toBe('orders here'); // the other lies behind
     expect(await only({ min_confidence: 0.9, fallback: 'weather' })).toBe('weather here');
-    expect(await only({ min_confidence: 0.9 })).toMatch(/configuration\.fallback names none/);
+    expect(await only({ min_confidence: 0.9 })).toMatch(/configuration\.fallback is not set/);
   });
 
   test('finds its members when it runs', async () => {
@@ -324,7 +324,7 @@ describe('a model that makes no embeddings', () => {
     const done = await run(await scripted({ e: [1] }));
     expect(done.error).toMatchObject({
       code: 'invalid_request',
-      message: expect.stringMatching(/talker makes no embeddings.*another one/),
+      message: expect.stringMatching(/talker does not support embeddings.*another provider/),
     });
   });
 });

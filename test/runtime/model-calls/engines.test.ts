@@ -396,7 +396,7 @@ describe('a function registered in code', () => {
     expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
     expect(await runToEnd(pool, await external('custom', { function: 'none' }))).toMatchObject({
       status: 'failed',
-      error: { message: expect.stringContaining('every worker has to be started with it') },
+      error: { message: expect.stringContaining('start every worker with it') },
     });
   });
 

@@ -199,7 +199,9 @@ describe('a divergence', () => {
 test('what is no exported run is refused, and told why', async () => {
   await expect(replayRun({ id: 1 })).rejects.toMatchObject({ code: 'HWINV' });
   const { messages: _, ...others } = run();
-  await expect(replayRun(others)).rejects.toThrow('this is no exported run: messages is missing');
+  await expect(replayRun(others)).rejects.toThrow(
+    'the file is not an exported run: messages is missing',
+  );
   await expect(replayRun({ ...run(), contents: 'redacted' })).rejects.toMatchObject({
     code: 'HWINV',
     message: expect.stringContaining('redacted'),

@@ -189,7 +189,7 @@ describe('sql_query with a database', () => {
     const { told } = await converse(['select 1'], { database: 'wrong' });
     expect(JSON.parse(told[0] as string).error).toMatchObject({
       code: 'tool_failed',
-      message: 'the database of the secret wrong refuses the user or the password of its URL',
+      message: 'the database of the secret wrong rejects the user or the password of its URL',
     });
   });
 
@@ -372,7 +372,7 @@ describe('a login that may more than read is refused', () => {
 
   test('and so is a server that is too old to be looked at', () => {
     expect(faultOfServer(110_022, null)).toBe(
-      'its server is PostgreSQL 11, and has to be 12 or newer',
+      'its server is PostgreSQL 11; version 12 or newer is required',
     );
     expect(faultOfServer(120_000, null)).toBeUndefined();
   });
@@ -411,11 +411,11 @@ describe('a connection', () => {
   test('is secured unless its URL says otherwise', async () => {
     for (const sslmode of ['require', 'verify-ca', 'verify-full']) {
       expect(await message(urlAs(reader, PASSWORD, sslmode))).toContain(
-        'cannot be reached securely',
+        'cannot be reached with the sslmode',
       );
     }
     expect(await message(url.replace(/\?.*/, ''))).toMatch(
-      /cannot be reached securely.*its server speaks no TLS.*\?sslmode=disable/,
+      /cannot be reached with the sslmode.*its server does not support TLS.*\?sslmode=disable/,
     );
   });
 
@@ -436,7 +436,7 @@ describe('a connection', () => {
     const at = (sslmode: string) => urlAs(reader, PASSWORD, sslmode).replace(host, place);
     expect(await message(at('require'), [place])).toBe('');
     for (const sslmode of ['verify-ca', 'verify-full']) {
-      expect(await message(at(sslmode), [place])).toContain('cannot be reached securely');
+      expect(await message(at(sslmode), [place])).toContain('cannot be reached with the sslmode');
     }
     server.close();
   });
@@ -451,11 +451,11 @@ test.each([
   ['warehouse', 'begins with postgresql'],
   ['postgresql://h/db', 'a user and a password'],
   ['postgresql://u@h/db', 'a user and a password'],
-  ['postgresql://u:p@h', 'names no database'],
-  ['postgresql:///db?host=/tmp', 'names no host|user'],
-  ['postgresql://u:p@h/db?sslmode=prefer', 'sslmode has to be one of'],
-  ['postgresql://u:p@h/db?sslrootcert=/etc/passwd', 'sslmode and no other'],
-  ['postgresql://u:p@h/db?options=-c%20x', 'sslmode and no other'],
+  ['postgresql://u:p@h', 'it has no database'],
+  ['postgresql:///db?host=/tmp', 'it has no host|user'],
+  ['postgresql://u:p@h/db?sslmode=prefer', 'sslmode must be one of'],
+  ['postgresql://u:p@h/db?sslrootcert=/etc/passwd', 'sslmode is the only allowed parameter'],
+  ['postgresql://u:p@h/db?options=-c%20x', 'sslmode is the only allowed parameter'],
 ])('the URL %s is none that is opened', (text, reason) => {
   expect(parseDatabaseUrl(text)).toMatch(new RegExp(reason));
 });

@@ -117,7 +117,7 @@ describe('howdah secret', () => {
     [['set', 'empty'], '', /is empty/],
     [['set', '../x'], 'x', /no name/],
     [['set', 'long'], 'x'.repeat(70_000), /more than 65536 bytes/],
-    [['set', 'named', 'canary-in-argv'], undefined, /more in this command than it takes/],
+    [['set', 'named', 'canary-in-argv'], undefined, /the command has too many arguments/],
     [['set'], undefined, /missing required argument/],
   ])('%j is a matter of usage', async (argv, line, words) => {
     const { status, stdout, stderr } = await secret(argv, line);

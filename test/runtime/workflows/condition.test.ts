@@ -29,7 +29,7 @@ describe('a condition', () => {
     const data = Array.from({ length: 300 }, () => 1);
     expect(isConditionTrue(condition, answered(output, data), 'painter')).toEqual({
       ok: false,
-      message: `the condition ${condition} cannot be decided: it takes too long`,
+      message: `the condition ${condition} cannot be evaluated: it takes too long`,
     });
     expect(isConditionTrue("output == ''", answered(''), 'painter')).toEqual({
       ok: true,

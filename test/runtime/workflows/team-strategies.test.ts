@@ -165,7 +165,7 @@ describe('a router by embeddings', () => {
           output: {
             method: 'embedding',
             chosen: [],
-            reason: expect.stringContaining('no member is chosen'),
+            reason: expect.stringContaining('no member was chosen'),
             candidates: Object.entries(scores).map(([member, score]) => ({ member, score })),
           },
         },
@@ -212,7 +212,7 @@ test('a chain waits, goes on, and tries again by hand what failed', () => {
   team.fails('2', 'too hard');
   expect(team.next()).toMatchObject({
     type: 'fail',
-    error: { code: 'member_failed', message: 'b gave no answer: too hard' },
+    error: { code: 'member_failed', message: 'member b failed: too hard' },
   });
   team.isRetried();
   expect(team.begins()).toMatchObject([{ id: '2' }]);

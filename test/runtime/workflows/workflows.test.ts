@@ -205,7 +205,7 @@ describe('a router', () => {
     const decision = {
       method: 'lexical',
       chosen: [],
-      reason: expect.stringContaining('configuration.fallback names none'),
+      reason: expect.stringContaining('configuration.fallback is not set'),
       scores: [0, 0],
     };
     expect(decisions).toEqual([decision]);

@@ -165,20 +165,20 @@ describe('does not open', () => {
        insert into ${SEALED} (secret_id, tenant_id, data_key_id, version, nonce, ciphertext)
        select case secret_id when ${OF('$1', 'openai')} then ${OF('$1', 'groq')} else ${OF('$1', 'openai')} end,
          tenant_id, data_key_id, version, nonce, ciphertext from own`,
-      /secret 'openai' does not open/,
+      /secret 'openai' cannot be decrypted/,
     ],
     [
       'renamed',
       `update howdah.secrets set name = 'old' where id = ${OF('$1', 'openai')};
        update howdah.secrets set name = 'openai' where id = ${OF('$1', 'groq')}`,
-      /secret 'openai' does not open/,
+      /secret 'openai' cannot be decrypted/,
     ],
     [
       'in another tenant',
       `update ${SEALED} as mine set nonce = theirs.nonce, ciphertext = theirs.ciphertext
        from ${SEALED} as theirs
        where mine.secret_id = ${OF('$1', 'openai')} and theirs.secret_id = ${OF('$2', 'openai')}`,
-      /secret 'openai' does not open/,
+      /secret 'openai' cannot be decrypted/,
     ],
     [
       'in another tenant together with its key',
@@ -189,18 +189,18 @@ describe('does not open', () => {
        update ${SEALED} as mine set nonce = theirs.nonce, ciphertext = theirs.ciphertext
        from ${SEALED} as theirs
        where mine.secret_id = ${OF('$1', 'openai')} and theirs.secret_id = ${OF('$2', 'openai')}`,
-      /data key .* does not open/,
+      /data key .* cannot be decrypted/,
     ],
     [
       'as another version',
       `update ${SEALED} set version = version + 1 where secret_id = ${OF('$1', 'openai')}`,
-      /secret 'openai' does not open/,
+      /secret 'openai' cannot be decrypted/,
     ],
     [
       'with one bit changed',
       `update ${SEALED} set ciphertext = set_bit(ciphertext, 3, 1 - get_bit(ciphertext, 3))
        where secret_id = ${OF('$1', 'openai')}`,
-      /secret 'openai' does not open/,
+      /secret 'openai' cannot be decrypted/,
     ],
   ])('%s', async (_, text, words) => {
     await rolledBack(db.pool, async (client) => {
@@ -225,7 +225,7 @@ describe('does not open', () => {
       `update ${SEALED} set nonce = $2, ciphertext = $3 where secret_id = ${OF('$1', 'rolled')}`,
       [acme, old.nonce, old.ciphertext],
     );
-    expect(await value(acme, 'rolled')).toMatch(/does not open: its row was changed/);
+    expect(await value(acme, 'rolled')).toMatch(/cannot be decrypted: its row was changed/);
   });
 });
 

@@ -308,7 +308,7 @@ describe('loadResource', () => {
 
   test.each(['link', 'up/secret'])('follows no link out of the folder: %s', async (path) => {
     expect(await failure((await file(path)).id)).toBe(
-      'the path of the file f leads out of the folder for files',
+      'the path of the file f is outside the folder for files',
     );
   });
 
@@ -330,7 +330,7 @@ describe('loadResource', () => {
       'the file f has 4 bytes, at most 3 can be read here',
     );
     expect(await failure((await file('deep/a.bin')).id, { folder: undefined })).toContain(
-      'this worker was started without one',
+      'this worker was started without a folder for files',
     );
   });
 

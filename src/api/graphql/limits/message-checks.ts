@@ -57,5 +57,5 @@ export function checkMessages(
 function reasonOf(message: string): string {
   return Buffer.byteLength(message) <= MAX_REASON_BYTES
     ? message
-    : 'The message has a name twice in one object.';
+    : 'An object in the message has the same name twice.';
 }

@@ -59,7 +59,7 @@ export function createRequestsPlugin({
 
 function refuseTextless(): never {
   throw refusal(
-    'this server has no list of operations to find one by its id: `query` is missing',
+    'this server has no list of operations, so an id cannot be used: `query` is missing',
     { field: 'query' },
     'Send the text of the operation, or set HOWDAH_GRAPHQL_OPERATIONS.',
   );
@@ -67,8 +67,8 @@ function refuseTextless(): never {
 
 function refuseUnknown(): never {
   throw refusal(
-    'this server runs only the operations it was given, and this is none of them',
+    'the operation is not in the list of operations that this server runs',
     { limit: 'operations' },
-    'Add it to those of HOWDAH_GRAPHQL_OPERATIONS and start the API again.',
+    'Add it to HOWDAH_GRAPHQL_OPERATIONS and restart the API.',
   );
 }

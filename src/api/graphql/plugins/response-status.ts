@@ -91,9 +91,10 @@ function coded(result: BufferResult): Result {
 }
 
 function asPage(result: Result | null): Result {
-  if (result === null) return asProblem(405, 'There are only pages here: GET.', { allow: 'GET' });
+  if (result === null)
+    return asProblem(405, 'This path serves pages only: use GET.', { allow: 'GET' });
   if (!('statusCode' in result) || result.statusCode < 400) return result;
-  return asProblem(result.statusCode, 'There is no such page.');
+  return asProblem(result.statusCode, 'This page does not exist.');
 }
 
 function asProblem(status: number, message: string, more: Record<string, string> = {}): Result {

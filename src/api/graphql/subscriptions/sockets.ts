@@ -57,7 +57,12 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
   const { bounds, admission, limits, identities } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
   server.on('wsClientError', ({ message }, socket, { method }) => {
-    answerBare(socket, method === 'GET' ? 400 : 405, 'HWINV', `This is no WebSocket: ${message}.`);
+    answerBare(
+      socket,
+      method === 'GET' ? 400 : 405,
+      'HWINV',
+      `The WebSocket handshake is not valid: ${message}.`,
+    );
   });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
   // After a deploy, every subscriber returns at the same moment. The start of a subscription costs
@@ -126,8 +131,10 @@ function withCap(onSubscribe: Handler<'onSubscribe'>, most: number): Handler<'on
     if (Object.keys(context.subscriptions).length <= most) {
       return onSubscribe(context, id, payload);
     }
-    const extensions = { code: 'HWQTA', hint: 'Open another connection, or end some of them.' };
-    return [new GraphQLError(`a connection may have ${most} operations at once`, { extensions })];
+    const extensions = { code: 'HWQTA', hint: 'Close some of them, or open another connection.' };
+    return [
+      new GraphQLError(`a connection may have at most ${most} operations at once`, { extensions }),
+    ];
   };
 }
 

@@ -82,10 +82,10 @@ export const noLiveSources: LiveSources = {
 };
 
 async function refuse(): Promise<never> {
-  throw new GraphQLError('subscriptions need a WebSocket', {
+  throw new GraphQLError('subscriptions require a WebSocket', {
     extensions: {
       code: 'HWINV',
-      hint: 'Speak graphql-ws (the protocol graphql-transport-ws) to ws://…/graphql.',
+      hint: 'Use graphql-ws (the protocol graphql-transport-ws) with ws://…/graphql.',
     },
   });
 }
@@ -144,10 +144,10 @@ function readCursor(text: FeedTopic['after']): SessionCursor {
     const lastWritten = { turn: Number(lastTurn), seq: Number(lastSeq) };
     return { turn: Number(turn), seq: Number(seq), lastWritten };
   }
-  throw new GraphQLError(`${text} is no cursor of a session`, {
+  throw new GraphQLError(`${text} is not a cursor of a session`, {
     extensions: {
       code: 'HWINV',
-      hint: 'Give the cursor of the last message you have, such as "3.2", or leave it out.',
+      hint: 'Pass the cursor of the last message you received, such as "3.2", or leave it out.',
       detail: { field: 'after' },
     },
   });

@@ -37,21 +37,21 @@ export const chatRequest = z
       .array(message)
       .min(1)
       .max(10_000)
-      .describe('The last is from the user, or of a tool'),
+      .describe('The last message is from the user or a tool'),
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     tools: z
       .array(z.looseObject({ type: z.string(), function: functionSchema.optional() }))
       .nullish()
-      .describe('Of type function: the client calls them'),
+      .describe('Tools of type function, called by the client'),
     tool_choice: toolChoice,
-    n: z.int().nullish().describe('1 at most: there is one answer'),
+    n: z.int().nullish().describe('At most 1, since there is one answer'),
     logprobs: z.boolean().nullish(),
     modalities: z.array(z.string()).nullish(),
     response_format: z.looseObject({ type: z.string() }).nullish(),
-    functions: z.unknown().optional().describe('Refused: send tools'),
+    functions: z.unknown().optional().describe('Not supported: send tools'),
     user: z.string().nullish(),
-    metadata: z.looseObject({}).nullish().describe('Of the run'),
+    metadata: z.looseObject({}).nullish().describe('Metadata of the run'),
   })
   .meta({ id: 'ChatCompletionRequest' });
 export type ChatRequest = z.output<typeof chatRequest>;
@@ -79,8 +79,8 @@ export function conversationOf(request: ChatRequest): Conversation {
   }
   const last = messages[at] as ChatMessage;
   if (last.role !== 'user') {
-    const hint = 'What the agent is to answer comes last.';
-    throw invalid(`messages[${at}].role`, 'the last message is from the user, or of a tool', hint);
+    const hint = 'Put the message that the agent has to answer last.';
+    throw invalid(`messages[${at}].role`, 'the last message must be from the user or a tool', hint);
   }
   const said = partsOf(last.content);
   const history = messages.slice(0, at).map(asHistory);
@@ -88,22 +88,27 @@ export function conversationOf(request: ChatRequest): Conversation {
 }
 
 function refuseUnsupported({ n, logprobs, modalities, response_format, functions }: ChatRequest) {
-  if (n != null && n !== 1) throw unsupported('n', 'there is one answer', 'Send n = 1.');
-  if (logprobs) throw unsupported('logprobs', 'there are no logprobs', 'Leave it out.');
+  if (n != null && n !== 1)
+    throw unsupported('n', 'more than one answer is not supported', 'Send n = 1.');
+  if (logprobs) throw unsupported('logprobs', 'logprobs are not supported', 'Leave it out.');
   if (modalities?.some((one) => one !== 'text')) {
-    throw unsupported('modalities', 'answers are text', 'Send modalities = ["text"].');
+    throw unsupported(
+      'modalities',
+      'only text answers are supported',
+      'Send modalities = ["text"].',
+    );
   }
   refuseFormat('response_format', response_format?.type);
   if (functions != null) {
-    throw unsupported('functions', 'functions have become tools', 'Send tools instead.');
+    throw unsupported('functions', 'functions are not supported', 'Send tools instead.');
   }
 }
 
 /** Rejects any format but text, because the agent sets the format of its answers. */
 export function refuseFormat(param: string, type: string | undefined): void {
   if (type === undefined || type === 'text') return;
-  const hint = 'Give the agent an output_schema; its answers satisfy it.';
-  throw unsupported(param, 'the shape of an answer is for the agent to say', hint);
+  const hint = 'Set output_schema of the agent; its answers satisfy this schema.';
+  throw unsupported(param, 'the format of an answer is set by the agent', hint);
 }
 
 function functionOf(
@@ -111,8 +116,12 @@ function functionOf(
   index: number,
 ) {
   if (tool.type === 'function' && tool.function) return tool.function;
-  const hint = 'Tools of the server are given to the agent.';
-  throw unsupported(`tools[${index}].type`, 'a client brings tools of type function', hint);
+  const hint = 'Assign tools of the server to the agent.';
+  throw unsupported(
+    `tools[${index}].type`,
+    'a client can only provide tools of type function',
+    hint,
+  );
 }
 
 function asHistory(one: ChatMessage): Message {

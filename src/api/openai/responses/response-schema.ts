@@ -23,13 +23,13 @@ const message = z.object({
   phase: z
     .enum(['commentary', 'final_answer'])
     .optional()
-    .describe('commentary: it was said between calls; absent while it is being said'),
+    .describe('commentary marks text between calls; absent while the text is streamed'),
 });
 const functionCall = z.object({
   id: z.string(),
   type: z.literal('function_call'),
   status: itemStatus,
-  call_id: z.string().describe('Its result is sent under this id'),
+  call_id: z.string().describe('The id to send the result of the call with'),
   name: z.string(),
   arguments: z.string().describe('JSON'),
 });
@@ -48,7 +48,7 @@ const usage = z.object({
 
 export const response = z
   .object({
-    id: z.string().describe('The next turn sends it as previous_response_id'),
+    id: z.string().describe('The id to send as previous_response_id of the next turn'),
     object: z.literal('response'),
     created_at: z.int().describe('Seconds since 1970'),
     completed_at: z.number().nullable(),

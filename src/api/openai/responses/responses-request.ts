@@ -42,24 +42,27 @@ export const responsesRequest = z
   .looseObject({
     model: z.string().describe('The name of an agent or workflow'),
     input: z.union([z.string(), z.array(item).min(1).max(10_000)]),
-    instructions: z.string().nullish().describe('For this turn, behind the prompt of the agent'),
-    previous_response_id: z.string().nullish().describe('The turn it goes on from'),
+    instructions: z
+      .string()
+      .nullish()
+      .describe('Instructions for this turn, added after the prompt of the agent'),
+    previous_response_id: z.string().nullish().describe('The previous turn'),
     store: z
       .boolean()
       .nullish()
-      .describe('false: a turn that goes on from it begins a session of its own'),
+      .describe('false: a turn that continues from this response starts a new session'),
     stream: z.boolean().nullish(),
-    background: z.boolean().nullish().describe('true is refused'),
-    conversation: z.unknown().optional().describe('Refused: send previous_response_id'),
-    prompt: z.unknown().optional().describe('Refused: prompts belong to agents'),
+    background: z.boolean().nullish().describe('true is not supported'),
+    conversation: z.unknown().optional().describe('Not supported: send previous_response_id'),
+    prompt: z.unknown().optional().describe('Not supported: prompts belong to agents'),
     tools: z
       .array(z.looseObject({ type: z.string() }))
       .nullish()
-      .describe('Of type function: the client calls them'),
+      .describe('Tools of type function, called by the client'),
     tool_choice: toolChoice,
     text: z.looseObject({ format: z.looseObject({ type: z.string() }).nullish() }).nullish(),
     user: z.string().nullish(),
-    metadata: z.looseObject({}).nullish().describe('Of the run'),
+    metadata: z.looseObject({}).nullish().describe('Metadata of the run'),
   })
   .meta({ id: 'OpenAiResponseRequest' });
 export type ResponsesRequest = z.output<typeof responsesRequest>;
@@ -86,7 +89,7 @@ export function conversationOf(request: ResponsesRequest): Conversation {
   }
   if (!isSaid(last) || last.role !== 'user') {
     const field = `input[${input.length - 1}]`;
-    throw invalid(field, 'the last item is a message of the user, or the output of a call');
+    throw invalid(field, 'the last item must be a message of the user or the output of a call');
   }
   const { text, others } = partsOf(`input[${input.length - 1}].content`, last.content);
   const history = [...systemMessages, ...historyOf(input.slice(0, -1))];
@@ -96,26 +99,38 @@ export function conversationOf(request: ResponsesRequest): Conversation {
 function refuseUnsupported({ background, conversation, prompt, text }: ResponsesRequest): void {
   if (background) {
     const hint =
-      'Leave it out: a run goes on when its client leaves, and GraphQL and REST follow it.';
-    throw unsupported('background', 'an answer is waited for', hint);
+      'Leave it out. A run continues when its client disconnects; follow it by GraphQL or REST.';
+    throw unsupported('background', 'background responses are not supported', hint);
   }
   if (conversation != null) {
-    throw unsupported('conversation', 'there are no conversations', 'Send previous_response_id.');
+    throw unsupported(
+      'conversation',
+      'conversations are not supported',
+      'Send previous_response_id.',
+    );
   }
   if (prompt != null) {
-    throw unsupported('prompt', 'prompts belong to agents', 'Give the prompt to the agent.');
+    throw unsupported(
+      'prompt',
+      'prompts are set in agents, not in requests',
+      'Set the prompt of the agent.',
+    );
   }
   refuseFormat('text.format', text?.format?.type);
 }
 
 function functionOf(tool: { type: string }, index: number) {
-  const hint = 'Tools of the server are given to the agent.';
+  const hint = 'Assign tools of the server to the agent.';
   if (tool.type !== 'function') {
-    throw unsupported(`tools[${index}].type`, 'a client brings tools of type function', hint);
+    throw unsupported(
+      `tools[${index}].type`,
+      'a client can only provide tools of type function',
+      hint,
+    );
   }
   const parsed = functionSchema.safeParse(tool);
   if (parsed.success) return parsed.data;
-  throw invalid(`tools[${index}]`, `tools[${index}] is no function`);
+  throw invalid(`tools[${index}]`, `tools[${index}] is not a function`);
 }
 
 function resultsAtEnd(items: readonly Item[]): CallResult[] {
@@ -167,13 +182,8 @@ function partsOf(field: string, value: z.output<typeof content>) {
     } else if (type === 'input_file' && typeof file_data === 'string') {
       others.push({ type: 'file', file: { filename: String(filename ?? 'file'), file_data } });
     } else if (type !== 'refusal') {
-      const hint =
-        'There are input_text, input_image with image_url, and input_file with file_data.';
-      throw invalid(
-        `${field}[${index}]`,
-        `${field}[${index}] is no part that an agent can be told`,
-        hint,
-      );
+      const hint = 'Use input_text, input_image with image_url, or input_file with file_data.';
+      throw invalid(`${field}[${index}]`, `${field}[${index}] is not a supported part`, hint);
     }
   });
   return { text: texts.join('\n'), others };

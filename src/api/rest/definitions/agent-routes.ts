@@ -18,9 +18,9 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/current',
     id: 'getCurrentAgent',
     tag: 'agents',
-    summary: 'The agent that is meant when nobody is named',
+    summary: 'Returns the default agent',
     description:
-      "That of the session, else the user's default, else the tenant's, else `development`.",
+      'The agent of the session, else the default agent of the user, else that of the tenant, else `development`.',
     query: z.strictObject({ session_id: id.optional() }),
     answers: shown,
     async work(db, { query }) {
@@ -40,7 +40,7 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/{id}/set-default',
     id: 'setDefaultAgent',
     tag: 'agents',
-    summary: 'Makes it the default of its user, or of the tenant',
+    summary: 'Makes the agent the default of its user, or of the tenant',
     params: byId,
     answers: shown,
     async work(db, { params }) {
@@ -57,12 +57,12 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/{id}/performance',
     id: 'getAgentPerformance',
     tag: 'agents',
-    summary: 'How its runs went, by version: the view `agent_performance`',
+    summary: 'Returns statistics of the runs by version, from the view `agent_performance`',
     isReplicable: true,
     params: byId,
     answers: {
       200: {
-        description: 'A row for each version that has run, the newest first',
+        description: 'One row for each version that has run, newest first',
         schema: z.object({ agent_id: id, agent: z.string(), data: z.array(performance) }),
       },
     },

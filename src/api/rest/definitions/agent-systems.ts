@@ -24,7 +24,7 @@ const heading = z.object({
 
 const resolved = heading
   .extend({
-    resolved: object.describe('Every part by value; each agent with its final_system_prompt'),
+    resolved: object.describe('All parts by value; each agent has its final_system_prompt'),
   })
   .meta({ id: 'AgentSystem' });
 
@@ -44,23 +44,25 @@ const plan = z.object({
   digest: z.string(),
   dry_run: z.boolean(),
   objects: z.array(object).describe('create, change, unchanged or delete, for each'),
-  kept: z.array(object).describe('What it owns and the file does not have'),
+  kept: z.array(object).describe('Rows that the system owns and the file does not contain'),
   warnings: z.array(z.string()),
 });
 
 const text = z.string();
 const sent = z.strictObject({
-  name: text.max(400).describe('What it is called in faults; it ends in .json where it is JSON'),
+  name: text
+    .max(400)
+    .describe('The file name shown in faults; the name of a JSON file ends in .json'),
   text,
   parts: z
-    .array(z.strictObject({ name: text, path: text.describe('Within the pack'), text }))
+    .array(z.strictObject({ name: text, path: text.describe('The path inside the pack'), text }))
     .optional()
-    .describe('Of a pack, whose manifest `text` is: the files beside it'),
+    .describe('The other files of a pack, when `text` is the manifest of the pack'),
 });
 const checkResult = z.object({
   file: text,
   valid: z.boolean(),
-  counts: z.record(text, z.int()).describe('Entries of each section'),
+  counts: z.record(text, z.int()).describe('The number of entries in each section'),
   faults: z.array(
     z.object({
       file: text,
@@ -84,13 +86,13 @@ const check = route({
   id: 'checkAgentSystems',
   tag: 'agent systems',
   summary:
-    'Whether files would be applied, one after the other, with all that is wrong; writes nothing',
-  description: 'One file finds what those before it describe.',
+    'Checks whether the files can be applied one after the other, and returns all faults; writes nothing',
+  description: 'A file may refer to parts of the files before it.',
   body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
   permission: { object: 'agent_systems' },
   answers: {
     200: {
-      description: 'What is wrong with each',
+      description: 'The faults of each file',
       schema: z.object({ valid: z.boolean(), files: z.array(checkResult) }),
     },
   },
@@ -119,23 +121,22 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems',
     id: 'applyAgentSystem',
     tag: 'agent systems',
-    summary: 'Makes the tenant have what a file describes: everything, or nothing with all faults',
+    summary:
+      'Applies a file to the tenant: either completely, or not at all with a list of all faults',
     description: 'The schema of files is at /schemas/agent-system.v1.json.',
     query: z.strictObject({
-      dry_run: flag.optional().describe('Tells what would be done and does nothing'),
-      prune: flag.optional().describe('Deletes what the system owns and the file no longer has'),
-      file: z
-        .string()
-        .max(200)
+      dry_run: flag.optional().describe('Returns the planned changes without making them'),
+      prune: flag
         .optional()
-        .describe('What it is called in messages about its faults'),
+        .describe('Deletes rows that the system owns and the file no longer contains'),
+      file: z.string().max(200).optional().describe('The file name shown in messages about faults'),
     }),
     body: z.string(),
     bodyTypes: [...YAML, 'application/json'],
     permission: { object: 'agent_systems' },
     answers: {
-      200: { description: 'What would be done', schema: plan },
-      201: { description: 'What was done', schema: plan },
+      200: { description: 'The planned changes', schema: plan },
+      201: { description: 'The changes that were made', schema: plan },
     },
     async serve({ body, query, headers, identity }, { transaction }) {
       const { dry_run: dryRun = false, prune = false } = query;
@@ -154,7 +155,7 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems',
     id: 'listAgentSystems',
     tag: 'agent systems',
-    summary: 'The agent systems, the newest first',
+    summary: 'Lists agent systems, newest first',
     isReplicable: true,
     query: z.strictObject({ ...page, name: z.string().optional() }),
     answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
@@ -173,7 +174,7 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems/{id}',
     id: 'getAgentSystem',
     tag: 'agent systems',
-    summary: 'What it comes to, resolved',
+    summary: 'Returns one agent system, resolved',
     params: byId,
     answers: { 200: { description: 'The agent system', schema: resolved } },
     async work(db, { params }) {
@@ -187,7 +188,7 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems/{id}/export',
     id: 'exportAgentSystem',
     tag: 'agent systems',
-    summary: 'Its file: the same system gives the same bytes',
+    summary: 'Exports the agent system as a file; the same system always gives the same bytes',
     params: byId,
     query: z.strictObject({ format: z.enum(['yaml', 'json']).default('yaml') }),
     answers: { 200: { description: 'The file', type: 'application/yaml' } },

@@ -24,14 +24,17 @@ const engine = z.enum(['builtin', 'http', 'openai', 'a2a', 'custom']);
 const contextPolicy = z.enum(['trim', 'summarize', 'none']);
 
 const columns = {
-  name: z.string().describe('Unique among the living agents of the tenant'),
+  name: z.string().describe('Unique among the agents of the tenant that are not deleted'),
   description: z.string().optional(),
   instruction: z.string().optional(),
   system_prompt: optionalText,
   use_history: z.boolean().optional(),
-  human_input: z.boolean().optional().describe('Whether it may ask a person'),
+  human_input: z.boolean().optional().describe('Whether the agent may ask a person'),
   is_active: z.boolean().optional(),
-  is_default: z.boolean().optional().describe('Of its user, or of the tenant'),
+  is_default: z
+    .boolean()
+    .optional()
+    .describe('Whether it is the default of its user, or of the tenant'),
   user_id: id.nullable().optional(),
   engine: engine.optional(),
   engine_configuration: object.optional(),
@@ -56,12 +59,12 @@ const modelUse = z.strictObject({
 type ModelUse = z.output<typeof modelUse>;
 
 const parts = {
-  model: optionalText.describe('The name of the model it answers with; none: `default`'),
+  model: optionalText.describe('The name of the model; `default` when absent'),
   models: z
     .array(z.union([z.string(), modelUse]))
     .optional()
-    .describe('The same with those that are asked when it fails, in order'),
-  request_params: object.optional().describe('Goes with requests to the first model'),
+    .describe('The model and its fallback models, in order'),
+  request_params: object.optional().describe('Parameters of requests to the first model'),
   tools: names.optional().describe('Names of tools'),
   servers: names.optional().describe('Names of MCP servers'),
   ...configFields,

@@ -26,10 +26,13 @@ export const alertRules = plainKind({
   columns: {
     name: z.string(),
     description: z.string().optional(),
-    query: optionalText.describe('One SELECT that finds nothing when all is well'),
-    engine_check: optionalText.describe('In place of a query: failed_deliveries'),
-    interval_seconds: z.int32().optional().describe('From 10 to 86400'),
-    webhook_id: id.nullable().optional().describe('Who is told: docs/observability.md'),
+    query: optionalText.describe('One SELECT that returns no rows when there is no problem'),
+    engine_check: optionalText.describe('A built-in check instead of a query: failed_deliveries'),
+    interval_seconds: z.int32().optional().describe('Seconds between two checks, from 10 to 86400'),
+    webhook_id: id
+      .nullable()
+      .optional()
+      .describe('Where alerts are sent; see docs/observability.md'),
     is_active: z.boolean().optional(),
   },
   readOnly: {

@@ -24,7 +24,7 @@ const registry = route({
   path: '/tools',
   id: 'listToolRegistry',
   tag: 'tools',
-  summary: 'The tools there are, or those an agent was given; the newest first',
+  summary: 'Lists all tools, or the tools of one agent, newest first',
   query: z.strictObject({
     ...page,
     agent: z.string().optional().describe('The name of an agent'),
@@ -37,7 +37,9 @@ const registry = route({
         offered: z
           .array(openaiTool)
           .optional()
-          .describe('All that models of the agent are told of, sub-agents and workflows too'),
+          .describe(
+            'Lists all tools offered to the models of the agent, including sub-agents and workflows',
+          ),
       }),
     },
   },
@@ -69,9 +71,9 @@ const content = route({
   path: '/api/resources/{id}/content',
   id: 'getResourceContent',
   tag: 'resources',
-  summary: 'What is in the file',
+  summary: 'Returns the content of the file',
   params: byId,
-  answers: { 200: { description: 'Its bytes, as something to store', type: '*/*' } },
+  answers: { 200: { description: 'The bytes of the file, sent as an attachment', type: '*/*' } },
   async work(db, { params }) {
     const { rows } = await db.query<{ type: string; bytes: Buffer | null; name: string }>(
       'select r.type, r.bytes, r.name from howdah.resources as r where r.id = $1',
@@ -80,10 +82,14 @@ const content = route({
     const [file] = rows;
     if (!file) throw noSuch('resource', params.id);
     if (!file.bytes) {
-      throw new RequestRefusal(400, `the content of ${file.name} is in a file of the workers`, {
-        hint: 'storage_path says which.',
-        detail: { resource_id: params.id },
-      });
+      throw new RequestRefusal(
+        400,
+        `the content of ${file.name} is stored on disk by the workers, not in the database`,
+        {
+          hint: 'The field storage_path gives the path of the file.',
+          detail: { resource_id: params.id },
+        },
+      );
     }
     const name = encodeURIComponent(file.name).replaceAll(
       /['()*]/g,

@@ -80,18 +80,21 @@ export const models = plainKind({
   columns: {
     name: z.string(),
     provider: z.string(),
-    model: z.string().describe("The provider's own id"),
+    model: z.string().describe("The provider's id of the model"),
     purpose: purpose.optional(),
     domain: optionalText,
     base_url: optionalText,
-    secret_name: optionalText.describe('The secret that is its key: docs/secrets.md'),
+    secret_name: optionalText.describe('The secret that holds the API key; see docs/secrets.md'),
     capabilities: object.optional(),
-    input_price: optionalNumber.describe('Per million tokens'),
-    output_price: optionalNumber.describe('Per million tokens'),
+    input_price: optionalNumber.describe('Price per million tokens'),
+    output_price: optionalNumber.describe('Price per million tokens'),
     context_tokens: optionalInt,
   },
   more: {
-    cost_per_1k_tokens: z.number().optional().describe('Both prices, as other systems write them'),
+    cost_per_1k_tokens: z
+      .number()
+      .optional()
+      .describe('Both prices in one object, as in other systems'),
   },
   readOnly: { ...owner, ...times },
   filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
@@ -113,8 +116,8 @@ export const prompts = plainKind({
   columns: {
     name: z.string(),
     description: z.string().optional(),
-    template: z.string().describe('With {{variables}}'),
-    variables: object.optional().describe('A JSON Schema for each'),
+    template: z.string().describe('The text of the prompt, with {{variables}}'),
+    variables: object.optional().describe('A JSON Schema for each variable'),
   },
   readOnly: { ...owner, ...times },
   filters: byName,
@@ -132,7 +135,7 @@ export const tools = plainKind({
   table: 'tools',
   name: 'Tool',
   columns: {
-    name: z.string().describe('At most 64 letters, digits, _ and -'),
+    name: z.string().describe('The name: at most 64 letters, digits, _ and -'),
     kind,
     aliases: names.optional(),
     description: z.string().optional(),
@@ -142,7 +145,7 @@ export const tools = plainKind({
     requires_approval: z.boolean().optional(),
     timeout_ms: z.int32().optional(),
     compensation_tool_id: id.nullable().optional(),
-    agent_id: id.nullable().optional().describe('Whom a tool of kind agent calls'),
+    agent_id: id.nullable().optional().describe('The agent that a tool of kind agent calls'),
     workflow_id: id.nullable().optional(),
     is_active: z.boolean().optional(),
   },
@@ -158,12 +161,12 @@ export const mcpServers = plainKind({
   table: 'mcp_servers',
   name: 'McpServer',
   columns: {
-    name: z.string().describe('At most 32 letters, digits, _ and -'),
+    name: z.string().describe('The name: at most 32 letters, digits, _ and -'),
     description: z.string().optional(),
     type: z
       .enum(['stdio', 'http', 'filesystem', 'fetch'])
-      .describe('filesystem and fetch are commands: stdio'),
-    configuration: object.describe('{url, headers} or {command, args, env}: docs/mcp.md'),
+      .describe('filesystem and fetch are commands that use stdio'),
+    configuration: object.describe('{url, headers} or {command, args, env}; see docs/mcp.md'),
     trusts_annotations: z.boolean().optional(),
     is_active: z.boolean().optional(),
   },
@@ -201,15 +204,18 @@ export const resources = plainKind({
   columns: {
     name: z.string(),
     type: z.string().describe('A MIME type'),
-    uri: z.string().nullable().optional().describe('Its address for MCP clients'),
+    uri: z.string().nullable().optional().describe('The address of the resource for MCP clients'),
     sha256: z.string().optional(),
     metadata: object.optional(),
     execution_id: id.nullable().optional(),
     session_id: id.nullable().optional(),
   },
   more: {
-    content: z.string().optional().describe('Its text'),
-    base64: z.base64().optional().describe('Its bytes; a request has at most 4 MB'),
+    content: z.string().optional().describe('The text of the resource'),
+    base64: z
+      .base64()
+      .optional()
+      .describe('The bytes of the resource; a request may have at most 4 MB'),
   },
   fixed: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
   readOnly: {

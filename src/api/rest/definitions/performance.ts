@@ -10,7 +10,10 @@ export const performance = z.object({
   runs: z.number(),
   completed: z.number(),
   failed: z.number(),
-  success_rate: z.number().nullable().describe('0 to 1, of the runs that have ended'),
+  success_rate: z
+    .number()
+    .nullable()
+    .describe('The share of ended runs that succeeded, from 0 to 1'),
   steps_per_run: z.number(),
   tokens_in: z.number(),
   tokens_out: z.number(),
@@ -28,14 +31,14 @@ export const workflowPerformance: Route = route({
   path: '/api/workflows/{id}/performance',
   id: 'getWorkflowPerformance',
   tag: 'workflows',
-  summary: 'How its runs went, by version: those that are there, deleted ones are not counted',
+  summary: 'Returns statistics of the runs by version; deleted runs are not counted',
   description:
-    'A workflow uses little itself, so tokens and cost are with those of the runs below it; steps are its own.',
+    'Tokens and cost include the child runs; steps are only those of the workflow itself.',
   isReplicable: true,
   params: byId,
   answers: {
     200: {
-      description: 'A row for each version that has run, the newest first',
+      description: 'One row for each version that has run, newest first',
       schema: z.object({ workflow_id: id, workflow: z.string(), data: z.array(performance) }),
     },
   },

@@ -33,10 +33,14 @@ export function wantedOf(
   const speechMember =
     purpose === 'llm' ? SPEECH_MEMBERS.find((member) => sent[member] != null) : undefined;
   if (speechMember !== undefined) {
-    throw new RequestRefusal(400, `${named(speechMember)}: a model that answers in text has none`, {
-      hint: 'It belongs into tts_provider_config or stt_provider_config.',
-      detail: { field: named(speechMember) },
-    });
+    throw new RequestRefusal(
+      400,
+      `${named(speechMember)}: not allowed for a model that answers in text`,
+      {
+        hint: 'Set it in tts_provider_config or stt_provider_config.',
+        detail: { field: named(speechMember) },
+      },
+    );
   }
   const isAddressed = ADDRESS.some((member) => sent[member] !== undefined);
   const before = Object.entries(there ?? {}).filter(

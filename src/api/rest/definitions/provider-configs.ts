@@ -12,19 +12,21 @@ import { wantedOf, withAliases } from './provider-config-aliases.ts';
 const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
 export const providerConfig = z
   .strictObject({
-    provider: text.describe('Such as openai'),
+    provider: text.describe('The provider, such as openai'),
     api_key: text.describe(
-      'Stored as a secret; shown as its last characters, and those may be sent back',
+      'Stored as a secret. Answers show only its last characters, which may be sent back unchanged.',
     ),
-    model: text.describe("The provider's own id"),
-    api_url: text.describe('Where it is asked'),
+    model: text.describe("The provider's id of the model"),
+    api_url: text.describe('The address of the API'),
     url: text.describe('The same as api_url'),
-    completions_path: text.describe('Of an llm: behind api_url; /chat/completions at its end'),
-    path: text.describe('Of an llm the same as completions_path'),
-    voice_id: text.describe('Of tts and stt'),
-    sample_rate: z.int32().min(1).nullable().optional().describe('Of tts and stt'),
+    completions_path: text.describe(
+      'For an llm: the path after api_url, ending in /chat/completions',
+    ),
+    path: text.describe('For an llm: the same as completions_path'),
+    voice_id: text.describe('For tts and stt'),
+    sample_rate: z.int32().min(1).nullable().optional().describe('For tts and stt'),
   })
-  .describe('A member that is null is none');
+  .describe('A member that is null counts as absent');
 export type ProviderConfig = z.output<typeof providerConfig>;
 
 const PURPOSES = ['llm', 'tts', 'stt'] as const;
@@ -142,10 +144,14 @@ async function store(
   if (key === undefined) return null;
   const field = `${purpose}_provider_config.api_key`;
   if (/^\*{4}.{0,4}$/.test(key)) {
-    throw new RequestRefusal(400, `${field} is what is shown of a key, and not of this one`, {
-      hint: 'Send the key itself, or leave it out.',
-      detail: { field },
-    });
+    throw new RequestRefusal(
+      400,
+      `${field} is a shortened key that does not match the stored key`,
+      {
+        hint: 'Send the whole key, or leave the field out.',
+        detail: { field },
+      },
+    );
   }
   const name = `agent-${agentId}-${purpose}`;
   await secrets.set(tenantId, name, key, async (secret, traits) => {

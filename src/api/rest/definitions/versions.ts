@@ -26,7 +26,7 @@ export function versionsRoute(kind: CrudResource): Route {
     path: `${path}/{id}/versions`,
     id: `list${one.charAt(0).toUpperCase()}${one.slice(1)}Versions`,
     tag: path.split('/').at(-1) ?? path,
-    summary: 'What it was, the newest version first',
+    summary: 'Lists the versions, newest first',
     isReplicable: true,
     params: byId,
     query: z.strictObject(page),

@@ -23,13 +23,15 @@ const webhooks = plainKind({
   table: 'webhooks',
   name: 'Webhook',
   columns: {
-    url: z.string().describe('Where it is told, by POST'),
-    events: z.array(z.string()).optional().describe('Which ones: docs/webhooks.md'),
+    url: z.string().describe('The address that deliveries are sent to by POST'),
+    events: z.array(z.string()).optional().describe('The events to send; see docs/webhooks.md'),
     description: z.string().optional(),
     agent_id: id.nullable().optional().describe('Only runs of this agent'),
     workflow_id: id.nullable().optional().describe('Only runs of this workflow'),
-    secret_name: optionalText.describe('The secret that signs: docs/webhooks.md'),
-    previous_secret_name: optionalText.describe('The one before, which signs too while it is here'),
+    secret_name: optionalText.describe('The secret that signs deliveries; see docs/webhooks.md'),
+    previous_secret_name: optionalText.describe(
+      'The previous secret, which also signs while it is set',
+    ),
     is_active: z.boolean().optional(),
   },
   readOnly: { disabled_because: z.string().nullable(), created_at: time, updated_at: time },
@@ -46,7 +48,7 @@ const STATUSES = ['pending', 'delivered', 'failed'] as const;
 const delivery = z
   .object({
     id: id.describe('The header webhook-id of every attempt'),
-    webhook_id: id.nullable().describe('Null: the callback_url of a run'),
+    webhook_id: id.nullable().describe('Null for the callback_url of a run'),
     execution_id: id.nullable(),
     alert_rule_id: id.nullable(),
     event: z.string(),
@@ -109,7 +111,7 @@ export const webhookRoutes: Route[] = [
     method: 'GET',
     path: '/api/webhooks/{id}/deliveries',
     id: 'listDeliveriesOfWebhook',
-    summary: 'What it was told, or is to be, the newest first',
+    summary: 'Lists the deliveries of the webhook, newest first',
     params: byId,
     query: z.strictObject({ ...page, ...ofDelivery }),
     async work(db, { params, query, url }) {
@@ -122,7 +124,7 @@ export const webhookRoutes: Route[] = [
     method: 'GET',
     path: '/api/webhook-deliveries',
     id: 'listWebhookDeliveries',
-    summary: 'What all webhooks and callbacks were told, the newest first',
+    summary: 'Lists the deliveries of all webhooks and callbacks, newest first',
     query: anyOf,
     work: listDeliveries,
   }),
@@ -131,7 +133,7 @@ export const webhookRoutes: Route[] = [
     path: '/api/webhook-deliveries/{id}',
     id: 'getWebhookDelivery',
     tag: 'webhooks',
-    summary: 'One of them',
+    summary: 'Returns one delivery',
     params: byId,
     answers: { 200: { description: 'The delivery', schema: delivery } },
     work: (db, { params }) => showDelivery(db, params.id),
@@ -141,9 +143,9 @@ export const webhookRoutes: Route[] = [
     path: '/api/webhook-deliveries/{id}/redeliver',
     id: 'redeliver',
     tag: 'webhooks',
-    summary: 'Tells it once more, under the same id',
+    summary: 'Sends the delivery again, under the same id',
     params: byId,
-    answers: { 200: { description: 'The delivery, on its way again', schema: delivery } },
+    answers: { 200: { description: 'The delivery, pending again', schema: delivery } },
     async work(db, { params }) {
       await db.query('select (howdah.redeliver($1)).id', [params.id]);
       return showDelivery(db, params.id);

@@ -28,11 +28,13 @@ const type = z
   .describe(`One of ${TYPES.join(', ')}`);
 
 const columns = {
-  name: z.string().describe('Unique among the living workflows of the tenant'),
+  name: z.string().describe('Unique among the workflows of the tenant that are not deleted'),
   description: z.string().optional(),
   type,
   instruction: z.string().optional(),
-  configuration: object.optional().describe('By type: docs/workflows.md'),
+  configuration: object
+    .optional()
+    .describe('The configuration for the type; see docs/workflows.md'),
   is_active: z.boolean().optional(),
   max_steps: optionalInt,
   max_tokens: optionalBigint,
@@ -41,19 +43,21 @@ const columns = {
 };
 
 const member = z.union([
-  z.string().describe('The name of an agent, else of a workflow'),
+  z.string().describe('The name of an agent, or of a workflow if no agent has this name'),
   z
     .strictObject({
       agent: z.string().optional(),
       workflow: z.string().optional(),
-      question: object.optional().describe('A person is the member: docs/workflows.md'),
+      question: object
+        .optional()
+        .describe('The question for a person who is the member; see docs/workflows.md'),
       role: z.string().optional(),
       configuration: object.optional(),
     })
     .refine(
       ({ agent, workflow, question }) =>
         [agent, workflow, question].filter((one) => one !== undefined).length === 1,
-      'a member is one agent, one workflow or one question',
+      'a member must be exactly one of agent, workflow and question',
     ),
 ]);
 

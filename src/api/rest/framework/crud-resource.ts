@@ -84,7 +84,7 @@ function listRoute(kind: CrudResource): Route {
     path: kind.path,
     id: `list${inCamels(many)}`,
     tag: many,
-    summary: `The ${many}, the newest first`,
+    summary: `Lists ${many}, newest first`,
     isReplicable: true,
     query: z.strictObject({ ...page, ...kind.filters?.query }),
     answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
@@ -106,7 +106,7 @@ function createRoute(kind: CrudResource): Route {
     path: kind.path,
     id: `create${inCamels(kind.one)}`,
     tag: tagOf(kind),
-    summary: `Makes a row`,
+    summary: `Creates one ${kind.one}`,
     isKeyed: true,
     body: kind.fields,
     ...(kind.words && { words: kind.words }),
@@ -125,7 +125,7 @@ function readRoute(kind: CrudResource): Route {
     ...ofPath(kind),
     method: 'GET',
     id: `get${inCamels(kind.one)}`,
-    summary: `One of them`,
+    summary: `Returns one ${kind.one}`,
     answers: { 200: shown(kind) },
     async work(db, { params }) {
       const found = await findRow(db, kind.collection, params.id);
@@ -146,8 +146,8 @@ function changeRoutes(kind: CrudResource): Route[] {
     ...shared,
     method: 'PUT',
     id: `replace${inCamels(kind.one)}`,
-    summary: `Replaces it: what is left out takes its default`,
-    description: `Fields that are only shown (${readOnly.join(', ')}) may stand in the body, as they do in what was read; they are not written.`,
+    summary: `Replaces one ${kind.one}; fields that are left out take their defaults`,
+    description: `Read-only fields (${readOnly.join(', ')}) are allowed in the body and ignored.`,
     body: kind.fields.extend(
       Object.fromEntries(readOnly.map((name) => [name, z.unknown().optional()])),
     ),
@@ -157,7 +157,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     ...shared,
     method: 'PATCH',
     id: `change${inCamels(kind.one)}`,
-    summary: `Changes the fields that are sent`,
+    summary: `Changes the given fields of one ${kind.one}`,
     body: kind.fields.partial(),
     work: (db, input, means) => change(db, kind, input, means, false),
   });
@@ -199,8 +199,8 @@ function removeRoute(kind: CrudResource): Route {
     ...ofPath(kind),
     method: 'DELETE',
     id: `delete${inCamels(kind.one)}`,
-    summary: `Deletes it`,
-    answers: { 204: { description: 'It is deleted' } },
+    summary: `Deletes one ${kind.one}`,
+    answers: { 204: { description: `The ${kind.one} was deleted` } },
     async work(db, { params: { id }, headers }) {
       const tag = await tagToMatch(db, kind, id, headers['if-match']);
       if (tag && !(await holdRow(db, kind.collection, id, tag)))
@@ -231,8 +231,8 @@ async function withoutFixed(
   if (changed !== undefined) {
     const isPart = (name: string) => name in kind.fields.shape && !kind.columns.includes(name);
     const field = changed in body ? changed : (Object.keys(body).find(isPart) ?? changed);
-    throw new RequestRefusal(400, `${field} of a ${kind.one} is written once`, {
-      hint: 'Make another one.',
+    throw new RequestRefusal(400, `${field} of a ${kind.one} cannot be changed`, {
+      hint: `Create another ${kind.one}.`,
       detail: { field },
     });
   }

@@ -31,8 +31,8 @@ export function logCursor(sent: Sent): number {
   if (text === undefined || text === '') return 0;
   const at = time.safeParse(text).success ? new Date(text).getTime() : Number.NaN;
   if (!Number.isNaN(at)) return at - FORGET_MS;
-  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
-    hint: 'Send the id of the last event you have, which is a time, or none.',
+  throw new RequestRefusal(400, `${field} is not the id of an event of this stream`, {
+    hint: 'Send the id of the last event you received, which is a time, or leave it out.',
     detail: { field },
   });
 }
@@ -49,8 +49,8 @@ function numbersIn(sent: Sent, most: number): number[] {
   if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))
     return parts.map(Number);
   const form = most === 2 ? 'seq.n, such as 3.1' : 'turn.seq.n, such as 1.3.1';
-  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
-    hint: `Send the id of the last event you have (${form}), or none.`,
+  throw new RequestRefusal(400, `${field} is not the id of an event of this stream`, {
+    hint: `Send the id of the last event you received (${form}), or leave it out.`,
     detail: { field },
   });
 }

@@ -62,8 +62,8 @@ function readCursor<T>(
   // Cursors of the previous release name no list.
   const isOfThisList = list === undefined || list === listAt(url);
   if (value !== undefined && isOfThisList) return value;
-  throw new RequestRefusal(400, 'this is no cursor of this list', {
-    hint: 'Take `next` of the page before, or leave cursor out.',
+  throw new RequestRefusal(400, 'the cursor does not belong to this list', {
+    hint: 'Use `next` of the previous page, or leave cursor out.',
     detail: { field: 'cursor' },
   });
 }

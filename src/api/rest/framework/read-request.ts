@@ -120,7 +120,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']
       .map((key) => unknownField(field === '' ? key : `${field}.${key}`, known, place));
   }
   if (field === '')
-    return [{ in: place, field: place, message: `The ${place} is no ${shapeOf(issue)}.` }];
+    return [{ in: place, field: place, message: `The ${place} is not a ${shapeOf(issue)}.` }];
   return [{ in: place, field, message: sentenceOf(field, issue) }];
 }
 
@@ -131,14 +131,16 @@ function unknownField(field: string, known: readonly string[], place: Fault['in'
   const hint =
     near === undefined
       ? known.length > 0 && known.length <= 40
-        ? `There are: ${known.join(', ')}.`
+        ? `Known names: ${known.join(', ')}.`
         : undefined
       : `Did you mean ${near}?`;
   return { in: place, field, message, ...(hint !== undefined && { hint }) };
 }
 
 function shapeOf(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_type' && issue.expected === 'object' ? 'object of JSON' : 'value';
+  return issue.code === 'invalid_type' && issue.expected === 'object'
+    ? 'JSON object'
+    : 'valid value';
 }
 
 function refusalOf(faults: Fault[]): RequestRefusal {
@@ -146,7 +148,7 @@ function refusalOf(faults: Fault[]): RequestRefusal {
   const others = faults.length === 1 ? '' : ` (and ${faults.length - 1} more in errors)`;
   const errors = faults as unknown as Json;
   return new RequestRefusal(400, `${first.message}${others}`, {
-    hint: first.hint ?? '/docs says what may stand in a request.',
+    hint: first.hint ?? 'See /docs for the fields of each request.',
     detail: { field: first.field, errors },
   });
 }

@@ -10,7 +10,7 @@ const differences = z.array(
   z
     .object({ field: z.string(), a: text, b: text })
     .meta({ id: 'TextDifference' })
-    .describe('Long texts are cut around the place where they part; JSON is as its text'),
+    .describe('Long texts are cut around the first difference; JSON values are shown as text'),
 );
 
 const figures = z
@@ -25,7 +25,7 @@ const figures = z
     stop_reason: text,
     is_erased: z.boolean(),
     created_at: time,
-    seconds: z.number().nullable().describe('From its start to its end'),
+    seconds: z.number().nullable().describe('Seconds from start to end'),
     steps: z.int(),
     model_calls: z.int(),
     tool_calls: z.int(),
@@ -33,7 +33,7 @@ const figures = z
     tokens_in: count,
     tokens_out: count,
     cost: count,
-    total_tokens_in: count.describe('With the runs below it, as the other totals'),
+    total_tokens_in: count.describe('Includes child runs, as do the other totals'),
     total_tokens_out: count,
     total_cost: count,
     children: z.array(
@@ -50,10 +50,10 @@ const figures = z
 
 const comparison = z
   .object({
-    is_same: z.boolean().describe('They began, went on and ended alike'),
+    is_same: z.boolean().describe('Whether both runs have the same beginning, steps and end'),
     a: figures,
     b: figures,
-    shared_steps: z.int().describe('First steps that a fork copied'),
+    shared_steps: z.int().describe('The number of first steps that the fork copied'),
     began: differences,
     steps: z.object({
       same: z.int(),
@@ -64,14 +64,14 @@ const comparison = z
       changes: z.array(
         z.object({
           what: z.enum(['changed', 'only_a', 'only_b']),
-          a: z.int().nullable().describe('Its place in the first log'),
-          b: z.int().nullable().describe('Its place in the second'),
+          a: z.int().nullable().describe('The position in the first log'),
+          b: z.int().nullable().describe('The position in the second log'),
           kind: z.string(),
           name: text,
           differences,
         }),
       ),
-      left_off: z.int().describe('So many changes more are not told'),
+      left_off: z.int().describe('The number of further changes that are left out'),
     }),
     ended: differences,
   })
@@ -82,12 +82,12 @@ export const comparisonRoute: Route = route({
   path: '/api/executions/{id}/compare/{other_id}',
   id: 'compareExecutions',
   tag: 'executions',
-  summary: 'In what it differs from another run, and from which step on',
+  summary: 'Compares the run with another run and returns the first different step',
   params: z.strictObject({
-    id: id.describe('Of the run that is `a`'),
-    other_id: id.describe('Of the run that is `b`'),
+    id: id.describe('The id of run `a`'),
+    other_id: id.describe('The id of run `b`'),
   }),
-  answers: { 200: { description: 'What differs', schema: comparison } },
+  answers: { 200: { description: 'The differences', schema: comparison } },
   async work(db, { params }) {
     const found = await jsonRow<{ compared: Comparison }>(
       db,

@@ -12,50 +12,59 @@ export const LONGEST_WAIT = 300;
 export const waitField = z
   .union([z.boolean(), z.number().min(0).max(LONGEST_WAIT)])
   .optional()
-  .describe(`Seconds to wait for the output, true is ${LONGEST_WAIT}`);
+  .describe(`Seconds to wait for the output; true means ${LONGEST_WAIT}`);
 
 export const executeBody = z.strictObject({
-  message: z.string().describe('What it is told'),
+  message: z.string().describe('The input of the run'),
   agent: z
     .string()
     .optional()
-    .describe('The name of an agent, or of a workflow where no agent has it'),
+    .describe('The name of an agent, or of a workflow if no agent has this name'),
   workflow: z.string().optional().describe('The name of a workflow'),
   agent_id: id.optional(),
   workflow_id: id.optional(),
-  version: z.string().optional().describe('A number or a label; the current one when left out'),
+  version: z
+    .string()
+    .optional()
+    .describe('A version number or a label; the current version by default'),
   session_id: id.optional(),
   input_data: json.optional(),
-  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+  input_parts: z.array(object).optional().describe('Files and images; see docs/artifacts.md'),
   metadata: object.optional(),
   priority: z.int().min(-32_768).max(32_767).optional().describe('Smaller first'),
   run_at: time.optional().describe('Not before'),
-  max_cost: z.number().optional().describe('What it may cost: lowers the limit of the agent'),
+  max_cost: z
+    .number()
+    .optional()
+    .describe('The maximum cost; can only lower the limit of the agent'),
   overrides: object
     .optional()
-    .describe('How it differs from its agent: model, request_params, …: docs/control.md'),
+    .describe('Overrides of the agent: model, request_params, …; see docs/control.md'),
   idempotency_key: z
     .string()
     .optional()
     .describe(
-      'The key of `run()`: a repeated key for the same agent or workflow returns the first run',
+      'The key of `run()`; a repeated key for the same agent or workflow returns the first run',
     ),
   concurrency_key: z
     .string()
     .optional()
-    .describe('A key of yours, such as customer-42: counts for limits of scope key'),
+    .describe('A key you choose, such as customer-42; counts for limits of scope key'),
   debounce_key: z
     .string()
     .optional()
-    .describe('Requests with one key within debounce_ms make one run, with the newest input'),
+    .describe('Requests with the same key within debounce_ms start one run, with the newest input'),
   debounce_ms: z
     .int()
     .max(2_147_483_647)
     .optional()
-    .describe('The window of debounce_key in milliseconds; each request starts it anew'),
-  callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
+    .describe('The window of debounce_key in milliseconds; each request restarts it'),
+  callback_url: z
+    .string()
+    .optional()
+    .describe('The address notified when the run ends or asks a question; see docs/webhooks.md'),
   wait: waitField,
-  stream: z.boolean().optional().describe('Answers with the events of the run'),
+  stream: z.boolean().optional().describe('Streams the events of the run in the answer'),
 });
 type Body = z.output<typeof executeBody>;
 
@@ -83,22 +92,22 @@ export const executeRoutes: Route[] = [
     tag: 'executions',
     summary: 'Starts a run of an agent or a workflow',
     description:
-      'A known Idempotency-Key gives the first run, and 409 when it came with another request. With `wait` the answer is 200 when the run has ended in time, else 202.',
+      'A repeated Idempotency-Key returns the first run, or 409 if the request differs. With `wait` the status is 200 if the run ends in time, else 202.',
     query: z.strictObject({
       wait: numberText(
         z
-          .number(`this is no number of seconds from 0 to ${LONGEST_WAIT}`)
+          .number(`must be a number of seconds from 0 to ${LONGEST_WAIT}`)
           .min(0)
           .max(LONGEST_WAIT)
           .optional(),
-      ).describe('As in the body'),
+      ).describe('The same as wait in the body'),
     }),
     body: executeBody,
     isKeyed: true,
     words: { input: 'message' },
     answers: {
-      200: { description: 'It has ended, or its events', schema: ended },
-      202: { description: 'It has begun', schema: started },
+      200: { description: 'The ended run, or its events', schema: ended },
+      202: { description: 'The run has started', schema: started },
     },
     async serve({ query, body, headers }, means) {
       if (query.wait !== undefined && body.wait !== undefined) throw waitTwice();
@@ -132,21 +141,21 @@ export const executeRoutes: Route[] = [
 ];
 
 function otherKeys(): RequestRefusal {
-  return new RequestRefusal(400, 'idempotency_key is another one than the header Idempotency-Key', {
-    hint: 'Send one of them.',
+  return new RequestRefusal(400, 'idempotency_key differs from the header Idempotency-Key', {
+    hint: 'Send only one of them.',
     detail: { field: 'idempotency_key' },
   });
 }
 
 function waitTwice(): RequestRefusal {
-  return new RequestRefusal(400, 'wait stands in the query and in the body', {
-    hint: 'Send one of them.',
+  return new RequestRefusal(400, 'wait is set in both the query and the body', {
+    hint: 'Send only one of them.',
     detail: { field: 'wait' },
   });
 }
 
 function streamAndWait(): RequestRefusal {
-  return new RequestRefusal(400, 'stream and wait are two ways to answer', {
+  return new RequestRefusal(400, 'stream and wait cannot be combined', {
     hint: 'Leave wait out: the last event of the stream, complete, has the output.',
     detail: { field: 'wait' },
   });
@@ -171,8 +180,8 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   const { agent, workflow, agent_id, workflow_id } = sent;
   const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
   if (named.length !== 1) {
-    throw new RequestRefusal(400, 'a run is of one agent or one workflow', {
-      hint: 'Give one of agent, workflow, agent_id and workflow_id.',
+    throw new RequestRefusal(400, 'a run needs exactly one agent or workflow', {
+      hint: 'Set exactly one of agent, workflow, agent_id and workflow_id.',
       detail: { field: 'agent' },
     });
   }

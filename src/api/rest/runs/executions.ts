@@ -43,8 +43,11 @@ const filters = {
   is_root: flag.optional(),
   is_mine: flag
     .optional()
-    .describe('Of the user who asks; of a key without user all of the tenant'),
-  metadata: z.string().optional().describe('A JSON object: runs whose metadata contain it'),
+    .describe('Only runs of the caller; for a key without a user, all runs of the tenant'),
+  metadata: z
+    .string()
+    .optional()
+    .describe('A JSON object that the metadata of the runs must contain'),
 };
 type Filters = z.output<z.ZodObject<typeof filters>>;
 
@@ -71,8 +74,8 @@ function objectIn(text: string): string {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
   } catch {}
-  throw new RequestRefusal(400, 'metadata is no JSON object', {
-    hint: 'Such as metadata={"order":4711}, percent-encoded.',
+  throw new RequestRefusal(400, 'metadata is not a JSON object', {
+    hint: 'Send it percent-encoded, such as metadata={"order":4711}.',
     detail: { field: 'metadata' },
   });
 }
@@ -83,7 +86,7 @@ const shared = { tag: 'executions' as const, params: byId };
 const idOf = ({ id }: { id: string }) => id;
 const seqOf = ({ seq }: { seq: number }) => seq;
 
-const said = flag.optional().describe('true: with what was said in each, and called');
+const said = flag.optional().describe('true adds the messages and the tool calls of each');
 
 /** Routes that read runs. */
 const reading: Route[] = [
@@ -92,7 +95,7 @@ const reading: Route[] = [
     path: '/api/executions',
     id: 'listExecutions',
     tag: 'executions',
-    summary: 'The runs, the newest first',
+    summary: 'Lists runs, newest first',
     isReplicable: true,
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
@@ -111,8 +114,8 @@ const reading: Route[] = [
     method: 'GET',
     path: '/api/executions/{id}',
     id: 'getExecution',
-    summary: 'A run with its messages and the runs below it',
-    description: `At most ${SHOWN_AT_ONCE} of each, the first ones, until they have 1 MB; /messages and /children have all, in pages.`,
+    summary: 'Returns one run with its messages and child runs',
+    description: `Contains the first ${SHOWN_AT_ONCE} messages and child runs, up to 1 MB. /messages and /children return all of them in pages.`,
     answers: {
       200: {
         description: 'The run',
@@ -122,9 +125,12 @@ const reading: Route[] = [
             messages_next: z
               .string()
               .nullable()
-              .describe('The cursor of /messages for the others, null when there are none'),
+              .describe('The cursor of /messages for the remaining messages, or null'),
             children: z.array(child),
-            children_next: z.string().nullable().describe('The same of /children'),
+            children_next: z
+              .string()
+              .nullable()
+              .describe('The cursor of /children for the remaining runs, or null'),
           })
           .meta({ id: 'ExecutionWithMessages' }),
       },
@@ -154,7 +160,7 @@ const reading: Route[] = [
     method: 'GET',
     path: '/api/executions/{id}/children',
     id: 'listExecutionChildren',
-    summary: 'The runs that it began itself, in order',
+    summary: 'Lists the child runs that the run started itself, in order',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of runs', schema: pageOf(child) } },
@@ -164,8 +170,14 @@ const reading: Route[] = [
       return pageAnswer(await childrenOf(db, id, place), limit, url, idOf);
     },
   }),
-  logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf, { said }),
-  logRoute('messages', 'What was said, in order', message, messagesOf),
+  logRoute(
+    'steps',
+    'Lists the steps of the run, in order; each step is one commit',
+    step,
+    stepsOf,
+    { said },
+  ),
+  logRoute('messages', 'Lists the messages of the run, in order', message, messagesOf),
 ];
 
 function logRoute(
@@ -185,8 +197,8 @@ function logRoute(
     query: z.strictObject({
       ...page,
       after: numberText(
-        z.int('this is no whole number from 0').min(0).max(2_147_483_647).default(0),
-      ).describe('Only those behind the one with this seq; a cursor goes first'),
+        z.int('must be a whole number from 0').min(0).max(2_147_483_647).default(0),
+      ).describe('Only rows after this seq; ignored when cursor is set'),
       ...more,
     }),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
@@ -206,10 +218,12 @@ const stream = route({
   method: 'GET',
   path: '/api/executions/{id}/stream',
   id: 'streamExecution',
-  summary: 'What happens in it, as Server-Sent Events, until it has ended',
+  summary: 'Streams the events of the run as Server-Sent Events until the run ends',
   description:
-    'All from the beginning, or what comes behind the event in the header Last-Event-ID. The last event is `complete`.',
-  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+    'Sends all events from the beginning, or those after the event in the header Last-Event-ID. The last event is `complete`.',
+  query: z.strictObject({
+    after: z.string().optional().describe('The same as the header Last-Event-ID'),
+  }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
   async serve({ params, query, headers }, means) {
     const after = runCursor({ headers, query });
@@ -219,10 +233,10 @@ const stream = route({
 });
 
 const CONTROLS = {
-  cancel: 'Ends it now, and the runs below it',
-  pause: 'Asks it to stop after what is in the air',
-  resume: 'Lets a paused run go on',
-  retry: 'Lets a failed or cancelled run go on after its last good step',
+  cancel: 'Cancels the run and its child runs now',
+  pause: 'Pauses the run after the work in progress',
+  resume: 'Resumes a paused run',
+  retry: 'Resumes a failed or cancelled run after its last successful step',
 } as const;
 
 /** Routes that control runs. Each route calls the SQL function of the same name. */

@@ -25,7 +25,9 @@ const explanation = z
     ),
     next: z.array(
       z.object({
-        action: z.string().describe('Such as answer_question, approve, resume_execution'),
+        action: z
+          .string()
+          .describe('The action, such as answer_question, approve or resume_execution'),
         id: id.nullable(),
       }),
     ),
@@ -37,9 +39,9 @@ export const explanationRoute: Route = route({
   path: '/api/executions/{id}/explanation',
   id: 'explainExecution',
   tag: 'executions',
-  summary: 'Why it is where it is, and what may be done',
+  summary: 'Explains the status of the run and the possible actions',
   params: byId,
-  answers: { 200: { description: 'What it waits for', schema: explanation } },
+  answers: { 200: { description: 'The explanation', schema: explanation } },
   async work(db, { params }) {
     const { rows } = await db.query<{ explanation: Explanation }>(
       'select howdah.explain_execution($1) as explanation',

@@ -11,7 +11,10 @@ const feedback = z
   .object({
     id,
     execution_id: id,
-    message_seq: z.int().nullable().describe('The message it is about; null: the run as a whole'),
+    message_seq: z
+      .int()
+      .nullable()
+      .describe('The message the feedback is about; null for the whole run'),
     score: z.number().nullable(),
     comment: z.string().nullable(),
     created_by: z.string(),
@@ -42,15 +45,18 @@ export const feedbackRoutes: Route[] = [
     ...shared,
     method: 'POST',
     id: 'giveFeedback',
-    summary: 'Says what you think of it; said again it replaces what you said before',
+    summary: 'Sets your feedback on the run, replacing your earlier feedback',
     isKeyed: true,
     findAgain: entryOf,
     body: z.strictObject({
-      score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (as it should be)'),
+      score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (correct)'),
       comment: z.string().nullish(),
-      message_seq: z.int32().nullish().describe('A message of the run; the run when left out'),
+      message_seq: z
+        .int32()
+        .nullish()
+        .describe('The seq of a message of the run; the whole run by default'),
     }),
-    answers: { 201: { description: 'What you said', schema: feedback } },
+    answers: { 201: { description: 'Your feedback', schema: feedback } },
     async work(db, { params, body }) {
       const { score = null, comment = null, message_seq = null } = body;
       const { rows } = await db.query<{ id: string }>(
@@ -64,7 +70,7 @@ export const feedbackRoutes: Route[] = [
     ...shared,
     method: 'GET',
     id: 'listFeedback',
-    summary: 'What people think of it, the newest first',
+    summary: 'Lists the feedback on the run, newest first',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },

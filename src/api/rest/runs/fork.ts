@@ -10,7 +10,7 @@ export const forkRoute = route({
   method: 'POST',
   path: '/api/executions/{id}/fork',
   id: 'forkExecution',
-  summary: 'A new run that shares its first steps',
+  summary: 'Creates a run that shares the first steps of this one',
   isBodyOptional: true,
   isKeyed: true,
   body: z.strictObject({
@@ -18,16 +18,18 @@ export const forkRoute = route({
       .int32()
       .min(0)
       .optional()
-      .describe('So many steps are shared; all when left out, none with input_data or changes'),
+      .describe('The number of shared steps; all by default, none with input_data or changes'),
     input: z
       .string()
       .optional()
-      .describe('At seq 0 in the place of its input, later said after it'),
-    version: z.int32().optional().describe('Of its agent; the one it has when left out'),
-    input_data: json.optional().describe('At seq 0 in the place of its input_data; null keeps it'),
+      .describe('At seq 0 replaces the input; later it is added after the shared steps'),
+    version: z.int32().optional().describe('The version of its agent; the same version by default'),
+    input_data: json.optional().describe('At seq 0 replaces the input_data; null keeps it'),
     changes: object
       .optional()
-      .describe('At seq 0 other values at places of its input_data: {"order.number": 1001}'),
+      .describe(
+        'At seq 0 replaces single values of the input_data, such as {"order.number": 1001}',
+      ),
   }),
   answers: { 201: { description: 'The new run', schema: execution } },
   async work(db, { params, body }) {

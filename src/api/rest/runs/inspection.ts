@@ -20,12 +20,12 @@ const node = z
     ...{ agent: of.agent, workflow: of.workflow, status: of.status, waiting_for: of.waiting_for },
     ...{ stop_reason: of.stop_reason, tokens_in: of.tokens_in, tokens_out: of.tokens_out },
     cost: count,
-    total_tokens_in: count.describe('With the runs below it, as the other totals'),
+    total_tokens_in: count.describe('Includes child runs, as do the other totals'),
     total_tokens_out: count,
     total_cost: count,
     started_at: of.started_at,
     completed_at: of.completed_at,
-    path: z.array(id).describe('From the root down to it: in this order a tree is drawn'),
+    path: z.array(id).describe('The path from the root to the run; sort by it to draw the tree'),
   })
   .meta({ id: 'RunInTree' });
 type Node = z.output<typeof node>;
@@ -43,8 +43,8 @@ export const inspectionRoutes: Route[] = [
     ...shared,
     path: '/api/executions/{id}/row',
     id: 'inspectExecution',
-    summary: 'The run as it is kept: also its limits, counters and versions, and who works on it',
-    answers: { 200: { description: 'Its row', schema: executionRecord } },
+    summary: 'Returns the whole record of the run, including limits, counters, versions and owner',
+    answers: { 200: { description: 'The row of the run', schema: executionRecord } },
     work: async (db, { params }) => ({ body: await findExecutionRecord(db, params.id) }),
   }),
   route({
@@ -52,7 +52,7 @@ export const inspectionRoutes: Route[] = [
     path: '/api/executions/{id}/tree',
     id: 'listExecutionTree',
     summary:
-      'The tree it belongs to, from the root on: what each run used itself, and with those below',
+      'Lists the runs of its tree from the root, with the usage of each run alone and including child runs',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of runs', schema: pageOf(node) } },
@@ -74,7 +74,8 @@ export const inspectionRoutes: Route[] = [
     ...shared,
     path: '/api/executions/{id}/questions',
     id: 'listExecutionQuestions',
-    summary: 'What it and those below it ask people, once nothing of it goes on by itself',
+    summary:
+      'Lists the open questions of the run and its child runs, once none of them can continue without an answer',
     answers: {
       200: { description: 'Open questions', schema: z.object({ data: z.array(openQuestion) }) },
     },

@@ -24,7 +24,7 @@ export const question = z
     options: z.array(z.unknown()).nullable(),
     schema: object.nullable(),
     tool_call: json,
-    preview: json.describe('What the call would do, where it could be tried'),
+    preview: json.describe('The expected effect of the call, if a dry run was possible'),
     required_role: text,
     answer: text,
     answer_data: json,
@@ -68,11 +68,11 @@ export const answerFields = {
   answer: json
     .optional()
     .describe(
-      'A text, or what the schema of the question wants; approve or reject; done, again or give_up',
+      'A text, or a value that matches the schema of the question; approve or reject; done, again or give_up',
     ),
   data: json
     .optional()
-    .describe('Edited arguments of a call, the result of an effect, the reason of a rejection'),
+    .describe('Edited arguments of a call, the result of an effect, or the reason for a rejection'),
 };
 
 export const questionRoutes: Route[] = [
@@ -81,7 +81,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions',
     id: 'listQuestions',
     tag: 'questions',
-    summary: 'What runs ask people, the newest first',
+    summary: 'Lists the questions of runs to people, newest first',
     isReplicable: true,
     query: z.strictObject({
       ...page,
@@ -107,7 +107,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions/{id}',
     id: 'getQuestion',
     tag: 'questions',
-    summary: 'One of them',
+    summary: 'Returns one question',
     params: byId,
     answers: { 200: { description: 'The question', schema: question } },
     async work(db, { params }) {
@@ -121,10 +121,10 @@ export const questionRoutes: Route[] = [
     path: '/api/questions/{id}/answer',
     id: 'answerQuestion',
     tag: 'questions',
-    summary: 'Answers it, and lets its run go on; the first answer counts',
+    summary: 'Answers the question and resumes its run; only the first answer counts',
     params: byId,
     body: z.strictObject(answerFields),
-    answers: { 200: { description: 'The question as it was answered', schema: question } },
+    answers: { 200: { description: 'The question with its answer', schema: question } },
     work: (db, { params, body }) => answerQuestion(db, params.id, body.answer, body.data),
   }),
 ];

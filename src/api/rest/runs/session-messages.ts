@@ -13,13 +13,13 @@ const shared = { tag: 'sessions' as const, params: bySid };
 /** Fields of a message of a person, on every path that takes a message. */
 export const saidFields = {
   content: z.string(),
-  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+  input_parts: z.array(object).optional().describe('Files and images; see docs/artifacts.md'),
 };
 
 const stream = z
   .boolean()
   .optional()
-  .describe('Answers with the events of the run, from its first token on');
+  .describe('Streams the events of the run in the answer, from its first token');
 
 /**
  * Registers a follower if the request asks for a stream, so that the run is followed from its first
@@ -34,14 +34,14 @@ const say = route({
   method: 'POST',
   path: '/sessions/{sid}/messages',
   id: 'sendMessage',
-  summary: 'Says something as a person',
+  summary: 'Sends a message as a person',
   body: z.strictObject({ ...saidFields, stream }),
   words: { message: 'content' },
   isKeyed: true,
   answers: {
     200: { description: 'The events of the run', type: 'text/event-stream' },
     202: {
-      description: 'It begins a run, or reaches the one that is live',
+      description: 'The message starts a run, or reaches the live run',
       schema: z.object({ session_id: id, execution_id: id, turn: z.int() }),
     },
   },
@@ -73,17 +73,20 @@ const fork = route({
   method: 'POST',
   path: '/sessions/{sid}/fork',
   id: 'forkSession',
-  summary: 'A new session that goes on from one of its turns with another message',
+  summary: 'Creates a session that continues from a turn of this one with another message',
   body: z.strictObject({
     ...saidFields,
-    turn: z.int32().optional().describe('The last one that it knows; all turns when left out'),
+    turn: z.int32().optional().describe('The last turn to copy; all turns by default'),
     stream,
   }),
   words: { message: 'content' },
   isKeyed: true,
   answers: {
     200: { description: 'The events of its first run', type: 'text/event-stream' },
-    201: { description: 'The new session, whose live_execution_id answers', schema: session },
+    201: {
+      description: 'The new session; its live_execution_id is the run that answers',
+      schema: session,
+    },
   },
   async work(db, { params, body }) {
     const { content, turn = null, input_parts } = body;
@@ -115,9 +118,9 @@ const answer = route({
   method: 'POST',
   path: '/sessions/{sid}/answers',
   id: 'answerInSession',
-  summary: 'Answers what the session asks; the oldest open question when none is named',
+  summary: 'Answers a question of the session; the oldest open question by default',
   body: z.strictObject({ question_id: id.optional(), ...answerFields }),
-  answers: { 200: { description: 'The question as it was answered', schema: question } },
+  answers: { 200: { description: 'The question with its answer', schema: question } },
   async work(db, { params: { sid }, body }): Promise<Answer> {
     const { rows } = await db.query<{ id: string | null }>(
       `select howdah.session_state($1) #>> '{awaiting_user_input,question_id}' as id`,
@@ -126,9 +129,9 @@ const answer = route({
     const open = rows[0]?.id ?? undefined;
     const questionId = body.question_id ?? open;
     if (questionId === undefined) {
-      throw new RequestRefusal(409, `session ${sid} asks nothing now`, {
+      throw new RequestRefusal(409, `session ${sid} has no open question`, {
         code: 'HWCNF',
-        hint: 'GET /sessions/{sid}/state says what it waits for.',
+        hint: 'GET /sessions/{sid}/state shows what it waits for.',
         detail: { session_id: sid },
       });
     }
@@ -152,10 +155,12 @@ const events = route({
   method: 'GET',
   path: '/sessions/{sid}/stream',
   id: 'streamSession',
-  summary: 'What happens in it, as Server-Sent Events, over all its turns',
+  summary: 'Streams the events of all turns of the session as Server-Sent Events',
   description:
-    'From turn 1, or behind the event in the header Last-Event-ID. It stays open when a turn is complete.',
-  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+    'Starts at turn 1, or after the event in the header Last-Event-ID. The stream stays open when a turn is complete.',
+  query: z.strictObject({
+    after: z.string().optional().describe('The same as the header Last-Event-ID'),
+  }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
   async serve({ params, query, headers }, means) {
     const after = sessionCursor({ headers, query });

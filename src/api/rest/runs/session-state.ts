@@ -17,10 +17,10 @@ const state = route({
   method: 'GET',
   path: '/sessions/{sid}/state',
   id: 'getSessionState',
-  summary: 'How it stands',
+  summary: 'Returns the state of the session',
   answers: {
     200: {
-      description: 'docs/sessions.md says what each member holds',
+      description: 'See docs/sessions.md for the meaning of each member',
       schema: z.object({
         version: z.int(),
         tasks: z.array(object),
@@ -43,15 +43,15 @@ const history = route({
   method: 'GET',
   path: '/sessions/{sid}/history',
   id: 'getSessionHistory',
-  summary: 'What people and agents said in it, the last so many, in order',
-  description: 'The next page is what was said before. Each is in order.',
+  summary: 'Lists the last messages of the session, in order',
+  description: 'The next page contains earlier messages. The messages of each page are in order.',
   query: z.strictObject(page),
   answers: {
     200: {
       description: 'A page of messages',
       schema: pageOf(
         z.object({
-          turn: z.int().describe('0: before it, in the session it was forked from'),
+          turn: z.int().describe('0 for messages from the session it was forked from'),
           who: z.string().describe('you, the name of an agent, or assistant'),
           said: z.string(),
         }),
@@ -74,7 +74,7 @@ const usage = route({
   method: 'GET',
   path: '/sessions/{sid}/usage',
   id: 'getSessionUsage',
-  summary: 'What it has used, with the runs below its own',
+  summary: 'Returns the usage of the session, including child runs',
   answers: {
     200: {
       description: 'Runs, tokens and cost',
@@ -99,7 +99,7 @@ const todolist = route({
   method: 'GET',
   path: '/sessions/{sid}/artifacts/todolist.md',
   id: 'getTodolist',
-  summary: 'Its todo list, as Markdown',
+  summary: 'Returns the todo list of the session as Markdown',
   answers: { 200: { description: 'The list', type: 'text/markdown' } },
   async work(db, { params }) {
     const { rows } = await db.query<{ text: string }>(

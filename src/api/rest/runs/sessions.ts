@@ -43,7 +43,7 @@ const sessions: Collection = {
   stamp: 't.updated_at',
 };
 
-export const bySid = z.strictObject({ sid: id.describe('Of the session') });
+export const bySid = z.strictObject({ sid: id.describe('The id of the session') });
 const shared = { tag: 'sessions' as const, params: bySid };
 const shown = { 200: { description: 'The session', schema: session } };
 
@@ -70,8 +70,8 @@ async function namesOf(
 ) {
   const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
   if (named.length > 1 || (isOneNeeded && named.length === 0)) {
-    throw new RequestRefusal(400, 'a session is with one agent or one workflow', {
-      hint: 'Give one of agent, workflow, agent_id and workflow_id.',
+    throw new RequestRefusal(400, 'a session needs exactly one agent or workflow', {
+      hint: 'Set exactly one of agent, workflow, agent_id and workflow_id.',
       detail: { field: 'agent' },
     });
   }
@@ -104,8 +104,8 @@ async function orchestratorOf(db: Client, systemId: string) {
   if (!system) throw noSuch('agent system', systemId);
   const { name, orchestrator, is_agent } = system;
   if (orchestrator !== null) return is_agent ? { agent: orchestrator } : { workflow: orchestrator };
-  throw new RequestRefusal(400, `agent system ${name} names no orchestrator`, {
-    hint: 'Name one in its file (orchestrator: …), or give agent instead.',
+  throw new RequestRefusal(400, `agent system ${name} has no orchestrator`, {
+    hint: 'Set orchestrator in its file, or pass agent instead.',
     detail: { field: 'agent_system_id' },
   });
 }
@@ -115,14 +115,18 @@ const start = route({
   path: '/sessions',
   id: 'startSession',
   tag: 'sessions',
-  summary: 'Begins a conversation; nothing runs yet, its messages do',
+  summary: 'Creates a session; its messages start the runs',
   isBodyOptional: true,
   isKeyed: true,
   body: z.strictObject({
     ...who,
-    agent_system_id: id.optional().describe('With its orchestrator'),
+    agent_system_id: id
+      .optional()
+      .describe('The name of an agent system; the session is with its orchestrator'),
     title: z.string().optional(),
-    policy: policy.optional().describe('What a message does while a run is live: docs/sessions.md'),
+    policy: policy
+      .optional()
+      .describe('What a message does while a run is live; see docs/sessions.md'),
     state: object.optional(),
   }),
   answers: { 201: { description: 'The session', schema: session } },
@@ -148,7 +152,7 @@ const list = route({
   path: '/sessions',
   id: 'listSessions',
   tag: 'sessions',
-  summary: 'The sessions, the newest first',
+  summary: 'Lists sessions, newest first',
   isReplicable: true,
   query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
@@ -168,7 +172,7 @@ const read = route({
   method: 'GET',
   path: '/sessions/{sid}',
   id: 'getSession',
-  summary: 'One of them',
+  summary: 'Returns one session',
   answers: shown,
   work: async (db, { params }) => ({ body: await findSession(db, params.sid) }),
 });
@@ -178,7 +182,7 @@ const turnTo = route({
   method: 'PUT',
   path: '/sessions/{sid}/agent',
   id: 'switchAgent',
-  summary: 'Who the next message is for; runs that are live keep their agent',
+  summary: 'Sets the agent or workflow of the next message; live runs keep their agent',
   body: z.strictObject(who),
   answers: shown,
   async work(db, { params, body }) {

@@ -21,19 +21,21 @@ const LONG_AGO = /^(\d{1,6})([smhdw])$/;
 const since = z
   .string()
   .refine((text) => LONG_AGO.test(text) || time.safeParse(text).success, {
-    error: 'this is no time of ISO 8601, and not so long ago, such as 30s, 10m, 1h or 7d',
+    error: 'must be an ISO 8601 time or a duration such as 30s, 10m, 1h or 7d',
   })
-  .describe('Finished since: a time, or so long ago by the clock of the database, such as 10m');
+  .describe(
+    'Only steps finished since this time, or within this duration by the clock of the database, such as 10m',
+  );
 
 const filters = {
-  execution_id: id.optional().describe('Of this run alone'),
+  execution_id: id.optional().describe('Only steps of this run'),
   session_id: id.optional(),
   agent_id: id.optional(),
   workflow_id: id.optional(),
   status: status.optional(),
   errors: flag
     .optional()
-    .describe('Only what failed, was tried again, or was stopped by a guard: true'),
+    .describe('true returns only steps that failed, were retried, or were stopped by a guard'),
 };
 type Filters = z.output<z.ZodObject<typeof filters>>;
 
@@ -47,7 +49,7 @@ async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
     ([, value]) => execution_id !== undefined && value !== undefined,
   )?.[0];
   if (beside !== undefined) {
-    throw new RequestRefusal(400, `${beside} says which runs, and execution_id says which run`, {
+    throw new RequestRefusal(400, `${beside} and execution_id cannot be combined`, {
       hint: 'Leave one of them out.',
       detail: { field: beside },
     });
@@ -79,9 +81,9 @@ export const stepLogRoutes: Route[] = [
     path: '/api/steps',
     id: 'listSteps',
     tag: 'executions',
-    summary: 'The log of all runs, or of some: a line for each step, the newest first',
+    summary: 'Lists the steps of all or some runs, newest first',
     description:
-      'Nothing of what was said. Of the last hour, of a run or session from its beginning, unless `since` says otherwise. `now` is the time of the database before it was read.',
+      'Contains no messages. Without `since`: the last hour, or a run or session from its beginning. `now` is the time of the database before the log was read.',
     isReplicable: true,
     query: z.strictObject({ ...page, ...filters, since: since.optional() }),
     answers: {
@@ -105,13 +107,14 @@ export const stepLogRoutes: Route[] = [
     path: '/api/steps/stream',
     id: 'streamSteps',
     tag: 'executions',
-    summary: 'The same as Server-Sent Events: the oldest first, then each step as it commits',
+    summary:
+      'Streams the log as Server-Sent Events: the oldest step first, then each step as it commits',
     description:
-      'An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
+      'Each event is a `step`; for one run the last event is `complete`. After a reconnect with Last-Event-ID, which is a time, the lines of the minute before it may be repeated. Identify lines by execution_id and seq.',
     query: z.strictObject({
       ...filters,
       since,
-      after: z.string().optional().describe('As Last-Event-ID'),
+      after: z.string().optional().describe('The same as the header Last-Event-ID'),
     }),
     answers: { 200: { description: 'Events', type: 'text/event-stream' } },
     async serve({ query, headers }, means) {

@@ -64,7 +64,7 @@ function found(tool: Tool): FoundTool {
   const fault =
     faultOf(said) ??
     (execution?.taskSupport === 'required'
-      ? 'it works as a task only, which is not supported'
+      ? 'it only works as a task, which is not supported'
       : null) ??
     schemaFault(inputSchema as JsonObject);
   const text = description ?? title ?? '';
@@ -92,9 +92,11 @@ function hints(annotations: Tool['annotations']): JsonObject {
 function faultOf(said: string): string | null {
   const bytes = Buffer.byteLength(said);
   if (bytes > MAX_TOOL_BYTES) {
-    return `what its server says of it has ${bytes} bytes, and ${MAX_TOOL_BYTES} are kept`;
+    return `its description by the server has ${bytes} bytes, but at most ${MAX_TOOL_BYTES} are stored`;
   }
-  return /\\u0000|\\ud[89a-f]/i.test(said) ? 'there are characters in it that no text has' : null;
+  return /\\u0000|\\ud[89a-f]/i.test(said)
+    ? 'it contains characters that are not allowed in a text'
+    : null;
 }
 
 function unescaped(json: string): string {

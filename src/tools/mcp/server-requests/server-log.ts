@@ -32,6 +32,6 @@ export function logOf(log: Log, server: string) {
       ...(logger === undefined ? {} : { logger: plainText(logger, 100) }),
       said: plainText(said, 1_000),
     };
-    log[GRAVE.has(level) ? 'warn' : 'info'](about, 'an MCP server writes');
+    log[GRAVE.has(level) ? 'warn' : 'info'](about, 'log message of an MCP server');
   };
 }

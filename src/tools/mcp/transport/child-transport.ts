@@ -155,7 +155,7 @@ export class ChildTransport implements Transport {
     }
     this.#noise += line.byteLength + 1;
     if (this.#noise > NOISE_BYTES) {
-      this.#giveUp('it writes to stdout what is no message of MCP');
+      this.#giveUp('it writes output to stdout that is not an MCP message');
     }
   }
 

@@ -17,12 +17,12 @@ const numbers = {
   BigFloat: {
     form: /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i,
     fits: Number.isFinite,
-    what: 'a number, such as 0.5 or "0.5"; NaN and Infinity are none',
+    what: 'a number, such as 0.5 or "0.5", except NaN and Infinity',
   },
   BigInt: {
     form: /^[+-]?\d+$/,
     fits: Number.isSafeInteger,
-    what: 'a whole number, such as 5 or "5"; beyond 2^53 it is written as a text',
+    what: 'a whole number, such as 5 or "5"; above 2^53, pass it as a string',
   },
 } as const;
 
