@@ -15,6 +15,13 @@ export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
 const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3 };
 
 const queues = new WeakMap<Pool, Record<PoolUse, FairQueue>>();
+/** The pool behind each view. */
+const pools = new WeakMap<Pool, Pool>();
+
+/** Returns the pool behind the view of a tenant, or the pool itself. */
+export function wholePool(pool: Pool): Pool {
+  return pools.get(pool) ?? pool;
+}
 
 /** Divides the pool's connections among tenants; `tenantPool` gives each its view of the pool. */
 export function divideAmongTenants(pool: Pool, connections: number): void {
@@ -54,5 +61,10 @@ export function tenantPool(pool: Pool, use: PoolUse, { tenant, signal }: PoolUse
   };
   const query = (...query: Parameters<Pool['query']>) =>
     queue.run(tenant, signal, async () => pool.query(...query));
-  return Object.create(pool, { connect: { value: connect }, query: { value: query } }) as Pool;
+  const view = Object.create(pool, {
+    connect: { value: connect },
+    query: { value: query },
+  }) as Pool;
+  pools.set(view, pool);
+  return view;
 }

@@ -3,6 +3,7 @@ import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { createKeyedSemaphore, type KeyedSemaphore } from '../connection/keyed-semaphore.ts';
 import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
 import { isConnectionLoss } from '../connection/sqlstate.ts';
+import { wholePool } from '../connection/tenant-pool.ts';
 import type { CapturedChanges } from './captured-changes.ts';
 import { FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
@@ -98,7 +99,8 @@ const semaphores = new WeakMap<Pool, KeyedSemaphore>();
  * another connection. If too many did, no connection would be left for any of them. Other callers
  * hold one connection and wait for no other.
  */
-function enter(pool: Pool): Promise<() => void> {
+function enter(view: Pool): Promise<() => void> {
+  const pool = wholePool(view); // each call has a view of its own
   const semaphore =
     semaphores.get(pool) ?? createKeyedSemaphore(Math.max(1, Math.floor(pool.options.max / 3)));
   semaphores.set(pool, semaphore);

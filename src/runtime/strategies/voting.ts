@@ -1,5 +1,6 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 import type { Json } from '../../json/json.ts';
 import { policyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
@@ -94,7 +95,7 @@ function add(
  */
 function keyOf(output: string, data: Json): string {
   return data !== null && typeof data === 'object'
-    ? JSON.stringify(data)
+    ? canonicalJson(data)
     : output.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '').toLowerCase();
 }
 

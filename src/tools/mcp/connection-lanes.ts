@@ -22,7 +22,10 @@ export class ConnectionLanes {
     signal: AbortSignal,
   ): Promise<{ lane: number; isForeign: boolean } | undefined> {
     for (;;) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) {
+        this.#wakeNext(server); // this call may have been woken for a free connection
+        return undefined;
+      }
       const lanes = this.#lanes.get(server) ?? [];
       this.#lanes.set(server, lanes);
       const own = lanes.findIndex((one) => !one.isTaken && one.run === run);
@@ -43,8 +46,15 @@ export class ConnectionLanes {
   free(server: string, lane: number): void {
     const one = this.#lanes.get(server)?.[lane];
     if (one) one.isTaken = false;
-    const [first] = this.#waiting.get(server) ?? [];
-    first?.();
+    this.#wakeNext(server);
+  }
+
+  #wakeNext(server: string): void {
+    const waiting = this.#waiting.get(server);
+    const [first] = waiting ?? [];
+    if (!first) return;
+    waiting?.delete(first);
+    first();
   }
 
   async #freed(server: string, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { ConnectionLanes } from '../../src/tools/mcp/connection-lanes.ts';
+
+const forever = new AbortController().signal;
+
+test('each connection that becomes free wakes another call, also at the same moment', async () => {
+  const lanes = new ConnectionLanes();
+  const taken = await Promise.all(
+    Array.from({ length: 8 }, (_, run) => lanes.take('server', `run ${run}`, forever)),
+  );
+  const abort = new AbortController();
+  const waiting = [
+    lanes.take('server', 'a', forever),
+    lanes.take('server', 'b', abort.signal),
+    lanes.take('server', 'c', forever),
+  ];
+  await Promise.resolve();
+  lanes.free('server', taken[0]?.lane ?? -1);
+  lanes.free('server', taken[1]?.lane ?? -1);
+  abort.abort(); // woken, and gone: its connection is for the next call
+  expect(await Promise.all(waiting)).toEqual([
+    { lane: 0, isForeign: true },
+    undefined,
+    { lane: 1, isForeign: true },
+  ]);
+});
