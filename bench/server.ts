@@ -6,7 +6,7 @@ import pg from 'pg';
 import { HowdahError } from '../src/contracts/errors.ts';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { migrateUp } from '../src/db/schema/migrate.ts';
-import { migrateQueue } from '../workers/migrate-queue.ts';
+import { migrateQueue } from '../workers/queue/migrate-queue.ts';
 
 export type BenchDatabase = { url: string; pool: pg.Pool; drop(): Promise<void> };
 export type BenchServer = {

@@ -9,7 +9,7 @@ import { embeddedBinaries } from '../src/db/embedded/binaries.ts';
 import { startEmbedded } from '../src/db/embedded/embedded.ts';
 import { runProgram } from '../src/db/embedded/program.ts';
 import { migrateUp } from '../src/db/schema/migrate.ts';
-import { migrateQueue } from '../workers/migrate-queue.ts';
+import { migrateQueue } from '../workers/queue/migrate-queue.ts';
 
 export type ChaosServer = {
   /** The owner's URL, the same over restarts. */

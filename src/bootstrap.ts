@@ -76,7 +76,7 @@ export async function awaitDatabase(
 /** Migrates the schema to the latest version. Returns the applied migrations. */
 export function migrateDatabase(url: string): Promise<string[]> {
   return migrateUp(url, async (queueUrl) => {
-    const { migrateQueue } = await import('../workers/migrate-queue.ts');
+    const { migrateQueue } = await import('../workers/queue/migrate-queue.ts');
     await migrateQueue(queueUrl);
   });
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger as Log } from 'pino';
 import type { Pool } from '../src/db/connection/pool.ts';
-import { deleteStoredFiles } from '../src/db/runs/stored-files.ts';
 import { eraseEnded } from '../src/db/worker/maintenance.ts';
+import { deleteStoredFiles } from '../src/db/worker/stored-files.ts';
 import {
   enqueueAlerts,
   expireQuestions,

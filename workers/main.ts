@@ -8,9 +8,8 @@ import type { Outcome } from '../src/contracts/errors.ts';
 import type { ObserveRun } from '../src/contracts/runs/run-observer.ts';
 import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
-import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/connection/pool.ts';
+import { breakConnections } from '../src/db/connection/pool.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
-import { divideAmongTenants } from '../src/db/connection/tenant-pool.ts';
 import { createExternalReader } from '../src/db/external-database/reader.ts';
 import { createNotifier } from '../src/db/feed/notifier.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
@@ -39,8 +38,9 @@ import type { McpTransportOptions } from '../src/tools/mcp/transport/transport.t
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { createSender } from '../src/tools/webhooks/send.ts';
 import { type DueRunPoller, startDueRunPoller } from './due-run-poller.ts';
-import { startQueue } from './graphile-runner.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
+import { ANSWER_MS, openPools } from './pools.ts';
+import { startQueue } from './queue/graphile-runner.ts';
 import { readinessChecks } from './readiness-checks.ts';
 import { taskList, withoutWakeUps } from './task-list.ts';
 import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
@@ -131,9 +131,6 @@ export type Worker = {
   stop(graceMs?: number): Promise<void>;
 };
 
-const ANSWER_MS = 30_000;
-/** The share of the client's time-out that the server may use. */
-const SERVER_SHARE = 0.8;
 /** The pause between two requests to other workers to look for due runs. */
 const ASK_OTHERS_MS = 100;
 /** The time within which a worker with a scope finds runs that become due by the clock. */
@@ -147,25 +144,7 @@ const { worker: MOST } = MOST_CONNECTIONS;
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { url, log, metrics } = options;
   const { answerWithinMs = ANSWER_MS } = options;
-  const open = (applicationName: string, max: number, settings: Record<string, string> = {}) =>
-    createPool({
-      ...{ url, applicationName, max, answerWithinMs },
-      role: 'howdah_worker',
-      settings: { ...GIVEN_UP_BY_SERVER, ...settings },
-    });
-  const engineSettings = {
-    // These statements touch few rows, whatever the planner guesses. Compiling costs more than it
-    // saves.
-    jit: 'off',
-    // The server ends a statement before the client gives up, so a commit is never repeated while
-    // its first attempt runs.
-    statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
-  };
-  const pool = open('howdah-worker', MOST.commits, engineSettings);
-  const claims = open('howdah-worker', MOST.claims, engineSettings);
-  const sqlToolPool = open('howdah-tools', MOST.tools);
-  divideAmongTenants(sqlToolPool, MOST.tools);
-  const queryPool = open('howdah-queries', MOST.queries);
+  const { open, pool, claims, sqlToolPool, queryPool } = openPools(options);
   const readSecret = tapSecrets(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
@@ -176,10 +155,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     readSecret,
     log,
   });
-  metrics?.watchPool('commits', () => pool);
-  metrics?.watchPool('claims', () => claims);
-  metrics?.watchPool('tools', () => sqlToolPool);
-  metrics?.watchPool('queries', () => queryPool);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool).catch((err) => {
     if (!isTimeout(err)) throw err;

@@ -11,7 +11,7 @@ import {
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import type { Check } from '../../src/telemetry/readiness.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { makeRun, makeTenant } from '../sql/support.ts';
 import { createEmptyDatabase, eventually } from '../support/database.ts';
 import { startInFolder } from '../support/server.ts';

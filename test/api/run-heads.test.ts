@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { sessionUsage } from '../../src/db/feed/chat-session.ts';
 import { loggedSteps } from '../../src/db/feed/step-log.ts';
 import { turnsFrom } from '../../src/db/feed/stream-queries.ts';
 import { marksOf } from '../../src/db/mcp/sessions.ts';
+import { sessionUsage } from '../../src/db/queries/chat-session.ts';
 import { liveRuns } from '../../src/db/queries/live-runs.ts';
 import { listExecutions, queriesOn } from '../../src/db/queries/queries.ts';
 import { claim, makeAgent, makeRun, makeSession, makeWorker } from '../sql/support.ts';

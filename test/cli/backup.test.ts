@@ -11,7 +11,7 @@ import {
 } from '../../deploy/rehearsals/support/full-servers.ts';
 import { migrateDown, migrateUp } from '../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import {
   brokenPromises,
   calling,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 import { heavyStatements } from '../support/heavy-statements.ts';
 import { brokenBy, type Promises, promisesOf } from '../support/promises.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { Worker } from '../../workers/main.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient } from '../../src/db/connection/pool.ts';
 import { migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 
 /** A database of an older sql/, in which somebody reads a table and leaves his transaction open. */

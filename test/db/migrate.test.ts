@@ -8,7 +8,7 @@ import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import { dropReplaceable } from '../../src/db/schema/replaceable-objects.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { makeTwoTenants } from '../sql/two-tenants.ts';
 import {
   createDatabaseOfAllMonths,

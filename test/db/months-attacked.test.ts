@@ -6,7 +6,7 @@ import { dropMonths, type MonthOptions, oldMonths } from '../../src/db/retention
 import { restoreArchive } from '../../src/db/retention/restore-archive.ts';
 import { archiveMonth } from '../../src/db/retention/write-archive.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { all, asRole, one, openSession, refusal } from '../sql/support.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { makeOldMonths } from '../support/old-months.ts';

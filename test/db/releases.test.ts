@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { verifyAudit } from '../../src/db/operations/audit.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { loadRelease, RELEASES } from '../support/releases.ts';
 import { startTestWorker } from '../support/worker.ts';

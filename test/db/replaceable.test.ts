@@ -8,7 +8,7 @@ import {
   replaceableFiles,
   type SqlFile,
 } from '../../src/db/schema/replaceable-files.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { all, makeAgent, makeRun, one } from '../sql/support.ts';
 import { createDatabaseOfAllMonths, type TestDatabase } from '../support/database.ts';
 import { IN_FORCE } from '../support/in-force.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { migrateDown, migrateUp } from '../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { testDatabase } from '../support/database.ts';
 
 // Reports of others stand on our views: an upgrade leaves them as they are, or says which are in its way.

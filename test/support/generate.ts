@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
 import { licencesPage, productionDependencies } from './licences.ts';

@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

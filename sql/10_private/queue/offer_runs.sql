@@ -3,9 +3,10 @@
 --
 -- An offer is a notification to one worker: `worker-id run-id run-id ...`. It promises nothing. The
 -- wake-ups are in the queue all the same, and serve if the worker has no room, has died, or does
--- not hear. A worker waits some milliseconds before it takes wake-ups (workers/notification-
--- filter.ts), and a claim of an offered run completes its wake-up, so that few wake-ups are taken
--- for nothing. Every login may send a notification; a forged offer claims only what is due.
+-- not hear. A worker waits some milliseconds before it takes wake-ups
+-- (workers/queue/notification-filter.ts), and a claim of an offered run completes its wake-up, so
+-- that few wake-ups are taken for nothing. Every login may send a notification; a forged offer
+-- claims only what is due.
 --
 -- Offered are the runs of a transaction that makes few runs due. Many of them are a backlog, which
 -- workers share by claim_backlog. The worker is chosen at random: whoever inserts does not know

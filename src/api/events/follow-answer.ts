@@ -1,10 +1,10 @@
 import { setInterval as ticks } from 'node:timers/promises';
+import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { RunState } from '../../db/feed/feed.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 import { AnswerAssembler } from './answer-assembler.ts';
-import { MergedIterator, mapIterator } from './merge-iterators.ts';
 
 /** An event of a run while it is followed. */
 export type AnswerItem =

@@ -1,4 +1,5 @@
 import { setInterval as ticks } from 'node:timers/promises';
+import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, RunState } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
@@ -7,7 +8,6 @@ import type { FeedHub } from '../feed/feed-hub.ts';
 import type { StartedRun } from '../openai/runs.ts';
 import { AnswerAssembler } from './answer-assembler.ts';
 import { isOver } from './follow-answer.ts';
-import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import type { Live } from './run-events.ts';
 
 /** An event of a run for a client that talks with it. */

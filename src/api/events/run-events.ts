@@ -1,3 +1,4 @@
+import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
@@ -5,7 +6,6 @@ import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
 import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Execution } from './execution-rows.ts';
-import { MergedIterator, mapIterator } from './merge-iterators.ts';
 import { askedIn, childOf, eventsOf } from './step-events.ts';
 
 /** The last event that was sent: the step, and the number of the event in the step. */

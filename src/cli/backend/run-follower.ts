@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { OpenQuestion } from '../../db/feed/chat-session.ts';
+import type { OpenQuestion } from '../../db/queries/chat-session.ts';
 import type { TurnItem } from '../chat/chat-backend.ts';
 import type { Ended } from '../print/step-line.ts';
 import type { Api } from './connect.ts';

@@ -3,7 +3,7 @@ import type {
   SessionMessage,
   SessionUsage,
   TurnEvent,
-} from '../../db/feed/chat-session.ts';
+} from '../../db/queries/chat-session.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Ended } from '../print/step-line.ts';
 

@@ -1,3 +1,4 @@
+import type { RunListener } from '../../db/feed/run-listener.ts';
 import {
   answerQuestion,
   cancelIfLive,
@@ -10,8 +11,7 @@ import {
   sendMessage,
   sessionUsage,
   turnsOf,
-} from '../../db/feed/chat-session.ts';
-import type { RunListener } from '../../db/feed/run-listener.ts';
+} from '../../db/queries/chat-session.ts';
 import { listAgents, stepsAfter } from '../../db/queries/queries.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import type { ChatBackend } from './chat-backend.ts';

@@ -1,4 +1,4 @@
-import type { OpenQuestion } from '../../db/feed/chat-session.ts';
+import type { OpenQuestion } from '../../db/queries/chat-session.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { showEnd, showLimit, showStep } from '../print/live-run.ts';

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
-import type { OpenQuestion } from '../../db/feed/chat-session.ts';
 import { openRunListener } from '../../db/feed/run-listener.ts';
+import type { OpenQuestion } from '../../db/queries/chat-session.ts';
 import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import type { ChatBackend } from '../chat/chat-backend.ts';

@@ -2,10 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { type Client, createClient, quoteName } from '../connection/pool.ts';
-
-/** Milliseconds between attempts to restore the listening connection. */
-const RECONNECT_MS = 250;
+import { ListenConnection } from './listen-connection.ts';
 
 /** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
 export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
@@ -112,7 +109,24 @@ export type Feed = {
  * reading from their cursors.
  */
 export async function createFeed(options: FeedOptions): Promise<Feed> {
-  const connection = new ListenConnection(options);
+  const connection = new ListenConnection({
+    url: options.url,
+    applicationName: 'howdah-listen',
+    role: 'howdah_authenticator',
+    channels: ['feed', 'tokens', 'unanswered'],
+    onNotification(channel, payload) {
+      if (channel === 'feed') return options.onAnnounced(payload);
+      if (channel === 'unanswered') {
+        const unanswered = unansweredOf(payload);
+        return unanswered && options.onUnanswered(unanswered);
+      }
+      const piece = pieceOf(payload);
+      if (piece) return options.onTokens(piece);
+      const note = noteOf(payload);
+      if (note) options.onNote(note);
+    },
+    onReconnected: options.onReconnected,
+  });
   await connection.open();
   const listener = randomUUID();
   return {
@@ -179,15 +193,6 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
   };
 }
 
-/** Listens to channels of this database. Only listeners may know the names of the channels. */
-export async function listenTo(client: Client, names: readonly string[]): Promise<void> {
-  const { rows } = await client.query<{ channel: string }>(
-    'select howdah_private.channel(n.name) as channel from unnest($1::text[]) as n (name)',
-    [names],
-  );
-  await client.query(rows.map(({ channel }) => `listen ${quoteName(channel)}`).join('; '));
-}
-
 /**
  * Parses a piece of a streamed answer from a worker. Returns undefined for any other payload on the
  * channel.
@@ -224,85 +229,5 @@ function unansweredOf(payload: string): Unanswered | undefined {
     return isOne ? { execution_id, question_id, fault: fault ?? null } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** A listening connection that is restored when it is lost, until it is closed. */
-class ListenConnection {
-  readonly #options: FeedOptions;
-  #client: Client | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
-  /** The query that the connection executes now. The connection takes one query at a time. */
-  #busy: Promise<unknown> = Promise.resolve();
-
-  constructor(options: FeedOptions) {
-    this.#options = options;
-  }
-
-  get isOpen(): boolean {
-    return this.#client !== undefined;
-  }
-
-  async open(): Promise<void> {
-    const client = createClient({
-      url: this.#options.url,
-      applicationName: 'howdah-listen',
-      role: 'howdah_authenticator',
-    });
-    client.on('error', () => {}); // `end` follows
-    client.on('end', () => this.#lose(client));
-    client.on('notification', ({ channel, payload = '' }) => {
-      if (channel.startsWith('howdah_feed_')) return this.#options.onAnnounced(payload);
-      if (channel.startsWith('howdah_unanswered_')) {
-        const unanswered = unansweredOf(payload);
-        return unanswered && this.#options.onUnanswered(unanswered);
-      }
-      const piece = pieceOf(payload);
-      if (piece) return this.#options.onTokens(piece);
-      const note = noteOf(payload);
-      if (note) this.#options.onNote(note);
-    });
-    try {
-      await client.connect();
-      await listenTo(client, ['feed', 'tokens', 'unanswered']);
-    } catch (error) {
-      await client.end().catch(() => {});
-      throw error;
-    }
-    if (this.#isClosed) {
-      await client.end();
-    } else {
-      this.#client = client;
-    }
-  }
-
-  async query<T>(text: string, values: unknown[]): Promise<T[]> {
-    const result = this.#busy.then(async () => {
-      if (!this.#client) throw new Error('the feed has lost its connection');
-      return (await this.#client.query(text, values)).rows;
-    });
-    this.#busy = result.catch(() => {});
-    return result;
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await this.#busy;
-    await this.#client?.end().catch(() => {});
-  }
-
-  #lose(client: Client): void {
-    if (this.#client !== client) return;
-    this.#client = undefined;
-    this.#retry();
-  }
-
-  #retry(): void {
-    if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#busy = this.open().then(this.#options.onReconnected, () => this.#retry());
-    }, RECONNECT_MS);
   }
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import { createClient, type Pool } from '../connection/pool.ts';
+import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { listenTo, noteOf, pieceOf } from './feed.ts';
+import { noteOf, pieceOf } from './feed.ts';
+import { ListenConnection } from './listen-connection.ts';
 
 /** The maximum time between two reads of the log, since announcements may be lost. */
 const POLL_MS = 500;
@@ -45,7 +46,6 @@ export async function openRunListener(
   signal: AbortSignal,
   { tokens = false, notes = false } = {},
 ): Promise<RunListener> {
-  const client = createClient({ url, applicationName: 'howdah-cli' });
   const listener = randomUUID();
   const watched = new Set(ids);
   const announced = new Set<string>();
@@ -53,32 +53,38 @@ export async function openRunListener(
   let said: ToolNote[] = [];
   let wake: () => void = () => {};
   let isDeaf = false;
-  client.on('notification', ({ channel, payload = '' }) => {
-    if (!channel.startsWith('howdah_tokens_')) {
-      announced.add(payload);
-      return wake();
-    }
-    const piece = tokens ? pieceOf(payload) : undefined;
-    const note = notes ? noteOf(payload) : undefined;
-    if (!watched.has((piece ?? note)?.execution_id ?? '')) return;
-    if (piece) pieces.push(piece);
-    if (note) said.push(note);
-    wake();
+  const connection = new ListenConnection({
+    url,
+    applicationName: 'howdah-cli',
+    channels: tokens || notes ? ['feed', 'tokens'] : ['feed'],
+    onNotification(channel, payload) {
+      if (channel === 'feed') {
+        announced.add(payload);
+        return wake();
+      }
+      const piece = tokens ? pieceOf(payload) : undefined;
+      const note = notes ? noteOf(payload) : undefined;
+      if (!watched.has((piece ?? note)?.execution_id ?? '')) return;
+      if (piece) pieces.push(piece);
+      if (note) said.push(note);
+      wake();
+    },
+    onReconnected: () => void register().catch(() => {}), // the next renewal registers again
   });
-  client.on('error', () => {});
-  await client.connect();
+  const register = () =>
+    connection.query('select howdah_private.watch($1, $2)', [listener, [...watched]]);
   try {
-    await listenTo(client, tokens || notes ? ['feed', 'tokens'] : ['feed']);
-    await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
+    await connection.open();
+    await register();
   } catch (error) {
     if (faultOf(error).code !== NO_RIGHTS) {
-      await client.end().catch(() => {});
+      await connection.close();
       throw error;
     }
     isDeaf = true;
   }
   const renewal = setInterval(() => {
-    client.query('select howdah_private.watch($1, $2)', [listener, [...watched]]).catch(() => {});
+    register().catch(() => {});
   }, RENEW_MS).unref();
   return {
     async watch(caller, id) {
@@ -114,8 +120,8 @@ export async function openRunListener(
     },
     async close() {
       clearInterval(renewal);
-      await client.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
-      await client.end().catch(() => {});
+      await connection.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
+      await connection.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { withinAwakeTime } from '../../concurrency/within-awake-time.ts';
 import { type Client, createClient, type Pool } from '../connection/pool.ts';
-import { listenTo } from '../feed/feed.ts';
+import { listenTo } from '../feed/listen-connection.ts';
 import { PROTOCOL } from '../runs/commit-query.ts';
 import type { WorkerScope } from './worker-scope.ts';
 

@@ -11,7 +11,7 @@ import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committed } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
-import type { HoldOptions } from './hold-options.ts';
+import type { HoldOptions } from './held-run-options.ts';
 import { offloadForRun } from './offload-for-run.ts';
 import { type FilterResult, toFilterResult } from './output-filter.ts';
 import { definitionFor } from './overrides.ts';

@@ -1,5 +1,5 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
-import type { HoldOptions } from './hold-options.ts';
+import type { HoldOptions } from './held-run-options.ts';
 
 /**
  * Returns a function that sends the messages of a run's tools to its subscribers while they work.

@@ -7,10 +7,10 @@ import type { Json, JsonSchema } from '../../json/json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { planModelCall } from '../model-calls/plan-model-call.ts';
-import { loopVerdict, REPAIR_OPENING } from '../tool-plans/loop-guard.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
 import { schemaErrors } from '../tool-plans/validate-json.ts';
+import { loopVerdict, REPAIR_OPENING } from './loop-guard.ts';
 
 /**
  * Returns the next action in the loop of a single agent: call the model, run the tools that the

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import { next } from '../../../src/runtime/strategies/agent.ts';
-import { LOOP_WARNING, loopVerdict } from '../../../src/runtime/tool-plans/loop-guard.ts';
+import { LOOP_WARNING, loopVerdict } from '../../../src/runtime/strategies/loop-guard.ts';
 import { asking, call, result, seeded, summary, user } from '../messages/conversations.ts';
 
 type Made = { name?: string; args?: string; result?: string };

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { listenTo } from '../../../src/db/feed/feed.ts';
+import { listenTo } from '../../../src/db/feed/listen-connection.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { listenTo } from '../../../src/db/feed/feed.ts';
+import { listenTo } from '../../../src/db/feed/listen-connection.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { SessionMessagePlace } from '../../../db/feed/chat-session.ts';
 import type { LogPlace } from '../../../db/feed/step-log.ts';
+import type { SessionMessagePlace } from '../../../db/queries/chat-session.ts';
 import type { JsonPage } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { time } from '../../http/fields.ts';

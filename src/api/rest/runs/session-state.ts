@@ -3,7 +3,7 @@ import {
   messagesBefore,
   type SessionMessagePlace,
   sessionUsage,
-} from '../../../db/feed/chat-session.ts';
+} from '../../../db/queries/chat-session.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { object, page, pageOf } from '../../http/fields.ts';
 import { pageAnswer, saidPlaceIn } from '../framework/pages.ts';

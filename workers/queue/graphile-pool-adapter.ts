@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from '../src/db/connection/pool.ts';
+import type { Pool, PoolClient } from '../../src/db/connection/pool.ts';
 
 type Release = (error?: Error | boolean) => void;
 type Connected = (

@@ -9,10 +9,10 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
-import type { Pool } from '../src/db/connection/pool.ts';
+import type { Pool } from '../../src/db/connection/pool.ts';
+import { cronItems } from '../task-list.ts';
 import { adaptPoolForGraphile } from './graphile-pool-adapter.ts';
 import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
-import { cronItems } from './task-list.ts';
 
 const RETURN_MS = 250;
 /** The delay of an unlock, longer than a statement on a lost connection may continue to run. */

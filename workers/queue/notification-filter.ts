@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerEvents } from 'graphile-worker';
-import { throttle } from '../src/concurrency/throttle.ts';
-import type { Notification, Pool, PoolClient } from '../src/db/connection/pool.ts';
+import { throttle } from '../../src/concurrency/throttle.ts';
+import type { Notification, Pool, PoolClient } from '../../src/db/connection/pool.ts';
 
 /**
  * The delay of `jobs:insert`. A new run is offered to a worker, which usually claims it within this

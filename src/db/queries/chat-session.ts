@@ -1,9 +1,9 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
-import { type Client, type JsonPage, jsonPage } from '../queries/json-rows.ts';
-import { findExecution, queriesOn, stepsAfter } from '../queries/queries.ts';
-import type { FollowedItem } from './follow-runs.ts';
-import type { RunListener } from './run-listener.ts';
+import type { FollowedItem } from '../feed/follow-runs.ts';
+import type { RunListener } from '../feed/run-listener.ts';
+import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
+import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
 /** A question of a run that a person has to answer. */
 export type OpenQuestion = {
