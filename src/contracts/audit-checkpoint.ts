@@ -111,7 +111,8 @@ function checkpointOf(line: string): Checkpoint[] {
     const isOne =
       /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(tenant_id) &&
       Number.isSafeInteger(seq) &&
-      /^[0-9a-f]{64}$/.test(hash);
+      /^[0-9a-f]{64}$/.test(hash) &&
+      [hmac, signed_by, database].every((value) => value == null || typeof value === 'string');
     return isOne ? [{ tenant_id, seq, hash, hmac, signed_by, database }] : [];
   } catch {
     return [];

@@ -39,3 +39,10 @@ test('events end with an empty line, whatever ends the lines, wherever chunks en
     expect(await parsed(...text)).toEqual(events);
   }
 });
+
+test('an event that is not JSON ends the stream with an error', async () => {
+  await expect(parsed('event: token\ndata: <html>\n\n')).rejects.toMatchObject({
+    code: 'bad_answer',
+    hint: expect.stringContaining('proxy'),
+  });
+});

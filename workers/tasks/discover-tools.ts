@@ -25,7 +25,7 @@ export function discoverToolsTask(
     const { id, tenant_id, attempt } = discoverToolsPayload.parse(payload);
     const server = await begin(tenant_id, id, attempt);
     if (server) {
-      void discover(server);
+      discover(server).catch(() => {}); // the job that `begin` left tries again
     }
   };
 }

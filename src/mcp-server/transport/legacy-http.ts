@@ -105,6 +105,7 @@ async function answer(
   await server.connect(transport);
   const leave = () => void server.close().catch(legacyRequest.onError);
   request.signal.addEventListener('abort', leave, { once: true });
+  if (request.signal.aborted) leave(); // the client left before the server was there
   const response = await transport.handleRequest(request, { parsedBody: body });
   if (isJsonObject(body) && body.method === 'initialize' && response.ok) {
     response.headers.set(SESSION_HEADER, mintSession(caller.key, abilitiesOf(claimed(body))));
