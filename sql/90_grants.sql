@@ -783,7 +783,7 @@ grant execute on function
   howdah_private.claim_executions(uuid, uuid[], int, uuid, int, uuid[]),
   howdah_private.forget_worker(uuid),
   howdah_private.has_due_work(uuid), howdah_private.heartbeat(uuid),
-  howdah_private.lost_runs(uuid, uuid[]), howdah_private.reap_workers(interval, uuid),
+  howdah_private.lost_runs(uuid, uuid[], int[]), howdah_private.reap_workers(interval, uuid),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),
   howdah_private.release_executions(uuid, uuid[], boolean, int),
   howdah_private.release_unknown(uuid, uuid[], int[]), howdah_private.repair_queue(interval, int),

@@ -10555,8 +10555,9 @@ begin
   v_yielding := array(
     select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
     where y.replacement_id = any (v_claimed));
-  if cardinality(v_yielding) > 0 then
-    perform howdah_private.enqueue_advance(v_yielding);
+  if not claim_executions.offered @> v_yielding then -- the wake-ups of offered runs have not come
+    perform howdah_private.enqueue_advance(array(
+      select y.id from unnest(v_yielding) as y (id) where y.id <> all (claim_executions.offered)));
   end if;
   if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(
@@ -18487,15 +18488,16 @@ CREATE OR REPLACE FUNCTION howdah_private.long_ago(seconds numeric)
 RETURN (statement_timestamp() - make_interval(secs => (LEAST(seconds, '1000000000'::numeric))::double precision))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lost_runs(worker uuid, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.lost_runs(worker uuid, ids uuid[], fences integer[])
  RETURNS SETOF uuid
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select i.id from unnest(lost_runs.ids) as i (id)
+  select i.id from unnest(lost_runs.ids, lost_runs.fences) as i (id, fence)
   where not exists (
-    select from howdah.executions as e where e.id = i.id and e.owner_worker = lost_runs.worker
+    select from howdah.executions as e
+    where e.id = i.id and e.owner_worker = lost_runs.worker and e.fence = i.fence
   )
 $function$
 ;
@@ -39028,7 +39030,7 @@ grant execute on function howdah_private.log_differences(uuid,uuid,integer) to h
 
 grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
-grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
+grant execute on function howdah_private.lost_runs(uuid,uuid[],integer[]) to howdah_worker;
 
 grant execute on function howdah_private.lower_trust_to_source(uuid,uuid) to howdah_app;
 

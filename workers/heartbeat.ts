@@ -35,6 +35,8 @@ export type HeartbeatOptions = {
   onControl(executionId: string): void;
   onDueRuns(): void;
   onOffer(executionIds: string[]): void;
+  /** Releases runs that this worker owns in the database and does not hold. */
+  reconcile(): Promise<number>;
   /**
    * Called with a new identity at the start, and again after the old one was lost, with null in
    * between. This worker no longer owns anything that the old identity owned.
@@ -142,6 +144,14 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     }
   });
 
+  const reconcile = reporting(
+    'owned runs could not be checked; retrying in 15 seconds',
+    async () => {
+      const released = await options.reconcile();
+      if (released > 0) log.warn({ released }, 'runs that this worker did not hold were released');
+    },
+  );
+
   const fire = reporting('schedules could not be fired; retrying in a second', () =>
     fireSchedules(pool),
   );
@@ -184,6 +194,7 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     every(TICK_MS, tick),
     every(TICK_MS, erase),
     every(HEAL_MS, heal),
+    every(HEAL_MS, reconcile),
     every(FILES_MS, deleteFiles),
   ];
   return {

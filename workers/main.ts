@@ -256,6 +256,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         .abort(id)
         .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
     onDueRuns: () => lookOut?.nudge(),
+    reconcile: () => runtime.reconcile(),
     onOffer: (ids) => void (options.scope ? undefined : runtime.takeOffer(ids)),
     onWorker: (id) => runtime.setWorker(id),
     onSilence: () => [pool, claims, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),

@@ -111,9 +111,13 @@ export class Runtime {
    * process drains or had no room; another worker must then be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
-    // a late wake-up of a run that came by an offer must not wait here, in a slot of the queue
+    // A late wake-up of a run that came by an offer must not wait for room in a slot of the queue.
+    // The pause keeps a run that is due again, and still remembered, from being woken in a loop.
     const isHere = this.#held.has(executionId) || this.#offered.has(executionId);
-    if (isHere && !this.#slots.hasRoom) return false;
+    if (isHere && !this.#slots.hasRoom) {
+      await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
+      return false;
+    }
     const isIn = this.#slots.acquire(priority);
     this.#callOthersIfShort();
     if (this.#slots.waiting > 0) this.#scheduler.watch();
@@ -171,8 +175,13 @@ export class Runtime {
    * report, so the database is asked first.
    */
   async abort(executionId: string): Promise<void> {
-    const run = this.#held.get(executionId)?.run;
-    if (run && (await this.#claimer.hasLost(executionId))) run.relinquish();
+    const entry = this.#held.get(executionId);
+    if (entry && (await this.#claimer.hasLost(entry.claim))) entry.run.relinquish();
+  }
+
+  /** Releases runs that this worker owns in the database and does not hold. Returns their number. */
+  reconcile(): Promise<number> {
+    return this.#claimer.reconcile();
   }
 
   /**
@@ -219,20 +228,16 @@ export class Runtime {
 
   async #begin(claimed: ClaimedRun): Promise<void> {
     const owner = this.#claimer.worker;
-    const definition = await this.#definitionOf(claimed).catch(async (error) => {
-      await this.#claimer.handBack(claimed, owner);
+    const run = await this.#createRun(claimed, owner).catch(async (error) => {
+      await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
+      await this.#claimer.handBack(claimed, owner, !isConnectionLoss(error));
       throw error;
     });
-    await failpoint('context.loaded');
-    if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
-      await failpoint('answer.applied');
-    }
-    const observer = await this.#runs.observerOf(claimed, definition);
-    if (owner !== this.#claimer.worker) {
+    if (!run) {
       this.#leave(); // released with all the others
       return;
     }
-    const run = this.#runs.create(claimed, definition, observer);
+    this.#held.get(run.id)?.run.relinquish(); // an older claim
     if (claimed.watched) {
       this.#options.announce(run.id);
     }
@@ -243,6 +248,19 @@ export class Runtime {
       this.#leave();
     });
     this.#held.set(run.id, { run, claim: claimed, done });
+  }
+
+  /** Creates the run of a claim. Returns undefined if this process has another id by now. */
+  async #createRun(claimed: ClaimedRun, owner: string): Promise<HeldRun | undefined> {
+    const definition = await this.#definitionOf(claimed);
+    await failpoint('context.loaded');
+    if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
+      await failpoint('answer.applied');
+    }
+    const observer = await this.#runs.observerOf(claimed, definition);
+    return owner === this.#claimer.worker
+      ? this.#runs.create(claimed, definition, observer)
+      : undefined;
   }
 
   /**

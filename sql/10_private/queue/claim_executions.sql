@@ -97,8 +97,9 @@ begin
   v_yielding := array(
     select y.id from unnest(v_yielding, v_replacements) as y (id, replacement_id)
     where y.replacement_id = any (v_claimed));
-  if cardinality(v_yielding) > 0 then
-    perform howdah_private.enqueue_advance(v_yielding);
+  if not claim_executions.offered @> v_yielding then -- the wake-ups of offered runs have not come
+    perform howdah_private.enqueue_advance(array(
+      select y.id from unnest(v_yielding) as y (id) where y.id <> all (claim_executions.offered)));
   end if;
   if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
     perform howdah_private.requeue_skipped(

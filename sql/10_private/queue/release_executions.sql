@@ -116,14 +116,16 @@ begin
     then howdah_private.release_executions(release_unknown.worker, v_unheld, false) else 0 end;
 end $$;
 
--- Returns those of the given runs that the worker no longer owns. A worker calls this because any
--- database session may send a message on a notification channel.
-create or replace function howdah_private.lost_runs(worker uuid, ids uuid[]) returns setof uuid
+-- Returns those of the given runs that the worker no longer owns under these claims. A worker calls
+-- this because any database session may send a message on a notification channel.
+create or replace function howdah_private.lost_runs(worker uuid, ids uuid[], fences int[])
+  returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select i.id from unnest(lost_runs.ids) as i (id)
+  select i.id from unnest(lost_runs.ids, lost_runs.fences) as i (id, fence)
   where not exists (
-    select from howdah.executions as e where e.id = i.id and e.owner_worker = lost_runs.worker
+    select from howdah.executions as e
+    where e.id = i.id and e.owner_worker = lost_runs.worker and e.fence = i.fence
   )
 $$;

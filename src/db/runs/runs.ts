@@ -234,17 +234,27 @@ export async function releaseUnheld(
   pool: Pool,
   worker: string,
   held: readonly Claim[],
-): Promise<void> {
-  await pool.query('select howdah_private.release_unknown($1, $2, $3)', [
+): Promise<number> {
+  const text = 'select howdah_private.release_unknown($1, $2, $3) as released';
+  const { rows } = await pool.query<{ released: number }>(text, [
     worker,
     held.map(({ execution_id }) => execution_id),
     held.map(({ fence }) => fence),
   ]);
+  return rows[0]?.released ?? 0;
 }
 
 /** Returns whether the worker still owns the run. */
-export async function stillOwns(pool: Pool, worker: string, id: string): Promise<boolean> {
-  const { rows } = await pool.query('select howdah_private.lost_runs($1, $2)', [worker, [id]]);
+export async function stillOwns(
+  pool: Pool,
+  worker: string,
+  { execution_id, fence }: Claim,
+): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.lost_runs($1, $2, $3)', [
+    worker,
+    [execution_id],
+    [fence],
+  ]);
   return rows.length === 0;
 }
 

@@ -149,6 +149,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     commit(commit, tenant) {
       return new Promise((resolve, reject) => {
         const pending = { commit, tenant, resolve, reject };
+        waiting.removeOlder(commit)?.resolve(STALE);
         if (commit.steps.length >= LARGE) {
           void sendAlone(pending);
         } else {
@@ -167,12 +168,29 @@ export function createCommitter(options: CommitterOptions): Committer {
 class TenantQueues {
   /** The queues by tenant; the tenant served longest ago comes first. */
   readonly #queues = new Map<string, Pending[]>();
+  readonly #byRun = new Map<string, Pending>();
   size = 0;
+
+  /**
+   * Removes the waiting commit of an older claim of the same run, and returns it. One call must not
+   * carry two commits of a run: both are matched with their results by its id.
+   */
+  removeOlder({ id }: Commit): Pending | undefined {
+    const older = this.#byRun.get(id);
+    const queue = older && this.#queues.get(older.tenant);
+    if (!older || !queue) return undefined;
+    queue.splice(queue.indexOf(older), 1);
+    if (queue.length === 0) this.#queues.delete(older.tenant);
+    this.#byRun.delete(id);
+    this.size -= 1;
+    return older;
+  }
 
   push(pending: Pending): void {
     const queue = this.#queues.get(pending.tenant);
     if (queue) queue.push(pending);
     else this.#queues.set(pending.tenant, [pending]);
+    this.#byRun.set(pending.commit.id, pending);
     this.size += 1;
   }
 
@@ -187,6 +205,7 @@ class TenantQueues {
         if (taken.length >= most) break;
       }
     }
+    for (const { commit } of taken) this.#byRun.delete(commit.id);
     this.size -= taken.length;
     return taken;
   }

@@ -45,7 +45,8 @@ export function createClaimBatcher(
     const isInBatch = batch.reasons.has(id);
     // the wake-up of an offered run has come: it is lost if the claim does not return it
     if (!isInBatch || reason === 'wake_up') batch.reasons.set(id, reason);
-    return isInBatch ? undefined : (await batch.result).get(id);
+    const runs = await batch.result; // also for the second request: it must not succeed before
+    return isInBatch ? undefined : runs.get(id);
   };
 }
 

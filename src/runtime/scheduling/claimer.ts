@@ -59,24 +59,21 @@ export class Claimer {
   #present = Promise.withResolvers<void>();
   #served: string | null = null;
   #isBacklog = false;
-  #underWay: Promise<unknown> | undefined;
+  /** Settles when the claims before are over, with what follows a lost answer. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
     this.claim = createClaimBatcher(
       (request) => this.#claimWithMore(request),
       (left) => this.#give(left),
-      async () => {
-        while (this.#underWay) {
-          await this.#underWay;
-        }
-      },
+      () => this.#untilFree(),
     );
   }
 
   /** Returns whether this worker has lost the run. Rejects if the database cannot say. */
-  async hasLost(executionId: string): Promise<boolean> {
-    return !(await stillOwns(this.#options.pool, this.#worker, executionId));
+  async hasLost(claim: Claim): Promise<boolean> {
+    return !(await stillOwns(this.#options.pool, this.#worker, claim));
   }
 
   /** The id under which runs are claimed now. */
@@ -111,9 +108,7 @@ export class Claimer {
 
   /** Claims due runs for this worker without their wake-ups, as many as there is room for. */
   async look(): Promise<'found' | 'nothing' | 'no_room'> {
-    while (this.#underWay) {
-      await this.#underWay;
-    }
+    await this.#untilFree();
     const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
     return (await this.#fill(reservedSlots)) ? 'found' : 'nothing';
@@ -144,18 +139,29 @@ export class Claimer {
 
   /** Sends one claim at a time. Requests that arrive meanwhile go into one claim. */
   #claimAlone(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
-    const claiming = this.#claimDue(request, room);
-    const over = claiming.then(
-      () => {},
-      () => {},
-    );
-    this.#underWay = over;
-    void over.then(() => {
-      if (this.#underWay === over) {
-        this.#underWay = undefined; // otherwise the next claim has started
-      }
-    });
-    return claiming;
+    return this.#alone(() => this.#claimDue(request, room));
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #untilFree(): Promise<void> {
+    for (let last: unknown; last !== this.#last; ) {
+      last = this.#last;
+      await last;
+    }
+  }
+
+  /**
+   * Releases runs that this worker owns and does not know of. A claim whose answer was lost may
+   * have committed after the first attempt to release its runs.
+   */
+  reconcile(): Promise<number> {
+    const { pool, held } = this.#options;
+    return this.#alone(() => releaseUnheld(pool, this.#worker, [...held(), ...this.#arriving]));
   }
 
   /**

@@ -38,6 +38,8 @@ function arrange() {
       { id, fence: 1, after: 0, steps: Array.from({ length: steps }, () => ({ kind: 'guard' })) },
       tenant,
     );
+  const commitOfClaim = (id: string, fence: number) =>
+    committer.commit({ id, fence, after: 0, steps: [{ kind: 'guard' }] }, 'acme');
   const callOf = (id: string) => [...open].find(({ ids }) => ids.includes(id));
   /** Answers calls until the promise settles. */
   const answering = async <T>(promise: Promise<T>, isAnswered: (call: Call) => boolean) => {
@@ -51,7 +53,7 @@ function arrange() {
     }
     return done;
   };
-  return { calls, open, retries, over, commit, callOf, answering };
+  return { calls, open, retries, over, commit, commitOfClaim, callOf, answering };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -161,4 +163,16 @@ test('what fails for long shows, until it succeeds', () => {
   expect(retries.failing).toEqual(['claim']);
   retries.succeeded('claim');
   expect(retries.failing).toEqual([]);
+});
+
+test('a waiting commit of an older claim is stale when a newer claim of the run commits', async () => {
+  const { calls, commit, commitOfClaim, answering } = arrange();
+  const first = Array.from({ length: 40 }, (_, n) => commit('acme', `busy${n}`)); // both lanes
+  await turns();
+  const older = commitOfClaim('run', 1);
+  const newer = commitOfClaim('run', 3);
+  expect(await older).toMatchObject({ outcome: 'stale' });
+  expect(await answering(newer, () => true)).toMatchObject({ outcome: 'committed' });
+  expect(calls.flatMap(({ ids }) => ids).filter((id) => id === 'run')).toHaveLength(1);
+  await answering(Promise.all(first), () => true);
 });

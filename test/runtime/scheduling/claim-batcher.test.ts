@@ -83,3 +83,18 @@ test('an offered run whose wake-up comes before the call is claimed as by that w
   expect(runs).toEqual(['offered', 'both', undefined, 'woken', undefined]);
   expect(calls).toEqual([['offered', 'both', 'woken'], ['offered']]);
 });
+
+test('a second request for a run is over when the claim is, and fails with it', async () => {
+  const { promise, reject } = Promise.withResolvers<ClaimedBatch>();
+  const claim = createClaimBatcher(() => promise, nobody);
+  let isOver = false;
+  const offer = claim('run', 'offer');
+  const wakeUp = claim('run').finally(() => {
+    isOver = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(isOver).toBe(false);
+  reject(new Error('refused'));
+  await expect(offer).rejects.toThrow('refused');
+  await expect(wakeUp).rejects.toThrow('refused');
+});

@@ -1,7 +1,24 @@
 import { expect, test } from 'vitest';
 import type { Pool } from '../../../src/db/connection/pool.ts';
+import type { Claim } from '../../../src/db/runs/runs.ts';
 import { StatementRetries } from '../../../src/runtime/environment/statement-retries.ts';
 import { Claimer } from '../../../src/runtime/scheduling/claimer.ts';
+
+function startClaimer(pool: Pool, claims: Pool, held: Claim[]): Claimer {
+  const claimer = new Claimer({
+    pool,
+    claims,
+    held: () => held,
+    reserve: (most) => most,
+    more: () => {},
+    sleep: async () => {},
+    isDraining: () => false,
+    signal: new AbortController().signal,
+    retries: new StatementRetries(),
+  });
+  claimer.setWorker('01890000-0000-7000-8000-00000000000a');
+  return claimer;
+}
 
 test('a claim whose answer is lost is released, though an old claim of the run is still held', async () => {
   const old = { execution_id: '01890000-0000-7000-8000-000000000001', fence: 3 };
@@ -20,18 +37,46 @@ test('a claim whose answer is lost is released, though an old claim of the run i
       throw Object.assign(new Error('Connection terminated unexpectedly'));
     },
   } as unknown as Pool;
-  const claimer = new Claimer({
-    pool,
-    claims,
-    held: () => [old],
-    reserve: () => 0,
-    more: () => {},
-    sleep: async () => {},
-    isDraining: () => false,
-    signal: new AbortController().signal,
-    retries: new StatementRetries(),
-  });
-  claimer.setWorker('01890000-0000-7000-8000-00000000000a');
+  const claimer = startClaimer(pool, claims, [old]);
   expect(await claimer.claim(old.execution_id)).toBeUndefined();
   expect(said).toEqual([['release_unknown', [old.execution_id], [old.fence]]]);
+});
+
+test('claims, searches and what follows a lost answer never run side by side', async () => {
+  const said: string[] = [];
+  let underWay = 0;
+  let most = 0;
+  let count = 0;
+  const exclusive = async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await new Promise((resolve) => setImmediate(resolve));
+    underWay -= 1;
+  };
+  const pool = {
+    async query() {
+      await exclusive();
+      said.push('release');
+      return { rows: [{ released: 1 }] };
+    },
+  } as unknown as Pool;
+  const claims = {
+    async query() {
+      count += 1;
+      const isLost = count % 3 === 0;
+      await exclusive();
+      if (isLost) throw new Error('Connection terminated unexpectedly');
+      return { rows: [] };
+    },
+  } as unknown as Pool;
+  const claimer = startClaimer(pool, claims, []);
+  const work = Array.from({ length: 12 }, (_, n) => [
+    claimer.claim(`01890000-0000-7000-8000-0000000000${10 + n}`),
+    claimer.look(),
+    claimer.reconcile(),
+  ]).flat();
+  await Promise.all(work);
+  expect(most).toBe(1);
+  expect(await claimer.reconcile()).toBe(1);
+  expect(said.length).toBeGreaterThan(12);
 });

@@ -119,6 +119,17 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, again)).toMatchObject({ status: 'queued', fence: 4 });
   });
 
+  test('a claim is lost when the same worker has claimed the run again', async () => {
+    const worker = await makeWorker(db.pool);
+    const id = await started(worker);
+    await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
+    await claim(db.pool, worker, [id]);
+    const lost = (fence: number) =>
+      all(db.pool, 'select howdah_private.lost_runs($1, $2, $3) as id', [worker, [id], [fence]]);
+    expect(await lost(1)).toEqual([{ id }]);
+    expect(await lost(3)).toEqual([]);
+  });
+
   test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
     const { id: worker, poolId, client } = await startWorkerSession(db.url);
     const run = await started(worker);
