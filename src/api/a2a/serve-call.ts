@@ -1,8 +1,7 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Visit } from '../conversation-protocols/endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
-import { isOver } from '../events/follow-answer.ts';
-import { followRun } from '../events/follow-run.ts';
+import { followRun, isOver } from '../events/follow-run.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { cancel, type StartedRun } from '../openai/runs.ts';
 import { A2aRefusal, failed, rpcError } from './errors.ts';

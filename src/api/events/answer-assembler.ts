@@ -1,6 +1,13 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { RunSnapshot } from '../openai/runs.ts';
-import type { AnswerItem } from './follow-answer.ts';
+import { EarlyPieces } from './early-pieces.ts';
+
+/** A part of the answers of a run, in the order in which a client reads them. */
+export type AssembledItem =
+  /** A piece of the answer that the model gives in a step. */
+  | { type: 'text'; seq: number; text: string }
+  /** The end of a step. With calls, the run goes on. */
+  | { type: 'settled'; seq: number; hasCalls: boolean };
 
 /**
  * The separator between the text of an interrupted answer and the whole answer that replaces it.
@@ -22,37 +29,30 @@ export class AnswerAssembler {
    * Pieces of later steps. They wait, because the committed answer of the step before may add to
    * its text, or be all of it.
    */
-  #pending: TokenPiece[] = [];
+  readonly #early = new EarlyPieces();
 
   /** Starts after the step `since`, the last one that was sent already. */
   constructor(since: number) {
     this.#settled = since;
   }
 
-  *hear(piece: TokenPiece): Generator<AnswerItem> {
-    const { seq, attempt, text } = piece;
-    if (seq <= this.#settled || text === '') return;
-    if (seq > this.#settled + 1) {
-      this.#pending.push(piece);
-      return;
-    }
-    const isAnew = seq === this.#seq && attempt !== this.#attempt;
-    const before = isAnew && this.#text !== '' ? ANEW : '';
-    if (seq !== this.#seq || isAnew) this.#text = '';
-    this.#seq = seq;
-    this.#attempt = attempt;
-    this.#text += text;
-    yield { type: 'text', seq, text: before + text };
+  /** The last step whose answer was sent completely. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  *hear(piece: TokenPiece): Generator<AssembledItem> {
+    for (const next of this.#early.offer(piece, this.#settled)) yield* this.#send(next);
   }
 
   /**
    * Sends the rest of the committed answers. Steps without an answer were failed attempts, or have
-   * no answer.
+   * no answer. Call `release` when everything else of these steps was sent.
    */
   *settle({
     answers,
     step_count,
-  }: Pick<RunSnapshot, 'answers' | 'step_count'>): Generator<AnswerItem> {
+  }: Pick<RunSnapshot, 'answers' | 'step_count'>): Generator<AssembledItem> {
     for (const { seq, content, has_calls } of answers) {
       if (seq <= this.#settled) continue;
       const sent = seq === this.#seq ? this.#text : '';
@@ -62,6 +62,21 @@ export class AnswerAssembler {
       yield { type: 'settled', seq, hasCalls: has_calls };
     }
     this.#settled = Math.max(this.#settled, step_count);
-    for (const piece of this.#pending.splice(0)) yield* this.hear(piece);
+  }
+
+  /** Sends the pieces of the next step that arrived early. */
+  *release(): Generator<AssembledItem> {
+    for (const piece of this.#early.take(this.#settled)) yield* this.#send(piece);
+  }
+
+  *#send({ seq, attempt, text }: TokenPiece): Generator<AssembledItem> {
+    if (text === '') return;
+    const isAnew = seq === this.#seq && attempt !== this.#attempt;
+    const before = isAnew && this.#text !== '' ? ANEW : '';
+    if (seq !== this.#seq || isAnew) this.#text = '';
+    this.#seq = seq;
+    this.#attempt = attempt;
+    this.#text += text;
+    yield { type: 'text', seq, text: before + text };
   }
 }

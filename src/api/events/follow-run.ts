@@ -5,40 +5,42 @@ import type { FeedRow, RunState } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { StartedRun } from '../openai/runs.ts';
-import { AnswerAssembler } from './answer-assembler.ts';
-import { isOver } from './follow-answer.ts';
+import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
+import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { Live } from './run-events.ts';
+
+// The conversation protocols follow a run until it ends or asks its client something.
+// `RunFollower` merges the states of the run, the pieces of its answers, its steps and a clock.
+// The protocols need different details, and each has a function here:
+//
+// - `followRun`, for A2A and AG-UI: text, and each step with its details.
+// - `followAnswer`, for the OpenAI protocols: text and the ends of answers, read from the state of
+//   the run; or only the end, if the answer is not streamed.
 
 /** An event of a run for a client that talks with it. */
 export type RunItem =
-  /**
-   * A piece of the answer that the model gives in a step. The pieces of a step are its complete
-   * answer.
-   */
-  | { type: 'text'; seq: number; text: string }
+  /** A piece of an answer. The pieces of a step are its complete answer. */
+  | Extract<AssembledItem, { type: 'text' }>
   /** A committed step. Its answer was sent completely before. */
   | { type: 'step'; row: FeedRow; story: StepDetails }
   /** The end of the run, or its wait for somebody. No event follows. */
   | { type: 'stopped'; run: ConversationState };
 
-export type RunSource = Pick<Live, 'steps' | 'story'> & {
+/** An event of a run for a client that wants its answer. */
+export type AnswerItem =
+  | AssembledItem
+  /** The end of the run, or its wait for the client. No event follows. */
+  | { type: 'stopped'; run: RunSnapshot };
+
+/** The sources of every followed run. */
+export type AnswerSource<Run = RunSnapshot> = {
   hub: Pick<FeedHub, 'states' | 'tokens'>;
   /** Reads the run as the caller sees it; undefined if the caller no longer sees the run. */
-  look(run: StartedRun): Promise<ConversationState | undefined>;
+  look(run: StartedRun): Promise<Run | undefined>;
 };
 
-type Item =
-  | { of: 'step'; row: FeedRow }
-  | { of: 'piece'; piece: TokenPiece }
-  | { of: 'state'; state: RunState }
-  | { of: 'tick' };
-
-/**
- * The interval at which a waiting run is read. A question of a child run changes nothing in the row
- * of the run itself.
- */
-const LOOK_MS = 2_000;
+type StepLog = Pick<Live, 'steps' | 'story'>;
+export type RunSource = AnswerSource<ConversationState> & StepLog;
 
 /**
  * Follows a run after a step until it stops: sends the text of answers, then each step as it is
@@ -51,79 +53,177 @@ export async function* followRun(
   started: StartedRun,
   signal: AbortSignal,
 ): AsyncGenerator<RunItem, void> {
-  const merged = new MergedIterator<Item>();
-  const leave = () => merged.close();
-  signal.addEventListener('abort', leave);
-  try {
-    const isWhole = (await source.look(started))?.is_whole ?? true;
+  const follower = new RunFollower({ source, started, isStreamed: true, log: source });
+  for await (const item of follower.follow(signal)) {
+    if (item.type !== 'settled') yield item;
+  }
+}
+
+/**
+ * Follows a run until it stops. With `isStreamed`, also sends the text while the model answers.
+ * Ends without `stopped` when the signal fires, the server closes, or the run can no longer be
+ * seen.
+ */
+export async function* followAnswer(
+  source: AnswerSource,
+  started: StartedRun,
+  isStreamed: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerItem, void> {
+  const follower = new RunFollower({ source, started, isStreamed, log: undefined });
+  for await (const item of follower.follow(signal)) {
+    if (item.type !== 'step') yield item;
+  }
+}
+
+/** Returns whether a run of this status has ended. */
+export function isOver(status: string): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}
+
+/** The parts of the state of a run that say whether it has stopped, and what it answered. */
+type ObservedRun = Omit<RunSnapshot, 'questions'> & { questions: readonly unknown[] };
+
+type FollowerOptions<Run> = {
+  source: AnswerSource<Run>;
+  started: StartedRun;
+  /** True if text is sent while the model answers. */
+  isStreamed: boolean;
+  /** The steps to send. Without them, the committed answers are read with the state of the run. */
+  log: StepLog | undefined;
+};
+
+type FollowedItem<Run> =
+  | AssembledItem
+  | { type: 'step'; row: FeedRow; story: StepDetails }
+  | { type: 'stopped'; run: Run };
+
+type Input =
+  | { of: 'step'; row: FeedRow; log: StepLog }
+  | { of: 'piece'; piece: TokenPiece }
+  | { of: 'state'; state: RunState }
+  | { of: 'tick' };
+
+/**
+ * The interval at which a waiting run is read. A question of a child run changes nothing in the row
+ * of the run itself.
+ */
+const LOOK_MS = 2_000;
+
+/** Follows one run once. */
+class RunFollower<Run extends ObservedRun> {
+  readonly #options: FollowerOptions<Run>;
+  readonly #merged = new MergedIterator<Input>();
+  readonly #assembler: AnswerAssembler;
+  /** True if text is left to the end of the run. */
+  #isSilent = true;
+  #isWaiting = false;
+  /** The last message whose step was read. */
+  #lastMessage: number | undefined;
+  /** The state in which the run stopped. Its steps are sent first. */
+  #stop: Run | undefined;
+
+  constructor(options: FollowerOptions<Run>) {
+    const { since } = options.started;
+    this.#options = options;
+    this.#assembler = new AnswerAssembler(since);
+    this.#lastMessage = since === 0 ? 0 : undefined;
+  }
+
+  async *follow(signal: AbortSignal): AsyncGenerator<FollowedItem<Run>, void> {
     if (signal.aborted) return;
-    let at = started.since;
-    let known = started.since === 0 ? 0 : undefined;
-    const assembler = new AnswerAssembler(started.since);
-    let early: TokenPiece[] = []; // pieces of steps after the next one
-    const hear = function* (come: readonly TokenPiece[]) {
-      early = come.filter(({ seq }) => seq > at + 1);
-      for (const piece of come) {
-        if (piece.seq === at + 1) yield* say(assembler.hear(piece));
+    const { source, started, isStreamed } = this.#options;
+    const leave = () => this.#merged.close();
+    signal.addEventListener('abort', leave);
+    try {
+      const lifeline = this.#subscribe();
+      const isWhole = (await source.look(started))?.is_whole ?? true;
+      this.#isSilent = isWhole || !isStreamed;
+      for (;;) {
+        const next = await this.#merged.next();
+        if (!next || signal.aborted) return;
+        const hasEnded = 'ended' in next;
+        if (hasEnded && next.ended !== lifeline) continue;
+        if (hasEnded || this.#wantsState(next.value)) {
+          const run = await source.look(started);
+          if (!run) return;
+          yield* this.#observe(run);
+        } else yield* this.#tell(next.value);
+        const stop = this.#stop;
+        if (stop && (hasEnded || stop.step_count <= this.#assembler.settled)) {
+          yield { type: 'stopped', run: stop };
+          return;
+        }
+        if (hasEnded) return;
       }
-    };
-    const say = function* (items: Iterable<{ type: string; seq?: number; text?: string }>) {
-      for (const { type, seq, text } of items) {
-        if (type === 'text' && !isWhole) yield { type: 'text', seq, text } as RunItem;
-      }
-    };
-    const steps = mapIterator(source.steps(started.id, at), (row): Item => ({ of: 'step', row }));
-    merged.add(steps);
-    const pieces = source.hub.tokens(started.id);
-    merged.add(mapIterator(pieces, (piece): Item => ({ of: 'piece', piece })));
-    const states = source.hub.states(started.id);
-    merged.add(mapIterator(states, (state): Item => ({ of: 'state', state })));
-    merged.add(
-      mapIterator(ticks(LOOK_MS, undefined, { ref: false }), (): Item => ({ of: 'tick' })),
-    );
-    let isWaiting = false;
-    let stop: ConversationState | undefined;
-    for (;;) {
-      const next = await merged.next();
-      if (!next || signal.aborted) return;
-      const hasEnded = 'ended' in next && next.ended === steps;
-      if ('ended' in next && !hasEnded) continue;
-      const item = 'value' in next ? next.value : undefined;
-      if (item?.of === 'piece') {
-        yield* hear([...early, item.piece]);
-        continue;
-      }
-      if (item?.of === 'step') {
-        const { row } = item;
-        const { execution_id: id, seq } = row;
-        const details = await source.story({ id, seq, after: known });
-        known = details.messages.at(-1)?.seq ?? known;
-        yield* say(assembler.settle({ answers: answersIn(row, details), step_count: seq }));
-        yield { type: 'step', row, story: details };
-        at = seq;
-        yield* hear(early);
-      } else if (hasEnded || item?.of === 'state' || isWaiting) {
-        if (item?.of === 'state') isWaiting = item.state.status === 'waiting';
-        if (!hasEnded && !isWaiting) continue;
-        const run = await source.look(started);
-        if (!run) return;
-        const isAsking = run.status === 'waiting' && run.questions.length > 0;
-        stop = isAsking || isOver(run.status) ? run : undefined;
-      }
-      if (stop && (hasEnded || stop.step_count <= at)) {
-        yield { type: 'stopped', run: stop };
-        return;
-      }
-      if (hasEnded) return;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      leave();
     }
-  } finally {
-    signal.removeEventListener('abort', leave);
-    merged.close();
+  }
+
+  /**
+   * Subscribes before the run is read, because a missed piece is not sent again. Returns the source
+   * whose end means that the run has ended or that the server closes.
+   */
+  #subscribe(): AsyncIterator<Input> {
+    const { source, started, isStreamed, log } = this.#options;
+    const add = <T>(events: AsyncIterator<T, unknown>, make: (event: T) => Input) => {
+      const inputs = mapIterator(events, make);
+      this.#merged.add(inputs);
+      return inputs;
+    };
+    const steps =
+      log && add(log.steps(started.id, started.since), (row) => ({ of: 'step', row, log }));
+    const states = add(source.hub.states(started.id), (state) => ({ of: 'state', state }));
+    if (isStreamed) add(source.hub.tokens(started.id), (piece) => ({ of: 'piece', piece }));
+    add(ticks(LOOK_MS, undefined, { ref: false }), () => ({ of: 'tick' }));
+    return steps ?? states;
+  }
+
+  /**
+   * Returns whether the state of the run must be read now: while the run waits, or for the answers
+   * that it committed, if no steps are read.
+   */
+  #wantsState(input: Input): boolean {
+    if (input.of === 'tick') return this.#isWaiting;
+    if (input.of !== 'state') return false;
+    const { isStreamed, log } = this.#options;
+    this.#isWaiting = input.state.status === 'waiting';
+    return this.#isWaiting || (isStreamed && !log);
+  }
+
+  *#observe(run: Run): Generator<AssembledItem> {
+    if (!this.#options.log) {
+      yield* this.#say(this.#assembler.settle(run));
+      yield* this.#say(this.#assembler.release());
+    }
+    const isAsking = run.status === 'waiting' && run.questions.length > 0;
+    this.#stop = isAsking || isOver(run.status) ? run : undefined;
+  }
+
+  async *#tell(input: Input): AsyncGenerator<FollowedItem<Run>> {
+    if (input.of === 'piece') yield* this.#say(this.#assembler.hear(input.piece));
+    if (input.of !== 'step') return;
+    const { row, log } = input;
+    const { execution_id: id, seq } = row;
+    const details = await log.story({ id, seq, after: this.#lastMessage });
+    this.#lastMessage = details.messages.at(-1)?.seq ?? this.#lastMessage;
+    const answers = answersIn(row, details);
+    yield* this.#say(this.#assembler.settle({ answers, step_count: seq }));
+    yield { type: 'step', row, story: details };
+    yield* this.#say(this.#assembler.release());
+  }
+
+  *#say(items: Iterable<AssembledItem>): Generator<AssembledItem> {
+    for (const item of items) {
+      if (!this.#isSilent) yield item;
+    }
   }
 }
 
 /** Returns the answers of the model in a step. */
-function answersIn({ seq, step }: FeedRow, { messages }: StepDetails) {
+function answersIn({ seq, step }: FeedRow, { messages }: StepDetails): RunSnapshot['answers'] {
   if (step.kind !== 'model') return [];
   return messages
     .filter(({ role }) => role === 'assistant')

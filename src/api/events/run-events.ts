@@ -5,6 +5,7 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
 import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
+import { EarlyPieces } from './early-pieces.ts';
 import type { Execution } from './execution-rows.ts';
 import { askedIn, childOf, eventsOf } from './step-events.ts';
 
@@ -24,12 +25,6 @@ export type Live = {
   /** Returns the direct child runs that have not ended and that the caller sees. */
   liveChildren(id: string): Promise<string[]>;
 };
-
-/**
- * Most pieces that wait for the steps before them. Pieces may arrive before those steps. Further
- * pieces are dropped, because the step will have the whole answer.
- */
-const MOST_EARLY = 500;
 
 /** Events after those of the last step: an error that is not a step, and `complete`. */
 const MOST_AT_END = 2;
@@ -58,7 +53,7 @@ export async function* runEvents(
   while (!signal.aborted) {
     const below = new Below(live);
     const merged = new MergedIterator<Item>();
-    const early: TokenPiece[] = [];
+    const early = new EarlyPieces();
     const leave = () => merged.close();
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
@@ -79,8 +74,7 @@ export async function* runEvents(
         if ('ended' in next) continue;
         const { value: item } = next;
         if (item.of === 'tokens') {
-          if (early.length < MOST_EARLY && item.piece.seq > at.seq) early.push(item.piece);
-          yield* inTurn(early, at.seq, run);
+          yield* tokenEvents(early.offer(item.piece, at.seq), run);
         } else if (item.of === 'below') {
           yield* below.tell(item.row, merged);
         } else {
@@ -92,7 +86,7 @@ export async function* runEvents(
           yield* events.slice(from);
           const isEvent = from <= events.length + MOST_AT_END;
           at = { seq: row.seq, n: isEvent ? Math.max(from, events.length) : events.length };
-          yield* inTurn(early, at.seq, run);
+          yield* tokenEvents(early.take(at.seq), run);
           if (row.seq > run.step_count) await below.began(row, merged);
         }
       }
@@ -171,21 +165,11 @@ function numbered(
   }));
 }
 
-/**
- * Removes and returns the pieces of the next step. Drops the pieces of steps that were sent, since
- * they are of no use any more.
- */
-function inTurn(early: TokenPiece[], lastSeq: number, run: Execution): StreamEvent[] {
-  const next = early.filter(({ seq }) => seq === lastSeq + 1);
-  const later = early.filter(({ seq }) => seq > lastSeq + 1);
-  early.splice(0, early.length, ...later);
-  return next.map((piece) => tokenEvent(piece, run));
-}
-
-function tokenEvent({ text: content, ...piece }: TokenPiece, run: Execution): StreamEvent {
-  const { execution_id, seq, attempt, offset } = piece;
-  const place = { execution_id, seq, agent: run.agent ?? run.workflow, attempt };
-  return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
+function tokenEvents(pieces: readonly TokenPiece[], run: Execution): StreamEvent[] {
+  return pieces.map(({ execution_id, seq, attempt, offset, text: content }) => {
+    const place = { execution_id, seq, agent: run.agent ?? run.workflow, attempt };
+    return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
+  });
 }
 
 /** Follows the child runs of a run for their questions. */

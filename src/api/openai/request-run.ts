@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Failure } from '../errors/answer-error.ts';
-import { type AnswerItem, followAnswer } from '../events/follow-answer.ts';
+import { type AnswerItem, followAnswer } from '../events/follow-run.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { Leaving, OpenRequest } from '../limits/open-requests.ts';

@@ -9,7 +9,7 @@ type Act =
 function read(acts: Act[], since = 0): string[] {
   const spoken = new AnswerAssembler(since);
   return acts.flatMap((act) => {
-    const told =
+    const items =
       'piece' in act
         ? spoken.hear({
             execution_id: 'run',
@@ -21,7 +21,9 @@ function read(acts: Act[], since = 0): string[] {
             step_count: act.step_count,
             answers: act.answers.map(([seq, content]) => ({ seq, content, has_calls: false })),
           });
-    return [...told].flatMap((one) => (one.type === 'text' ? [`${one.seq}:${one.text}`] : []));
+    return [...items, ...spoken.release()].flatMap((one) =>
+      one.type === 'text' ? [`${one.seq}:${one.text}`] : [],
+    );
   });
 }
 
@@ -84,6 +86,22 @@ describe('what is told of an answer', () => {
         { answers: [[2, 'It went.']], step_count: 2 },
       ]),
     ).toEqual(['1:It l', '1:\n\nIt stayed', '2:It went', '2:.']);
+  });
+
+  test('is sent whole and once, when more of it is early than is held back', () => {
+    const words = Array.from({ length: 600 }, (_, place) => `${place} `);
+    const early: Act[] = words.map((piece) => ({ piece, seq: 2 }));
+    const content = [...words, 'late ', 'end'].join('');
+    const texts = read([
+      ...early,
+      { answers: [], step_count: 1 },
+      { piece: 'late ', seq: 2 },
+      { answers: [[2, content]], step_count: 2 },
+      { piece: 'next', seq: 3 },
+    ]);
+    const expected = words.slice(0, 500).map((word) => `2:${word}`);
+    expect(texts.slice(0, 500)).toEqual(expected);
+    expect(texts.slice(500)).toEqual([`2:${words.slice(500).join('')}late end`, '3:next']);
   });
 
   test('of which a piece in the middle was lost is told whole', () => {
