@@ -66,16 +66,16 @@ export async function startChaosServer(
   };
 }
 
-/** Ends the server if it is up. One that does not end in a minute is said with what each of its processes is doing. */
+/** Stops the server if it runs. If it does not stop within 20 s, prints what its processes do. */
 async function end(home: string, mode: 'fast' | 'immediate'): Promise<void> {
   const file = join(home, 'postgres', 'postmaster.pid');
   try {
-    await control(home, ['-m', mode, '-w', '-t', '60', 'stop']);
+    await control(home, ['-m', mode, '-w', '-t', '20', 'stop']);
   } catch {
     if (!existsSync(file)) return; // it was down
     const postmaster = readFileSync(file, 'utf8').split('\n')[0] ?? '';
     console.error(
-      `the server has not ended within a minute:\n${childrenOf(postmaster).join('\n')}`,
+      `the server has not ended within 20 seconds:\n${childrenOf(postmaster).join('\n')}`,
     );
     await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
   }
