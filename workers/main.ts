@@ -14,7 +14,7 @@ import { createExternalReader } from '../src/db/external-database/reader.ts';
 import { createNotifier } from '../src/db/feed/notifier.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
-import { modelNamed } from '../src/db/runs/models.ts';
+import { resolveModel } from '../src/db/runs/models.ts';
 import { loadResource } from '../src/db/runs/resources.ts';
 import { runFilesOn } from '../src/db/runs/run-files.ts';
 import { createQueryPool } from '../src/db/sql-tools/query-pool.ts';
@@ -193,7 +193,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       querySettings: (tenantId) => querySettings(pool, tenantId),
       hooks: options.hooks ?? {},
       readSecret,
-      modelNamed: (tenantId, name) => modelNamed(pool, tenantId, name),
+      modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
       loadResource: readFile,
       filesOf: runFilesOn(pool, readFile),
       random: Math.random,

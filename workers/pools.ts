@@ -1,5 +1,5 @@
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
-import { createPool, GIVEN_UP_BY_SERVER } from '../src/db/connection/pool.ts';
+import { createPool, SERVER_TIMEOUTS } from '../src/db/connection/pool.ts';
 import { divideAmongTenants } from '../src/db/connection/tenant-pool.ts';
 import type { WorkerOptions } from './main.ts';
 
@@ -15,7 +15,7 @@ export function openPools({ url, metrics, answerWithinMs = ANSWER_MS }: WorkerOp
     createPool({
       ...{ url, applicationName, max, answerWithinMs },
       role: 'howdah_worker',
-      settings: { ...GIVEN_UP_BY_SERVER, ...settings },
+      settings: { ...SERVER_TIMEOUTS, ...settings },
     });
   const engineSettings = {
     // These statements touch few rows, whatever the planner guesses. Compiling costs more than it

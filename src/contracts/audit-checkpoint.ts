@@ -67,7 +67,7 @@ export type SortedCheckpoints = {
    */
   kin: Checkpoint[];
   /** Checkpoints of a database that shares nothing but the folder. */
-  strangers: Checkpoint[];
+  foreign: Checkpoint[];
 };
 
 /**
@@ -79,13 +79,13 @@ export function sortCheckpoints(
   database: string | undefined,
   tenants: ReadonlySet<string>,
 ): SortedCheckpoints {
-  const sorted: SortedCheckpoints = { ours: [], kin: [], strangers: [] };
+  const sorted: SortedCheckpoints = { ours: [], kin: [], foreign: [] };
   for (const [name, group] of Map.groupBy(checkpoints, (one) => one.database)) {
     const named = group.filter(({ tenant_id }) => tenant_id !== NOBODY);
     const isRelated = named.some(({ tenant_id }) => tenants.has(tenant_id));
     if (name === undefined ? isRelated || named.length === 0 : name === database)
       sorted.ours.push(...group);
-    else sorted[isRelated ? 'kin' : 'strangers'].push(...group);
+    else sorted[isRelated ? 'kin' : 'foreign'].push(...group);
   }
   return sorted;
 }

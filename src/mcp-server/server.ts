@@ -17,7 +17,7 @@ import { listResources, readResource } from './resources/resources.ts';
 import type { SessionSubscriptions } from './transport/session-subscriptions.ts';
 
 /** Options that differ between transports. */
-export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
+export type ServerOptions = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
   /**
    * The subscriptions of the client, if its revision sends them in separate requests, and if there
    * is a session to store them for.
@@ -43,7 +43,7 @@ function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0]
  * and prompts are prompts. Each request shows what the caller may use and see now. Nothing is
  * stored between requests.
  */
-export function createMcpServer(options: ServerDoor): Server {
+export function createMcpServer(options: ServerOptions): Server {
   const { caller } = options;
   const server = new Server(
     { name: 'howdah', title: 'Howdah', version: releaseVersion() },
@@ -104,7 +104,7 @@ export function createMcpServer(options: ServerDoor): Server {
  * Registers handlers for the log level and the subscriptions, which older revisions set by
  * requests.
  */
-function hearWishes(server: Server, { caller, session }: ServerDoor): void {
+function hearWishes(server: Server, { caller, session }: ServerOptions): void {
   const wish = (of: (session: SessionSubscriptions) => Promise<void>) =>
     refusing(caller, async () => {
       if (!session) throw sessionless();

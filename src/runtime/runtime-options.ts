@@ -3,14 +3,14 @@ import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 import type { OpenSink } from '../contracts/runs/step.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import type { Retry } from './environment/statement-retries.ts';
-import type { World } from './environment/world.ts';
+import type { RuntimeDependencies } from './environment/world.ts';
 
 /** The resources and callbacks of a worker's runtime. */
 export type RuntimeOptions = {
   pool: Pool;
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
-  world: World;
+  world: RuntimeDependencies;
   /** Most runs in flight at once. Further wake-ups wait. */
   capacity: number;
   announce(executionId: string): void;

@@ -5,7 +5,7 @@ import { open, placeOfSecret } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /** The time for which a value is cached. A new value is in use within a second. */
-export const KEPT_MS = 500;
+export const CACHE_MS = 500;
 
 /**
  * Creates a reader of secrets: `await readSecret(tenantId, 'openai')`. Concurrent reads of the same
@@ -22,7 +22,7 @@ export function createSecretReader(rows: SecretRows, masterKeys: MasterKeys): Re
     if (known) return known;
     const reading = read(tenantId, name, rows, dataKeys);
     cached.set(place, reading);
-    setTimeout(() => cached.delete(place), KEPT_MS).unref();
+    setTimeout(() => cached.delete(place), CACHE_MS).unref();
     reading.then(({ ok }) => ok || cached.delete(place));
     return reading;
   };

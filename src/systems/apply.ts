@@ -88,10 +88,10 @@ export async function trySystems(
 }
 
 /** The faults of a file without a database. `secrets` are the secrets that the file names. */
-export type Looked = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: string[] };
+export type FileCheck = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: string[] };
 
 /** Checks the text of a file and compares it with the schema, without a database. */
-export async function lookAtFile(file: SystemFile): Promise<Looked> {
+export async function checkFile(file: SystemFile): Promise<FileCheck> {
   const { read, checked } = await readSystem(file, localReader);
   const isRead = read.faults.length === 0;
   const faults = isRead ? placesOf(read, checked.faults) : read.faults;

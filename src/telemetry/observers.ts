@@ -15,11 +15,11 @@ export function combineObservers(all: readonly (ObserveRun | undefined)[]): Obse
 
 function allOf(observers: readonly RunObserver[]): RunObserver | undefined {
   if (observers.length < 2) return observers[0];
-  const tracing = observers.find(({ modelAsked }) => modelAsked);
+  const tracing = observers.find(({ onModelCall }) => onModelCall);
   return {
     committed: (commit) => observers.forEach((one) => void one.committed(commit)),
     ...(tracing && {
-      modelAsked: (operation, messages) => tracing.modelAsked?.(operation, messages),
+      onModelCall: (operation, messages) => tracing.onModelCall?.(operation, messages),
       toolCalled: (callId) => tracing.toolCalled?.(callId),
     }),
   };

@@ -1,6 +1,6 @@
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
-import type { GivenFile, RunFiles } from '../contracts/runs/run-files.ts';
+import type { RunFiles, RunInputFile } from '../contracts/runs/run-files.ts';
 import { lowestTrust, type Trust } from '../contracts/runs/trust.ts';
 import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
 import { boundValue, saysMore, withReferences } from './extract/bounded-values.ts';
@@ -48,7 +48,7 @@ async function run(
   };
 }
 
-type Source = { file: GivenFile; text: string };
+type Source = { file: RunInputFile; text: string };
 
 async function sourceOf(word: string, files: RunFiles): Promise<Outcome<Source>> {
   const found = await files.find([word]);
@@ -60,7 +60,7 @@ async function sourceOf(word: string, files: RunFiles): Promise<Outcome<Source>>
   const text = loaded.value.bytes.toString('utf8');
   return text.length > MOST_CHARACTERS
     ? fault('tool_failed', `the file has more than ${MOST_CHARACTERS} characters`)
-    : { ok: true, value: { file: file as GivenFile, text } };
+    : { ok: true, value: { file: file as RunInputFile, text } };
 }
 
 /**
@@ -69,7 +69,7 @@ async function sourceOf(word: string, files: RunFiles): Promise<Outcome<Source>>
  */
 async function ask(
   text: string,
-  { id }: GivenFile,
+  { id }: RunInputFile,
   { schema, question }: JsonObject,
   { secondModel }: BuiltinContext,
   configuration: JsonObject,
@@ -104,7 +104,7 @@ async function ask(
 /** Stores texts as files of the conversation, with the trust of their source. */
 async function keep(
   texts: readonly { path: string; text: string }[],
-  source: GivenFile,
+  source: RunInputFile,
   { files, idempotency_key }: BuiltinContext,
 ): Promise<Outcome<JsonObject[]>> {
   if (texts.length === 0) return { ok: true, value: [] };
@@ -130,7 +130,7 @@ async function keep(
  * result that contains only references has no content of the file. An admin may declare the same
  * for values (`values_trust`), because their form leaves little room.
  */
-function trustOf(shape: Shape, { trust }: GivenFile, { values_trust }: JsonObject): Trust {
+function trustOf(shape: Shape, { trust }: RunInputFile, { values_trust }: JsonObject): Trust {
   return saysMore(shape) && values_trust !== 'internal'
     ? lowestTrust('internal', trust)
     : 'internal';

@@ -39,7 +39,7 @@ export function isContent(value: Json): value is { [CONTENT]: Json[] } {
  * Stores the files of a result. Returns the value for the log and the text for the model: texts
  * unchanged, and a line about each file. In the log, a file is the id of its resource.
  */
-export async function keptContent(
+export async function storeContent(
   value: { [CONTENT]: Json[] },
   tool: string,
   files: RunFiles,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
-import { keepingRefused } from '../../src/db/connection/pool.ts';
+import { keepConnectionsOnRejection } from '../../src/db/connection/pool.ts';
 import { sql, withDatabase } from './server.ts';
 
 export type TestDatabase = {
@@ -96,7 +96,7 @@ function openTestPool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 10, idleTimeoutMillis: 0 });
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  return keepingRefused(pool);
+  return keepConnectionsOnRejection(pool);
 }
 
 /** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */

@@ -2,7 +2,7 @@ import type { JobHelpers } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import type { Deliveries } from '../../src/db/worker/webhooks.ts';
-import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
+import type { DeliveryResult, WebhookDelivery } from '../../src/tools/webhooks/send.ts';
 import { deliverTask } from '../../workers/tasks/deliver.ts';
 
 // Receivers that answer when the test says so.
@@ -31,9 +31,9 @@ beforeEach(() => {
       }
       return { id, tenant_id: tenants.get(id) };
     },
-    end: async ({ id }: Delivery) => void ended.push(id),
-  } as unknown as Deliveries<Delivery, DeliveryResult>;
-  const send = ({ id }: Delivery) =>
+    end: async ({ id }: WebhookDelivery) => void ended.push(id),
+  } as unknown as Deliveries<WebhookDelivery, DeliveryResult>;
+  const send = ({ id }: WebhookDelivery) =>
     new Promise<DeliveryResult>((resolve) => void held.set(id, resolve));
   const log = { warn: () => {} } as unknown as Logger;
   const task = deliverTask(deliveries, send, log);

@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { Deliveries } from '../../src/db/worker/webhooks.ts';
-import type { Delivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
+import type { WebhookDelivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
 import { FairTaskQueue } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';
 
@@ -17,11 +17,11 @@ const ROOM = { atOnce: 32, ofOneTenant: 8 };
  * the job that `begin` left in the queue tries again.
  */
 export function deliverTask(
-  deliveries: Deliveries<Delivery, DeliveryResult>,
-  send: (delivery: Delivery) => Promise<DeliveryResult>,
+  deliveries: Deliveries<WebhookDelivery, DeliveryResult>,
+  send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   log: Logger,
 ): Task {
-  const line = new FairTaskQueue<Delivery>(
+  const line = new FairTaskQueue<WebhookDelivery>(
     ROOM,
     {
       begin: ({ id }) => deliveries.begin(id),

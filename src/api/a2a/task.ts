@@ -1,9 +1,9 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import {
-  askedText,
   type ConversationState,
   type OpenQuestion,
+  questionText,
 } from '../conversation-protocols/run-state.ts';
 
 // A run as a task of A2A 1.0, in its JSON. legacy.ts converts it to 0.3.
@@ -128,7 +128,7 @@ export function isAsking({ status, questions }: ConversationState): boolean {
 
 function statusText(run: ConversationState): string | undefined {
   const [question] = run.questions;
-  if (isAsking(run) && question) return askedText(question);
+  if (isAsking(run) && question) return questionText(question);
   if (run.status === 'failed') return run.error?.message ?? `the run ended: ${run.stop_reason}`;
   return undefined;
 }

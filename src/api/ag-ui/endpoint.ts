@@ -80,7 +80,7 @@ async function beginRun(
   const metadata = withTraceparent(turn.metadata, request.headers) as JsonObject;
   const key = [request.headers['idempotency-key']].flat()[0];
   return transaction((db) =>
-    begin(db, { ...turn, metadata }, { isKept: false, isFollowed: true, key }),
+    begin(db, { ...turn, metadata }, { isStored: false, isFollowed: true, key }),
   ).catch((error) => {
     throw inTheirWords(error);
   });

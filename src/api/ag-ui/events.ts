@@ -1,8 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import {
-  askedText,
   type ConversationState,
   type OpenQuestion,
+  questionText,
 } from '../conversation-protocols/run-state.ts';
 import type { RunItem } from '../events/follow-run.ts';
 import { wireId } from '../openai/ids.ts';
@@ -170,7 +170,7 @@ function interrupt(question: OpenQuestion): JsonObject {
   return {
     id,
     reason: REASONS[kind],
-    message: askedText(question),
+    message: questionText(question),
     ...(call_id !== null && { toolCallId: call_id }),
     ...(schema !== null && { responseSchema: schema }),
     ...(expires_at !== null && { expiresAt: expires_at }),

@@ -50,6 +50,6 @@ export async function conversationState(
 }
 
 /** Returns the text of a question, with its options as a list. */
-export function askedText({ prompt, options }: OpenQuestion): string {
+export function questionText({ prompt, options }: OpenQuestion): string {
   return [prompt, ...(options ?? []).map((option) => `- ${String(option)}`)].join('\n');
 }

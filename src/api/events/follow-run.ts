@@ -1,13 +1,13 @@
 import { setInterval as ticks } from 'node:timers/promises';
 import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { FeedRow, RunState } from '../../db/feed/feed.ts';
+import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
-import type { Live } from './run-events.ts';
+import type { RunStreamSources } from './run-events.ts';
 
 // The conversation protocols follow a run until it ends or asks its client something.
 // `RunFollower` merges the states of the run, the pieces of its answers, its steps and a clock.
@@ -39,7 +39,7 @@ export type AnswerSource<Run = RunSnapshot> = {
   look(run: StartedRun): Promise<Run | undefined>;
 };
 
-type StepLog = Pick<Live, 'steps' | 'story'>;
+type StepLog = Pick<RunStreamSources, 'steps' | 'story'>;
 export type RunSource = AnswerSource<ConversationState> & StepLog;
 
 /**
@@ -101,7 +101,7 @@ type FollowedItem<Run> =
 type Input =
   | { of: 'step'; row: FeedRow; log: StepLog }
   | { of: 'piece'; piece: TokenPiece }
-  | { of: 'state'; state: RunState }
+  | { of: 'state'; state: FeedRunState }
   | { of: 'tick' };
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
+import { FORGET_MS, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
@@ -35,7 +35,7 @@ export async function* logEvents(
   { filter, since: begin }: LogStart,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
-  const known = new Known();
+  const known = new SeenSteps();
   const complete: StreamEvent = { event: 'complete', data: { execution_id: `${filter.id}` } };
   let reached = begin.getTime(); // lines finished a while before this have been sent
   let hasAll = false;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
-import { FORGET_MS, Known } from '../../db/feed/follow-log.ts';
+import { FORGET_MS, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
@@ -96,7 +96,7 @@ class LogReader {
   readonly #filter: LogFilter;
   readonly #options: LogFeedOptions;
   readonly #subscribers = new Set<Subscriber>();
-  readonly #known = new Known();
+  readonly #known = new SeenSteps();
   #reached: Date | undefined;
   #reading: Promise<void> | undefined;
 

@@ -7,13 +7,13 @@ import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { EarlyPieces } from './early-pieces.ts';
 import type { Execution } from './execution-rows.ts';
-import { askedIn, childOf, eventsOf } from './step-events.ts';
+import { childOf, eventsOf, questionFields } from './step-events.ts';
 
 /** The last event that was sent: the step, and the number of the event in the step. */
 export type RunCursor = { seq: number; n: number };
 
 /** The sources of streams for a caller that may see the run. */
-export type Live = {
+export type RunStreamSources = {
   hub: Pick<FeedHub, 'tokens'>;
   /** Streams the steps of a run for as long as the caller may see the run. */
   steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
@@ -42,7 +42,7 @@ type Item =
  * too, without an id.
  */
 export async function* runEvents(
-  live: Live,
+  live: RunStreamSources,
   id: string,
   after: RunCursor,
   signal: AbortSignal,
@@ -113,7 +113,11 @@ export async function* runEvents(
 const stepEvents = new WeakMap<FeedRow, Promise<StepEvents>>();
 type StepEvents = { events: StreamEvent[]; message: number | undefined };
 
-function readEvents(live: Live, row: FeedRow, after: number | undefined): Promise<StepEvents> {
+function readEvents(
+  live: RunStreamSources,
+  row: FeedRow,
+  after: number | undefined,
+): Promise<StepEvents> {
   const { execution_id: id, seq } = row;
   const made = live.story({ id, seq, after }).then((details) => ({
     events: numbered(id, seq, eventsOf(row, details)),
@@ -174,11 +178,11 @@ function tokenEvents(pieces: readonly TokenPiece[], run: Execution): StreamEvent
 
 /** Follows the child runs of a run for their questions. */
 class Below {
-  readonly #live: Live;
+  readonly #live: RunStreamSources;
   readonly #followed = new Set<string>();
   readonly #reported = new Set<string>();
 
-  constructor(live: Live) {
+  constructor(live: RunStreamSources) {
     this.#live = live;
   }
 
@@ -202,7 +206,7 @@ class Below {
     const questionId = String(question?.question_id);
     if (question?.status !== 'open' || this.#reported.has(questionId)) return;
     this.#reported.add(questionId);
-    const data = { execution_id: id, seq, agent, ...askedIn(row.step, question) };
+    const data = { execution_id: id, seq, agent, ...questionFields(row.step, question) };
     yield { event: 'ask_user', data };
   }
 

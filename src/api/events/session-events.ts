@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { Turn } from '../../db/feed/stream-queries.ts';
-import { type Live, type RunCursor, runEvents } from './run-events.ts';
+import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
 
 /** The last event of a session that was sent: the turn, and the event in the run of the turn. */
 export type SessionCursor = RunCursor & { turn: number };
@@ -20,7 +20,7 @@ export type SessionLive = {
  * a turn that had ended continues (a retry), its events continue too.
  */
 export async function* sessionEvents(
-  live: Live & SessionLive,
+  live: RunStreamSources & SessionLive,
   id: string,
   after: SessionCursor,
   signal: AbortSignal,

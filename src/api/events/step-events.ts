@@ -27,7 +27,7 @@ const EVENTS: Readonly<Record<StepKind, (step: Step, details: StepDetails) => St
     },
   ],
   child: (step) => [observation(step)], // call_id is that of the action
-  question: (step, { question }) => [{ event: 'ask_user', data: askedIn(step, question) }],
+  question: (step, { question }) => [{ event: 'ask_user', data: questionFields(step, question) }],
   answer: (step) => [observation(step)],
   handoff: (step) => [{ event: 'action', data: { handoff: step.output ?? step.input ?? null } }],
   input: (step, { messages }) => [observation(step, { content: messages[0]?.content ?? null })],
@@ -55,7 +55,7 @@ export function childOf({ output }: Step): string | undefined {
 }
 
 /** Returns what a question asks, in the form of the events. The row of the question may be gone. */
-export function askedIn(step: Step, question: StepDetails['question']): JsonObject {
+export function questionFields(step: Step, question: StepDetails['question']): JsonObject {
   if (!question) return isJsonObject(step.input as Json) ? (step.input as JsonObject) : {};
   const { status: _, ...fields } = question;
   return fields;

@@ -2,7 +2,7 @@ import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { visibleTo } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
-import { liveChildrenOf, runsOf, turnsFrom } from '../../db/feed/stream-queries.ts';
+import { executionsById, liveChildrenOf, turnsFrom } from '../../db/feed/stream-queries.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
@@ -15,14 +15,16 @@ import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { type Execution, shownExecution } from './execution-rows.ts';
 import type { LogSource } from './log-events.ts';
 import { createLogFeed } from './log-feed.ts';
-import type { Live } from './run-events.ts';
+import type { RunStreamSources } from './run-events.ts';
 import type { SessionLive } from './session-events.ts';
 
 /**
  * Returns the sources of streams for one caller. The caller must have been shown the run or session
  * before.
  */
-export type StreamSources = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
+export type StreamSources = (
+  identity: Identity,
+) => RunStreamSources & SessionLive & Pick<LogSource, 'follow'>;
 
 export type StreamSourcesOptions = {
   hub: FeedHub;
@@ -46,7 +48,9 @@ export function createStreamSources({
     keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
     ask: (steps) => stepDetails(pool, steps),
   });
-  const find = createBatchLoader((ids: string[]) => runsOf<Execution>(pool, ids, shownExecution));
+  const find = createBatchLoader((ids: string[]) =>
+    executionsById<Execution>(pool, ids, shownExecution),
+  );
   const childrenOf = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),

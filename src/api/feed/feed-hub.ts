@@ -3,7 +3,7 @@ import {
   createFeed,
   type Feed,
   type FeedRow,
-  type RunState,
+  type FeedRunState,
   type SessionCursor,
   type SessionRow,
   type Unanswered,
@@ -29,7 +29,7 @@ const POLLS_PER_REFRESH = 30;
 const PAIRS_PER_READ = 250;
 const STEPS_PER_PAIR = 200;
 
-type AnySubscriber = Subscriber<FeedRow> | Subscriber<RunState> | Subscriber<TokenPiece>;
+type AnySubscriber = Subscriber<FeedRow> | Subscriber<FeedRunState> | Subscriber<TokenPiece>;
 export type FeedHubOptions = { url: string; onError(error: unknown): void };
 
 /** Opens a hub and its connection. */
@@ -101,7 +101,7 @@ export class FeedHub {
    * Subscribes to the state of a run: the current state, then the state after each change. Ends
    * when the run has ended. `return()` unsubscribes.
    */
-  states(executionId: string): AsyncIterableIterator<RunState, undefined> {
+  states(executionId: string): AsyncIterableIterator<FeedRunState, undefined> {
     return this.#join(executionId, followStates).events;
   }
 

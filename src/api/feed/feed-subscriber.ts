@@ -1,5 +1,5 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { FeedRow, RunState } from '../../db/feed/feed.ts';
+import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
 /**
@@ -32,7 +32,7 @@ export type Subscriber<T> = {
    * Offers the state of the run, or undefined if the run no longer exists. Called before the rows
    * up to this state are offered.
    */
-  offerState(state: RunState | undefined): void;
+  offerState(state: FeedRunState | undefined): void;
   /** Offers a piece of an answer of the run. */
   offerPiece(piece: TokenPiece): void;
   close(): void;
@@ -88,8 +88,8 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
  * Follows the state of a run: the current state first, then later states as they come. Ends after a
  * final state.
  */
-export function followStates({ onClose }: SubscriberEvents): Subscriber<RunState> {
-  const queue = new FeedQueue<RunState>({ onClose });
+export function followStates({ onClose }: SubscriberEvents): Subscriber<FeedRunState> {
+  const queue = new FeedQueue<FeedRunState>({ onClose });
   let marker: string | undefined;
   return {
     events: queue,
@@ -127,6 +127,6 @@ export function followTokens({ onClose }: SubscriberEvents): Subscriber<TokenPie
   };
 }
 
-function hasEnded({ status }: RunState): boolean {
+function hasEnded({ status }: FeedRunState): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }

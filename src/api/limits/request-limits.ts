@@ -1,8 +1,8 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import {
+  areRequestsCounted,
   countRequests,
   type LimitRefusal,
-  subjectsOfRequests,
 } from '../../db/access/request-limits.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
@@ -20,7 +20,7 @@ export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
 export function createRequestLimits(pool: Pool): CountRequest {
   const isCounted = createCachedLoader<string, boolean>({
     keyOf: (tenantId) => tenantId,
-    ask: (tenants) => subjectsOfRequests(pool, tenants),
+    ask: (tenants) => areRequestsCounted(pool, tenants),
   });
   const count = createBatchLoader((subjects: Subject[]) => countRequests(pool, subjects));
   return async (subject) => {

@@ -1,6 +1,6 @@
 import type { Watching } from '../../db/access/subjects.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
-import { standOf } from '../../db/mcp/offered-tools.ts';
+import { runStatus } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
@@ -98,7 +98,7 @@ function createLook(
   let underWay: Promise<void> | undefined;
   const look = async () => {
     const { stand, questions } = await transact(async (client) => {
-      const now = await standOf(client, id);
+      const now = await runStatus(client, id);
       const isWaiting = now?.status === 'waiting';
       const open = isWaiting ? await questionsInTheWay(queriesWithin(client), id) : [];
       return { stand: now, questions: open.filter((question) => !reported.has(question.id)) };

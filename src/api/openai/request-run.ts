@@ -92,7 +92,7 @@ export function createRequestRun(options: RequestRunOptions): RequestRun {
       const traced = { ...conversation, metadata };
       started = await transaction(async (db) => {
         if (key !== undefined) {
-          await takeKey(db, key, ['openai', conversation, how.isKept, how.previous]);
+          await takeKey(db, key, ['openai', conversation, how.isStored, how.previous]);
         }
         return begin(db, traced, { ...how, key });
       });

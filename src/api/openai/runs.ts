@@ -58,7 +58,7 @@ export type RunStart = {
   /** The run that the new run continues from. */
   previous?: string | undefined;
   /** True if the run is in a session, so that a later run can continue from it. */
-  isKept: boolean;
+  isStored: boolean;
   /** True if the run is followed from its first step, with the output of its model as it comes. */
   isFollowed: boolean;
   key?: string | undefined;
@@ -68,7 +68,7 @@ export type RunStart = {
 export async function begin(
   db: Client,
   { model, input, parts, history, tools, results, metadata }: Conversation,
-  { previous, isKept: isStored, isFollowed, key }: RunStart,
+  { previous, isStored: isStored, isFollowed, key }: RunStart,
 ): Promise<StartedRun> {
   if (results.length > 0) {
     const { rows } = await db.query<StartedRun>(

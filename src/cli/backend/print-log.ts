@@ -1,13 +1,13 @@
 import type { LogOptions as Followed } from '../../client/follow-log.ts';
 import type { LoggedStep as Line, Operations } from '../../client/operations.generated.ts';
-import type { LoggedStep } from '../../db/feed/step-log.ts';
+import type { StepLogRow } from '../../db/feed/step-log.ts';
 import { noSession, notFound } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
+  printLogStep,
   printMoreHint,
   printNoneHint,
-  printStep,
   sinceOf,
 } from '../print/log-format.ts';
 import type { Api } from './connect.ts';
@@ -129,7 +129,7 @@ function queryOf({ errors, ...filter }: Filter): Query {
 }
 
 function print(io: CliIo, line: Line): void {
-  printStep(io, withDates(line) as unknown as LoggedStep);
+  printLogStep(io, withDates(line) as unknown as StepLogRow);
 }
 
 /** Replaces the error for a missing run or session by the error of the command line. */

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { OpenQuestion } from '../../db/queries/chat-session.ts';
+import type { ChatQuestion } from '../../db/queries/chat-session.ts';
 import type { TurnItem } from '../chat/chat-backend.ts';
 import type { Ended } from '../print/step-line.ts';
 import type { Api } from './connect.ts';
@@ -13,7 +13,7 @@ import { createStepReader } from './step-reader.ts';
  */
 export type RunFollower = {
   /** Resolves when the server sends events of the run. From then on no piece is missed. */
-  begun(): Promise<unknown>;
+  started(): Promise<unknown>;
   /**
    * Yields the events after the last one that was yielded, until the run has ended or asks a
    * question. That event is the last one.
@@ -34,7 +34,7 @@ export function createRunFollower(
   const reader = createStepReader(api, id, after);
   let cursor = after;
   let hasStarted = false;
-  let question: OpenQuestion | undefined;
+  let question: ChatQuestion | undefined;
   let coming: ReturnType<typeof events.next> | undefined;
   const peek = () => {
     if (!coming) {
@@ -51,7 +51,7 @@ export function createRunFollower(
     }
   };
   return {
-    begun: async () => (hasStarted ? undefined : peek()),
+    started: async () => (hasStarted ? undefined : peek()),
     async *tell(signal) {
       question = question && (await openQuestion(api, question.id)); // an answer may be rejected
       if (question) return yield { type: 'question', id, question };
@@ -95,15 +95,15 @@ function turnedOut({ code, message }: StreamEvent['data']): HowdahError {
 }
 
 /** Returns the question, unless somebody has answered it. */
-async function openQuestion(api: Api, id: unknown): Promise<OpenQuestion | undefined> {
+async function openQuestion(api: Api, id: unknown): Promise<ChatQuestion | undefined> {
   const question = await api.call('getQuestion', { params: { id: String(id) } });
   return question.status === 'open' ? questionOf(question) : undefined;
 }
 
 /** Converts a question to the form that the database returns. */
-export function questionOf(row: Omit<OpenQuestion, 'options'> & { options: unknown[] | null }) {
+export function questionOf(row: Omit<ChatQuestion, 'options'> & { options: unknown[] | null }) {
   const { id, execution_id, kind, prompt, options } = row;
-  return { id, execution_id, kind, prompt, options } as OpenQuestion;
+  return { id, execution_id, kind, prompt, options } as ChatQuestion;
 }
 
 async function endedRun(api: Api, id: string): Promise<Ended> {

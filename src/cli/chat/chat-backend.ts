@@ -1,5 +1,5 @@
 import type {
-  OpenQuestion,
+  ChatQuestion,
   SessionMessage,
   SessionUsage,
   TurnEvent,
@@ -23,7 +23,7 @@ export type ChatBackend = {
    */
   open(agent: string, session?: string): Promise<string>;
   /** Returns the open question that a session was left with, and its run. */
-  left(session: string): Promise<{ run: string; question: OpenQuestion } | undefined>;
+  left(session: string): Promise<{ run: string; question: ChatQuestion } | undefined>;
   /**
    * Sends a message in a session. Returns the run that the message started, or the live run that it
    * joined.
@@ -32,7 +32,7 @@ export type ChatBackend = {
   /** Sends a message in a new session that knows this session until the end of a turn. */
   fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn>;
   /** Answers the question of a run with a line of text. `reject REASON` rejects a call. */
-  answer(run: string, question: OpenQuestion, line: string): Promise<void>;
+  answer(run: string, question: ChatQuestion, line: string): Promise<void>;
   /**
    * Yields the events of a run after a step, until the run has ended or asks a question. That event
    * is the last one. Also ends when the signal fires.

@@ -1,4 +1,4 @@
-import type { OpenQuestion } from '../../db/queries/chat-session.ts';
+import type { ChatQuestion } from '../../db/queries/chat-session.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { showEnd, showLimit, showStep } from '../print/live-run.ts';
@@ -9,7 +9,7 @@ import { createTokenPrinter } from './token-printer.ts';
 /** The part of a turn that was shown. */
 export type PrintedTurn = {
   seq: number;
-  question: OpenQuestion | undefined;
+  question: ChatQuestion | undefined;
   hasEnded: boolean;
   hasFailed: boolean;
 };
@@ -51,7 +51,7 @@ function showAnswer(io: CliIo, execution: Ended, isThere: boolean): void {
 }
 
 /** Prints the question of a run. It is part of the result, because a person has to read it. */
-export function showQuestion(io: CliIo, question: OpenQuestion): void {
+export function showQuestion(io: CliIo, question: ChatQuestion): void {
   if (io.json) {
     printJson(io, { type: 'question', ...question });
     return;

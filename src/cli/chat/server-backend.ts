@@ -52,7 +52,7 @@ export function createServerBackend(
     async answer(run, { id, kind }, line) {
       const following = followed.get(run) ?? createRunFollower(api, run, 0);
       followed.set(run, following);
-      await following.begun(); // otherwise the first pieces after it are lost
+      await following.started(); // otherwise the first pieces after it are lost
       const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
       const isRejected = kind === 'approval' && reason;
       const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };

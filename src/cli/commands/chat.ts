@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import { openRunListener } from '../../db/feed/run-listener.ts';
-import type { OpenQuestion } from '../../db/queries/chat-session.ts';
+import type { ChatQuestion } from '../../db/queries/chat-session.ts';
 import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import type { ChatBackend } from '../chat/chat-backend.ts';
@@ -46,7 +46,7 @@ async function chatInDatabase(io: CliIo, { tokens, ...start }: Beginning): Promi
     try {
       const backend = createDatabaseBackend(database, listener);
       const session = await opened(io, backend, start);
-      const talk = () => converse(io, { venue: backend, session, agent: start.agent, stop });
+      const talk = () => converse(io, { backend: backend, session, agent: start.agent, stop });
       await runInlineWorker(io, database, talk);
     } finally {
       await listener.close();
@@ -59,7 +59,7 @@ async function chatOverApi(io: CliIo, api: Api, { tokens, ...start }: Beginning)
   try {
     const backend = createServerBackend(api, { tokens, stop: stop.signal });
     const session = await opened(io, backend, start);
-    await converse(io, { venue: backend, session, agent: start.agent, stop });
+    await converse(io, { backend: backend, session, agent: start.agent, stop });
   } finally {
     api.leave();
   }
@@ -83,7 +83,7 @@ type Talk = ChatContext & {
   /** The run of the last message, until it has ended. */
   run: string | undefined;
   /** The question that the next line answers. */
-  question: OpenQuestion | undefined;
+  question: ChatQuestion | undefined;
   /** True if the last run that was shown did not complete. */
   hasFailed: boolean;
   /** The last step shown of each run. */
@@ -92,10 +92,10 @@ type Talk = ChatContext & {
 
 async function converse(
   io: CliIo,
-  { stop, ...start }: Pick<Talk, 'venue' | 'session' | 'agent'> & { stop: AbortController },
+  { stop, ...start }: Pick<Talk, 'backend' | 'session' | 'agent'> & { stop: AbortController },
 ): Promise<void> {
   io.onInterrupt(() => stop.abort());
-  const left = await start.venue.left(start.session); // left with an open question
+  const left = await start.backend.left(start.session); // left with an open question
   const talk: Talk = {
     io,
     ...start,
@@ -144,7 +144,7 @@ function prompt(lines: Interface, { io, agent, question, forkedTurn }: Talk): vo
 /**
  * Ends the run of a conversation that is over, or leaves it waiting. Sets the matching exit code.
  */
-async function leave({ io, venue: backend, run, question, ...talk }: Talk): Promise<void> {
+async function leave({ io, backend: backend, run, question, ...talk }: Talk): Promise<void> {
   if (talk.stop.aborted && run) {
     await backend.cancel(run);
     io.err(`run ${run} is cancelled`);
@@ -163,7 +163,7 @@ async function leave({ io, venue: backend, run, question, ...talk }: Talk): Prom
  * turn until it ends or asks a question.
  */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, venue: backend, shown } = talk;
+  const { io, backend: backend, shown } = talk;
   const command = await attempt(io, () => runSlashCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
@@ -190,7 +190,7 @@ async function say(talk: Talk, line: string): Promise<void> {
  * its session.
  */
 async function beginFork(talk: Talk, text: string): Promise<void> {
-  const { io, venue: backend, session, forkedTurn: turn = 0 } = talk;
+  const { io, backend: backend, session, forkedTurn: turn = 0 } = talk;
   talk.forkedTurn = undefined;
   const started = await backend.fork({ session, turn }, text);
   talk.session = started.session;

@@ -9,7 +9,7 @@ import { executionId, isUuid, requireExecution } from '../input/resolve-id.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { printKept, printWarnings } from '../print/plans.ts';
+import { printUnprunedObjects, printWarnings } from '../print/plans.ts';
 import { printRunComparison } from '../print/run-comparison.ts';
 
 type FileOptions = { tenant?: string; prune?: true };
@@ -54,7 +54,7 @@ async function diffFiles(io: CliIo, paths: string[], options: FileOptions): Prom
     if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
     for (const plan of plans) {
       printWarnings(io, plan);
-      printKept(io, plan);
+      printUnprunedObjects(io, plan);
     }
     for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
   });

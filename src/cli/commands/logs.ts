@@ -11,9 +11,9 @@ import { idOfNamed, limit, moment, STATUSES, statuses } from '../input/run-filte
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
+  printLogStep,
   printMoreHint,
   printNoneHint,
-  printStep,
   sinceOf,
 } from '../print/log-format.ts';
 
@@ -88,13 +88,13 @@ async function show(
     return steps.slice(-most);
   };
   if (!follow) {
-    for (const step of await read()) printStep(io, step);
+    for (const step of await read()) printLogStep(io, step);
     return;
   }
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());
   const place = { db: database.db, url: database.url, signal: stopped.signal };
-  for await (const step of followLog(place, filter, read)) printStep(io, step);
+  for await (const step of followLog(place, filter, read)) printLogStep(io, step);
 }
 
 async function filterOf(

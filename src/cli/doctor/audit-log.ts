@@ -84,8 +84,8 @@ async function checkpointFinding(
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
   const found = [
     `${stored.length} in the database, ${file.checkpoints.length} in ${file.path}`,
-    ...(anchored.strangers.length > 0
-      ? [`${anchored.strangers.length} in the file belong to another database`]
+    ...(anchored.foreign.length > 0
+      ? [`${anchored.foreign.length} in the file belong to another database`]
       : []),
     ...(file.unreadable > 0 ? [`${file.unreadable} lines of the file unreadable`] : []),
     ...(unproven > 0 ? [`${unproven} unsigned or signed with another key`] : []),

@@ -8,8 +8,8 @@ import { queriesOn } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
 import {
-  type Looked,
-  lookAtFile,
+  checkFile,
+  type FileCheck,
   type SystemFile,
   type Tried,
   trySystems,
@@ -53,7 +53,7 @@ export async function checkFiles(
   files: readonly SystemFile[],
   options: Where,
 ): Promise<Check> {
-  const own = await Promise.all(files.map(lookAtFile));
+  const own = await Promise.all(files.map(checkFile));
   if (own.every(({ counts }) => counts === undefined)) return { checked_in: 'none', files: own };
   try {
     return await checkBeside(io, own, options);
@@ -65,7 +65,7 @@ export async function checkFiles(
   }
 }
 
-async function checkBeside(io: CliIo, own: readonly Looked[], options: Where): Promise<Check> {
+async function checkBeside(io: CliIo, own: readonly FileCheck[], options: Where): Promise<Check> {
   const files = own.map(({ file }) => file);
   if (options.api) return { checked_in: 'server', files: await tryOverApi(options.api, files) };
   const url = options.offline ? undefined : await urlOf(io);
@@ -157,7 +157,7 @@ async function tryIn(url: string, files: readonly SystemFile[], slug?: string): 
   }
 }
 
-async function tryInScratch(io: CliIo, own: readonly Looked[]): Promise<Tried[]> {
+async function tryInScratch(io: CliIo, own: readonly FileCheck[]): Promise<Tried[]> {
   const { migrateDatabase } = await import('../../bootstrap.ts');
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());

@@ -1,4 +1,4 @@
-import type { LoggedStep } from '../../db/feed/step-log.ts';
+import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { type CliIo, paintResult, plainNumber, printJson } from '../output/output.ts';
 import { inCell, oneLine } from '../output/terminal-text.ts';
@@ -45,7 +45,7 @@ export function printNoneHint(
 }
 
 /** Prints one line: time, run, agent, step, duration, usage, and the error. */
-export function printStep(io: CliIo, step: LoggedStep): void {
+export function printLogStep(io: CliIo, step: StepLogRow): void {
   if (io.json) {
     printJson(io, { type: 'step', ...step });
     return;

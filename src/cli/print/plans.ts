@@ -23,7 +23,7 @@ export function printPlans(io: CliIo, plans: readonly Plan[]): void {
       io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}${ownershipNote(change)}`);
     }
     printWarnings(io, plan);
-    printKept(io, plan);
+    printUnprunedObjects(io, plan);
     io.err(
       dry_run
         ? `${name} would get version ${version}. Nothing was written.`
@@ -38,7 +38,7 @@ export function printWarnings(io: CliIo, { warnings }: Pick<Plan, 'warnings'>): 
 }
 
 /** Prints the objects that pruning would delete. */
-export function printKept(io: CliIo, { name, kept: remaining }: Plan): void {
+export function printUnprunedObjects(io: CliIo, { name, kept: remaining }: Plan): void {
   if (remaining.length === 0) return;
   const objects = remaining.map((one) => `${one.kind} ${one.name}`).join(', ');
   io.err(

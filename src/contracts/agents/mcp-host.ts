@@ -38,7 +38,7 @@ export const SAMPLING = 'x-sampling';
 export type Elicited = { action: 'accept'; content: JsonObject } | { action: 'decline' | 'cancel' };
 
 /** A question that has to be answered before the call can be made again. */
-export type AskedBack = {
+export type PendingElicitation = {
   /** A key that is the same for the same words and the same form. */
   elicitation: string;
   prompt: string;
@@ -47,7 +47,7 @@ export type AskedBack = {
 };
 
 /** The outcome of a call, or a question that people have to answer first. */
-export type McpOutcome = ToolOutcome | { asks: AskedBack };
+export type McpOutcome = ToolOutcome | { asks: PendingElicitation };
 
 /** The services that a run offers to the MCP server of its call. */
 export type McpHost = {
@@ -56,7 +56,7 @@ export type McpHost = {
    */
   sample(sampling: Sampling, signal: AbortSignal): Promise<Outcome<ModelAnswer>>;
   /** Returns the answer, or the question that has to be asked. */
-  elicit(elicitation: Elicitation): Elicited | AskedBack;
+  elicit(elicitation: Elicitation): Elicited | PendingElicitation;
   /** Logs that a request of the server was rejected. */
   refused(name: string, output: Json): Promise<void>;
 };

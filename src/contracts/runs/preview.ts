@@ -20,10 +20,10 @@ export type ChangedTable = {
    * - `size`: the table is too large to be searched
    * - `rows`: too many rows were changed
    */
-  left_out?: LeftOut;
+  left_out?: OmittedRows;
 };
 
-export type LeftOut = 'rights' | 'size' | 'rows';
+export type OmittedRows = 'rights' | 'size' | 'rows';
 
 /**
  * The effects of a call, shown to people with the question for its approval: `questions.preview`.
@@ -49,10 +49,10 @@ export type DryRun = {
   /** The digest of the effects; null if the call was not tried. */
   digest: string | null;
   /** The fields that are not compared, since they are new each time. */
-  ignored: Ignored;
+  ignored: VolatileFields;
   /** The arguments of the call. */
   arguments: JsonObject;
 };
 
 /** Columns by table, and paths of the result. */
-export type Ignored = { columns: Record<string, string[]>; result: string[] };
+export type VolatileFields = { columns: Record<string, string[]>; result: string[] };

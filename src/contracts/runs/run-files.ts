@@ -7,10 +7,10 @@ import type { Trust } from './trust.ts';
 export type MadeFile = { name: string; type: string; bytes: Buffer };
 
 /** The description of a stored file. `bytes` is its size. */
-export type KeptFile = { id: string; name: string; type: string; bytes: number };
+export type StoredFile = { id: string; name: string; type: string; bytes: number };
 
 /** A file of the conversation that a call refers to. */
-export type GivenFile = { id: string; name: string; bytes: number; trust: Trust };
+export type RunInputFile = { id: string; name: string; bytes: number; trust: Trust };
 
 /**
  * The files of one run, for built-in tools. No function throws, except `load` if the database
@@ -18,8 +18,8 @@ export type GivenFile = { id: string; name: string; bytes: number; trust: Trust 
  */
 export type RunFiles = {
   /** Finds each file by its name or its id. */
-  find(words: readonly string[]): Promise<Outcome<GivenFile[]>>;
+  find(words: readonly string[]): Promise<Outcome<RunInputFile[]>>;
   load(id: string): Promise<Outcome<Resource>>;
   /** Stores all files or none. A file that the same call has stored before is not stored again. */
-  keep(files: readonly MadeFile[], origin: JsonObject): Promise<Outcome<KeptFile[]>>;
+  keep(files: readonly MadeFile[], origin: JsonObject): Promise<Outcome<StoredFile[]>>;
 };

@@ -19,7 +19,7 @@ export type RunObserver = {
    * Called with each call of a model. Returns the `traceparent` of the request, if there is a
    * trace.
    */
-  modelAsked?(operation: 'chat' | 'embeddings', messages?: readonly Message[]): string | undefined;
+  onModelCall?(operation: 'chat' | 'embeddings', messages?: readonly Message[]): string | undefined;
   /** Called with each call of a tool. Returns the `traceparent` for the requests of the tool. */
   toolCalled?(callId: string): string | undefined;
 };

@@ -11,7 +11,7 @@ export type LimitRefusal = {
 };
 
 /** Returns for each tenant, in the same order, whether its requests are counted. */
-export async function subjectsOfRequests(
+export async function areRequestsCounted(
   pool: Pool,
   tenants: readonly string[],
 ): Promise<boolean[]> {

@@ -46,7 +46,7 @@ export type ConnectionOptions = {
  * Settings for connections whose transactions hold rows that others wait for. The server ends such
  * a connection if its client is frozen, or has disappeared without closing it.
  */
-export const GIVEN_UP_BY_SERVER = {
+export const SERVER_TIMEOUTS = {
   idle_in_transaction_session_timeout: '10s',
   tcp_keepalives_idle: '5',
   tcp_keepalives_interval: '2',
@@ -104,7 +104,7 @@ export function createPool(options: ConnectionOptions): Pool {
     client.on('error', ignore);
   });
   pool.on('remove', (client) => clients.delete(client));
-  return options.isPooled ? pooled(pool, settingsOf(options)) : keepingRefused(pool);
+  return options.isPooled ? pooled(pool, settingsOf(options)) : keepConnectionsOnRejection(pool);
 }
 
 /**
@@ -113,7 +113,7 @@ export function createPool(options: ConnectionOptions): Pool {
  */
 function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
   pool.on('connect', (client) => useTransactionPooling(client, settings));
-  if (Object.keys(settings).length === 0) return keepingRefused(pool);
+  if (Object.keys(settings).length === 0) return keepConnectionsOnRejection(pool);
   const query = (...args: Parameters<Client['query']>) =>
     inTransaction(pool, async (client) => client.query(...args));
   return Object.assign(pool, { query });
@@ -124,7 +124,7 @@ function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
  * closes it then, and the next statement waits for a new one, which reads the catalog and plans
  * everything anew.
  */
-export function keepingRefused(pool: Pool): Pool {
+export function keepConnectionsOnRejection(pool: Pool): Pool {
   const query = async (...args: Parameters<Client['query']>) => {
     const client = await pool.connect();
     let isUsable = false;

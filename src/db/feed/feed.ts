@@ -8,7 +8,7 @@ import { ListenConnection } from './listen-connection.ts';
 export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
 
 /** The state of a run. `marker` differs after every change that a subscriber may want to see. */
-export type RunState = {
+export type FeedRunState = {
   execution_id: string;
   status: ExecutionStatus;
   step_count: number;
@@ -89,7 +89,7 @@ export type Feed = {
    */
   stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]>;
   /** Returns the states of runs. Omits runs that do not exist. */
-  states(ids: readonly string[]): Promise<RunState[]>;
+  states(ids: readonly string[]): Promise<FeedRunState[]>;
   /**
    * Returns the messages of each session after its cursor, in order, at most `atMost` per cursor.
    * `place` is the position of the cursor in `cursors`, starting at one.
@@ -147,7 +147,7 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
       ]);
     },
     async states(ids) {
-      return connection.query<RunState>(
+      return connection.query<FeedRunState>(
         `select s.execution_id, s.status, s.step_count,
            concat_ws(' ', s.status, s.step_count, s.updated_at) as marker
          from howdah_private.execution_states($1) as s`,

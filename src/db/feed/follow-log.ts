@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queries } from '../queries/queries.ts';
 import { openRunListener } from './run-listener.ts';
-import { endOf, LATE_MS, type LogFilter, type LoggedStep, loggedSteps } from './step-log.ts';
+import { endOf, LATE_MS, type LogFilter, loggedSteps, type StepLogRow } from './step-log.ts';
 
 /**
  * The minimum pause between two reads. Many steps are read at once, and a read that takes long is
@@ -22,11 +22,11 @@ type Place = { db: Queries; url: string; signal: AbortSignal };
 export async function* followLog(
   { db, url, signal }: Place,
   filter: LogFilter,
-  read: () => Promise<LoggedStep[]>,
-): AsyncGenerator<LoggedStep> {
+  read: () => Promise<StepLogRow[]>,
+): AsyncGenerator<StepLogRow> {
   const { id } = filter;
   const ids = id === undefined ? [] : [id];
-  const known = new Known();
+  const known = new SeenSteps();
   const listener = await openRunListener(url, ids, signal);
   try {
     let last = (await endOf(db, undefined)).now.getTime();
@@ -55,10 +55,10 @@ export async function* followLog(
 }
 
 /** The last known step of each run. */
-export class Known {
+export class SeenSteps {
   readonly #seen = new Map<string, { seq: number; at: number }>();
 
-  note<Step extends Pick<LoggedStep, 'execution_id' | 'seq'>>(steps: Step[]): Step[] {
+  note<Step extends Pick<StepLogRow, 'execution_id' | 'seq'>>(steps: Step[]): Step[] {
     for (const { execution_id, seq } of steps) {
       const before = this.#seen.get(execution_id)?.seq ?? 0;
       this.#seen.set(execution_id, { seq: Math.max(seq, before), at: Date.now() });
@@ -67,7 +67,7 @@ export class Known {
   }
 
   /** Returns whether a step comes after the last seen step of its run. */
-  isNew({ execution_id, seq }: Pick<LoggedStep, 'execution_id' | 'seq'>): boolean {
+  isNew({ execution_id, seq }: Pick<StepLogRow, 'execution_id' | 'seq'>): boolean {
     return seq > (this.#seen.get(execution_id)?.seq ?? 0);
   }
 

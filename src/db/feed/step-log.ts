@@ -6,7 +6,7 @@ import type { ExecutionStatus } from '../schema.generated.ts';
 /**
  * A step as a line of a log: the event, its run, its duration and its cost, without any content.
  */
-export type LoggedStep = {
+export type StepLogRow = {
   execution_id: string;
   seq: number;
   /** The name of the agent or workflow of the run. */
@@ -56,7 +56,7 @@ export type Span = {
  * The position of a step in the log. The time is the text that Postgres writes, because a `Date`
  * has no microseconds.
  */
-export type LogPlace = Pick<LoggedStep, 'execution_id' | 'seq'> & { finished_at: string };
+export type LogPlace = Pick<StepLogRow, 'execution_id' | 'seq'> & { finished_at: string };
 
 /**
  * The maximum delay between the start of a transaction and the time when its rows are readable.
@@ -73,7 +73,7 @@ export async function loggedSteps(
   db: Queries,
   filter: LogFilter,
   span: Span,
-): Promise<LoggedStep[]> {
+): Promise<StepLogRow[]> {
   const { rows } = await stepLog(filter, span).execute(db);
   return span.isOldest ? rows : rows.toReversed();
 }
@@ -85,9 +85,9 @@ export async function loggedSteps(
 export function stepLog(
   filter: LogFilter,
   { since, changedSince, after = new Map(), limit, before, isOldest }: Span,
-): RawBuilder<LoggedStep> {
+): RawBuilder<StepLogRow> {
   const changed = changedSince ?? new Date(since.getTime() - LATE_MS);
-  return sql<LoggedStep>`
+  return sql<StepLogRow>`
     with known (id, seq) as (
       select * from unnest(${[...after.keys()]}::uuid[], ${[...after.values()]}::int[])
     ),

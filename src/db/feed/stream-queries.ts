@@ -8,7 +8,7 @@ import { runCounter } from '../queries/run-counters.ts';
  * Returns the runs with these ids, in their order, by a select list over `t`. Returns undefined for
  * a run that does not exist.
  */
-export async function runsOf<T extends { id: string }>(
+export async function executionsById<T extends { id: string }>(
   pool: Pool,
   ids: readonly string[],
   shown: string,

@@ -8,7 +8,7 @@ type Client = Pick<PoolClient, 'query'>;
  * The result consists of blocks that refer to files by the ids of their resources. Empty where
  * there is no such content, and where a filter has changed the answer.
  */
-export async function contentGiven(client: Client, executionId: string): Promise<JsonObject[]> {
+export async function resultBlocks(client: Client, executionId: string): Promise<JsonObject[]> {
   const { rows } = await client.query<{ content: JsonObject[] }>(
     `select s.output -> '$content' as content
      from howdah.executions as e

@@ -62,7 +62,7 @@ export async function startRun(
 /**
  * Returns the status of a run and what the run waits for, or undefined when there is no such run.
  */
-export async function standOf(
+export async function runStatus(
   client: Client,
   id: string,
 ): Promise<{ status: string; waiting_for: string | null } | undefined> {
@@ -94,10 +94,10 @@ export async function findLive(client: Client, metadata: JsonObject): Promise<st
 }
 
 /** A question and the root run that it belongs to. */
-export type AskedQuestion = { id: string; root_execution_id: string; kind: string };
+export type QuestionRef = { id: string; root_execution_id: string; kind: string };
 
-export async function findQuestion(client: Client, id: string): Promise<AskedQuestion | undefined> {
-  const { rows } = await client.query<AskedQuestion>(
+export async function findQuestion(client: Client, id: string): Promise<QuestionRef | undefined> {
+  const { rows } = await client.query<QuestionRef>(
     `select q.id, q.root_execution_id::uuid::text as root_execution_id, q.kind
      from howdah.questions as q where q.id = $1`,
     [id],

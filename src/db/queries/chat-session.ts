@@ -6,7 +6,7 @@ import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
 import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
 /** A question of a run that a person has to answer. */
-export type OpenQuestion = {
+export type ChatQuestion = {
   id: string;
   execution_id: string;
   kind: 'question' | 'approval' | 'effect';
@@ -83,8 +83,8 @@ export async function turnsOf(pool: Pool, session: string): Promise<number> {
 }
 
 /** Returns the oldest open question of a run and the runs below it. */
-export async function openQuestion(pool: Pool, root: string): Promise<OpenQuestion | undefined> {
-  const { rows } = await pool.query<OpenQuestion>(
+export async function openQuestion(pool: Pool, root: string): Promise<ChatQuestion | undefined> {
+  const { rows } = await pool.query<ChatQuestion>(
     `select q.id, q.execution_id, q.kind, q.prompt, q.options from howdah.questions as q
      where q.root_execution_id = $1 and q.status = 'open' order by q.created_at, q.id limit 1`,
     [root],
@@ -96,7 +96,7 @@ export async function openQuestion(pool: Pool, root: string): Promise<OpenQuesti
  * Answers a question with a line of text. The line `reject REASON` rejects an approval with a
  * reason.
  */
-export async function answerQuestion(pool: Pool, question: OpenQuestion, line: string) {
+export async function answerQuestion(pool: Pool, question: ChatQuestion, line: string) {
   const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
   await (question.kind === 'approval' && reason
     ? pool.query('select howdah.reject($1, $2)', [question.id, reason])
@@ -122,7 +122,7 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
 export type TurnEvent =
   | Exclude<FollowedItem, { type: 'questions' }>
   | { type: 'token'; id: string; piece: TokenPiece }
-  | { type: 'question'; id: string; question: OpenQuestion };
+  | { type: 'question'; id: string; question: ChatQuestion };
 
 /**
  * Yields the steps of a run after a cursor, and each new step as it commits. Before each step,

@@ -134,7 +134,7 @@ export async function deleteRow(
 }
 
 /** Locks a row for the rest of the transaction, if its state has this tag. Returns false if not. */
-export async function holdRow(
+export async function lockRow(
   client: Client,
   collection: Collection,
   id: string,

@@ -6,7 +6,7 @@ import { archiveMonth, checkArchive } from './write-archive.ts';
 /**
  * The archive of a closed month, and the archive that it replaces because the old one is not whole.
  */
-export type KeptArchive = { archive: string | null; replaced: string | null };
+export type EnsuredArchive = { archive: string | null; replaced: string | null };
 
 type Found = { archive: string | null; is_cleared: boolean; tables: number };
 
@@ -20,7 +20,7 @@ export async function ensureArchive(
   client: Client,
   month: string,
   folder: string | undefined,
-): Promise<KeptArchive> {
+): Promise<EnsuredArchive> {
   const day = `${month}-01`;
   const { rows } = await client.query<Found>(
     `select c.archive, c.cleared_to is not null as is_cleared,

@@ -1,7 +1,7 @@
 import type { Pool } from '../connection/pool.ts';
 
 /** The tool or the model of a call that is about to be made. */
-export type Called = {
+export type CallTarget = {
   tool?: { id: string; name: string };
   model?: { id: string | null; model: string };
 };
@@ -10,7 +10,7 @@ export type Called = {
  * The decision about a call. `free`: no limit applies. `begun`: the call counts from now on.
  * `full`: the call may not begin now. `stale`: the run does not belong to this worker.
  */
-export type BegunCall = {
+export type CallAdmission = {
   outcome: 'free' | 'begun' | 'full' | 'stale';
   /** The id of a call that has begun. */
   call_id: string | null;
@@ -25,9 +25,9 @@ export async function beginCall(
   worker: string,
   id: string,
   fence: number,
-  { tool, model }: Called,
+  { tool, model }: CallTarget,
   parks: boolean,
-): Promise<BegunCall> {
+): Promise<CallAdmission> {
   const { rows } = await pool.query({
     name: 'begin_call',
     text: 'select outcome, call_id from howdah_private.begin_call($1, $2, $3, $4, $5, $6, $7, $8)',

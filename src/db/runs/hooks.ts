@@ -90,7 +90,7 @@ export async function takeEnded(client: PoolClient, id: string): Promise<EndedRu
 }
 
 /** Adds to the metrics of a run that has ended. */
-export async function noteHooks(
+export async function recordHookMetrics(
   database: Pool | PoolClient,
   executionId: string,
   metrics: JsonObject,

@@ -3,7 +3,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /** Returns the current version of a tenant's model that answers. */
-export async function modelNamed(
+export async function resolveModel(
   pool: Pool,
   tenantId: string,
   name: string,

@@ -21,7 +21,7 @@ export type FilterAction = (typeof filterActions)[number];
  * The place through which a value is about to leave a run, or the tool whose arguments the value
  * is. The database knows the place of a tool.
  */
-export type Outlet = FilterPlace | { kind: string; name: string };
+export type FilterTarget = FilterPlace | { kind: string; name: string };
 
 /** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
 export type FilterHit = { filter: string; action: FilterAction };
@@ -41,7 +41,7 @@ const UNSEEN = /^(57014|54)/;
 export async function filtered(
   pool: Pool,
   execution_id: string,
-  outlet: Outlet,
+  outlet: FilterTarget,
   value: Json,
 ): Promise<Filtered> {
   const [text, ...about] =

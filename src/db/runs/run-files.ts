@@ -1,5 +1,5 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import type { GivenFile, KeptFile, RunFiles } from '../../contracts/runs/run-files.ts';
+import type { RunFiles, RunInputFile, StoredFile } from '../../contracts/runs/run-files.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { storableJson } from '../connection/storable-json.ts';
@@ -20,10 +20,10 @@ export function runFilesOn(
     }
   };
   return (tenantId, executionId) => ({
-    find: (words) => call<GivenFile[]>('call_files($1, $2)', executionId, words),
+    find: (words) => call<RunInputFile[]>('call_files($1, $2)', executionId, words),
     load: (id) => load(tenantId, id),
     keep: (files, origin) =>
-      call<KeptFile[]>(
+      call<StoredFile[]>(
         'store_files($1, $2, $3, $4, $5)',
         executionId,
         files.map(({ name }) => name),

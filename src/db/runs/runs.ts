@@ -169,7 +169,7 @@ export async function takeInbox(
  * Records that a suspect run begins something that may kill this process. Returns false when the
  * run no longer belongs to this worker.
  */
-export async function beginRisk(
+export async function markAtRisk(
   pool: Pool,
   worker: string,
   id: string,
@@ -230,7 +230,7 @@ export async function releaseAll(pool: Pool, worker: string): Promise<void> {
  * Releases all runs of this worker except `held`. The claimed runs are unknown when the answer to a
  * claim is lost.
  */
-export async function releaseUnheld(
+export async function releaseUnknownRuns(
   pool: Pool,
   worker: string,
   held: readonly Claim[],

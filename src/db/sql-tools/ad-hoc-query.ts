@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import pg from 'pg';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 
-export type AskAs = {
+export type AdHocQueryOptions = {
   /** The tenant, for a login that may choose a tenant. */
   tenantId?: string;
   /** A role that replaces the rights of the login, for a login that may take this role. */
@@ -33,7 +33,7 @@ export type AdHocQuery = {
 export async function adHocQuery(
   pool: Pool,
   text: string,
-  { tenantId, role, isReadOnly, mostRows, seconds }: AskAs,
+  { tenantId, role, isReadOnly, mostRows, seconds }: AdHocQueryOptions,
 ): Promise<AdHocQuery> {
   const client = await pool.connect();
   try {

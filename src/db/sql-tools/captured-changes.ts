@@ -1,4 +1,4 @@
-import type { LeftOut } from '../../contracts/runs/preview.ts';
+import type { OmittedRows } from '../../contracts/runs/preview.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';
@@ -22,7 +22,7 @@ export type TableChange = {
    * caller may not see.
    */
   has_policies: boolean;
-  left_out: LeftOut | null;
+  left_out: OmittedRows | null;
   before?: JsonObject[];
   after?: JsonObject[];
 };

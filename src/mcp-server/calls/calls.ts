@@ -16,7 +16,7 @@ import type { Caller } from '../caller.ts';
 import { contentOf } from '../resources/content.ts';
 import { UUID } from '../resources/uris.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
-import { type Abilities, canBeAsked, inputFor, type Response, responseTo } from './client-input.ts';
+import { type Abilities, canAsk, inputFor, type Response, responseTo } from './client-input.ts';
 import { replyOf } from './elicitation.ts';
 import { createRunLog } from './log-messages.ts';
 import { createProgress } from './progress.ts';
@@ -163,7 +163,7 @@ async function stayWith(
     if (event.type === 'end') break;
     if (event.type === 'questions') {
       for (const question of event.questions) open.set(question.id, { question, asks: 1 });
-      if (!event.questions.every((question) => canBeAsked(asking.can, question))) {
+      if (!event.questions.every((question) => canAsk(asking.can, question))) {
         return waitingResult(id, event.questions);
       }
       if (asking.by === 'result') return required(id, event.questions, before, asking.can);

@@ -23,7 +23,7 @@ export function abilitiesOf(claimed: Claimed | undefined): Abilities {
 }
 
 /** Returns whether a question can be asked through a client. */
-export function canBeAsked({ forms, samples }: Abilities, question: Question): boolean {
+export function canAsk({ forms, samples }: Abilities, question: Question): boolean {
   return forms || (samples && isForModel(question));
 }
 

@@ -1,6 +1,6 @@
 import type { ContentBlock } from '@modelcontextprotocol/server';
 import type { PoolClient } from '../../db/connection/pool.ts';
-import { contentGiven, type FileBytes, filesById } from '../../db/mcp/content.ts';
+import { type FileBytes, filesById, resultBlocks } from '../../db/mcp/content.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /**
@@ -11,7 +11,7 @@ export async function contentOf(
   client: Pick<PoolClient, 'query'>,
   executionId: string,
 ): Promise<ContentBlock[]> {
-  const blocks = await contentGiven(client, executionId);
+  const blocks = await resultBlocks(client, executionId);
   const ids = blocks.flatMap(({ resource_id: id }) => (typeof id === 'string' ? [id] : []));
   const files = ids.length > 0 ? await filesById(client, ids) : new Map();
   return blocks.map((block) => blockOf(block, files.get(String(block.resource_id))));

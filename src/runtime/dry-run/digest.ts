@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChangedRow, Ignored } from '../../contracts/runs/preview.ts';
+import type { ChangedRow, VolatileFields } from '../../contracts/runs/preview.ts';
 import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -10,7 +10,10 @@ import { leavesOf, nameOf } from './volatile-fields.ts';
  * Returns a digest of the result and the changes of a call, without the ignored fields. Two calls
  * with the same effects have the same digest.
  */
-export function digestOf({ value, tables, altered }: CapturedChanges, ignored: Ignored): string {
+export function digestOf(
+  { value, tables, altered }: CapturedChanges,
+  ignored: VolatileFields,
+): string {
   const said = {
     result: leavesOf(value)
       .filter(({ pattern }) => !ignored.result.includes(pattern))

@@ -1,4 +1,9 @@
-import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts/runs/preview.ts';
+import type {
+  ChangedRow,
+  ChangedTable,
+  Preview,
+  VolatileFields,
+} from '../../contracts/runs/preview.ts';
 import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -12,7 +17,7 @@ const VALUE_CHARACTERS = 200;
 const RESULT_CHARACTERS = 2_000;
 
 /** Returns the preview of a tried call for a person, truncated to a readable size. */
-export function previewOf(watched: CapturedChanges, ignored: Ignored): Preview {
+export function previewOf(watched: CapturedChanges, ignored: VolatileFields): Preview {
   let room = MOST_BYTES;
   const tables = watched.tables.map((table): ChangedTable => {
     const rows: ChangedRow[] = [];

@@ -1,4 +1,4 @@
-import type { Ignored } from '../../contracts/runs/preview.ts';
+import type { VolatileFields } from '../../contracts/runs/preview.ts';
 import type { CapturedChanges, TableChange } from '../../db/sql-tools/captured-changes.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
@@ -7,7 +7,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
  * Returns the fields that differ between two calls over the same rows. They will have another value
  * with the real call, too.
  */
-export function volatileFields(first: CapturedChanges, second: CapturedChanges): Ignored {
+export function volatileFields(first: CapturedChanges, second: CapturedChanges): VolatileFields {
   const others = new Map(second.tables.map((table) => [nameOf(table), table]));
   const columns = first.tables.flatMap((table): [string, string[]][] => {
     const name = nameOf(table);

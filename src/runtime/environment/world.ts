@@ -17,7 +17,7 @@ import type { McpPool } from '../../tools/mcp/pool.ts';
 /**
  * The environment of a run: everything that it uses besides its own log. Tests provide their own.
  */
-export type World = {
+export type RuntimeDependencies = {
   /**
    * Returns the provider of a model, with the key of the tenant's secret if the model names one.
    */

@@ -4,7 +4,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result.ts';
-import { messageOf } from '../tool-plans/plan-tool-calls.ts';
+import { childInput } from '../tool-plans/plan-tool-calls.ts';
 import { schemaErrors } from '../tool-plans/validate-json.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
@@ -45,14 +45,14 @@ export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Fact
  * Returns false for steps that a failing run does not start, and for the step that reports success.
  */
 function hasHappened(step: StepRecord): boolean {
-  return !events.isCallBegun(step) && step.kind !== 'question' && step.kind !== 'output';
+  return !events.isCallStart(step) && step.kind !== 'question' && step.kind !== 'output';
 }
 
 async function reviseStep(original: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   if (events.isBeginning(original)) {
     return begin(original, hooks, facts);
   }
-  const checked = events.isCallBegun(original)
+  const checked = events.isCallStart(original)
     ? await applyHookChangesToCall(original, hooks, facts)
     : { step: original };
   if (checked.step?.kind !== 'tool') {
@@ -133,7 +133,7 @@ function withArguments(call: StepRecord, args: JsonObject | undefined): StepReco
   if (!args) {
     return call;
   }
-  const child = call.child && { ...call.child, input: messageOf(args) };
+  const child = call.child && { ...call.child, input: childInput(args) };
   return { ...call, input: args, ...(child ? { child } : {}) };
 }
 

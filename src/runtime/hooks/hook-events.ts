@@ -21,7 +21,7 @@ export function isBeginning(step: StepRecord): boolean {
 }
 
 /** Returns true when a tool is about to be called, by this worker or as a child run. */
-export function isCallBegun(step: StepRecord): boolean {
+export function isCallStart(step: StepRecord): boolean {
   return step.kind === 'tool_started' || step.kind === 'child_started';
 }
 
@@ -42,7 +42,7 @@ export function eventsIn({ steps, to }: Draft): Set<HookEventName> {
   const events = new Set<HookEventName>();
   for (const step of steps) {
     if (isBeginning(step)) events.add('before_run').add('after_setup');
-    if (isCallBegun(step)) events.add('tool_before').add('tool_after').add('message_sent');
+    if (isCallStart(step)) events.add('tool_before').add('tool_after').add('message_sent');
     if (step.kind === 'tool') events.add('tool_after');
     if (step.messages?.length) events.add('message_sent');
   }

@@ -1,5 +1,5 @@
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
-import { noteHooks, takeEnded } from '../../db/runs/hooks.ts';
+import { recordHookMetrics, takeEnded } from '../../db/runs/hooks.ts';
 import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
 import { metricsOf, tellEnd } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
@@ -19,7 +19,7 @@ export function notifyExternalEnd(pool: Pool, id: string): Promise<void> {
       const hooks = sqlHooks(client, ended.hooks).of('execution_complete');
       const metrics = metricsOf(await tellEnd(hooks, ended.event));
       if (Object.keys(metrics).length > 0) {
-        await noteHooks(client, ended.execution_id, metrics);
+        await recordHookMetrics(client, ended.execution_id, metrics);
       }
     },
     FORGET_SESSION,

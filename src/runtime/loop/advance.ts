@@ -2,7 +2,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
 import { callWithinLimits } from '../model-calls/call-within-limits.ts';
 import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
@@ -22,7 +22,7 @@ import { decided, startMembers } from './start-members.ts';
  */
 export async function advance(
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   isDraining: () => boolean,
 ): Promise<void> {
   await prepare(run);
@@ -66,7 +66,7 @@ function parked(run: HeldRun): Promise<unknown> | undefined {
   return run.hasInbox ? run.takeInbox() : undefined;
 }
 
-async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
+async function perform(action: Action, run: HeldRun, world: RuntimeDependencies): Promise<unknown> {
   switch (action.type) {
     case 'call_model':
     case 'summarize':

@@ -3,7 +3,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { backOff } from '../environment/backoff.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 
 type ReadRows = Extract<Action, { type: 'read_rows' }>;
@@ -25,7 +25,7 @@ const LEAST_MS = 500;
 export async function runQueryAction(
   { query, most }: ReadRows,
   run: HeldRun,
-  { queries, querySettings, random, sleep }: World,
+  { queries, querySettings, random, sleep }: RuntimeDependencies,
 ): Promise<void> {
   const started_at = new Date().toISOString();
   const { tenant_id: tenantId } = run.context;

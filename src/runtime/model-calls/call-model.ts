@@ -8,7 +8,7 @@ import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
 import { foldRecords } from '../owned-run/fold.ts';
@@ -26,7 +26,11 @@ const FILTERED: RunError = {
 type CallModel = Extract<Action, { type: 'call_model' }>;
 
 /** Calls the model once and commits the result: an answer, or one failed attempt. */
-export async function callModel(action: CallModel, run: HeldRun, world: World): Promise<void> {
+export async function callModel(
+  action: CallModel,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<void> {
   const started_at = new Date().toISOString();
   const found = world.provider(action.model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
@@ -51,7 +55,7 @@ async function ask(
   provider: ModelProvider,
   action: CallModel,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   signal: AbortSignal,
 ): Promise<Outcome<ModelAnswer>> {
   const load = cachedLoader(run, (id) => world.loadResource(run.context.tenant_id, id));
@@ -66,7 +70,7 @@ async function ask(
   const sink = run.tokenSink(action.attempt);
   const onToken = midStream(sink?.say);
   const asking = await engineRun(action, run);
-  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
+  const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   await failpoint('model.before');
   const outcome = await provider
     .generate(

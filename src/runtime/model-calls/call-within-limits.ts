@@ -1,5 +1,5 @@
 import type { Action } from '../../contracts/runs/action.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 import { callModel } from './call-model.ts';
@@ -13,7 +13,7 @@ export type ModelAction = Extract<Action, { type: 'call_model' | 'summarize' | '
 export async function callWithinLimits(
   action: ModelAction,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<void> {
   const limitedCall = run.limits.isOverQuota
     ? 'full'
@@ -36,7 +36,7 @@ async function ask(
   limitedCall: LimitedCall,
   action: ModelAction,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<void> {
   const before = run.limits.tokens;
   try {

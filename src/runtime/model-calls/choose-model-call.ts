@@ -3,7 +3,7 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action, RunState, StepNote } from '../../contracts/runs/action.ts';
 import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
-import { RETRIED } from '../tool-plans/open-calls.ts';
+import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 import { requestTokens } from './plan-model-call.ts';
 
 /** A function that plans the call of a model. */
@@ -86,7 +86,7 @@ function isTooLongStill(
 function failuresOf({ attempts }: RunState): readonly StepNote[] {
   const before = attempts.findLastIndex(
     ({ kind, name, call_id }) =>
-      (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRIED),
+      (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRY_STEP_NAME),
   );
   return attempts.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
 }

@@ -3,7 +3,7 @@ import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint } from '../environment/failpoints.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
 import { similarity } from './text-similarity.ts';
@@ -14,7 +14,11 @@ type Embed = Extract<Action, { type: 'embed' }>;
  * Calls a model for embeddings once and commits the result: the similarity of the texts, or one
  * failed attempt. The vectors are not stored, because decisions use the scores in the log.
  */
-export async function embed(action: Embed, run: HeldRun, world: World): Promise<void> {
+export async function embed(
+  action: Embed,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<void> {
   const started_at = new Date().toISOString();
   const { model, texts } = action;
   const found = world.provider(model, run.context.tenant_id);
@@ -52,7 +56,7 @@ async function ask(
     const message = `The provider ${provider.name} does not support embeddings: set another provider for the model ${model.name}, or use the method llm or lexical.`;
     return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
   }
-  const traceparent = observer?.modelAsked?.('embeddings');
+  const traceparent = observer?.onModelCall?.('embeddings');
   await failpoint('model.before');
   const request = { model, texts: [query, ...texts.map(({ text }) => text)] };
   const outcome = await provider.embed(request, {

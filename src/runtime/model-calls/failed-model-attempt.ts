@@ -2,7 +2,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { foldRecords } from '../owned-run/fold.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { requestTokens } from './plan-model-call.ts';
@@ -16,7 +16,7 @@ type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
 export async function commitFailedAttempt(
   action: Asking,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   error: RunError,
   started_at: string,
 ): Promise<void> {

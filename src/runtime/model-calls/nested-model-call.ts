@@ -2,7 +2,7 @@ import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts'
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 
@@ -21,7 +21,7 @@ export async function callNestedModel(
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<Outcome<ModelAnswer>> {
   if (run.state.exhausted || run.limits.isOverQuota) {
     const used = run.state.exhausted ?? 'a limit of the tenant';
@@ -74,7 +74,7 @@ async function roomFor(
   model: NestedModelRequest['model'],
   signal: AbortSignal,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<LimitedCall | undefined> {
   while (!signal.aborted) {
     const limitedCall = await run.limits.begin({ model }, false);

@@ -2,7 +2,7 @@ import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts'
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { CONTEXT_GUARD } from './plan-model-call.ts';
 import { summaryPrompt } from './summary-prompt.ts';
@@ -14,7 +14,11 @@ type Summarize = Extract<Action, { type: 'summarize' }>;
  * message that covers the others, which stay in the log. If there is no summary, a guard says why,
  * and the oldest messages are left out instead.
  */
-export async function summarize(action: Summarize, run: HeldRun, world: World): Promise<void> {
+export async function summarize(
+  action: Summarize,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<void> {
   const started_at = new Date().toISOString();
   const { model, from_seq, to_seq } = action;
   const outcome = await ask(action, run, world);
@@ -46,13 +50,17 @@ export async function summarize(action: Summarize, run: HeldRun, world: World): 
   ]);
 }
 
-async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outcome<ModelAnswer>> {
+async function ask(
+  action: Summarize,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<Outcome<ModelAnswer>> {
   const found = world.provider(action.model, run.context.tenant_id);
   if (!found.ok) {
     return found;
   }
   const { signal, clear } = deadline(run.abort.signal, run.timeLeft);
-  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
+  const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   const { tenant_id } = run.context;
   const context = { signal, tenant_id, ...(traceparent ? { traceparent } : {}) };
   const outcome = await found.value.generate(summaryRequest(action), context).finally(clear);

@@ -9,7 +9,7 @@ import type { Committer } from './committer.ts';
 import type { RunLease } from './run-lease.ts';
 
 /** The parts of a held run. */
-export type HoldOptions = {
+export type HeldRunOptions = {
   /** Aborts when the run is no longer held: cancelled, taken over or released. */
   abort: AbortController;
   claimed: ClaimedRun;

@@ -4,17 +4,17 @@ import type { RunObserver } from '../../contracts/runs/run-observer.ts';
 import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/runs/step.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
-import type { Outlet } from '../../db/runs/output-filters.ts';
+import type { FilterTarget } from '../../db/runs/output-filters.ts';
 import type { FirstDiscovery } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import type { Committed } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
-import type { HoldOptions } from './held-run-options.ts';
+import type { HeldRunOptions } from './held-run-options.ts';
 import { offloadForRun } from './offload-for-run.ts';
 import { type FilterResult, toFilterResult } from './output-filter.ts';
-import { definitionFor } from './overrides.ts';
+import { applyOverrides } from './overrides.ts';
 import { contextOf } from './run-context.ts';
 import { RunLimits } from './run-limits.ts';
 import { createToolNoteSink } from './tool-note-sink.ts';
@@ -46,7 +46,7 @@ export class HeldRun {
   /** True if a pause was requested. */
   isPauseRequested = false;
   readonly limits: RunLimits;
-  readonly #options: HoldOptions;
+  readonly #options: HeldRunOptions;
   #after: number; // steps in the log
   /** True if the run had a subscriber when it was claimed or last committed. */
   #isWatched: boolean;
@@ -58,12 +58,12 @@ export class HeldRun {
   /** Resolves when the commit before has been settled, because commits of one run are in order. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: HoldOptions) {
+  constructor(options: HeldRunOptions) {
     const { claimed, definition } = options;
     this.#options = options;
     this.abort = options.abort;
     this.id = claimed.execution_id;
-    this.definition = definitionFor(claimed, definition);
+    this.definition = applyOverrides(claimed, definition);
     this.context = contextOf(claimed);
     this.limits = new RunLimits(options);
     this.hooks = options.hooks;
@@ -141,7 +141,7 @@ export class HeldRun {
    * write.
    */
   async applyOutputFilters<T extends Json>(
-    outlet: Outlet,
+    outlet: FilterTarget,
     value: T,
     call_id?: string,
   ): Promise<FilterResult<T>> {

@@ -30,7 +30,7 @@ export function overridesIn(configuration: JsonObject): {
 const PLAIN = 'Answer in plain text, without Markdown.';
 
 /** Returns a pinned definition with the overrides of this run. */
-export function definitionFor(
+export function applyOverrides(
   { is_compensation, overrides }: Pick<ClaimedRun, 'is_compensation' | 'overrides'>,
   definition: AgentDefinition,
 ): AgentDefinition {

@@ -1,12 +1,17 @@
 import type { Pool } from '../../db/connection/pool.ts';
-import { type BegunCall, beginCall, type Called, endCall } from '../../db/runs/call-limits.ts';
+import {
+  beginCall,
+  type CallAdmission,
+  type CallTarget,
+  endCall,
+} from '../../db/runs/call-limits.ts';
 import { capableAgents } from '../../db/runs/capable-agents.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
-import { type Filtered, filtered, type Outlet } from '../../db/runs/output-filters.ts';
+import { type Filtered, type FilterTarget, filtered } from '../../db/runs/output-filters.ts';
 import {
-  beginRisk,
   type FirstDiscovery,
   firstDiscovery,
+  markAtRisk,
   type TakenInbox,
   takeInbox,
 } from '../../db/runs/runs.ts';
@@ -24,21 +29,21 @@ export type RunLease = {
   /** Reads whether the MCP servers of the run's agent have listed their tools. */
   firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
   /** Requests a call that may be limited; see `BegunCall`. */
-  beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
+  beginCall(id: string, fence: number, called: CallTarget, parks: boolean): Promise<CallAdmission>;
   endCall(call_id: string, tokens: number): Promise<void>;
   /** Reads the present rules for calls. */
   rulesOf: ReadCallRules;
   /** Returns the agents to which the run may give its task, as its members. */
   capableAgents(id: string): Promise<Json>;
   /** Applies the output filters to a value. */
-  filtered(id: string, outlet: Outlet, value: Json, call_id?: string): Promise<Filtered>;
+  filtered(id: string, outlet: FilterTarget, value: Json, call_id?: string): Promise<Filtered>;
 };
 
 /** Creates the lease of a run that this worker owns. */
 export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRules): RunLease {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
-    beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
+    beginRisk: (id, fence) => markAtRisk(pool, worker, id, fence),
     firstDiscovery: (id, fence) => firstDiscovery(pool, worker, id, fence),
     beginCall: (id, fence, called, parks) => beginCall(pool, worker, id, fence, called, parks),
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),

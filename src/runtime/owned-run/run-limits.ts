@@ -1,5 +1,5 @@
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
-import type { Called } from '../../db/runs/call-limits.ts';
+import type { CallTarget } from '../../db/runs/call-limits.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { Committed } from './committer.ts';
 import type { RunLease } from './run-lease.ts';
@@ -49,7 +49,7 @@ export class RunLimits {
    * to wait (`quota`), and continues when the limit allows. `stale` means that this worker does not
    * own the run any more.
    */
-  async begin(called: Called, parks = true): Promise<LimitedCall | 'full' | 'stale'> {
+  async begin(called: CallTarget, parks = true): Promise<LimitedCall | 'full' | 'stale'> {
     if (!this.#areCallsLimited) {
       return UNLIMITED;
     }

@@ -45,14 +45,18 @@ export function trustAfterInbox(
   trust: Trust,
   { steps, messages }: { steps: readonly LoggedStep[]; messages: readonly LoggedMessage[] },
 ): Trust {
-  return lowestTrust(trust, ...steps.map(trustOfEnd), ...messages.map((message) => message.trust));
+  return lowestTrust(
+    trust,
+    ...steps.map(trustOfChildResult),
+    ...messages.map((message) => message.trust),
+  );
 }
 
 /**
  * Returns the trust level of a child's end. An end without a level was written without knowledge of
  * it.
  */
-export function trustOfEnd({
+export function trustOfChildResult({
   kind,
   output,
 }: Pick<LoggedStep, 'kind' | 'output'>): Trust | undefined {

@@ -2,7 +2,7 @@ import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { CommitResult } from '../../db/runs/runs.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
-import { RETRIED } from '../tool-plans/open-calls.ts';
+import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 import { differenceOf, isSameMove } from './compare-step.ts';
 import type { Divergence } from './divergence.ts';
 import { abbreviate, moveText, statusText, stepText } from './format-divergence.ts';
@@ -120,7 +120,7 @@ export class ReplayChecker {
   #compareEnd(to: Extract<Transition, { status: 'completed' | 'failed' }>): void {
     const { run, steps } = this.#record;
     const next = steps[this.position];
-    const isRetried = this.#record.isOutside(this.position) && next?.name === RETRIED;
+    const isRetried = this.#record.isOutside(this.position) && next?.name === RETRY_STEP_NAME;
     const recorded = next ? { status: 'failed', error: next.error } : run.execution;
     if ((next && !isRetried) || !isSameEnd(asStoredJson(to), recorded)) {
       this.note(moveText(to), isRetried ? stepText(next, []) : this.#recordedText());

@@ -57,7 +57,7 @@ function messageLines(message: Message): string {
 }
 
 /** Describes a request by its model and its last message. */
-export function askedText({ model, messages }: ModelRequest): string {
+export function describeRequest({ model, messages }: ModelRequest): string {
   const last = messages.at(-1);
   return `the model ${model.name} was asked${last ? `, after ${last.role}: ${abbreviate(last.content && unmarkExternal(last.content))}` : ''}`;
 }

@@ -4,7 +4,7 @@ import type { ClaimedRun } from '../../db/runs/runs.ts';
  * The result of a claim. `kept` is the number of slots that were reserved for more runs than were
  * requested.
  */
-export type ClaimedBatch = { runs: ClaimedRun[]; kept: number };
+export type ClaimedBatch = { runs: ClaimedRun[]; reservedSlots: number };
 
 /** The reason for a claim: a job of the queue, or an offer (offer_runs.sql). */
 export type ClaimReason = 'wake_up' | 'offer';
@@ -52,7 +52,7 @@ export function createClaimBatcher(
 
 function shareOut(
   ids: readonly string[],
-  { runs, kept: reservedSlots }: ClaimedBatch,
+  { runs, reservedSlots: reservedSlots }: ClaimedBatch,
   more: (left: ClaimedBatch) => void,
 ): Map<string, ClaimedRun> {
   const requestedIds = new Set(ids);
@@ -67,6 +67,6 @@ function shareOut(
       runById.set(id, other);
     }
   }
-  more({ runs: others.slice(empty.length), kept: reservedSlots });
+  more({ runs: others.slice(empty.length), reservedSlots: reservedSlots });
   return runById;
 }

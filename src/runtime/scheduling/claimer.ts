@@ -7,7 +7,7 @@ import {
   claimExecutions,
   releaseAll,
   releaseExecution,
-  releaseUnheld,
+  releaseUnknownRuns,
   stillOwns,
 } from '../../db/runs/runs.ts';
 import { failpoint } from '../environment/failpoints.ts';
@@ -130,9 +130,9 @@ export class Claimer {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      return { runs: await this.#claimAlone(request, reservedSlots), kept: reservedSlots };
+      return { runs: await this.#claimAlone(request, reservedSlots), reservedSlots: reservedSlots };
     } catch (error) {
-      this.#options.more({ runs: [], kept: reservedSlots });
+      this.#options.more({ runs: [], reservedSlots: reservedSlots });
       throw error;
     }
   }
@@ -161,7 +161,9 @@ export class Claimer {
    */
   reconcile(): Promise<number> {
     const { pool, held } = this.#options;
-    return this.#alone(() => releaseUnheld(pool, this.#worker, [...held(), ...this.#arriving]));
+    return this.#alone(() =>
+      releaseUnknownRuns(pool, this.#worker, [...held(), ...this.#arriving]),
+    );
   }
 
   /**
@@ -170,8 +172,8 @@ export class Claimer {
    */
   #give(left: ClaimedBatch): void {
     this.#options.more(left);
-    if (left.kept > 0) {
-      this.#isBacklog = left.runs.length === left.kept;
+    if (left.reservedSlots > 0) {
+      this.#isBacklog = left.runs.length === left.reservedSlots;
       const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
       if (reservedSlots > 0) {
         void this.#fill(reservedSlots);
@@ -184,9 +186,9 @@ export class Claimer {
       () => undefined,
     );
     if (runs) {
-      this.#give({ runs, kept: reservedSlots });
+      this.#give({ runs, reservedSlots: reservedSlots });
     } else {
-      this.#options.more({ runs: [], kept: reservedSlots }); // the wake-ups still come
+      this.#options.more({ runs: [], reservedSlots: reservedSlots }); // the wake-ups still come
     }
     return runs !== undefined && runs.length > 0;
   }
@@ -219,7 +221,7 @@ export class Claimer {
         await sleep(retries.failed({ what: 'claim', error, attempt }));
       }
       await this.#retryRelease((database) =>
-        releaseUnheld(database, owner, [...held(), ...this.#arriving]),
+        releaseUnknownRuns(database, owner, [...held(), ...this.#arriving]),
       );
     }
   }

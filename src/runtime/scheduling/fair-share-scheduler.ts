@@ -1,5 +1,5 @@
 import type { TenantLoad } from '../../db/runs/tenant-load.ts';
-import { type PreemptionOptions, planPreemption } from './plan-preemption.ts';
+import { type PreemptionQuota, planPreemption } from './plan-preemption.ts';
 import type { PrioritySemaphore } from './priority-semaphore.ts';
 
 export type FairShareOptions = {
@@ -31,7 +31,7 @@ const FAIR_TIME_MS = 5_000;
  */
 export class FairShareScheduler {
   readonly #options: FairShareOptions;
-  #plan = new Map<string, PreemptionOptions>();
+  #plan = new Map<string, PreemptionQuota>();
   #isWatching = false;
 
   constructor(options: FairShareOptions) {

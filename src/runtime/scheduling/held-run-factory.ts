@@ -2,7 +2,7 @@ import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ObserveRun } from '../../contracts/runs/run-observer.ts';
 import { type PoolUser, tenantPool } from '../../db/connection/tenant-pool.ts';
 import { callRules } from '../../db/runs/call-rules.ts';
-import { noteHooks } from '../../db/runs/hooks.ts';
+import { recordHookMetrics } from '../../db/runs/hooks.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { CallableHook } from '../hooks/hook-verdict.ts';
@@ -65,7 +65,7 @@ export class HeldRunFactory {
   #hooksOf(claimed: ClaimedRun, definition: AgentDefinition): RunHooks | undefined {
     if (!claimed.hooks && this.#ownHooks.length === 0) return undefined;
     const note = (metrics: JsonObject) =>
-      noteHooks(this.#options.pool, claimed.execution_id, metrics);
+      recordHookMetrics(this.#options.pool, claimed.execution_id, metrics);
     return new RunHooks({ claimed, definition, own: this.#ownHooks, note });
   }
 

@@ -4,7 +4,7 @@ import type { TenantLoad } from '../../db/runs/tenant-load.ts';
  * The number of runs of a tenant that should give way: at their next step, or not before they had a
  * fair time (`later`).
  */
-export type PreemptionOptions = { now: number; later: number };
+export type PreemptionQuota = { now: number; later: number };
 
 /** Runs at work, and the weight by which they are divided. */
 type Part = { atWork: number; weight: number };
@@ -18,12 +18,12 @@ type Part = { atWork: number; weight: number };
 export function planPreemption(
   shares: readonly TenantLoad[],
   held: ReadonlyMap<string, number>,
-): Map<string, PreemptionOptions> {
+): Map<string, PreemptionQuota> {
   const parts = new Map(
     shares.map(({ tenant_id, at_work, weight }) => [tenant_id, { atWork: at_work, weight }]),
   );
   const left = new Map(held);
-  const plan = new Map<string, PreemptionOptions>();
+  const plan = new Map<string, PreemptionQuota>();
   const rivals = shares
     .filter(({ due }) => due)
     .map(({ tenant_id, at_work, weight }) => ({ tenant_id, mine: { atWork: at_work, weight } }))

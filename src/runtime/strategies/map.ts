@@ -7,7 +7,7 @@ import { policyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
-import { RETRIED } from '../tool-plans/open-calls.ts';
+import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of items of one run. More items need several runs. */
 const MOST = 10_000;
@@ -54,7 +54,9 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
       ? task.data
       : fail('invalid_request', 'input_data is not a JSON array');
   }
-  const retried = attempts.findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+  const retried = attempts.findLastIndex(
+    ({ kind, name }) => kind === 'retry' && name === RETRY_STEP_NAME,
+  );
   const read = attempts.findLast(
     ({ kind, error }, at) => kind === 'tool' && (error === null || at > retried),
   );

@@ -14,7 +14,7 @@ import { memberDescriptions, readSimilarity } from '../model-calls/text-similari
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { failureOf } from '../teams/failure-policy.ts';
 import { answerOf } from '../teams/join-answers.ts';
-import { collectAnswers, DECISION, describe } from '../teams/member-list.ts';
+import { DECISION, describe, withFoundMembers } from '../teams/member-list.ts';
 import {
   begin,
   fail,
@@ -32,7 +32,7 @@ import {
  * of the task to their descriptions.
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
-  const team = collectAnswers(definition.workflow as Team, state);
+  const team = withFoundMembers(definition.workflow as Team, state);
   if (!team) {
     return { type: 'find_members' };
   }

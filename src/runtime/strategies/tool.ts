@@ -3,7 +3,7 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { planModelCall } from '../model-calls/plan-model-call.ts';
-import { RETRIED } from '../tool-plans/open-calls.ts';
+import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import { goOn, stopAtLimit } from './agent.ts';
 
@@ -38,7 +38,7 @@ function resultOf(
   if (!error) {
     return { type: 'finish', output, output_data: dataIn(output) };
   }
-  const isRetried = attempts.slice(at + 1).some(({ name }) => name === RETRIED);
+  const isRetried = attempts.slice(at + 1).some(({ name }) => name === RETRY_STEP_NAME);
   return isRetried
     ? undefined
     : { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } };

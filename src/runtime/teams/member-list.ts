@@ -27,7 +27,7 @@ export const DECISION = 'route';
  * Returns the team with the agents that were found in addition to the listed members. Listed
  * members come first and keep their names. Returns undefined while no search has been made.
  */
-export function collectAnswers(team: Team, { attempts }: RunState): Team | undefined {
+export function withFoundMembers(team: Team, { attempts }: RunState): Team | undefined {
   if (team.configuration.members !== 'capable') {
     return team;
   }

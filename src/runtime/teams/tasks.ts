@@ -12,7 +12,7 @@ import type { Json } from '../../json/json.ts';
 import { fillTemplate } from '../messages/template.ts';
 import { blockedBy } from '../owned-run/output-filter.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
-import { type Answer, childOutcome, RETRIED } from '../tool-plans/open-calls.ts';
+import { type Answer, childOutcome, RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Task of a member, with its outcome. */
 export type Task = {
@@ -28,7 +28,7 @@ export type Task = {
 export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
   const tasks = new Map<string, Task>();
   for (const note of attempts) {
-    if (note.kind === 'retry' && note.name === RETRIED) {
+    if (note.kind === 'retry' && note.name === RETRY_STEP_NAME) {
       forgetUnanswered(tasks);
     } else if (note.call_id) {
       add(tasks, note.call_id, note);

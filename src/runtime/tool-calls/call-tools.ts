@@ -4,10 +4,10 @@ import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { PARK_AFTER_MS } from '../environment/backoff.ts';
 import { failpoint } from '../environment/failpoints.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { parkAtLimit } from '../model-calls/call-within-limits.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { askUser, NOTHING_FOUND, rejectCall } from '../tool-invocation/filtered-output.ts';
+import { askUser, NO_FILTER_HITS, rejectCall } from '../tool-invocation/filtered-output.ts';
 import {
   invokeInTransaction,
   invokeTool,
@@ -16,20 +16,24 @@ import {
 import { previewCall } from '../tool-invocation/preview-call.ts';
 import { limitGuard, retryAt, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
 import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
-import { leavesIntent, nameTools, plansOf } from '../tool-plans/plan-tool-calls.ts';
+import { callsKnownTool, needsStartStep, plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolStartedStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { questionForElicitation } from './elicitation-question.ts';
 import { handOffRun, handoffsOf } from './handoff.ts';
 import { requestApproval, requestApprovalAgain } from './request-approval.ts';
-import { commitResult, settleCalls, startChild } from './settle-calls.ts';
+import { resultSteps, settleCalls, startChild } from './settle-calls.ts';
 
 /**
  * Continues the calls concurrently, and commits each result when it arrives. When no call is in
  * progress and some call is to be retried only later, the run is parked until then.
  */
-export async function callTools(calls: ToolCall[], run: HeldRun, world: World): Promise<void> {
-  if (nameTools(run.definition, calls)) {
+export async function callTools(
+  calls: ToolCall[],
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<void> {
+  if (callsKnownTool(run.definition, calls)) {
     await run.refreshRules();
   }
   const over = await handoffsOf(run);
@@ -69,7 +73,7 @@ async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<Tool
  * Advances one call until it has a result or has to wait. Returns the time of its next attempt, or
  * 0 when there is none.
  */
-async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
+async function callTool(call: ToolCall, run: HeldRun, world: RuntimeDependencies): Promise<number> {
   for (;;) {
     const plans = await plansOf(run);
     const planned = plans.find(({ open }) => open.call.id === call.id);
@@ -96,12 +100,12 @@ async function perform(
   plan: Exclude<CallPlan, Later>,
   open: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<number> {
   const started_at = new Date().toISOString();
   switch (plan.do) {
     case 'tell':
-      await run.commit(commitResult(plan, open, run));
+      await run.commit(resultSteps(plan, open, run));
       return 0;
     case 'ask':
       if (plan.question.kind === 'approval') {
@@ -124,7 +128,12 @@ type Run = Extract<CallPlan, { do: 'run' }>;
  * attempt. The time is read from the log, because a timer may be lost. The call also waits until
  * the limits of the tool allow it.
  */
-async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Promise<number> {
+async function callIt(
+  plan: Run,
+  open: OpenCall,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<number> {
   if (open.notBefore > Date.now()) {
     return open.notBefore;
   }
@@ -147,17 +156,17 @@ async function attempt(
   { tool, args: requested_args, approval }: Run,
   open: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<number> {
   const started_at = new Date().toISOString();
-  const look = open.isBegun
-    ? NOTHING_FOUND
+  const look = open.isStarted
+    ? NO_FILTER_HITS
     : await run.applyOutputFilters(tool, requested_args, open.call.id);
   if (look.isBlocked) {
     await rejectCall(tool.name, requested_args, look, open, run, started_at);
     return 0;
   }
-  const args = look === NOTHING_FOUND ? requested_args : (look.value as JsonObject);
+  const args = look === NO_FILTER_HITS ? requested_args : (look.value as JsonObject);
   const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
   const record = (outcome: ToolOutcome, started: StepRecord): StepRecord[] => {
@@ -185,7 +194,7 @@ async function attempt(
     }
     return waits_ms > 0 ? Date.now() + waits_ms : due;
   }
-  const input = await beginCall(intent, leavesIntent(tool), open, run);
+  const input = await beginCall(intent, needsStartStep(tool), open, run);
   if (!input) {
     return 0; // refused, or the run is no longer held
   }
@@ -216,13 +225,13 @@ async function beginCall(
   open: OpenCall,
   run: HeldRun,
 ): Promise<JsonObject | undefined> {
-  if (open.isBegun) {
-    return open.begunWith as JsonObject;
+  if (open.isStarted) {
+    return open.startArguments as JsonObject;
   }
   if (!isLogged && !run.hooks?.hear('tool_before')) {
     return intent.input as JsonObject;
   }
   await run.commit([intent]);
   const started = openCalls(run.state).find(({ call }) => call.id === open.call.id);
-  return run.isHeld && started?.isBegun ? (started.begunWith as JsonObject) : undefined;
+  return run.isHeld && started?.isStarted ? (started.startArguments as JsonObject) : undefined;
 }

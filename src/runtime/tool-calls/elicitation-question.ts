@@ -1,11 +1,11 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { AskedBack } from '../../contracts/agents/mcp-host.ts';
+import type { PendingElicitation } from '../../contracts/agents/mcp-host.ts';
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { blockedCall } from '../owned-run/output-filter.ts';
-import { isAskedBack, type OpenCall } from '../tool-plans/open-calls.ts';
+import { isElicitation, type OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
 
@@ -24,14 +24,14 @@ type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[
  * of the call.
  */
 export async function questionForElicitation(
-  { elicitation, prompt, schema, options }: AskedBack,
+  { elicitation, prompt, schema, options }: PendingElicitation,
   tool: ToolDefinition,
   open: OpenCall,
   args: JsonObject,
   run: HeldRun,
 ): Promise<Put> {
   const before = run.state.attempts.filter(
-    (note) => note.call_id === open.call.id && isAskedBack(note),
+    (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
   if (before >= MOST) {
     const message = `its server asked people more than ${MOST} times in this call, and was not let ask again`;

@@ -6,13 +6,13 @@ import { SUMMARY_OPENING } from '../messages/message-groups.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 
 /** A message of the conversation, or a call of a tool, as text. */
-export type Said = { by: string; text: string };
+export type TranscriptEntry = { by: string; text: string };
 
 /**
  * Returns everything that the next agent of the run will read, including earlier turns. Calls that
  * are about to be made have no results.
  */
-export function handoffTranscript({ definition, state }: HeldRun): Said[] {
+export function handoffTranscript({ definition, state }: HeldRun): TranscriptEntry[] {
   return buildMessages(definition, state).flatMap((message) => {
     if (message.role === 'system' || isUnanswered(message, state.messages)) return [];
     const calls = message.tool_calls ?? [];
@@ -28,7 +28,7 @@ export function handoffTranscript({ definition, state }: HeldRun): Said[] {
  * conversation as the filters left it.
  */
 export function withTranscript(
-  of: readonly Said[],
+  of: readonly TranscriptEntry[],
   guard: StepRecord,
   { definition, state }: HeldRun,
 ): StepRecord {

@@ -3,7 +3,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Preview } from '../../contracts/runs/preview.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { failpoint } from '../environment/failpoints.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { rejectCall } from '../tool-invocation/filtered-output.ts';
 import { previewCall } from '../tool-invocation/preview-call.ts';
@@ -31,7 +31,7 @@ export async function requestApproval(
   { tool, args: requested_args, question: first }: Asking,
   open: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<number> {
   if (open.notBefore > Date.now()) {
     return open.notBefore;
@@ -58,7 +58,7 @@ export async function requestApproval(
     await failpoint('dry_run.after');
   }
   const { preview, dryRun } = tried?.value ?? {};
-  const untried = open.timesAsked > 0 ? { ...NOT_TRIED, arguments: args } : undefined;
+  const untried = open.approvalQuestions > 0 ? { ...NOT_TRIED, arguments: args } : undefined;
   const found = dryRun ?? untried;
   await run.commit([
     questionStep(preview ? shown(question, preview) : question, found ? { dry_run: found } : {}),
@@ -87,13 +87,13 @@ export function requestApprovalAgain(
   args: JsonObject,
   open: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<number> {
-  if (open.timesAsked < MOST_TIMES) {
+  if (open.approvalQuestions < MOST_TIMES) {
     const question = approvalQuestion(tool, args, open, policyVerdict(tool, run.state));
     return requestApproval({ tool, args, question }, open, run, world);
   }
-  const message = `${tool.name} was allowed ${open.timesAsked} times, and would have done something else than what was shown each time; it is not asked about again`;
+  const message = `${tool.name} was allowed ${open.approvalQuestions} times, and would have done something else than what was shown each time; it is not asked about again`;
   const error: RunError = { code: 'rejected', message, retryable: false };
   return tell(tool, args, error, new Date().toISOString(), open, run, world);
 }
@@ -105,7 +105,7 @@ async function tell(
   started_at: string,
   open: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<number> {
   const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   const by = { random: world.random, settings: run.limits.settings };

@@ -35,7 +35,7 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
   const settleRest = async () => {
     for (const [index, { plan, open }] of rest) {
       if (isOver()) return;
-      if (plan.do === 'tell') steps[index] = commitResult(plan, open, run);
+      if (plan.do === 'tell') steps[index] = resultSteps(plan, open, run);
       if (plan.do === 'spawn') steps[index] = await startChild(plan, open, run);
     }
   };
@@ -45,7 +45,7 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
 }
 
 /** Returns the steps that give the model a known result. */
-export function commitResult(
+export function resultSteps(
   { name, input, outcome }: Tell,
   open: OpenCall,
   run: HeldRun,

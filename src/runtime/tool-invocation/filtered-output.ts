@@ -7,7 +7,7 @@ import { blockedCall } from '../owned-run/output-filter.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 
-export const NOTHING_FOUND = { isBlocked: false, value: null, guards: [] } as const;
+export const NO_FILTER_HITS = { isBlocked: false, value: null, guards: [] } as const;
 
 /**
  * Asks people a question as the output filters leave it. A call of a client tool is a question to
@@ -31,7 +31,7 @@ export async function askUser(
           { prompt, options, arguments: args ?? null } as JsonObject,
           open.call.id,
         )
-      : NOTHING_FOUND;
+      : NO_FILTER_HITS;
   if (look.isBlocked) {
     return rejectCall(tool.name, { question: '[withheld]' }, look, open, run, started_at);
   }

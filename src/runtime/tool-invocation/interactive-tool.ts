@@ -1,10 +1,14 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { AskedBack, Elicitation, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type {
+  Elicitation,
+  McpOutcome,
+  PendingElicitation,
+} from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import { LOG_LEVELS, type SampleRequest, type ToolIo } from '../../contracts/agents/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { mcpHost } from './mcp-host.ts';
 
@@ -25,12 +29,12 @@ export async function runInteractiveTool(
   context: ToolContext,
   call_id: string,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   abort: () => void,
   work: (context: ToolContext & ToolIo) => Promise<ToolOutcome>,
 ): Promise<McpOutcome> {
-  const { promise: asks, resolve } = Promise.withResolvers<{ asks: AskedBack }>();
-  const giveUp = (question: AskedBack): Promise<never> => {
+  const { promise: asks, resolve } = Promise.withResolvers<{ asks: PendingElicitation }>();
+  const giveUp = (question: PendingElicitation): Promise<never> => {
     resolve({ asks: question });
     abort();
     return new Promise(() => {});
@@ -44,8 +48,8 @@ function talkOf(
   { execution_id, tenant_id, signal }: ToolContext,
   call_id: string,
   run: HeldRun,
-  world: World,
-  giveUp: (question: AskedBack) => Promise<never>,
+  world: RuntimeDependencies,
+  giveUp: (question: PendingElicitation) => Promise<never>,
 ): ToolIo {
   const host = mcpHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };

@@ -27,10 +27,10 @@ import {
 import type { JsonObject } from '../../json/json.ts';
 import { runCustomTool } from '../../tools/custom/custom.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';
-import { isContent, keptContent } from '../../tools/rich-content.ts';
+import { isContent, storeContent } from '../../tools/rich-content.ts';
 import { digestOf } from '../dry-run/digest.ts';
 import { deadline } from '../environment/deadline.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
@@ -63,7 +63,7 @@ export async function invokeTool(
   idempotency_key: string,
   { call }: OpenCall,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<McpOutcome> {
   if (world.standIn) {
     return world.standIn(tool, args, idempotency_key);
@@ -86,7 +86,7 @@ async function callTool(
   context: ToolContext,
   call_id: string,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   abort: () => void,
 ): Promise<McpOutcome> {
   const ours: BuiltinContext = {
@@ -116,7 +116,7 @@ async function callTool(
   return runInteractiveTool(tool, context, call_id, run, world, abort, async (talking) => {
     const outcome = await runCustomTool(custom, args, talking);
     return outcome.ok && isContent(outcome.value)
-      ? keptContent(outcome.value, tool.name, ours.files)
+      ? storeContent(outcome.value, tool.name, ours.files)
       : outcome;
   });
 }
@@ -126,7 +126,7 @@ async function read(
   { tenant_id, signal }: ToolContext,
   call_id: string,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<Outcome<ModelAnswer>> {
   const found = await world.modelNamed(tenant_id, name);
   if (!found.ok) return found;
@@ -160,7 +160,7 @@ type Allowed = {
 export async function invokeInTransaction(
   { tool, intent, isAllowed, shown }: Allowed,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
   record: (outcome: ToolOutcome, started: StepRecord) => StepRecord[],
 ): Promise<number | undefined> {
   let started = intent;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import {
-  type AskedBack,
   type Elicitation,
   type Elicited,
   type McpHost,
+  type PendingElicitation,
   SAMPLING,
   type Sampling,
 } from '../../contracts/agents/mcp-host.ts';
@@ -13,11 +13,11 @@ import type { StepNote } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { Answer } from '../tool-plans/open-calls.ts';
-import { isAskedBack } from '../tool-plans/open-calls.ts';
+import { isElicitation } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of model answers for the server of one call. */
 const MOST_ANSWERS = 10;
@@ -29,7 +29,7 @@ const LOGGED_CHARACTERS = 4_000;
  * Creates the host that serves the requests of a tool's server to the run. Each attempt of a call
  * has its own host.
  */
-export function mcpHost(call_id: string, run: HeldRun, world: World): McpHost {
+export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencies): McpHost {
   let answers = 0;
   let refusals = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -67,7 +67,7 @@ function sample(
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<Outcome<ModelAnswer>> {
   const request_params = {
     ...model.request_params,
@@ -110,7 +110,7 @@ function answersTo(key: string, call_id: string, notes: readonly StepNote[]): An
   for (const note of notes) {
     if (note.call_id !== call_id) continue;
     const { input, output } = note;
-    if (isAskedBack(note) && isJsonObject(input) && input.elicitation === key) {
+    if (isElicitation(note) && isJsonObject(input) && input.elicitation === key) {
       questions.add(input.question_id);
     } else if (
       note.kind === 'answer' &&
@@ -136,7 +136,7 @@ function elicited({ answer, data, status }: Answer): Elicited {
 function questionOf(
   { server, message, schema, url, isTool, sampling }: Elicitation,
   elicitation: string,
-): AskedBack {
+): PendingElicitation {
   const page = url === undefined ? '' : `\n\nIt wants you to open this page: ${url}`;
   const isForm = Object.keys((schema.properties ?? {}) as object).length > 0;
   return {

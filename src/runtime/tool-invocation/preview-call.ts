@@ -7,7 +7,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { digestOf } from '../dry-run/digest.ts';
 import { previewOf } from '../dry-run/preview.ts';
 import { volatileFields } from '../dry-run/volatile-fields.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { sqlCall } from './invoke-tool.ts';
 
@@ -23,7 +23,7 @@ export async function previewCall(
   tool: ToolDefinition,
   args: JsonObject,
   run: HeldRun,
-  world: World,
+  world: RuntimeDependencies,
 ): Promise<Outcome<CallPreview> | undefined> {
   const isTried = tool.kind === 'sql' && tool.configuration.dry_run !== false;
   if (!isTried || world.standIn || run.hooks?.hear('tool_before')) {

@@ -5,7 +5,7 @@ import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { backOff, triesOf } from '../environment/backoff.ts';
-import type { World } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
 import { trustOfResult } from '../owned-run/trust.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
@@ -13,7 +13,7 @@ import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 import { mayHaveTakenEffect } from '../tool-plans/uncertain-effect.ts';
 import { isCommittedWithItsCall } from './invoke-tool.ts';
 
-type Means = { random: World['random']; settings: RunSettings };
+type Means = { random: RuntimeDependencies['random']; settings: RunSettings };
 
 /** Creates the step that records an attempt, from the step of its start. */
 export function toolCallRecord(

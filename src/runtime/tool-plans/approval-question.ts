@@ -3,7 +3,7 @@ import type { NewQuestion } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { OpenCall } from './open-calls.ts';
 import { questionForCall } from './questions.ts';
-import { readable } from './tool-call-plan.ts';
+import { formatArguments } from './tool-call-plan.ts';
 import type { PolicyVerdict } from './tool-policy.ts';
 
 /**
@@ -18,8 +18,10 @@ export function approvalQuestion(
   verdict: PolicyVerdict | undefined,
 ): Omit<NewQuestion, 'id'> {
   const sentences = [
-    `May ${tool.name} be called with ${readable(args)}?`,
-    ...(open.timesAsked > 0 ? ['It would do something else than what was shown before.'] : []),
+    `May ${tool.name} be called with ${formatArguments(args)}?`,
+    ...(open.approvalQuestions > 0
+      ? ['It would do something else than what was shown before.']
+      : []),
     ...(verdict ? [verdict.text] : []),
   ];
   const question = questionForCall('approval', tool, open, args, sentences.join(' '));

@@ -3,7 +3,7 @@ import type { RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { approvalQuestion } from './approval-question.ts';
 import type { Answer, OpenCall } from './open-calls.ts';
-import { type CallPlan, tellError } from './tool-call-plan.ts';
+import { type CallPlan, errorPlan } from './tool-call-plan.ts';
 import { denial, policyVerdict } from './tool-policy.ts';
 
 /**
@@ -14,24 +14,24 @@ import { denial, policyVerdict } from './tool-policy.ts';
 export function rejectWithdrawn(
   tool: ToolDefinition,
   args: JsonObject,
-  { isBegun, answers, childEnd }: OpenCall,
+  { isStarted, answers, childEnd }: OpenCall,
   state: RunState,
 ): CallPlan | undefined {
   const { rules } = state;
   const reason = rules.withdrawn[tool.name];
   const verdict = policyVerdict(tool, state);
   const isMade = answers.effect !== undefined && answers.effect.answer !== 'again';
-  if (isBegun || isMade || answers.question || childEnd !== undefined) {
+  if (isStarted || isMade || answers.question || childEnd !== undefined) {
     return undefined;
   }
   if (!reason) {
     return verdict?.decision === 'deny'
-      ? tellError(tool.name, args, denial(tool, verdict))
+      ? errorPlan(tool.name, args, denial(tool, verdict))
       : undefined;
   }
   const message = `${tool.name} may not be called any more: ${reason}`;
   const cause = { withdrawn: reason };
-  return tellError(tool.name, args, { code: 'rejected', message, retryable: false, cause });
+  return errorPlan(tool.name, args, { code: 'rejected', message, retryable: false, cause });
 }
 
 /**
@@ -49,7 +49,7 @@ export function requireApproval(
     return undefined;
   }
   if (approval) {
-    return tellError(
+    return errorPlan(
       tool.name,
       args,
       {
@@ -72,9 +72,9 @@ export function requireApproval(
  * Returns true when the call was already allowed to start. Data that the run has read since then
  * does not withdraw that permission.
  */
-function isStarted({ isBegun, answers, isWithChild, childEnd }: OpenCall): boolean {
+function isStarted({ isStarted, answers, isWithChild, childEnd }: OpenCall): boolean {
   const isSeen = answers.effect !== undefined || answers.question !== undefined;
-  return isBegun || isSeen || isWithChild || childEnd !== undefined;
+  return isStarted || isSeen || isWithChild || childEnd !== undefined;
 }
 
 function rejection({ by, data, status }: Answer): string {

@@ -24,16 +24,16 @@ export type OpenCall = {
   /** Sequence number of the message that requested the call. */
   asked_seq: number;
   /** True when the call was started and nobody has seen its end. */
-  isBegun: boolean;
+  isStarted: boolean;
   /** Arguments with which the call was started. */
-  begunWith: Json | undefined;
+  startArguments: Json | undefined;
   /** Kind of the question that a person has been asked and has not answered. */
   question: QuestionKind | undefined;
   answers: Partial<Record<QuestionKind, Answer>>;
   /** Result of the dry run that was shown with the last approval question. */
   dryRun: DryRun | undefined;
   /** Number of approval questions since the run was last retried by hand. */
-  timesAsked: number;
+  approvalQuestions: number;
   /** True while a child run works on the call. */
   isWithChild: boolean;
   /** End of that child run. */
@@ -71,12 +71,12 @@ function newCall(call: ToolCall, copies: number, asked_seq: number): OpenCall {
     call,
     copies,
     asked_seq,
-    isBegun: false,
-    begunWith: undefined,
+    isStarted: false,
+    startArguments: undefined,
     question: undefined,
     answers: {},
     dryRun: undefined,
-    timesAsked: 0,
+    approvalQuestions: 0,
     isWithChild: false,
     childEnd: undefined,
     failures: [],
@@ -90,24 +90,24 @@ function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
   for (const note of notes) {
     const named = byId.get(note.call_id ?? '') ?? [];
     for (const open of named) add(open, note);
-    if (note.kind === 'retry' && note.name === RETRIED) {
+    if (note.kind === 'retry' && note.name === RETRY_STEP_NAME) {
       for (const open of calls) if (!named.includes(open)) forget(open);
     }
   }
 }
 
 /** Name of the step that `retry_execution` records. */
-export const RETRIED = 'retry_execution';
+export const RETRY_STEP_NAME = 'retry_execution';
 
 function add(open: OpenCall, note: StepNote): void {
   switch (note.kind) {
     case 'tool_started':
-      open.isBegun = true;
-      open.begunWith = note.input;
+      open.isStarted = true;
+      open.startArguments = note.input;
       delete open.answers.effect; // that answer was about the previous start of the call
       break;
     case 'retry':
-      open.isBegun = false;
+      open.isStarted = false;
       open.failures.push(note.error as RunError);
       open.notBefore = notBefore(note.output);
       break;
@@ -134,16 +134,16 @@ function add(open: OpenCall, note: StepNote): void {
 function questioned(open: OpenCall, note: StepNote): void {
   const { name, input } = note;
   open.question = name as QuestionKind;
-  open.isBegun &&= !isAskedBack(note);
+  open.isStarted &&= !isElicitation(note);
   if (name === 'approval') {
     delete open.answers.approval;
     open.dryRun = isJsonObject(input) ? (input.dry_run as DryRun | undefined) : undefined;
-    open.timesAsked += 1;
+    open.approvalQuestions += 1;
   }
 }
 
 /** Returns true for a question that the server of a call asked during the call. */
-export function isAskedBack({ kind, input }: StepNote): boolean {
+export function isElicitation({ kind, input }: StepNote): boolean {
   return kind === 'question' && isJsonObject(input) && typeof input.elicitation === 'string';
 }
 
@@ -152,7 +152,7 @@ function answered(open: OpenCall, note: StepNote): void {
   open.question = undefined;
   open.answers[kind] = note.output as Answer;
   if (kind === 'effect') {
-    open.isBegun = false;
+    open.isStarted = false;
   }
 }
 
@@ -162,7 +162,7 @@ function answered(open: OpenCall, note: StepNote): void {
  */
 function forget(open: OpenCall): void {
   open.question = undefined;
-  open.timesAsked = 0;
+  open.approvalQuestions = 0;
   open.isWithChild = false;
   open.failures = [];
   open.notBefore = 0;

@@ -9,16 +9,16 @@ import { closestNames } from '../../text/closest-names.ts';
 import { invalidArguments, parseArguments } from '../../tools/arguments.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { offloadForRun } from '../owned-run/offload-for-run.ts';
-import { trustOfEnd } from '../owned-run/trust.ts';
+import { trustOfChildResult } from '../owned-run/trust.ts';
 import { rejectWithdrawn, requireApproval } from './call-permission.ts';
 import { childOutcome, type OpenCall, openCalls } from './open-calls.ts';
 import { questionForCall } from './questions.ts';
 import {
   type Approval,
   type CallPlan,
+  errorPlan,
+  formatArguments,
   type PlannedCall,
-  readable,
-  tellError,
 } from './tool-call-plan.ts';
 import { schemaErrors } from './validate-json.ts';
 
@@ -60,7 +60,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   }
   if (open.copies >= COPIES) {
     const message = `the same call stands more than ${COPIES} times in one answer; further ones are not made`;
-    return tellError(open.call.name, open.call.arguments, {
+    return errorPlan(open.call.name, open.call.arguments, {
       code: 'rejected',
       message,
       retryable: false,
@@ -70,12 +70,12 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
   const parsed = parseArguments(open.call.arguments);
   if (!tool || !parsed.ok) {
     const error = tool ? (parsed as { error: RunError }).error : unknownTool(definition, open);
-    return tellError(open.call.name, open.call.arguments, error);
+    return errorPlan(open.call.name, open.call.arguments, error);
   }
   const args = open.dryRun?.arguments ?? parsed.value;
   const error = misfit(tool, args);
   if (error) {
-    return tellError(tool.name, args, error);
+    return errorPlan(tool.name, args, error);
   }
   return (
     rejectWithdrawn(tool, args, open, state) ??
@@ -94,7 +94,7 @@ function approved(tool: ToolDefinition, requested: JsonObject, open: OpenCall): 
   }
   const error = misfit(tool, edited);
   return error
-    ? tellError(tool.name, edited, error)
+    ? errorPlan(tool.name, edited, error)
     : (effectOf(tool, edited, open) ?? workOf(tool, edited, open));
 }
 
@@ -104,7 +104,7 @@ function editedArguments({ answers }: OpenCall): JsonObject | undefined {
 }
 
 /** Returns true when any of the calls names a tool. The rules of the tools are then read first. */
-export function nameTools(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
+export function callsKnownTool(definition: AgentDefinition, calls: readonly ToolCall[]): boolean {
   return calls.some(({ name }) => findTool(definition, name) !== undefined);
 }
 
@@ -139,7 +139,7 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
  * Returns true when the start of a call is committed as a step of its own, because the log must not
  * lose track of the effect of the call.
  */
-export function leavesIntent(tool: ToolDefinition): boolean {
+export function needsStartStep(tool: ToolDefinition): boolean {
   return tool.effect === 'once' || tool.compensation !== undefined;
 }
 
@@ -150,8 +150,8 @@ export function leavesIntent(tool: ToolDefinition): boolean {
  */
 function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
-  if (open.isBegun && tool.effect === 'once') {
-    const prompt = `${tool.name} was called with ${readable(args)}, but its outcome is unknown. Did the call take effect?`;
+  if (open.isStarted && tool.effect === 'once') {
+    const prompt = `${tool.name} was called with ${formatArguments(args)}, but its outcome is unknown. Did the call take effect?`;
     return { do: 'ask', tool, args, question: questionForCall('effect', tool, open, args, prompt) };
   }
   if (seen?.answer === 'done') {
@@ -164,7 +164,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   }
   if (seen?.answer === 'give_up') {
     const message = `it is not known whether this call took effect, and ${seen.by} gave it up`;
-    return tellError(tool.name, args, { code: 'tool_failed', message, retryable: false }, 'user');
+    return errorPlan(tool.name, args, { code: 'tool_failed', message, retryable: false }, 'user');
   }
   return undefined;
 }
@@ -196,7 +196,7 @@ function workOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPla
   }
   if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined
-      ? { do: 'spawn', tool, message: messageOf(args) }
+      ? { do: 'spawn', tool, message: childInput(args) }
       : childEnded(tool, args, open.childEnd);
   }
   const approval = approvalFor(args, open);
@@ -226,7 +226,7 @@ function promptOf({ kind, name }: ToolDefinition, args: JsonObject): string {
 /**
  * Returns the input of a sub-agent: its message, or all arguments as JSON when there are others.
  */
-export function messageOf(args: JsonObject): string {
+export function childInput(args: JsonObject): string {
   const { message, ...others } = args;
   return typeof message === 'string' && Object.keys(others).length === 0
     ? message
@@ -235,7 +235,7 @@ export function messageOf(args: JsonObject): string {
 
 function childEnded(tool: ToolDefinition, input: Json, end: Json): CallPlan {
   const { isAnswer, value, message } = childOutcome(end);
-  const trust = trustOfEnd({ kind: 'child', output: end }) ?? 'external';
+  const trust = trustOfChildResult({ kind: 'child', output: end }) ?? 'external';
   const error: RunError = {
     code: 'tool_failed',
     message: `${tool.name} gave no answer: ${message}`,
@@ -243,5 +243,5 @@ function childEnded(tool: ToolDefinition, input: Json, end: Json): CallPlan {
   };
   return isAnswer
     ? { do: 'tell', name: tool.name, input, outcome: { ok: true, value, trust } }
-    : tellError(tool.name, input, error, trust);
+    : errorPlan(tool.name, input, error, trust);
 }

@@ -36,11 +36,11 @@ export type Approval = { shown: DryRun } | 'edited';
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
 
 /** Plans an error as the result of a call. Without a trust, the error is trusted as `system`. */
-export function tellError(name: string, input: Json, error: RunError, trust?: Trust): CallPlan {
+export function errorPlan(name: string, input: Json, error: RunError, trust?: Trust): CallPlan {
   return { do: 'tell', name, input, outcome: { ok: false, error, ...(trust ? { trust } : {}) } };
 }
 
 /** Renders arguments for use within a sentence. The question contains the complete arguments. */
-export function readable(args: JsonObject): string {
+export function formatArguments(args: JsonObject): string {
   return truncateMiddle(JSON.stringify(args), 2_000);
 }

@@ -103,7 +103,10 @@ function argumentOf(parameter: JsonObject, schemas: Schemas): Argument {
   const schema = schemas.take(parameter.schema);
   const documentation =
     typeof description === 'string' && isJsonObject(schema) && schema.description === undefined
-      ? { description: schemas.told(description), ...(deprecated === true && { deprecated }) }
+      ? {
+          description: schemas.visibleDescription(description),
+          ...(deprecated === true && { deprecated }),
+        }
       : {};
   const written =
     place === 'query' && style !== undefined && style !== 'form'
@@ -160,7 +163,7 @@ function bodyOf(
   const description = body.value.description;
   const documented =
     typeof description === 'string' && isJsonObject(schema)
-      ? { ...schema, description: schemas.told(description) }
+      ? { ...schema, description: schemas.visibleDescription(description) }
       : schema;
   const whole = {
     argument: 'body',

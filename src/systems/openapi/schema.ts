@@ -55,7 +55,7 @@ export class Schemas {
   }
 
   /** Removes invisible characters from the description of a parameter. */
-  told(description: string): string {
+  visibleDescription(description: string): string {
     return this.#openApi.visible(description, this.#pointer, 'the description of a parameter');
   }
 
@@ -102,7 +102,7 @@ export class Schemas {
 
   #keyword(key: string, value: Json): Json {
     if (AS_IT_IS.has(key)) return value;
-    if (key === 'description' && typeof value === 'string') return this.told(value);
+    if (key === 'description' && typeof value === 'string') return this.visibleDescription(value);
     if (BY_NAME.has(key) && isJsonObject(value)) {
       return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.take(one)]));
     }

@@ -42,7 +42,7 @@ export class RunTracer implements RunObserver {
     this.#runSpan = spanOf(run.context.execution_id);
   }
 
-  modelAsked(operation: ModelRequest['operation'], prompt?: readonly Message[]): string {
+  onModelCall(operation: ModelRequest['operation'], prompt?: readonly Message[]): string {
     const messages = this.#place.capturesContent ? prompt : undefined;
     this.#model = { operation, messages, spanId: newSpanId(), from: Date.now() };
     return traceparent(this.#options.trace.traceId, this.#model.spanId);

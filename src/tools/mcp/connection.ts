@@ -4,7 +4,7 @@ import {
   type RequestOptions,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/client';
-import type { AskedBack, McpHost, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { McpHost, McpOutcome, PendingElicitation } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
@@ -119,7 +119,7 @@ export class McpConnection {
    * Returns whether the tools should be listed again: no report came for a while, or the first
    * report is too old.
    */
-  get isToldLongAgo(): boolean {
+  get isRelistDue(): boolean {
     const since = (moment = 0) => Date.now() - moment;
     return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MOST_STALE_MS;
   }
@@ -142,8 +142,8 @@ export class McpConnection {
     const { signal } = context;
     const abandonment = new AbortController();
     const progress = lastProgress();
-    let pendingQuestion: AskedBack | undefined;
-    const giveUp = (question: AskedBack): void => {
+    let pendingQuestion: PendingElicitation | undefined;
+    const giveUp = (question: PendingElicitation): void => {
       pendingQuestion ??= question;
       abandonment.abort();
     };
@@ -192,7 +192,7 @@ export class McpConnection {
   }
 
   /** Returns the question of an error that requires a person to open a page first. */
-  #urlOf(error: unknown, host: McpHost): AskedBack | undefined {
+  #urlOf(error: unknown, host: McpHost): PendingElicitation | undefined {
     const [first] = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
     const { name, allows_elicitation } = this.#server;
     if (!first || !allows_elicitation) return undefined;

@@ -106,7 +106,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     setTimeout(() => {
       soon.delete(connection);
       if (!connection.isOpen || !connection.isStale) return;
-      if (asking.has(server.id) || !connection.isToldLongAgo) askSoon(server, connection);
+      if (asking.has(server.id) || !connection.isRelistDue) askSoon(server, connection);
       else void askAgain(server, connection);
     }, SOON_MS).unref();
   };

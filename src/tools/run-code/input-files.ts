@@ -1,5 +1,5 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import type { GivenFile, MadeFile, RunFiles } from '../../contracts/runs/run-files.ts';
+import type { MadeFile, RunFiles, RunInputFile } from '../../contracts/runs/run-files.ts';
 import { lowestTrust, type Trust } from '../../contracts/runs/trust.ts';
 import type { Json } from '../../json/json.ts';
 import { typeOf, typeOfName } from '../file-type.ts';
@@ -34,7 +34,7 @@ export async function inputFiles(
   return { ok: true, value: { files: loadedFiles, trust } };
 }
 
-function faultIn(files: readonly GivenFile[]): string | undefined {
+function faultIn(files: readonly RunInputFile[]): string | undefined {
   const names = files.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined)

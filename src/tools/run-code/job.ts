@@ -43,7 +43,7 @@ export type CodeReport = { stdout: string } & (CodeEnd | CodeFault);
 export type CodeEnd = { result: string; files: readonly CodeFile[] };
 
 /** Truncates a text to a number of UTF-8 bytes. A truncated text ends with a line that says so. */
-export function kept(text: string, bytes: number): string {
+export function truncated(text: string, bytes: number): string {
   const all = Buffer.from(text);
   if (all.byteLength <= bytes) return text;
   const beginning = all

@@ -6,7 +6,7 @@ import type { Egress } from '../egress.ts';
 import { signingKey, webhookHeaders } from './sign.ts';
 
 /** A delivery attempt that has started, as the database returns it. */
-export type Delivery = {
+export type WebhookDelivery = {
   id: string;
   tenant_id: string;
   url: string;
@@ -31,7 +31,7 @@ const ANSWER_MS = 20_000;
  * error is part of the result.
  */
 export function createSender(ways: { egress: Egress; readSecret: ReadSecret }) {
-  return async (delivery: Delivery): Promise<DeliveryResult> => {
+  return async (delivery: WebhookDelivery): Promise<DeliveryResult> => {
     const keys = await signingKeys(delivery, ways.readSecret);
     if (!keys.ok) return { status: null, error: keys.error.message, retryAfterMs: null };
     const { id, url, body } = delivery;
@@ -58,7 +58,7 @@ export function createSender(ways: { egress: Egress; readSecret: ReadSecret }) {
 }
 
 async function signingKeys(
-  { tenant_id, secrets }: Delivery,
+  { tenant_id, secrets }: WebhookDelivery,
   readSecret: ReadSecret,
 ): Promise<Outcome<Buffer[]>> {
   const keys: Buffer[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Execution } from '../../../src/api/events/execution-rows.ts';
-import { type Live, runEvents } from '../../../src/api/events/run-events.ts';
+import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
 import { FeedQueue } from '../../../src/api/feed/feed-queue.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
@@ -12,7 +12,7 @@ const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 function staged(run: Partial<Execution>) {
   const steps = new FeedQueue<FeedRow>({ onClose() {} });
   const tokens = new FeedQueue<TokenPiece>({ onClose() {} });
-  const live: Live = {
+  const live: RunStreamSources = {
     hub: { tokens: () => tokens },
     steps: () => steps,
     story: async () => ({ messages: [] }) as never,

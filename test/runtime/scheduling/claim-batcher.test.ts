@@ -7,7 +7,7 @@ import {
 
 const batch = (ids: string[], kept = 0): ClaimedBatch => ({
   runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
-  kept,
+  reservedSlots: kept,
 });
 const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
@@ -40,7 +40,8 @@ test('what is left when everybody who asked has a run comes for the room that wa
   const left: string[][] = [];
   const claim = createClaimBatcher(
     async () => batch(['a', 'b', 'c', 'd'], 3),
-    ({ runs, kept }) => left.push([`of ${kept}`, ...runs.map((run) => run.execution_id)]),
+    ({ runs, reservedSlots }) =>
+      left.push([`of ${reservedSlots}`, ...runs.map((run) => run.execution_id)]),
   );
   const runs = await Promise.all(['a', 'x'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b']);

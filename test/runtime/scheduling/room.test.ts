@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { World } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
 import { Runtime } from '../../../src/runtime/runtime.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 
@@ -20,7 +20,7 @@ function startRuntime(capacity: number): void {
   runtime = new Runtime({
     pool: database.pool,
     claims: database.pool,
-    world: { hooks: {}, sleep: async () => {} } as unknown as World,
+    world: { hooks: {}, sleep: async () => {} } as unknown as RuntimeDependencies,
     capacity,
     announce() {},
     stream: () => ({ say() {}, end() {} }),

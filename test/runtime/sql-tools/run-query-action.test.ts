@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { createQueryPool } from '../../../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../../../src/db/sql-tools/query-settings.ts';
-import type { World } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
 import { runQueryAction } from '../../../src/runtime/loop/run-query-action.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -40,7 +40,7 @@ async function read(query: string, failures: number) {
       querySettings: (tenantId: string) => querySettings(pool, tenantId),
       random: () => 0,
       sleep,
-    } as unknown as World,
+    } as unknown as RuntimeDependencies,
   );
   return { step: committed[0], waits };
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
 import { deadline } from '../../../src/runtime/environment/deadline.ts';
-import type { World } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { runInteractiveTool } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
 
@@ -17,7 +17,7 @@ test('a tool that asks what nobody has answered is stopped by its signal', async
     context,
     'c1',
     run,
-    {} as World,
+    {} as RuntimeDependencies,
     time.abort,
     (talk) => {
       talk.signal.addEventListener('abort', () => seen.push(talk.signal.reason.name));

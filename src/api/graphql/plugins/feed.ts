@@ -11,7 +11,7 @@ import {
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
-import type { FeedRow, RunState, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow, FeedRunState, SessionRow } from '../../../db/feed/feed.ts';
 import { FeedRowStep } from '../subscriptions/feed-row.ts';
 import type { LiveSources } from '../subscriptions/subscriptions.ts';
 
@@ -87,7 +87,7 @@ export const FeedPlugin = extendSchema((build) => {
           },
           executionUpdated: {
             subscribePlan: (_$root, { $id }) => listenTo('states', { id: $id }),
-            plan: ($event: Step<RunState>) =>
+            plan: ($event: Step<FeedRunState>) =>
               executions.get({ id: access($event, 'execution_id') }),
           },
           executionTokens: {

@@ -2,7 +2,7 @@ import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
-import type { FeedRow, RunState, SessionCursor, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow, FeedRunState, SessionCursor, SessionRow } from '../../../db/feed/feed.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
@@ -23,7 +23,7 @@ export type EventSource<T> = { subscribe(topic: FeedTopic): Promise<AsyncIterabl
 /** The sources of one operation. */
 export type LiveSources = {
   steps: EventSource<FeedRow>;
-  states: EventSource<RunState>;
+  states: EventSource<FeedRunState>;
   tokens: EventSource<TokenPiece>;
   messages: EventSource<SessionRow>;
 };

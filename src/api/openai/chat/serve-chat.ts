@@ -10,7 +10,7 @@ import { type ChatRequest, conversationOf } from './chat-request.ts';
 export async function serveChat(request: ChatRequest, turn: RequestRun): Promise<void> {
   const isStreamed = request.stream === true;
   const started = await turn.begin(conversationOf(request), {
-    isKept: false,
+    isStored: false,
     isFollowed: isStreamed,
   });
   if (!isStreamed) {

@@ -9,7 +9,7 @@ import type { ResponsesRequest } from './responses-request.ts';
 type Phase = NonNullable<Message['phase']>;
 
 /** One request for a response: the values that every form of the answer has in common. */
-export type Asked = { request: ResponsesRequest; begun: StartedRun; created: number };
+export type ResponseContext = { request: ResponsesRequest; started: StartedRun; created: number };
 
 /**
  * Returns the id of a response. The id of a continued run contains the step that it continued from,
@@ -45,7 +45,7 @@ export function callItem({ id, tool_call }: PendingQuestion): FunctionCall {
  * Returns the items for what a stopped run asks: calls of the client's tools, else the question to
  * a person.
  */
-export function askedItems(started: StartedRun, run: RunSnapshot): OutputItem[] {
+export function questionItems(started: StartedRun, run: RunSnapshot): OutputItem[] {
   const calls = run.questions.filter(({ is_client_call }) => is_client_call);
   if (run.status !== 'waiting' || calls.length > 0) return calls.map(callItem);
   const [question] = run.questions;
@@ -67,20 +67,20 @@ export function outputOf(started: StartedRun, run: RunSnapshot): OutputItem[] {
       run.output === null
         ? []
         : [messageItem(messageId(started, run.step_count), run.output, 'final_answer')];
-    return [...whole, ...askedItems(started, run)];
+    return [...whole, ...questionItems(started, run)];
   }
   const said = run.answers.filter(({ content }) => content !== '');
   return [
     ...said.map(({ seq, content, has_calls }) =>
       messageItem(messageId(started, seq), content, has_calls ? 'commentary' : 'final_answer'),
     ),
-    ...askedItems(started, run),
+    ...questionItems(started, run),
   ];
 }
 
 /** Returns the response: in progress without `run`, else as the run has ended. */
 export function responseOf(
-  { request, begun: started, created }: Asked,
+  { request, started: started, created }: ResponseContext,
   run?: RunSnapshot,
   output: OutputItem[] = [],
 ): Response {

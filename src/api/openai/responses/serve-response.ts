@@ -3,7 +3,13 @@ import { openAiError } from '../errors.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import type { RequestRun } from '../request-run.ts';
 import { answerQuestion, look, type StartedRun } from '../runs.ts';
-import { type Asked, askedItems, messageId, outputOf, responseOf } from './response.ts';
+import {
+  messageId,
+  outputOf,
+  questionItems,
+  type ResponseContext,
+  responseOf,
+} from './response.ts';
 import { createResponseEvents } from './response-events.ts';
 import { conversationOf, type ResponsesRequest } from './responses-request.ts';
 
@@ -13,7 +19,11 @@ import { conversationOf, type ResponsesRequest } from './responses-request.ts';
  */
 export async function serveResponse(request: ResponsesRequest, turn: RequestRun): Promise<void> {
   const started = await beginResponse(request, turn);
-  const context: Asked = { request, begun: started, created: Math.floor(Date.now() / 1000) };
+  const context: ResponseContext = {
+    request,
+    started: started,
+    created: Math.floor(Date.now() / 1000),
+  };
   if (request.stream === true) return streamResponse(context, turn);
   const run = await turn.stopped();
   if (run) turn.answer(responseOf(context, run, outputOf(started, run)));
@@ -27,7 +37,7 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
   const previous = sent === undefined ? undefined : uuidIn('resp', sent);
   if (sent !== undefined && previous === undefined) throw noResponse(sent);
   if (previous === undefined || conversation.results.length > 0) {
-    return turn.begin(conversation, { isKept: isStored, isFollowed });
+    return turn.begin(conversation, { isStored: isStored, isFollowed });
   }
   const run = await turn.transaction((db) => look(db, { id: previous, since: 0 }));
   if (!run) throw noResponse(sent ?? '');
@@ -38,7 +48,7 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
     throw new RequestRefusal(400, message, { detail: { field: 'input' } });
   }
   const question = open[0];
-  if (!question) return turn.begin(conversation, { previous, isKept: isStored, isFollowed });
+  if (!question) return turn.begin(conversation, { previous, isStored: isStored, isFollowed });
   const answer = { id: previous, questionId: question.id, answer: conversation.input };
   return turn.goOn((db) => answerQuestion(db, answer));
 }
@@ -52,8 +62,8 @@ function noResponse(id: string): RequestRefusal {
   });
 }
 
-async function streamResponse(context: Asked, turn: RequestRun): Promise<void> {
-  const { begun: started } = context;
+async function streamResponse(context: ResponseContext, turn: RequestRun): Promise<void> {
+  const { started: started } = context;
   const writer = turn.stream();
   const events = createResponseEvents(writer);
   try {
@@ -68,7 +78,7 @@ async function streamResponse(context: Asked, turn: RequestRun): Promise<void> {
       if (answerItem.type !== 'stopped') continue;
       const { run } = answerItem;
       await events.settle('final_answer');
-      const rest = run.is_whole ? outputOf(started, run) : askedItems(started, run);
+      const rest = run.is_whole ? outputOf(started, run) : questionItems(started, run);
       for (const item of rest) {
         if (item.type === 'function_call') await events.call(item);
         else {

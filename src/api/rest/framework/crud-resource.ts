@@ -5,9 +5,9 @@ import {
   type Condition,
   deleteRow,
   findRow,
-  holdRow,
   insertRow,
   listRows,
+  lockRow,
   type Shown,
   settle,
   touchRow,
@@ -185,7 +185,7 @@ async function change(
     ? await updateRow(db, collection, id, { values, defaults, ...(tag && { tag }) })
     : tag === undefined
       ? (await findRow(db, collection, id)) !== undefined
-      : await holdRow(db, collection, id, tag);
+      : await lockRow(db, collection, id, tag);
   if (!isThere) throw await refusalFor(db, kind, id);
   if (kind.writeParts && !hasColumns && Object.keys(body).length > 0) {
     await touchRow(db, collection, id);
@@ -203,7 +203,7 @@ function removeRoute(kind: CrudResource): Route {
     answers: { 204: { description: `The ${kind.one} was deleted` } },
     async work(db, { params: { id }, headers }) {
       const tag = await tagToMatch(db, kind, id, headers['if-match']);
-      if (tag && !(await holdRow(db, kind.collection, id, tag)))
+      if (tag && !(await lockRow(db, kind.collection, id, tag)))
         throw await refusalFor(db, kind, id);
       if (kind.remove) await kind.remove(db, id);
       else if (!(await deleteRow(db, kind.collection, id))) throw noSuch(kind.one, id);

@@ -1,6 +1,6 @@
 import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
-import type { Filtered, Outlet } from '../../../db/runs/output-filters.ts';
+import type { Filtered, FilterTarget } from '../../../db/runs/output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';
@@ -20,7 +20,7 @@ export function recordedFilterResult(
   position: number,
   value: Json,
   callId: string | undefined,
-  outlet?: Outlet,
+  outlet?: FilterTarget,
 ): Filtered {
   const { run, steps } = record;
   const behind = steps.slice(position);

@@ -20,7 +20,7 @@ export function policyOf({ kind, input, error }: ExportedStep): 'ask' | 'deny' |
 }
 
 /** Returns a message in the form that a claim has. Fields without a value are absent. */
-export function recordedRefusal(message: ExportedMessage): LoggedMessage {
+export function toLoggedMessage(message: ExportedMessage): LoggedMessage {
   const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
   const { covers_from_seq, covers_to_seq } = message;
   const trust = message.trust === 'external' ? message.trust : undefined;

@@ -8,15 +8,15 @@ import type { RunFiles } from '../../../contracts/runs/run-files.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { unifiedDiff } from '../../../text/unified-diff.ts';
-import type { World } from '../../environment/world.ts';
+import type { RuntimeDependencies } from '../../environment/world.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
-import { definitionFor } from '../../owned-run/overrides.ts';
+import { applyOverrides } from '../../owned-run/overrides.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import { stepText } from '../format-divergence.ts';
 import type { ReplayChecker } from '../replay-checker.ts';
 import type { ReplayedRun } from '../replayed-run.ts';
-import { askedText, requestOf, requestText } from '../request-text.ts';
+import { describeRequest, requestOf, requestText } from '../request-text.ts';
 import { asStoredText } from './as-stored-json.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
 import type { RunRecording } from './run-recording.ts';
@@ -25,7 +25,11 @@ import type { RunRecording } from './run-recording.ts';
  * Creates a world whose models and tools answer from the record. Nothing here reaches a network or
  * a database, and nothing waits.
  */
-export function recordedWorld(record: RunRecording, judge: ReplayChecker, run: ReplayedRun): World {
+export function recordedWorld(
+  record: RunRecording,
+  judge: ReplayChecker,
+  run: ReplayedRun,
+): RuntimeDependencies {
   const provider: ModelProvider = {
     name: 'record',
     generate: (request) => answer(request, record, judge, run),
@@ -66,7 +70,7 @@ async function answer(
   const isOurs = next !== undefined && !record.isOutside(judge.position);
   const outcome = isOurs ? modelOutcome(next, record.messagesOf(next)) : undefined;
   if (!outcome) {
-    judge.wentElsewhere(askedText(request));
+    judge.wentElsewhere(describeRequest(request));
     run.relinquish();
     return GONE;
   }
@@ -85,7 +89,7 @@ async function answer(
 async function recordedRequest(record: RunRecording, position: number): Promise<string> {
   const { execution } = record.run;
   const { overrides } = record.claimAt(position);
-  const definition = definitionFor(
+  const definition = applyOverrides(
     { is_compensation: false, overrides },
     record.definitionAt(position),
   );

@@ -3,7 +3,7 @@ import type {
   Overrides,
   ToolDefinition,
 } from '../../../contracts/agents/definition.ts';
-import type { AskedBack } from '../../../contracts/agents/mcp-host.ts';
+import type { PendingElicitation } from '../../../contracts/agents/mcp-host.ts';
 import type { CallRules, RunState } from '../../../contracts/runs/action.ts';
 import type {
   ExportedMessage,
@@ -18,10 +18,10 @@ import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../../db/runs
 import { isJsonObject } from '../../../json/json.ts';
 import { SERVER_MISSING } from '../../loop/await-mcp-servers.ts';
 import { foldLog } from '../../owned-run/fold.ts';
-import { trustOfEnd } from '../../owned-run/trust.ts';
+import { trustOfChildResult } from '../../owned-run/trust.ts';
 import { fillPromptTemplate } from '../../scheduling/fill-prompt-template.ts';
-import { RETRIED } from '../../tool-plans/open-calls.ts';
-import { policyOf, reasonOf, recordedRefusal } from './recorded-refusals.ts';
+import { RETRY_STEP_NAME } from '../../tool-plans/open-calls.ts';
+import { policyOf, reasonOf, toLoggedMessage } from './recorded-refusals.ts';
 import { recordedSettings } from './recorded-settings.ts';
 
 /** Guards by which the database reports that a limit is used up. */
@@ -108,11 +108,11 @@ export class RunRecording {
   }
 
   /** Returns what people were asked for the server of a call, if the step is that question. */
-  askedBackBy({ kind, input }: ExportedStep): AskedBack | undefined {
+  askedBackBy({ kind, input }: ExportedStep): PendingElicitation | undefined {
     const { elicitation, question_id } = isJsonObject(input) ? input : {};
     const question = this.run.questions.find(({ id }) => id === question_id);
     return kind === 'question' && typeof elicitation === 'string' && question
-      ? { ...(question as unknown as AskedBack), elicitation }
+      ? { ...(question as unknown as PendingElicitation), elicitation }
       : undefined;
   }
 
@@ -226,7 +226,7 @@ export class RunRecording {
 
   #messagesAt(position: number): LoggedMessage[] {
     const last = this.steps[position - 1]?.seq ?? 0;
-    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(recordedRefusal);
+    return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(toLoggedMessage);
   }
 
   /**
@@ -241,14 +241,14 @@ export class RunRecording {
       .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
       .map(({ trust }) => trust);
     const initialTrust = execution.input_trust ?? 'user';
-    return lowestTrust(initialTrust, ...read, ...past.map(trustOfEnd));
+    return lowestTrust(initialTrust, ...read, ...past.map(trustOfChildResult));
   }
 
   #messagesAtRetry(position: number): number {
     const copied = this.run.execution.forked_from_seq ?? 0;
     const retried = this.steps
       .slice(copied, position)
-      .findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRIED);
+      .findLastIndex(({ kind, name }) => kind === 'retry' && name === RETRY_STEP_NAME);
     return retried < 0 ? 0 : this.#messagesAt(copied + retried).length;
   }
 

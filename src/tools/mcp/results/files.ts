@@ -34,7 +34,7 @@ function decoded(text: string): string {
 }
 
 /** Stores a file and returns a line that describes the file and its place. */
-export async function keptLine(file: McpFile, what: string, keep: KeepFile): Promise<string> {
+export async function storeFile(file: McpFile, what: string, keep: KeepFile): Promise<string> {
   const { name, type, bytes } = file;
   const said = `${what} ${type}, ${bytes.byteLength} bytes`;
   if (bytes.byteLength > MAX_FILE_BYTES) {

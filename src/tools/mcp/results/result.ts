@@ -2,7 +2,7 @@ import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client'
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { Redaction } from '../../../redaction/redaction.ts';
 import { typeOf } from '../../file-type.ts';
-import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
+import { bytesIn, fileName, type KeepFile, storeFile } from './files.ts';
 
 /** The origin of a result, and the functions that process its content. */
 export type ResultOptions = {
@@ -118,7 +118,7 @@ async function renderText(
     bytes,
     origin: origin(options, uri),
   };
-  const line = await keptLine(file, uri, options.keep);
+  const line = await storeFile(file, uri, options.keep);
   return `${line}\n${text.slice(0, BEGINNING)}\n[the beginning: ${bytes.byteLength} bytes are in the file]`;
 }
 
@@ -136,7 +136,7 @@ async function storeBytes(
   const bytes = options.redaction.bytes(decoded);
   const type = typeOf(said, bytes);
   const name = options.redaction.text(fileName(uri, options.tool, type));
-  return keptLine({ name, type, bytes, origin: origin(options, uri) }, what, options.keep);
+  return storeFile({ name, type, bytes, origin: origin(options, uri) }, what, options.keep);
 }
 
 function origin({ server, tool }: ResultOptions, uri: string | undefined) {

@@ -74,7 +74,7 @@ function tame(value: Json): Json {
 }
 
 /** Returns the first word that asks people for a secret, which no server may do, or undefined. */
-export function secretAskedFor({ message, schema }: Elicitation): string | undefined {
+export function requestedSecret({ message, schema }: Elicitation): string | undefined {
   const inMessage = SECRET_IN_TEXT.exec(message)?.[0];
   const fields = isJsonObject(schema.properties) ? schema.properties : {};
   const named = Object.entries(fields).find(([name, field]) => {

@@ -10,10 +10,14 @@ import {
   METHOD_NOT_FOUND,
   ProtocolError,
 } from '@modelcontextprotocol/client';
-import type { AskedBack, Elicitation, McpHost } from '../../../contracts/agents/mcp-host.ts';
+import type {
+  Elicitation,
+  McpHost,
+  PendingElicitation,
+} from '../../../contracts/agents/mcp-host.ts';
 import type { JsonObject, JsonSchema } from '../../../json/json.ts';
 import type { McpServer } from '../server.ts';
-import { formOf, plainText, secretAskedFor } from './elicitation.ts';
+import { formOf, plainText, requestedSecret } from './elicitation.ts';
 import { samplingOf } from './sampling.ts';
 
 /** The call that a connection serves, with the host of its run. */
@@ -21,7 +25,7 @@ export type ServedCall = {
   host: McpHost;
   signal: AbortSignal;
   /** Abandons the call because nobody has answered yet. The call is repeated with the answer. */
-  giveUp(question: AskedBack): void;
+  giveUp(question: PendingElicitation): void;
 };
 
 /**
@@ -120,7 +124,7 @@ async function elicit(
     await call.host.refused('elicitation', { server: server.name, message: elicitation.fault });
     throw new ProtocolError(INVALID_PARAMS, elicitation.fault);
   }
-  const secret = secretAskedFor(elicitation);
+  const secret = requestedSecret(elicitation);
   if (secret !== undefined) {
     const message = `it asked people for what looks like a secret (${plainText(secret, 100)}): declined, and nobody was asked`;
     await call.host.refused('elicitation', { server: server.name, message });

@@ -12,9 +12,9 @@ import {
   type CodeFault,
   type CodeJob,
   type CodeReport,
-  kept,
   RESULT_BYTES,
   STDOUT_BYTES,
+  truncated,
 } from '../job.ts';
 import { Scratch } from '../scratch.ts';
 import { filesFunctions } from './interpreted-files.ts';
@@ -93,7 +93,7 @@ class Printed {
   }
 
   get text(): string {
-    return kept(this.#lines.join('\n'), STDOUT_BYTES);
+    return truncated(this.#lines.join('\n'), STDOUT_BYTES);
   }
 }
 

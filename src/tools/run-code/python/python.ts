@@ -5,9 +5,9 @@ import {
   type CodeFault,
   type CodeJob,
   type CodeReport,
-  kept,
   RESULT_BYTES,
   STDOUT_BYTES,
+  truncated,
 } from '../job.ts';
 import { RunSemaphore } from '../run-semaphore.ts';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
@@ -154,7 +154,7 @@ function heard(stream: Readable, most: number, stop: (fault: CodeFault) => void)
 }
 
 function reportOf({ report, stopped, status, ...ended }: Ended, job: CodeJob): CodeReport {
-  const stdout = kept(ended.stdout, STDOUT_BYTES);
+  const stdout = truncated(ended.stdout, STDOUT_BYTES);
   if (stopped) return { stdout, ...stopped };
   if (SPENT.includes(status)) return { stdout, ...OUT_OF_TIME };
   return {
