@@ -1,3 +1,4 @@
+import type { Release } from '../src/concurrency/semaphore.ts';
 import { ReturnTimes } from './return-times.ts';
 import { TenantSemaphore } from './tenant-semaphore.ts';
 
@@ -44,9 +45,10 @@ export class FairTaskQueue<StartedJob> {
    * Starts the task of a job. Without a free slot, returns the time at which the job has to return.
    */
   async submit(job: TenantJob): Promise<Date | undefined> {
-    if (!this.#slots.enter(job.tenant_id)) return this.#wait(job);
+    const release = this.#slots.tryAcquire(job.tenant_id);
+    if (!release) return this.#wait(job);
     this.#waiting.get(job.tenant_id)?.delete(job.id);
-    await this.#start(job);
+    await this.#start(job, release);
     return undefined;
   }
 
@@ -57,38 +59,40 @@ export class FairTaskQueue<StartedJob> {
     return this.#returnTimes.next(job.tenant_id);
   }
 
-  async #start(job: TenantJob): Promise<void> {
+  async #start(job: TenantJob, release: Release): Promise<void> {
     const started = await this.#doing.begin(job).catch((error: unknown) => {
-      this.#slots.leave(job.tenant_id);
+      release();
       throw error;
     });
     if (started === undefined) {
-      this.#leave(job);
+      this.#leave(release);
       return;
     }
     void this.#doing
       .go(started)
       .catch((error: unknown) => this.#failed(error, job))
-      .finally(() => this.#leave(job));
+      .finally(() => this.#leave(release));
   }
 
   /**
-   * Starts the next waiting task that has a free slot, in turn by tenant. The job of a task that
-   * cannot start returns later.
+   * Frees a slot and starts the next waiting task that has a free slot, in turn by tenant. The job
+   * of a task that cannot start returns later.
    */
-  #leave({ tenant_id }: TenantJob): void {
-    this.#slots.leave(tenant_id);
+  #leave(release: Release): void {
+    release();
     for (const [tenant, waiting] of this.#waiting) {
       const [next] = waiting.values();
       if (!next) {
         this.#waiting.delete(tenant);
-      } else if (this.#slots.enter(tenant)) {
-        waiting.delete(next.id);
-        this.#waiting.delete(tenant);
-        this.#waiting.set(tenant, waiting); // behind the others
-        void this.#start(next).catch((error: unknown) => this.#failed(error, next));
-        return;
+        continue;
       }
+      const freed = this.#slots.tryAcquire(tenant);
+      if (!freed) continue;
+      waiting.delete(next.id);
+      this.#waiting.delete(tenant);
+      this.#waiting.set(tenant, waiting); // behind the others
+      void this.#start(next, freed).catch((error: unknown) => this.#failed(error, next));
+      return;
     }
   }
 }

@@ -48,6 +48,9 @@ type Entry = Place & {
  * A place is never taken back, so limits protect the other keys. Some places are reserved for keys
  * without one, and a key has fewer places while others wait. A budget (a token bucket) makes a key
  * wait until elapsed time has paid for its use, even while no other key waits.
+ *
+ * Not built on `Semaphore`, whose callers enter in order of arrival: here the use of each key
+ * decides anew which key enters next.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;

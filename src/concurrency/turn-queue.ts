@@ -1,7 +1,7 @@
 /**
  * A queue whose callers continue one at a time, each in its own turn of the event loop. Between two
  * of them the loop serves other sockets and timers. For work that is short, but not short enough to
- * be done thirty times in one turn.
+ * be done thirty times in one turn. Not a `Semaphore`: no caller has a permit to give back.
  */
 export class TurnQueue {
   #last: Promise<void> = Promise.resolve();

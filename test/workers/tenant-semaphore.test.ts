@@ -3,12 +3,25 @@ import { TenantSemaphore } from '../../workers/tenant-semaphore.ts';
 
 test('a tenant whose work does not end has its part, and others go on', () => {
   const slots = new TenantSemaphore(3, 1);
-  expect(['a', 'a', 'b', 'a', 'c', 'd'].map((tenant) => slots.enter(tenant))).toEqual([
+  const [a, a2, b, a3, c, d] = ['a', 'a', 'b', 'a', 'c', 'd'].map((tenant) =>
+    slots.tryAcquire(tenant),
+  );
+  expect([a, a2, b, a3, c, d].map((release) => release !== undefined)).toEqual([
     ...[true, false, true, false, true, false],
   ]);
-  slots.leave('b');
-  expect(slots.enter('a')).toBe(false);
-  expect(slots.enter('d')).toBe(true);
-  slots.leave('a');
-  expect(slots.enter('a')).toBe(true);
+  b?.();
+  expect(slots.tryAcquire('a')).toBeUndefined();
+  expect(slots.tryAcquire('d')).toBeDefined();
+  a?.();
+  expect(slots.tryAcquire('a')).toBeDefined();
+});
+
+test('a tenant that is refused for lack of slots keeps its part', () => {
+  const slots = new TenantSemaphore(1, 1);
+  const release = slots.tryAcquire('a');
+  expect(slots.tryAcquire('b')).toBeUndefined();
+  release?.();
+  release?.(); // does nothing
+  expect(slots.tryAcquire('b')).toBeDefined();
+  expect(slots.tryAcquire('c')).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import type { Task } from 'graphile-worker';
-import { PrioritySemaphore } from '../../src/runtime/scheduling/priority-semaphore.ts';
+import { Semaphore } from '../../src/concurrency/semaphore.ts';
 import type { McpPool } from '../../src/tools/mcp/pool.ts';
 import type { McpServer } from '../../src/tools/mcp/server.ts';
 import { discoverToolsPayload } from '../payloads.ts';
@@ -16,16 +16,13 @@ export function discoverToolsTask(
   mcp: Pick<McpPool, 'discover'>,
   begin: (tenantId: string, id: string, attempt: number) => Promise<McpServer | undefined>,
 ): Task {
-  const slots = new PrioritySemaphore(AT_ONCE);
-  const discover = async (server: McpServer): Promise<void> => {
-    await slots.acquire(0);
-    await mcp.discover(server).finally(() => slots.release());
-  };
+  const semaphore = new Semaphore(AT_ONCE);
   return async (payload) => {
     const { id, tenant_id, attempt } = discoverToolsPayload.parse(payload);
     const server = await begin(tenant_id, id, attempt);
     if (server) {
-      discover(server).catch(() => {}); // the job that `begin` left tries again
+      // the job that `begin` left tries again after a failure
+      semaphore.run({}, () => mcp.discover(server)).catch(() => {});
     }
   };
 }

@@ -22,7 +22,8 @@ export function executionCompleteTask(pool: Pool): Task {
   const returnTimes = new ReturnTimes();
   return async (payload, { addJob }) => {
     const { id, tenant_id: tenant } = executionCompletePayload.parse(payload);
-    if (!slots.enter(tenant)) {
+    const release = slots.tryAcquire(tenant);
+    if (!release) {
       const options = { jobKey: `execution_complete ${id}`, runAt: returnTimes.next(tenant) };
       await addJob('execution_complete', { id, tenant_id: tenant }, options);
       return;
@@ -30,7 +31,7 @@ export function executionCompleteTask(pool: Pool): Task {
     try {
       await notifyExternalEnd(tenantPool(pool, 'hooks', { tenant }), id);
     } finally {
-      slots.leave(tenant);
+      release();
     }
   };
 }

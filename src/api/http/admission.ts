@@ -10,7 +10,7 @@ export const RETRY_AFTER = '1';
 
 /**
  * A bounded queue of requests that is fair among tenants. Some requests run, some wait, and all
- * others are refused with `53300`.
+ * others are refused with `53300`. Built on `FairQueue`, because a `Semaphore` knows no tenants.
  */
 export type Admission = {
   /** True when a tenant with no request here would be refused. */

@@ -1,6 +1,6 @@
+import { KeyedSemaphore } from '../../concurrency/keyed-semaphore.ts';
 import type { ReadableTable, ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { createKeyedSemaphore } from '../connection/keyed-semaphore.ts';
 import type { Client, Pool } from '../connection/pool.ts';
 import { describeTables } from '../query-analysis/describe-tables.ts';
 import { parseQuery, type ReadQuery } from '../query-analysis/parse.ts';
@@ -25,7 +25,7 @@ const AT_ONCE = 2;
  * our own database, which provides the rules.
  */
 export function createExternalReader(pool: Pool, find: FindAddresses) {
-  const turns = createKeyedSemaphore(AT_ONCE);
+  const semaphore = new KeyedSemaphore(AT_ONCE);
   return (url: string, secret: string): ExternalReader => {
     const read = async (request: RowsRequest, parsed: ReadQuery): Promise<Outcome<Rows>> => {
       const place = parseDatabaseUrl(url);
@@ -34,7 +34,7 @@ export function createExternalReader(pool: Pool, find: FindAddresses) {
         return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
       }
       const { limits, signal } = request;
-      const leave = await turns.enter(url);
+      const release = await semaphore.acquire(url);
       try {
         const rules = await rulesOn(pool);
         const client = await connectExternal(place, secret, limits.timeoutMs, find, signal);
@@ -44,7 +44,7 @@ export function createExternalReader(pool: Pool, find: FindAddresses) {
             )
           : client;
       } finally {
-        leave();
+        release();
       }
     };
     return {

@@ -1,6 +1,6 @@
+import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { createKeyedSemaphore, type KeyedSemaphore } from '../connection/keyed-semaphore.ts';
 import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
 import { isConnectionLoss } from '../connection/sqlstate.ts';
 import { wholePool } from '../connection/tenant-pool.ts';
@@ -20,7 +20,7 @@ export async function dryRuns(
   pool: Pool,
   call: SqlToolCall,
 ): Promise<Outcome<[CapturedChanges, CapturedChanges]>> {
-  const leave = await enter(pool);
+  const release = await acquireDryRun(pool);
   try {
     let second: CapturedChanges | undefined;
     const first = await tryCall(pool, call, undefined, async (client) => {
@@ -32,7 +32,7 @@ export async function dryRuns(
     if (isConnectionLoss(error) && !isShort(error)) throw error; // says nothing about the call
     return { ok: false, error: failureOf(error, call) };
   } finally {
-    leave();
+    release();
   }
 }
 
@@ -92,17 +92,17 @@ async function undone(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-const semaphores = new WeakMap<Pool, KeyedSemaphore>();
+const semaphores = new WeakMap<Pool, Semaphore>();
 
 /**
  * Limits how many dry runs are made at once. Each dry run holds a connection while it waits for
  * another connection. If too many did, no connection would be left for any of them. Other callers
  * hold one connection and wait for no other.
  */
-function enter(view: Pool): Promise<() => void> {
+function acquireDryRun(view: Pool): Promise<Release> {
   const pool = wholePool(view); // each call has a view of its own
   const semaphore =
-    semaphores.get(pool) ?? createKeyedSemaphore(Math.max(1, Math.floor(pool.options.max / 3)));
+    semaphores.get(pool) ?? new Semaphore(Math.max(1, Math.floor(pool.options.max / 3)));
   semaphores.set(pool, semaphore);
-  return semaphore.enter('');
+  return semaphore.acquire();
 }

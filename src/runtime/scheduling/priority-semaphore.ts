@@ -1,49 +1,51 @@
-type Waiting = { priority: number; enter(isIn: boolean): void };
+import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
 
 /**
- * A semaphore with a fixed capacity. Waiting callers enter by priority (smaller first), then in the
- * order in which they came.
+ * The slots of a process, on top of a semaphore. Waiting callers enter by priority (smaller first),
+ * then in the order in which they came.
+ *
+ * A class of its own, because a claim reserves slots before it is known how many runs it finds, and
+ * because all waiting callers can be sent elsewhere. Slots are therefore counted: `release` frees
+ * any one of them.
  */
 export class PrioritySemaphore {
-  readonly #capacity: number;
-  #free: number;
+  readonly #semaphore: Semaphore;
+  readonly #taken: Release[] = [];
   #reserved = 0;
-  #queue: Waiting[] = [];
+  #rejection = new AbortController();
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
-    this.#free = capacity;
+    this.#semaphore = new Semaphore(capacity);
   }
 
   /** True if no slot is taken. */
   get areFree(): boolean {
-    return this.#free === this.#capacity;
+    return this.#semaphore.isIdle;
   }
 
   get hasRoom(): boolean {
-    return this.#free > 0;
+    return this.#semaphore.free > 0;
   }
 
   /** The number of waiting callers. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#semaphore.waiting;
   }
 
   /** True if more callers wait than reserved slots may come free. */
   get areShort(): boolean {
-    return this.#queue.length > this.#reserved;
+    return this.waiting > this.#reserved;
   }
 
   /** Acquires a slot. Returns false if the caller was rejected; it then has no slot to release. */
   async acquire(priority: number): Promise<boolean> {
-    if (this.#free > 0) {
-      this.#free -= 1;
+    const { signal } = this.#rejection;
+    try {
+      this.#taken.push(await this.#semaphore.acquire({ priority, signal }));
       return true;
+    } catch {
+      return false; // the signal is the only reason of a rejection
     }
-    return new Promise((enter) => {
-      const before = this.#queue.findIndex((other) => other.priority > priority);
-      this.#queue.splice(before < 0 ? this.#queue.length : before, 0, { priority, enter });
-    });
   }
 
   /**
@@ -51,8 +53,10 @@ export class PrioritySemaphore {
    * `settle`.
    */
   reserve(most: number): number {
-    const taken = Math.min(this.#free, most);
-    this.#free -= taken;
+    const taken = Math.min(this.#semaphore.free, most);
+    for (let left = taken; left > 0; left -= 1) {
+      this.#taken.push(this.#semaphore.tryAcquire() as Release);
+    }
     this.#reserved += taken;
     return taken;
   }
@@ -66,20 +70,13 @@ export class PrioritySemaphore {
   }
 
   release(): void {
-    const next = this.#queue.shift();
-    if (next) {
-      next.enter(true);
-    } else {
-      this.#free += 1;
-    }
+    this.#taken.pop()?.();
   }
 
   /** Rejects all waiting callers, which then try elsewhere. */
   rejectWaiting(): void {
-    const waiting = this.#queue;
-    this.#queue = [];
-    for (const { enter } of waiting) {
-      enter(false);
-    }
+    const rejection = this.#rejection;
+    this.#rejection = new AbortController();
+    rejection.abort();
   }
 }

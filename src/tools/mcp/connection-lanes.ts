@@ -7,6 +7,9 @@ type Lane = { run: string; isTaken: boolean };
  * Assigns connections of such servers to calls. A connection serves one call at a time, and all its
  * calls belong to one run. A request of the server therefore always belongs to the run of the
  * connection.
+ *
+ * Not built on `Semaphore`, whose permits are interchangeable: a caller takes one particular
+ * connection, if possible one of its own run, and chooses it when it continues.
  */
 export class ConnectionLanes {
   readonly #lanes = new Map<string, Lane[]>();

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TenantLoad } from '../../../src/db/runs/tenant-load.ts';
 import { planPreemption } from '../../../src/runtime/scheduling/plan-preemption.ts';
-import { PrioritySemaphore } from '../../../src/runtime/scheduling/priority-semaphore.ts';
 
 const share = (tenant_id: string, at_work: number, due = false, weight = 1): TenantLoad => ({
   ...{ tenant_id, at_work, due, weight },
@@ -55,21 +54,4 @@ describe('who gives way', () => {
     const rivals = ['p', 'q', 'r', 's'].map((tenant) => share(tenant, 0, true));
     expect(plan([share('a', 4), ...rivals], { a: 2 })).toEqual({ a: { now: 2, later: 0 } });
   });
-});
-
-test('slots let in by priority, and who is turned away holds none', async () => {
-  const slots = new PrioritySemaphore(1);
-  expect(await slots.acquire(0)).toBe(true);
-  const entered: number[] = [];
-  const waiting = [5, 1].map((priority) =>
-    slots.acquire(priority).then((isIn) => isIn && entered.push(priority)),
-  );
-  expect(slots.waiting).toBe(2);
-  slots.release();
-  await waiting[1];
-  expect(entered).toEqual([1]);
-  slots.rejectWaiting();
-  expect(await waiting[0]).toBe(false);
-  slots.release();
-  expect(await slots.acquire(0)).toBe(true);
 });

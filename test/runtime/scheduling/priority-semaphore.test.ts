@@ -28,3 +28,49 @@ test('are short when all reserved ones are used and somebody waits', async () =>
   slots.release();
   expect(slots.areFree).toBe(true);
 });
+
+test('slots let in by priority, and who is turned away holds none', async () => {
+  const slots = new PrioritySemaphore(1);
+  expect(await slots.acquire(0)).toBe(true);
+  const entered: number[] = [];
+  const waiting = [5, 1].map((priority) =>
+    slots.acquire(priority).then((isIn) => isIn && entered.push(priority)),
+  );
+  expect(slots.waiting).toBe(2);
+  slots.release();
+  await waiting[1];
+  expect(entered).toEqual([1]);
+  slots.rejectWaiting();
+  expect(await waiting[0]).toBe(false);
+  slots.release();
+  expect(await slots.acquire(0)).toBe(true);
+});
+
+test('a slot granted at the moment of a rejection stays with its caller', async () => {
+  const slots = new PrioritySemaphore(1);
+  await slots.acquire(0);
+  const [granted, rejected] = [slots.acquire(0), slots.acquire(0)];
+  slots.release();
+  slots.rejectWaiting();
+  expect(await Promise.all([granted, rejected])).toEqual([true, false]);
+  const later = slots.acquire(0); // waits again after a rejection
+  slots.release();
+  expect(await later).toBe(true);
+  slots.release();
+  expect(slots.areFree).toBe(true);
+});
+
+test('a reservation takes what is free, up to its limit', async () => {
+  const slots = new PrioritySemaphore(3);
+  await slots.acquire(0);
+  expect(slots.reserve(1)).toBe(1);
+  expect(slots.reserve(256)).toBe(1);
+  expect(slots.reserve(256)).toBe(0);
+  expect(slots.hasRoom).toBe(false);
+  slots.settle(1, 0);
+  slots.settle(1, 1);
+  expect(slots.hasRoom).toBe(true);
+  slots.release();
+  slots.release();
+  expect(slots.areFree).toBe(true);
+});

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter, isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { Semaphore } from '../../../concurrency/semaphore.ts';
 import {
   type CodeFault,
   type CodeJob,
@@ -9,7 +10,6 @@ import {
   STDOUT_BYTES,
   truncated,
 } from '../job.ts';
-import { RunSemaphore } from '../run-semaphore.ts';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
 import { reportIn } from './python-report.ts';
 import { seccompFilter } from './seccomp.ts';
@@ -48,10 +48,10 @@ type Ended = {
  * whether the host supports it.
  */
 export function createPython(size: number, options: PythonOptions) {
-  const room = new RunSemaphore(size);
+  const semaphore = new Semaphore(size);
   let missing: Promise<string | undefined> | undefined;
   return (job: CodeJob, signal: AbortSignal): Promise<CodeReport> =>
-    room.within(signal, async () => {
+    semaphore.run({ signal }, async () => {
       missing ??= whatIsMissing(options);
       const reason = await missing;
       signal.throwIfAborted();
