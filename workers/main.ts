@@ -137,10 +137,7 @@ const ASK_OTHERS_MS = 100;
 const SCOPED_LOOK_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
 
-/**
- * Starts a worker, which takes wake-ups, owns runs, and sends heartbeats. Resolves when the worker
- * is ready.
- */
+/** Starts a worker. Resolves when the worker takes wake-ups and sends heartbeats. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { url, log, metrics } = options;
   const { answerWithinMs = ANSWER_MS } = options;

@@ -8,7 +8,7 @@ import { deliveriesOn } from '../src/db/worker/webhooks.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
-import type { WebhookDelivery, DeliveryResult } from '../src/tools/webhooks/send.ts';
+import type { DeliveryResult, WebhookDelivery } from '../src/tools/webhooks/send.ts';
 import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';

@@ -11,7 +11,7 @@ import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
 import { createDefinitionCache } from './scheduling/definition-cache.ts';
-import { FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
+import { countEach, FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
 import { HeldRunFactory } from './scheduling/held-run-factory.ts';
 import { PrioritySemaphore } from './scheduling/priority-semaphore.ts';
 
@@ -61,7 +61,7 @@ export class Runtime {
     });
     this.#scheduler = new FairShareScheduler({
       slots: this.#slots,
-      held: () => this.#heldByTenant(),
+      held: () => countEach([...this.#held.values()].map(({ run }) => run.context.tenant_id)),
       shares: (tenants) => tenantLoad(options.pool, tenants, this.#claimer.served),
       sleep,
       isOver: isDraining,
@@ -291,14 +291,5 @@ export class Runtime {
       run.isHeld = false;
       await this.#claimer.handBack(claimed, owner, isFault);
     }
-  }
-
-  #heldByTenant(): Map<string, number> {
-    const held = new Map<string, number>();
-    for (const { run } of this.#held.values()) {
-      const tenant = run.context.tenant_id;
-      held.set(tenant, (held.get(tenant) ?? 0) + 1);
-    }
-    return held;
   }
 }

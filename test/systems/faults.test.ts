@@ -130,7 +130,10 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['skills: { s: { content: a } }', '3:11 description is missing'],
     ['skills: { s: { descripton: a, content: a } }', '3:16 unknown key "descripton", did you mean'],
-    ['skills: { s: { description: "a\\nb", content: a } }', '3:29 description: describe in one line'],
+    [
+      'skills: { s: { description: "a\\nb", content: a } }',
+      '3:29 description: describe in one line',
+    ],
     [
       'skills: { a b: { description: a, content: a } }',
       '3:11 a skill has a name of letters, digits, _ and -',

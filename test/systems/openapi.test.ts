@@ -179,7 +179,10 @@ describe('an import', () => {
     ['hello', /this version is not supported/],
     ['openapi: 3.1.0\ninfo: {', /library\.yaml:\d+:\d+: /],
     ['{"openapi": "3.1.0"}', /paths is missing/],
-    ['{"openapi": "3.1.0", "paths": {"/a": {"get": {}}}}', /the server is missing: "\/" is not the URL/],
+    [
+      '{"openapi": "3.1.0", "paths": {"/a": {"get": {}}}}',
+      /the server is missing: "\/" is not the URL/,
+    ],
     [
       library.replace('operationId: addBook', 'operationId: listBooks'),
       /library\.yaml:\d+:\d+: listBooks is already the name of GET \/books/,

@@ -114,7 +114,9 @@ test('schedules that fail keep neither questions nor alerts, nor questions alert
   const withSchedules = await without('fire_schedules');
   const withQuestions = await without('expire_questions');
   try {
-    await expect.poll(() => lines.join('')).toMatch(/expire_questions.*questions could not be expired/);
+    await expect
+      .poll(() => lines.join(''))
+      .toMatch(/expire_questions.*questions could not be expired/);
     expect(lines.join('')).toMatch(/fire_schedules.*schedules could not be fired/);
     const { rows } = await pool.query(
       `insert into howdah.alert_rules (name, query) values ('one', 'select 1') returning id`,

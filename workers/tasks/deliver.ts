@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { Deliveries } from '../../src/db/worker/webhooks.ts';
-import type { WebhookDelivery, DeliveryResult } from '../../src/tools/webhooks/send.ts';
+import type { DeliveryResult, WebhookDelivery } from '../../src/tools/webhooks/send.ts';
 import { FairTaskQueue } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';
 

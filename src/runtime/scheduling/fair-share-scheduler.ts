@@ -82,3 +82,10 @@ export class FairShareScheduler {
     }
   }
 }
+
+/** Counts how often each key occurs. */
+export function countEach(keys: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}

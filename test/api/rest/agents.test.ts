@@ -131,7 +131,11 @@ describe('what is wrong is a problem that names the field', () => {
     [{ nam: 'x' }, 'name', 'name is missing'],
     [{ name: 'x', instrucion: '' }, 'instrucion', 'there is no field instrucion'],
     [{ name: 'x', max_steps: 'many' }, 'max_steps', 'max_steps: expected number, received string'],
-    [{ name: 'x', is_active: true, active: false }, 'active', 'active and is_active have the same meaning'],
+    [
+      { name: 'x', is_active: true, active: false },
+      'active',
+      'active and is_active have the same meaning',
+    ],
     [{ name: 'x', tools: ['tood'] }, 'tools', "there is no tool named 'tood'"],
     [{ name: 'x', model: 'fats' }, 'models', "there is no model named 'fats'"],
     [{ name: 'x\u0000' }, 'name', 'name contains the character U+0000'],

@@ -183,7 +183,9 @@ test('a rule that may not read says what would let it; a view is asked by its na
     expect(await asked(await makeRule({ query }))).toMatchObject({ state: 'clear' });
   }
   const runs = await asked(await makeRule({ query: 'select * from howdah.executions' }));
-  expect(runs.last_error).toMatch(/^permission denied .* Name the columns you need from howdah\.executions/);
+  expect(runs.last_error).toMatch(
+    /^permission denied .* Name the columns you need from howdah\.executions/,
+  );
   expect(await asked(await makeRule({ query: 'howdah.nowhere' }))).toMatchObject({
     query: 'table howdah.nowhere',
     state: 'failed',
