@@ -7,7 +7,11 @@ import { BENCH_AGENT } from '../../bench/engine.ts';
 import { type Figure, figure } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
 import { createPool } from '../../src/db/connection/pool.ts';
-import { dropMonths, type MonthOutcome, type MonthStep } from '../../src/db/retention/drop-months.ts';
+import {
+  dropMonths,
+  type MonthOutcome,
+  type MonthStep,
+} from '../../src/db/retention/drop-months.ts';
 import { restoreArchive } from '../../src/db/retention/restore-archive.ts';
 import { checkArchive } from '../../src/db/retention/write-archive.ts';
 import { generateHistory } from '../../src/db/sample-history/generate.ts';

@@ -206,7 +206,7 @@ export class Runtime {
    * Accepts runs that came without a wake-up of their own. Frees the reserved slots that were not
    * used.
    */
-  #acceptBatch({ runs, reservedSlots: reservedSlots }: ClaimedBatch): void {
+  #acceptBatch({ runs, reservedSlots }: ClaimedBatch): void {
     this.#slots.settle(reservedSlots, runs.length);
     if (reservedSlots > runs.length) this.#options.onRoom?.(); // a search meanwhile had no room
     this.#callOthersIfShort();

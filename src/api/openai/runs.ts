@@ -68,7 +68,7 @@ export type RunStart = {
 export async function begin(
   db: Client,
   { model, input, parts, history, tools, results, metadata }: Conversation,
-  { previous, isStored: isStored, isFollowed, key }: RunStart,
+  { previous, isStored, isFollowed, key }: RunStart,
 ): Promise<StartedRun> {
   if (results.length > 0) {
     const { rows } = await db.query<StartedRun>(

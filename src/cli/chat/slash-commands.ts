@@ -117,13 +117,13 @@ async function switchAgent(room: ChatContext, name: string): Promise<void> {
   tellAgent(room);
 }
 
-async function agents({ io, backend: backend }: ChatContext): Promise<void> {
+async function agents({ io, backend }: ChatContext): Promise<void> {
   const rows = await backend.agents();
   if (io.json) printJson(io, { type: 'agents', items: rows });
   else printTable({ ...io, out: io.err }, rows);
 }
 
-async function history({ io, backend: backend, session }: ChatContext): Promise<void> {
+async function history({ io, backend, session }: ChatContext): Promise<void> {
   const items = await backend.said(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
@@ -134,7 +134,7 @@ async function history({ io, backend: backend, session }: ChatContext): Promise<
 }
 
 async function fork(room: ChatContext, argument: string): Promise<void> {
-  const { io, session, backend: backend } = room;
+  const { io, session, backend } = room;
   const turns = await backend.turns(session);
   const turn = argument === '' ? turns : Number(argument);
   if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
@@ -153,7 +153,7 @@ async function fork(room: ChatContext, argument: string): Promise<void> {
   io.err(`the next message continues after turn ${turn}, in a new session`);
 }
 
-async function cost({ io, backend: backend, session }: ChatContext): Promise<void> {
+async function cost({ io, backend, session }: ChatContext): Promise<void> {
   const used = await backend.usage(session);
   if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
@@ -163,7 +163,7 @@ async function cost({ io, backend: backend, session }: ChatContext): Promise<voi
   );
 }
 
-async function trace({ io, backend: backend, lastRun }: ChatContext): Promise<void> {
+async function trace({ io, backend, lastRun }: ChatContext): Promise<void> {
   const steps = lastRun ? await backend.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
   io.err(lastRun ? `execution ${lastRun}` : 'There is no run yet.');

@@ -144,7 +144,7 @@ function prompt(lines: Interface, { io, agent, question, forkedTurn }: Talk): vo
 /**
  * Ends the run of a conversation that is over, or leaves it waiting. Sets the matching exit code.
  */
-async function leave({ io, backend: backend, run, question, ...talk }: Talk): Promise<void> {
+async function leave({ io, backend, run, question, ...talk }: Talk): Promise<void> {
   if (talk.stop.aborted && run) {
     await backend.cancel(run);
     io.err(`run ${run} is cancelled`);
@@ -163,7 +163,7 @@ async function leave({ io, backend: backend, run, question, ...talk }: Talk): Pr
  * turn until it ends or asks a question.
  */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, backend: backend, shown } = talk;
+  const { io, backend, shown } = talk;
   const command = await attempt(io, () => runSlashCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
@@ -190,7 +190,7 @@ async function say(talk: Talk, line: string): Promise<void> {
  * its session.
  */
 async function beginFork(talk: Talk, text: string): Promise<void> {
-  const { io, backend: backend, session, forkedTurn: turn = 0 } = talk;
+  const { io, backend, session, forkedTurn: turn = 0 } = talk;
   talk.forkedTurn = undefined;
   const started = await backend.fork({ session, turn }, text);
   talk.session = started.session;

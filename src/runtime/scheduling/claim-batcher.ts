@@ -52,7 +52,7 @@ export function createClaimBatcher(
 
 function shareOut(
   ids: readonly string[],
-  { runs, reservedSlots: reservedSlots }: ClaimedBatch,
+  { runs, reservedSlots }: ClaimedBatch,
   more: (left: ClaimedBatch) => void,
 ): Map<string, ClaimedRun> {
   const requestedIds = new Set(ids);

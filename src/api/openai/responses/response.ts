@@ -80,7 +80,7 @@ export function outputOf(started: StartedRun, run: RunSnapshot): OutputItem[] {
 
 /** Returns the response: in progress without `run`, else as the run has ended. */
 export function responseOf(
-  { request, started: started, created }: ResponseContext,
+  { request, started, created }: ResponseContext,
   run?: RunSnapshot,
   output: OutputItem[] = [],
 ): Response {

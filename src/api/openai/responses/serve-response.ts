@@ -63,7 +63,7 @@ function noResponse(id: string): RequestRefusal {
 }
 
 async function streamResponse(context: ResponseContext, turn: RequestRun): Promise<void> {
-  const { started: started } = context;
+  const { started } = context;
   const writer = turn.stream();
   const events = createResponseEvents(writer);
   try {
