@@ -288,6 +288,16 @@ test('a file has at most 300 lines and no default export', () => {
   expect({ long, defaults }).toEqual({ long: [], defaults: [] });
 });
 
+test('comments have at most 100 columns', () => {
+  const long = files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .filter((line) => line.length > 100 && /^\s*(\/?\*|\/\/)(?! biome-ignore)/.test(line))
+      .map((line) => `${path}: ${line.trim()}`),
+  );
+  expect(long).toEqual([]);
+});
+
 test('a folder has at most 15 files', () => {
   const counts = new Map<string, number>();
   for (const { path } of files) {

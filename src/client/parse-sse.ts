@@ -8,8 +8,8 @@ const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 /**
  * Parses the body of a response as Server-Sent Events and yields each event as it comes. Skips
- * comments and events without a name. Throws a HowdahError with the code bad_answer for data that is
- * not JSON, and for an event of more than 64 million characters.
+ * comments and events without a name. Throws a HowdahError with the code `bad_answer` for data that
+ * is not JSON, and for an event of more than 64 million characters.
  */
 export async function* parseServerSentEvents(
   body: ReadableStream<Uint8Array>,

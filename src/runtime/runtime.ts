@@ -179,7 +179,7 @@ export class Runtime {
     if (entry && (await this.#claimer.hasLost(entry.claim))) entry.run.relinquish();
   }
 
-  /** Releases runs that this worker owns in the database and does not hold. Returns their number. */
+  /** Releases runs that this worker owns and does not hold. Returns the number of these runs. */
   reconcile(): Promise<number> {
     return this.#claimer.reconcile();
   }

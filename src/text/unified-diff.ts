@@ -26,7 +26,7 @@ export function diffHunks(before: string | null, after: string | null): DiffHunk
   return [{ oldStart: 1, newStart: 1, lines: [...marked('-', from), ...marked('+', to)] }];
 }
 
-/** Returns the lines in which two texts differ, each place under a head. Empty if there are none. */
+/** Returns the lines in which two texts differ, each place under a head. */
 export function unifiedDiff(before: string, after: string): string {
   return diffHunks(before, after).flatMap(hunkLines).join('\n');
 }

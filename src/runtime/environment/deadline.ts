@@ -1,6 +1,6 @@
 /** A time limit for one piece of work of a run. */
 export type Deadline = {
-  /** Fires when the time limit is reached, with a `TimeoutError`, or when the run's own signal fires. */
+  /** Fires at the time limit with a `TimeoutError`, or when the signal of the run fires. */
   readonly signal: AbortSignal;
   /**
    * Ends the time limit when the work is done. Nothing fires any more, and no timer or listener is

@@ -5,8 +5,8 @@ import type { McpPool, McpPoolOptions } from './pool.ts';
 type LoadPool = () => Promise<Pick<typeof import('./pool.ts'), 'createMcpPool'>>;
 
 /**
- * Creates the pool with its first call. The client of the protocol takes 0.1 s of CPU and 34 MB, and
- * most workers call no MCP server. Tests set `load`.
+ * Creates the pool with its first call. The client of the protocol takes 0.1 s of CPU and 34 MB,
+ * and most workers call no MCP server. Tests set `load`.
  */
 export function createLazyMcpPool(
   options: McpPoolOptions,

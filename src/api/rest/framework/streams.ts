@@ -31,7 +31,7 @@ export type Streams = {
     headers?: Readonly<Record<string, string>>,
   ): Promise<void>;
   /**
-   * Waits until `begin` resolves, the time limit is reached, the client disconnects, or the server closes.
+   * Waits until `begin` resolves, the time is over, the client disconnects, or the server closes.
    * Does not wait if the answer is not counted and the caller has too many streams. Throws 401 if
    * the login of the caller ends.
    */
