@@ -269,7 +269,7 @@ test('an empty standard input is no message, and no value of a secret', async ()
   isTold(run.stderr, /standard input is empty/, /Pipe a text/);
   const secret = await runCli(db.url, 'secret', 'set', 'x');
   expect(secret).toMatchObject({ status: 2, stdout: '' });
-  isTold(secret.stderr, /value.* is empty/, /stdin/);
+  isTold(secret.stderr, /value.* is empty/, /standard input/);
 });
 
 test('a message that no text can be exits 2', async () => {

@@ -80,7 +80,7 @@ test('the program runs', async () => {
 });
 
 test('the table of events names every kind of step', () => {
-  const table = page.slice(page.indexOf('| kind of step'), page.indexOf('Behind the last step'));
+  const table = page.slice(page.indexOf('| kind of step'), page.indexOf('After the last step'));
   const named = [...table.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, kind]) => kind),
   );

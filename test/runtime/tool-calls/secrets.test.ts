@@ -115,7 +115,7 @@ describe('howdah secret', () => {
 
   test.each([
     [['set', 'empty'], '', /is empty/],
-    [['set', '../x'], 'x', /no name/],
+    [['set', '../x'], 'x', /not a valid name/],
     [['set', 'long'], 'x'.repeat(70_000), /more than 65536 bytes/],
     [['set', 'named', 'canary-in-argv'], undefined, /the command has too many arguments/],
     [['set'], undefined, /missing required argument/],

@@ -20,7 +20,7 @@ function runWith(count: number) {
     ...{ isHeld: true, abort: new AbortController(), context: { tenant_id: 't' } },
     definition: { tools: [tool] } as unknown as AgentDefinition,
     state: { messages: [{ seq: 1, role: 'assistant', tool_calls: calls }], attempts: [], rules },
-    lookThrough: (_: unknown, value: unknown, call_id: string) =>
+    applyOutputFilters: (_: unknown, value: unknown, call_id: string) =>
       new Promise((resolve) => {
         const end = () => resolve({ isBlocked: false, value, guards: [] });
         looks.push({ call_id, end });
