@@ -209,7 +209,7 @@ describe('sampling', () => {
     const { run, said } = await results('sampler', { name: 'sampler__sample_flood' });
     const given = JSON.parse(said[0] ?? '') as { content?: Json; error?: { message: string } }[];
     expect(given.filter(({ content }) => content)).toHaveLength(10);
-    expect(given.filter(({ error }) => /at most 10 times/.test(error?.message ?? ''))).toHaveLength(
+    expect(given.filter(({ error }) => /at most 10 answers/.test(error?.message ?? ''))).toHaveLength(
       190,
     );
     expect(models.requests).toHaveLength(10);

@@ -619,7 +619,7 @@ test('the commands show it', async () => {
   const { rows } = await pool.query('select name from howdah.agents where id = $1', [agent]);
   const { stderr, status } = await runCli(database.url, 'run', rows[0].name, 'Hi');
   expect(status).toBe(7);
-  expect(stderr).toContain('  it would give 7 and change 1 updated in store.stock\n');
+  expect(stderr).toContain('  it would return 7 and change 1 updated in store.stock\n');
   expect(stderr).toMatch(
     / - store.stock \{"item":"bolt","pieces":10,.*\n +\+ store.stock \{"pieces":7,/,
   );
