@@ -62,7 +62,7 @@ test('a server that drains says so, answers all the same, and keeps no connectio
   expect(await send(api, 'GET', '/readyz')).toMatchObject({
     status: 503,
     connection: 'close',
-    body: expect.stringContaining('about to end'),
+    body: expect.stringContaining('shutting down'),
   });
   expect((await send(api, 'GET', '/healthz')).status).toBe(200);
   const asked = await send(api, 'POST', '/graphql', { query: '{ nodeId }' });
