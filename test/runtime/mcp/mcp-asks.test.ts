@@ -209,9 +209,9 @@ describe('sampling', () => {
     const { run, said } = await results('sampler', { name: 'sampler__sample_flood' });
     const given = JSON.parse(said[0] ?? '') as { content?: Json; error?: { message: string } }[];
     expect(given.filter(({ content }) => content)).toHaveLength(10);
-    expect(given.filter(({ error }) => /at most 10 answers/.test(error?.message ?? ''))).toHaveLength(
-      190,
-    );
+    expect(
+      given.filter(({ error }) => /at most 10 answers/.test(error?.message ?? '')),
+    ).toHaveLength(190);
     expect(models.requests).toHaveLength(10);
     expect(await stepsNamed(run.id, 'guard')).toHaveLength(10); // what is refused is logged so often
     expect(run.status).toBe('completed');
