@@ -63,7 +63,7 @@ async function describedRoutes(): Promise<JsonObject> {
 }
 
 function systemSchemaFunction(schema: unknown): string {
-  return `-- Generated from src/systems/schema/file-schema.ts: npm run generate. What an agent system file may say.
+  return `-- The schema of agent system files. Generated from src/systems/schema/file-schema.ts.
 create or replace function howdah_private.agent_system_schema() returns jsonb
   language sql immutable
   return $schema$${JSON.stringify(schema)}$schema$::jsonb;

@@ -28,7 +28,7 @@ export type RunLease = {
   beginRisk(id: string, fence: number): Promise<boolean>;
   /** Reads whether the MCP servers of the run's agent have listed their tools. */
   firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
-  /** Requests a call that may be limited; see `BegunCall`. */
+  /** Requests a call that may be limited; see `CallAdmission`. */
   beginCall(id: string, fence: number, called: CallTarget, parks: boolean): Promise<CallAdmission>;
   endCall(call_id: string, tokens: number): Promise<void>;
   /** Reads the present rules for calls. */

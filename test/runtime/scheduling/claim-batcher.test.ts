@@ -93,7 +93,7 @@ test('a second request for a run is over when the claim is, and fails with it', 
   const wakeUp = claim('run').finally(() => {
     isOver = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   expect(isOver).toBe(false);
   reject(new Error('refused'));
   await expect(offer).rejects.toThrow('refused');
