@@ -1,27 +1,19 @@
 import { z } from 'zod';
+import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import { type Client, jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
 import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { id, json, object, time } from '../http/fields.ts';
 
-export const STATUSES = [
-  'queued',
-  'running',
-  'waiting',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-] as const;
 /** The names of other systems for statuses. */
 const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
 export const status = z
   .string()
   .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
   .transform((words) => words.map((word) => WORDS[word] ?? word))
-  .pipe(z.array(z.enum(STATUSES)))
+  .pipe(z.array(z.enum(EXECUTION_STATUSES)))
   .describe(
-    `One or more of ${STATUSES.join(', ')}, separated by commas; case-insensitive; PENDING and STARTED are also accepted`,
+    `One or more of ${EXECUTION_STATUSES.join(', ')}, separated by commas; case-insensitive; PENDING and STARTED are also accepted`,
   );
 
 const nullableText = z.string().nullable();
@@ -31,7 +23,7 @@ const nullableId = id.nullable();
 export const execution = z
   .object({
     id,
-    status: z.enum(STATUSES),
+    status: z.enum(EXECUTION_STATUSES),
     waiting_for: nullableText.describe('child, question, timer, turn or quota'),
     agent_id: nullableId,
     agent: nullableText,

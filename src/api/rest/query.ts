@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
-import { execution, findExecution, STATUSES } from '../events/execution-rows.ts';
+import { execution, findExecution } from '../events/execution-rows.ts';
 import { id, object } from '../http/fields.ts';
 import { keyIn, takeKey } from './framework/request-keys.ts';
 import { type Route, route } from './framework/route.ts';
@@ -34,7 +35,7 @@ const found = z.object({
 
 const answered = found.extend({
   execution_id: id,
-  status: z.enum(STATUSES),
+  status: z.enum(EXECUTION_STATUSES),
   answer: execution.shape.output,
   error: execution.shape.error,
 });
@@ -66,7 +67,7 @@ export const queryRoutes: Route[] = [
       200: { description: 'The question was answered, or answering it failed', schema: answered },
       202: {
         description: 'The question is not answered yet',
-        schema: z.object({ execution_id: id, status: z.enum(STATUSES) }),
+        schema: z.object({ execution_id: id, status: z.enum(EXECUTION_STATUSES) }),
       },
     },
     async serve({ body: { question, session_id = null, metadata = {}, wait }, headers }, means) {

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import { listExecutions } from '../../db/queries/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
@@ -6,7 +7,7 @@ import { withDatabase } from '../backend/database.ts';
 import { runsOverRest } from '../backend/list-runs.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { idOfNamed, limit, moment, STATUSES, statuses } from '../input/run-filters.ts';
+import { idOfNamed, limit, moment, statuses } from '../input/run-filters.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { register as registerCancel } from './cancel.ts';
@@ -62,7 +63,7 @@ function registerList(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .addOption(
       new Option('--status <status>', 'only runs with this status; several separated by commas')
-        .choices(STATUSES)
+        .choices(EXECUTION_STATUSES)
         .argParser(statuses),
     )
     .option('--agent <name>', 'only runs of this agent')

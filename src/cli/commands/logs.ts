@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
+import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import { followLog } from '../../db/feed/follow-log.ts';
 import { type LogFilter, loggedSteps } from '../../db/feed/step-log.ts';
 import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
@@ -7,7 +8,7 @@ import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { showLogOverRest } from '../backend/print-log.ts';
 import { executionId, requireExecution, requireSession, uuidOf } from '../input/resolve-id.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { idOfNamed, limit, moment, STATUSES, statuses } from '../input/run-filters.ts';
+import { idOfNamed, limit, moment, statuses } from '../input/run-filters.ts';
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
@@ -39,7 +40,7 @@ export function register(command: Command, io: CliIo): void {
         '--status <status>',
         'only runs that now have this status; several separated by commas',
       )
-        .choices(STATUSES)
+        .choices(EXECUTION_STATUSES)
         .argParser(statuses),
     )
     .option('--session <id>', 'only runs of this session', (text) => uuidOf(text, 'a session'))

@@ -1,26 +1,15 @@
 import { InvalidArgumentError } from 'commander';
-import type { ExecutionStatus } from '../../db/schema.generated.ts';
+import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import { parseTime } from './parse-time.ts';
 import { forTenant } from './resolve-tenant.ts';
 
-/** The statuses by which options select runs. */
-export const STATUSES: readonly ExecutionStatus[] = [
-  'queued',
-  'running',
-  'waiting',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-];
-
 /** Parses a list such as `failed,cancelled`. */
 export function statuses(text: string): ExecutionStatus[] {
   return text.split(',').map((word) => {
-    const found = STATUSES.find((one) => one === word.trim().toLowerCase());
+    const found = EXECUTION_STATUSES.find((one) => one === word.trim().toLowerCase());
     if (!found) {
-      throw new InvalidArgumentError(`Use one of ${STATUSES.join(', ')}.`);
+      throw new InvalidArgumentError(`Use one of ${EXECUTION_STATUSES.join(', ')}.`);
     }
     return found;
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Comparison } from '../../../contracts/runs/comparison.ts';
+import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
-import { STATUSES } from '../../events/execution-rows.ts';
 import { count, id, time } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -21,7 +21,7 @@ const figures = z
     version: z.int().nullable(),
     forked_from_execution_id: id.nullable(),
     forked_from_seq: z.int().nullable(),
-    status: z.enum(STATUSES),
+    status: z.enum(EXECUTION_STATUSES),
     stop_reason: text,
     is_erased: z.boolean(),
     created_at: time,
@@ -40,7 +40,7 @@ const figures = z
       z.object({
         agent: text,
         workflow: text,
-        status: z.enum(STATUSES),
+        status: z.enum(EXECUTION_STATUSES),
         runs: z.int(),
         cost: count,
       }),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { execution, findExecution, STATUSES } from '../../events/execution-rows.ts';
+import { execution, findExecution } from '../../events/execution-rows.ts';
 import { id, json, numberText, object, time } from '../../http/fields.ts';
 import { withTraceparent } from '../../http/traceparent.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
@@ -70,7 +71,7 @@ type Body = z.output<typeof executeBody>;
 
 const started = z.object({
   execution_id: id,
-  status: z.enum(STATUSES),
+  status: z.enum(EXECUTION_STATUSES),
 });
 
 const ended = started.extend({

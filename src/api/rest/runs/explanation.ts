@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { Explanation } from '../../../contracts/runs/explanation.ts';
-import { STATUSES } from '../../events/execution-rows.ts';
+import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import { byId, id, time } from '../../http/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const explanation = z
   .object({
     execution_id: id,
-    status: z.enum(STATUSES),
+    status: z.enum(EXECUTION_STATUSES),
     since: time,
     reason: z
       .string()
