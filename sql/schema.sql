@@ -1829,6 +1829,15 @@ create table howdah_private.limit_counters (
 );
 alter table howdah_private.limit_counters enable row level security, force row level security;
 
+create table howdah_private.limit_locks (
+  lock_id uuid not null,
+  tenant_id uuid not null,
+  constraint limit_locks_pkey PRIMARY KEY (lock_id),
+  constraint limit_locks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.limit_locks enable row level security, force row level security;
+CREATE INDEX limit_locks_tenant_id_idx ON howdah_private.limit_locks USING btree (tenant_id);
+
 create table howdah_private.limited_calls (
   id bigint generated always as identity not null,
   call_id uuid not null,
@@ -4577,17 +4586,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.admission_lock_key(l howdah.limits)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when l.metric = 'running_runs' then howdah_private.running_lock_key(l.tenant_id)
-    when howdah_private.is_call_limit(l) then howdah_private.call_lock_key(l.id) end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.admission_room(l howdah.limits, OUT room integer, OUT subjects uuid[], OUT check_at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -4758,10 +4756,10 @@ CREATE OR REPLACE FUNCTION howdah_private.admit_parked(limit_id uuid, tenant_id 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform pg_advisory_xact_lock(howdah_private.admission_lock_key(l))
+  perform howdah_private.lock_limits(array[howdah_private.limit_lock_id(l)])
   from howdah.limits as l where l.id = admit_parked.limit_id;
   if not found then
-    perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
+    perform howdah_private.lock_limits(array[admit_parked.tenant_id]);
   end if;
   return howdah_private.admit_at_limit(
     admit_parked.limit_id, admit_parked.tenant_id, admit_parked.subject_id);
@@ -6471,9 +6469,7 @@ begin
   if v_limits = '{}' then
     return;
   end if;
-  for v_place in 1 .. cardinality(v_limits) loop
-    perform pg_advisory_xact_lock(howdah_private.call_lock_key(v_limits[v_place]));
-  end loop;
+  perform howdah_private.lock_limits(v_limits);
   select l.id into v_full
   from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
   where l.id = any (v_limits) and r.room <= 0 order by r.free_at desc nulls last, l.id limit 1;
@@ -7515,13 +7511,6 @@ begin
   end if;
   return v_content;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.call_lock_key(limit_id uuid)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN hashtextextended(('howdah.calls '::text || (limit_id)::text), (0)::bigint)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_read_resource(execution_id uuid, arguments jsonb)
@@ -11767,6 +11756,20 @@ begin
     end loop;
   end loop;
   return v_crc # 4294967295;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.create_limit_lock(l howdah.limits)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.limit_locks (lock_id, tenant_id)
+  select howdah_private.limit_lock_id(l), l.tenant_id
+  where howdah_private.limit_lock_id(l) is not null
+  on conflict do nothing;
 end $function$
 ;
 
@@ -17790,6 +17793,18 @@ CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
 RETURN translate(regexp_replace(NORMALIZE(value, NFKD), '[̀-ͯ]'::text, ''::text, 'g'::text), ((((('АВЕЅІЈКМН'::text || 'ОРСТУХҮԌԚԜ'::text) || 'аԁеһіјӏкорсԛѕуѵԝх'::text) || 'ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ'::text) || 'αγικνορυχϲ'::text) || '‐‑‒–—−⁄'::text), (((('ABESIJKMHOPCTYXYGQW'::text || 'adehijlkopcqsyvwx'::text) || 'ABEZHIKMNOPTYX'::text) || 'ayikvopuxc'::text) || '------/'::text))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.limit_lock_id(l howdah.limits)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return case when l.metric = 'running_runs' then l.tenant_id
+    when howdah_private.is_call_limit(l) then l.id end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.limit_subject(l howdah.limits, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid, api_key_id uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE sql
@@ -18117,6 +18132,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah_private.limit_locks as k
+  where k.lock_id = any (lock_limits.ids)
+  order by k.lock_id
+  for no key update;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_mailbox(agent_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -18178,22 +18207,17 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_running_limits(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_tenant_id uuid;
 begin
   if not exists (select from howdah.limits as l where l.metric = 'running_runs') then
     return;
   end if;
-  for v_tenant_id in
+  perform howdah_private.lock_limits(array(
     select distinct e.tenant_id from howdah.executions as e
     where e.id = any (lock_running_limits.ids) and exists (
       select from howdah.limits as l
       where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
     )
-    order by e.tenant_id
-  loop
-    perform pg_advisory_xact_lock(howdah_private.running_lock_key(v_tenant_id));
-  end loop;
+  ));
 end $function$
 ;
 
@@ -23220,7 +23244,7 @@ begin
     from howdah_private.parked_runs as r order by r.limit_id
   ) as p
   left join howdah.limits as l on l.id = p.limit_id
-  where coalesce(pg_try_advisory_xact_lock(howdah_private.admission_lock_key(l)), true);
+  where howdah_private.try_lock_limit(howdah_private.limit_lock_id(l));
   perform howdah_private.delete_old_counters();
   perform howdah_private.delete_old_calls();
   with lost as (
@@ -24684,13 +24708,6 @@ AS $function$
     and (howdah_private.is_trusted() or howdah_private.agent_permission(n.id) >= 'run')
   order by n.name, n.place
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.running_lock_key(tenant_id uuid)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN hashtextextended(('howdah.running '::text || (tenant_id)::text), (0)::bigint)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.running_runs(l howdah.limits)
@@ -29719,6 +29736,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_limits__initialize()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.create_limit_lock(new);
   if not howdah_private.is_usage_limit(new) then
     perform howdah_private.enqueue_admission(
       l.id, l.tenant_id, howdah_private.key_subject(new.key))
@@ -32577,6 +32595,20 @@ AS $function$
   left join howdah.executions as e on e.id = i.id and e.tenant_id = trust_of_runs.tenant_id
   left join howdah_private.run_heads as h on h.execution_id = e.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.try_lock_limit(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah_private.limit_locks as k
+  where k.lock_id = try_lock_limit.id for no key update skip locked;
+  return found or not exists (
+    select from howdah_private.limit_locks as k where k.lock_id = try_lock_limit.id);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.type_schema(type oid)
@@ -36778,6 +36810,10 @@ create policy engine on howdah_private.limit_counters to howdah_engine using (tr
 
 create policy operator on howdah_private.limit_counters to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.limit_locks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.limit_locks to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.limited_calls to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.limited_calls to howdah_owner using (true) with check (true);
@@ -38002,8 +38038,6 @@ grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) 
 
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.admission_lock_key(howdah.limits) to howdah_engine;
-
 grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.agent_card(text) to howdah_app;
@@ -38193,8 +38227,6 @@ grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to how
 grant execute on function howdah_private.call_files(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
-
-grant execute on function howdah_private.call_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.call_read_resource(uuid,jsonb) to howdah_worker;
 
@@ -38986,6 +39018,8 @@ grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_engine;
 
+grant execute on function howdah_private.limit_lock_id(howdah.limits) to howdah_engine;
+
 grant execute on function howdah_private.limit_subject(howdah.limits,uuid,uuid,uuid,uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.limit_use(uuid) to howdah_analyst;
@@ -39529,8 +39563,6 @@ grant execute on function howdah_private.run_timers(text) to howdah_worker;
 grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
-
-grant execute on function howdah_private.running_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
 
@@ -40569,6 +40601,8 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 grant delete, insert, select, update on table howdah_private.installation to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limit_counters to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.limit_locks to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limited_calls to howdah_engine;
 
@@ -42572,6 +42606,10 @@ comment on column howdah_private.installation.channel_suffix is 'End of the name
 
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
 
+comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its limits of running runs. Otherwise the limit, for a limit of calls. The row stays when the limit is deleted: a claim may still hold it.';
+
+comment on column howdah_private.limit_locks.tenant_id is 'Tenant of the limit.';
+
 comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 
 comment on column howdah_private.limited_calls.ended_at is 'Null while the call is in progress. The end of its run ends the call too.';
@@ -42927,6 +42965,8 @@ comment on table howdah_private.inbox is 'Events for a live run that are not in 
 comment on table howdah_private.installation is 'One row: random values that differ per database.';
 
 comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at, changed by the transaction that uses it under the lock of the row.';
+
+comment on table howdah_private.limit_locks is 'One row for each lock under which runs and calls are counted.';
 
 comment on table howdah_private.limited_calls is 'Calls that count for a limit: those in progress and those of the last minute, one row per limit.';
 

@@ -73,13 +73,14 @@ begin
         then ' You may write a lower limit of your own beside it.' else '' end;
 end $$;
 
--- Counts what was used before the limit existed. Runs that wait at a limit for each and have a
--- limit of their own now may go on.
+-- Makes the lock of a limit, and counts what was used before the limit existed. Runs that wait at a
+-- limit for each and have a limit of their own now may go on.
 create or replace function howdah_private.tg_limits__initialize() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform howdah_private.create_limit_lock(new);
   if not howdah_private.is_usage_limit(new) then
     perform howdah_private.enqueue_admission(
       l.id, l.tenant_id, howdah_private.key_subject(new.key))

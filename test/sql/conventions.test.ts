@@ -256,6 +256,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.limit_counters.limit_id':
     'commits write them and wait for nobody who deletes a limit; what is left over is removed',
   'howdah_private.limit_counters.subject_id': 'of many tables; written as limit_id is',
+  'howdah_private.limit_locks.lock_id': 'a tenant or a limit, also one that is deleted',
   'howdah_private.queue_sweep.execution_id': 'how far a search has come, no reference',
   'howdah_private.queue_sweep.tenant_id': 'how far a search has come, no reference',
   'howdah_private.run_heads.execution_id': 'none points at executions; written with its run',

@@ -1,24 +1,19 @@
 -- Call limits: how many calls of a tool or a model run at once (running_calls), how many begin
 -- within any 60 seconds (calls), and how many tokens the calls of a model use within 60 seconds.
 --
--- Exact: a call of a limited tool or model begins under the advisory locks of its limits
--- (call_lock_key), which are taken in the order of ids, after the row of the run. Only committed
--- calls are counted. A call that may not begin is not made: its run is written to parked_runs, and
--- the worker parks the run by its next commit (record_parked). The job `admit` lets runs go on:
--- when a call ends, when the oldest call of the minute is over a minute old, and when the limit
--- changes. Parking a run adds such a job too, which sees what has committed by then, so the end of
--- a concurrent call is not missed.
+-- Exact: a call of a limited tool or model begins under the locks of its limits (lock_limits),
+-- which are taken in the order of ids, after the row of the run. Only committed calls are counted.
+-- A call that may not begin is not made: its run is written to parked_runs, and the worker parks
+-- the run by its next commit (record_parked). The job `admit` lets runs go on: when a call ends,
+-- when the oldest call of the minute is over a minute old, and when the limit changes. Parking a
+-- run adds such a job too, which sees what has committed by then, so the end of a concurrent call
+-- is not missed.
 --
 -- A call ends when its worker says so, and when its run leaves the worker: by its end, a crash of
 -- the worker, or a pause.
 --
 -- Every claim and commit says whether calls of the tenant are limited. Otherwise no worker asks
 -- before a call.
-
--- Returns the advisory lock of a call limit.
-create or replace function howdah_private.call_lock_key(limit_id uuid) returns bigint
-  language sql immutable parallel safe
-  return hashtextextended('howdah.calls ' || call_lock_key.limit_id::text, 0);
 
 -- Returns whether calls of a tenant may be limited, by its own limits or over all tenants.
 create or replace function howdah_private.are_calls_limited(tenant_id uuid) returns boolean
@@ -142,9 +137,7 @@ begin
   if v_limits = '{}' then
     return;
   end if;
-  for v_place in 1 .. cardinality(v_limits) loop
-    perform pg_advisory_xact_lock(howdah_private.call_lock_key(v_limits[v_place]));
-  end loop;
+  perform howdah_private.lock_limits(v_limits);
   select l.id into v_full
   from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
   where l.id = any (v_limits) and r.room <= 0 order by r.free_at desc nulls last, l.id limit 1;

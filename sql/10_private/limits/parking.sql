@@ -138,16 +138,6 @@ as $$
   select s.id from subjects as s where s.id is not null
 $$;
 
--- Returns the advisory lock under which runs are admitted at a limit. Null where none is needed:
--- counters have locks of their own, and at a deleted limit all runs go on.
-create or replace function howdah_private.admission_lock_key(l howdah.limits) returns bigint
-  language sql immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select case when l.metric = 'running_runs' then howdah_private.running_lock_key(l.tenant_id)
-    when howdah_private.is_call_limit(l) then howdah_private.call_lock_key(l.id) end
-$$;
-
 -- Returns how many runs may be admitted at a limit, for which subjects (null: for all), and when
 -- to check again although nothing changes: when a period or a minute ends, or in a second, when
 -- the runs that are admitted now have begun their calls. A deleted limit admits all.
@@ -214,10 +204,10 @@ create or replace function howdah_private.admit_parked(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pg_advisory_xact_lock(howdah_private.admission_lock_key(l))
+  perform howdah_private.lock_limits(array[howdah_private.limit_lock_id(l)])
   from howdah.limits as l where l.id = admit_parked.limit_id;
   if not found then
-    perform pg_advisory_xact_lock(howdah_private.running_lock_key(admit_parked.tenant_id));
+    perform howdah_private.lock_limits(array[admit_parked.tenant_id]);
   end if;
   return howdah_private.admit_at_limit(
     admit_parked.limit_id, admit_parked.tenant_id, admit_parked.subject_id);
@@ -389,7 +379,7 @@ begin
     from howdah_private.parked_runs as r order by r.limit_id
   ) as p
   left join howdah.limits as l on l.id = p.limit_id
-  where coalesce(pg_try_advisory_xact_lock(howdah_private.admission_lock_key(l)), true);
+  where howdah_private.try_lock_limit(howdah_private.limit_lock_id(l));
   perform howdah_private.delete_old_counters();
   perform howdah_private.delete_old_calls();
   with lost as (

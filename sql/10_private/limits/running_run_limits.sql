@@ -1,38 +1,27 @@
 -- Limits of running runs: how many runs of an agent, a model, a key or a tenant run at once.
 --
 -- Exact: all transactions that claim runs of a tenant with such limits, or admit its parked runs,
--- execute one after the other. They hold the tenant's advisory lock (lock_running_limits), which
--- is taken before any row of a run, never after one. They count only committed runs. A transaction
+-- execute one after the other. They hold the tenant's lock (lock_running_limits), which is taken
+-- before any row of a run, never after one. They count only committed runs. A transaction
 -- that stops a run takes no lock. It adds a job (enqueue_admission), which executes after the
 -- commit. Where a tenant has no such limits, none of this happens.
-
--- Returns the advisory lock of a tenant's limits of running runs. The row of a limit is not
--- locked, since a slow transaction that edits a limit must delay nobody.
-create or replace function howdah_private.running_lock_key(tenant_id uuid) returns bigint
-  language sql immutable parallel safe
-  return hashtextextended('howdah.running ' || running_lock_key.tenant_id::text, 0);
 
 -- Locks the limits of running runs of all tenants of these runs, in the order of tenants.
 create or replace function howdah_private.lock_running_limits(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_tenant_id uuid;
 begin
   if not exists (select from howdah.limits as l where l.metric = 'running_runs') then
     return;
   end if;
-  for v_tenant_id in
+  perform howdah_private.lock_limits(array(
     select distinct e.tenant_id from howdah.executions as e
     where e.id = any (lock_running_limits.ids) and exists (
       select from howdah.limits as l
       where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
     )
-    order by e.tenant_id
-  loop
-    perform pg_advisory_xact_lock(howdah_private.running_lock_key(v_tenant_id));
-  end loop;
+  ));
 end $$;
 
 -- Returns whether a run counts for a limit: by its agent, its model, or its key. The model is the

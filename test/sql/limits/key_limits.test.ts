@@ -173,10 +173,7 @@ describe('limits of concurrency keys', () => {
       openSession(db.url),
     ]);
     await gate.query('begin');
-    await gate.query(
-      'select pg_advisory_xact_lock(howdah_private.running_lock_key(t)) from unnest($1::uuid[]) as t',
-      [[low]],
-    );
+    await gate.query('select howdah_private.lock_limits($1)', [[low]]);
     const claimWith = async (client: typeof first, list: string[]) =>
       client.query('select execution_id from howdah_private.claim_executions($1, $2, 2, null)', [
         await makeWorker(db.pool),

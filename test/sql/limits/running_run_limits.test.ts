@@ -266,6 +266,29 @@ describe('limits of running runs', () => {
     }
   });
 
+  test('a claim waits for no lock that a login of the tenant can take', async () => {
+    await limit({ max_value: 1 });
+    const [id] = await runs(1);
+    const claimer = await openSession(db.url);
+    try {
+      await claimer.query('begin');
+      await claimer.query('select howdah_private.claim_executions($1, $2, 2, null)', [
+        worker,
+        [id],
+      ]);
+      const { rows } = await claimer.query(
+        `select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`,
+      );
+      expect(rows).toEqual([]);
+      await claimer.query('rollback');
+      await claimer.query('set role howdah_app');
+      const taking = claimer.query('select from howdah_private.limit_locks for update');
+      expect(await refusal(taking)).toMatchObject({ code: '42501' });
+    } finally {
+      await claimer.end();
+    }
+  });
+
   test('who edits a limit and takes long holds up nobody', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const client = await testClient(db.pool);
