@@ -18,7 +18,7 @@ const VERSIONS: Record<string, string> = {
 const TESTS = [
   'test/db/migrate.test.ts',
   'test/sql',
-  'test/runtime/main-path',
+  'test/runtime/owned-run/main-path.test.ts',
   'test/cli/demo.test.ts',
 ];
 /**
@@ -32,7 +32,7 @@ const SHORT = [
   'test/sql/plans.test.ts',
   'test/sql/queue/long-queue.test.ts',
   'test/sql/uuid_v7.test.ts',
-  'test/runtime/main-path',
+  'test/runtime/owned-run/main-path.test.ts',
 ];
 const CACHE = resolve('.howdah/postgres-majors');
 
@@ -41,6 +41,8 @@ const named = words.filter((word) => /^\d+$/.test(word));
 const files = words.filter((word) => !/^(\d+|--short)$/.test(word));
 const majors = named.length > 0 ? named : Object.keys(VERSIONS);
 const tests = files.length > 0 ? files : words.includes('--short') ? SHORT : TESTS;
+const missing = tests.filter((path) => !existsSync(path));
+if (missing.length > 0) throw new Error(`no such test: ${missing.join(', ')}`);
 const failed: string[] = [];
 for (const major of majors) {
   console.log(`\n── PostgreSQL ${major} ──`);
