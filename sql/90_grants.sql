@@ -719,8 +719,7 @@ grant execute on function
   howdah_private.conversation_state(uuid, int, text), howdah_private.mcp_log_level(text),
   howdah_private.parse_interrupt_answer(jsonb),
   howdah_private.check_mcp_server(howdah.mcp_servers),
-  howdah_private.set_mcp_log_level(text, text), howdah_private.subscribe_mcp(text, uuid, text),
-  howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp(text, uuid),
+  howdah_private.set_mcp_log_level(text, text), howdah_private.subscribe_mcp_to(text, text, text),
   howdah_private.unsubscribe_mcp_from(text, text)
   to howdah_app;
 grant execute on function howdah_private.mcp_subscriptions(uuid[], text[]) to howdah_authenticator;

@@ -14048,18 +14048,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
-  from howdah.messages as m
-  where m.execution_id = execution_messages.execution_id
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.execution_messages_of(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -26800,17 +26788,6 @@ CREATE OR REPLACE FUNCTION howdah_private.sub_run_tool_name(what text, name text
 RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)), 64)
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text,
-    subscribe_mcp.mark)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resource text, mark text)
  RETURNS void
  LANGUAGE plpgsql
@@ -32739,17 +32716,6 @@ begin
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp(session text, execution_id uuid)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session,
-    unsubscribe_mcp.execution_id::text)
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp_from(session text, resource text)
@@ -39752,8 +39718,6 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 
 grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_engine;
 
-grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
-
 grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.suggest_runnable(text) to howdah_analyst;
@@ -40101,8 +40065,6 @@ grant execute on function howdah_private.unaligned_trees(date,integer) to howdah
 grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
-
-grant execute on function howdah_private.unsubscribe_mcp(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
 

@@ -108,3872 +108,1125 @@ export type WorkflowType = "chain" | "evaluator_optimizer" | "graph" | "map" | "
 export type WriteBackStatus = "failed" | "gone" | "superseded" | "waiting" | "written";
 
 export interface AgentModels {
-  /**
-   * The agent.
-   */
   agent_id: string;
-  /**
-   * The model.
-   */
   model_id: string;
-  /**
-   * Position in the order, from 1.
-   */
   position: Generated<number>;
-  /**
-   * llm: text; embedding: vectors; tts: text to speech; stt: speech to text.
-   */
   purpose: Generated<ModelPurpose>;
-  /**
-   * Parameters sent to the model unchanged: temperature, max_tokens, …; never a key.
-   */
   request_params: Generated<Json>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentPerformance {
-  /**
-   * The agent, by name.
-   */
   agent: string | null;
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Number of runs that were cancelled.
-   */
   cancelled: Int8 | null;
-  /**
-   * Number of runs that ended with an answer.
-   */
   completed: Int8 | null;
-  /**
-   * Cost at the prices at the time of each step, without the runs below.
-   */
   cost: Numeric | null;
-  /**
-   * Number of runs that ended with an error or at a limit.
-   */
   failed: Int8 | null;
-  /**
-   * All runs, including live ones.
-   */
   runs: Int8 | null;
-  /**
-   * Median run duration from the first claim to the end, in seconds, including waits for people and other runs.
-   */
   seconds_p50: number | null;
-  /**
-   * 95th percentile of the duration, in seconds.
-   */
   seconds_p95: number | null;
-  /**
-   * 99th percentile of the duration, in seconds.
-   */
   seconds_p99: number | null;
-  /**
-   * Average number of steps, without steps that a fork shares with its original.
-   */
   steps_per_run: Numeric | null;
-  /**
-   * Share of completed runs among the runs that have ended, from 0 to 1. Cancelled runs count as ended. Null before the first run has ended.
-   */
   success_rate: Numeric | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens that its models read, without the runs below.
-   */
   tokens_in: Numeric | null;
-  /**
-   * Tokens that its models wrote, without the runs below.
-   */
   tokens_out: Numeric | null;
-  /**
-   * The version of the agent.
-   */
   version: number | null;
 }
 
 export interface Agents {
-  /**
-   * The agent system whose file describes the agent.
-   */
   agent_system_id: string | null;
-  /**
-   * Strengths of the agent, in words that a router can match.
-   */
   capabilities: Generated<string[]>;
-  /**
-   * Policy for a conversation that exceeds context_tokens of the model.
-   */
   context_policy: Generated<ContextPolicy>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The version that new runs pin.
-   */
   current_version_id: string | null;
-  /**
-   * Time at which the agent was deleted. Its versions and runs stay.
-   */
   deleted_at: Timestamp | null;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Subject area of the agent.
-   */
   domain: string | null;
-  /**
-   * Program that produces the answers: builtin uses the models and tools of the agent; http, openai, a2a and custom call another program.
-   */
   engine: Generated<AgentEngine>;
-  /**
-   * Configuration of the engine, in the shape of the JSON Schema howdah.engine_schema(engine). It names API keys by secret_name and never holds them.
-   */
   engine_configuration: Generated<Json>;
-  /**
-   * True gives the agent the tool ask_user, to ask people.
-   */
   human_input: Generated<boolean>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Task of the agent: the part of the prompt that only this agent has.
-   */
   instruction: Generated<string>;
-  /**
-   * An inactive agent refuses new runs; live runs continue.
-   */
   is_active: Generated<boolean>;
-  /**
-   * True for the default agent of its user, or of the tenant if user_id is null. Setting a new default unsets the old one.
-   */
   is_default: Generated<boolean>;
-  /**
-   * True while the agent has grants. Then only grantees, admins and owners see the agent and its runs.
-   */
   is_restricted: Generated<boolean>;
-  /**
-   * Maximum cost of a run and the runs below it; null for no limit.
-   */
   max_cost: Numeric | null;
-  /**
-   * Maximum active time of a run in seconds, without waiting. Null uses the setting max_seconds, 600 by default.
-   */
   max_seconds: number | null;
-  /**
-   * Maximum number of model answers in a run. Null uses the setting max_steps, 50 by default.
-   */
   max_steps: number | null;
-  /**
-   * Maximum tokens of a run and the runs below it; null for no limit.
-   */
   max_tokens: Int8 | null;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.
-   */
   output_schema: Json | null;
-  /**
-   * Prompt template placed before the instruction, filled in for each run.
-   */
   prompt_id: string | null;
-  /**
-   * Values for the variables of the prompt: {name: value}. Values in input_data of a run take precedence over these, and these over the defaults of the prompt.
-   */
   prompt_values: Generated<Json>;
-  /**
-   * Generic prompt placed before the instruction.
-   */
   system_prompt: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * True sends earlier runs of the session to the model.
-   */
   use_history: Generated<boolean>;
-  /**
-   * The user that the agent belongs to; null for the whole tenant.
-   */
   user_id: string | null;
-  /**
-   * True from an edit until the same transaction writes the new version at commit.
-   */
   version_is_stale: Generated<boolean>;
 }
 
 export interface AgentServers {
-  /**
-   * The agent.
-   */
   agent_id: string;
-  /**
-   * Tools of the server that the agent may use, by their names on the server. Null allows all.
-   */
   allowed_tools: string[] | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The MCP server.
-   */
   server_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentSkills {
-  /**
-   * The agent.
-   */
   agent_id: string;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Position in the order, from 1.
-   */
   position: Generated<number>;
-  /**
-   * The skill.
-   */
   skill_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentSystems {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * SHA-256 of the parsed system, in hex. Formatting of the file does not change it.
-   */
   digest: string;
-  /**
-   * Names of the SQL functions in the file. Their schema has the name of the system.
-   */
   functions: Generated<string[]>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Name of the agent or workflow that answers for the system.
-   */
   orchestrator: string | null;
-  /**
-   * Result of the apply: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
-   */
   resolved: Generated<Json>;
-  /**
-   * Text of the file, as last applied.
-   */
   source: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Number of applies that changed the system, counted from 1.
-   */
   version: Generated<number>;
 }
 
 export interface AgentSystemVersions {
-  /**
-   * The agent system.
-   */
   agent_system_id: string;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Digest of the content: equal content has an equal digest.
-   */
   digest: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The file with all defaults filled in.
-   */
   resolved: Json;
-  /**
-   * The file as it was sent.
-   */
   source: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Version number: 1, 2, 3 and so on.
-   */
   version: number;
 }
 
 export interface AgentTools {
-  /**
-   * The agent.
-   */
   agent_id: string;
-  /**
-   * The configuration, depending on the kind.
-   */
   configuration: Generated<Json>;
-  /**
-   * True if a person must approve each call.
-   */
   requires_approval: boolean | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The tool.
-   */
   tool_id: string;
 }
 
 export interface AgentVersions {
-  /**
-   * The agent.
-   */
   agent_id: string;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * The complete definition by value; never changed.
-   */
   definition: Json;
-  /**
-   * SHA-256 of the definition, in hex.
-   */
   digest: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Version number: 1, 2, 3 and so on.
-   */
   version: number;
 }
 
 export interface AlertRules {
-  /**
-   * Time of the last change of state.
-   */
   changed_at: Timestamp | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant within a day. Only for owners of the database: violations of all tenants, or alerts, the other rows of howdah.alerts.
-   */
   engine_check: string | null;
-  /**
-   * Number of rows that the last query found, at most 100.
-   */
   found_rows: number | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Seconds between two checks.
-   */
   interval_seconds: Generated<number>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * Time of the last query.
-   */
   last_at: Timestamp | null;
-  /**
-   * Error of the last query. Null if it ran.
-   */
   last_error: string | null;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Time of the next query.
-   */
   next_at: Generated<Timestamp>;
-  /**
-   * One SELECT that finds no rows when all is well. It runs with the privileges of a member, in a read-only transaction.
-   */
   query: string | null;
-  /**
-   * First ten rows that the last query found, as a JSON array.
-   */
   sample: Json | null;
-  /**
-   * unknown (not evaluated yet), clear, firing, or failed (could not be evaluated).
-   */
   state: Generated<AlertState>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Webhook that receives changes of state. Null means every webhook of the tenant with alert.firing, alert.resolved or alert.failed.
-   */
   webhook_id: string | null;
 }
 
 export interface Alerts {
-  /**
-   * The observation that raised the alert.
-   */
   detail: string | null;
-  /**
-   * The alert, as in howdah_private.alert_limits.
-   */
   name: string | null;
-  /**
-   * Documentation of the alert: its meaning, how to investigate and what to run.
-   */
   runbook: string | null;
-  /**
-   * critical: act now; warning: act today.
-   */
   severity: AlertSeverity | null;
-  /**
-   * Start of the condition, if known.
-   */
   since: Timestamp | null;
-  /**
-   * The object of the alert.
-   */
   subject: string | null;
-  /**
-   * The tenant; null for an alert of the installation.
-   */
   tenant_id: string | null;
 }
 
 export interface ApiKeys {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * Time of expiry.
-   */
   expires_at: Timestamp | null;
-  /**
-   * SHA-256 of the secret part. The secret is random, so a slow hash is not needed.
-   */
   hash: Buffer;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Time of the last use, accurate to the minute.
-   */
   last_used_at: Timestamp | null;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Public part of the key: hwd_ and an id.
-   */
   prefix: string;
-  /**
-   * Time of revocation.
-   */
   revoked_at: Timestamp | null;
-  /**
-   * Highest role of the key. The role of its user applies if it is lower.
-   */
   role: Generated<UserRole>;
-  /**
-   * Allowed actions out of read, run, edit and manage. Null allows all actions of the role.
-   */
   scopes: string[] | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * User as whom the key acts. Null means the tenant as a whole.
-   */
   user_id: string | null;
 }
 
 export interface Approvals {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Scope of the approval: the run, the session, or the agent.
-   */
   scope: ApprovalScope;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The tool, by name.
-   */
   tool: string;
-  /**
-   * Trust of the run that asked. For runs of a lower trust a policy asks again.
-   */
   trust: Generated<Trust>;
 }
 
 export interface AuditLog {
-  /**
-   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log; erase of its first rows.
-   */
   action: string;
-  /**
-   * User, else database login, that acted.
-   */
   actor: string;
-  /**
-   * SHA-256 of the new row. For add_input and answers: SHA-256 of the text.
-   */
   after_digest: Buffer | null;
-  /**
-   * The API key that was used.
-   */
   api_key_id: string | null;
-  /**
-   * SHA-256 of the old row, as JSON without columns that the engine maintains (updated_at, next_at, …).
-   */
   before_digest: Buffer | null;
-  /**
-   * Names of the columns that an update changed.
-   */
   changed: string[] | null;
-  /**
-   * Origin of the request as reported by the API, else program and address of the connection.
-   */
   client: string;
-  /**
-   * Time of the commit.
-   */
   created_at: Timestamp;
-  /**
-   * Further details.
-   */
   detail: Json | null;
-  /**
-   * SHA-256 of prev_hash and all other columns.
-   */
   hash: Buffer;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Database login of the session.
-   */
   login: string;
-  /**
-   * Table of the changed row.
-   */
   object: string;
-  /**
-   * Key of the changed row: its id, or the parts of the key joined by /.
-   */
   object_id: string;
-  /**
-   * Hash of the previous row. In the first row, a value derived from the tenant.
-   */
   prev_hash: Buffer;
-  /**
-   * Position in the log of the tenant, counted from 1.
-   */
   seq: Int8;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * The user who performed the action, if any.
-   */
   user_id: string | null;
 }
 
 export interface BoardEntries {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The key.
-   */
   key: string;
-  /**
-   * The root of the tree; for a root, the run itself.
-   */
   root_execution_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The value.
-   */
   value: Json;
-  /**
-   * Number of writes of the key.
-   */
   version: Generated<number>;
-  /**
-   * Run that wrote this version.
-   */
   written_by_execution_id: string;
 }
 
 export interface DailyUsage {
-  /**
-   * The agent, by name.
-   */
   agent: string | null;
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Number of runs that ended with an answer.
-   */
   completed: Int8 | null;
-  /**
-   * Cost of the runs themselves. The cost of runs below is in the rows of their agents, so a sum counts nothing twice.
-   */
   cost: Numeric | null;
-  /**
-   * The day in UTC on which the runs were inserted.
-   */
   day: Timestamp | null;
-  /**
-   * Number of runs that ended with an error or at a limit.
-   */
   failed: Int8 | null;
-  /**
-   * Number of runs.
-   */
   runs: Int8 | null;
-  /**
-   * Median duration from the first claim to the end, as in agent_performance.
-   */
   seconds_p50: number | null;
-  /**
-   * 95th percentile of the duration, in seconds.
-   */
   seconds_p95: number | null;
-  /**
-   * Number of steps, without steps that forks share with their originals.
-   */
   steps: Int8 | null;
-  /**
-   * As in agent_performance.
-   */
   success_rate: Numeric | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Numeric | null;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Numeric | null;
-  /**
-   * The workflow, by name.
-   */
   workflow: string | null;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface DeletedRunUsage {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Pinned version of the runs. Null for workflows.
-   */
   agent_version_id: string | null;
-  /**
-   * Number of runs that were cancelled.
-   */
   cancelled: Int8;
-  /**
-   * Number of runs that ended with an answer.
-   */
   completed: Int8;
-  /**
-   * Cost of model calls, at the prices when the step was committed.
-   */
   cost: Numeric;
-  /**
-   * Day in UTC on which the runs were inserted.
-   */
   day: Timestamp;
-  /**
-   * Number of runs that ended with an error or at a limit.
-   */
   failed: Int8;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Number of root runs. Limits made later count them.
-   */
   roots: Generated<Int8>;
-  /**
-   * Number of runs.
-   */
   runs: Int8;
-  /**
-   * Number of steps, without steps that forks share with their originals.
-   */
   steps: Int8;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Int8;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Int8;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface DeletedStepUsage {
-  /**
-   * Cost of model calls, at the prices when the step was committed.
-   */
   cost: Numeric;
-  /**
-   * Day in UTC on which the steps began.
-   */
   day: Timestamp;
-  /**
-   * Number of these steps with an error.
-   */
   errors: Int8;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The kind.
-   */
   kind: StepKind;
-  /**
-   * The model.
-   */
   model_id: string | null;
-  /**
-   * Number of steps, without steps that forks share with their originals.
-   */
   steps: Int8;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Int8;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Int8;
-  /**
-   * The tool, by name.
-   */
   tool: string | null;
 }
 
 export interface Effects {
-  /**
-   * The arguments of the call.
-   */
   arguments: Json | null;
-  /**
-   * Id of the tool call, as given by the model.
-   */
   call_id: string | null;
-  /**
-   * The run that compensates the call.
-   */
   compensation_execution_id: string | null;
-  /**
-   * Effect of a second call: pure none, idempotent the same one, once another one.
-   */
   effect: ToolEffect | null;
-  /**
-   * The error; null if there was none.
-   */
   error: Json | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * Finish time.
-   */
   finished_at: Timestamp | null;
-  /**
-   * The key that the tool received, the same for all attempts.
-   */
   idempotency_key: string | null;
-  /**
-   * The result of the call.
-   */
   result: Json | null;
-  /**
-   * The last step of the call in the log.
-   */
   seq: number | null;
-  /**
-   * Start time.
-   */
   started_at: Timestamp | null;
-  /**
-   * State of the call: see the view.
-   */
   state: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The tool, by name.
-   */
   tool: string | null;
 }
 
 export interface ExecutionCounters {
-  /**
-   * Cost of its steps, without the runs below.
-   */
   cost: Numeric | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * Number of messages in the conversation.
-   */
   message_count: number | null;
-  /**
-   * Number of model answers so far.
-   */
   model_count: number | null;
-  /**
-   * Number of steps in the log.
-   */
   step_count: number | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens read by its models, without the runs below.
-   */
   tokens_in: Int8 | null;
-  /**
-   * Tokens written by its models, without the runs below.
-   */
   tokens_out: Int8 | null;
-  /**
-   * Lowest trust of all text that the run has read.
-   */
   trust: Trust | null;
-  /**
-   * Time of the last change.
-   */
   updated_at: Timestamp | null;
 }
 
 export interface Executions {
-  /**
-   * Active time before active_since, in milliseconds.
-   */
   active_ms: Generated<Int8>;
-  /**
-   * Start of the current period of activity, while the run is running.
-   */
   active_since: Timestamp | null;
-  /**
-   * The agent of the run; null for the run of a workflow.
-   */
   agent_id: string | null;
-  /**
-   * Version of the agent, pinned when the row was inserted.
-   */
   agent_version_id: string | null;
-  /**
-   * All runs above, from the root down, which is the order of locks.
-   */
   ancestors: Generated<string[]>;
-  /**
-   * True while a run that may have killed a worker does something that could kill the next one, until its next commit. After the third such crash the run fails with stop_reason poison.
-   */
   at_risk: Generated<boolean>;
-  /**
-   * URL that receives the end of this run, and questions of the runs below, like a webhook. Signed with the secret `callbacks` if it exists.
-   */
   callback_url: string | null;
-  /**
-   * Cost of all runs below. It counts against max_cost.
-   */
   children_cost: Generated<Numeric>;
-  /**
-   * Input tokens of all runs below. They count against max_tokens.
-   */
   children_tokens_in: Generated<Int8>;
-  /**
-   * Output tokens of all runs below. They count against max_tokens.
-   */
   children_tokens_out: Generated<Int8>;
-  /**
-   * Tools that the client executes: [{"name", "description", "parameters"}]. Each call opens a question whose answer is the result of the tool.
-   */
   client_tools: Json | null;
-  /**
-   * Run whose effects this run undoes, newest first.
-   */
   compensates_execution_id: string | null;
-  /**
-   * End time, whatever the outcome.
-   */
   completed_at: Timestamp | null;
-  /**
-   * Key of your own, such as customer-42. A limit of scope key says how many runs with one key run at once.
-   */
   concurrency_key: string | null;
-  /**
-   * Time at which texts and arguments were erased. Usage and times stay.
-   */
   contents_erased_at: Timestamp | null;
-  /**
-   * Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is exact while the run is running.
-   */
   cost: Generated<Numeric>;
-  /**
-   * Number of workers that died with this run since its last commit. While the run is running, as of the last change of this row.
-   */
   crashes_without_progress: Generated<number>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * Inserts of one caller with the same agent or workflow and key within debounce_ms make one run, with the newest input.
-   */
   debounce_key: string | null;
-  /**
-   * Length of the window of debounce_key, in milliseconds. Each insert with the key starts it anew.
-   */
   debounce_ms: number | null;
-  /**
-   * Time at which a later insert with the same debounce_key replaced this run before it began. Null if none did.
-   */
   debounced_at: Timestamp | null;
-  /**
-   * Number of runs above; 0 for a root.
-   */
   depth: Generated<number>;
-  /**
-   * The error of a failed run: {code, message, retryable, cause}.
-   */
   error: Json | null;
-  /**
-   * Number of claims of the run. A commit with an older fence changes nothing.
-   */
   fence: Generated<number>;
-  /**
-   * Limits before the first retry_execution or handoff that changed them.
-   */
   first_limits: Json | null;
-  /**
-   * Run that this run was forked from. The fork leaves it unchanged.
-   */
   forked_from_execution_id: string | null;
-  /**
-   * Number of steps copied from the original run, with zero usage.
-   */
   forked_from_seq: number | null;
-  /**
-   * Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier agents.
-   */
   handoffs: Generated<number>;
-  /**
-   * True while an event from outside is not in the log yet.
-   */
   has_inbox: Generated<boolean>;
-  /**
-   * Earlier conversation that the client manages: [{"role": "user", "content": "…"}, …]. It follows the conversation of the session. Messages of role system apply to this run only.
-   */
   history: Json | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Unique key within the tenant. A second insert with the same key is refused; run() returns the first row.
-   */
   idempotency_key: string | null;
-  /**
-   * The input text.
-   */
   input: string;
-  /**
-   * Data in addition to the text. The model receives it as JSON below the input.
-   */
   input_data: Json | null;
-  /**
-   * Images and files of the input, as OpenAI content parts or {"type": "resource", "resource_id": …}.
-   */
   input_parts: Json | null;
-  /**
-   * Origin of the input: user, or external if the caller passes on text of others. A child has the trust of its parent.
-   */
   input_trust: Generated<Trust>;
-  /**
-   * True from a request to pause a running run until the run pauses. Work in flight still commits.
-   */
   is_pause_requested: Generated<boolean>;
-  /**
-   * Number of children that have not ended.
-   */
   live_children: Generated<number>;
-  /**
-   * Maximum cost of a run and the runs below it; null for no limit.
-   */
   max_cost: Numeric | null;
-  /**
-   * Maximum active time in seconds, without waits.
-   */
   max_seconds: number;
-  /**
-   * Maximum number of model answers, copied from the agent when the run was inserted.
-   */
   max_steps: number;
-  /**
-   * Maximum tokens of a run and the runs below it; null for no limit.
-   */
   max_tokens: Int8 | null;
-  /**
-   * Maximum number of members of a workflow run that work at the same time. The others wait for their turn. Null means all.
-   */
   members_at_once: number | null;
-  /**
-   * Number of live children that wait for their turn.
-   */
   members_waiting: Generated<number>;
-  /**
-   * Number of messages in the conversation. In SQL, execution_counters is exact while the run is running.
-   */
   message_count: Generated<number>;
-  /**
-   * Number of messages at the last retry_execution. Guards examine only later messages.
-   */
   messages_at_retry: Generated<number>;
-  /**
-   * @behavior +attribute:filterBy
-   * Tags of your own, indexed: where metadata @> '{"order": 4711}'.
-   */
   metadata: Generated<Json>;
-  /**
-   * Facts about the end: finish_reason "length" means that the answer was truncated.
-   */
   metrics: Generated<Json>;
-  /**
-   * Number of model answers so far. They count against max_steps. In SQL, execution_counters is exact while the run is running.
-   */
   model_count: Generated<number>;
-  /**
-   * Number of status changes, part of the version of the session state.
-   */
   moves: Generated<number>;
-  /**
-   * The output.
-   */
   output: string | null;
-  /**
-   * The answer as JSON, if the agent has an output_schema.
-   */
   output_data: Json | null;
-  /**
-   * Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.
-   */
   overrides: Json | null;
-  /**
-   * The worker process that owns the run while it is running.
-   */
   owner_worker: string | null;
-  /**
-   * Tool call of the parent that this run answers.
-   */
   parent_call_id: string | null;
-  /**
-   * The parent run; null for a root.
-   */
   parent_execution_id: string | null;
-  /**
-   * Reason why a paused run was waiting. Null if it was not waiting.
-   */
   paused_from: WaitingReason | null;
-  /**
-   * Priority in the queue. Smaller values run first.
-   */
   priority: Generated<number>;
-  /**
-   * Root of the tree of runs. A root has its own id here.
-   */
   root_execution_id: string;
-  /**
-   * Earliest start of the run.
-   */
   run_at: Generated<Timestamp>;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string | null;
-  /**
-   * Start time.
-   */
   started_at: Timestamp | null;
-  /**
-   * queued, running, waiting or paused; after the end completed, failed or cancelled.
-   */
   status: Generated<ExecutionStatus>;
-  /**
-   * Number of steps in the log. In SQL, execution_counters is exact while the run is running.
-   */
   step_count: Generated<number>;
-  /**
-   * Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.
-   */
   stop_reason: StopReason | null;
-  /**
-   * Watch of a table that started the run.
-   */
   table_trigger_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Tokens read by its models, without the runs below. In SQL, execution_counters is exact while the run is running.
-   */
   tokens_in: Generated<Int8>;
-  /**
-   * Tokens written by its models, without the runs below. In SQL, execution_counters is exact while the run is running.
-   */
   tokens_out: Generated<Int8>;
-  /**
-   * Lowest trust of all text that the run has read: user, internal or external. It never rises. In SQL, execution_counters is exact while the run is running.
-   */
   trust: Generated<Trust>;
-  /**
-   * Position in the session, counted from 1.
-   */
   turn: number | null;
-  /**
-   * Time of the last change. In SQL, execution_counters is exact while the run is running.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The user whose privileges and defaults the run has.
-   */
   user_id: string | null;
-  /**
-   * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), or capacity within a limit (quota).
-   */
   waiting_for: WaitingReason | null;
-  /**
-   * Time at which the timer of the run fires.
-   */
   wake_at: Timestamp | null;
-  /**
-   * Kind of ends that wake a workflow run while it waits for members.
-   */
   wakes_on: ChildWake | null;
-  /**
-   * Workflow that runs. Null in the run of an agent.
-   */
   workflow_id: string | null;
-  /**
-   * The pinned version of the workflow.
-   */
   workflow_version_id: string | null;
 }
 
 export interface ExecutionTimeline {
-  /**
-   * Cost of model calls, at the prices when the step was committed.
-   */
   cost: Numeric | null;
-  /**
-   * The error; null if there was none.
-   */
   error: string | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * As in steps.
-   */
   kind: StepKind | null;
-  /**
-   * Duration in milliseconds.
-   */
   ms: Numeric | null;
-  /**
-   * The model, the tool or the guard.
-   */
   name: string | null;
-  /**
-   * Excerpt of the content, at most 200 characters.
-   */
   said: string | null;
-  /**
-   * Position in the log of the run: 1, 2, 3 and so on, without gaps.
-   */
   seq: number | null;
-  /**
-   * Start time.
-   */
   started_at: Timestamp | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: number | null;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: number | null;
 }
 
 export interface ExecutionTree {
-  /**
-   * The agent, by name.
-   */
   agent: string | null;
-  /**
-   * End time, whatever the outcome.
-   */
   completed_at: Timestamp | null;
-  /**
-   * Cost of its models, without the runs below.
-   */
   cost: Numeric | null;
-  /**
-   * Number of runs above; 0 for a root.
-   */
   depth: number | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * The parent run; null for a root.
-   */
   parent_execution_id: string | null;
-  /**
-   * @behavior +orderBy
-   * The path from the root to the run. In this order the rows form the lines of a tree.
-   */
   path: string[] | null;
-  /**
-   * The root of the tree; for a root, the run itself.
-   */
   root_execution_id: string | null;
-  /**
-   * Start time.
-   */
   started_at: Timestamp | null;
-  /**
-   * As in executions.
-   */
   status: ExecutionStatus | null;
-  /**
-   * Why the run ended: see executions.
-   */
   stop_reason: StopReason | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens read by its models, without the runs below.
-   */
   tokens_in: Int8 | null;
-  /**
-   * Tokens written by its models, without the runs below.
-   */
   tokens_out: Int8 | null;
-  /**
-   * Cost, including the runs below.
-   */
   total_cost: Numeric | null;
-  /**
-   * Tokens read, including the runs below.
-   */
   total_tokens_in: Int8 | null;
-  /**
-   * Tokens written, including the runs below.
-   */
   total_tokens_out: Int8 | null;
-  /**
-   * The reason for waiting: see executions.
-   */
   waiting_for: WaitingReason | null;
-  /**
-   * The workflow, by name.
-   */
   workflow: string | null;
 }
 
 export interface FeedbackEntries {
-  /**
-   * Free text. [erased] after the contents of the run or its author were erased.
-   */
   comment: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Author: the user of the token, else the API key, else the database login.
-   */
   created_by: string;
-  /**
-   * The run.
-   */
   execution_id: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Message of the run that the feedback is about. Null means the whole run.
-   */
   message_seq: number | null;
-  /**
-   * Score from 0 (useless) to 1 (perfect).
-   */
   score: number | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Grants {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The permission: read, run, edit.
-   */
   permission: GrantPermission;
-  /**
-   * Role that receives the permission, with all higher roles. Null for a grant to a user.
-   */
   role: UserRole | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * User that receives the permission. Null for a grant to a role.
-   */
   user_id: string | null;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Hooks {
-  /**
-   * Agent whose runs call the hook. Without agent_id and workflow_id, all runs of the tenant call it.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * When the hook is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.
-   */
   event: HookEvent;
-  /**
-   * Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns jsonb or null.
-   */
   function: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * Order among the hooks of an event, smaller first.
-   */
   position: Generated<number>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time limit of one call in milliseconds. A longer call fails.
-   */
   timeout_ms: Generated<number>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.
-   */
   workflow_id: string | null;
 }
 
 export interface Limits {
-  /**
-   * The subject, if it is an agent.
-   */
   agent_id: Generated<string | null>;
-  /**
-   * The subject, if it is an API key.
-   */
   api_key_id: Generated<string | null>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Written by an owner of the database: the tenant sees it and cannot change it. A limit of the tenant for the same use holds beside it, so the smaller of both counts.
-   */
   is_imposed: Generated<boolean>;
-  /**
-   * Of a limit of the system: each tenant may use this much, unless an owner of the database wrote a limit for that tenant.
-   */
   is_per_tenant: Generated<boolean>;
-  /**
-   * Scope key: the concurrency_key of runs; null means each key without a limit of its own. Scopes tool and model: the name of a tool, or the provider's id of a model (models.model), over all tenants; only an owner of the database writes it.
-   */
   key: string | null;
-  /**
-   * Maximum use. A change applies at once: waiting runs go on if they may, and nothing is stopped.
-   */
   max_value: Numeric;
-  /**
-   * What counts. A run counts for the model that its pinned version has first. A child counts neither for runs nor for requests.
-   */
   metric: LimitMetric;
-  /**
-   * The subject, if it is a model.
-   */
   model_id: Generated<string | null>;
-  /**
-   * The current minute, hour, day or month in UTC. Calls, and tokens of a model, count within any 60 seconds. Null for what runs at once, or for all use ever.
-   */
   period: LimitPeriod | null;
-  /**
-   * Whose use counts. system is the whole installation, over all tenants. Only an owner of the database writes a limit of the system.
-   */
   scope: Generated<LimitScope>;
-  /**
-   * The subject, if it is a session.
-   */
   session_id: Generated<string | null>;
-  /**
-   * The user, agent, session, API key, model or tool. Null means each user, agent, session or API key without a limit of its own for this metric and period. Null for a tenant, a key or the system.
-   */
   subject_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The subject, if it is a tool. A tool that begins a run makes no calls: limit its runs.
-   */
   tool_id: Generated<string | null>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The subject, if it is a user.
-   */
   user_id: Generated<string | null>;
 }
 
 export interface LimitUsage {
-  /**
-   * The key of the limit. Of a limit for each key: a concurrency key in use.
-   */
   key: string | null;
-  /**
-   * The limit.
-   */
   limit_id: string | null;
-  /**
-   * The largest allowed value.
-   */
   max_value: Numeric | null;
-  /**
-   * The quantity that is counted: requests, runs, tokens, cost, storage.
-   */
   metric: LimitMetric | null;
-  /**
-   * The period of counting, after which the count starts again.
-   */
   period: LimitPeriod | null;
-  /**
-   * The amount left.
-   */
   remaining: Numeric | null;
-  /**
-   * Beginning of the next period, in which nothing is used yet. Null without a calendar period.
-   */
   resets_at: Timestamp | null;
-  /**
-   * The scope.
-   */
   scope: LimitScope | null;
-  /**
-   * Beginning of the period. Null without a calendar period.
-   */
   started_at: Timestamp | null;
-  /**
-   * The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for the tenant, a key and the system.
-   */
   subject_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Use within the period or the last 60 seconds, or what runs now. Null for a limit over all tenants, whose figures only an owner of the database sees.
-   */
   used: Numeric | null;
-  /**
-   * Number of runs that wait at the limit.
-   */
   waiting: number | null;
 }
 
 export interface Mail {
-  /**
-   * The text.
-   */
   content: string;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Person who wrote the message. Null if a run wrote it.
-   */
   created_by: string | null;
-  /**
-   * The agent that wrote the message.
-   */
   from_agent_id: string | null;
-  /**
-   * The run that wrote the message.
-   */
   from_execution_id: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * True if the agent had a live run in the tree of the sender. Then only runs of that tree receive the message.
-   */
   is_within_tree: Generated<boolean>;
-  /**
-   * Time of receipt. After it the message is in the log of the receiving run.
-   */
   received_at: Timestamp | null;
-  /**
-   * The run that received the message; null until then.
-   */
   received_by_execution_id: string | null;
-  /**
-   * Call of the tool receive that returned the message.
-   */
   received_call_id: string | null;
-  /**
-   * The message that this one answers.
-   */
   reply_to_id: string | null;
-  /**
-   * Root of the run that sent the message.
-   */
   root_execution_id: string | null;
-  /**
-   * The subject.
-   */
   subject: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * @hasDefault
-   * Thread of the message: the id of the first message. If omitted, the thread of reply_to_id or a new thread.
-   */
   thread_id: string;
-  /**
-   * @hasDefault
-   * Agent whose mailbox holds the message. Without to_execution_id the first run of the agent to call receive gets the message.
-   */
   to_agent_id: string;
-  /**
-   * Only run that may receive the message. Null allows any run of the agent.
-   */
   to_execution_id: string | null;
-  /**
-   * internal for a message of an agent, user for a message of a person.
-   */
   trust: Generated<Trust>;
 }
 
 export interface McpPrompts {
-  /**
-   * Time at which it was accepted.
-   */
   accepted_at: Timestamp | null;
-  /**
-   * Digest of the prompt when it was last accepted, which is the text of the stored prompt.
-   */
   accepted_digest: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: string;
-  /**
-   * SHA-256 of the reported prompt, in hex: name, title, description, arguments, text.
-   */
   digest: string;
-  /**
-   * Reason why the prompt cannot become a template.
-   */
   fault: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Stored prompt, made when this prompt was accepted.
-   */
   prompt_id: string | null;
-  /**
-   * The MCP server.
-   */
   server_id: string;
-  /**
-   * new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; fault gives the reason. gone prompts were accepted and are no longer on the server.
-   */
   status: McpToolStatus;
-  /**
-   * Text that the server returns if each argument has the value {{its name}}.
-   */
   template: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Arguments of the prompt: JSON Schemas by name, as in howdah.prompts.
-   */
   variables: Json;
 }
 
 export interface McpServers {
-  /**
-   * The agent system whose file describes the server.
-   */
   agent_system_id: string | null;
-  /**
-   * True lets the server ask people. Its request becomes a row of questions, in the words of the server, and the run waits.
-   */
   allows_elicitation: Generated<boolean>;
-  /**
-   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets maps environment variables or headers to names of secrets.
-   */
   configuration: Json;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Time of the first successful discovery of its tools.
-   */
   discovered_at: Timestamp | null;
-  /**
-   * Error of the last discovery. Null after a success.
-   */
   error: string | null;
-  /**
-   * Time of the last failure.
-   */
   failed_at: Timestamp | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Model that answers sampling requests of the server, within the budget of the run. Null refuses these requests.
-   */
   sampling_model_id: string | null;
-  /**
-   * Name and version that the server reports: {"name", "version"}.
-   */
   server_info: Json | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * True uses the annotations of the server to tell which tools only read or may be repeated. False treats every tool as effect once.
-   */
   trusts_annotations: Generated<boolean>;
-  /**
-   * stdio: a command that workers start; http: a server at a URL.
-   */
   type: McpServerType;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface McpTools {
-  /**
-   * Time at which it was accepted.
-   */
   accepted_at: Timestamp | null;
-  /**
-   * Digest of the tool when it was last accepted. Calls are allowed only while the server reports the same digest.
-   */
   accepted_digest: string | null;
-  /**
-   * Annotations from the server: hints, not guarantees.
-   */
   annotations: Json;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: string;
-  /**
-   * SHA-256 of the reported tool, in hex: name, title, description, schemas, annotations.
-   */
   digest: string;
-  /**
-   * Reason why the tool cannot be offered.
-   */
   fault: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False if the reported tool is too large or cannot be stored. fault gives the reason.
-   */
   is_whole: Generated<boolean>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * The parameters, as a JSON Schema.
-   */
   parameters: Json;
-  /**
-   * The MCP server.
-   */
   server_id: string;
-  /**
-   * accepted, new, changed, refused, gone.
-   */
   status: McpToolStatus;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Messages {
-  /**
-   * The agent that had the run when the message was written.
-   */
   agent_id: string | null;
-  /**
-   * The text of the message.
-   */
   content: string | null;
-  /**
-   * First message that a summary replaces. 0 includes earlier turns of the session. Null if the message is not a summary.
-   */
   covers_from_seq: number | null;
-  /**
-   * Last message that a summary replaces. The original messages stay.
-   */
   covers_to_seq: number | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The run.
-   */
   execution_id: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Message that this message answers. For the result of a tool: the message that requested the call.
-   */
   parent_seq: number | null;
-  /**
-   * Content parts in addition to the text, in the format of OpenAI (images, files).
-   */
   parts: Json | null;
-  /**
-   * system, user, assistant, tool.
-   */
   role: MessageRole;
-  /**
-   * Position in the conversation of the run; 1 is the input.
-   */
   seq: number;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string | null;
-  /**
-   * Step that added the message. Null for the input.
-   */
   step_seq: number | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Generated<number>;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Generated<number>;
-  /**
-   * For the result of a tool, the id of the call.
-   */
   tool_call_id: string | null;
-  /**
-   * Tool calls that the assistant requested: [{id, name, arguments}].
-   */
   tool_calls: Json | null;
-  /**
-   * Origin of the text: system, user, internal (a model, a message of another agent), external (a tool).
-   */
   trust: Trust;
 }
 
 export interface MessageSources {
-  /**
-   * Time of creation.
-   */
   created_at: Timestamp | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * The run that wrote the message: the parent or a child.
-   */
   from_execution_id: string | null;
-  /**
-   * input, tool, guard, handoff, summary; model for an external engine.
-   */
   kind: string | null;
-  /**
-   * As in messages.
-   */
   role: MessageRole | null;
-  /**
-   * The message, as in messages.
-   */
   seq: number | null;
-  /**
-   * The MCP server of the tool.
-   */
   server: string | null;
-  /**
-   * The step that wrote the message; null for the input.
-   */
   step_seq: number | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The tool, by name.
-   */
   tool: string | null;
-  /**
-   * Level of trust: system, user, internal, external.
-   */
   trust: Trust | null;
-  /**
-   * The URL that the tool was called with.
-   */
   url: string | null;
 }
 
 export interface Models {
-  /**
-   * The agent system whose file describes the model. Other systems may use the same model if their files describe it in the same way.
-   */
   agent_system_id: string | null;
-  /**
-   * URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With base_url and no secret_name no key is sent.
-   */
   base_url: string | null;
-  /**
-   * The capabilities.
-   */
   capabilities: Generated<Json>;
-  /**
-   * Size of the context window in tokens.
-   */
   context_tokens: number | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The subject area.
-   */
   domain: string | null;
-  /**
-   * True while the row follows the environment variables. An edit by a user sets it to false.
-   */
   from_environment: Generated<boolean>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Price of a million input tokens, in a currency of your choice. Read when a step commits.
-   */
   input_price: Numeric | null;
-  /**
-   * Id of the model at its provider, such as gpt-5-mini.
-   */
   model: string;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Price of a million output tokens, in the same currency. Read when a step commits.
-   */
   output_price: Numeric | null;
-  /**
-   * The provider of the model: openai, anthropic, local and so on.
-   */
   provider: string;
-  /**
-   * llm: text; embedding: vectors; tts: text to speech; stt: speech to text.
-   */
   purpose: Generated<ModelPurpose>;
-  /**
-   * Name of the secret that holds the API key of the model. Null sends the key of the environment to the URL of the environment, and no key to a base_url.
-   */
   secret_name: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ModelUsage {
-  /**
-   * Number of answers.
-   */
   answers: Int8 | null;
-  /**
-   * Cost at the prices at the time of each step.
-   */
   cost: Numeric | null;
-  /**
-   * Number of attempts without an answer.
-   */
   failed_attempts: Int8 | null;
-  /**
-   * The name of the model; null when the model has been deleted.
-   */
   model: string | null;
-  /**
-   * The model.
-   */
   model_id: string | null;
-  /**
-   * The provider of the model: openai, anthropic, local and so on.
-   */
   provider: string | null;
-  /**
-   * Median duration of attempts that gave an answer, in seconds.
-   */
   seconds_p50: number | null;
-  /**
-   * 95th percentile of the duration, in seconds.
-   */
   seconds_p95: number | null;
-  /**
-   * 99th percentile of the duration, in seconds.
-   */
   seconds_p99: number | null;
-  /**
-   * Share of answers among all attempts, from 0 to 1.
-   */
   success_rate: Numeric | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Int8 | null;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Int8 | null;
 }
 
 export interface OutputFilters {
-  /**
-   * flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, or asks for another answer once before the run fails.
-   */
   action: Generated<FilterAction>;
-  /**
-   * Agent whose runs the filter applies to. Null means all agents.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Regular expression of PostgreSQL without back-references. (?i) at the start ignores case.
-   */
   pattern: string;
-  /**
-   * Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of SQL tools and queries), message (mail, tasks of sub-agents), board (boards, todos), file. The default is all of them.
-   */
   places: Generated<ArrayType<FilterPlace>>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Permissions {
-  /**
-   * read, run, edit or manage. An API key needs the scope of the same name.
-   */
   action: string | null;
-  /**
-   * A grant on the agent of the row allows the action to lower roles.
-   */
   by_agent: boolean | null;
-  /**
-   * The table.
-   */
   object: string | null;
-  /**
-   * The least role that has the permission.
-   */
   role: UserRole | null;
 }
 
 export interface PlanTasks {
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * The member that does the task.
-   */
   member: string | null;
-  /**
-   * The run that does the task.
-   */
   member_execution_id: string | null;
-  /**
-   * The output.
-   */
   output: string | null;
-  /**
-   * Number of the plan in the run, from 1.
-   */
   plan: number | null;
-  /**
-   * Time of planning.
-   */
   planned_at: Timestamp | null;
-  /**
-   * Position in the order, from 1.
-   */
   position: number | null;
-  /**
-   * planned until the task starts, then the status of its run or of its question to a person.
-   */
   status: string | null;
-  /**
-   * Number of the step in the plan, from 1.
-   */
   step: number | null;
-  /**
-   * The task.
-   */
   task: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
 }
 
 export interface Prompts {
-  /**
-   * The agent system whose file describes the prompt.
-   */
   agent_system_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Time at which the prompt was deleted. Its versions stay.
-   */
   deleted_at: Timestamp | null;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Text with {{name}} in place of each variable.
-   */
   template: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. A variable without a default is required.
-   */
   variables: Generated<Json>;
 }
 
 export interface PromptVersions {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * The complete definition by value; never changed.
-   */
   definition: Json;
-  /**
-   * SHA-256 of the definition, in hex.
-   */
   digest: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The prompt.
-   */
   prompt_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Version number: 1, 2, 3 and so on.
-   */
   version: number;
 }
 
 export interface Questions {
-  /**
-   * The answer.
-   */
   answer: string | null;
-  /**
-   * The answer as JSON.
-   */
   answer_data: Json | null;
-  /**
-   * Time of the answer.
-   */
   answered_at: Timestamp | null;
-  /**
-   * The user who answered.
-   */
   answered_by: string | null;
-  /**
-   * Id of the tool call, as given by the model.
-   */
   call_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The answer to use if nobody answers in time.
-   */
   default_answer: string | null;
-  /**
-   * Role or username that may answer after the deadline, for another period of the same length.
-   */
   escalate_to: string | null;
-  /**
-   * Time at which the question was passed to a higher role.
-   */
   escalated_at: Timestamp | null;
-  /**
-   * The run.
-   */
   execution_id: string;
-  /**
-   * Deadline. After the deadline the question escalates, or the default answer is used, or the run fails.
-   */
   expires_at: Timestamp | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * question; approval of a call; effect: the outcome of a call that nobody observed.
-   */
   kind: QuestionKind;
-  /**
-   * Answers to choose from, as a JSON array.
-   */
   options: Json | null;
-  /**
-   * Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
-   */
   preview: Json | null;
-  /**
-   * The text of the question.
-   */
   prompt: string;
-  /**
-   * Reason why a policy asked for approval: {policy, trust, tool, message_seq}, with the trust of the run and the message that lowered it.
-   */
   reason: Json | null;
-  /**
-   * Role that may answer in addition to admins and owners. Null lets the user of the run answer a question.
-   */
   required_role: UserRole | null;
-  /**
-   * Root run, whose list of questions includes those of its sub-agents.
-   */
   root_execution_id: string;
-  /**
-   * JSON Schema that answer_data must satisfy.
-   */
   schema: Json | null;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string | null;
-  /**
-   * open, answered, expired, cancelled.
-   */
   status: Generated<QuestionStatus>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Tool call that the question is about: {id, name, arguments}.
-   */
   tool_call: Json | null;
-  /**
-   * Origin of the prompt: internal for an agent or Howdah, external for an MCP server.
-   */
   trust: Generated<Trust>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface QueueHealth {
-  /**
-   * Time since which the oldest due run could have started.
-   */
   oldest_due: Timestamp | null;
-  /**
-   * Age of the oldest due run, in seconds.
-   */
   oldest_due_seconds: Numeric | null;
-  /**
-   * Number of runs.
-   */
   runs: Int8 | null;
-  /**
-   * As in executions.
-   */
   status: ExecutionStatus | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The reason for waiting: see executions.
-   */
   waiting_for: WaitingReason | null;
 }
 
 export interface Resources {
-  /**
-   * Content of the file, read only on request. Null for a file by path.
-   */
   bytes: Buffer | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * Run that the file belongs to. Null if it belongs to no run.
-   */
   execution_id: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Tags of your own, as a JSON object.
-   */
   metadata: Generated<Json>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string | null;
-  /**
-   * @hasDefault
-   * SHA-256 of the content, in hex. Computed from the bytes; a given value must match.
-   */
   sha256: string;
-  /**
-   * Size of the content in bytes.
-   */
   size: Int8;
-  /**
-   * Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the database writes it.
-   */
   storage_path: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * MIME type, such as image/png.
-   */
   type: string;
-  /**
-   * Address for MCP clients, such as docs://handbook. Among rows of the same address the newest is used. With {name} in the address and {{name}} in the text the file is a template.
-   */
   uri: string | null;
 }
 
 export interface RetentionPolicies {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not depend on their number. False deletes each run on its day.
-   */
   is_by_month: Generated<boolean>;
-  /**
-   * Days from the end of a run to the erasure of its texts and arguments. 0 erases at once, null never.
-   */
   keep_contents_days: number | null;
-  /**
-   * Days from the end of a run to its deletion, together with all runs below. Null never deletes.
-   */
   keep_runs_days: number | null;
-  /**
-   * Minutes from the last activity of a session to the erasure of its contents. Used only if keep_contents_days is 0.
-   */
   keep_sessions_minutes: Generated<number>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface RoutingDecisions {
-  /**
-   * The other candidates.
-   */
   candidates: Json | null;
-  /**
-   * The chosen members, with confidence.
-   */
   chosen: Json | null;
-  /**
-   * Time of the decision.
-   */
   decided_at: Timestamp | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * The method of the decision.
-   */
   method: string | null;
-  /**
-   * The reason.
-   */
   reason: string | null;
-  /**
-   * Position in the log of the run: 1, 2, 3 and so on, without gaps.
-   */
   seq: number | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Schedules {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * What to do with missed times: skip, one, all.
-   */
   catchup_policy: Generated<CatchupPolicy>;
-  /**
-   * Key of the runs, such as customer-42, for limits of scope key.
-   */
   concurrency_key: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or @hourly, @daily, @weekly, @monthly, @yearly.
-   */
   cron: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The input text.
-   */
   input: string;
-  /**
-   * Data in addition to the text, as JSON.
-   */
   input_data: Json | null;
-  /**
-   * False pauses the schedule. When it becomes true again, the schedule continues from now and runs none of the missed times.
-   */
   is_active: Generated<boolean>;
-  /**
-   * Last time that started a run.
-   */
   last_at: Timestamp | null;
-  /**
-   * Newest refusal of the last firing: {code, message, detail, hint, scheduled_for, earlier}. `earlier` lists the refusals before it. Null if every due time was run or skipped.
-   */
   last_error: Json | null;
-  /**
-   * Run that the last time started.
-   */
   last_execution_id: string | null;
-  /**
-   * Tags of the application.
-   */
   metadata: Generated<Json>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * Time of the next run, set by the database. Null while paused.
-   */
   next_at: Timestamp | null;
-  /**
-   * What to do if the last run is still live: allow, skip, cancel.
-   */
   overlap_policy: Generated<OverlapPolicy>;
-  /**
-   * Priority; smaller numbers run first.
-   */
   priority: Generated<number>;
-  /**
-   * Time of the next attempt after a temporary fault, such as a lock of somebody else. Null without one.
-   */
   retry_at: Timestamp | null;
-  /**
-   * Session that the runs are turns of. Null starts runs without a session.
-   */
   session_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time zone of cron, a name of pg_timezone_names.
-   */
   timezone: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The user that its runs belong to.
-   */
   user_id: string | null;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Secrets {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string | null;
-  /**
-   * Equal for equal values of a tenant. A guessed value cannot be checked against it without the key of the tenant.
-   */
   fingerprint: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Last characters of the value. Null if the value is too short to show any.
-   */
   last_four: string | null;
-  /**
-   * Name by which other rows refer to the secret (secret_name).
-   */
   name: string;
-  /**
-   * Time at which the last new value was set. Null for the first value.
-   */
   rotated_at: Timestamp | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Number of values so far. Each new value raises it.
-   */
   version: Generated<number>;
 }
 
 export interface Sessions {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Time at which title, state, todos and files were erased. Null again after the next activity.
-   */
   contents_erased_at: Timestamp | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Session that this session was forked from. The fork leaves it unchanged. Null if it was deleted.
-   */
   forked_from_session_id: string | null;
-  /**
-   * Last turn of the original session that this session includes.
-   */
   forked_from_turn: number | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * @behavior -*
-   * Day of the last activity, in UTC.
-   */
   last_active_on: Generated<Timestamp>;
-  /**
-   * Time of the last activity.
-   */
   last_activity_at: Generated<Timestamp>;
-  /**
-   * Turns that were retried or resumed after later turns were taken: their new messages are written after messages of later turns. Null if there are none.
-   */
   late_turns: number[] | null;
-  /**
-   * Root run that has the turn. Changed under the lock of this row.
-   */
   live_execution_id: string | null;
-  /**
-   * Policy for a message that arrives while a run is live: queue makes it wait for its turn, reject refuses it, interrupt cancels the live run, steer adds it to the live run.
-   */
   policy: Generated<SessionPolicy>;
-  /**
-   * A document of the application about the conversation.
-   */
   state: Generated<Json>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The title.
-   */
   title: string | null;
-  /**
-   * Number of runs so far, equal to the turn of the last run.
-   */
   turns: Generated<number>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The user that the row belongs to.
-   */
   user_id: string | null;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Settings {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Name of the setting, as setting_values lists it.
-   */
   key: string;
-  /**
-   * tenant: for this tenant. system: for every tenant without a value of its own; written by an owner of the database.
-   */
   scope: Generated<SettingScope>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * A number within the range that setting_values gives.
-   */
   value: Json;
 }
 
 export interface SettingValues {
-  /**
-   * The value without a row; null for no limit.
-   */
   default_value: Numeric | null;
-  /**
-   * Purpose, in words.
-   */
   description: string | null;
-  /**
-   * The key.
-   */
   key: string | null;
-  /**
-   * The largest allowed value.
-   */
   maximum: Numeric | null;
-  /**
-   * The smallest allowed value.
-   */
   minimum: Numeric | null;
-  /**
-   * The row that sets the value: tenant, system, or default without a row.
-   */
   source: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The effective value; null for no limit.
-   */
   value: Json | null;
 }
 
 export interface Skills {
-  /**
-   * The agent system whose file describes the skill.
-   */
   agent_system_id: string | null;
-  /**
-   * Markdown text for the agent, at most 60 kB. load_skill returns it in one piece.
-   */
   content: string;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Time at which the skill was deleted. Its versions stay.
-   */
   deleted_at: Timestamp | null;
-  /**
-   * One line that tells an agent when to read the skill.
-   */
   description: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False omits the skill from later versions of its agents.
-   */
   is_active: Generated<boolean>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface SkillVersions {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * The complete definition by value; never changed.
-   */
   definition: Json;
-  /**
-   * SHA-256 of the definition, in hex.
-   */
   digest: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The skill.
-   */
   skill_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Version number: 1, 2, 3 and so on.
-   */
   version: number;
 }
 
 export interface StatusTransitions {
-  /**
-   * The cause of the transition.
-   */
   cause: string;
-  /**
-   * The status before the transition.
-   */
   from_status: ExecutionStatus;
-  /**
-   * The status after the transition.
-   */
   to_status: ExecutionStatus;
 }
 
 export interface Steps {
-  /**
-   * Notes of hooks, as a JSON object.
-   */
   annotations: Json | null;
-  /**
-   * Tool call that the step belongs to.
-   */
   call_id: string | null;
-  /**
-   * Cost at the prices of the model when the step committed.
-   */
   cost: Generated<Numeric>;
-  /**
-   * Effect of repeating the call, as declared by the tool.
-   */
   effect: ToolEffect | null;
-  /**
-   * The error: {code, message, retryable, cause}.
-   */
   error: Json | null;
-  /**
-   * The run.
-   */
   execution_id: string;
-  /**
-   * Finish time.
-   */
   finished_at: Generated<Timestamp>;
-  /**
-   * Key passed to the tool, the same for every attempt of the call.
-   */
   idempotency_key: string | null;
-  /**
-   * For a tool, its arguments. For a retry, the number of the attempt.
-   */
   input: Json | null;
-  /**
-   * model, tool, retry, guard, output, error, …: see docs/concepts.md.
-   */
   kind: StepKind;
-  /**
-   * The model.
-   */
   model_id: string | null;
-  /**
-   * Name of the model, tool or guard.
-   */
   name: string | null;
-  /**
-   * For a tool, its result. For a model, why it stopped. For a retry, the delay.
-   */
   output: Json | null;
-  /**
-   * Position in the log of the run, counted from 1. It is the cursor of every live feed.
-   */
   seq: number;
-  /**
-   * Start time.
-   */
   started_at: Generated<Timestamp>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Tokens read by models.
-   */
   tokens_in: Generated<number>;
-  /**
-   * Tokens written by models.
-   */
   tokens_out: Generated<number>;
-  /**
-   * The worker process that committed the step.
-   */
   worker: string | null;
 }
 
 export interface TableTriggers {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null or a blank value means none.
-   */
   concurrency_key: string | null;
-  /**
-   * SQL expression over the columns of the row that must be true. Null accepts every row.
-   */
   condition: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * SQL expression over the columns of the row. Rows with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each row.
-   */
   debounce_key: string | null;
-  /**
-   * Length of the window of debounce_key, in milliseconds.
-   */
   debounce_ms: number | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * SQL expression over the columns of the row, whose value is the input of the run. Null starts no run.
-   */
   input: string;
-  /**
-   * Column that receives the answer. Null writes no answer back.
-   */
   into_column: string | null;
-  /**
-   * False starts no more runs. Answers of earlier runs are still written.
-   */
   is_active: Generated<boolean>;
-  /**
-   * Primary key of the table, used to find the row again.
-   */
   key_columns: string[];
-  /**
-   * insert, update, or insert or update. An update starts a run if it changes the input or makes the condition true.
-   */
   on_event: Generated<string>;
-  /**
-   * Name of the table when the watch was made.
-   */
   table_name: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Tenants {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False locks out every user, token and API key of the tenant. Its rows stay and its runs go on.
-   */
   is_active: Generated<boolean>;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * The name in commands and tokens.
-   */
   slug: string;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Share of the workers, from 1 to 1000: a tenant of weight 3 gets three runs at work for each run of a tenant of weight 1. An owner of the database sets it.
-   */
   weight: Generated<number>;
 }
 
 export interface Todos {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Reason why the todo is blocked, or its result.
-   */
   note: string | null;
-  /**
-   * @hasDefault
-   * Position in the list, counted from 1. If omitted, the todo comes last.
-   */
   position: number;
-  /**
-   * The session; null outside a session.
-   */
   session_id: string;
-  /**
-   * open, doing, done, blocked, cancelled.
-   */
   status: Generated<TodoStatus>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The title.
-   */
   title: string;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ToolPerformance {
-  /**
-   * Number of calls.
-   */
   calls: Int8 | null;
-  /**
-   * Calls whose result reported an error to the model. Repeated attempts count once.
-   */
   errors: Int8 | null;
-  /**
-   * Median duration of a call in seconds, without the wait for approval.
-   */
   seconds_p50: number | null;
-  /**
-   * 95th percentile of the duration, in seconds.
-   */
   seconds_p95: number | null;
-  /**
-   * 99th percentile of the duration, in seconds.
-   */
   seconds_p99: number | null;
-  /**
-   * Share of calls without an error, from 0 to 1.
-   */
   success_rate: Numeric | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
-  /**
-   * The tool, by name.
-   */
   tool: string | null;
 }
 
 export interface ToolPolicies {
-  /**
-   * Agent whose runs the row applies to. Null means all agents.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * allow the call, ask an admin for approval, or deny the call and report the denial to the model.
-   */
   decision: PolicyDecision;
-  /**
-   * Effect of tools that the row applies to. Null means any.
-   */
   effect: ToolEffect | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Kind of tools that the row applies to.
-   */
   kind: ToolKind | null;
-  /**
-   * The row applies to runs of a lower trust. internal: runs that have read external text; user: also runs that have read internal text; system: all runs.
-   */
   min_trust: Generated<Trust>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Tool that the row applies to. Without tool_id and kind, the row applies to every tool except sub-agents, workflows and ask_user.
-   */
   tool_id: string | null;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Tools {
-  /**
-   * Kind agent: the agent that does the work, in a child run of the caller.
-   */
   agent_id: string | null;
-  /**
-   * The agent system whose file describes the tool.
-   */
   agent_system_id: string | null;
-  /**
-   * Alternative names.
-   */
   aliases: Generated<string[]>;
-  /**
-   * Tool that undoes a finished call if its run fails or is cancelled.
-   */
   compensation_tool_id: string | null;
-  /**
-   * Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.
-   */
   configuration: Generated<Json>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Effect of repeating a call. Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.
-   */
   effect: Generated<ToolEffect>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.
-   */
   kind: ToolKind;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * JSON Schema of the arguments, which are checked before each call.
-   */
   parameters: Generated<Json>;
-  /**
-   * True makes each call wait for the approval of a person. If no person can be asked, the call is refused.
-   */
   requires_approval: Generated<boolean>;
-  /**
-   * Kind mcp: the server that does the work.
-   */
   server_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Timeout of a call in milliseconds.
-   */
   timeout_ms: Generated<number>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * Kind workflow: the workflow that does the work, in a child run of the caller.
-   */
   workflow_id: string | null;
 }
 
 export interface Users {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The email address of the user.
-   */
   email: string | null;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False locks out the user within a second, with any token or API key.
-   */
   is_active: Generated<boolean>;
-  /**
-   * owner, admin, member, viewer.
-   */
   role: Generated<UserRole>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The login name of the user.
-   */
   username: string;
 }
 
 export interface VersionLabels {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The label of a version, such as production.
-   */
   label: string;
-  /**
-   * The prompt.
-   */
   prompt_id: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The version with this label.
-   */
   version: number;
-  /**
-   * The workflow.
-   */
   workflow_id: string | null;
 }
 
 export interface Violations {
-  /**
-   * Further details.
-   */
   detail: string | null;
-  /**
-   * The run.
-   */
   execution_id: string | null;
-  /**
-   * The broken promise.
-   */
   rule: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string | null;
 }
 
 export interface WatchedRows {
-  /**
-   * Number of attempts to write the answer.
-   */
   attempts: Generated<number>;
-  /**
-   * Time of the insert, which gives the order of the runs of one row. A debounced run gets a new time with each new input.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Reason why there is no answer or it could not be written: {code, message}.
-   */
   error: Json | null;
-  /**
-   * The run.
-   */
   execution_id: string;
-  /**
-   * Primary key of the row, such as {"id": 4711}.
-   */
   row_key: Json;
-  /**
-   * The watch of the table.
-   */
   table_trigger_id: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * SHA-256 of into_column at the start of the run. If the value differs at the end, another user has edited it and the value is kept.
-   */
   value_sha256: Buffer | null;
-  /**
-   * Watches that led to this run, its own watch last. There are several if an answer or a tool of a run wrote into a watched table.
-   */
   watches: string[];
-  /**
-   * State of the answer. Null if the watch writes no answer back.
-   */
   write_back: WriteBackStatus | null;
-  /**
-   * Time at which the answer was written back.
-   */
   written_at: Timestamp | null;
 }
 
 export interface WebhookDeliveries {
-  /**
-   * Alert rule of the event. Null for a run.
-   */
   alert_rule_id: string | null;
-  /**
-   * Number of attempts.
-   */
   attempts: Generated<number>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Time of delivery.
-   */
   delivered_at: Timestamp | null;
-  /**
-   * The event, as in the events of a webhook.
-   */
   event: string;
-  /**
-   * Run of the event. Null for an alert.
-   */
   execution_id: string | null;
-  /**
-   * Value of the header webhook-id, the same in every attempt, so that a receiver recognises repeats.
-   */
   id: Generated<string>;
-  /**
-   * Time of the last attempt.
-   */
   last_attempt_at: Timestamp | null;
-  /**
-   * Reason why the last attempt failed.
-   */
   last_error: string | null;
-  /**
-   * HTTP status of the last attempt. Null if there was no response.
-   */
   last_status: number | null;
-  /**
-   * Time of the next attempt. Null after the last attempt.
-   */
   next_attempt_at: Timestamp | null;
-  /**
-   * Body of the request, the same in every attempt.
-   */
   payload: Json;
-  /**
-   * pending, delivered, failed.
-   */
   status: Generated<DeliveryStatus>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * The URL of the last attempt, or of the first attempt to come.
-   */
   url: string;
-  /**
-   * Webhook that receives the event. Null for the callback_url of a run.
-   */
   webhook_id: string | null;
 }
 
 export interface Webhooks {
-  /**
-   * Agent whose runs are reported. Null means all runs.
-   */
   agent_id: string | null;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Reason why the webhook was switched off automatically. Cleared when is_active is set to true.
-   */
   disabled_because: string | null;
-  /**
-   * Events to send: execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, alert.firing, alert.resolved, alert.failed.
-   */
   events: Generated<string[]>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * Second secret that also signs during a rotation. The receiver accepts either signature.
-   */
   previous_secret_name: string | null;
-  /**
-   * Secret that signs deliveries: whsec_ and Base64. Null leaves them unsigned.
-   */
   secret_name: string | null;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The URL that receives requests.
-   */
   url: string;
-  /**
-   * Workflow whose runs are reported. Null means all runs.
-   */
   workflow_id: string | null;
 }
 
 export interface WorkflowAgents {
-  /**
-   * The agent.
-   */
   agent_id: string | null;
-  /**
-   * Configuration of this member alone, in a shape that depends on the type of the workflow.
-   */
   configuration: Generated<Json>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The workflow that is the member.
-   */
   member_workflow_id: string | null;
-  /**
-   * Question to a person in place of an agent: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the member.
-   */
   question: Json | null;
-  /**
-   * Name of the member within the workflow, used by edges and decisions. Null uses the name of its agent or workflow.
-   */
   role: string | null;
-  /**
-   * @hasDefault
-   * Position among the members, counted from 1. If omitted, the member comes last.
-   */
   sequence_order: number;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * The workflow.
-   */
   workflow_id: string;
 }
 
 export interface Workflows {
-  /**
-   * The agent system whose file describes the workflow.
-   */
   agent_system_id: string | null;
-  /**
-   * Configuration of the type, in the shape of the JSON Schema howdah.workflow_schema(type).
-   */
   configuration: Generated<Json>;
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The version that new runs pin.
-   */
   current_version_id: string | null;
-  /**
-   * Time at which the workflow was deleted. Its versions and runs stay.
-   */
   deleted_at: Timestamp | null;
-  /**
-   * Purpose, in words.
-   */
   description: Generated<string>;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * Instruction for the model that decides for a router, orchestrator or evaluator, in addition to the task of that model.
-   */
   instruction: Generated<string>;
-  /**
-   * False disables the row without deleting it.
-   */
   is_active: Generated<boolean>;
-  /**
-   * True while the workflow has grants. Then only grantees, admins and owners see the workflow and its runs.
-   */
   is_restricted: Generated<boolean>;
-  /**
-   * Maximum cost of a run together with its members.
-   */
   max_cost: Numeric | null;
-  /**
-   * Maximum active time of a run in seconds, without waiting for members. Null uses the setting max_seconds, 600 by default.
-   */
   max_seconds: number | null;
-  /**
-   * Maximum number of answers of the deciding model in a run. Null uses the setting max_steps, 50 by default.
-   */
   max_steps: number | null;
-  /**
-   * Maximum number of tokens of a run together with its members.
-   */
   max_tokens: Int8 | null;
-  /**
-   * The name.
-   */
   name: string;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: Generated<string>;
-  /**
-   * chain, parallel, router, orchestrator, evaluator_optimizer, voting, map, graph.
-   */
   type: WorkflowType;
-  /**
-   * Time of the last change.
-   */
   updated_at: Generated<Timestamp>;
-  /**
-   * True from an edit until the same transaction writes the new version at commit.
-   */
   version_is_stale: Generated<boolean>;
 }
 
 export interface WorkflowVersions {
-  /**
-   * Time of creation.
-   */
   created_at: Generated<Timestamp>;
-  /**
-   * The creator: the user of the token, else the database login.
-   */
   created_by: string;
-  /**
-   * The complete definition by value; never changed.
-   */
   definition: Json;
-  /**
-   * SHA-256 of the definition, in hex.
-   */
   digest: string;
-  /**
-   * Primary key, a uuid v7; the order of ids is the order of creation.
-   */
   id: Generated<string>;
-  /**
-   * The tenant that owns the row; no other tenant can see it.
-   */
   tenant_id: string;
-  /**
-   * Version number: 1, 2, 3 and so on.
-   */
   version: number;
-  /**
-   * The workflow.
-   */
   workflow_id: string;
 }
 

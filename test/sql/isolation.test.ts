@@ -92,11 +92,9 @@ const REVIEWED: Record<string, string> = {
   set_mcp_log_level: 'sessions of current_tenant()',
   setting_values: 'rows of current_tenant() and of the system, whose numbers hold for it',
   save_system_row: 'rows of current_tenant(), by name',
-  subscribe_mcp: 'sessions of current_tenant()',
   subscribe_mcp_to: 'sessions of current_tenant()',
   switch_agent: 'find_session()',
   system_rows: 'rows of current_tenant(), by name',
-  unsubscribe_mcp: 'sessions of current_tenant()',
   unsubscribe_mcp_from: 'sessions of current_tenant()',
 };
 
@@ -128,7 +126,6 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
 const WRITTEN_BY_VIEWERS: Record<string, string> = {
   register_follower: 'has the steps of a run announced, for two minutes; one row for each run',
   set_mcp_log_level: 'a session of MCP whose id he made himself',
-  subscribe_mcp: 'a session of MCP whose id he made himself',
   subscribe_mcp_to: 'a session of MCP whose id he made himself',
   take_request_key: 'a key of his own; here, where the login is trusted as that of the API is',
 };

@@ -37,16 +37,6 @@ create or replace function howdah_private.first_content(
     ) as variables) as v
   ) else input_data end));
 
--- Returns the messages of one run, in order.
-create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
-  from howdah.messages as m
-  where m.execution_id = execution_messages.execution_id
-$$;
-
 -- Returns the messages of a session before the given turn, in the order of the turns. Reads with
 -- the rights of the caller: a claim has those of the engine, an export those of its user.
 --

@@ -115,18 +115,8 @@ as $$
   select howdah_private.sweep_mcp_sessions()
 $$;
 
--- Subscribes a session to a run. The caller has checked that the run is visible; notifications
--- check again.
-create or replace function howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
-  returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text,
-    subscribe_mcp.mark)
-$$;
-
--- Subscribes a session to a resource: the id of a run or the URI of a file.
+-- Subscribes a session to a resource: the id of a run or the URI of a file. The caller has checked
+-- that it is visible; notifications check again.
 create or replace function howdah_private.subscribe_mcp_to(session text, resource text, mark text)
   returns void
   language plpgsql volatile security definer
@@ -152,15 +142,6 @@ begin
   end if;
   perform howdah_private.sweep_mcp_sessions();
 end $$;
-
-create or replace function howdah_private.unsubscribe_mcp(session text, execution_id uuid)
-  returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session,
-    unsubscribe_mcp.execution_id::text)
-$$;
 
 create or replace function howdah_private.unsubscribe_mcp_from(session text, resource text)
   returns void

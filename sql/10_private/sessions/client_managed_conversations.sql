@@ -49,8 +49,7 @@ begin
   end if;
 end $$;
 
--- Returns the messages of one run like howdah_private.execution_messages, with the rights of the
--- caller.
+-- Returns the messages of one run, in order, with the rights of the caller.
 create or replace function howdah_private.execution_messages_of(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp

@@ -40,7 +40,7 @@ type Options = {
 function withModel(command: Command): Command {
   return command
     .argument('<name>', 'name that agents refer to')
-    .requiredOption('--provider <name>', 'provider of the model, such as openai or anthropic')
+    .requiredOption('--provider <name>', 'provider of the model, such as openai or local')
     .requiredOption('--model <id>', 'id of the model at the provider')
     .addOption(
       new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices([
