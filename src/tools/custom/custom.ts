@@ -45,7 +45,7 @@ export async function runCustomTool<Context extends ToolContext>(
     return { ok: true, value: JSON.parse(JSON.stringify(value) ?? 'null') };
   } catch (error) {
     const isOurs = context.signal.aborted && error === context.signal.reason;
-    return { ok: false, error: isOurs ? ended(error) : failure(error) };
+    return { ok: false, error: isOurs ? errorOfAbort(error) : failure(error) };
   } finally {
     context.signal.removeEventListener('abort', abort);
   }
@@ -56,7 +56,7 @@ type Failure = (ToolOutcome & { ok: false })['error'];
 /**
  * Converts the reason of an abort: a time-out of the tool, or the end of the run in this process.
  */
-export function ended(reason: unknown): Failure {
+export function errorOfAbort(reason: unknown): Failure {
   return reason instanceof Error && reason.name === 'TimeoutError'
     ? { code: 'timeout', message: 'the tool took longer than its time-out', retryable: true }
     : { code: 'cancelled', message: 'the run was cancelled', retryable: false };

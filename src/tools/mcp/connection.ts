@@ -8,7 +8,7 @@ import type { McpHost, McpOutcome, PendingElicitation } from '../../contracts/ag
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
-import { ended } from '../custom/custom.ts';
+import { errorOfAbort } from '../custom/custom.ts';
 import { failureOf, isForgotten, lost } from './failures.ts';
 import { listPrompts } from './prompts.ts';
 import type { KeepFile } from './results/files.ts';
@@ -56,8 +56,6 @@ const IDEMPOTENCY_KEY = 'howdah/idempotency-key';
 export class McpConnection {
   /** The digests of the server's tools by name, from the last listing. */
   digests: ReadonlyMap<string, string> = new Map();
-  inFlight = 0;
-  usedAt = Date.now();
   isOpen = false;
   /** Called when the server reports that its tools have changed. */
   onToolsChanged?: () => void;
@@ -65,6 +63,8 @@ export class McpConnection {
   onLog?: (message: LoggingMessageNotification['params']) => void;
   /** Called when the connection has closed. `byServer` is false if this process closed it. */
   onClosed?: (byServer: boolean) => void;
+  #inFlight = 0;
+  #usedAt = Date.now();
   #staleSince: number | undefined;
   #changedAt = 0;
   #isRetired = false;
@@ -147,7 +147,7 @@ export class McpConnection {
       pendingQuestion ??= question;
       abandonment.abort();
     };
-    this.inFlight += 1;
+    this.#inFlight += 1;
     this.#served = host && { host, signal, giveUp };
     try {
       const all = AbortSignal.any([signal, this.#line.broken, abandonment.signal]);
@@ -158,11 +158,11 @@ export class McpConnection {
       this.#breakOff();
       return question
         ? { asks: question }
-        : { ok: false, error: this.#failure(error, signal, progress.told()) };
+        : { ok: false, error: this.#failure(error, signal, progress.description()) };
     } finally {
       this.#served = undefined;
-      this.inFlight -= 1;
-      this.usedAt = Date.now();
+      this.#inFlight -= 1;
+      this.#usedAt = Date.now();
       this.#closeIfOver();
     }
   }
@@ -224,14 +224,15 @@ export class McpConnection {
   }
 
   #closeIfOver(): void {
-    if (this.#isRetired && this.inFlight === 0) {
+    if (this.#isRetired && this.#inFlight === 0) {
       void this.close();
     }
   }
 
-  /** Returns the idle time after which the connection is closed. */
-  get idleMs(): number {
-    return asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
+  /** Returns whether no call has used the connection for so long that it should be closed. */
+  get isIdle(): boolean {
+    const idleMs = asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
+    return this.#inFlight === 0 && Date.now() - this.#usedAt > idleMs;
   }
 
   /** The redaction of the secrets sent so far. */
@@ -246,7 +247,7 @@ export class McpConnection {
 
   #failure(error: unknown, signal: AbortSignal, progress: string) {
     if (signal.aborted) {
-      const failure = ended(signal.reason);
+      const failure = errorOfAbort(signal.reason);
       return this.redaction.error({ ...failure, message: failure.message + progress });
     }
     const { name } = this.#server;

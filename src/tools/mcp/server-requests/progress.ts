@@ -1,14 +1,16 @@
 import type { Progress } from '@modelcontextprotocol/client';
 import { plainText } from './elicitation.ts';
 
-/** Records the last progress of a call. `told` describes it for the error of a call that fails. */
-export function lastProgress(): { take(progress: Progress): void; told(): string } {
+/**
+ * Records the last progress of a call. `description` is a part of the error of a call that fails.
+ */
+export function lastProgress(): { take(progress: Progress): void; description(): string } {
   let last: Progress | undefined;
   return {
     take: (progress) => {
       last = progress;
     },
-    told: () => {
+    description: () => {
       if (!last) return '';
       const { progress, total, message } = last;
       const far = `${progress}${total === undefined ? '' : ` of ${total}`}`;

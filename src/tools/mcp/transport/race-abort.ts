@@ -1,5 +1,5 @@
 import type { Outcome } from '../../../contracts/errors.ts';
-import { ended } from '../../custom/custom.ts';
+import { errorOfAbort } from '../../custom/custom.ts';
 
 /**
  * Waits for the work until the signal fires. The work itself continues for other callers that wait
@@ -10,7 +10,7 @@ export async function raceAbort<T>(
   signal: AbortSignal,
 ): Promise<Outcome<T>> {
   const { promise, resolve } = Promise.withResolvers<Outcome<T>>();
-  const abort = (): void => resolve({ ok: false, error: ended(signal.reason) });
+  const abort = (): void => resolve({ ok: false, error: errorOfAbort(signal.reason) });
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
