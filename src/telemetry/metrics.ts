@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
+import type { ReadPrices } from './cost-counter.ts';
 import { createDatabaseFigures, type ReadFigures } from './database-metrics.ts';
 import { createReplicaFigures, type WatchedReplica } from './replica-metrics.ts';
-import { createRunFigures, type Prices } from './run-metrics.ts';
+import { createRunFigures } from './run-metrics.ts';
 
 /** The properties of a connection pool that the metrics report. */
 export type CountedPool = {
@@ -15,7 +16,7 @@ export type CountedPool = {
 /** The sources of the figures of the database and of the prices of models. */
 export type FiguresSource = {
   figures: ReadFigures;
-  prices(modelIds: readonly string[]): Promise<Prices>;
+  prices: ReadPrices;
 };
 
 /** The metrics of this process and of the database, in the format of Prometheus. */
@@ -58,7 +59,6 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 export function createMetrics(source: FiguresSource): Metrics {
   const register = new Registry();
-  const registers = [register];
   collectDefaultMetrics({ register });
   for (const kind of ['handles', 'requests', 'resources']) {
     // These gauges have names of counters, and nodejs_active_${kind} reports the same values.
@@ -66,9 +66,24 @@ export function createMetrics(source: FiguresSource): Metrics {
   }
   const runs = createRunFigures(register, source.prices);
   const database = createDatabaseFigures(register, source.figures);
-  const pools = new Map<string, () => CountedPool>();
-  const workers: { readonly inFlight: number; capacity: number }[] = [];
+  return {
+    contentType: register.contentType,
+    async text() {
+      await Promise.all([database.refresh(), runs.price()]);
+      return register.metrics();
+    },
+    observeRun: runs.observe,
+    ...createPoolFigures(register),
+    ...createWorkerFigures(register),
+    ...createReplicaFigures(register),
+    ...createRecoveryFigures(register),
+    ...createRequestFigures(register),
+  };
+}
 
+function createPoolFigures(register: Registry): Pick<Metrics, 'watchPool'> {
+  const registers = [register];
+  const pools = new Map<string, () => CountedPool>();
   new Gauge({
     name: 'howdah_pool_connections',
     help: 'Connections of this process to the database, by pool and whether they are in use.',
@@ -100,6 +115,12 @@ export function createMetrics(source: FiguresSource): Metrics {
       for (const [pool, counted] of pools) this.set({ pool }, counted().waitingCount);
     },
   });
+  return { watchPool: (name, pool) => void pools.set(name, pool) };
+}
+
+function createWorkerFigures(register: Registry): Pick<Metrics, 'watchWorker'> {
+  const registers = [register];
+  const workers: { readonly inFlight: number; capacity: number }[] = [];
   new Gauge({
     name: 'howdah_runs_held',
     help: 'Runs that workers of this process hold now.',
@@ -116,40 +137,34 @@ export function createMetrics(source: FiguresSource): Metrics {
       this.set(workers.reduce((sum, { capacity }) => sum + capacity, 0));
     },
   });
-  const reads = createReplicaFigures(register);
+  return { watchWorker: (worker) => void workers.push(worker) };
+}
+
+function createRecoveryFigures(register: Registry): Pick<Metrics, 'recovered'> {
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
     help: 'Dead workers found, runs whose wake-up was lost, runs released after an error.',
     labelNames: ['reason'],
-    registers,
+    registers: [register],
   });
   // start at 0, since `increase` does not see the first value of a counter
   for (const reason of RECOVERIES) recoveries.inc({ reason }, 0);
+  return { recovered: (reason, count = 1) => recoveries.inc({ reason }, count) };
+}
+
+function createRequestFigures(register: Registry): Pick<Metrics, 'requested'> {
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
     help: 'Requests to the API until their answer ended, streams too.',
     labelNames: ['door', 'method', 'status'],
     buckets: REQUEST_BUCKETS,
-    registers,
+    registers: [register],
   });
-
   return {
-    contentType: register.contentType,
-    async text() {
-      await Promise.all([database.refresh(), runs.price()]);
-      return register.metrics();
-    },
-    observeRun: runs.observe,
-    recovered: (reason, count = 1) => recoveries.inc({ reason }, count),
     requested(endpoint, method, status, seconds) {
       const known = METHODS.has(method) ? method : 'other';
-      requests.observe(
-        { door: endpoint, method: known, status: `${Math.floor(status / 100)}xx` },
-        seconds,
-      );
+      const statusClass = `${Math.floor(status / 100)}xx`;
+      requests.observe({ door: endpoint, method: known, status: statusClass }, seconds);
     },
-    watchPool: (name, pool) => void pools.set(name, pool),
-    ...reads,
-    watchWorker: (worker) => void workers.push(worker),
   };
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startMetricsServer } from '../../src/api/health/metrics-server.ts';
 import type { Api } from '../../src/api/server.ts';
+import type { ObserveRun } from '../../src/contracts/runs/run-observer.ts';
+import type { StepRecord } from '../../src/contracts/runs/step.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { figuresOn } from '../../src/db/operations/metric-queries.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
@@ -46,6 +48,15 @@ function series(text: string, name: string): Record<string, number> {
       return [labels, Number(value)];
     }),
   );
+}
+
+/** Reports an answer of a model with 1000 tokens in and 500 out. */
+async function answerOf(to: Metrics, model: { id: string | null; name: string; provider: string }) {
+  const { id: model_id, name } = model;
+  const run = { definition: { models: [model] } } as unknown as Parameters<ObserveRun>[0];
+  const observer = await to.observeRun(run);
+  const step: StepRecord = { kind: 'model', name, model_id, tokens_in: 1_000, tokens_out: 500 };
+  observer?.committed({ steps: [step], to: undefined, status: 'running' });
 }
 
 const read = async (headers: Record<string, string> = {}, url = `${api.url}/metrics`) => {
@@ -99,6 +110,53 @@ test('what runs did is counted: steps, ends, retries, tokens, and cost at the pr
     '{kind="model",outcome="ok"}': 1,
     '{kind="retry",outcome="error"}': 1,
   });
+});
+
+test('tokens without a price are counted as unpriced, not at a cost of 0', async () => {
+  const { rows } = await database.pool.query(
+    `insert into howdah.models (name, provider, model, input_price, output_price)
+     values ('priced', 'openai', 'm', 2, 8), ('free', 'local', 'm', 0, 0),
+       ('unpriced', 'anthropic', 'm', null, null), ('half_priced', 'other', 'm', null, 10)
+     returning id, name, provider`,
+  );
+  const fresh = createMetrics(figuresOn(pool));
+  for (const { id, name, provider } of rows) await answerOf(fresh, { id, name, provider });
+  await answerOf(fresh, { id: null, name: 'engine', provider: 'engine' });
+  const text = await fresh.text();
+  expect(series(text, 'howdah_cost_total')).toEqual({
+    '{provider="openai"}': 0.006,
+    '{provider="local"}': 0,
+    '{provider="other"}': 0.005,
+  });
+  expect(series(text, 'howdah_unpriced_tokens_total')).toEqual({
+    '{provider="engine",type="input"}': 1_000,
+    '{provider="engine",type="output"}': 500,
+    '{provider="anthropic",type="input"}': 1_000,
+    '{provider="anthropic",type="output"}': 500,
+    '{provider="other",type="input"}': 1_000,
+  });
+});
+
+test('tokens of an answer while the prices are read get their price with the next read', async () => {
+  const reads: string[][] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const fresh = createMetrics({
+    figures: async () => [],
+    prices: async (ids) => {
+      reads.push([...ids]);
+      await promise;
+      return new Map(ids.map((id) => [id, { input: 2, output: 8 }]));
+    },
+  });
+  await answerOf(fresh, { id: 'first', name: 'first', provider: 'openai' });
+  const text = fresh.text();
+  await answerOf(fresh, { id: 'second', name: 'second', provider: 'openai' });
+  resolve();
+  expect(series(await text, 'howdah_cost_total')).toEqual({ '{provider="openai"}': 0.006 });
+  const later = await fresh.text();
+  expect(series(later, 'howdah_cost_total')).toEqual({ '{provider="openai"}': 0.012 });
+  expect(series(later, 'howdah_unpriced_tokens_total')).toEqual({});
+  expect(reads).toEqual([['first'], ['second']]);
 });
 
 test('what the process uses is there: pools, runs held, lag of the event loop, requests by door', async () => {

@@ -11,10 +11,14 @@ export function figuresOn(pool: Pool) {
       }>('select name, labels, value from howdah_private.metrics()');
       return rows;
     },
-    /** Returns prices per million tokens, by model. */
+    /** Returns prices per million tokens, by model. A price that nobody has set is null. */
     async prices(modelIds: readonly string[]) {
-      const { rows } = await pool.query<{ id: string; input: number; output: number }>(
-        `select id, coalesce(input_price, 0)::float8 as input, coalesce(output_price, 0)::float8 as output
+      const { rows } = await pool.query<{
+        id: string;
+        input: number | null;
+        output: number | null;
+      }>(
+        `select id, input_price::float8 as input, output_price::float8 as output
          from howdah_private.model_prices($1)`,
         [modelIds],
       );
