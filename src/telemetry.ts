@@ -106,14 +106,14 @@ async function openMetrics(url: string, config: Config, log: Logger, readiness: 
 
 /** Loads and opens traces. Their packages are loaded here, only by processes with traces. */
 async function openTracing(url: string, settings: TracingSettings, log: Logger) {
-  const { createTracing } = await import('./telemetry/traces/tracing.ts');
+  const { Tracing } = await import('./telemetry/traces/tracing.ts');
   const pool = createPool({
     ...{ url, applicationName: 'howdah-traces', max: MOST.traces, answerWithinMs: 10_000 },
     role: 'howdah_worker',
     settings: { statement_timeout: '8s', jit: 'off' },
   });
   const rows = traceRowsOn<EndedRun>(pool);
-  const tracing = createTracing({ settings, rows, version: releaseVersion(), log });
+  const tracing = new Tracing({ settings, rows, version: releaseVersion(), log });
   return {
     observeRun: tracing.observeRun,
     async close() {

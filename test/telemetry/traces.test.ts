@@ -11,7 +11,7 @@ import { traceRowsOn } from '../../src/db/operations/trace-queries.ts';
 import { Exporter } from '../../src/telemetry/traces/exporter.ts';
 import type { EndedRun } from '../../src/telemetry/traces/run-spans.ts';
 import { contextOf, parseTraceparent } from '../../src/telemetry/traces/traceparent.ts';
-import { createTracing, type Tracing } from '../../src/telemetry/traces/tracing.ts';
+import { Tracing } from '../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
@@ -76,7 +76,7 @@ const settingsOf = (env: Record<string, string> = {}) => {
 async function startTraced(
   env: Record<string, string> = {},
 ): Promise<{ worker: Worker; tracing: Tracing; stop(): Promise<void> }> {
-  const tracing = createTracing({
+  const tracing = new Tracing({
     settings: settingsOf(env),
     rows: traceRowsOn<EndedRun>(pool),
     version: '1.2.3',
@@ -257,7 +257,7 @@ test('a run that was cancelled while nobody held it has its span, told once', as
     return rows.ended(found[0].ids);
   };
   const trace = () =>
-    createTracing({
+    new Tracing({
       settings: settingsOf(),
       rows: soon,
       version: '1',

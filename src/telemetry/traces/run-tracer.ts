@@ -14,8 +14,8 @@ export type RunTracerOptions = {
   trace: TraceContext;
   capturesContent: boolean;
   add(span: Span): void;
-  /** Reports that the run has ended. The span of the run itself is built from its row. */
-  ended(executionId: string): void;
+  /** Called when the run has ended. The span of the run itself is built from its row. */
+  onEnd(executionId: string): void;
 };
 
 type StartedSpan = { spanId: string; from: number };
@@ -57,7 +57,7 @@ export class RunTracer implements RunObserver {
   committed({ steps, status }: ObservedCommit): void {
     const to = Date.now();
     for (const step of steps) this.#add(step, to);
-    if (ENDS.has(status)) this.#options.ended(this.#place.context.execution_id);
+    if (ENDS.has(status)) this.#options.onEnd(this.#place.context.execution_id);
   }
 
   #add(step: StepRecord, to: number): void {

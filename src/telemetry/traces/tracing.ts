@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { ObserveRun } from '../../contracts/runs/run-observer.ts';
+import type { ObservedRun, ObserveRun } from '../../contracts/runs/run-observer.ts';
 import type { TracingSettings } from '../../settings/telemetry-settings.ts';
-import { Exporter } from './exporter.ts';
+import { Exporter, type ExporterOptions } from './exporter.ts';
 import { type EndedRun, runSpan } from './run-spans.ts';
 import { RunTracer } from './run-tracer.ts';
 import { contextOf, type TraceContext } from './traceparent.ts';
@@ -28,21 +28,114 @@ export type TracingOptions = {
   log: Logger;
 };
 
-export type Tracing = {
-  observeRun: ObserveRun;
-  /** Sends all spans so far. */
-  flush(): Promise<void>;
-  /** Sends the remaining spans and stops. */
-  close(): Promise<void>;
-};
-
 /** Most trees whose trace is cached. */
-const MOST_KNOWN = 10_000;
+const MOST_TRACES = 10_000;
 
-/** Creates the tracing of the runs of this process. Spans are sent as OTLP at intervals. */
-export function createTracing({ settings, rows, version, log }: TracingOptions): Tracing {
-  const { capturesContent, delayMs } = settings;
-  const exporter = new Exporter({
+/** Traces the runs of this process. Spans are sent as OTLP at intervals. */
+export class Tracing {
+  readonly #options: TracingOptions;
+  readonly #exporter: Exporter;
+  readonly #traces: RunTraces;
+  #endedRuns = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #timedFlush: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: TracingOptions) {
+    this.#options = options;
+    this.#exporter = new Exporter(exporterOptions(options));
+    this.#traces = new RunTraces(options);
+    this.#scheduleFlush();
+  }
+
+  readonly observeRun: ObserveRun = async (run) => {
+    const trace = await Promise.resolve(this.#traces.of(run)).catch(() => undefined);
+    if (!trace?.isSampled) return undefined;
+    return new RunTracer({
+      ...{ run, trace, capturesContent: this.#options.settings.capturesContent },
+      add: (span) => this.#exporter.add(span),
+      onEnd: (id) => void this.#endedRuns.add(id),
+    });
+  };
+
+  /** Sends all spans so far. */
+  flush(): Promise<void> {
+    return this.#flush(false);
+  }
+
+  /** Sends the remaining spans and stops. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#timedFlush;
+    await this.#flush(true);
+  }
+
+  #scheduleFlush(): void {
+    this.#timer = setTimeout(() => {
+      this.#timedFlush = this.#flush(false).finally(() => this.#isClosed || this.#scheduleFlush());
+    }, this.#options.settings.delayMs).unref();
+  }
+
+  async #flush(isLast: boolean): Promise<void> {
+    const { rows } = this.#options;
+    const addRuns = (runs: readonly EndedRun[]) => this.#addRuns(runs);
+    const warn = (error: unknown) => this.#warnOfDelay(error);
+    const ids = [...this.#endedRuns];
+    this.#endedRuns = new Set();
+    await (ids.length > 0 ? rows.ended(ids).then(addRuns) : undefined)?.catch((error) => {
+      for (const id of ids) this.#endedRuns.add(id); // retried at the next flush
+      warn(error);
+    });
+    await rows.endedElsewhere().then(addRuns).catch(warn);
+    await this.#exporter.flush(isLast);
+  }
+
+  #addRuns(runs: readonly EndedRun[]): void {
+    for (const run of runs) {
+      const trace = contextOf(run.root_execution_id, run.traceparent, this.#options.settings);
+      if (trace.isSampled) this.#exporter.add(runSpan(run, trace));
+    }
+  }
+
+  #warnOfDelay(error: unknown): void {
+    const { message: reason } = error as Error;
+    this.#options.log.warn({ reason }, 'the ends of some runs are not in the traces yet');
+  }
+}
+
+/**
+ * The traces of runs. The metadata of a root contain the `traceparent`; for the children of a root,
+ * the root is read once.
+ */
+class RunTraces {
+  readonly #options: Pick<TracingOptions, 'rows' | 'settings'>;
+  readonly #cached = new Map<string, Promise<TraceContext>>();
+
+  constructor(options: Pick<TracingOptions, 'rows' | 'settings'>) {
+    this.#options = options;
+  }
+
+  of({ context, isChild }: ObservedRun): TraceContext | Promise<TraceContext> {
+    const { root_execution_id: root, metadata } = context;
+    const { settings } = this.#options;
+    if (!isChild) return contextOf(root, metadata.traceparent, settings);
+    return this.#cached.get(root) ?? this.#load(root);
+  }
+
+  #load(root: string): Promise<TraceContext> {
+    const { rows, settings } = this.#options;
+    const cached = this.#cached;
+    const trace = rows.traceparentOf(root).then((header) => contextOf(root, header, settings));
+    cached.set(root, trace);
+    trace.catch(() => cached.delete(root));
+    if (cached.size > MOST_TRACES) cached.delete(cached.keys().next().value as string);
+    return trace;
+  }
+}
+
+function exporterOptions({ settings, version, log }: TracingOptions): ExporterOptions {
+  return {
     ...settings,
     version,
     resource: {
@@ -56,78 +149,5 @@ export function createTracing({ settings, rows, version, log }: TracingOptions):
       ...settings.resource,
     },
     onDropped: (count, reason) => log.warn({ count, reason }, 'spans could not be sent'),
-  });
-  const known = new Map<string, Promise<TraceContext>>();
-  let ended = new Set<string>();
-
-  /**
-   * Returns the trace of a run. The metadata of a root contain the `traceparent`; for a child, the
-   * root is looked up once.
-   */
-  const traceOf: (run: Parameters<ObserveRun>[0]) => TraceContext | Promise<TraceContext> = ({
-    context,
-    isChild,
-  }) => {
-    const { root_execution_id: root, metadata } = context;
-    if (!isChild) return contextOf(root, metadata.traceparent, settings);
-    const before = known.get(root);
-    if (before) return before;
-    const trace = rows.traceparentOf(root).then((header) => contextOf(root, header, settings));
-    known.set(root, trace);
-    trace.catch(() => known.delete(root));
-    if (known.size > MOST_KNOWN) known.delete(known.keys().next().value as string);
-    return trace;
-  };
-
-  const addRuns = (runs: readonly EndedRun[]): void => {
-    for (const run of runs) {
-      const trace = contextOf(run.root_execution_id, run.traceparent, settings);
-      if (trace.isSampled) exporter.add(runSpan(run, trace));
-    }
-  };
-
-  const warnOfDelay = (error: unknown): void => {
-    const { message: reason } = error as Error;
-    log.warn({ reason }, 'the ends of some runs are not in the traces yet');
-  };
-
-  const flush = async (isLast = false): Promise<void> => {
-    const ids = [...ended];
-    ended = new Set();
-    await (ids.length > 0 ? rows.ended(ids).then(addRuns) : undefined)?.catch((error) => {
-      for (const id of ids) ended.add(id); // retried at the next flush
-      warnOfDelay(error);
-    });
-    await rows.endedElsewhere().then(addRuns).catch(warnOfDelay);
-    await exporter.flush(isLast);
-  };
-
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  let underWay: Promise<void> = Promise.resolve();
-  const plan = (): void => {
-    timer = setTimeout(() => {
-      underWay = flush().finally(() => isOver || plan());
-    }, delayMs).unref();
-  };
-  plan();
-
-  return {
-    async observeRun(run) {
-      const trace = await Promise.resolve(traceOf(run)).catch(() => undefined);
-      if (!trace?.isSampled) return undefined;
-      return new RunTracer({
-        ...{ run, trace, capturesContent },
-        add: (span) => exporter.add(span),
-        ended: (id) => void ended.add(id),
-      });
-    },
-    flush: () => flush(),
-    async close() {
-      isOver = true;
-      clearTimeout(timer);
-      await underWay;
-      await flush(true);
-    },
   };
 }

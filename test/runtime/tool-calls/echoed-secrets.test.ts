@@ -19,7 +19,7 @@ import { createLogRedaction } from '../../../src/telemetry/log-redaction.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { combineObservers } from '../../../src/telemetry/observers.ts';
 import type { EndedRun } from '../../../src/telemetry/traces/run-spans.ts';
-import { createTracing, type Tracing } from '../../../src/telemetry/traces/tracing.ts';
+import { Tracing } from '../../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { ask, startTestApi } from '../../api/harness.ts';
 import { listen } from '../../api/rest/events.ts';
@@ -230,7 +230,7 @@ beforeAll(async () => {
   if (!settings) throw new Error('no tracing');
   const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
   const traced = traceRowsOn<EndedRun>(pool);
-  tracing = createTracing({ settings, rows: traced, version: '1', log });
+  tracing = new Tracing({ settings, rows: traced, version: '1', log });
   counted = createMetrics(figuresOn(pool));
   api = await startTestApi(database.url, { masterKeys, log, metrics: counted });
   worker = await startTestWorker(database.url, {
