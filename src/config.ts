@@ -3,7 +3,8 @@ import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
-import { isHost, isLoopback, isOrigin, publicUrl } from './network/addresses.ts';
+import { isHost, isLoopback } from './network/addresses.ts';
+import { type ApiSettings, apiSettings, apiVariables } from './settings/api-settings.ts';
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
 import { type DefaultModel, defaultModel, modelVariables } from './settings/default-model.ts';
 import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
@@ -31,11 +32,6 @@ export type Config = Readonly<{
   poolerUrl: string | undefined;
   /** A hot standby, for data that the API only reads. */
   replicaUrl: string | undefined;
-  /** 0 takes any free port. */
-  port: number;
-  host: string;
-  /** The URL at which others reach this server, without a slash at its end. */
-  publicUrl: string | undefined;
   /** An absolute path. */
   home: string;
   /** The absolute path of the files that rows of howdah.resources name by their path. */
@@ -45,9 +41,6 @@ export type Config = Readonly<{
    * not archived.
    */
   archiveFolder: string | undefined;
-  auth: 'none' | 'required';
-  /** The secret that signs tokens (HS256), at least 32 bytes. Must never be logged. */
-  jwtSecret: string | undefined;
   /** The keys that encrypt secrets, the current one first. Must never be logged. */
   secretKeys: readonly Buffer[];
   /**
@@ -55,14 +48,6 @@ export type Config = Readonly<{
    * not a loopback address.
    */
   secretKeyFile: string | undefined;
-  /** The URL of the keys with which another party signs tokens (RS256, ES256). */
-  jwksUrl: string | undefined;
-  /** Origins whose pages may call the API, besides its own. */
-  corsOrigins: readonly string[];
-  /** True if introspection of the schema is allowed and GraphiQL is available. */
-  graphqlIntrospection: boolean;
-  /** The absolute path of the allowed operations. If set, no other operations run. */
-  graphqlOperations: string | undefined;
   /**
    * `host[:port]` on private addresses that tools, webhooks and MCP over HTTP may reach
    * nevertheless.
@@ -73,12 +58,6 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** The point where workers of this process fail on purpose, for tests. */
   failpoint: ArmedFailpoint | undefined;
-  /**
-   * Maximum number of streams, sockets and waits of one tenant, and of one user, in one API
-   * process.
-   */
-  tenantStreams: number;
-  userStreams: number;
   /** Maximum number of runs in flight per worker. */
   workerConcurrency: number;
   /** The folder of pg_dump and similar programs. Undefined: the folder is searched for. */
@@ -91,6 +70,7 @@ export type Config = Readonly<{
    */
   isStartedByNpm: boolean;
 }> &
+  ApiSettings &
   TelemetrySettings &
   CliSettings;
 
@@ -113,15 +93,7 @@ export const variables = {
     postgresUrl,
     'the URL of a hot standby, such as postgres://user:password@replica:5432/howdah',
   ],
-  PORT: [wholeNumber(0, 65_535).default(8000), 'a port number from 0 to 65535'],
-  HOST: [
-    z
-      .string()
-      .regex(/^[\w.:-]+$/)
-      .default('127.0.0.1'),
-    'an address or host name, such as 127.0.0.1',
-  ],
-  HOWDAH_PUBLIC_URL: [publicUrl, 'an http or https URL, such as https://agents.example.com'],
+  ...apiVariables,
   HOWDAH_HOME: [
     z
       .string()
@@ -133,32 +105,11 @@ export const variables = {
     z.string().min(1).optional(),
     'the path of a folder where months are archived before they are dropped',
   ],
-  HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
-  HOWDAH_JWT_SECRET: [
-    z
-      .string()
-      .refine((secret) => Buffer.byteLength(secret) >= 32)
-      .optional(),
-    'at least 32 random bytes, such as the output of: openssl rand -base64 48',
-  ],
-  HOWDAH_JWKS_URL: [
-    z.url({ protocol: /^https?$/ }).optional(),
-    'an http or https URL, such as https://login.example.com/.well-known/jwks.json',
-  ],
   HOWDAH_SECRET_KEY: [
     secretKeyList,
     '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; the current key first, then older keys after a comma',
   ],
   HOWDAH_SECRET_KEY_OLD: [secretKeyList, `the key (or keys) that HOWDAH_SECRET_KEY was before`],
-  HOWDAH_CORS_ORIGINS: [
-    commaList.pipe(z.array(z.string().refine(isOrigin))),
-    'a comma-separated list of origins without a path, such as https://app.example.com,http://localhost:3000',
-  ],
-  HOWDAH_GRAPHQL_INTROSPECTION: [z.enum(['on', 'off']).optional(), 'on or off'],
-  HOWDAH_GRAPHQL_OPERATIONS: [
-    z.string().optional(),
-    'a folder of .graphql files, or a JSON file of ids and documents',
-  ],
   HOWDAH_EGRESS_ALLOW: [
     commaList.pipe(z.array(z.string().refine(isHost))),
     'a comma-separated list of host or host:port, such as localhost:11434,10.0.0.5,[fd00::5]:8080',
@@ -177,11 +128,6 @@ export const variables = {
   ],
   ...telemetryVariables,
   ...cliVariables,
-  HOWDAH_TENANT_STREAMS: [
-    wholeNumber(1, 100_000).default(1_000),
-    'a whole number from 1 to 100000',
-  ],
-  HOWDAH_USER_STREAMS: [wholeNumber(1, 100_000).default(100), 'a whole number from 1 to 100000'],
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
@@ -202,52 +148,20 @@ type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
  */
 export function readConfig(env: Environment): Config {
   const values = readVariables(env);
-  const onLoopback = isLoopback(values.HOST);
-  if (values.HOWDAH_AUTH === 'none' && !onLoopback) {
-    throw invalid(
-      'HOWDAH_AUTH',
-      `none is only allowed while HOST is a loopback address, and HOST is ${values.HOST}`,
-      'Set HOWDAH_AUTH to required, or HOST to 127.0.0.1.',
-    );
-  }
-  if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined) {
-    throw invalid(
-      'DATABASE_DIRECT_URL',
-      'it bypasses a pooler, but DATABASE_URL is not set',
-      'Set DATABASE_URL to the URL of the pooler. Without a pooler, set DATABASE_URL to this URL and unset DATABASE_DIRECT_URL.',
-    );
-  }
-  const auth = values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required');
   return Object.freeze({
-    databaseUrl: values.DATABASE_DIRECT_URL ?? values.DATABASE_URL,
-    poolerUrl: values.DATABASE_DIRECT_URL && values.DATABASE_URL,
-    replicaUrl: values.DATABASE_REPLICA_URL,
-    port: values.PORT,
-    host: values.HOST,
-    publicUrl: values.HOWDAH_PUBLIC_URL,
+    ...apiSettings(values),
+    ...databaseUrls(values),
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
     archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
-    auth,
-    jwtSecret: values.HOWDAH_JWT_SECRET,
     secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),
-    secretKeyFile: onLoopback ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
-    jwksUrl: values.HOWDAH_JWKS_URL,
-    corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
-    // A server that requires tokens serves others, who see nothing of the schema unless the
-    // environment allows it.
-    graphqlIntrospection:
-      (values.HOWDAH_GRAPHQL_INTROSPECTION ?? (auth === 'none' ? 'on' : 'off')) === 'on',
-    graphqlOperations:
-      values.HOWDAH_GRAPHQL_OPERATIONS && resolve(values.HOWDAH_GRAPHQL_OPERATIONS),
+    secretKeyFile: isLoopback(values.HOST) ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
     ...cliSettings(values, env),
-    tenantStreams: values.HOWDAH_TENANT_STREAMS,
-    userStreams: values.HOWDAH_USER_STREAMS,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
     pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
     isStartedByNpm: ['npx', 'start'].includes(env.npm_lifecycle_event ?? ''),
@@ -285,4 +199,20 @@ function readDotEnv(folder: string): Environment {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
     throw invalid('.env', 'the file cannot be read', 'Make it readable, or remove it.', error);
   }
+}
+
+/** Returns the URLs of the databases. Throws `HWINV` if they contradict each other. */
+function databaseUrls({ DATABASE_URL, DATABASE_DIRECT_URL, DATABASE_REPLICA_URL }: Values) {
+  if (DATABASE_DIRECT_URL !== undefined && DATABASE_URL === undefined) {
+    throw invalid(
+      'DATABASE_DIRECT_URL',
+      'it bypasses a pooler, but DATABASE_URL is not set',
+      'Set DATABASE_URL to the URL of the pooler. Without a pooler, set DATABASE_URL to this URL and unset DATABASE_DIRECT_URL.',
+    );
+  }
+  return {
+    databaseUrl: DATABASE_DIRECT_URL ?? DATABASE_URL,
+    poolerUrl: DATABASE_DIRECT_URL && DATABASE_URL,
+    replicaUrl: DATABASE_REPLICA_URL,
+  };
 }
