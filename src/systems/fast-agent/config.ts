@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
-import { fieldsOf } from './fields.ts';
+import { Fields } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { EFFORTS, PROVIDERS } from './providers.ts';
 import { type FoundServer, findServers, readServers, type Servers } from './servers.ts';
@@ -50,7 +50,7 @@ export function readSettings(mappings: readonly Mapping[], findings: Findings): 
   const found: FoundServer[] = [];
   const settings: Omit<Settings, 'servers'> = { references: {}, providers: {} };
   for (const mapping of mappings) {
-    const fields = fieldsOf(mapping, findings);
+    const fields = new Fields(mapping, findings);
     const spec = fields.text('default_model');
     if (spec !== undefined) settings.default_model = { spec, mapping };
     Object.assign(
@@ -75,7 +75,7 @@ function readProvider(
   { providers }: Pick<Settings, 'providers'>,
   findings: Findings,
 ): void {
-  const fields = fieldsOf(section, findings, [name]);
+  const fields = new Fields(section, findings, [name]);
   const found: ProviderSettings = providers[name] ?? {};
   providers[name] = found;
   if (fields.take('api_key') !== undefined) {

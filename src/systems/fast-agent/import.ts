@@ -4,7 +4,7 @@ import { type Fault, faultLine, fromPointer } from '../schema/fault.ts';
 import { nearestTo, shapeFaults } from '../schema/schema-errors.ts';
 import { writeAgent, writeRemote } from './agent-card.ts';
 import { readSettings } from './config.ts';
-import { fieldsOf } from './fields.ts';
+import { Fields } from './fields.ts';
 import { instructionOf } from './instruction.ts';
 import { createModels, type Models } from './models.ts';
 import type { Card, Findings, Mapping, Note, Project } from './project.ts';
@@ -94,7 +94,7 @@ function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject 
   const uses: Use[] = [];
   let orchestrator: string | undefined;
   for (const [name, card] of cards) {
-    const fields = fieldsOf(card, parts.findings);
+    const fields = new Fields(card, parts.findings);
     const refer: Writing['refer'] = (path, to) => {
       uses.push({ from: name, to, fields, path });
       return kinds.get(to);
@@ -115,7 +115,7 @@ function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject 
   return { agents, workflows, ...(orchestrator !== undefined && { orchestrator }) };
 }
 
-function isDefault(card: Card, fields: ReturnType<typeof fieldsOf>): boolean {
+function isDefault(card: Card, fields: Fields): boolean {
   const isTool = fields.flag('tool_only') ?? card.isTool;
   const isDefault = fields.flag('default') ?? false;
   if (isTool && isDefault)

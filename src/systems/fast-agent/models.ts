@@ -1,6 +1,5 @@
-import type { JsonObject } from '../../json/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { keyAdvice, type ProviderSettings, type Settings } from './config.ts';
-import { isObject } from './fields.ts';
 import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
 
 /** The name of a model in the file, and the parameters of its requests. */
@@ -116,7 +115,7 @@ function resolved(spec: string, references: JsonObject, depth = 0): string | und
   if (!spec.startsWith('$') || spec.startsWith('${')) return spec;
   const [group = '', name = ''] = spec.slice(1).split('.');
   const named = references[group];
-  const value = isObject(named) ? named[name] : undefined;
+  const value = isJsonObject(named) ? named[name] : undefined;
   return typeof value === 'string' && depth < 10
     ? resolved(value.trim(), references, depth + 1)
     : undefined;

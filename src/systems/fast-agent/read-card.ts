@@ -1,7 +1,6 @@
-import type { Json } from '../../json/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
 import { frontMatter } from '../yaml/front-matter.ts';
-import { isObject } from './fields.ts';
 import type { Card, Findings, Mapping, Source } from './project.ts';
 
 /**
@@ -13,7 +12,7 @@ export function readMapping({ name: file, text }: Source, findings: Findings): M
   findings.faults.push(...read.faults.map((fault) => ({ file, ...fault })));
   if (read.faults.length > 0) return undefined;
   const data = (read.document ?? {}) as Json;
-  if (isObject(data)) return { file, read, data };
+  if (isJsonObject(data)) return { file, read, data };
   return refuse(file, read, 'it must be a mapping of keys and values', findings);
 }
 

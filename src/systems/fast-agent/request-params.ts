@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
-import { fieldsOf } from './fields.ts';
+import { Fields } from './fields.ts';
 import type { Card, Findings } from './project.ts';
 
 /** The request_params of a card, each in its place in an agent system file. */
@@ -57,7 +57,7 @@ export function requestParamsOf(
   section: JsonObject,
   findings: Findings,
 ): RequestParams {
-  const fields = fieldsOf({ ...card, data: section }, findings, ['request_params']);
+  const fields = new Fields({ ...card, data: section }, findings, ['request_params']);
   const request_params: JsonObject = {};
   for (const [key, name] of Object.entries(SENT)) {
     const value = fields.take(key);

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../json/json.ts';
-import { type Fields, isObject } from './fields.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import type { Fields } from './fields.ts';
 import type { Models } from './models.ts';
 
 /** The model string of a server's `sampling`, and its place. */
@@ -45,7 +45,7 @@ export function rootsOf(fields: Fields): JsonObject[] | undefined {
   const value = fields.take('roots');
   if (value === undefined) return undefined;
   const roots = (Array.isArray(value) ? value : []).flatMap((one) => {
-    const { uri, name, server_uri_alias: alias } = isObject(one) ? one : {};
+    const { uri, name, server_uri_alias: alias } = isJsonObject(one) ? one : {};
     const said = alias ?? uri;
     return typeof said === 'string' && said.startsWith('file:///')
       ? [{ uri: said, ...(typeof name === 'string' && { name }) }]

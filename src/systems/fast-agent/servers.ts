@@ -1,6 +1,6 @@
-import type { Json, JsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { mcpServerName } from '../schema/mcp-server-schema.ts';
-import { type Fields, fieldsOf, isObject } from './fields.ts';
+import { Fields } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { elicitationOf, rootsOf, type Sampling, samplingOf } from './server-asks.ts';
 
@@ -27,11 +27,11 @@ const ADDRESS_WITH_KEY =
 
 /** Returns the servers in `mcp.servers` of a file. */
 export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): FoundServer[] {
-  const fields = fieldsOf({ ...mapping, data: mcp }, findings, ['mcp']);
+  const fields = new Fields({ ...mapping, data: mcp }, findings, ['mcp']);
   const servers = fields.object('servers') ?? {};
   fields.leave({}, 'it is not supported');
   return Object.entries(servers).flatMap(([name, data]) => {
-    if (isObject(data)) return [{ name, mapping: { ...mapping, data } }];
+    if (isJsonObject(data)) return [{ name, mapping: { ...mapping, data } }];
     fields.fault(['servers', name], 'a server must be a mapping');
     return [];
   });
@@ -43,7 +43,7 @@ export function readServers(found: readonly FoundServer[], findings: Findings): 
   const names = new Map<string, string>();
   const samplings = new Map<string, Sampling>();
   for (const [name, parts] of Map.groupBy(found, (one) => one.name)) {
-    const all = parts.map(({ mapping }) => fieldsOf(mapping, findings, ['mcp', 'servers', name]));
+    const all = parts.map(({ mapping }) => new Fields(mapping, findings, ['mcp', 'servers', name]));
     const first = all[0] as Fields;
     const own = nameOf(name);
     if (own === undefined || Object.hasOwn(entries, own)) {

@@ -131,49 +131,49 @@ function bodyOf(
   operation: Located,
   schemas: Schemas,
 ): { list: Found[]; content_type?: string } | undefined {
-  const requestBody = operation.value.requestBody;
-  if (
-    requestBody === undefined ||
-    ['get', 'head'].includes(operation.pointer.split('/').at(-1) ?? '')
-  )
-    return { list: [] };
+  const { requestBody } = operation.value;
+  const method = operation.pointer.split('/').at(-1) ?? '';
+  if (requestBody === undefined || ['get', 'head'].includes(method)) return { list: [] };
   const pointer = `${operation.pointer}/requestBody`;
   const body = openApi.resolve(requestBody, pointer);
-  const contents =
-    body && isJsonObject(body.value.content ?? null) ? (body.value.content as JsonObject) : {};
+  const contents = isJsonObject(body?.value.content) ? body.value.content : {};
   const type = typeOf(Object.keys(contents));
   const isNeeded = body?.value.required === true;
   if (!body || type === undefined) {
     const kinds = Object.keys(contents).join(', ') || 'of an unsupported type';
+    const call = callOf(operation);
+    const isLeftOut = isNeeded || !body;
     openApi.note(
       pointer,
-      isNeeded || !body
-        ? `${callOf(operation)} is left out: its body is ${kinds}`
-        : `the body of ${callOf(operation)} is left out: it is ${kinds}`,
+      isLeftOut
+        ? `${call} is left out: its body is ${kinds}`
+        : `the body of ${call} is left out: it is ${kinds}`,
     );
-    return isNeeded || !body ? undefined : { list: [] };
+    return isLeftOut ? undefined : { list: [] };
   }
-  const media = openApi.resolve(contents[type], `${body.pointer}/content`)?.value ?? {};
-  const content_type = /^application\/json\b/.test(type)
-    ? {}
-    : { content_type: type.split(';')[0] as string };
-  const properties = isNeeded ? propertiesOf(openApi, media.schema, schemas) : undefined;
-  if (properties) return { list: properties, ...content_type };
-  const schema = schemas.take(media.schema);
-  const description = body.value.description;
-  const documented =
-    typeof description === 'string' && isJsonObject(schema)
-      ? { ...schema, description: schemas.visibleDescription(description) }
-      : schema;
-  const whole = {
+  const schema = openApi.resolve(contents[type], `${body.pointer}/content`)?.value.schema;
+  const properties = isNeeded ? propertiesOf(openApi, schema, schemas) : undefined;
+  return {
+    list: properties ?? [wholeBody(body.value, schema, schemas)],
+    ...(!/^application\/json\b/.test(type) && { content_type: type.split(';')[0] as string }),
+  };
+}
+
+/** Returns the argument that is the whole body of a request. */
+function wholeBody(body: JsonObject, schemaOfBody: Json | undefined, schemas: Schemas): Found {
+  const schema = schemas.take(schemaOfBody);
+  const { description } = body;
+  return {
     argument: 'body',
     name: 'body',
-    in: 'body' as const,
-    required: isNeeded,
-    schema: documented,
+    in: 'body',
+    required: body.required === true,
+    schema:
+      typeof description === 'string' && isJsonObject(schema)
+        ? { ...schema, description: schemas.visibleDescription(description) }
+        : schema,
     isBody: true,
   };
-  return { list: [whole], ...content_type };
 }
 
 /** Chooses the media type of a body: JSON before a form before plain text. */

@@ -102,26 +102,56 @@ export function toolOf(
   one: Operation,
   options: ToolOptions,
 ): ImportedTool | undefined {
-  const { name, method, template, operation } = one;
+  const { name, template, operation } = one;
   const server = serverOf(openApi, one, options);
   if (server === undefined) return undefined;
   const args = argumentsOf(openApi, one.path, operation);
   if (!args) return undefined;
-  const leaveOut = (why: string) =>
-    openApi.note(operation.pointer, `${callOf(operation)} is left out: ${why}`);
   const url = urlOf(server, template, args);
   if (url === undefined) {
     leaveOut(
+      openApi,
+      operation,
       'its path does not begin with /, has a placeholder without a parameter, or contains ?, # or ..',
     );
     return undefined;
   }
   const secrets = secretsOf(openApi, operation, hostOf(server), options.secretName);
-  const writes = !['get', 'head'].includes(method);
+  const parameters = boundedParameters(openApi, one, args);
+  if (!parameters) return undefined;
+  const description = descriptionOf(operation.value, callOf(operation));
+  const writes = !['get', 'head'].includes(one.method);
+  return {
+    name,
+    pointer: operation.pointer,
+    needed: secrets.needed,
+    entry: {
+      kind: 'http',
+      description: openApi.visible(description, operation.pointer, `the description of ${name}`),
+      effect: EFFECTS[one.method] ?? 'once',
+      ...(writes && options.approval && { requires_approval: true }),
+      parameters,
+      configuration: configurationOf(one.method, url, args, secrets.headers),
+    },
+  };
+}
+
+function leaveOut(openApi: OpenApi, operation: Located, why: string): void {
+  openApi.note(operation.pointer, `${callOf(operation)} is left out: ${why}`);
+}
+
+/**
+ * Returns the parameters of a tool. Reports large parameters, and returns undefined for parameters
+ * that are too large when their references are expanded.
+ */
+function boundedParameters(
+  openApi: OpenApi,
+  { name, operation }: Operation,
+  args: Arguments,
+): JsonObject | undefined {
   const parameters = parametersOf(args);
-  const unfolded = unfoldedSize(parameters);
-  if (unfolded > MAX_UNFOLDED) {
-    leaveOut('its parameters are recursive');
+  if (unfoldedSize(parameters) > MAX_UNFOLDED) {
+    leaveOut(openApi, operation, 'its parameters are recursive');
     return undefined;
   }
   const size = JSON.stringify(parameters).length;
@@ -131,29 +161,22 @@ export function toolOf(
       `the parameters of ${name} are ${Math.round(size / 1024)} KB, which each request to a model carries`,
     );
   }
+  return parameters;
+}
+
+function configurationOf(
+  method: string,
+  url: string,
+  { list, body, content_type }: Arguments,
+  secrets: JsonObject,
+): JsonObject {
   return {
-    name,
-    pointer: operation.pointer,
-    needed: secrets.needed,
-    entry: {
-      kind: 'http',
-      description: openApi.visible(
-        descriptionOf(operation.value, callOf(operation)),
-        operation.pointer,
-        `the description of ${name}`,
-      ),
-      effect: EFFECTS[method] ?? 'once',
-      ...(writes && options.approval && { requires_approval: true }),
-      parameters,
-      configuration: {
-        method: method.toUpperCase(),
-        url,
-        ...placesOf(args.list, url, method, args.body),
-        ...(args.body !== undefined && { body: args.body }),
-        ...(args.content_type !== undefined && { content_type: args.content_type }),
-        ...(Object.keys(secrets.headers).length > 0 && { secrets: secrets.headers }),
-      },
-    },
+    method: method.toUpperCase(),
+    url,
+    ...placesOf(list, url, method, body),
+    ...(body !== undefined && { body }),
+    ...(content_type !== undefined && { content_type }),
+    ...(Object.keys(secrets).length > 0 && { secrets }),
   };
 }
 

@@ -102,8 +102,28 @@ type Types = readonly [
  * configuration of its type.
  */
 export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.ZodType) {
+  const common = {
+    description: text.optional(),
+    instruction: text.optional().describe('Additional instructions for the deciding model.'),
+    members: membersSchema(subRun),
+    budget: budget.optional(),
+    is_active: z.boolean().optional(),
+  };
+  const types = Object.keys(workflowConfigurations) as unknown as Types;
+  const entries = types.map((type) =>
+    workflowEntry(
+      // the second spelling is common in similar systems
+      type === 'evaluator_optimizer' ? z.enum([type, 'evaluator-optimizer']) : z.literal(type),
+      common,
+      workflowConfigurations[type],
+    ),
+  );
+  return z.discriminatedUnion('type', entries as [(typeof entries)[0], ...typeof entries]);
+}
+
+function membersSchema(subRun: z.ZodType) {
   const about = { role: z.string().min(1).max(200).optional(), configuration: subRun.optional() };
-  const members = z
+  return z
     .array(
       z.union([
         member,
@@ -113,48 +133,46 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       ]),
     )
     .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
+}
+
+/** Builds the schema of one type. Keys of its configuration may also be set beside `type`. */
+function workflowEntry<T extends string, Common extends Shape>(
+  type: z.ZodType<T>,
+  common: Common,
+  configuration: Shape,
+) {
   // a configuration key with the name of the list of members is allowed only under `configuration`
-  const entry = <T extends string>(type: z.ZodType<T>, configuration: Shape) => {
-    const { members: _, ...beside } = configuration;
-    const required = Object.keys(beside).filter((key) => beside[key]?._zod.optin !== 'optional');
-    return z
-      .strictObject({
-        type,
-        description: text.optional(),
-        instruction: text.optional().describe('Additional instructions for the deciding model.'),
-        members,
-        budget: budget.optional(),
-        is_active: z.boolean().optional(),
-        ...z.object(beside).partial().shape,
-        configuration: z
-          .strictObject(configuration)
-          .partial()
-          .optional()
-          .describe('The keys of the type; they may also be set beside type.'),
-      })
-      .superRefine((one, context) => {
-        const above = one as Record<string, unknown>;
-        const below = (one.configuration ?? {}) as Record<string, unknown>;
-        for (const key of required) {
-          if (above[key] === undefined && below[key] === undefined) {
-            context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
-          }
-        }
-        for (const key of Object.keys(below).filter((name) => Object.hasOwn(beside, name))) {
-          const message = 'is also set beside type: set it in one place only';
-          if (above[key] !== undefined) {
-            context.addIssue({ code: 'custom', path: ['configuration', key], message });
-          }
-        }
-      });
+  const { members: _, ...beside } = configuration;
+  return z
+    .strictObject({
+      type,
+      ...common,
+      ...z.object(beside).partial().shape,
+      configuration: z
+        .strictObject(configuration)
+        .partial()
+        .optional()
+        .describe('The keys of the type; they may also be set beside type.'),
+    })
+    .superRefine(checkPlacement(beside));
+}
+
+/** Checks that required keys are set, and that no key is set in both places. */
+function checkPlacement(beside: Shape) {
+  const required = Object.keys(beside).filter((key) => beside[key]?._zod.optin !== 'optional');
+  return (entry: object, context: z.RefinementCtx): void => {
+    const above = entry as Record<string, unknown>;
+    const below = (above.configuration ?? {}) as Record<string, unknown>;
+    for (const key of required) {
+      if (above[key] === undefined && below[key] === undefined) {
+        context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
+      }
+    }
+    for (const key of Object.keys(below).filter((name) => Object.hasOwn(beside, name))) {
+      const message = 'is also set beside type: set it in one place only';
+      if (above[key] !== undefined) {
+        context.addIssue({ code: 'custom', path: ['configuration', key], message });
+      }
+    }
   };
-  const types = Object.keys(workflowConfigurations) as unknown as Types;
-  const entries = types.map((type) =>
-    entry(
-      // the second spelling is common in similar systems
-      type === 'evaluator_optimizer' ? z.enum([type, 'evaluator-optimizer']) : z.literal(type),
-      workflowConfigurations[type],
-    ),
-  );
-  return z.discriminatedUnion('type', entries as [(typeof entries)[0], ...typeof entries]);
 }
